@@ -10,9 +10,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import yaml
-
 from benchmarks.tables import ROOT, Row, seconds, this_python, write_table
+from interpreting_clip.config.syntax import load_tree
 from runner.run import SECONDS
 from tools.jobs import TRAININGS
 
@@ -40,7 +39,7 @@ def measure(folder: Path, source: Path) -> list[Row]:
     two = run(jobs, sys.executable, "-m", "tools.jobs", "2", str(SNAKEMAKE / "bin/snakemake"))
     nothing = min(run(serial, *REPRO) for _ in range(3))
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    stages = yaml.safe_load((serial / "dvc.lock").read_text())["stages"]
+    stages = load_tree(serial / "dvc.lock")["stages"]
     return [
         Row("stages", f"{len(stages)}"),
         Row("cold `make repro`, install apart", f"{cold:.0f} s"),

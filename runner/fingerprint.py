@@ -62,9 +62,9 @@ RUNNING = "interpreting_clip/kernels.py"
 
 EXCLUDED_FROM_FINGERPRINT = (
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
-    *("interpreting_clip/errors.py", "interpreting_clip/urls.py"),
+    *("interpreting_clip/errors.py", "interpreting_clip/readable.py", "interpreting_clip/urls.py"),
 )
-"""Modules that word errors, and those with which the runner parses every stage's parameters."""
+"""Modules that word errors or show results, and those that parse every stage's parameters."""
 
 COMPUTES_NOTHING = ("code", "study")
 """Stages that run with any code and packages: users start them by hand to repair a study."""

@@ -64,7 +64,7 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
         folder belongs, or `mirror` is not a URL: shows none of it. Or this process has portable
         kernels, which neither another device than the CPU has nor compiled code.
     """
-    settings = load_tree(file, may_be_empty=True) if file.exists() else {}
+    settings = load_tree(file) if file.exists() else {}
     convert(settings, MachineSettings, "", file)
     for field in msgspec.structs.fields(MachineSettings):
         name = PREFIX + field.name.upper()

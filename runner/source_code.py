@@ -119,7 +119,8 @@ def code_digest(source: str | bytes) -> str:
     """Return the SHA-256 of a module's code without comments, layout, docstrings and messages.
 
     A docstring is any string that is a statement of its own, also below a constant. A message is
-    the text of an exception; the wording of a `Label` is left out, too. None of this changes what
+    the text of an exception; the wording of a `Label` and the `CAPTION` of a result are left out,
+    too. None of this changes what
     is computed, so rewording it makes no training stale. Every Python from 3.11 on gives the same
     digest.
     """
@@ -131,6 +132,8 @@ def code_digest(source: str | bytes) -> str:
             text.value = ""
         if isinstance(node, ast.AnnAssign):
             strip_labels(node.annotation)
+            if ast.unparse(node.target) == "CAPTION":
+                node.value = None
         # of a message, or of a value's format, which early versions of 3.12 end with ""
         if isinstance(node, ast.JoinedStr):
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
@@ -156,10 +159,11 @@ def called(call: ast.Call) -> str:
 def strip_labels(annotation: ast.expr) -> None:
     """Take the wording out of the labels in `x: Annotated[float, Label("width", 1, chance="y")]`.
 
-    That a field has a label stays, and so do the names of other fields and of columns.
+    That a field has a label stays, and so do the names of other fields and of columns. A `Part` is
+    the label of a nested result.
     """
     for call in ast.walk(annotation):
-        if isinstance(call, ast.Call) and called(call) == "Label":
+        if isinstance(call, ast.Call) and called(call) in {"Label", "Part"}:
             call.args = call.args[len(WORDING) :]
             call.keywords = [one for one in call.keywords if one.arg not in WORDING]
 

@@ -1,7 +1,6 @@
 """Stage `baseline`: the line of standard models from ImageNet to each shift."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,23 @@ from interpreting_clip.datasets.card import is_absent, read_card
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.baseline_table import read_baseline_table
-from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.baseline import (
+    ChanceLevel,
+    FittedBaseline,
+    read_baseline_table,
+)
 from interpreting_clip.formats.published_accuracies import (
     GUESSING,
     Model,
     accuracy_fractions,
-    family_numbers,
+    fractions_above_chance,
+    lines_above_chance,
     standard_models,
 )
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.shift_folders import read_shift_folders
-from interpreting_clip.measures.guessing import Guessing, above_chance
-from interpreting_clip.measures.logit_line import MIN_MODELS, Settings, baseline_lines
+from interpreting_clip.measures.guessing import Guessing
+from interpreting_clip.measures.logit_line import Settings
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -34,17 +38,7 @@ from runner.outputs import Outputs
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the standard models, their lines and the resampled lines.
 
-    `abscissa` has the models' ImageNet accuracies that each shift's line is fitted over, `classes`
-    the classes of the test sets that they were measured on. `chance` has what guessing gives on
-    each shift and the lowest accuracy that is above it, in percent, and `at_chance` the models that
-    are not above it. These are no part of the shift's line: an accuracy at chance says nothing
-    about robustness. The rule is ours. Of the testbed's models, it leaves out the ResNet-50 that
-    ImageNet-A was selected against, on ImageNet-A.
-
-    With models trained here, a shift whose dataset is absent has no accuracies and so no line. Nor
-    has a shift on which fewer than three models are above chance. Of the study's own shifts,
-    `own_models` has the standard models of those that have a table of theirs, and `no_baseline`
-    lists those that the study compares with none; both are left out if empty.
+    With models trained here, a shift whose dataset is absent has no accuracies and so no line.
     """
     settings = params.read("baseline", Settings)
     entries = params.read("shifts", Shifts)
@@ -58,7 +52,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         models, classes = published_models()
         guessing = GUESSING
     shifts = [shift for shift in (*TESTBED_SHIFTS, *own) if shift in classes]
-    found = fitted_lines(models, {s: guessing[s] for s in shifts}, settings)
+    fits = [fitted_lines(models, {s: guessing[s] for s in shifts}, settings)]
     own_models = {}
     for shift in (name for name in own if entries[name].baseline == "published"):
         own_models[shift] = read_baseline_table(
@@ -68,18 +62,15 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         classes = {**classes, shift: card.class_indices}
         chance = {shift: Guessing(card.images, len(card.class_indices))}
         # By itself, so that its models do not change the resampled lines of other shifts.
-        for name, part in fitted_lines(own_models[shift], chance, settings).items():
-            found[name] |= part
-    without = [name for name in own if entries[name].baseline == "none"]
-    result = {
-        "source": settings.source,
-        "classes": classes,
-        "models": models,
-        **found,
-        **({"own_models": own_models} if own_models else {}),
-        **({"no_baseline": without} if without else {}),
-    }
-    write_json(outputs["data/baseline"] / "baseline.json", result)
+        fits.append(fitted_lines(own_models[shift], chance, settings))
+    result = FittedBaseline(
+        models=models,
+        classes=classes,
+        own_models=own_models,
+        no_baseline=[name for name in own if entries[name].baseline == "none"],
+        **{part: {s: x for fit in fits for s, x in fit[part].items()} for part in fits[0]},
+    )
+    write_result(outputs["data/baseline"] / "baseline.json", result)
 
 
 def abscissa_name(shift: str, settings: Settings) -> str:
@@ -90,16 +81,12 @@ def abscissa_name(shift: str, settings: Settings) -> str:
 def fitted_lines(
     models: Sequence[Model], guessing: Mapping[str, Guessing], settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Return the line of each shift through models that were measured on all of them.
+    """Return the parts of a `FittedBaseline` that each shift has an entry of.
 
     Parameters
     ----------
-    models : the standard models, with their accuracies in percent
+    models : the standard models, which were measured on all of the shifts
     guessing : the chance level of each shift
-
-    Returns
-    -------
-    `abscissa`, `chance`, `at_chance`, `lines` and `resampled`, each by shift
 
     Raises
     ------
@@ -107,38 +94,24 @@ def fitted_lines(
         The models do not allow a line.
     """
     abscissa = {shift: abscissa_name(shift, settings) for shift in guessing}
-    measured = {shift: accuracy_fractions(models, shift) for shift in guessing}
-    above = {shift: above_chance(measured[shift], guessing[shift]) for shift in guessing}
-    with_line = [shift for shift in guessing if np.count_nonzero(above[shift]) >= MIN_MODELS]
     with error_context("the baseline's standard models", ValueError):
-        lines, resampled = baseline_lines(
-            {shift: accuracy_fractions(models, abscissa[shift]) for shift in with_line},
-            # A model that is left out keeps its place, and so all others their resamples.
-            {shift: np.where(above[shift], measured[shift], np.nan) for shift in with_line},
-            settings.resamples,
-            settings.seed,
-            # Classifiers that were trained here are of no families.
-            family_numbers(models) if all("family" in model for model in models) else None,
+        lines, resampled = lines_above_chance(
+            models, guessing, abscissa, resamples=settings.resamples, seed=settings.seed
         )
     return {
         "abscissa": abscissa,
-        "chance": {
-            shift: {"accuracy": 100 * chance.accuracy, "above": 100 * chance.above}
-            for shift, chance in guessing.items()
-        },
-        "at_chance": {
-            shift: [
-                model["name"]
-                for model, value, is_above in zip(
-                    models, measured[shift], above[shift], strict=True
-                )
-                if not (is_above or np.isnan(value))
-            ]
-            for shift in guessing
-        },
-        "lines": {shift: asdict(line) for shift, line in lines.items()},
-        "resampled": {shift: asdict(draws) for shift, draws in resampled.items()},
+        "chance": {s: ChanceLevel(100 * g.accuracy, 100 * g.above) for s, g in guessing.items()},
+        "at_chance": {s: at_chance(models, s, chance) for s, chance in guessing.items()},
+        "lines": lines,
+        "resampled": resampled,
     }
+
+
+def at_chance(models: Sequence[Model], shift: str, guessing: Guessing) -> list[str]:
+    """Return the names of the models that were measured on a shift and are not above chance."""
+    unknown = np.isnan(accuracy_fractions(models, shift))
+    low = np.isnan(fractions_above_chance(models, shift, guessing))
+    return [model["name"] for model, is_low in zip(models, low & ~unknown, strict=True) if is_low]
 
 
 def published_models() -> tuple[list[Model], dict[str, list[int]]]:

@@ -2,7 +2,7 @@
 
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.numbers import write_numbers
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
 from runner.inputs import Inputs
@@ -16,5 +16,5 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     folder = inputs[f"data/activations/{key}"]
     values = read_activations(folder, TEST_SETS[0]).values
     with error_context(folder / TEST_SETS[0], ValueError):
-        result = participation_ratio(values, settings)
-    write_numbers(outputs[f"data/participation_ratio/{key}"], result)
+        result = participation_ratio(values, settings=settings)
+    write_result(outputs[f"data/participation_ratio/{key}"] / "participation_ratio.json", result)

@@ -2,7 +2,7 @@
 
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.numbers import write_numbers
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.privileged_basis import Settings, privileged_basis
 from interpreting_clip.quantities import Positive, Share
@@ -19,5 +19,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     folder = inputs[f"data/activations/{key}"]
     values = read_activations(folder, TEST_SETS[0]).values
     with error_context(folder / TEST_SETS[0], ValueError):
-        result = privileged_basis(values, sigma, share, settings)
-    write_numbers(outputs[f"data/privileged_basis/{key}"], result)
+        result = privileged_basis(
+            values, outlier_sigma=sigma, outlier_share=share, settings=settings
+        )
+    write_result(outputs[f"data/privileged_basis/{key}"] / "privileged_basis.json", result)

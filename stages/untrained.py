@@ -5,7 +5,7 @@ from dataclasses import asdict
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.measures import participation_ratio
+from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
 from interpreting_clip.measures.privileged_basis import basis_numbers
 from interpreting_clip.quantities import Positive, Share
 from runner.inputs import Inputs
@@ -15,7 +15,7 @@ from runner.outputs import Outputs
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write each measure's numbers of all untrained encoders of backbone `key`, in their order."""
-    dimensions = params.read("participation_ratio", participation_ratio.Settings)
+    settings = params.read("participation_ratio", Settings)
     sigma = params.read("kurtosis.outlier_sigma", Positive)
     share = params.read("kurtosis.outlier_share", Share)
     robust = params.read("privileged_basis.robust_deviations", Positive)
@@ -23,11 +23,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     with error_context(folder, ValueError):
         found = [
-            asdict(basis_numbers(values, sigma, share, robust))
-            | {
-                "dimensions": participation_ratio.participation_ratio(
-                    values, dimensions
-                ).dimensions.value
+            {
+                **asdict(basis_numbers(values, sigma, share, robust)),
+                "dimensions": participation_ratio(values, settings=settings).dimensions.value,
             }
             for values in activations
         ]

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import yaml
 from filelock import FileLock
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.downloads.archives import PASSWORD
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
@@ -84,7 +86,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drawn")
     link_code(folder)
     # native: stages compute in the tests' own process, too, whose libraries are loaded
-    study = yaml.safe_load(NANO.read_text()) | {"kernels": "native"}
+    study: dict[str, Any] = load_tree(NANO) | {"kernels": "native"}
     study["sources"]["world"]["images_per_shard"] = 20
     study["shifts"] = {}
     for name, images in IMAGES.items():
@@ -113,7 +115,8 @@ def write_measured(key: str) -> None:
     write_head(Path("data/heads") / key, head, "random")
     write_json(
         Path("data/baseline/baseline.json"),
-        {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}},
+        {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}}
+        | {"chance": {}, "at_chance": {}},
     )
 
 

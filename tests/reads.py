@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from interpreting_clip.config.params import Params
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_json
 from runner.graph import GRAPH as GRAPH_FILE
@@ -14,7 +13,7 @@ from runner.inputs import content_md5
 from runner.run import CODE, compute
 
 ROOT = Path(__file__).resolve().parents[1]
-GRAPH = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+GRAPH = load_tree(ROOT / "dvc.yaml")["stages"]
 STAGES = list(GRAPH)
 EXTRACTIONS = {
     "extract": "activations",

@@ -1,22 +1,12 @@
-"""The YAML of a parameter file: parsed as DVC parses it, with errors of one line each."""
+"""Every YAML file of ours, parsed as DVC parses it, with errors of one line each."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    CollectionEndEvent,
-    CollectionStartEvent,
-    NodeEvent,
-    ScalarEvent,
-)
-from ruamel.yaml.reader import ReaderError
+from yaml import CSafeLoader, MarkedYAMLError, Node
+from yaml.constructor import ConstructorError
+from yaml.reader import ReaderError
 
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.urls import public_url
@@ -24,94 +14,94 @@ from interpreting_clip.urls import public_url
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
 """How many characters of a value, or of other text from outside, a complaint shows."""
 
-DEEPEST = 20
-"""How deeply a study may be nested; DVC's reader is recursive and crashes far beyond this."""
-
-SHARED = "`dvc exp run -S` would change one of the entries that share a value and not the others"
-"""Why a study has no anchors."""
+BOOL, INT, FLOAT, OMAP, MERGE = (
+    f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "omap", "merge")
+)
 
 
-def load_tree(file: Path, *, may_be_empty: bool = False) -> dict[Any, Any]:
-    """Parse a parameter file as DVC does: YAML 1.2, in which `010` is ten and `1e-4` a number.
+class Loader(CSafeLoader):
+    """PyYAML's loader with the booleans and numbers of YAML 1.2, as DVC's parser reads them.
+
+    PyYAML's own are those of YAML 1.1: `yes` is true, `010` is eight, and `3e-05`, which `dvc exp
+    run -S` writes, is a text.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [known for known in resolvers if known[0] not in (BOOL, INT, FLOAT)]
+        for first, resolvers in CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        """Name the line of a value that is no date or number although it looks like one."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ConstructorError(None, None, str(error), node.start_mark) from None
+
+    def flatten_mapping(self, node: Any) -> None:
+        """Refuse merge keys: of `<<: [*a, *b]`, PyYAML prefers b where DVC prefers a."""
+        for key, _ in node.value:
+            if key.tag == MERGE:
+                why = "the key '<<' merges mappings; write their keys out"
+                raise ConstructorError(None, None, why, key.start_mark)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that is given twice."""
+        mapping, seen = super().construct_mapping(node, deep), set()
+        for key, _ in node.value if len(mapping) < len(node.value) else ():
+            if (name := self.construct_object(key)) in seen:
+                why = f"the key {short(name)} is given twice"
+                raise ConstructorError(None, None, why, key.start_mark)
+            seen.add(name)
+        return mapping
+
+    def construct_int(self, node: Any) -> int:
+        """Read `010` as ten, and `0o10` as eight."""
+        digits = self.construct_scalar(node).replace("_", "")
+        return int(digits, {"0b": 2, "0o": 8, "0x": 16}.get(digits.lstrip("+-")[:2], 10))
+
+
+for tag, pattern, starts in (
+    (BOOL, "true|True|TRUE|false|False|FALSE", "tTfF"),
+    (FLOAT, r"[-+]?\d[\d_]*(\.[\d_]*([eE][-+]?\d+)?|[eE][-+]?\d+)", "-+0123456789"),
+    (FLOAT, r"[-+]?\.([\d_]+([eE][-+]\d+)?|inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+    (INT, r"[-+]?(0b[01_]+|0o[0-7_]+|0x[\da-fA-F_]+|[\d_]+)", "-+0123456789"),
+):
+    Loader.add_implicit_resolver(tag, re.compile(f"^({pattern})$", re.ASCII), list(starts))
+Loader.add_constructor(INT, Loader.construct_int)
+Loader.add_constructor(OMAP, Loader.construct_undefined)  # to DVC a mapping, to PyYAML a list
+
+
+def load_tree(file: Path) -> dict[Any, Any]:
+    """Parse a YAML file as DVC does: YAML 1.2, in which `010` is ten and `1e-4` a number.
 
     A stage that read a value differently could compute something else without DVC seeing a change.
+    An empty file is an empty mapping.
 
     Raises
     ------
     InputError
-        The file is missing, is not YAML or does not hold a mapping.
-    """
-    text = read_text(file)
-    with yaml_errors(file, text):
-        tree = YAML(typ="safe").load(text)
-    if tree is None and may_be_empty:
-        return {}
-    if not isinstance(tree, dict):
-        raise InputError(f"{file}: expected a mapping of sections, got {type(tree).__name__}")
-    return tree
-
-
-def read_text(file: Path) -> str:
-    """Return the text of a parameter file.
-
-    Raises
-    ------
-    InputError
-        The file is missing or not in UTF-8.
+        The file is missing, is not YAML in UTF-8, has a key twice or does not hold a mapping.
     """
     try:
-        return file.read_text("utf-8")
+        tree = Loader(file.read_text("utf-8")).get_single_data()
     except FileNotFoundError:
         raise InputError(f"{file}: no such file; run from the root of the repository") from None
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{file}: line {line}: not in UTF-8; save the file as UTF-8") from None
-
-
-@contextmanager
-def yaml_errors(file: Path, text: str) -> Iterator[None]:
-    """Explain in one line why the text of a file is not YAML.
-
-    Raises
-    ------
-    InputError
-        It is not YAML, or holds a Python object, a key twice, or an impossible date or number.
-    """
-    try:
-        yield
-    except DuplicateKeyError as error:
-        key = str(error.problem).partition('"')[2].partition('" with value')[0]
-        raise InputError(f"{marked(file, error)}: the key {short(key)} is given twice") from None
-    except MarkedYAMLError as error:
-        why = " ".join(filter(None, (error.context, error.problem)))
-        why = re.sub("(the tag) '.*'", r"\1", why)  # a password may begin with an exclamation mark
-        raise InputError(f"{marked(file, error)}: not legal YAML: {escaped(why)}") from None
-    except RecursionError:
-        raise InputError(f"{file}: not legal YAML: nested too deeply") from None
     except ReaderError as error:
-        line = text.encode()[: error.position].count(b"\n") + 1
+        line = file.read_bytes().count(b"\n", 0, error.position) + 1
         why = f"not legal YAML: the character U+{error.character:04X}; take it out"
         raise InputError(f"{file}: line {line}: {why}") from None
-    except (ValueError, LookupError, TypeError) as error:
-        why = f"{unreadable_line(text)}not legal YAML: {escaped(str(error))}"
-        raise InputError(f"{file}: {why}") from None
-
-
-def unreadable_line(text: str) -> str:
-    """Name the line of the first value that looks like a date or a number but is neither."""
-    for event in YAML(typ="safe").parse(text):
-        if isinstance(event, ScalarEvent) and event.implicit[0]:
-            try:
-                YAML(typ="safe").load(event.value)
-            except (YAMLError, ValueError):
-                return f"line {event.start_mark.line + 1}: "
-    return ""
-
-
-def marked(file: Path, error: MarkedYAMLError) -> str:
-    """Return the file and the line at which a text stops being YAML."""
-    mark = error.problem_mark or error.context_mark
-    return f"{file}: line {mark.line + 1}" if mark else str(file)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{file}: line {mark.line + 1}" if mark else file
+        why = " ".join(filter(None, (error.context, error.problem)))
+        raise InputError(f"{where}: not legal YAML: {escaped(why)}") from None
+    if not isinstance(tree, dict | None):
+        raise InputError(f"{file}: expected a mapping, got {type(tree).__name__}")
+    return tree or {}
 
 
 def quoted(path: str) -> str:
@@ -136,30 +126,3 @@ def escaped(text: str) -> str:
     """Return a text in one line of at most 300 characters."""
     line = one_line(text[:LONGEST_TEXT])
     return line if len(text) <= LONGEST_TEXT else f"{line}…"
-
-
-def illegal_syntax(file: Path) -> Iterator[str]:
-    """Yield where a study has anchors, aliases, merge keys or tags, or is nested too deeply.
-
-    Raises
-    ------
-    InputError
-        The file is missing or is not YAML.
-    """
-    text, depth = read_text(file), 0
-    with yaml_errors(file, text):
-        for event in YAML(typ="safe").parse(text):
-            depth += isinstance(event, CollectionStartEvent)
-            depth -= isinstance(event, CollectionEndEvent)
-            line = f"{file}: line {event.start_mark.line + 1}"
-            if depth > DEEPEST:
-                yield f"{line}: nested more than {DEEPEST} levels deep"
-                return
-            if isinstance(event, AliasEvent):
-                yield f"{line}: the alias {short(event.anchor)}: {SHARED}; write the value out"
-            elif isinstance(event, NodeEvent) and event.anchor:
-                yield f"{line}: the anchor {short(event.anchor)}: {SHARED}; leave it out"
-            if isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
-                yield f"{line}: the merge key '<<': {SHARED}; write the keys out"
-            if tag := getattr(event, "tag", None):
-                yield f"{line}: the tag {short(tag)}: a study has none; leave it out"

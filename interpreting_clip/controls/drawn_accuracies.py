@@ -4,14 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
 from interpreting_clip.measures.effective_robustness import (
-    Accuracy,
     EffectiveRobustness,
-    estimate_effective_robustness,
+    MeasuredAccuracy,
+    Settings,
+    effective_robustness,
 )
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import baseline_lines, expit
 
 MODELS = (16, 87)
@@ -20,8 +22,8 @@ MODELS = (16, 87)
 POINTS = (0.0, 10.0)
 """The effective robustness that is planted."""
 
-IMAGES = 2000
-"""How many images an encoder's accuracy is measured on."""
+IMAGES, CLASSES = 2000, 24
+"""How many images an encoder's accuracy is measured on, and of how many classes."""
 
 IMAGENET = (1.8, 1.3)
 """Mean and spread of the standard models' logits on ImageNet, as in the miniature."""
@@ -104,20 +106,21 @@ def exact(shifts: Sequence[str], points: float) -> Control:
     lines, resampled, accuracies = {}, {}, {}
     for shift, intercept in zip(shifts, INTERCEPTS[: len(shifts)], strict=True):
         y = {shift: expit(SLOPE * x + intercept)}
-        line, draws = baseline_lines(expit(x), y, 1, 0)
+        line, draws = baseline_lines({shift: expit(x)}, y, 1, 0)
         lines |= line
         resampled |= draws
         on_line = float(expit(np.array([SLOPE * imagenet + intercept]))[0])
-        accuracies[shift] = Accuracy(on_line + points / 100, None)
-    result = estimate_effective_robustness(
-        Accuracy(float(expit(np.array([imagenet]))[0]), None),
+        accuracies[shift] = MeasuredAccuracy(on_line + points / 100, None, CLASSES)
+    start = MeasuredAccuracy(float(expit(np.array([imagenet]))[0]), None, CLASSES)
+    result = effective_robustness(
+        start,
         accuracies,
-        lines,
-        resampled,
-        confidence=0.5,
-        seed=0,
+        lines=lines,
+        resampled=resampled,
+        starts=dict.fromkeys(shifts, start),
+        settings=Settings(confidence=0.5),
     )
-    values = [one.value for one in (*result.shifts.values(), result.mean)]
+    values = [one.value for one in estimates(result, shifts)]
     worst = max(values, key=lambda value: abs(value - points))
     what = f"{MODELS[0]} standard models exactly on their lines, {points:g} points above: estimate"
     # Percentages of 16 models, each with a rounding error.
@@ -143,19 +146,23 @@ def coverage(
         noise += rng.standard_normal(models) * np.sqrt(CORRELATION)
         y = SLOPE * x + np.array(INTERCEPTS[: len(shifts)])[:, None] + RESIDUAL * noise
         accuracies = {shift: expit(logits) for shift, logits in zip(shifts, y, strict=True)}
-        lines, resampled = baseline_lines(expit(x), accuracies, resamples, int(rng.integers(2**31)))
+        standard = dict.fromkeys(shifts, expit(x))
+        lines, resampled = baseline_lines(standard, accuracies, resamples, int(rng.integers(2**31)))
         imagenet = IMAGENET[0] + IMAGENET[1] * rng.uniform(0, 1)
         on_line = expit(SLOPE * imagenet + np.array(INTERCEPTS[: len(shifts)]))
         for number, points in enumerate(POINTS):
-            result = estimate_effective_robustness(
-                measured(rng, expit(np.array([imagenet])))[0],
+            (start,) = measured(rng, expit(np.array([imagenet])))
+            result = effective_robustness(
+                start,
                 dict(zip(shifts, measured(rng, on_line + points / 100), strict=True)),
-                lines,
-                resampled,
-                confidence=confidence,
-                seed=int(rng.integers(2**31)),
+                lines=lines,
+                resampled=resampled,
+                starts=dict.fromkeys(shifts, start),
+                settings=Settings(confidence=confidence, seed=int(rng.integers(2**31))),
             )
-            held[number, repetition] = holds(result, shifts, points)
+            held[number, repetition] = [
+                one.ends[0] <= points <= one.ends[1] for one in estimates(result, shifts)
+            ]
     for number, points in enumerate(POINTS):
         share = held[number].mean(axis=0)
         yield Coverage(
@@ -166,14 +173,13 @@ def coverage(
         )
 
 
-def measured(rng: np.random.Generator, truth: Float[np.ndarray, " set"]) -> list[Accuracy]:
+def measured(rng: np.random.Generator, truth: Float[np.ndarray, " set"]) -> list[MeasuredAccuracy]:
     """Draw the accuracies that an encoder of known accuracies has on some images."""
-    return [Accuracy(float(k) / IMAGES, IMAGES) for k in rng.binomial(IMAGES, truth)]
+    drawn = rng.binomial(IMAGES, truth)
+    return [MeasuredAccuracy(float(k) / IMAGES, IMAGES, CLASSES) for k in drawn]
 
 
-def holds(
-    result: EffectiveRobustness, shifts: Sequence[str], points: float
-) -> Bool[np.ndarray, " interval"]:
-    """Say which intervals hold the truth: each shift's, and last the mean's."""
-    estimates = [*(result.shifts[shift] for shift in shifts), result.mean]
-    return np.array([one.low <= points <= one.high for one in estimates])
+def estimates(result: EffectiveRobustness, shifts: Sequence[str]) -> list[Estimate]:
+    """Return the effective robustness on each shift, and last the mean's."""
+    found = [*(result.per_shift[shift].robustness for shift in shifts), result.robustness]
+    return [one for one in found if one is not None]

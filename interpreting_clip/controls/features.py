@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
-from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from interpreting_clip.measures.kurtosis import Settings, kurtosis, outlier_features
 
 IMAGES = 2000
 """How many images are drawn, and how many real ones are taken at most."""
@@ -47,7 +47,7 @@ def kurtosis_controls(features: int, sigma: float, seed: int) -> list[Control]:
         rng = np.random.default_rng((seed, number))
         scale, offset = rng.lognormal(size=(IMAGES, 1)), rng.standard_normal((IMAGES, 1))
         values = (scale * (draw(rng, (IMAGES, features)) + offset)).astype(np.float32)
-        found = kurtosis_and_deviations(values, sigma)[0].mean()
+        found = kurtosis(values, settings=Settings(outlier_sigma=sigma)).kurtosis.value
         plain = [plain_kurtosis(draw(rng, values.shape)) for _ in range(SIMULATED)]
         spread, drawn = np.std(plain), 1 / IMAGES
         how = "simulated"
@@ -61,7 +61,7 @@ def kurtosis_controls(features: int, sigma: float, seed: int) -> list[Control]:
             f"many it is {limit:g}, of so many {expected:.3f} ({how})"
         )
         error = float(STANDARD_ERRORS * spread * np.sqrt(drawn))
-        rows.append(Control(what, expected, float(found), error))
+        rows.append(Control(what, expected, found, error))
     return rows
 
 
@@ -152,23 +152,22 @@ def raised_curve(
 ) -> Iterator[tuple[Raised, float]]:
     """Yield what is found at each size, and the share of images where rounding decides."""
     mean, spread = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)
-    features = values.shape[1]
+    features, settings = values.shape[1], Settings(outlier_sigma=sigma, outlier_share=share)
     own = ((values - mean) / spread)[:, axes]
     for size in (sigma * multiple for multiple in SIZES):
         raised = values.copy()
         raised[:, axes] += size * spread
-        _, deviations = kurtosis_and_deviations(raised, sigma)
-        outliers = outlier_features(deviations, share).feature
+        outliers = outlier_features(raised, settings=settings)
         distance = np.abs(raised_deviations(own, size, features))
         beyond = (distance > sigma).mean(axis=0)
         yield (
             Raised(
                 axes=len(axes),
                 size=size,
-                found=float(deviations.share[axes].mean()),
+                found=float(outliers.share_of_every_feature[axes].mean()),
                 arithmetic=float(beyond.mean()),
                 typical=float(raised_deviations(np.zeros((1, len(axes))), size, features)[0, 0]),
-                found_features=int(np.isin(axes, outliers).sum()),
+                found_features=int(np.isin(axes, outliers.feature).sum()),
                 expected_features=int((beyond >= share).sum()),
             ),
             float((np.abs(distance - sigma) < 1e-9 * sigma).mean()),

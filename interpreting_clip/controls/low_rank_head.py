@@ -3,9 +3,9 @@
 import numpy as np
 
 from interpreting_clip.controls.control import Control
-from interpreting_clip.measures.directions import importance, singular_directions
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from interpreting_clip.measures.singular_directions import rank, singular_directions
 
 FEATURES, RANK = 128, 32
 """The number of features, which is that of classes, and of directions that decide the class."""
@@ -41,10 +41,10 @@ def head_controls(fractions: list[float], harmless: float, seed: int) -> list[Co
     head = Head(values[:, None] * basis, None, True)
     activations = rng.lognormal(size=(len(image), 1)) * parts @ basis
 
-    directions = singular_directions(head.weight)
-    found = importance(activations, directions)
-    shares = np.array(fractions)
-    accuracies = pruned_accuracies(activations, classes, head, directions, found, fractions=shares)
+    # The planted importances are descending, too.
+    ranked = rank(activations, singular_directions(head.weight))
+    found, shares = ranked.importance, np.array(fractions)
+    accuracies = pruned_accuracies(activations, classes, head, ranked, fractions=shares)
     prunable = prunable_fraction(shares, 100 * accuracies, harmless)
 
     lost = 100 * np.maximum(np.arange(FEATURES) - (FEATURES - RANK), 0) / RANK

@@ -118,6 +118,9 @@ def single_features(
     """
     single = np.eye(features)
     limits = sigma, share, settings.robust_deviations
+    rotated = privileged_basis(
+        single, outlier_sigma=sigma, outlier_share=share, settings=settings
+    ).rotated_kurtosis
     own = (features**2 - 3 * features + 3) / (features - 1)
     planted = f"{features:,} images with one feature each, another in every image: mean kurtosis"
     yield Control(planted, own, basis_numbers(single, *limits).kurtosis, features * EPS * own)
@@ -127,7 +130,7 @@ def single_features(
     yield Control(
         f"{planted} after a random rotation, mean of {settings.rotations}",
         3 * (n - 1) / (n + 1),
-        privileged_basis(single, sigma, share, settings).rotated_kurtosis.value,
+        rotated.value,
         float(STANDARD_ERRORS * error) + features * EPS,
     )
 

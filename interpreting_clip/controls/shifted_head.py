@@ -3,10 +3,10 @@
 import numpy as np
 
 from interpreting_clip.controls.control import Control
-from interpreting_clip.measures.directions import Directions, importance, singular_directions
 from interpreting_clip.measures.head import Head, center_classes, logits
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.pruning import pruned_accuracies
+from interpreting_clip.measures.singular_directions import Directions, rank, singular_directions
 
 CLASSES, FEATURES, IMAGES = 40, 64, 1000
 """The size of the head, which has one direction less than classes, and the number of images."""
@@ -38,14 +38,15 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
     left = np.linalg.qr(center_classes(rng.standard_normal((CLASSES, count)))).Q
     basis = np.linalg.qr(rng.standard_normal((FEATURES, count))).Q.T
     values = np.linspace(4.0, 1.0, count)
-    planted, weight = Directions(basis, values), (left * values) @ basis
+    weight = (left * values) @ basis
     vector = rng.standard_normal(FEATURES)
     vector *= LENGTH / np.linalg.norm(vector)
     shifted = weight + vector
     classes = rng.integers(CLASSES, size=IMAGES)
     images = weight[classes] + 0.3 * rng.standard_normal((IMAGES, FEATURES))
 
-    found, heads = singular_directions(shifted, "classes"), (weight, shifted)
+    planted = rank(images, Directions(basis, values))
+    found, heads = rank(images, singular_directions(shifted, "classes")), (weight, shifted)
     counted = Control(
         f"{ADDED} of {CLASSES}: number of centred directions", count, len(found.vectors), 0.0
     )
@@ -53,18 +54,17 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
         return [counted]
     before, after = (Head(one, None, False) for one in heads)
     predicted = [np.argmax(logits(images, head), axis=1) for head in (before, after)]
-    weights = importance(images, planted), importance(images, found)
     shares = np.array(fractions)
     curves = [
-        100 * pruned_accuracies(images, classes, head, each, weight, fractions=shares)
-        for head, each, weight in zip((before, after), (planted, found), weights, strict=True)
+        100 * pruned_accuracies(images, classes, head, each, fractions=shares)
+        for head, each in zip((before, after), (planted, found), strict=True)
     ]
     moment = second_moment(images, before)
     variances = [
         logit_variance_shares(moment, one, each.vectors)
         for one, each in zip(heads, (planted, found), strict=True)
     ]
-    cosines = np.abs(np.sum(found.vectors * basis, axis=1))
+    cosines = np.abs(np.sum(found.vectors * planted.vectors, axis=1))
     first = [singular_directions(one).vectors[0] for one in heads]
     along = abs(float(first[1] @ vector)) / LENGTH
     # The rounding errors of the shifted head, and how far they can turn a direction: the less its
@@ -91,7 +91,7 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
         Control(
             f"{ADDED}: largest change of a centred direction's importance",
             0.0,
-            float(np.abs(weights[1] - weights[0]).max()),
+            float(np.abs(found.importance - planted.importance).max()),
             float(values[0]) * turned,
         ),
         Control(

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import whole_file
 
-DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1", "BOOL": "|b1"}
+DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
 """safetensors' name of each element type that is stored, in its order, with numpy's."""
 
 

@@ -12,10 +12,19 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures.guessing import Guessing, above_chance
+from interpreting_clip.measures.logit_line import (
+    MIN_MODELS,
+    LogitLine,
+    ResampledLines,
+    baseline_lines,
+)
 from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
 
 TESTBED = Path("interpreting_clip/reference/imagenet_testbed_accuracies.csv")
 """In the package: without the testbed's standard models there is no effective robustness."""
+
+INSTALLED = Path(__file__).parents[1] / "reference" / TESTBED.name
+"""The same file, wherever the package is installed."""
 
 TIMM_SHIFTS = tuple(shift for shift in TESTBED_SHIFTS if shift != "objectnet")
 """The shifts on which timm's models were measured, as well as the testbed's and OpenCLIP's."""
@@ -32,7 +41,7 @@ GUESSING = {
 }
 """The images and the classes of each shift, as published."""
 
-Model = Mapping[str, Any]
+Model = dict[str, Any]
 """A model: `name`, and top-1 accuracy in percent on `imagenet` and each shift, None if unknown.
 
 ImageNet accuracy is over all 1,000 classes for every shift, since OpenCLIP publishes no other. The
@@ -45,12 +54,12 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
     resamples: Annotated[
         Resamples, Described("lines drawn for the intervals, as in `baseline`", "lines")
-    ]
-    seed: Annotated[Seed, Described("of the resamples")]
-    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+    ] = 1000
+    seed: Annotated[Seed, Described("of the resamples")] = 0
+    confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
 
 
-def standard_models(file: Path = TESTBED) -> list[Model]:
+def standard_models(file: Path = INSTALLED) -> list[Model]:
     """Return the testbed's standard models: trained on ImageNet's train set, no interventions."""
     parts = [on_classes(shift) for shift in FEWER_CLASSES]
     rows = read_table(file, ["model", "training", "family", "imagenet", *TESTBED_SHIFTS, *parts])
@@ -111,13 +120,69 @@ def accuracy_fractions(models: Sequence[Model], name: str) -> Float[np.ndarray, 
     return np.array([np.nan if m[name] is None else m[name] / 100 for m in models], np.float64)
 
 
-def fractions_above_chance(models: Sequence[Model], shift: str) -> Float[np.ndarray, " model"]:
+def fractions_above_chance(
+    models: Sequence[Model], shift: str, guessing: Guessing | None = None
+) -> Float[np.ndarray, " model"]:
     """Return the models' accuracies on a shift, NaN where unknown or not above chance."""
     known = accuracy_fractions(models, shift)
-    return np.where(above_chance(known, GUESSING[shift]), known, np.nan)
+    return np.where(above_chance(known, guessing or GUESSING[shift]), known, np.nan)
 
 
 def family_numbers(models: Sequence[Model]) -> Int[np.ndarray, " model"]:
     """Return the family of each model, numbered in the order of their first models."""
     numbers = {name: i for i, name in enumerate(dict.fromkeys(m["family"] for m in models))}
     return np.array([numbers[model["family"]] for model in models])
+
+
+def lines_above_chance(
+    models: Sequence[Model],
+    guessing: Mapping[str, Guessing],
+    starts: Mapping[str, str],
+    *,
+    resamples: int,
+    seed: int,
+) -> tuple[dict[str, LogitLine], dict[str, ResampledLines]]:
+    """Fit each shift's line to the models that are above chance on it, and resample it.
+
+    An accuracy at chance says nothing about robustness. The rule is ours. Of the testbed's models,
+    it leaves out the ResNet-50 that ImageNet-A was selected against, on ImageNet-A. A shift on
+    which fewer than `MIN_MODELS` are above chance has no line.
+
+    Parameters
+    ----------
+    models : those that were measured on all of the shifts
+    guessing : the chance level of each shift
+    starts : the name of the ImageNet accuracy that a shift's line starts from
+    resamples, seed : as in `resample_lines`
+
+    Raises
+    ------
+    ValueError
+        The models do not allow a line.
+    """
+    above = {s: fractions_above_chance(models, s, chance) for s, chance in guessing.items()}
+    with_line = [s for s, y in above.items() if np.count_nonzero(~np.isnan(y)) >= MIN_MODELS]
+    return baseline_lines(
+        {shift: accuracy_fractions(models, starts[shift]) for shift in with_line},
+        # A model that is left out keeps its place, and so all others their resamples.
+        {shift: above[shift] for shift in with_line},
+        resamples,
+        seed,
+        # Classifiers that were trained here are of no families.
+        family_numbers(models) if all("family" in model for model in models) else None,
+    )
+
+
+def published_lines(
+    starts: Mapping[str, str], *, resamples: int = 1000, seed: int = 0
+) -> tuple[dict[str, LogitLine], dict[str, ResampledLines]]:
+    """Return the testbed's line of each shift in `starts`, and its resamples.
+
+    Parameters
+    ----------
+    starts : the name of the ImageNet accuracy that a shift's line starts from, `imagenet` or that
+        on the shift's classes (`on_classes`)
+    resamples, seed : as in `resample_lines`
+    """
+    guessing = {shift: GUESSING[shift] for shift in starts}
+    return lines_above_chance(standard_models(), guessing, starts, resamples=resamples, seed=seed)

@@ -5,7 +5,7 @@ kurtosis.safetensors    the arrays that the type declares with `beside`, if it h
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import msgspec
 import numpy as np
@@ -34,11 +34,18 @@ def write_result(file: Path, result: Any) -> None:
     stored, arrays = file.with_suffix(".safetensors"), dict(arrays_beside(result))
     stored.unlink(missing_ok=True)
     if arrays:
-        write_tensors(stored, arrays)
+        # Booleans as 0 and 1: `write_tensors` has no other type for them.
+        write_tensors(
+            stored, {k: v.view(np.uint8) if v.dtype == bool else v for k, v in arrays.items()}
+        )
     write_json(file, plain(result, without_beside=True))
 
 
-def read_result(file: Path, kind: type[Kind], *, arrays: bool = True) -> Kind:
+@overload
+def read_result(file: Path, kind: type[Kind], *, arrays: bool = True) -> Kind: ...
+@overload
+def read_result(file: Path, kind: Any, *, arrays: bool = True) -> Any: ...
+def read_result(file: Path, kind: Any, *, arrays: bool = True) -> Any:
     """Read what `write_result` wrote as the same type.
 
     Parameters
@@ -66,7 +73,11 @@ def read_result(file: Path, kind: type[Kind], *, arrays: bool = True) -> Kind:
         raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
 
 
-def _array(kind: type, value: Any) -> Any:
-    """Return a list as an array of the type that an annotation of jaxtyping names."""
-    dtypes = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}
-    return np.asarray(value, None if isinstance(value, np.ndarray) else dtypes[kind.dtype.__name__])
+def _array(kind: Any, value: Any) -> Any:
+    """Return a list or a stored array as one of the type that an annotation of jaxtyping names."""
+    dtype = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}[kind.dtype.__name__]
+    if isinstance(value, np.ndarray) and dtype is not np.bool_:
+        return value
+    array = np.asarray(value, dtype)
+    # An empty list does not say how many dimensions it has.
+    return array if array.size else array.reshape((0,) * len(kind.dims))

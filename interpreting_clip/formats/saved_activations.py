@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,23 +16,8 @@ from interpreting_clip.formats.arrays import (
     write_tensors,
 )
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.measures.activations import Activations
 from interpreting_clip.quantities import KEY
-
-
-@dataclass(frozen=True)
-class Activations:
-    """An encoder's activations on one dataset.
-
-    `values` are the vectors that feed the head, before L2 normalisation, float32; `classes` the
-    true class of each image; `class_indices` the classes that the dataset holds, sorted. `aliases`
-    maps further classes to the member of `class_indices` that they count as: ObjectNet merges
-    classes.
-    """
-
-    values: Float[np.ndarray, "image feature"]
-    classes: Int[np.ndarray, " image"]
-    class_indices: Int[np.ndarray, " class_"]
-    aliases: Mapping[int, int] = field(default_factory=dict)
 
 
 def write_activations(

@@ -1,19 +1,17 @@
 """Top-1 accuracy of a head on a test set, among all classes or only the test set's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from interpreting_clip.measures.activations import ABSENT, ClassIndices, map_classes
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.head import Head, logits, require_width
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.intervals import Estimate, wilson_interval
 from interpreting_clip.measures.result import Label, Result, beside
-
-ABSENT = -1
-"""The class map's entry for a class that the test set does not have."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -22,7 +20,7 @@ class Accuracy(Result):
 
     Attributes
     ----------
-    accuracy : with Wilson's score interval (`accuracy_interval`)
+    accuracy : with Wilson's score interval (`wilson_interval`)
     images, classes : how many images there are, and classes to choose from
     guessing : the accuracy that is expected of guessing, in percent
     correct : whether each image's highest logit is that of its class
@@ -34,70 +32,45 @@ class Accuracy(Result):
     images: Annotated[int, Label("images", 0)]
     classes: Annotated[int, Label("classes to choose from", 0)]
     guessing: float
-    correct: Bool[np.ndarray, " image"] = beside()
+    correct: Bool[np.ndarray, " _image"] = beside()
 
 
-def map_classes(
-    class_indices: Sequence[int], classes: int, aliases: Mapping[int, int] | None = None
-) -> Int[np.ndarray, " class_"]:
-    """Map each class of the head to the class that it counts as on a test set.
-
-    ImageNet-R, ImageNet-A and ObjectNet have images of 200, 200 and 113 ImageNet classes, and the
-    head chooses among these only (Taori et al. 2020). One ObjectNet class can cover several
-    ImageNet classes, and predicting any of them is correct; `aliases` lists them.
+def accuracy(
+    activations: Float[np.ndarray, "image feature"],
+    *,
+    head: Head,
+    classes: Int[np.ndarray, " image"],
+    among: ClassIndices | None = None,
+    aliases: Mapping[int, int] | None = None,
+    confidence: float = 0.95,
+) -> Accuracy:
+    """Measure the share of images whose highest logit is that of their class.
 
     Parameters
     ----------
-    class_indices : the classes that the test set's images are labelled with
-    classes : how many classes the head has
-    aliases : further classes of the head, each with the class of `class_indices` it counts as
-
-    Returns
-    -------
-    for each class of the head, the class that it counts as, or `ABSENT`
+    activations : one row per image, before L2 normalisation
+    head : with as many features
+    classes : the class of each image, a row of the head
+    among, aliases : the classes of the test set, and further ones that count as these
+        (`map_classes`); None: all of the head
+    confidence : of the interval
 
     Raises
     ------
     ValueError
-        An index is not a class of the head, or an alias counts as a class that the test set lacks.
+        As `correct_predictions`, `map_classes` and `wilson_interval`.
     """
-    class_map = np.full(classes, ABSENT, dtype=np.int64)
-    # On the right, so that the test set's own classes count as themselves whatever the aliases say.
-    targets = dict(aliases or {}) | {index: index for index in class_indices}
-    for index, target in targets.items():
-        if not 0 <= index < classes or target not in class_indices:
-            raise ValueError(
-                f"class {index} counting as {target}: expected a class of the head, "
-                f"0 to {classes - 1}, and one of the test set's own classes"
-            )
-        class_map[index] = target
-    return class_map
-
-
-def images_of_classes(
-    classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"]
-) -> tuple[Bool[np.ndarray, " image"], Int[np.ndarray, " kept"]]:
-    """Choose the images whose classes another test set has, such as ImageNet's for a shift.
-
-    Parameters
-    ----------
-    classes : the class of each image
-    class_map : what each class counts as on the other test set (`map_classes`)
-
-    Returns
-    -------
-    which images are chosen, and the class that each of these counts as
-
-    Raises
-    ------
-    ValueError
-        No image has one of these classes.
-    """
-    counts_as = class_map[classes]
-    chosen = counts_as != ABSENT
-    if not chosen.any():
-        raise ValueError(f"none of the {len(classes)} images is of the classes of the other set")
-    return chosen, counts_as[chosen]
+    class_map = map_classes(among, len(head.weight), aliases)
+    correct = correct_predictions(activations, classes, head, class_map)
+    share = wilson_interval(float(correct.mean()), len(correct), confidence)
+    offered = len(np.unique(class_map[class_map != ABSENT]))
+    return Accuracy(
+        accuracy=Estimate(*(100 * fraction for fraction in (share.value, *share.ends))),
+        images=len(correct),
+        classes=offered,
+        guessing=100 / offered,
+        correct=correct,
+    )
 
 
 def correct_predictions(
@@ -138,12 +111,7 @@ def top1_accuracy(
     head: Head,
     class_map: Int[np.ndarray, " class_"] | None = None,
 ) -> float:
-    """Compute the fraction, 0 to 1, of images whose highest logit is that of their class.
-
-    Parameters
-    ----------
-    activations, classes, head, class_map : as in `correct_predictions`
-    """
+    """Compute the fraction, 0 to 1, of `correct_predictions`."""
     return float(np.mean(correct_predictions(activations, classes, head, class_map)))
 
 

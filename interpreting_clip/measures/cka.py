@@ -86,7 +86,7 @@ class LayerCka(Result):
     second_layers: list[str]
     first_outliers: list[int]
     second_outliers: list[int]
-    cka: Float[np.ndarray, "first_layer second_layer"]
+    cka: Float[np.ndarray, "_first_layer _second_layer"]
     without_outliers: list[list[float | None]]
 
 

@@ -200,12 +200,12 @@ class BasisConcepts(ConceptCounts):
     pairs: int
     encoded: list[EncodedPair]
     names: list[str]
-    precisions: Float[np.ndarray, "direction concept"] = beside(2)
-    negative: Bool[np.ndarray, "direction concept"] = beside(2)
-    top: Int[np.ndarray, "direction place"] = beside(2)
-    bottom: Int[np.ndarray, "direction place"] = beside(2)
-    top_scores: Float[np.ndarray, "direction place"] = beside(2)
-    bottom_scores: Float[np.ndarray, "direction place"] = beside(2)
+    precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
+    negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
+    top: Int[np.ndarray, "_direction _place"] = beside(2)
+    bottom: Int[np.ndarray, "_direction _place"] = beside(2)
+    top_scores: Float[np.ndarray, "_direction _place"] = beside(2)
+    bottom_scores: Float[np.ndarray, "_direction _place"] = beside(2)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -1,25 +1,25 @@
 """Privileged directions: the singular directions of the head and their importance."""
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.head import center_classes
-from interpreting_clip.measures.random_rotation import random_rotation
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.result import Label, Result, beside
+from interpreting_clip.measures.singular_directions import (
+    CENTRES,
+    Centre,
+    Directions,
+    RankedDirections,
+    rank,
+    rotated_directions,
+    singular_directions,
+)
 from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
-
-Centre = Literal["none", "classes"]
-"""What is subtracted from the head before its directions are found: nothing, or its mean row."""
-
-CENTRES: tuple[Centre, ...] = get_args(Centre)
-
-TIE = 1e-9
-"""Classes whose weights along a direction differ by less than this share are equally strong."""
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "in `directions.json` and on the page",
             paper="`none`",
         ),
-    ]
+    ] = "classes"
     pruning_steps: Annotated[
         int,
         Meta(ge=1, le=1000),
@@ -47,7 +47,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "steps",
             paper="10: shares of 0 to 0.9",
         ),
-    ]
+    ] = 10
     harmless: Annotated[
         Percents,
         Described(
@@ -56,17 +56,17 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "percentage points",
             paper="not given",
         ),
-    ]
+    ] = 1.0
     random_heads: Annotated[
         int,
-        Meta(ge=1, le=1000),
+        Meta(ge=0, le=1000),
         Described(
             "how many random heads are drawn, which are the null: heads with the singular values "
-            "of the encoder's own and other directions in the same span",
+            "of the encoder's own and other directions in the same span. 0 leaves the null out",
             "heads",
         ),
-    ]
-    random_head_seed: Annotated[Seed, Described("of the random heads")]
+    ] = 20
+    random_head_seed: Annotated[Seed, Described("of the random heads")] = 1
 
     @property
     def fractions(self) -> list[float]:
@@ -107,8 +107,8 @@ class HeadDirections(Result):
     directions: int
     importance_ratio: float
     spectrum: float
-    importance: Float[np.ndarray, " direction"]
-    logit_variance: Float[np.ndarray, " direction"]
+    importance: Float[np.ndarray, " _direction"]
+    logit_variance: Float[np.ndarray, " _direction"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -138,11 +138,11 @@ class PrivilegedDirections(HeadDirections):
     spectrum: Annotated[float, Label("participation ratio of the squared singular values", 1)]
     mean_row: MeanRow
     random_importance_ratio: float | None
-    random_importance: Float[np.ndarray, " ranked"]
+    random_importance: Float[np.ndarray, " _ranked"]
     other: HeadDirections
-    vectors: Float[np.ndarray, "direction feature"] = beside(2)
-    singular_values: Float[np.ndarray, " direction"] = beside()
-    feature_logit_variance: Float[np.ndarray, " feature"] = beside()
+    vectors: Float[np.ndarray, "_direction _feature"] = beside(2)
+    singular_values: Float[np.ndarray, " _direction"] = beside()
+    feature_logit_variance: Float[np.ndarray, " _feature"] = beside()
 
     @property
     def heads(self) -> dict[Centre, HeadDirections]:
@@ -151,83 +151,111 @@ class PrivilegedDirections(HeadDirections):
 
 
 @dataclass(frozen=True, eq=False)
-class Directions:
-    """Orthonormal directions of the representation space, by descending singular value.
+class Candidates:
+    """The ranked directions that can be pruned.
 
     Attributes
     ----------
-    vectors : one unit row per direction
-    singular_values : all above 0
+    heads : of the head by centring, the one that the study asks for and the other
+    random : of each random head (`rotated_directions`)
     """
 
-    vectors: Float[np.ndarray, "direction feature"]
-    singular_values: Float[np.ndarray, " direction"]
+    heads: dict[Centre, RankedDirections]
+    random: list[RankedDirections]
 
 
-def singular_directions(
-    weight: Float[np.ndarray, "class_ feature"], centre: Centre = "none"
-) -> Directions:
-    """Find the right singular vectors of the head and their singular values.
+def directions(
+    activations: Float[np.ndarray, "image feature"],
+    *,
+    head: Head,
+    settings: Settings = Settings(),
+    candidates: Candidates | None = None,
+) -> PrivilegedDirections:
+    """Find the directions that a head reads and how important each is (Crabbé et al. 2024).
 
-    `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Only those whose
-    singular value exceeds `max(shape) · ε · σ_1`, NumPy's rank tolerance with ε and `σ_1` of
-    the stored head, are directions: the others are rounding errors.
-
-    A vector added to every row of W changes no prediction, but it changes these directions. With
-    `centre="classes"`, W is taken minus the mean of its rows, which undoes any such vector; this is
-    ours. C classes then have C - 1 directions at most.
-
-    The sign of a singular vector is arbitrary and the paper does not choose one. Here a direction
-    points to its strongest class: the class with the largest `|W v_i|` (the lowest such class) has
-    a positive `W v_i`. A direction encodes the concepts on that side.
+    They are the right singular vectors of the head (`singular_directions`) in the order of their
+    `importance`.
 
     Parameters
     ----------
-    weight : the head's weights
-    centre : `none` or `classes`
+    activations : one row per image
+    head : with as many features
+    settings : which centring leads, and the random heads
+    candidates : of the same arguments, if known (`find_candidates`)
 
     Raises
     ------
     ValueError
-        The head holds NaN or infinity, is zero everywhere, or has equal rows and is centred.
+        Head and activations do not fit together, or the head tells no classes apart.
     """
-    if not np.isfinite(weight).all() or not np.any(weight):
-        raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
-    matrix = np.asarray(weight, np.float64) if centre == "none" else center_classes(weight)
-    left, values, vectors = np.linalg.svd(matrix, full_matrices=False)
-    # ε of the precision that the head is stored in, not that of the SVD, and the size of what is
-    # stored, of which little may be left without its mean row: the rounding errors are the stored
-    # head's. The mean row has a singular value of its own, and both together bound σ_1.
-    removed = np.sqrt(len(weight)) * np.linalg.norm(weight.mean(axis=0, dtype=np.float64))
-    largest = values[0] if centre == "none" else np.hypot(values[0], removed)
-    tolerance = max(weight.shape) * np.finfo(weight.dtype).eps * largest
-    rank = int(np.count_nonzero(values > tolerance))
-    if not rank:
-        raise ValueError(
-            "all rows of the head are equal, so that it tells no classes apart: build it again, or "
-            "set `directions.centre` to `none`"
+    known = candidates or find_candidates(activations, head, settings)
+    moment = second_moment(activations, head)
+    # First, since it refuses logits that are the same for all classes.
+    features = logit_variance_shares(moment, head.weight)
+    own, other = (
+        HeadDirections(
+            centre=centre,
+            directions=len(found.vectors),
+            importance_ratio=importance_ratio(found.importance),
+            spectrum=spectrum_participation(found.singular_values),
+            importance=found.importance,
+            logit_variance=logit_variance_shares(moment, head.weight, found.vectors),
         )
-    # W v_i = σ_i u_i, so the left vectors say which class is strongest. The paper chooses no sign.
-    # Rounding must not: two centred classes are always equally strong.
-    strength = np.abs(left)
-    strongest = np.argmax(strength >= (1 - TIE) * strength.max(axis=0), axis=0)
-    signs = np.sign(left[strongest, np.arange(len(values))])
-    return Directions((signs[:, None] * vectors)[:rank], values[:rank])
+        for centre, found in known.heads.items()
+    )
+    random = [one.importance for one in known.random]
+    ratios = [importance_ratio(one) for one in random]
+    return PrivilegedDirections(
+        **vars(own),
+        mean_row=mean_row(head.weight, known.heads["none"]),
+        random_importance_ratio=float(np.mean(ratios)) if ratios else None,
+        random_importance=np.mean(random, axis=0) if random else np.empty(0),
+        other=other,
+        vectors=known.heads[own.centre].vectors,
+        singular_values=known.heads[own.centre].singular_values,
+        feature_logit_variance=features,
+    )
 
 
-def mean_row(weight: Float[np.ndarray, "class_ feature"]) -> MeanRow:
+def find_candidates(
+    activations: Float[np.ndarray, "image feature"], head: Head, settings: Settings
+) -> Candidates:
+    """Rank the directions of a head with either centring, and those of random heads.
+
+    `directions` needs them, and `pruning` for every test set.
+
+    Parameters
+    ----------
+    activations : one row per image, on which importance is measured
+    head, settings : as in `directions`
+
+    Raises
+    ------
+    ValueError
+        As `directions`.
+    """
+    centres: list[Centre] = sorted(CENTRES, key=lambda centre: centre != settings.centre)
+    found = [singular_directions(head.weight, centre) for centre in centres]
+    drawn = (
+        rotated_directions(found[0], settings.random_head_seed, draw)
+        for draw in range(settings.random_heads)
+    )
+    own, other = (rank(activations, one) for one in found)
+    return Candidates(
+        heads=dict(zip(centres, (own, other), strict=True)),
+        random=[rank(activations, one) for one in drawn],
+    )
+
+
+def mean_row(weight: Float[np.ndarray, "class_ feature"], uncentred: Directions) -> MeanRow:
     """Compute how much of the head its mean row is, and how near its first direction is to it.
 
     Parameters
     ----------
     weight : the head's weights, as they are
-
-    Raises
-    ------
-    ValueError
-        As `singular_directions`.
+    uncentred : its directions, in any order; the first is that with the largest singular value
     """
-    first = singular_directions(weight).vectors[0]
+    first = uncentred.vectors[np.argmax(uncentred.singular_values)]
     mean = weight.mean(axis=0, dtype=np.float64)
     squared = float(mean @ mean)
     total = float(np.sum(np.asarray(weight, np.float64) ** 2))
@@ -242,86 +270,13 @@ def spectrum_participation(singular_values: Float[np.ndarray, " direction"]) -> 
 
     Parameters
     ----------
-    singular_values : of `Directions`
+    singular_values : of `Directions`, in any order
     """
-    squared = (singular_values / singular_values[0]) ** 2
+    descending = np.sort(singular_values)[::-1]
+    squared = (descending / descending[0]) ** 2
     return float(squared.sum() ** 2 / np.sum(squared**2))
 
 
-def rotated_directions(directions: Directions, seed: int, draw: int) -> Directions:
-    """Draw the directions of a random head, with the same span and singular values.
-
-    The random head is `U Σ R Vᵀ`, with the left singular vectors and the singular values of the
-    encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution. Its
-    directions are arbitrary within the span of the encoder's own. A random direction of the whole
-    space would be no null: it lies mostly where a head of few classes reads nothing, and costs next
-    to nothing to prune. Where a head has as many directions as features, both are the same.
-
-    This null, which is ours, shows whether the head's own directions are special within the space
-    that the head reads. It shows nothing about that space or the singular values, which every draw
-    shares.
-
-    Parameters
-    ----------
-    directions : of the encoder's head
-    seed, draw : of the draws, and the number of this one
-    """
-    rotation = random_rotation(len(directions.vectors), np.random.default_rng((seed, draw)))
-    return Directions(rotation.T @ directions.vectors, directions.singular_values)
-
-
-def project(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
-    chunk_size: int = CHUNK_SIZE,
-) -> Float[np.ndarray, "image direction"]:
-    """Project every image onto every direction, `⟨v_i, h⟩`.
-
-    Parameters
-    ----------
-    activations, directions, chunk_size : as in `importance`
-
-    Raises
-    ------
-    ValueError
-        The directions and the activations differ in the number of features.
-    """
-    _require_width(activations, directions)
-    projections = np.empty((len(activations), len(directions.vectors)))
-    for rows, chunk in chunks(activations, chunk_size):
-        projections[rows] = chunk @ directions.vectors.T
-    return projections
-
-
-def importance(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
-    chunk_size: int = CHUNK_SIZE,
-) -> Float[np.ndarray, " direction"]:
-    """Compute how much each direction contributes to the logits of these images.
-
-    `importance_i = σ_i · mean_n |cos(v_i, h_n)|` (Crabbé et al. 2024), in the units of the head's
-    weights. The cosine with an all-zero activation counts as 0.
-
-    Parameters
-    ----------
-    activations : one row per image
-    directions : with as many features
-    chunk_size : how many images are held in double precision at a time
-    """
-    _require_width(activations, directions)
-    total = np.zeros(len(directions.vectors))
-    for _, chunk in chunks(activations, chunk_size):
-        lengths = np.linalg.norm(chunk, axis=1)
-        projections = chunk @ directions.vectors.T
-        # The projections of an all-zero activation are 0, so any length makes its cosine 0.
-        total += (1 / np.where(lengths > 0, lengths, 1.0)) @ np.abs(projections, out=projections)
-    return directions.singular_values * total / len(activations)
-
-
-def _require_width(activations: Float[np.ndarray, "image feature"], directions: Directions) -> None:
-    if activations.shape[1] != directions.vectors.shape[1]:
-        raise ValueError(
-            f"the directions have {directions.vectors.shape[1]} features and the activations "
-            f"{activations.shape[1]}: take both from the same encoder"
-        )
+def importance_ratio(importance: Float[np.ndarray, " direction"]) -> float:
+    """Return the largest importance over the median one; `importance` is descending."""
+    return float(importance[0] / np.median(importance))

@@ -1,15 +1,15 @@
 """Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
-from statistics import NormalDist
-from typing import Annotated, ClassVar
+from statistics import fmean
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.measures.intervals import Estimate, percentile_interval, wilson_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from interpreting_clip.measures.result import Label, Part, Result
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
@@ -24,8 +24,8 @@ STYLE = ("imagenet_r", "imagenet_sketch")
 class Settings(StrictStruct, frozen=True, kw_only=True):
     """The confidence of the interval and the seed of its draws, one per line of the baseline."""
 
-    seed: Annotated[Seed, Described("of the draws")]
-    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+    seed: Annotated[Seed, Described("of the draws")] = 0
+    confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -124,6 +124,17 @@ class EffectiveRobustness(Result):
     models: int = 0
 
     @property
+    def notes(self) -> list[str]:
+        """What the lines are fitted to, and where they are extrapolated."""
+        found = [f"Lines: through up to {self.models} standard models (Taori et al. 2020)."]
+        if beyond := self.extrapolated_shifts:
+            found += [
+                "Extrapolated, since no standard model has such an accuracy on ImageNet: "
+                f"{', '.join(beyond)}."
+            ]
+        return [*found, *super().notes]
+
+    @property
     def shifts(self) -> dict[str, OnShift]:
         """The testbed's shifts and the study's own, by name."""
         return {**self.per_shift, **self.own}
@@ -147,108 +158,27 @@ class MeasuredAccuracy:
     ----------
     fraction : 0 to 1
     images : how many images it was measured on; None if unknown: the fraction is taken as exact
+    classes : how many there are to choose from
     """
 
     fraction: float
     images: int | None
+    classes: int
 
 
-@dataclass(frozen=True)
-class Estimates:
-    """Effective robustness on each measured shift and its means, in percentage points.
-
-    `mean` is over all of them, `natural` and `style` over those of `NATURAL` and `STYLE`, None if
-    none was measured. `extrapolated` lists the shifts whose line is extrapolated to this encoder
-    (`LogitLine.is_extrapolated`); if there is one, the mean is a guess too.
-    """
-
-    shifts: dict[str, Estimate]
-    mean: Estimate
-    natural: Estimate | None
-    style: Estimate | None
-    extrapolated: tuple[str, ...]
-
-
-def accuracy_interval(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
-    """Compute Wilson's score interval of an accuracy (Wilson 1927), all as fractions.
-
-    It stays within 0 to 1 and has about the stated coverage for few images and at both ends, where
-    a normal approximation has not (Brown, Cai & DasGupta 2001). The paper has no interval.
-
-    Parameters
-    ----------
-    accuracy : with its number of images
-    confidence : of the interval
-
-    Raises
-    ------
-    ValueError
-        The number of images is unknown or 0, or a value is out of its range.
-    """
-    share, images = accuracy.fraction, accuracy.images
-    if not images or not 0 <= share <= 1 or not 0 < confidence < 1:
-        raise ValueError(
-            f"accuracy {share} on {images} images, confidence {confidence}: expected fractions "
-            "from 0 to 1 and at least one image"
-        )
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    middle = (share + z**2 / (2 * images)) / (1 + z**2 / images)
-    half = z * sqrt(share * (1 - share) / images + (z / (2 * images)) ** 2) / (1 + z**2 / images)
-    # At 0 and 1 one end is the share itself, which the rounding of the other terms would miss.
-    low = 0.0 if share == 0 else middle - half
-    return Estimate(share, low, 1.0 if share == 1 else middle + half)
-
-
-def effective_robustness(imagenet: float, shift: float, line: LogitLine) -> float:
-    """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
-
-    `acc_ImageNet` is over the same classes as the ImageNet accuracies that β was fitted to: the
-    shift's own, as in the testbed of Taori et al. if a shift has fewer than ImageNet, or all.
-
-    Parameters
-    ----------
-    imagenet, shift : top-1 accuracy, fraction from 0 to 1
-    line : β of this shift
-
-    Raises
-    ------
-    ValueError
-        An accuracy is not a fraction from 0 to 1.
-    """
-    for fraction in (imagenet, shift):
-        if not 0 <= fraction <= 1:
-            raise ValueError(
-                f"accuracy {fraction}: expected a fraction from 0 to 1, not a percentage"
-            )
-    return float(above_line(imagenet, shift, line)[0])
-
-
-def above_line(
-    imagenet: float | Float[np.ndarray, " line"],
-    shift: float | Float[np.ndarray, " line"],
-    line: LogitLine | ResampledLines,
-) -> Float[np.ndarray, " line"]:
-    """Compute the same formula for each of some resampled lines, or for one, without the check.
-
-    Parameters
-    ----------
-    imagenet, shift : accuracies as in `effective_robustness`, the same for all lines or one each
-    line : β as fitted or as resampled
-    """
-    abscissas = np.broadcast_to(imagenet, np.shape(line.slope) or (1,))
-    return 100.0 * (shift - line.predict(abscissas))
-
-
-def estimate_effective_robustness(
-    imagenet: MeasuredAccuracy | Mapping[str, MeasuredAccuracy],
+def effective_robustness(
+    imagenet: MeasuredAccuracy,
     shifts: Mapping[str, MeasuredAccuracy | None],
+    *,
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
-    *,
-    confidence: float,
-    seed: int,
-) -> Estimates:
-    """Compute effective robustness per shift and its mean, with percentile intervals.
+    starts: Mapping[str, MeasuredAccuracy],
+    own: Mapping[str, MeasuredAccuracy] = MappingProxyType({}),
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    not_given: Sequence[str] = (),
+    settings: Settings = Settings(),
+) -> EffectiveRobustness:
+    """Compute `acc_shift - β(acc_ImageNet)` per shift and on average (Taori et al. 2020).
 
     The intervals are ours; the paper has none. They cover two uncertainties: which standard models
     the line was fitted to (`resample_lines`) and which images the encoder was measured on. For the
@@ -261,86 +191,121 @@ def estimate_effective_robustness(
 
     Parameters
     ----------
-    imagenet : accuracy on ImageNet: one for all shifts, or one per shift on the shift's own classes
-    shifts : accuracy on each shift; None for a shift that was not measured: it is left out of the
-        result and the mean, and the other shifts' draws do not change
+    imagenet : accuracy on ImageNet
+    shifts : accuracy on each shift of the mean; None for one that was not measured: it is left out
+        of the result, and the other shifts' draws do not change
     lines, resampled : β of each shift and its resamples, the same number for every shift
-    confidence : the fraction of draws inside an interval
-    seed : of the draws of accuracies
+    starts : the ImageNet accuracy at which each shift's line is read, over the same classes as the
+        ImageNet accuracies that β was fitted to: the shift's own, or all. A shift that is left out
+        may lack it
+    own : accuracy on shifts that have numbers of their own and are no part of a mean
+    left_out : why a shift has no effective robustness, though it was measured
+    not_given : shifts whose lack leaves no mean, since that of the others does not compare
+    settings : of the intervals
 
     Raises
     ------
     ValueError
-        No shift is measured, a shift has no line, or a value is out of its range.
+        A shift that is not left out has no line or no start, shifts have different numbers of
+        resampled lines, or an accuracy is not a fraction from 0 to 1.
     """
-    measured = {shift: accuracy for shift, accuracy in shifts.items() if accuracy is not None}
-    _require_baselines(measured, lines, resampled)
-    # Among all shifts, so that one that was not measured leaves the draws of the others as they
-    # are.
-    positions = {shift: position for position, shift in enumerate(shifts, start=1)}
-    abscissas = imagenet if isinstance(imagenet, Mapping) else dict.fromkeys(measured, imagenet)
-    values, draws = [], []
-    for shift, accuracy in measured.items():
-        values.append(
-            effective_robustness(abscissas[shift].fraction, accuracy.fraction, lines[shift])
-        )
-        line = resampled[shift]
+    measured = {shift: one for shift, one in {**shifts, **own}.items() if one is not None}
+    compared = [shift for shift in measured if shift not in left_out]
+    _require_lines(compared, lines, resampled, starts)
+    values = {
+        shift: float(above_line(starts[shift].fraction, measured[shift].fraction, lines[shift])[0])
+        for shift in compared
+    }
+    # Among all shifts, so that one that was not measured leaves the others' draws as they are; each
+    # of the own shifts as if it were the only one.
+    places = {shift: place for place, shift in enumerate(shifts, 1)}
+    draws = {}
+    for shift in compared:
+        line, place = resampled[shift], places.get(shift, len(shifts) + 1)
         # The same seed for every shift couples the draws of ImageNet accuracies.
-        x = _draw_coupled(abscissas[shift], len(line.slope), (seed, 0))
-        y = _draw_fractions(accuracy, len(line.slope), (seed, positions[shift]))
-        draws.append(above_line(x, y, line))
-    pairs = zip(values, draws, strict=True)
-    estimates = [percentile_interval(value, drawn, confidence) for value, drawn in pairs]
+        x = _draw_coupled(starts[shift], len(line.slope), (settings.seed, 0))
+        y = _draw_fractions(measured[shift], len(line.slope), (settings.seed, place))
+        draws[shift] = above_line(x, y, line)
 
-    def mean_over(places: Sequence[int]) -> Estimate:
+    def mean(among: Collection[str]) -> Estimate | None:
+        names = [shift for shift in compared if shift in among]
+        if not_given or not names:
+            return None
         # Taken draw by draw, which keeps the correlation between shifts.
-        drawn = np.mean([draws[place] for place in places], axis=0)
-        value = float(np.mean([values[place] for place in places]))
-        return percentile_interval(value, drawn, confidence)
+        drawn = np.mean([draws[shift] for shift in names], axis=0)
+        value = float(np.mean([values[shift] for shift in names]))
+        return percentile_interval(value, drawn, settings.confidence)
 
-    natural, style = (
-        [place for place, shift in enumerate(measured) if shift in kind]
-        for kind in (NATURAL, STYLE)
+    def on_shift(shift: str) -> dict[str, Any]:
+        one, start = measured[shift], starts.get(shift)
+        found = {
+            "accuracy": _in_percent(one, settings.confidence),
+            "imagenet": None if start is None else 100 * start.fraction,
+            "images": one.images,
+            "classes": one.classes,
+            "imagenet_images": None if start is None else start.images,
+            "guessing": 100 / one.classes,
+        }
+        if shift in left_out:
+            return {**found, "robustness": None, "left_out": left_out[shift]}
+        return {
+            **found,
+            "robustness": percentile_interval(values[shift], draws[shift], settings.confidence),
+            "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
+        }
+
+    in_mean = [shift for shift in compared if shift in shifts]
+    per_shift = {shift: OnShift(**on_shift(shift)) for shift in measured if shift in shifts}
+    whole = mean(shifts)
+    return EffectiveRobustness(
+        imagenet=100 * imagenet.fraction,
+        shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if whole else None,
+        robustness=whole,
+        natural=mean(NATURAL),
+        style=mean(STYLE),
+        extrapolated=sum(one.extrapolated for one in per_shift.values()),
+        imagenet_images=imagenet.images,
+        imagenet_classes=imagenet.classes,
+        per_shift=per_shift,
+        own={shift: OnOwnShift(**on_shift(shift)) for shift in own},
+        not_given=list(not_given),
+        models=max((lines[shift].models for shift in in_mean), default=0),
     )
-    extrapolated = tuple(s for s in measured if lines[s].is_extrapolated(abscissas[s].fraction))
-    return Estimates(
-        shifts=dict(zip(measured, estimates, strict=True)),
-        mean=mean_over(range(len(values))),
-        natural=mean_over(natural) if natural else None,
-        style=mean_over(style) if style else None,
-        extrapolated=extrapolated,
-    )
 
 
-def robustness_curve(
-    imagenet: Mapping[str, Float[np.ndarray, " fraction"]],
-    shifts: Mapping[str, Float[np.ndarray, " fraction"]],
-    lines: Mapping[str, LogitLine],
-) -> Float[np.ndarray, " fraction"]:
-    """Compute the mean effective robustness, in points, of an encoder that is pruned more and more.
-
-    Each shift is compared with what its line predicts from the accuracy on ImageNet of the encoder
-    *as pruned*, so that robustness falls only where the shift suffers more than ImageNet does.
+def above_line(
+    imagenet: float | Float[np.ndarray, " accuracy"],
+    shift: float | Float[np.ndarray, " accuracy"],
+    line: LogitLine | ResampledLines,
+) -> Float[np.ndarray, " accuracy"]:
+    """Compute `acc_shift - β(acc_ImageNet)` in percentage points (Taori et al. 2020).
 
     Parameters
     ----------
-    imagenet : per shift, the accuracies on ImageNet at which its line is read, 0 to 1
-    shifts : the accuracies on each shift, one or more, 0 to 1, at the same pruned fractions
-    lines : β of each shift
+    imagenet, shift : top-1 accuracies, fractions from 0 to 1; two numbers give one entry
+    line : β as fitted; or resampled lines, each for one accuracy or all for the same
 
     Raises
     ------
     ValueError
         An accuracy is not a fraction from 0 to 1.
     """
-    curves = [
-        [
-            effective_robustness(float(x), float(y), lines[shift])
-            for x, y in zip(imagenet[shift], accuracies, strict=True)
-        ]
-        for shift, accuracies in shifts.items()
-    ]
-    return np.mean(curves, axis=0)
+    for fractions in (np.asarray(imagenet), np.asarray(shift)):
+        outside = ~((fractions >= 0) & (fractions <= 1))
+        if outside.any():
+            raise ValueError(
+                f"accuracy {fractions[outside][0]}: expected a fraction from 0 to 1, not a "
+                "percentage"
+            )
+    shape = np.broadcast_shapes(np.shape(imagenet), np.shape(line.slope), (1,))
+    return 100.0 * (shift - line.predict(np.broadcast_to(imagenet, shape)))
+
+
+def _in_percent(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
+    if accuracy.images is None:
+        return Estimate(100 * accuracy.fraction)
+    low, high = wilson_interval(accuracy.fraction, accuracy.images, confidence).ends
+    return Estimate(100 * accuracy.fraction, 100 * low, 100 * high)
 
 
 def _draw_fractions(
@@ -365,16 +330,18 @@ def _draw_coupled(
     return np.sort(_draw_fractions(accuracy, resamples, seed))[order]
 
 
-def _require_baselines(
-    shifts: Mapping[str, MeasuredAccuracy],
+def _require_lines(
+    shifts: Sequence[str],
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
+    starts: Mapping[str, MeasuredAccuracy],
 ) -> None:
-    if not shifts:
-        raise ValueError("no shift is measured: expected the accuracy on at least one")
     for shift in shifts:
-        if shift not in lines or shift not in resampled:
-            raise ValueError(f"shift {shift} has no baseline line: fit one to standard models")
+        if not all(shift in each for each in (lines, resampled, starts)):
+            raise ValueError(
+                f"shift {shift}: expected the line of standard models, its resamples and the "
+                "ImageNet accuracy that it is read at; leave the shift out if it has none"
+            )
     if len({len(resampled[shift].slope) for shift in shifts}) > 1:
         raise ValueError(
             "the shifts have different numbers of resampled lines: resample all equally often"

@@ -1,6 +1,8 @@
-"""Bootstrap percentile intervals."""
+"""Intervals: Wilson's of a fraction, and percentiles of a bootstrap."""
 
 from dataclasses import dataclass
+from math import sqrt
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float
@@ -23,6 +25,37 @@ class Estimate:
         if self.low is None or self.high is None:
             return self.value, self.value
         return self.low, self.high
+
+
+def wilson_interval(fraction: float, images: int, confidence: float) -> Estimate:
+    """Compute Wilson's score interval of a fraction of images (Wilson 1927).
+
+    It stays within 0 to 1 and has about the stated coverage for few images and at both ends, where
+    a normal approximation has not (Brown, Cai & DasGupta 2001). The paper has no interval.
+
+    Parameters
+    ----------
+    fraction : 0 to 1, such as an accuracy
+    images : how many it was measured on
+    confidence : of the interval, above 0 and below 1
+
+    Raises
+    ------
+    ValueError
+        There is no image, or a value is out of its range.
+    """
+    if images < 1 or not 0 <= fraction <= 1 or not 0 < confidence < 1:
+        raise ValueError(
+            f"{fraction} of {images} images, confidence {confidence}: expected fractions from 0 to "
+            "1 and at least one image"
+        )
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = (fraction + z**2 / (2 * images)) / (1 + z**2 / images)
+    half = z * sqrt(fraction * (1 - fraction) / images + (z / (2 * images)) ** 2)
+    half /= 1 + z**2 / images
+    # At 0 and 1 one end is the fraction itself, which the rounding of the other terms would miss.
+    low = 0.0 if fraction == 0 else middle - half
+    return Estimate(fraction, low, 1.0 if fraction == 1 else middle + half)
 
 
 def percentile_interval(
@@ -53,7 +86,7 @@ def bootstrap_mean(
     """Compute the mean over images with its bootstrap percentile interval.
 
     A resample has as many values, drawn with replacement. About a million values are drawn at a
-    time, so memory does not grow with `resamples`.
+    time, so memory does not grow with `resamples`. A single value has no interval.
 
     Parameters
     ----------
@@ -71,6 +104,8 @@ def bootstrap_mean(
         raise ValueError(
             f"{len(values)} values and {resamples} resamples: expected at least one of each"
         )
+    if len(values) == 1:
+        return Estimate(float(values[0]))
     generator = np.random.default_rng(seed)
     means = np.empty(resamples)
     step = max(1, DRAWS_AT_A_TIME // len(values))

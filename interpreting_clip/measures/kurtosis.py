@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+import msgspec
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.measures.chunks import chunks
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
 from interpreting_clip.measures.result import Label, Result, beside
 from interpreting_clip.quantities import (
     Confidence,
@@ -33,9 +34,11 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     image's features in at least the share `outlier_share` of the images.
     """
 
-    resamples: Annotated[Resamples, Described("bootstrap resamples of the images", "resamples")]
-    seed: Annotated[Seed, Described("of the resamples")]
-    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+    resamples: Annotated[Resamples, Described("bootstrap resamples of the images", "resamples")] = (
+        1000
+    )
+    seed: Annotated[Seed, Described("of the resamples")] = 0
+    confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
     outlier_sigma: Annotated[
         Positive,
         Described(
@@ -43,8 +46,10 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "standard deviations",
             paper="6",
         ),
-    ]
-    sweep: Annotated[Sweep, Described("further shares, for the table", "share")]
+    ] = 6.0
+    sweep: Annotated[Sweep, Described("further shares, for the table", "share")] = msgspec.field(
+        default_factory=lambda: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9]
+    )
     outlier_share: Annotated[
         Share,
         Described(
@@ -52,7 +57,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "share",
             paper="not given; ours: 0.5, most images",
         ),
-    ]
+    ] = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -87,12 +92,22 @@ class OutlierFeatures(Result):
     features: int
     outlier_sigma: float
     outlier_share: float
-    feature: Int[np.ndarray, " outlier"]
-    share: Float[np.ndarray, " outlier"]
-    mean_abs_z: Float[np.ndarray, " outlier"]
+    feature: Int[np.ndarray, " _outlier"]
+    share: Float[np.ndarray, " _outlier"]
+    mean_abs_z: Float[np.ndarray, " _outlier"]
     sweep: list[OutliersAt]
-    share_of_every_feature: Float[np.ndarray, " feature"] = beside()
-    mean_abs_z_of_every_feature: Float[np.ndarray, " feature"] = beside()
+    share_of_every_feature: Float[np.ndarray, " _feature"] = beside()
+    mean_abs_z_of_every_feature: Float[np.ndarray, " _feature"] = beside()
+
+    @property
+    def notes(self) -> list[str]:
+        """Which features they are."""
+        from interpreting_clip.readable import listed
+
+        pairs = zip(self.feature.tolist(), self.share.tolist(), strict=True)
+        named = [f"{feature} (in {share:.3f} of the images)" for feature, share in pairs]
+        first = [f"Outlier features: {listed(named)}."] if named else []
+        return [*first, "Chance level: privileged_basis counts them after random rotations."]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -116,11 +131,100 @@ class Kurtosis(Result):
     isotropic: float
     outliers: OutlierFeatures
     representation: Literal["linear", "rectified"] | None = None
-    per_image: Float[np.ndarray, " image"] = beside()
+    per_image: Float[np.ndarray, " _image"] = beside()
+
+
+def kurtosis(
+    activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
+) -> Kurtosis:
+    """Measure the kurtosis of each image's features, and find its outlier features.
+
+    The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population σ over the
+    features of that image (Crabbé et al. 2024). It is not the excess kurtosis: a Gaussian has 3,
+    and the smallest possible value is 1.
+
+    Parameters
+    ----------
+    activations : one row per image, before L2 normalisation (which would not change the result)
+
+    Raises
+    ------
+    ValueError
+        As `kurtosis_and_deviations` and `are_outliers`.
+    """
+    per_image, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
+    return Kurtosis(
+        kurtosis=bootstrap_mean(per_image, settings.resamples, settings.confidence, settings.seed),
+        isotropic=isotropic_kurtosis(activations.shape[1]),
+        outliers=_outliers(beyond, mean_abs_z, len(per_image), settings),
+        per_image=per_image,
+    )
+
+
+def outlier_features(
+    activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
+) -> OutlierFeatures:
+    """Find the features that are extreme in at least the share `outlier_share` of the images.
+
+    A feature is extreme in an image if `|h_i - μ| > outlier_sigma · σ`, with μ and σ over the
+    features of that image (6 in Crabbé et al. 2024). The paper does not say in how many images an
+    outlier feature has to be extreme, so that share is a setting, with a sweep. It has to be far
+    above 0 for two reasons. Pooled ReLU features are sparse and each is extreme in a few images: a
+    supervised EfficientNet-Lite0 has 10 that are extreme in 1.0 to 1.4 % of 1,000 photographs, and
+    none in 2 %. And a feature that stands for one class is extreme only in that class's images. At
+    one half or more, a feature must be extreme in most images, as CLIP's outlier features are.
+
+    Every extreme feature increases σ, so a few can hide each other: see `hiding_outliers`.
+
+    Parameters
+    ----------
+    activations : as in `kurtosis`
+
+    Raises
+    ------
+    ValueError
+        As `kurtosis`.
+    """
+    _, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
+    return _outliers(beyond, mean_abs_z, len(activations), settings)
+
+
+def kurtosis_and_deviations(
+    activations: Float[np.ndarray, "image feature"], sigma: float
+) -> tuple[Float[np.ndarray, " image"], Int[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
+    """Measure in one pass each image's kurtosis, and how often and how far each feature deviates.
+
+    Parameters
+    ----------
+    activations : as in `kurtosis`
+    sigma : the number of standard deviations beyond which a feature is extreme, above 0
+
+    Returns
+    -------
+    the kurtosis of each image; in how many images each feature is beyond `sigma`, and the mean over
+    images of its `|h_i - μ| / σ`
+
+    Raises
+    ------
+    ValueError
+        `sigma` is not above 0, or all features of an image are equal (the image is named).
+    """
+    if not sigma > 0:
+        raise ValueError(f"sigma {sigma}: expected a number of standard deviations above 0")
+    images, features = activations.shape
+    per_image = np.empty(images)
+    beyond, total = np.zeros(features, np.int64), np.zeros(features)
+    for rows, z in standardized(activations):
+        squares = z**2
+        per_image[rows] = np.einsum("ij,ij->i", squares, squares) / features
+        distance = np.abs(z, out=z)
+        beyond += np.count_nonzero(distance > sigma, axis=0)
+        total += distance.sum(axis=0)
+    return per_image, beyond, total / images
 
 
 def standardized(
-    activations: Float[np.ndarray, "image feature"], chunk_size: int = CHUNK_SIZE
+    activations: Float[np.ndarray, "image feature"],
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield `z = (h - μ) / σ` in chunks, with μ and σ over the features of each image.
 
@@ -129,7 +233,6 @@ def standardized(
     Parameters
     ----------
     activations : one row per image
-    chunk_size : how many images a chunk holds at most
 
     Yields
     ------
@@ -140,7 +243,7 @@ def standardized(
     ValueError
         All features of an image are equal, so that σ = 0 (the image is named).
     """
-    for rows, chunk in chunks(activations, chunk_size):
+    for rows, chunk in chunks(activations, CHUNK_SIZE):
         # Rounding can make σ of equal numbers differ from 0, so compare the numbers themselves.
         constant = chunk.max(axis=1) == chunk.min(axis=1)
         if constant.any():
@@ -154,112 +257,43 @@ def standardized(
         yield rows, z
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureDeviations:
-    """How each feature deviates from the others, over all images.
-
-    Attributes
-    ----------
-    share : fraction of images, 0 to 1, in which the feature lies beyond the given number of σ
-    mean_abs_z : mean over images of `|h_i - μ| / σ`
-    """
-
-    share: Float[np.ndarray, " feature"]
-    mean_abs_z: Float[np.ndarray, " feature"]
-
-
-@dataclass(frozen=True, eq=False)
-class RankedFeatures:
-    """Some features, in the order of `most_extreme_first`.
-
-    Attributes
-    ----------
-    feature : index of each
-    share, mean_abs_z : as in `FeatureDeviations`
-    """
-
-    feature: Int[np.ndarray, " outlier"]
-    share: Float[np.ndarray, " outlier"]
-    mean_abs_z: Float[np.ndarray, " outlier"]
-
-    def first(self, count: int) -> "RankedFeatures":
-        """Keep the first `count` features."""
-        return RankedFeatures(self.feature[:count], self.share[:count], self.mean_abs_z[:count])
-
-
-def kurtosis_and_deviations(
-    activations: Float[np.ndarray, "image feature"], sigma: float, chunk_size: int = CHUNK_SIZE
-) -> tuple[Float[np.ndarray, " image"], FeatureDeviations]:
-    """Measure each image's kurtosis, and how often and how far each feature deviates.
-
-    The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population σ over the
-    features of that image (Crabbé et al. 2024). It is not the excess kurtosis: a Gaussian has 3,
-    and the smallest possible value is 1.
-
-    A feature is beyond `sigma` if `|h_i - μ| > sigma · σ` (6 in Crabbé et al. 2024). Every such
-    feature increases σ, so a few can hide each other (`hiding_outliers`). Both measures share one
-    pass over the activations.
+def are_outliers(
+    beyond: Int[np.ndarray, " feature"], images: int, share: float
+) -> Bool[np.ndarray, " feature"]:
+    """Return which features are extreme in at least a share of the images.
 
     Parameters
     ----------
-    activations : one row per image, before L2 normalisation (which would not change the result)
-    sigma : the number of standard deviations, above 0
-    chunk_size : how many images are held in double precision at a time
+    beyond : in how many images each feature is extreme
+    images : how many there are
+    share : above 0 and at most 1
 
     Raises
     ------
     ValueError
-        `sigma` is not above 0, or all features of an image are equal (the image is named).
+        `share` is not above 0 and at most 1: at 0 every feature would be an outlier.
     """
-    if not sigma > 0:
-        raise ValueError(f"sigma {sigma}: expected a number of standard deviations above 0")
-    kurtosis = np.empty(len(activations))
-    beyond = np.zeros(activations.shape[1], dtype=np.int64)
-    total = np.zeros(activations.shape[1])
-    for rows, z in standardized(activations, chunk_size):
-        squares = z**2
-        kurtosis[rows] = np.einsum("ij,ij->i", squares, squares) / z.shape[1]
-        distance = np.abs(z, out=z)
-        beyond += np.count_nonzero(distance > sigma, axis=0)
-        total += distance.sum(axis=0)
-    return kurtosis, FeatureDeviations(beyond / len(activations), total / len(activations))
+    if not 0 < share <= 1:
+        raise ValueError(f"share {share}: expected a fraction of images, above 0 and at most 1")
+    # 7 of 100 images are 0.07 of them, but 0.07 * 100 is above 7.
+    return beyond / images >= share
 
 
-def most_extreme_first(deviations: FeatureDeviations) -> RankedFeatures:
-    """Order all features: extreme in the most images first, then farthest out, then by index."""
+def most_extreme_first(
+    share: Float[np.ndarray, " feature"], mean_abs_z: Float[np.ndarray, " feature"]
+) -> Int[np.ndarray, " feature"]:
+    """Order features: extreme in the most images first, then farthest out, then by index."""
     # lexsort takes the last key first, and keeps the order of equal features.
-    order = np.lexsort((-deviations.mean_abs_z, -deviations.share))
-    return RankedFeatures(order, deviations.share[order], deviations.mean_abs_z[order])
+    return np.lexsort((-mean_abs_z, -share))
 
 
-def outlier_features(deviations: FeatureDeviations, threshold: float) -> RankedFeatures:
-    """Pick the features that are extreme in at least a fraction `threshold` of the images.
+def isotropic_kurtosis(features: int) -> float:
+    """Return the expected kurtosis of n Gaussian features, `3 (n - 1) / (n + 1)` (Fisher 1930).
 
-    The paper reports outlier features but not in how many images a feature must be extreme, so the
-    threshold is a setting of the study, with a sweep. It has to be far above 0 for two reasons.
-    Pooled ReLU features are sparse and each is extreme in a few images: a supervised
-    EfficientNet-Lite0 has 10 that are extreme in 1.0 to 1.4 % of 1,000 photographs, and none in
-    2 %. And a feature that stands for one class is extreme only in that class's images. At one half
-    or more, a feature must be extreme in most images, as CLIP's outlier features are.
-
-    Whatever the threshold, a few outliers can hide each other: see `hiding_outliers`.
-
-    Parameters
-    ----------
-    deviations : of every feature
-    threshold : fraction of images, above 0 and at most 1
-
-    Raises
-    ------
-    ValueError
-        `threshold` is not above 0 and at most 1: at 0 every feature would be an outlier.
+    That of any activations after a random rotation is the same: the rotated vector points anywhere
+    with equal probability.
     """
-    if not 0 < threshold <= 1:
-        raise ValueError(
-            f"threshold {threshold}: expected a fraction of images, above 0, at most 1"
-        )
-    ordered = most_extreme_first(deviations)
-    return ordered.first(int(np.count_nonzero(ordered.share >= threshold)))
+    return 3 * (features - 1) / (features + 1)
 
 
 def hiding_outliers(features: int, sigma: float) -> int:
@@ -276,3 +310,31 @@ def hiding_outliers(features: int, sigma: float) -> int:
     sigma : the number of standard deviations, above 0
     """
     return math.ceil(features / (sigma**2 + 1))
+
+
+def _outliers(
+    beyond: Int[np.ndarray, " feature"],
+    mean_abs_z: Float[np.ndarray, " feature"],
+    images: int,
+    settings: Settings,
+) -> OutlierFeatures:
+    share = beyond / images
+    order = most_extreme_first(share, mean_abs_z)
+    feature = order[are_outliers(beyond, images, settings.outlier_share)[order]]
+    return OutlierFeatures(
+        outlier_features=len(feature),
+        largest_share=float(share.max()),
+        hiding=hiding_outliers(len(share), settings.outlier_sigma),
+        features=len(share),
+        outlier_sigma=settings.outlier_sigma,
+        outlier_share=settings.outlier_share,
+        feature=feature,
+        share=share[feature],
+        mean_abs_z=mean_abs_z[feature],
+        sweep=[
+            OutliersAt(share=one, outlier_features=int(are_outliers(beyond, images, one).sum()))
+            for one in settings.sweep
+        ],
+        share_of_every_feature=share,
+        mean_abs_z_of_every_feature=mean_abs_z,
+    )

@@ -7,7 +7,11 @@ from typing import Annotated, Literal
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpreting_clip.measures.least_squares import r_squared, wild_noise
+from interpreting_clip.measures.least_squares import (
+    fit_coefficients,
+    r_squared,
+    resample_coefficients,
+)
 from interpreting_clip.quantities import Described, Resamples, Seed, StrictStruct
 
 MIN_MODELS = 3
@@ -31,7 +35,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "drawn sets only. `published`: the ImageNet testbed's, for real sets",
             paper="`published`",
         ),
-    ]
+    ] = "published"
     abscissa: Annotated[
         Literal["shift_classes", "all_classes"],
         Described(
@@ -39,8 +43,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "images of the shift's classes, among these alone, as the testbed compares ImageNet-R, "
             "ImageNet-A and ObjectNet. `all_classes`: on all"
         ),
-    ]
-    seed: Annotated[Seed, Described("of the classifiers and of the resamples")]
+    ] = "shift_classes"
+    seed: Annotated[Seed, Described("of the classifiers and of the resamples")] = 0
     resamples: Annotated[
         Resamples,
         Described(
@@ -48,7 +52,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "wild bootstrap with Student's tails)",
             "lines",
         ),
-    ]
+    ] = 1000
 
 
 @dataclass(frozen=True)
@@ -129,11 +133,15 @@ def fit_line(
     """
     # Models at 0 or 1 are left out, not clipped: that would invent a point.
     usable = _usable_models(imagenet, shift)
-    x, y = logit(imagenet[usable]), logit(shift[usable])
-    slope, intercept = _least_squares(x, y)
-    low, high = float(imagenet[usable].min()), float(imagenet[usable].max())
-    explained = r_squared(y, y - slope * x - intercept)
-    return LogitLine(slope, intercept, explained, len(x), low, high)
+    design, y = _design(imagenet[usable]), logit(shift[usable])
+    coefficients = fit_coefficients(design, y)
+    return LogitLine(
+        *coefficients.tolist(),
+        r_squared=r_squared(y, y - design @ coefficients),
+        models=len(y),
+        low=float(imagenet[usable].min()),
+        high=float(imagenet[usable].max()),
+    )
 
 
 def resample_lines(
@@ -168,25 +176,14 @@ def resample_lines(
     if resamples < 1:
         raise ValueError(f"{resamples} resamples: expected at least one")
     usable = _usable_models(imagenet, shift)
-    x, y = logit(imagenet[usable]), logit(shift[usable])
-    slope, intercept = _least_squares(x, y)
-    design = np.stack((x, np.ones(len(x))), axis=1)
-    noise = wild_noise(
-        design,
-        y - slope * x - intercept,
-        usable,
-        resamples=resamples,
-        seed=seed,
-        families=families,
+    drawn = resample_coefficients(
+        _design(imagenet[usable]), logit(shift[usable]), resamples, seed, families, fitted=usable
     )
-    # Least squares is linear in y: fitting the noise and adding it is refitting the line.
-    centred = x - x.mean()
-    slopes = slope + noise @ centred / np.sum(centred**2)
-    return ResampledLines(slopes, y.mean() + noise.mean(axis=1) - slopes * x.mean())
+    return ResampledLines(*drawn.T)
 
 
 def baseline_lines(
-    imagenet: Float[np.ndarray, " model"] | Mapping[str, Float[np.ndarray, " model"]],
+    imagenet: Mapping[str, Float[np.ndarray, " model"]],
     shifts: Mapping[str, Float[np.ndarray, " model"]],
     resamples: int,
     seed: int,
@@ -196,8 +193,8 @@ def baseline_lines(
 
     Parameters
     ----------
-    imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. If the
-        abscissa is ImageNet accuracy on each shift's classes, `imagenet` has an array per shift
+    imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. On
+        ImageNet it is over all classes or, for each shift, over the shift's
     resamples, seed, families : as in `resample_lines`; a model has the same numbers on every shift
 
     Raises
@@ -207,7 +204,7 @@ def baseline_lines(
     """
     lines, resampled = {}, {}
     for shift, accuracy in shifts.items():
-        x = imagenet[shift] if isinstance(imagenet, Mapping) else imagenet
+        x = imagenet[shift]
         try:
             lines[shift] = fit_line(x, accuracy)
         except ValueError as error:
@@ -239,12 +236,8 @@ def _usable_models(
     return usable
 
 
-def _least_squares(
-    x: Float[np.ndarray, " model"], y: Float[np.ndarray, " model"]
-) -> tuple[float, float]:
-    centred = x - x.mean()
-    slope = float(centred @ (y - y.mean()) / (centred @ centred))
-    return slope, float(y.mean() - slope * x.mean())
+def _design(imagenet: Float[np.ndarray, " model"]) -> Float[np.ndarray, "model 2"]:
+    return np.stack([logit(imagenet), np.ones(len(imagenet))], axis=1)
 
 
 def _predict(

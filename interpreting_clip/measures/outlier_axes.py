@@ -1,21 +1,30 @@
 """Outlier features and the head: where their axes point, and what pruning each one costs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
-from interpreting_clip.measures.accuracy import restrict_head
-from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.accuracy import map_classes, restrict_head
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.head import Head, to_logits
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.pruning import least_important_first
+from interpreting_clip.measures.kurtosis import OutlierFeatures, most_extreme_first
 from interpreting_clip.measures.result import Result
+
+if TYPE_CHECKING:
+    from interpreting_clip.measures.activations import Activations
 
 TOP = (1, 3, 10, 30, 100)
 """Numbers of most important directions in whose span an axis is looked for."""
+
+MOST_AXES = 100
+"""The most outlier features that are examined. At most 56 of 1,024 features can be beyond 6 σ in
+half of the images, but with a lower σ there are hundreds, and each costs a pass over all logits."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -27,7 +36,12 @@ class OutlierAxis(Result):
     feature : its index
     share : fraction of images in which it is extreme
     outlier : False for the most extreme feature, which stands here if there is no outlier feature
-    cosine, rank, within, within_top : as in `AxisAlignment`
+    cosine : the largest |cos| of the axis with a direction, 0 to 1
+    rank : that direction's place by importance, 1 being the most important
+    within : the fraction, 0 to 1, of the axis's squared length in the span of all directions; the
+        head that they belong to ignores the rest
+    within_top : the same of the span of the most important directions alone, as many as each entry
+        of `tops`; an axis that has nothing to do with k directions of n features has k / n there
     logit_variance : share of the variance of the logits over classes that runs through it
     costs : points of accuracy lost without it, on each test set
     """
@@ -60,91 +74,78 @@ class OutlierAxes(Result):
     tops: list[int]
 
 
-@dataclass(frozen=True, eq=False)
-class AxisAlignment:
-    """How the axes of some features align with the privileged directions.
-
-    Attributes
-    ----------
-    cosine : the largest |cos| of the axis with a direction, 0 to 1
-    rank : that direction's place by importance, 1 being the most important
-    within : the fraction, 0 to 1, of the axis's squared length in the span of all directions; the
-        head that they belong to ignores the rest
-    within_top : the same of the span of the most important directions alone, as many as each entry
-        of `tops`; an axis that has nothing to do with k directions of n features has k / n there
-    """
-
-    cosine: Float[np.ndarray, " outlier"]
-    rank: Int[np.ndarray, " outlier"]
-    within: Float[np.ndarray, " outlier"]
-    within_top: Float[np.ndarray, "outlier top"]
-
-
-@dataclass(frozen=True, eq=False)
-class PruningCosts:
-    """Top-1 accuracy, as a fraction, lost by pruning each feature alone, with an interval."""
-
-    value: Float[np.ndarray, " outlier"]
-    low: Float[np.ndarray, " outlier"]
-    high: Float[np.ndarray, " outlier"]
-
-
-def tops(directions: int) -> list[int]:
-    """Return the numbers of directions in `TOP` that an encoder has."""
-    return [count for count in TOP if count <= directions]
-
-
-def align_axes(
-    features: Int[np.ndarray, " outlier"],
-    directions: Directions,
-    importance: Float[np.ndarray, " direction"],
-) -> AxisAlignment:
-    """Compare the axis of each feature with each privileged direction.
+def outlier_axes(
+    tests: "Mapping[str, Activations]",
+    *,
+    head: Head,
+    directions: PrivilegedDirections,
+    outliers: OutlierFeatures,
+    confidence: float = 0.95,
+) -> OutlierAxes:
+    """Compare the axes of outlier features with the privileged directions, and prune each feature.
 
     Axis and direction have length one, so `cos(e_i, v)` is `v`'s coordinate i; signs mean nothing.
     Crabbé et al. (2024) link outlier features to privileged directions; measuring the link by the
     direction nearest to the axis is our choice. Of equally near ones, the most important counts. An
     axis between several important directions is near to none of them, but it lies in their span:
-    `within_top`.
+    `within_top`. What a feature costs is the accuracy lost without it (`pruning_costs`).
+
+    The `MOST_AXES` most extreme outlier features are examined; if there is no outlier feature, the
+    most extreme feature is.
 
     Parameters
     ----------
-    features : indices of features, such as those of `most_extreme_first`
-    directions, importance : of a head of the same encoder
+    tests : the activations of each test set
+    head, directions : of the same encoder; the directions have their arrays, the most important
+        first
+    outliers : of the same encoder, with its arrays
+    confidence : of the costs' intervals, above 0 and below 1
 
     Raises
     ------
     ValueError
-        A feature does not exist, or there is not one importance per direction.
+        The directions and the outliers differ in the number of features, or as `pruning_costs`.
     """
     count, width = directions.vectors.shape
-    if len(importance) != count:
-        raise ValueError(f"{len(importance)} importances of {count} directions: expected one each")
-    _require_features(features, width)
-    # The most important first, so that argmax takes it among directions that are equally near.
-    order = least_important_first(importance)[::-1]
-    cosines = np.abs(directions.vectors[np.ix_(order, features)])
-    nearest = np.argmax(cosines, axis=0)
-    spanned = np.cumsum(cosines**2, axis=0)
-    return AxisAlignment(
-        cosine=cosines[nearest, np.arange(len(features))],
-        rank=nearest + 1,
-        within=np.sum(cosines**2, axis=0),
-        within_top=spanned[np.array(tops(count)) - 1].T,
+    if width != outliers.features:
+        raise ValueError(
+            f"the directions have {width} features and the outliers are among {outliers.features}: "
+            "take both from the same encoder"
+        )
+    examined = outliers.feature[:MOST_AXES]
+    if not len(examined):
+        examined = most_extreme_first(
+            outliers.share_of_every_feature, outliers.mean_abs_z_of_every_feature
+        )[:1]
+    cosines = np.abs(directions.vectors)
+    nearest, spans = np.argmax(cosines, axis=0), np.cumsum(cosines**2, axis=0)
+    tops = [top for top in TOP if top <= count]
+    costs = {name: pruning_costs(test, head, examined, confidence) for name, test in tests.items()}
+    return OutlierAxes(
+        axes=[
+            OutlierAxis(
+                feature=feature,
+                share=float(outliers.share_of_every_feature[feature]),
+                outlier=bool(len(outliers.feature)),
+                cosine=float(cosines[nearest[feature], feature]),
+                rank=int(nearest[feature]) + 1,
+                within=float(spans[-1, feature]),
+                within_top=[float(spans[top - 1, feature]) for top in tops],
+                logit_variance=float(directions.feature_logit_variance[feature]),
+                costs={name: lost[place] for name, lost in costs.items()},
+            )
+            for place, feature in enumerate(examined.tolist())
+        ],
+        typical_cosine=float(np.median(cosines.max(axis=0))),
+        typical_logit_variance=float(np.median(directions.feature_logit_variance)),
+        tops=tops,
     )
 
 
 def pruning_costs(
-    activations: Float[np.ndarray, "image feature"],
-    classes: Int[np.ndarray, " image"],
-    head: Head,
-    features: Int[np.ndarray, " outlier"],
-    *,
-    confidence: float,
-    class_map: Int[np.ndarray, " class_"] | None = None,
-    chunk_size: int = CHUNK_SIZE,
-) -> PruningCosts:
-    """Compute the top-1 accuracy that is lost when one feature is pruned and all others are kept.
+    test: "Activations", head: Head, features: Int[np.ndarray, " pruned"], confidence: float
+) -> list[Estimate]:
+    """Compute the points of top-1 accuracy lost when one feature is pruned and all others are kept.
 
     A feature is pruned as a direction is: `h - h_i e_i`, followed by the unchanged head, which
     normalises what is left if it normalises features. The product with W is `W h - h_i W e_i`, so
@@ -156,43 +157,39 @@ def pruning_costs(
 
     Parameters
     ----------
-    activations, classes, head, class_map, chunk_size : as in `correct_predictions`
-    features : indices of features
+    test : the head chooses among its classes
+    features : indices of the features that are pruned
     confidence : of the interval, above 0 and below 1
 
     Raises
     ------
     ValueError
-        A feature does not exist, `confidence` is not between 0 and 1, or as `restrict_head`.
+        `confidence` is not between 0 and 1, or as `map_classes` and `restrict_head`.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
-    _require_features(features, activations.shape[1])
-    head, predictions = restrict_head(head, activations, classes, class_map)
+    class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
+    head, predictions = restrict_head(head, test.values, test.classes, class_map)
     weight = np.asarray(head.weight, np.float64)
     lost, gained = np.zeros((2, len(features)), dtype=np.int64)
-    for rows, chunk in chunks(activations, chunk_size):
+    for rows, chunk in chunks(test.values):
         product, whole = chunk @ weight.T, np.sum(chunk**2, axis=1)
         # What cancellation leaves of a length that is 0 must not be scaled up to 1.
         rounding = whole * chunk.shape[1] * np.finfo(np.float64).eps
         logits = to_logits(product, np.sqrt(whole), head)
-        before = predictions[np.argmax(logits, axis=1)] == classes[rows]
+        before = predictions[np.argmax(logits, axis=1)] == test.classes[rows]
         for i, feature in enumerate(features):
             values = chunk[:, feature]
             squares = whole - values**2
             lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
             logits = to_logits(product - np.outer(values, weight[:, feature]), lengths, head)
-            after = predictions[np.argmax(logits, axis=1)] == classes[rows]
+            after = predictions[np.argmax(logits, axis=1)] == test.classes[rows]
             lost[i] += np.count_nonzero(before & ~after)
             gained[i] += np.count_nonzero(after & ~before)
     # Half an image for each outcome: right both times, lost, gained, wrong both times.
-    images = len(classes) + 2
+    images = len(test.classes) + 2
     center = (lost - gained) / images
     error = np.sqrt((lost + gained + 1) / images - center**2) / np.sqrt(images)
     margin = NormalDist().inv_cdf((1 + confidence) / 2) * error
-    return PruningCosts((lost - gained) / len(classes), center - margin, center + margin)
-
-
-def _require_features(features: Int[np.ndarray, " outlier"], width: int) -> None:
-    if not np.all((features >= 0) & (features < width)):
-        raise ValueError(f"features {features.tolist()}: expected indices from 0 to {width - 1}")
+    ends = (lost - gained) / len(test.classes), center - margin, center + margin
+    return [Estimate(*found) for found in (100 * np.array(ends)).T.tolist()]

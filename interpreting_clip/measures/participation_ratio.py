@@ -19,8 +19,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
     blocks: Annotated[
         int, Meta(ge=2, le=1000), Described("blocks of images, each of which is left out once")
-    ]
-    confidence: Annotated[Confidence, Described("of the interval", "probability")]
+    ] = 20
+    confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -41,7 +41,7 @@ class ParticipationRatio(Result):
 
 
 def participation_ratio(
-    activations: Float[np.ndarray, "image feature"], settings: Settings
+    activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
 ) -> ParticipationRatio:
     """Compute `(Σ λ)² / Σ λ²`, with the eigenvalues λ of the features' covariance.
 
@@ -65,23 +65,22 @@ def participation_ratio(
         There are fewer than two images per block, or all images have the same activation.
     """
     images, features = activations.shape
-    if images < 2 * settings.blocks:
+    blocks = settings.blocks
+    if images < 2 * blocks:
         raise ValueError(
-            f"{images} images in {settings.blocks} blocks: expected at least two images per block; "
-            "lower `participation_ratio.blocks`"
+            f"{images} images in {blocks} blocks: expected at least two images per block; lower "
+            "`blocks` or take more images"
         )
     # Every k-th image in one block: sets are sorted by class, and a block of one class would say
     # more about the class than about the sample.
-    sums = [block_sums(activations[start :: settings.blocks]) for start in range(settings.blocks)]
-    count = images
+    sums = [block_sums(activations[start::blocks]) for start in range(blocks)]
     total = np.sum([one for _, one, _ in sums], axis=0)
     products = np.sum([one for _, _, one in sums], axis=0)
     # The spread around the mean is lost in rounding errors if it is this small beside the mean.
-    if np.trace(products) - total @ total / count <= 1e-12 * np.trace(products):
+    if np.trace(products) - total @ total / images <= 1e-12 * np.trace(products):
         raise ValueError("all images have the same activation: expected some that vary")
-    value = ratio(count, total, products)
-    left = [ratio(count - c, total - t, products - p) for c, t, p in sums]
-    blocks = settings.blocks
+    value = ratio(images, total, products)
+    left = [ratio(images - c, total - t, products - p) for c, t, p in sums]
     variance = (blocks - 1) / blocks * float(np.sum((np.array(left) - np.mean(left)) ** 2))
     reach = NormalDist().inv_cdf((1 + settings.confidence) / 2) * variance**0.5
     return ParticipationRatio(

@@ -11,7 +11,11 @@ from msgspec import Meta
 
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.kurtosis import (
+    are_outliers,
+    isotropic_kurtosis,
+    kurtosis_and_deviations,
+)
 from interpreting_clip.measures.null_rank import rank_p_value
 from interpreting_clip.measures.random_rotation import random_rotation
 from interpreting_clip.measures.result import Label, Result
@@ -26,15 +30,15 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 
     rotations: Annotated[
         int, Meta(ge=1, le=1000), Described("random rotations of the features", "rotations")
-    ]
-    seed: Annotated[Seed, Described("of the rotations")]
+    ] = 20
+    seed: Annotated[Seed, Described("of the rotations")] = 0
     robust_deviations: Annotated[
         Positive,
         Described(
             "how far from the median feature's mean over images that of an extreme feature is",
             "standard deviations, from the median absolute deviation",
         ),
-    ]
+    ] = 6.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -94,7 +98,11 @@ class BasisNumbers:
 
 
 def privileged_basis(
-    activations: Float[np.ndarray, "image feature"], sigma: float, share: float, settings: Settings
+    activations: Float[np.ndarray, "image feature"],
+    *,
+    outlier_sigma: float = 6.0,
+    outlier_share: float = 0.5,
+    settings: Settings = Settings(),
 ) -> PrivilegedBasis:
     """Measure the features in four ways, as they are and after random rotations.
 
@@ -125,8 +133,8 @@ def privileged_basis(
     Parameters
     ----------
     activations : one row per image, before L2 normalisation
-    sigma, share : beyond how many standard deviations of its image, and in which share of the
-        images, an outlier feature is
+    outlier_sigma, outlier_share : beyond how many standard deviations of its image, and in which
+        share of the images, an outlier feature is
 
     Raises
     ------
@@ -134,14 +142,15 @@ def privileged_basis(
         As `kurtosis_and_deviations`.
     """
     # Name an image without spread here, by its number among all: below there are only chunks.
-    kurtosis_and_deviations(activations, sigma)
-    features, robust = activations.shape[1], settings.robust_deviations
-    own = basis_numbers(activations, sigma, share, robust)
+    kurtosis_and_deviations(activations, outlier_sigma)
+    features = activations.shape[1]
+    limits = outlier_sigma, outlier_share, settings.robust_deviations
+    own = basis_numbers(activations, *limits)
     rotated = []
     for number in range(settings.rotations):
         # A generator each, so that more rotations leave the first ones as they are.
         rotation = random_rotation(features, np.random.default_rng((settings.seed, number)))
-        rotated.append(basis_numbers(activations, sigma, share, robust, rotation))
+        rotated.append(basis_numbers(activations, *limits, rotation))
     kurtosis = [one.kurtosis for one in rotated]
     return PrivilegedBasis(
         rotated_kurtosis=_mean_and_range(kurtosis),
@@ -150,7 +159,7 @@ def privileged_basis(
         max_to_median=own.max_to_median,
         rms_kurtosis=own.rms_kurtosis,
         robust_outliers=own.robust_outliers,
-        isotropic=3 * (features - 1) / (features + 1),
+        isotropic=isotropic_kurtosis(features),
         rotated_max_to_median=_mean([one.max_to_median for one in rotated]),
         rotated_rms_kurtosis=float(np.mean([one.rms_kurtosis for one in rotated])),
         rotated_robust_outliers=_mean([one.robust_outliers for one in rotated]),
@@ -169,7 +178,7 @@ def basis_numbers(
     Parameters
     ----------
     activations : one row per image
-    sigma, share : as in `privileged_basis`
+    sigma, share : `outlier_sigma` and `outlier_share` of `privileged_basis`
     robust_deviations : how far out the mean of a feature is extreme
     rotation : orthogonal; None leaves the features as they are
 
@@ -180,19 +189,19 @@ def basis_numbers(
     """
     images, features = activations.shape
     kurtosis, ratios = np.empty(images), np.empty(images)
-    beyond, total, squares = np.zeros((3, features))
+    beyond = np.zeros(features, np.int64)
+    total, squares = np.zeros((2, features))
     for rows, chunk in chunks(activations):
         values = chunk if rotation is None else chunk @ rotation
-        kurtosis[rows], deviations = kurtosis_and_deviations(values, sigma)
-        beyond += deviations.share * len(values)
+        kurtosis[rows], extreme, _ = kurtosis_and_deviations(values, sigma)
+        beyond += extreme
         total += values.sum(axis=0)
         squares += np.einsum("ij,ij->j", values, values)
         ratios[rows] = max_to_median(values)
     ratio = float(np.median(ratios))
     return BasisNumbers(
         kurtosis=float(kurtosis.mean()),
-        # Whole numbers of images again, so that no rounding decides at the limit.
-        outlier_features=int(np.count_nonzero(np.rint(beyond) / images >= share)),
+        outlier_features=int(are_outliers(beyond, images, share).sum()),
         max_to_median=ratio if np.isfinite(ratio) else None,
         rms_kurtosis=float(np.mean(squares**2) / np.mean(squares) ** 2),
         robust_outliers=robust_outliers(total / images, robust_deviations),

@@ -1,6 +1,6 @@
 """Pruning: accuracy after the least important directions are removed from every activation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -8,10 +8,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.accuracy import restrict_head
+from interpreting_clip.measures.activations import ClassIndices, map_classes
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
 from interpreting_clip.measures.head import Head, center_classes, to_logits
 from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.measures.singular_directions import RankedDirections, require_width
 
 ROUNDING = 1e-6
 """Tolerance for accuracies, in percent, that were rounded to six decimals in a result."""
@@ -42,21 +44,58 @@ class Pruning(Result):
     whole: Annotated[float, Label("accuracy with all directions", 1, unit="%")]
     accuracy_chance: float | None
     other_by_accuracy: float
-    fractions: Float[np.ndarray, " fraction"]
-    accuracy: Float[np.ndarray, " fraction"]
-    other_accuracy: Float[np.ndarray, " fraction"]
-    random_accuracy: Float[np.ndarray, "random fraction"]
+    fractions: Float[np.ndarray, " _fraction"]
+    accuracy: Float[np.ndarray, " _fraction"]
+    other_accuracy: Float[np.ndarray, " _fraction"]
+    random_accuracy: Float[np.ndarray, "_random _fraction"]
 
 
-def least_important_first(
-    importance: Float[np.ndarray, " direction"],
-) -> Int[np.ndarray, " direction"]:
-    """Order the directions for pruning; of equally important ones the last goes first.
+def pruning(
+    activations: Float[np.ndarray, "image feature"],
+    *,
+    head: Head,
+    classes: Int[np.ndarray, " image"],
+    among: ClassIndices | None = None,
+    aliases: Mapping[int, int] | None = None,
+    settings: Settings = Settings(),
+    candidates: Candidates | None = None,
+) -> Pruning:
+    """Measure accuracy without the least important directions (`pruned_accuracies`).
 
-    Directions are sorted by descending singular value, so that is the one with the lower value.
+    Parameters
+    ----------
+    activations, head, classes, among, aliases : as in `accuracy`
+    settings : the steps, the tolerated loss, which centring leads, and the random heads
+    candidates : the ranked directions (`find_candidates`), if known; None: of these activations
+
+    Raises
+    ------
+    ValueError
+        As `accuracy` and `directions`.
     """
-    # lexsort takes the last key first.
-    return np.lexsort((-np.arange(len(importance)), importance))
+    known = candidates or find_candidates(activations, head, settings)
+    fractions = np.array(settings.fractions)
+    class_map = map_classes(among, len(head.weight), aliases)
+    own, other, *random = (
+        100
+        * pruned_accuracies(
+            activations, classes, head, ranked, fractions=fractions, class_map=class_map
+        )
+        for ranked in (*known.heads.values(), *known.random)
+    )
+    by_accuracy, by_other, *by_random = (
+        prunable_fraction(fractions, curve, settings.harmless) for curve in (own, other, *random)
+    )
+    return Pruning(
+        by_accuracy=by_accuracy,
+        whole=float(own[0]),
+        accuracy_chance=float(np.mean(by_random)) if by_random else None,
+        other_by_accuracy=by_other,
+        fractions=fractions,
+        accuracy=own,
+        other_accuracy=other,
+        random_accuracy=np.reshape(random, (-1, len(fractions))),
+    )
 
 
 def count_removed(
@@ -79,8 +118,7 @@ def pruned_accuracies(
     activations: Float[np.ndarray, "image feature"],
     classes: Int[np.ndarray, " image"],
     head: Head,
-    directions: Directions,
-    importance: Float[np.ndarray, " direction"],
+    directions: RankedDirections,
     *,
     fractions: Float[np.ndarray, " fraction"],
     class_map: Int[np.ndarray, " class_"] | None = None,
@@ -102,7 +140,7 @@ def pruned_accuracies(
     Parameters
     ----------
     activations, classes, head, class_map, chunk_size : as in `correct_predictions`
-    directions, importance : of the head, centred or not, or, as a control, of a random head
+    directions : of the head, centred or not, or, as a control, of a random head
     fractions : of the directions to remove, each from 0 to below 1, in any order
 
     Raises
@@ -110,10 +148,10 @@ def pruned_accuracies(
     ValueError
         A fraction is out of range, widths differ, or the head cannot predict an image's class.
     """
-    _require_same_features(activations, directions, importance)
-    removed = count_removed(fractions, len(importance))
+    require_width(activations, directions)
+    removed = count_removed(fractions, len(directions.vectors))
     head, predictions = restrict_head(head, activations, classes, class_map)
-    basis = _basis(head, directions.vectors[least_important_first(importance)[::-1]])
+    basis = _basis(head, directions.vectors)
     correct = np.zeros(len(fractions), dtype=np.int64)
     for rows, chunk in chunks(activations, chunk_size):
         for fraction, logits in _pruned_logits(chunk, head, basis, removed):
@@ -146,8 +184,7 @@ def prunable_fraction(
     if not len(fractions):
         raise ValueError("expected a pruning curve of one fraction or more, got none")
     order = np.argsort(fractions, kind="stable")
-    # The paper gives no number for "without harm", so the tolerated loss is our parameter. Losing
-    # exactly as much is harm, whichever way it was rounded.
+    # Losing exactly as much is harm, whichever way it was rounded.
     harmful = accuracies[order[0]] - accuracies[order] >= harmless - ROUNDING
     kept = int(np.argmax(harmful)) if harmful.any() else len(order)
     return float(fractions[order[max(kept - 1, 0)]])
@@ -223,15 +260,3 @@ def _pruned_logits(
         lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
         yield int(fraction), to_logits(product, lengths, head)
         done = group.stop
-
-
-def _require_same_features(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
-    importance: Float[np.ndarray, " direction"],
-) -> None:
-    if directions.vectors.shape != (len(importance), activations.shape[1]):
-        raise ValueError(
-            f"directions of shape {directions.vectors.shape} and {len(importance)} importances "
-            f"for activations of {activations.shape[1]} features: take all from the same encoder"
-        )

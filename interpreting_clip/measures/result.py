@@ -88,6 +88,8 @@ class Result:
 
     Numbers with a `Label` are shown in a table with their interval and chance level, in the order
     of the fields. Results compare by identity: whether two arrays are equal is no single truth.
+    The axes of its arrays have names with an underscore, whose sizes jaxtyping does not compare:
+    a large array may be empty, and two nested results may differ.
 
     Attributes
     ----------
@@ -212,7 +214,7 @@ def _nested(result: Result, path: str, part: Part) -> Iterator[Number]:
 
 def _number(result: Any, name: str, label: Label) -> Number:
     value = getattr(result, name)
-    interval = value if isinstance(value, Estimate) else Estimate(value)
+    parts = value if isinstance(value, Estimate) else None
     chance = getattr(result, label.chance) if label.chance else None
     return Number(
         name=name,
@@ -220,8 +222,8 @@ def _number(result: Any, name: str, label: Label) -> Number:
         unit=label.unit,
         digits=label.digits,
         headline=label.headline,
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
+        value=value if parts is None else parts.value,
+        low=parts and parts.low,
+        high=parts and parts.high,
         chance=chance.value if isinstance(chance, Estimate) else chance,
     )

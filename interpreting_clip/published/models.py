@@ -389,9 +389,7 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
 
 def rounded_interval(estimate: Estimate) -> Interval:
     """Return an estimate as value, low and high."""
-    value, low, high = (
-        round(float(x), DIGITS) for x in (estimate.value, estimate.low, estimate.high)
-    )
+    value, low, high = (round(float(x), DIGITS) for x in (estimate.value, *estimate.ends))
     return value, low, high
 
 
@@ -423,7 +421,7 @@ def leaders(
         if i == first
         or percentile_interval(
             values[first] - values[i], draws[:, first] - draws[:, i], confidence
-        ).low
+        ).ends[0]
         <= 0
     ]
 

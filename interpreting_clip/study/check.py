@@ -8,7 +8,7 @@ import msgspec
 
 from interpreting_clip.config import datasets, encoders, synthetic
 from interpreting_clip.config.params import convert, problems
-from interpreting_clip.config.syntax import illegal_syntax, load_tree, short
+from interpreting_clip.config.syntax import load_tree, short
 from interpreting_clip.config.weight_sources import (
     ActivationsFolder,
     BackboneEntry,
@@ -93,7 +93,6 @@ def check(file: Path) -> Sections:
     InputError
         Names each key that is not legal, with the legal values, one per line.
     """
-    refuse(illegal_syntax(file))
     tree = load_tree(file)
     refuse(f"{file}: {complaint}" for complaint in illegal_sections(tree))
     study = convert(tree, EverySection, "", file)

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
 import yaml
 
+from interpreting_clip.config.syntax import load_tree
 from tests.reads import ROOT, folder_digests
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
@@ -84,7 +84,7 @@ class Workspace:
         return {*ran, *found}
 
     def params(self) -> dict[str, Any]:
-        return yaml.safe_load((self.folder / "params.yaml").read_text())
+        return load_tree(self.folder / "params.yaml")
 
     def of_every_encoder(self, *stages: str) -> set[str]:
         """Return the names that DVC gives the instances of these stages."""
@@ -123,7 +123,7 @@ class Workspace:
 
     def lock(self) -> dict[str, Any]:
         """Return the stages in the lock file."""
-        return msgspec.yaml.decode((self.folder / "dvc.lock").read_bytes())["stages"]
+        return load_tree(self.folder / "dvc.lock")["stages"]
 
 
 def clone(repository: Path, folder: Path) -> Workspace:

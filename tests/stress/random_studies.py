@@ -56,7 +56,6 @@ KINDS = (
     "renamed",
     "removed",
     "twice",
-    "anchor",
 )
 """The ways to change a value or a key; frequent ones are repeated."""
 
@@ -103,8 +102,6 @@ def change(tree: dict[str, Any], rng: Random) -> None:
         parent[at] = neighbour(parent[at], tree, rng)
     elif kind == "scalar":
         parent[at] = Raw(rng.choice(SOME_SCALARS))
-    elif kind == "anchor":
-        parent[at] = Raw(f"&{rng.choice('ab')} {written(parent[at])}")
     elif isinstance(parent, dict):
         names = ["forgotten", "images", Raw(rng.choice(SOME_NAMES))]
         if kind != "removed":

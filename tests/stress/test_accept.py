@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from tests.integration.downloads.loopback import HubServer
 from tests.pipeline import official_layouts as layouts
@@ -45,7 +46,7 @@ def workspace(hub: HubServer, tmp_path_factory: pytest.TempPathFactory) -> Works
     """Return a repository whose acceptance study fits the hub: a part of each set, one template."""
     workspace = new_workspace(tmp_path_factory.mktemp("accept") / "clone")
     file = workspace.folder / STUDY
-    tree: dict[str, Any] = yaml.safe_load(file.read_text())
+    tree: dict[str, Any] = load_tree(file)
     for key in ("imagenet_val", "imagenet_v2"):
         tree["datasets"][key] |= {"partial": True}
     tree["datasets"]["imagenet_v2"]["hub"]["revision"] = "main"

@@ -12,6 +12,7 @@ import torch
 import yaml
 from msgspec.structs import replace
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import train
 from tests.reads import accept_study
@@ -60,7 +61,7 @@ def test_compiled_blocks_change_rounding_alone(
     [("", 0, ""), ("/nowhere/c++", 1, "error: `compile`: .*install a C\\+\\+ compiler")],
 )
 def test_a_locked_stage_compiles_or_says_what_it_lacks(study, compiler, status, said):
-    params = yaml.safe_load((study / "params.yaml").read_text())
+    params = load_tree(study / "params.yaml")
     params["backbones"]["rn"]["text"]["layers"] = 2
     (study / "params.yaml").write_text(yaml.safe_dump(params))
     accept_study()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from interpreting_clip.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, folder_digests
 
@@ -37,8 +38,8 @@ def small_study() -> dict[str, Any]:
 
     Emulated products of matrices take hundreds of times as long.
     """
-    study = yaml.safe_load(NANO.read_text())
-    miniature = yaml.safe_load((ROOT / "params.yaml").read_text())
+    study = load_tree(NANO)
+    miniature = load_tree(ROOT / "params.yaml")
     study["backbones"] = miniature["backbones"]
     sizes = {"imagenet_train": 1200, "imagenet_val": 48, "web_broad": 96, "broden": 100}
     reference = study["datasets"]["imagenet_a"]["reference"]["train"]

@@ -22,7 +22,6 @@ from safetensors.torch import save
 
 from interpreting_clip.config.datasets import ImageNet
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.syntax import illegal_syntax
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
@@ -217,8 +216,6 @@ since: 2024-01-31
 
 def study(folder: Path) -> Format:
     def read(file: Path) -> None:
-        if lines := list(illegal_syntax(file)):
-            raise InputError(lines[0])
         params = Params(file)
         params.read("kurtosis", Settings)
         params.read("study", Any)

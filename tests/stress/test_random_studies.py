@@ -1,10 +1,11 @@
 """A study is accepted, or refused in one line per complaint."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
-from dvc.utils.serialize import load_yaml
+from dvc.utils.serialize import YAMLError, load_yaml
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
@@ -49,5 +50,6 @@ def checked() -> bool:
     except InputError:
         assert not accepted
     else:
-        assert tree == load_yaml(FILE) or ".nan" in FILE.read_text()
+        with suppress(YAMLError):  # DVC's parser, an older libyaml, refuses {a: 1:30}
+            assert tree == load_yaml(FILE) or ".nan" in FILE.read_text()
     return accepted

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
 from interpreting_clip.encoders.encoder import clip_encoder
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
@@ -36,7 +37,7 @@ def study(tmp_path_factory: pytest.TempPathFactory):
         patch.setenv("INTERPRETING_CLIP_FOLDERS", str(folder))
         patch.setenv("INTERPRETING_CLIP_OBJECTNET_PASSWORD", layouts.PASSWORD.decode())
         workspace = new_workspace(folder / "clone")
-        tree = filled(yaml.safe_load(REAL.read_text()), sources(folder, classes, files, hub))
+        tree = filled(load_tree(REAL), sources(folder, classes, files, hub))
         (workspace.folder / "params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
         workspace.commit("The real study in small")
         zoo.put_open_clip(hub, "RN50-quickgelu", "openai")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.sections import further_measures
 from tests.pipeline.test_pipeline import RAN, UNOPENED
 from tests.reads import GRAPH, body
@@ -26,7 +27,7 @@ def test_a_missing_dependency_is_named(edited, stage):
         unread = {f"data/{name}/${{key}}" for name in further_measures()}
     deps = sorted(set(body(stage).get("deps", ())) - unread)
     for dep in deps if LONG else deps[:1]:
-        graph = yaml.safe_load((edited.folder / "dvc.yaml").read_text())
+        graph = load_tree(edited.folder / "dvc.yaml")
         entry = graph["stages"][stage]
         entry = entry.get("do", entry)
         entry["deps"] = [one for one in entry["deps"] if one != dep]

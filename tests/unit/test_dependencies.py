@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from packaging.utils import canonicalize_name
 
 import interpreting_clip
 from interpreting_clip.config.datasets import Sources
 from interpreting_clip.config.encoders import Heads
+from interpreting_clip.config.syntax import load_tree
 from page.replicas import TRAININGS
 from runner.fingerprint import (
     BRANCHES,
@@ -76,7 +76,7 @@ def test_every_branch_has_a_fingerprint():
 
 def test_every_parameter_is_one_of_some_stage():
     listed = {re.sub(r"\$\{[\w.]+\}", "*", path) for stage in COMPUTING for path in declared(stage)}
-    study = yaml.safe_load((ROOT / "params.yaml").read_text())
+    study = load_tree(ROOT / "params.yaml")
     unread = {path for path in leaves(study) if not listed & set(patterns(path))}
     assert unread == set()
 

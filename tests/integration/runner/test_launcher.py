@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from interpreting_clip.config.syntax import load_tree
 from runner.machine_settings import SHARED_BY
 
 STAGE = """
@@ -44,7 +45,7 @@ def probe(code_copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Probe]:
         body: str, launcher: str, *arguments: str, stage: str = "probe", **variables: str
     ) -> subprocess.Popen[str]:
         Path(f"stages/{stage}.py").write_text(STAGE.format(body))
-        graph = yaml.safe_load(Path("dvc.yaml").read_text())
+        graph = load_tree(Path("dvc.yaml"))
         graph["stages"][stage] = {"foreach": "${probes}", "do": {"outs": ["data/probe/${key}"]}}
         Path("dvc.yaml").write_text(yaml.safe_dump(graph))
         Path("compute.yaml").write_text(

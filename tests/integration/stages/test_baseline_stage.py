@@ -53,7 +53,6 @@ def test_the_published_baseline(run, abscissa):
     ]
     testbed = [0.888, 0.814, 0.952] if abscissa == "shift_classes" else [0.876, 0.756, 0.941]
     assert fits == testbed
-    assert found["source"] == "published"
     assert [model["name"] for model in found["models"]] == [model["name"] for model in standard]
     for shift, line in lines.items():
         assert found["lines"][shift] == pytest.approx(asdict(line), rel=1e-5)

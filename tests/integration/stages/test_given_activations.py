@@ -308,7 +308,7 @@ def test_a_folder_that_was_changed_or_is_gone_is_refused():
 def test_writing_needs_no_more_than_the_plain_wheel():
     code = """
 import sys
-for name in ("torch", "safetensors", "yaml", "ruamel", "PIL", "scipy", "pandas", "dvc"):
+for name in ("torch", "safetensors", "yaml", "PIL", "scipy", "pandas", "dvc"):
     sys.modules[name] = None  # an import of it fails
 import numpy as np
 from interpreting_clip.formats.activations_folder import write_activations_folder

@@ -14,7 +14,7 @@ from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.shift_folders import write_shift_names
-from interpreting_clip.measures.effective_robustness import accuracy_interval, effective_robustness
+from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines, baseline_lines
 from tests.integration.stages.two_encoders import (
@@ -22,10 +22,10 @@ from tests.integration.stages.two_encoders import (
     HELD,
     IMAGES,
     KEYS,
-    SETTINGS,
     accuracy,
     activations,
     result,
+    write_pruning,
 )
 from tests.pipeline.refusals import change
 
@@ -105,58 +105,44 @@ def test_the_baseline_of_an_own_shift_is_that_of_its_table(run):
     Path("params.yaml").write_text(yaml.safe_dump(tree))
     run("baseline", unread=[*unread, "data/baselines"])
     without = result("data/baseline/baseline.json")
-    assert without.keys() == found.keys() - {"no_baseline", "own_models"}
+    assert without["no_baseline"] == [] and without["own_models"] == {}
     for part in ("lines", "resampled", "chance", "at_chance", "abscissa", "classes"):
         assert {k: v for k, v in found[part].items() if k != "listed"} == without[part]
 
 
 @pytest.mark.usefixtures("own_shifts")
 def test_own_shifts_stand_beside_the_mean_and_never_in_it(run):
-    key = "first"
-    write_activations_card(Path("data/activations") / key, "rectified", FEATURES, TESTBED_SHIFTS)
-    run("directions", key)
+    key, folder = "first", Path("data/activations/first")
+    write_pruning(key)
+    write_activations_card(folder, "rectified", FEATURES, TESTBED_SHIFTS)
     run("robustness", key)
     before = result(f"data/robustness/{key}/robustness.json")
-    assert "own" not in before
-    names = [*TESTBED_SHIFTS, *OWN_SHIFTS]
-    write_activations_card(Path("data/activations") / key, "rectified", FEATURES, names)
+    before_pruned = result(f"data/robustness/{key}/prunable.json")
+    write_activations_card(folder, "rectified", FEATURES, [*TESTBED_SHIFTS, *OWN_SHIFTS])
     baseline = result("data/baseline/baseline.json")
     line = LogitLine(0.9, -0.2, 0.8, 9, 0.3, 0.4)
     drawn = ResampledLines(np.array([0.8, 0.9, 1.0]), np.array([-0.2, 0.0, 0.1]))
-    baseline["lines"]["listed"] = asdict(line)
-    baseline["resampled"]["listed"] = asdict(drawn)
-    baseline["abscissa"]["listed"] = on_classes("listed")
-    baseline["classes"]["listed"] = [0, 2, 4]
-    baseline["at_chance"]["listed"] = []
-    baseline["no_baseline"] = ["alone"]
-    write_json(Path("data/baseline/baseline.json"), baseline)
-    run("directions", key)
+    parts = {
+        **{"lines": asdict(line), "resampled": asdict(drawn), "abscissa": on_classes("listed")},
+        **{"classes": OWN_SHIFTS["listed"]["classes"], "at_chance": []},
+    }
+    for part, value in parts.items():
+        baseline[part]["listed"] = value
+    write_json(Path("data/baseline/baseline.json"), baseline | {"no_baseline": ["alone"]})
     run("robustness", key)
+    assert result(f"data/robustness/{key}/prunable.json") == before_pruned
     found = result(f"data/robustness/{key}/robustness.json")
-    for part in ("effective_robustness", "pruned"):
-        assert found[part] == before[part]
-    curves = result(f"data/directions/{key}/directions.json")["heads"]["classes"]["accuracy"]
-    settings = SETTINGS["robustness"]
+    own = found.pop("own")
+    assert before.pop("own") == {} and found == before
     for name, facts in OWN_SHIFTS.items():
         measured, at = accuracy(key, name), accuracy(key, "imagenet_val", name)
-        own = found["own"][name]
-        interval = accuracy_interval(measured, settings["confidence"])
-        expected = {end: 100 * value for end, value in asdict(interval).items()}
-        assert own["accuracy"] == pytest.approx(expected, abs=1e-5)
-        assert own["imagenet"] == pytest.approx(100 * at.fraction, abs=1e-5)
-        assert own["chance"] == pytest.approx(100 / len(facts["classes"]), abs=1e-5)
-        assert curves[name][0] == pytest.approx(100 * measured.fraction, abs=1e-5)
-        assert curves[on_classes(name)][0] == pytest.approx(100 * at.fraction, abs=1e-5)
-        assert found["images"][name] == IMAGES and found["classes"][name] == len(facts["classes"])
-    assert found["own"]["alone"]["robustness"] is None
-    assert "alone.baseline: none" in found["left_out"]["alone"]
-    assert found["left_out"].keys() == before["left_out"].keys() | {"alone"}
+        assert own[name]["accuracy"]["value"] == pytest.approx(100 * measured.fraction, abs=1e-5)
+        assert own[name]["imagenet"] == pytest.approx(100 * at.fraction, abs=1e-5)
+        assert own[name]["imagenet_images"] == at.images and own[name]["images"] == IMAGES
+        assert own[name]["classes"] == len(facts["classes"])
+    assert own["alone"]["robustness"] is None
+    assert "alone.baseline: none" in own["alone"]["left_out"]
     at, measured = accuracy(key, "imagenet_val", "listed"), accuracy(key, "listed")
-    points = effective_robustness(at.fraction, measured.fraction, line)
-    own = found["own"]["listed"]
-    assert own["robustness"]["value"] == pytest.approx(points, abs=1e-5)
-    assert own["extrapolated"] == line.is_extrapolated(at.fraction)
-    numbers = result(f"data/robustness/{key}/numbers.json")
-    assert numbers["robustness_listed"]["value"] == own["robustness"]["value"]
-    assert numbers["accuracy_alone"]["chance"] == pytest.approx(50.0)
-    assert numbers["robustness"]["value"] == before["effective_robustness"]["mean"]["value"]
+    (points,) = above_line(at.fraction, measured.fraction, line)
+    assert own["listed"]["robustness"]["value"] == pytest.approx(points, abs=1e-5)
+    assert own["listed"]["extrapolated"] == line.is_extrapolated(at.fraction)

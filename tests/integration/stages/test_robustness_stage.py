@@ -1,20 +1,20 @@
 """Stage `robustness` on the accuracies and the lines that it names."""
 
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.measures.effective_robustness import (
+    EffectiveRobustness,
+    Settings,
     effective_robustness,
-    estimate_effective_robustness,
 )
-from interpreting_clip.measures.pruning import prunable_fraction
-from stages.robustness import MEANS
+from interpreting_clip.measures.prunable import Prunable, prunable
+from interpreting_clip.measures.result import plain
 from tests.integration.stages.two_encoders import (
     FEATURES,
     HELD,
@@ -24,44 +24,48 @@ from tests.integration.stages.two_encoders import (
     RESAMPLED,
     accuracy,
     result,
+    write_pruning,
 )
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
+def robustness(key: str) -> EffectiveRobustness:
+    return read_result(Path(f"data/robustness/{key}/robustness.json"), EffectiveRobustness)
+
+
+def values(part):
+    """Return the numbers of a result, to the digits that are stored."""
+    if isinstance(part, dict):
+        return {key: values(one) for key, one in part.items()}
+    if isinstance(part, list):
+        return [values(one) for one in part]
+    return pytest.approx(part, abs=1e-5) if isinstance(part, float) else part
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_robustness(run, key):
-    run("directions", key)
+    write_pruning(key)
     run("robustness", key)
-    found = result(f"data/robustness/{key}/robustness.json")
-    measured_here = {name: accuracy(key, name) for name in TEST_SETS}
-    shares = {name: one.fraction for name, one in measured_here.items()}
-    assert len(set(shares.values())) > 3
-    expected = {name.removesuffix("_val"): 100 * share for name, share in shares.items()}
-    assert found["accuracy"] == pytest.approx(expected, abs=1e-4)
-    assert found["images"] == dict.fromkeys(expected, IMAGES)
-    assert found["classes"] == {result_name(name): len(held) for name, held in HELD.items()}
+    found = robustness(key)
+    measured = {name: accuracy(key, name) for name in TEST_SETS}
+    assert len({one.fraction for one in measured.values()}) > 3
     at = {shift: accuracy(key, "imagenet_val", shift) for shift in TESTBED_SHIFTS}
     assert {one.images for one in at.values()} == {16, 24, 40}
-    assert found["left_out"] == {}
-    for shift, one in at.items():
-        assert found["abscissa"][shift]["images"] == one.images
-        assert found["abscissa"][shift]["accuracy"] == pytest.approx(100 * one.fraction, abs=1e-4)
-    estimate = estimate_effective_robustness(
-        at,
-        {shift: measured_here[shift] for shift in TESTBED_SHIFTS},
-        LINES,
-        RESAMPLED,
-        confidence=0.8,
-        seed=5,
+    expected = effective_robustness(
+        measured["imagenet_val"],
+        {shift: measured[shift] for shift in TESTBED_SHIFTS},
+        lines=LINES,
+        resampled=RESAMPLED,
+        starts=at,
+        settings=Settings(confidence=0.8, seed=5),
     )
-    measured = found["effective_robustness"]
-    outside = [s for s, line in LINES.items() if line.is_extrapolated(shares["imagenet_val"])]
-    assert measured["extrapolated"] == outside
-    means = {"mean": estimate.mean, "natural": estimate.natural, "style": estimate.style}
-    for name, one in (estimate.shifts | means).items():
-        assert measured[name] == pytest.approx(asdict(one), abs=1e-4)
-        assert measured[name]["low"] < measured[name]["high"]
+    assert plain(found) == values(plain(expected))
+    assert {one.images for one in found.shifts.values()} == {IMAGES}
+    assert {s: one.classes for s, one in found.shifts.items()} == {
+        shift: len(HELD[shift]) for shift in TESTBED_SHIFTS
+    }
+    assert found.robustness and found.robustness.ends[0] < found.robustness.ends[1]
 
 
 def change_baseline(**parts) -> None:
@@ -69,94 +73,47 @@ def change_baseline(**parts) -> None:
     write_json(file, read_json(file) | parts)
 
 
-def test_a_shift_of_other_classes_or_without_a_line_has_an_accuracy_alone(run):
-    whole = result("data/baseline/baseline.json")
-    change_baseline(
-        classes=whole["classes"] | {"imagenet_r": [1, 2, 3], "objectnet": [0]},
-        at_chance=whole["at_chance"] | {"imagenet_a": ["standard"]},
-        **{
-            part: {shift: x for shift, x in whole[part].items() if shift != "imagenet_a"}
-            for part in ("lines", "resampled")
-        },
-    )
-    run("directions", "first")
+def test_a_shift_of_other_classes_has_an_accuracy_alone(run):
+    classes = result("data/baseline/baseline.json")["classes"]
+    change_baseline(classes=classes | {"imagenet_r": [1, 2, 3]})
+    write_pruning("first")
     run("robustness", "first")
-    found = result("data/robustness/first/robustness.json")
-    left_out = found["left_out"]
-    assert left_out.keys() == {"imagenet_r", "objectnet", "imagenet_a"}
-    assert "2 of the 3 classes" in left_out["imagenet_r"]
-    assert "1 of the 1 classes" in left_out["objectnet"] and "1 others" in left_out["objectnet"]
-    assert "1 of 1 standard models" in left_out["imagenet_a"]
-    assert found["accuracy"].keys() == {result_name(name) for name in TEST_SETS}
-    others = {"imagenet_v2", "imagenet_sketch"}
-    assert found["effective_robustness"].keys() == {*others, *MEANS, "extrapolated"}
+    found = robustness("first")
+    assert "2 of the 3 classes" in found.per_shift["imagenet_r"].left_out
+    assert {*found.compared} == {*TESTBED_SHIFTS} - {"imagenet_r"} and found.robustness
+    assert found.per_shift["imagenet_r"].accuracy.value == pytest.approx(
+        100 * accuracy("first", "imagenet_r").fraction, abs=1e-5
+    )
 
 
 def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
-    run("directions", "first")
+    write_pruning("first")
     run("robustness", "first")
-    whole = result("data/robustness/first/robustness.json")
+    whole = robustness("first")
     folder, missing = Path("data/activations/first"), ["imagenet_r", "imagenet_a"]
     shifts = [shift for shift in TESTBED_SHIFTS if shift not in missing]
-    write_activations_card(folder, "rectified", FEATURES, shifts, missing)
-    run("directions", "first")
+    write_activations_card(folder, "rectified", FEATURES, shifts, [*missing, "own"])
     run("robustness", "first")
-    found = result("data/robustness/first/robustness.json")
-    assert found["not_given"] == missing and "not_given" not in whole
-    assert found["effective_robustness"].keys() == {*shifts, "extrapolated"}
-    for shift in shifts:  # what there is, is the same
-        assert found["accuracy"][shift] == whole["accuracy"][shift]
-        assert found["effective_robustness"][shift] == whole["effective_robustness"][shift]
-    assert found["pruned"]["robustness"] is None
-    numbers = result("data/robustness/first/numbers.json")
-    assert numbers["shifts"]["value"] is None and numbers["robustness"]["value"] is None
-
-
-@pytest.mark.parametrize(
-    ("abscissa", "kept"),
-    [("shift_classes", {"imagenet_r", "objectnet"}), ("all_classes", set())],
-)
-def test_imagenet_has_to_have_the_classes_of_the_abscissa(run, abscissa, kept):
-    more = list(range(9))
-    classes = dict.fromkeys(("imagenet", *TESTBED_SHIFTS), more)
-    classes |= {shift: HELD[shift] for shift in ("imagenet_r", "objectnet")}
-    change_baseline(classes=classes)
-    if abscissa == "all_classes":
-        change_baseline(abscissa=dict.fromkeys(TESTBED_SHIFTS, "imagenet"))
-    run("directions", "first")
-    run("robustness", "first")
-    found = result("data/robustness/first/robustness.json")
-    assert found["left_out"].keys() == {*TESTBED_SHIFTS} - kept
-    assert "5 of the 9 classes" in found["left_out"]["imagenet_v2"]
-    assert found["effective_robustness"].keys() - {*MEANS, "extrapolated"} == kept
+    found = robustness("first")
+    assert found.not_given == missing and not whole.not_given
+    assert found.robustness is found.shift_accuracy is None
+    # The numbers of the others stay the same.
+    assert plain(found.per_shift) == {s: plain(whole.per_shift[s]) for s in found.compared}
+    assert result("data/robustness/first/prunable.json")["robustness"] is None
 
 
 @pytest.mark.parametrize("abscissa", ["all_classes", "shift_classes"])
-def test_prunable_is_by_accuracy_and_by_the_robustness_at_the_lines_of_the_baseline(run, abscissa):
+def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(run, abscissa):
+    starts = {shift: on_classes(shift) for shift in TESTBED_SHIFTS}
     if abscissa == "all_classes":
-        change_baseline(abscissa=dict.fromkeys(TESTBED_SHIFTS, "imagenet"))
-    run("directions", "first")
+        starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
+        change_baseline(abscissa=starts)
+    curves = write_pruning("first")
     run("robustness", "first")
-    curves = result("data/directions/first/directions.json")["heads"]["classes"]["accuracy"]
-    found = result("data/robustness/first/robustness.json")
-    expected = []
-    for shift in TESTBED_SHIFTS:
-        name = on_classes(shift) if abscissa == "shift_classes" else "imagenet"
-        start = curves.get(name, curves["imagenet"])
-        above = [
-            effective_robustness(x / 100, y / 100, LINES[shift])
-            for x, y in zip(start, curves[shift], strict=True)
-        ]
-        assert above[0] == pytest.approx(found["effective_robustness"][shift]["value"], abs=1e-4)
-        expected.append(above)
-    robust = np.mean(expected, axis=0)
-    one = found["pruned"]["head"]
-    assert found["pruned"]["robustness"] == pytest.approx(robust, abs=1e-4)
-    fractions, imagenet = np.arange(5) / 5, np.array(curves["imagenet"])
-    assert one["by_accuracy"] == prunable_fraction(fractions, imagenet, 20.0)
-    assert one["by_robustness"] == prunable_fraction(fractions, robust, 20.0)
-    assert one["prunable"] == min(one["by_accuracy"], one["by_robustness"])
-    said = result("data/robustness/first/numbers.json")
-    assert said["prunable"]["value"] == one["prunable"]
-    random = [each["prunable"] for each in found["pruned"]["random_heads"]]
-    assert len(random) == 2 and said["prunable"]["chance"] == pytest.approx(np.mean(random))
+    held = "imagenet_val" if abscissa == "all_classes" else "imagenet_r"
+    at = accuracy("first", "imagenet_val", held)
+    one = robustness("first").per_shift["imagenet_r"]
+    assert (one.imagenet, one.imagenet_images) == (pytest.approx(100 * at.fraction), at.images)
+    found = read_result(Path("data/robustness/first/prunable.json"), Prunable)
+    expected = prunable(curves, LINES, starts=starts, harmless=20.0)
+    assert plain(found) == values(plain(expected))

@@ -10,17 +10,20 @@ import pytest
 import yaml
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import Activations, write_activations
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.measures.concepts import ConceptLabels
-from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
 from interpreting_clip.measures.grams import u_center
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.pruning import Pruning
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, link_code
 
@@ -80,7 +83,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "data").mkdir()
     for name in ("data/reference", "data/published"):
         (tmp_path / name).symlink_to(ROOT / name)
-    study = yaml.safe_load(NANO.read_text()) | SETTINGS
+    study = load_tree(NANO) | SETTINGS
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
@@ -149,7 +152,9 @@ def concept_labels() -> ConceptLabels:
     return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
 
 
-def accuracy(key: str, name: str, held_by: str = "", without: int | None = None) -> Accuracy:
+def accuracy(
+    key: str, name: str, held_by: str = "", without: int | None = None
+) -> MeasuredAccuracy:
     """Return the accuracy among the classes that a set holds, this one or `held_by`."""
     test, own, held = activations(key, name), head(key), held_by or name
     values = np.where(np.arange(FEATURES) == without, 0, test.values)
@@ -162,7 +167,27 @@ def accuracy(key: str, name: str, held_by: str = "", without: int | None = None)
         for row, class_ in zip(logits[:, possible], test.classes.tolist(), strict=True)
         if class_ in counts_as
     ]
-    return Accuracy(float(np.mean(right)), len(right))
+    return MeasuredAccuracy(float(np.mean(right)), len(right), len(HELD[held]))
+
+
+def write_pruning(key: str) -> dict[str, Pruning]:
+    """Write drawn accuracies without some directions, where nothing but these is read."""
+    sets = ["imagenet", *TESTBED_SHIFTS, *map(on_classes, ("imagenet_r", "objectnet"))]
+    curves = {
+        name: Pruning(
+            by_accuracy=0.0,
+            whole=50.0,
+            accuracy_chance=None,
+            other_by_accuracy=0.0,
+            fractions=np.arange(5) / 5,
+            accuracy=generator(key, name).uniform(20, 90, 5),
+            other_accuracy=np.zeros(5),
+            random_accuracy=generator(name, key).uniform(20, 90, (2, 5)),
+        )
+        for name in sets
+    }
+    write_result(Path("data/directions") / key / "pruning.json", curves)
+    return curves
 
 
 def result(path: str) -> Any:

@@ -13,6 +13,7 @@ from PIL import Image
 from safetensors.torch import save
 
 from interpreting_clip.config.encoders import OpenClipModel
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder
 from interpreting_clip.encoders.open_clip_import import import_open_clip
@@ -35,7 +36,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "data/reference").symlink_to(ROOT / "data/reference")
 
     def write(backbone: dict[str, Any], weights: dict[str, Any], head: str = "trained") -> None:
-        tree = yaml.safe_load((ROOT / "studies/laptop.yaml").read_text())
+        tree = load_tree(ROOT / "studies/laptop.yaml")
         tree["backbones"] = {"own": backbone}
         tree["weights"] = {"mine": {"backbone": "own", **weights}}
         kind = {"trained": "supervised", "random": "untrained"}.get(head, head)
@@ -82,7 +83,7 @@ def test_a_classifier_that_fits(study, capsys):
 
 def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
     study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
-    tree = yaml.safe_load(Path("params.yaml").read_text())
+    tree = load_tree(Path("params.yaml"))
     train = {"kind": "imagenet", "source": "folder", "folder": "train", "limit": 1000}
     tree["datasets"]["imagenet_train"] = train
     tree["probe"]["probed"] = {"start": "mine", "dataset": "imagenet_train"}

@@ -10,6 +10,7 @@ import yaml
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.own_shifts import ShiftEntry
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
@@ -99,7 +100,7 @@ def test_says_why_a_repository_cannot_be_reached(commit, source, words):
 
 
 def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
-    tree = yaml.safe_load(NANO.read_text())
+    tree = load_tree(NANO)
     place = {"repository": "owner/set", "revision": "main", "files": "test/*.tar"}
     tree["datasets"]["web_broad"] = {"kind": "captions", "source": "hub", "hub": place}
     tree["sources"]["hub"] = {"images_per_shard": 10}

@@ -12,14 +12,14 @@ from urllib.parse import urldefrag, urljoin
 
 import pytest
 import requests
-from ruamel.yaml import YAML
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from tests.reads import ROOT
 from tools import site
 from tools.html_links import Page
 
-KEYS = [*YAML(typ="safe").load(ROOT / "params.yaml")["encoders"]]
+KEYS = [*load_tree(ROOT / "params.yaml")["encoders"]]
 FIRST, SECOND = KEYS[:2]
 
 
@@ -115,8 +115,7 @@ def test_the_index_names_what_there_is_and_how_to_cite_it(results):
 
 
 def test_names_from_the_study_are_text_on_the_index(results):
-    study = Path("params.yaml").read_text()
-    tree = YAML(typ="safe").load(study)
+    study, tree = Path("params.yaml").read_text(), load_tree(Path("params.yaml"))
     label, title = tree["encoders"][FIRST]["label"], tree["study"]["title"]
     hostile = study.replace(label, "<script>alert(1)</script>").replace(title, "<img src=x>")
     Path("params.yaml").write_text(hostile)

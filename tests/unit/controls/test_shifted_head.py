@@ -3,8 +3,7 @@ import pytest
 
 from interpreting_clip.controls import shifted_head
 from interpreting_clip.controls.shifted_head import shift_controls
-from interpreting_clip.measures import pruning
-from interpreting_clip.measures.directions import singular_directions
+from interpreting_clip.measures.singular_directions import singular_directions
 from tests.unit.controls.conftest import wrong
 
 TENTHS = [i / 10 for i in range(10)]
@@ -41,8 +40,3 @@ def test_shares_of_a_head_that_is_not_centred_are_seen(monkeypatch):
 
     monkeypatch.setattr(shifted_head, "logit_variance_shares", shares)
     assert any("logit variance" in what for what in wrong(shift_controls(TENTHS, 0)))
-
-
-def test_pruning_that_centres_by_another_vector_than_the_mean_row_is_the_same(monkeypatch):
-    monkeypatch.setattr(pruning, "center_classes", lambda weight: weight - weight[0])
-    assert wrong(shift_controls(TENTHS, 0)) == []

@@ -19,7 +19,7 @@ from interpreting_clip.datasets.imagenet import (
     read_imagenet_classes,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.accuracy import ABSENT, map_classes
+from interpreting_clip.measures.activations import ABSENT, map_classes
 
 KNOWN = read_imagenet_classes()
 

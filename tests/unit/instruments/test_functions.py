@@ -8,10 +8,10 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
-import yaml
 
 import interpreting_clip
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.published_accuracies import (
     Settings as PublishedSettings,
 )
@@ -136,7 +136,7 @@ SECTIONS = {
 
 @pytest.mark.parametrize("name", SECTIONS)
 def test_the_defaults_are_those_of_params(name):
-    study = yaml.safe_load((ROOT / "params.yaml").read_text())
+    study = load_tree(ROOT / "params.yaml")
     given: dict[str, object] = {}
     for section in reversed(SECTIONS[name]):
         given |= study[section]

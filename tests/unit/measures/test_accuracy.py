@@ -2,14 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from interpreting_clip.measures.accuracy import (
-    ABSENT,
-    correct_predictions,
-    images_of_classes,
-    map_classes,
-    top1_accuracy,
-)
+from interpreting_clip.measures.accuracy import accuracy, correct_predictions, top1_accuracy
+from interpreting_clip.measures.activations import ABSENT, Activations, map_classes
 from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.intervals import wilson_interval
 
 RNG = np.random.default_rng(0)
 HEAD = Head(RNG.normal(size=(10, 16)).astype(np.float32), None, normalize_features=True)
@@ -21,7 +17,11 @@ ACTIVATIONS = HEAD.weight[CLASSES] + 2 * NOISE
 def test_an_identity_head_predicts_the_largest_feature():
     activations = np.array([[3.0, 1, 0], [0, 2, 1], [0, 5, 1], [1, 0, 2]])
     head = Head(np.eye(3), None, normalize_features=False)
-    assert top1_accuracy(activations, np.array([0, 1, 2, 2]), head) == 0.75
+    found = accuracy(activations, head=head, classes=np.array([0, 1, 2, 2]), confidence=0.9)
+    ends = [100 * end for end in wilson_interval(0.75, 4, 0.9).ends]
+    assert (found.accuracy.value, *found.accuracy.ends) == pytest.approx((75, *ends))
+    assert (found.images, found.classes, found.guessing) == (4, 3, pytest.approx(100 / 3))
+    assert found.correct.tolist() == [True, True, False, True]
 
 
 def test_neither_the_chunk_size_nor_the_order_of_images_changes_anything():
@@ -30,13 +30,10 @@ def test_neither_the_chunk_size_nor_the_order_of_images_changes_anything():
     np.testing.assert_array_equal(moved, whole[order])
 
 
-def test_agrees_with_scikit_learn():
+def test_agrees_with_scikit_learn_and_without_the_class_is_at_chance():
     predicted = [int(np.argmax(HEAD.weight @ h)) for h in ACTIVATIONS]
     assert 0.3 < top1_accuracy(ACTIVATIONS, CLASSES, HEAD) < 1
     assert top1_accuracy(ACTIVATIONS, CLASSES, HEAD) == accuracy_score(CLASSES, predicted)
-
-
-def test_features_without_the_class_are_at_chance():
     # Ten classes and 500 images: three standard errors are four points.
     assert top1_accuracy(NOISE, CLASSES, HEAD) == pytest.approx(0.1, abs=0.04)
 
@@ -50,43 +47,53 @@ def test_of_equal_logits_the_lowest_class_is_predicted(weight):
 def test_a_restricted_head_predicts_only_the_classes_of_the_shift():
     mine = np.isin(CLASSES, [2, 5, 7])
     rows, classes = ACTIVATIONS[mine], CLASSES[mine]
-    class_map = map_classes([2, 5, 7], classes=10)
+    found = accuracy(rows, head=HEAD, classes=classes, among=[7, 2, 5])
     by_hand = [[2, 5, 7][np.argmax(HEAD.weight[[2, 5, 7]] @ h)] for h in rows]
-    assert top1_accuracy(rows, classes, HEAD, class_map) == accuracy_score(classes, by_hand)
-    assert top1_accuracy(rows, classes, HEAD, class_map) > top1_accuracy(rows, classes, HEAD)
-
-
-def test_a_merged_class_is_right_under_each_of_its_indices():
-    head = Head(np.eye(3), None, normalize_features=False)
-    images, classes = np.eye(3), np.array([0, 1, 0])
-    assert top1_accuracy(images, classes, head, map_classes([0, 1], 3, aliases={2: 0})) == 1.0
-    assert top1_accuracy(images, classes, head) == pytest.approx(2 / 3)
-
-
-def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themselves():
-    assert map_classes([1, 3], classes=4).tolist() == [ABSENT, 1, ABSENT, 3]
-    assert map_classes([0, 1], classes=3, aliases={1: 0, 2: 0}).tolist() == [0, 1, 0]
+    assert found.accuracy.value == pytest.approx(100 * accuracy_score(classes, by_hand))
+    assert (found.classes, found.guessing) == (3, pytest.approx(100 / 3))
 
 
 @pytest.mark.parametrize(
-    ("activations", "classes", "class_map", "message"),
-    [
-        (ACTIVATIONS, CLASSES, map_classes([4], 10), f"image 1 .*{CLASSES[1]}"),
-        (ACTIVATIONS, CLASSES, map_classes([0], 9), "9 classes .*10"),
-        (ACTIVATIONS[:, :8], CLASSES, None, "16 features"),
-        # Under test, the shapes in the signature are checked first and raise their own error.
-        (ACTIVATIONS, CLASSES[:499], None, "499"),
-    ],
+    ("aliases", "expected"), [({}, 50), ({3: 0}, 75), ({3: 0, 2: 1}, 100), ({3: 1, 2: 0}, 50)]
 )
-def test_refuses_what_does_not_fit_together(activations, classes, class_map, message):
-    with pytest.raises((ValueError, TypeError), match=message):
-        top1_accuracy(activations, classes, HEAD, class_map)
+def test_a_merged_class_is_right_under_each_of_its_indices(aliases, expected):
+    # Images of the classes 0 and 1; the second and fourth look most like 3 and 2.
+    images = np.array([[9.0, 1, 1, 1], [0, 1, 1, 9], [1, 9, 1, 1], [1, 0, 9, 1]])
+    head = Head(np.diag([4.0, 3.0, 2.0, 1.0]), None, normalize_features=False)
+    classes = np.array([0, 0, 1, 1])
+    found = accuracy(images, head=head, classes=classes, among=[0, 1], aliases=aliases)
+    assert (found.accuracy.value, found.guessing) == (expected, 50)
+
+
+def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themselves():
+    assert map_classes(np.array([1, 3]), classes=4).tolist() == [ABSENT, 1, ABSENT, 3]
+    assert map_classes([0, 1], classes=3, aliases={1: 0, 2: 0}).tolist() == [0, 1, 0]
+    assert map_classes(None, classes=3).tolist() == [0, 1, 2]
 
 
 def test_the_images_of_another_sets_classes_count_as_its_classes():
-    class_map = map_classes([1, 4], 6, {5: 1})
-    chosen, counts_as = images_of_classes(np.array([0, 1, 5, 4, 3, 5]), class_map)
-    assert chosen.tolist() == [False, True, True, True, False, True]
-    assert counts_as.tolist() == [1, 1, 4, 1]
-    with pytest.raises(ValueError, match="2 images"):
-        images_of_classes(np.array([0, 3]), class_map)
+    classes = np.array([0, 1, 5, 4, 3, 5])
+    images = Activations(np.arange(6.0)[:, None], classes, np.arange(6))
+    other = Activations(np.zeros((1, 1)), np.array([1]), np.array([1, 4]), {5: 1})
+    found = images.of_classes(other, classes=6)
+    assert found.values[:, 0].tolist() == [1, 2, 3, 5] and found.classes.tolist() == [1, 1, 4, 1]
+    assert found.class_map(6).tolist() == other.class_map(6).tolist() == [-1, 1, -1, -1, 4, 1]
+    with pytest.raises(ValueError, match="6 images"):
+        images.of_classes(Activations(other.values, other.classes, np.array([2])), classes=6)
+
+
+@pytest.mark.parametrize(
+    ("activations", "classes", "among", "aliases", "message"),
+    [
+        (ACTIVATIONS, CLASSES, [4], None, f"image 1 .*{CLASSES[1]}"),
+        (ACTIVATIONS, CLASSES, [4, 10], None, "class 10 "),
+        (ACTIVATIONS, CLASSES, [4], {5: 3}, "class 5 counting as 3"),
+        (ACTIVATIONS, CLASSES, None, {5: 4}, "`among`"),
+        (ACTIVATIONS[:, :8], CLASSES, None, None, "16 features"),
+        # Under test, the shapes in the signature are checked first and raise their own error.
+        (ACTIVATIONS, CLASSES[:499], None, None, "499"),
+    ],
+)
+def test_refuses_what_does_not_fit_together(activations, classes, among, aliases, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        accuracy(activations, head=HEAD, classes=classes, among=among, aliases=aliases)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from interpreting_clip.measures.chunks import chunks
-from interpreting_clip.measures.directions import importance, singular_directions
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.pruning import pruned_accuracies
+from interpreting_clip.measures.singular_directions import rank, singular_directions
 
 
 def test_chunks_in_order_hold_every_image_once_in_double_precision():
@@ -35,11 +35,8 @@ def test_refuses_nothing(shape):
 def prune(activations):
     weight = np.random.default_rng(0).normal(size=(50, activations.shape[1]))
     classes = np.zeros(len(activations), np.int64)
-    own, fractions = singular_directions(weight), np.arange(10) / 10
-    weights = importance(activations, own)
-    pruned_accuracies(
-        activations, classes, Head(weight, None, True), own, weights, fractions=fractions
-    )
+    own, fractions = rank(activations, singular_directions(weight)), np.arange(10) / 10
+    pruned_accuracies(activations, classes, Head(weight, None, True), own, fractions=fractions)
 
 
 @pytest.mark.parametrize("measure", [lambda rows: kurtosis_and_deviations(rows, 6.0), prune])

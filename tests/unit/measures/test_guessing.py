@@ -19,8 +19,8 @@ def test_one_class_is_never_above_chance():
     assert not above_chance(np.array([0.0, 1.0]), Guessing(100, 1)).any()
 
 
-@pytest.mark.parametrize(("images", "classes"), [(1500, 24), (50_889, 1000)])
-def test_agrees_with_the_exact_test_of_scipy(images, classes):
+def test_agrees_with_the_exact_test_of_scipy_where_probabilities_underflow():
+    images, classes = 50_889, 1000
     lowest = lowest_above_chance(images, classes)
     values = [
         stats.binomtest(k, images, 1 / classes, alternative="greater").pvalue
@@ -38,12 +38,6 @@ def test_agrees_with_the_plain_sum_and_with_the_lower_end_of_the_interval(images
     for right in {max(lowest - 1, 1), min(lowest, images)}:
         end = stats.beta.ppf(LEVEL, right, images - right + 1)
         assert (end >= 1 / classes) == (right >= lowest)
-
-
-def test_more_images_need_a_lower_accuracy_and_more_classes_too():
-    assert Guessing(100, 10).above > Guessing(1000, 10).above > Guessing(1000, 20).above
-    for guessing in (Guessing(100, 10), Guessing(1000, 10), Guessing(1000, 20)):
-        assert guessing.accuracy < guessing.above < 1.5 * guessing.accuracy + 0.1
 
 
 def test_guessers_pass_as_rarely_as_the_level_says():

@@ -21,18 +21,6 @@ def test_only_a_normalising_head_ignores_the_length_of_an_activation():
         assert same.all() if normalize else not same.any()
 
 
-def test_a_zero_activation_has_the_bias_for_logits():
-    head = Head(WEIGHT, BIAS, normalize_features=True)
-    np.testing.assert_array_equal(logits(np.zeros((1, 5)), head)[0], BIAS)
-
-
-def test_keeps_the_chosen_classes_in_the_chosen_order():
-    head = Head(WEIGHT, BIAS, normalize_features=True)
-    chosen = np.array([2, 0])
-    whole, part = logits(ACTIVATIONS, head), logits(ACTIVATIONS, head.select(chosen))
-    np.testing.assert_allclose(part, whole[:, chosen], rtol=1e-12)
-
-
 @pytest.mark.parametrize("bias", [None, BIAS])
 @pytest.mark.parametrize("normalize", [False, True])
 def test_the_ranking_of_the_classes_needs_no_lengths_without_a_bias(bias, normalize):

@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
 from interpreting_clip.measures.kurtosis import (
-    CHUNK_SIZE,
-    FeatureDeviations,
+    OutlierFeatures,
+    Settings,
+    are_outliers,
     hiding_outliers,
-    kurtosis_and_deviations,
+    kurtosis,
     most_extreme_first,
     outlier_features,
 )
@@ -18,14 +20,16 @@ RNG = np.random.default_rng(0)
 GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
 
 
-def image_kurtosis(activations: np.ndarray, chunk_size: int = CHUNK_SIZE) -> np.ndarray:
-    return kurtosis_and_deviations(activations, 6.0, chunk_size)[0]
+def per_image(activations: np.ndarray) -> np.ndarray:
+    return kurtosis(activations, settings=Settings(resamples=1)).per_image
 
 
-def feature_deviations(
-    activations: np.ndarray, sigma: float = 6.0, chunk_size: int = CHUNK_SIZE
-) -> FeatureDeviations:
-    return kurtosis_and_deviations(activations, sigma, chunk_size)[1]
+def outliers(activations: np.ndarray, sigma: float = 6.0, share: float = 0.5) -> OutlierFeatures:
+    limits = Settings(outlier_sigma=sigma, outlier_share=share, sweep=[0.2, 0.7])
+    return outlier_features(activations, settings=limits)
+
+
+# --- kurtosis
 
 
 @pytest.mark.parametrize("width", [8, 128, 1024])
@@ -35,12 +39,12 @@ def test_one_lone_feature_among_n_gives_its_closed_form(width):
     # Of n features one is 1: variance p (1 - p) and fourth moment p (1 - p)^4 + (1 - p) p^4.
     p = 1 / width
     expected = ((1 - p) ** 3 + p**3) / (p * (1 - p))
-    np.testing.assert_allclose(image_kurtosis(activations), [expected], rtol=1e-12)
+    np.testing.assert_allclose(per_image(activations), [expected], rtol=1e-12)
 
 
-def test_scale_offset_sign_order_of_features_and_chunks_change_nothing():
+def test_scale_offset_sign_and_the_order_of_features_change_nothing():
     moved = -3.5 * GAUSSIAN[:, RNG.permutation(128)].astype(np.float64) + 11
-    np.testing.assert_allclose(image_kurtosis(moved, 7), image_kurtosis(GAUSSIAN), rtol=1e-10)
+    np.testing.assert_allclose(per_image(moved), per_image(GAUSSIAN), rtol=1e-10)
 
 
 NUMBERS = st.floats(-(2.0**20), 2.0**20, width=32, allow_subnormal=False)
@@ -53,87 +57,90 @@ def test_agrees_with_scipy_from_end_to_end_of_single_precision(activations, expo
     activations[:, 0] = activations[:, 1:].max(axis=1) + np.float32(2**16)
     scaled = np.ldexp(activations, exponent)
     oracle = stats.kurtosis(activations.astype(np.float64), axis=1, fisher=False)
-    np.testing.assert_allclose(image_kurtosis(scaled), oracle, rtol=1e-9)
-    np.testing.assert_array_equal(image_kurtosis(scaled), image_kurtosis(activations))
+    np.testing.assert_allclose(per_image(scaled), oracle, rtol=1e-9)
+    np.testing.assert_array_equal(per_image(scaled), per_image(activations))
 
 
-def test_gaussian_features_have_three():
+def test_gaussian_features_have_what_a_random_rotation_has_and_as_sparse_ones_no_outliers():
+    found = kurtosis(GAUSSIAN)
+    assert found.isotropic == 3 * 127 / 129
     # The standard deviation of one image's kurtosis is sqrt(24 / 128); there are 400 images.
-    assert image_kurtosis(GAUSSIAN).mean() == pytest.approx(3, abs=4 * np.sqrt(24 / 128 / 400))
+    assert found.kurtosis.value == pytest.approx(found.isotropic, abs=4 * np.sqrt(24 / 128 / 400))
+    assert found.outliers.outlier_features == 0
+    assert outliers(np.eye(128), share=0.1).outlier_features == 0
+
+
+def test_the_mean_has_a_bootstrap_interval_and_that_of_a_single_image_none():
+    found = kurtosis(GAUSSIAN, settings=Settings(resamples=30, confidence=0.8, seed=4))
+    assert found.kurtosis == bootstrap_mean(found.per_image, 30, 0.8, 4)
+    one = kurtosis(GAUSSIAN[:1])
+    assert one.kurtosis == Estimate(one.per_image[0]) and "[" not in repr(one).split("Arrays")[0]
 
 
 @pytest.mark.parametrize("value", [0.0, 0.1])
 def test_refuses_an_image_without_spread_and_names_it(value):
-    activations = RNG.normal(size=(10, 1000))
-    activations[6] = value
-    with pytest.raises(ValueError, match="image 6: "):
-        image_kurtosis(activations, chunk_size=4)
+    activations = RNG.normal(size=(300, 100))
+    activations[206] = value
+    with pytest.raises(ValueError, match="image 206: "):
+        kurtosis(activations)
 
 
-def with_outlier(feature, share):
-    activations = GAUSSIAN.copy()
-    activations[: round(share * 400), feature] = 40
-    return activations
+# --- outlier features
 
 
-def test_one_lone_feature_deviates_by_its_closed_form():
+def test_lone_features_deviate_by_their_closed_form():
     activations = np.zeros((4, 50))
     activations[:3, 8] = 1
     activations[3, 9] = 1
-    deviations = feature_deviations(activations, sigma=6.0)
-    assert np.flatnonzero(deviations.share).tolist() == [8, 9]
-    assert deviations.share[[8, 9]].tolist() == [0.75, 0.25]
+    found = outliers(activations, share=0.25)
+    assert found.feature.tolist() == [8, 9] and found.share.tolist() == [0.75, 0.25]
     # The lone feature is sqrt(n - 1) σ from the mean, and every other 1 / sqrt(n - 1).
-    mean_abs_z = 0.75 * 7 + 0.25 / 7
-    np.testing.assert_allclose(deviations.mean_abs_z[8], mean_abs_z, rtol=1e-12)
+    np.testing.assert_allclose(found.mean_abs_z[0], 0.75 * 7 + 0.25 / 7, rtol=1e-12)
+    assert (found.outlier_features, found.largest_share, found.features) == (2, 0.75, 50)
+    assert [one.outlier_features for one in found.sweep] == [2, 1]
+    assert (
+        found.notes[0]
+        == "Outlier features: 8 (in 0.750 of the images), 9 (in 0.250 of the images)."
+    )
 
 
-def test_a_feature_exactly_sigma_away_is_not_beyond_it():
-    deviations = feature_deviations(np.tile([-1.0, 1.0], (3, 4)), sigma=1.0)
-    assert not deviations.share.any()
-    assert deviations.mean_abs_z.tolist() == [1.0] * 8
-
-
-def test_deviations_agree_with_scipy():
-    activations = with_outlier(5, 0.3)
+def test_deviations_agree_with_scipy_and_a_feature_exactly_sigma_away_is_not_beyond_it():
+    activations = GAUSSIAN.copy()
+    activations[:120, 5] = 40
     z = np.abs(np.asarray(stats.zscore(activations.astype(np.float64), axis=1)))
-    deviations = feature_deviations(activations, sigma=2.0, chunk_size=7)
-    np.testing.assert_array_equal(deviations.share, (z > 2).mean(axis=0))
-    np.testing.assert_allclose(deviations.mean_abs_z, z.mean(axis=0), rtol=1e-12)
+    found = outliers(activations, sigma=2.0, share=0.3)
+    share = (z > 2).mean(axis=0)
+    np.testing.assert_array_equal(found.share_of_every_feature, share)
+    np.testing.assert_allclose(found.mean_abs_z_of_every_feature, z.mean(axis=0), rtol=1e-12)
+    assert found.feature.tolist() == [5] == np.flatnonzero(share >= 0.3).tolist()
+    assert outliers(np.tile([-1.0, 1.0], (3, 4)), sigma=1.0).largest_share == 0
 
 
-def test_gaussian_and_sparse_features_hold_no_outlier_feature():
-    sparse = np.zeros((400, 128))
-    sparse[np.arange(400), RNG.integers(128, size=400)] = 1
-    for activations in (GAUSSIAN, sparse):
-        assert len(outlier_features(feature_deviations(activations, 6.0), 0.1).feature) == 0
-
-
-def test_the_most_frequent_outlier_comes_first_and_of_equals_the_farthest():
+def test_the_most_frequent_feature_comes_first_and_of_equals_the_farthest():
     share = np.array([0.2, 0.9, 0.0, 0.5, 0.9, 0.9])
-    deviations = FeatureDeviations(share, np.array([0.0, 1, 2, 3, 4, 1]))
-    found = outlier_features(deviations, threshold=0.2)
-    assert found.feature.tolist() == [4, 1, 5, 3, 0]
-    assert found.share.tolist() == [0.9, 0.9, 0.9, 0.5, 0.2]
-    assert found.mean_abs_z.tolist() == [4, 1, 1, 3, 0]
-    assert most_extreme_first(deviations).feature.tolist() == [4, 1, 5, 3, 0, 2]
+    assert most_extreme_first(share, np.array([0.0, 1, 2, 3, 4, 1])).tolist() == [4, 1, 5, 3, 0, 2]
+
+
+@pytest.mark.parametrize("images", [7, 10, 50, 100, 1197])
+def test_no_rounding_decides_how_many_images_are_enough(images):
+    for enough in range(1, images + 1):
+        beyond = np.array([enough - 1, enough])
+        assert are_outliers(beyond, images, enough / images).tolist() == [False, True]
+    assert are_outliers(np.array([6, 7]), 100, 0.07).tolist() == [False, True]
 
 
 @pytest.mark.parametrize(("width", "hiding"), [(36, 1), (37, 1), (38, 2), (128, 4), (1024, 28)])
 def test_so_many_equal_outliers_hide_each_other_and_one_less_is_found(width, hiding):
     assert hiding_outliers(width, 6.0) == hiding
-    shares = []
     for raised in range(1, hiding + 1):
         activations = np.zeros((1, width))
         activations[0, :raised] = 1e6
-        shares.append(feature_deviations(activations, 6.0).share[:raised])
-    assert all(share.all() for share in shares[:-1]) and not shares[-1].any()
+        found = outliers(activations)
+        assert found.feature.tolist() == (list(range(raised)) if raised < hiding else [])
+        assert found.hiding == hiding
 
 
-@pytest.mark.parametrize(
-    ("sigma", "threshold", "message"),
-    [(6.0, 1.5, "fraction of images"), (0.0, 0.5, "above 0")],
-)
-def test_refuses_a_threshold_that_is_no_share_and_a_sigma_of_zero(sigma, threshold, message):
-    with pytest.raises(ValueError, match=message):
-        outlier_features(feature_deviations(GAUSSIAN, sigma), threshold)
+@pytest.mark.parametrize(("sigma", "share"), [(6.0, 1.5), (6.0, 0.0), (0.0, 0.5)])
+def test_refuses_a_share_that_is_none_and_a_sigma_of_zero(sigma, share):
+    with pytest.raises(ValueError, match="above 0"):
+        outliers(GAUSSIAN, sigma, share)

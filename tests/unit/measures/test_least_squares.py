@@ -5,7 +5,6 @@ from interpreting_clip.measures.least_squares import (
     fit_coefficients,
     r_squared,
     resample_coefficients,
-    wild_noise,
 )
 
 RNG = np.random.default_rng(0)
@@ -63,16 +62,6 @@ def test_the_interval_holds_the_truth_where_models_of_a_family_go_together():
             kept.append(low <= 1.1 <= high)
     assert np.mean(held) == pytest.approx(0.95, abs=0.04)
     assert np.mean(ignored) < 0.8
-
-
-def test_draws_are_refits_to_the_noise_of_the_fitted_points():
-    fitted = FAMILIES != 4
-    design, y = DESIGN[fitted], Y[fitted]
-    drawn = resample_coefficients(design, y, 4, 5, FAMILIES, fitted=fitted)
-    predicted = design @ fit_coefficients(design, y)
-    noise = wild_noise(design, y - predicted, fitted, resamples=4, seed=5, families=FAMILIES)
-    refitted = [fit_coefficients(design, predicted + one) for one in noise]
-    np.testing.assert_allclose(drawn, refitted, rtol=1e-9)
 
 
 def test_refuses_fewer_families_than_a_fit_needs():

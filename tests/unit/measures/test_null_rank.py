@@ -21,12 +21,6 @@ def test_of_equals_each_is_at_the_top_as_often_as_the_level_says(level):
     assert np.count_nonzero(np.array(found) <= level) == int(level * 40)
 
 
-def test_the_order_of_draws_and_a_common_scale_change_nothing():
-    null = [3.0, 1.0, 2.0]
-    assert rank_p_value(2.5, null) == rank_p_value(2.5, null[::-1])
-    assert rank_p_value(2.5, null) == rank_p_value(25.0, [10 * one for one in null])
-
-
 def test_a_null_without_draws_is_refused():
     with pytest.raises(ValueError, match="at least one"):
         rank_p_value(1.0, [])

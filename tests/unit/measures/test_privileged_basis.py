@@ -1,10 +1,13 @@
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 from msgspec import structs
 
-from interpreting_clip.measures.kurtosis import kurtosis_and_deviations, outlier_features
+from interpreting_clip.measures.kurtosis import kurtosis
 from interpreting_clip.measures.privileged_basis import (
     BasisNumbers,
+    PrivilegedBasis,
     Settings,
     basis_numbers,
     privileged_basis,
@@ -24,8 +27,8 @@ def measured(activations: np.ndarray, rotation: np.ndarray | None = None) -> Bas
     return basis_numbers(activations, SIGMA, SHARE, SETTINGS.robust_deviations, rotation)
 
 
-def found(activations: np.ndarray):
-    return privileged_basis(activations, SIGMA, SHARE, SETTINGS)
+def found(activations: np.ndarray, **changed: int) -> PrivilegedBasis:
+    return privileged_basis(activations, settings=structs.replace(SETTINGS, **changed))
 
 
 def outlying(images: int = 1500, features: int = 64) -> np.ndarray:
@@ -51,13 +54,6 @@ def test_features_of_equal_size_have_one_and_the_ratio_is_that_of_their_sizes():
     signs = np.where(draw(50, 9) < 0, -1.0, 1.0)
     assert measured(signs).rms_kurtosis == pytest.approx(1)
     assert measured(signs * [7, 2, 2, 2, 2, 2, 1, 1, 1]).max_to_median == 3.5
-
-
-def test_a_rotation_of_any_activations_has_the_kurtosis_of_gaussian_features_on_average():
-    single = np.eye(24)
-    result = privileged_basis(single, SIGMA, SHARE, structs.replace(SETTINGS, rotations=200))
-    assert result.isotropic == pytest.approx(3 * 23 / 25)
-    assert result.rotated_kurtosis.value == pytest.approx(result.isotropic, abs=0.06)
 
 
 # --- invariances
@@ -94,10 +90,10 @@ def test_rotations_are_orthogonal_uniform_and_of_the_seed():
     assert np.abs((drawn**2).mean(axis=0) - 1 / 3).max() < error
     assert np.abs((drawn**4).mean(axis=0) - 1 / 5).max() < error
     activations = outlying(40, 8)
-    assert found(activations) == found(activations)
-    other = privileged_basis(activations, SIGMA, SHARE, structs.replace(SETTINGS, seed=4))
-    assert found(activations).rotated_kurtosis != other.rotated_kurtosis
-    assert found(activations).rms_kurtosis == other.rms_kurtosis
+    one, other = found(activations), found(activations, seed=4)
+    assert one.to_dict() == found(activations).to_dict()
+    assert one.rotated_kurtosis != other.rotated_kurtosis
+    assert one.rms_kurtosis == other.rms_kurtosis
 
 
 # --- a plain oracle
@@ -106,15 +102,14 @@ def test_rotations_are_orthogonal_uniform_and_of_the_seed():
 def test_a_plain_computation_says_the_same():
     activations = (outlying(2500) * np.linspace(1, 4, 64)).astype(np.float32)
     values = activations.astype(np.float64)
-    kurtosis, deviations = kurtosis_and_deviations(activations, SIGMA)
     sizes = np.sqrt((values**2).mean(axis=0))
     means = values.mean(axis=0)
     spread = 1.482602 * np.median(np.abs(means - np.median(means)))
     ratios = [sorted(map(abs, row))[-1] / np.median(np.abs(row)) for row in values.tolist()]
     assert vars(measured(activations)) == pytest.approx(
         {
-            "kurtosis": kurtosis.mean(),
-            "outlier_features": len(outlier_features(deviations, SHARE).feature),
+            "kurtosis": kurtosis(activations).kurtosis.value,
+            "outlier_features": kurtosis(activations).outliers.outlier_features,
             "max_to_median": np.median(ratios),
             "rms_kurtosis": (sizes**4).mean() / (sizes**2).mean() ** 2,
             "robust_outliers": sum(abs(one - np.median(means)) > 6 * spread for one in means),
@@ -122,26 +117,18 @@ def test_a_plain_computation_says_the_same():
     )
 
 
-def test_the_result_has_the_numbers_of_the_features_and_the_means_of_the_rotations():
+def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations():
     activations = outlying(300)
-    own, result = measured(activations), found(activations)
-    rotated = [
-        measured(activations, random_rotation(64, np.random.default_rng((3, number))))
-        for number in range(20)
-    ]
-    assert (result.max_to_median, result.rms_kurtosis) == (own.max_to_median, own.rms_kurtosis)
-    assert result.robust_outliers == own.robust_outliers == 1
-    kurtosis = [one.kurtosis for one in rotated]
-    assert result.rotated_kurtosis.value == pytest.approx(np.mean(kurtosis))
-    assert (result.rotated_kurtosis.low, result.rotated_kurtosis.high) == (
-        min(kurtosis),
-        max(kurtosis),
-    )
-    assert result.kurtosis_p == 1 / 21
-    assert result.rotated_outliers.value == 0
+    own, result = vars(measured(activations)), vars(found(activations))
+    rotations = [random_rotation(64, np.random.default_rng((3, number))) for number in range(20)]
+    rotated = [vars(measured(activations, rotation)) for rotation in rotations]
+    drawn = {name: [one[name] for one in rotated] for name in own}
     for name in ("max_to_median", "rms_kurtosis", "robust_outliers"):
-        expected = np.mean([getattr(one, name) for one in rotated])
-        assert getattr(result, f"rotated_{name}") == pytest.approx(expected)
+        assert result[name] == own[name]
+        assert result[f"rotated_{name}"] == pytest.approx(np.mean(drawn[name]))
+    expected = [f(drawn["kurtosis"]) for f in (np.mean, min, max)]
+    assert astuple(result["rotated_kurtosis"]) == pytest.approx(expected)
+    assert (result["kurtosis_p"], result["rotated_outliers"].value) == (1 / 21, 0)
 
 
 # --- negative controls
@@ -149,26 +136,11 @@ def test_the_result_has_the_numbers_of_the_features_and_the_means_of_the_rotatio
 
 def test_noise_has_no_privileged_basis():
     result = found(draw(1500, 64))
-    low, high = result.rotated_kurtosis.low, result.rotated_kurtosis.high
+    low, high = result.rotated_kurtosis.ends
     assert low - 0.05 < result.isotropic < high + 0.05
-    assert result.robust_outliers == 0 and result.rotated_outliers.high == 0
+    assert result.robust_outliers == 0 and result.rotated_outliers.ends == (0, 0)
     assert result.rms_kurtosis == pytest.approx(1, abs=0.02)
     assert result.max_to_median == pytest.approx(result.rotated_max_to_median, rel=0.05)
-
-
-def test_features_in_a_random_basis_are_seldom_at_the_top():
-    at_the_top = 0
-    for seed in range(42):
-        rotation = random_rotation(16, np.random.default_rng((9, seed)))
-        at_the_top += found(outlying(50, 16) @ rotation).kurtosis_p <= 1 / 21
-    assert at_the_top <= 6  # of 42 / 21 expected, three standard errors above
-
-
-def test_outliers_that_hide_each_other_are_found_by_their_means():
-    activations = draw(200, 128)
-    activations[:, :4] = 100
-    assert measured(activations).outlier_features == 0
-    assert measured(activations).robust_outliers == 4
 
 
 def test_dead_features_leave_nothing_to_count_deviations_in():
@@ -179,12 +151,8 @@ def test_dead_features_leave_nothing_to_count_deviations_in():
 # --- refusals
 
 
-@pytest.mark.parametrize(
-    ("broken", "said"),
-    [(np.nan, "image 1500: .*NaN"), (0.0, "image 1500: ")],
-)
-def test_an_image_without_spread_is_named_by_its_own_number(broken, said):
+def test_an_image_without_spread_is_named_by_its_own_number():
     activations = draw(2000, 4)
-    activations[1500] = broken
-    with pytest.raises(ValueError, match=said):
+    activations[1500] = 0
+    with pytest.raises(ValueError, match="image 1500: "):
         found(activations)

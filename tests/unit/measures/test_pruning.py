@@ -5,15 +5,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpreting_clip.measures.accuracy import map_classes, top1_accuracy
-from interpreting_clip.measures.directions import Directions, importance, singular_directions
+from interpreting_clip.measures.accuracy import top1_accuracy
+from interpreting_clip.measures.activations import map_classes
+from interpreting_clip.measures.directions import Settings, find_candidates
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import (
     count_removed,
-    least_important_first,
     prunable_fraction,
-    prunable_fractions,
     pruned_accuracies,
+    pruning,
+)
+from interpreting_clip.measures.singular_directions import (
+    RankedDirections,
+    rank,
+    singular_directions,
 )
 
 RNG = np.random.default_rng(0)
@@ -21,8 +26,7 @@ WEIGHT = RNG.normal(size=(10, 24))
 CLASSES = RNG.integers(10, size=300)
 ACTIVATIONS = WEIGHT[CLASSES] + 1.5 * RNG.normal(size=(300, 24))
 FRACTIONS = np.arange(10) / 10
-DIRECTIONS = singular_directions(WEIGHT)
-IMPORTANCE = importance(ACTIVATIONS, DIRECTIONS)
+DIRECTIONS = rank(ACTIVATIONS, singular_directions(WEIGHT))
 HEADS = [
     Head(WEIGHT, bias, normalize)
     for bias in (None, RNG.normal(size=10))
@@ -32,16 +36,16 @@ HEADS = [
 
 def prune(images=ACTIVATIONS, classes=CLASSES, head=HEADS[0], directions=DIRECTIONS, **how: Any):
     how = {"fractions": FRACTIONS} | how
-    return pruned_accuracies(images, classes, head, directions, IMPORTANCE, **how)
+    return pruned_accuracies(images, classes, head, directions, **how)
 
 
 def test_an_axis_is_removed_and_with_it_its_class():
     head = Head(np.diag([3.0, 2.0, 1.0]), None, normalize_features=False)
-    directions = singular_directions(head.weight)
+    values = np.array([3.0, 2.0, 1.0])
+    directions = RankedDirections(singular_directions(head.weight).vectors, values, values)
     images, classes = np.array([[1.0, 0.1, 0.2], [0.1, 1, 0.2], [0.1, 0.2, 1]]), np.arange(3)
-    weights = np.array([3.0, 2.0, 1.0])
     thirds = np.array([0, 1 / 3, 2 / 3])
-    found = pruned_accuracies(images, classes, head, directions, weights, fractions=thirds)
+    found = pruned_accuracies(images, classes, head, directions, fractions=thirds)
     np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
 
 
@@ -73,37 +77,50 @@ def pruning_case(seed, classes, features, *, bias, normalize, whose):
 )
 def test_agrees_with_the_plain_definition(**shape):
     head, class_map, images, labels, directions = pruning_case(**shape)
-    weights = importance(images, directions)
+    ranked, plain = rank(images, directions), []
     found = pruned_accuracies(
-        images, labels, head, directions, weights, fractions=FRACTIONS, class_map=class_map
+        images, labels, head, ranked, fractions=FRACTIONS, class_map=class_map
     )
-    order, plain = least_important_first(weights), []
-    for count in count_removed(FRACTIONS, len(weights)):
-        gone = directions.vectors[order[:count]]
+    for count in count_removed(FRACTIONS, len(ranked.vectors)):
+        gone = ranked.vectors[len(ranked.vectors) - count :]
         plain.append(top1_accuracy(images - images @ gone.T @ gone, labels, head, class_map))
     np.testing.assert_array_equal(found, plain)
 
 
-def test_a_vector_added_to_every_class_changes_no_accuracy():
-    centred = singular_directions(WEIGHT, "classes")
-    weights = importance(ACTIVATIONS, centred)
-    for bias, normalize in ((None, False), (HEADS[2].bias, True)):
-        curves = [
-            pruned_accuracies(
-                ACTIVATIONS,
-                CLASSES,
-                Head(weight, bias, normalize),
-                centred,
-                weights,
-                fractions=FRACTIONS,
-            )
-            for weight in (WEIGHT, WEIGHT + 30 * RNG.normal(size=24))
-        ]
-        np.testing.assert_array_equal(curves[0], curves[1])
+@pytest.mark.parametrize("draws", [0, 2])
+def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
+    head, quarters = HEADS[3], np.arange(4) / 4
+    kept, class_map = CLASSES < 8, map_classes(range(8), 10)
+    how = Settings(centre="none", random_heads=draws, pruning_steps=4, harmless=10.0)
+    known = find_candidates(ACTIVATIONS, head, how)
+    images, classes = ACTIVATIONS[kept], CLASSES[kept]
+    found = pruning(
+        images, head=head, classes=classes, among=range(8), settings=how, candidates=known
+    )
+    bases = DIRECTIONS, known.heads["classes"], *known.random
+    curves = [
+        100 * prune(images, classes, head, one, fractions=quarters, class_map=class_map)
+        for one in bases
+    ]
+    measured = [found.accuracy, found.other_accuracy, *found.random_accuracy]
+    np.testing.assert_array_equal(measured, curves)
+    prunable = [prunable_fraction(quarters, curve, 10.0) for curve in curves]
+    assert [found.by_accuracy, found.other_by_accuracy] == prunable[:2]
+    assert found.accuracy_chance == (np.mean(prunable[2:]) if draws else None)
+    np.testing.assert_array_equal(found.fractions, quarters)
+
+
+def test_images_without_a_class_stay_at_chance_at_every_fraction():
+    noise, classes = RNG.normal(size=(3000, 24)), RNG.integers(10, size=3000)
+    # Four standard errors of 3,000 images and ten classes.
+    np.testing.assert_allclose(prune(noise, classes, HEADS[1]), 0.1, atol=4 * 0.3 / 3000**0.5)
 
 
 def test_chunks_the_order_of_fractions_and_signs_change_nothing():
-    order, flipped = RNG.permutation(10), Directions(-DIRECTIONS.vectors, IMPORTANCE)
+    order = RNG.permutation(10)
+    flipped = RankedDirections(
+        -DIRECTIONS.vectors, DIRECTIONS.singular_values, DIRECTIONS.importance
+    )
     for head in HEADS:
         whole, moved = prune(head=head), prune(head=head, fractions=FRACTIONS[order])
         np.testing.assert_array_equal(moved, whole[order])
@@ -112,33 +129,17 @@ def test_chunks_the_order_of_fractions_and_signs_change_nothing():
 
 
 def test_of_an_image_that_is_pruned_away_only_the_bias_is_left():
-    least = DIRECTIONS.vectors[least_important_first(IMPORTANCE)[:5]]
-    images, favourite = RNG.normal(size=(50, 5)) @ least, np.full(50, 9)
+    images, favourite = RNG.normal(size=(50, 5)) @ DIRECTIONS.vectors[5:], np.full(50, 9)
     head = Head(WEIGHT, np.arange(10) / 1e9, normalize_features=True)
     assert prune(images, favourite, head, fractions=np.array([0.5])) == 1
 
 
-def test_images_without_a_class_stay_at_chance_at_every_fraction():
-    noise, classes = RNG.normal(size=(3000, 24)), RNG.integers(10, size=3000)
-    # Four standard errors of 3,000 images and ten classes.
-    tolerance = 4 * np.sqrt(0.09 / 3000)
-    np.testing.assert_allclose(prune(noise, classes, HEADS[1]), 0.1, atol=tolerance)
-
-
-def test_the_least_important_go_first_and_of_equals_the_last():
-    assert least_important_first(np.array([5.0, 1, 3, 1])).tolist() == [3, 1, 2, 0]
-
-
-def test_a_fraction_removes_no_more_than_itself():
+def test_a_fraction_removes_no_more_than_itself_and_leaves_something():
     assert count_removed(FRACTIONS, 12).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
-    hundredths = np.arange(100) / 100
-    assert count_removed(hundredths, 100).tolist() == list(range(100))
-
-
-@pytest.mark.parametrize("fraction", [-0.1, 1.0, np.nan])
-def test_refuses_a_fraction_that_leaves_nothing(fraction):
-    with pytest.raises(ValueError, match="from 0 to below 1"):
-        count_removed(np.array([0.5, fraction]), 10)
+    assert count_removed(np.arange(100) / 100, 100).tolist() == list(range(100))
+    for fraction in (-0.1, 1.0, np.nan):
+        with pytest.raises(ValueError, match="from 0 to below 1"):
+            count_removed(np.array([0.5, fraction]), 10)
 
 
 @pytest.mark.parametrize(
@@ -155,16 +156,3 @@ def test_refuses_a_fraction_that_leaves_nothing(fraction):
 def test_prunable_ends_before_the_first_harmful_fraction(accuracies, expected):
     fractions = np.array([0.0, 0.3, 0.6, 0.9])
     assert prunable_fraction(fractions, np.array(accuracies), harmless=1.0) == expected
-
-
-def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_fraction():
-    thirds, flat = np.array([0.0, 0.3, 0.6, 0.9]), np.full(4, 9.0)
-    falls = np.array([9.0, 8.5, 7.0, 7.0])
-    for accuracy, robustness, expected in (
-        (flat, falls, (0.3, 0.9, 0.3)),
-        (falls, flat, (0.3, 0.3, 0.9)),
-        (falls, falls, (0.3, 0.3, 0.3)),
-        (flat, None, (None, 0.9, None)),
-    ):
-        found = prunable_fractions(thirds, accuracy, robustness, 1.0)
-        assert (found.prunable, found.by_accuracy, found.by_robustness) == expected

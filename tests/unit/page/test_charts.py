@@ -1,8 +1,8 @@
 import json
 
 import pytest
-import yaml
 
+from interpreting_clip.config.syntax import load_tree
 from page.charts import CHARTS, PLANTED_OUTLIERS
 from page.drawing import POINTS, chart_svg, thinned
 from page.plot_templates import plot_template
@@ -59,7 +59,7 @@ def test_a_channel_that_does_not_fit_is_told_of(told):
 
 
 def test_dvc_plots_shows_the_same_charts():
-    plots = yaml.safe_load((ROOT / "dvc.yaml").read_text())["plots"]
+    plots = load_tree(ROOT / "dvc.yaml")["plots"]
     assert [next(iter(plot.items())) for plot in plots] == [
         (
             chart.name,

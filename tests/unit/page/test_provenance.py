@@ -2,6 +2,7 @@ import msgspec
 
 from interpreting_clip.config.datasets import Archive, DatasetEntry
 from interpreting_clip.config.probes import Probe
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, TrainingRecipe
 from page.provenance import Provenance, dataset_rows, probe_rows, training_rows
 from tests.reads import ROOT
@@ -36,9 +37,8 @@ def test_a_set_says_where_it_is_from_and_what_of_it_is_there(encoders):
 
 
 def test_a_training_names_its_recipe_and_seed_and_others_have_none(encoders):
-    import yaml
 
-    recipes = yaml.safe_load((ROOT / "params.yaml").read_text())["recipes"]
+    recipes = load_tree(ROOT / "params.yaml")["recipes"]
     recipe = msgspec.convert(recipes["finetuning"] | {"seed": 7}, TrainingRecipe)
     own = Finetune(start="rn_web_broad", dataset="imagenet_train", recipe="mine")
     provenance = Provenance(recipes={"mine": recipe}, trainings={"rn_web_broad_finetuned": own})

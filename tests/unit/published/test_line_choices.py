@@ -38,7 +38,7 @@ def test_the_default_is_the_study_s_own_line_with_its_draws(standard):
     models = standard["testbed"]
     fits = fit_choice(CHOICES[DEFAULT], models, SETTINGS)
     lines, drawn = baseline_lines(
-        accuracy_fractions(models, "imagenet"),
+        dict.fromkeys(TESTBED_SHIFTS, accuracy_fractions(models, "imagenet")),
         {shift: accuracy_fractions(models, shift) for shift in TESTBED_SHIFTS},
         SETTINGS.resamples,
         SETTINGS.seed,

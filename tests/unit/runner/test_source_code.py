@@ -203,6 +203,14 @@ def test_a_digest_sees_of_a_label_what_it_names(old, new, seen):
     assert code_digest(other) != code_digest(one)
 
 
+def test_a_digest_does_not_see_the_words_around_a_result():
+    one, other = (
+        f'class A:\n    CAPTION: ClassVar[str] = "{words}"\n    x: Annotated[B, Part("{words}")]'
+        for words in ("an interval", "a range")
+    )
+    assert code_digest(one) == code_digest(other)
+
+
 def test_leaves_out_what_a_package_imports_when_a_name_is_asked_for(tree):
     lazy = (
         "import stages.d\n"

@@ -8,33 +8,11 @@ import pytest
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures import effective_robustness, logit_line
-from interpreting_clip.measures.effective_robustness import Accuracy
+from interpreting_clip.measures import logit_line
 from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.training.standard_models import LabelledImages
 from stages import baseline
-from stages.robustness import estimate
 from tests.reads import ROOT, run_stage
-
-LINES = {"lines": {}, "resampled": {}}
-for name in TESTBED_SHIFTS:
-    LINES["lines"][name] = {"slope": 1.0, "intercept": -0.5, "r_squared": 1.0}
-    LINES["lines"][name] |= {"models": 9, "low": 0.2, "high": 0.9}
-    LINES["resampled"][name] = {"slope": [1.0, 1.1], "intercept": [-0.5, -0.4]}
-
-
-def test_the_mean_is_over_the_shifts_that_there_are():
-    settings = effective_robustness.Settings(seed=0, confidence=0.9)
-    pair = (Accuracy(0.6, 100), Accuracy(0.6, 100))
-    some = {"imagenet_r": pair, "objectnet": pair}
-    found = estimate(some, LINES, settings)
-    assert list(found) == ["imagenet_r", "objectnet", "mean", "natural", "style", "extrapolated"]
-    assert found["natural"] == found["objectnet"] and found["style"] == found["imagenet_r"]
-    alone = estimate({"objectnet": pair}, LINES, settings)
-    assert list(alone) == ["objectnet", "mean", "natural", "extrapolated"]
-    everything = estimate(dict.fromkeys(TESTBED_SHIFTS, pair), LINES, settings)
-    assert found["objectnet"] == everything["objectnet"]
-    assert estimate({}, LINES, settings) == {}
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ BROKEN = [
     ("weights/forgotten", UNTRAINED, "'weights.forgotten': .*encoders"),
     (f"{FINETUNE}/start", "vit", "start': .*'vit'.*: rn_web_broad$"),
     (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' .*classes.*imagenet_train"),
-    ("comparisons/rn_finetuning/second", "vit", "second': .*'vit'.*: rn_untrained, "),
+    ("comparisons/rn_finetuning/second", "vit", "second': .*'vit'.*: rn_web_broad, "),
     ("weights/rn_untrained/backbone", "vit", "'weights.rn_untrained.backbone': .*: rn$"),
     ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*: rn$"),
     ("pretrain/rn_web_broad/dataset", "imagenet_r", "captions; .*: web_broad\n"),

@@ -8,6 +8,7 @@ import yaml
 from interpreting_clip.config.encoders import OpenClipModel, TorchvisionModel
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.weight_sources import ActivationsFolder, ExternalModel
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
 from interpreting_clip.encoders.tokenizer import Vocabulary
@@ -59,7 +60,7 @@ def nano() -> Sections:
 
 @pytest.fixture
 def remote() -> Sections:
-    tree = yaml.safe_load(NANO.read_text())
+    tree = load_tree(NANO)
     tree["datasets"] |= REMOTE
     shards = {"images_per_shard": 1000}
     tree["sources"] |= {"hub": shards, "archive": shards, "folder": shards, "none": {}}
@@ -72,7 +73,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.setenv("INTERPRETING_CLIP_FOLDERS", str(tmp_path))
 
     def write(**datasets):
-        tree = yaml.safe_load(NANO.read_text())
+        tree = load_tree(NANO)
         tree["datasets"] |= datasets
         sources = {entry["source"] for entry in datasets.values() if "source" in entry}
         tree["sources"] |= {source: {"images_per_shard": 10} for source in sources}
@@ -143,7 +144,7 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
 
 def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("INTERPRETING_CLIP_FOLDERS", str(tmp_path))
-    tree = yaml.safe_load(NANO.read_text())
+    tree = load_tree(NANO)
     tree["backbones"]["jax"] = {"kind": "external", "model": "a net in JAX"}
     entry = {"source": "activations", "backbone": "jax", "folder": "mine", "sha256": "0" * 64}
     tree["weights"]["mine"] = entry | {"representation": "linear", "normalize_features": True}

@@ -1,11 +1,14 @@
-"""The standard models of a study's own shift: the table's columns, and what it refuses."""
+"""What does not compare with the baseline, and the tables of a study's own standard models."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.baseline_table import read_baseline_table
+from interpreting_clip.formats.baseline import FittedBaseline, read_baseline_table
+from interpreting_clip.measures.logit_line import LogitLine
 
 ROWS = ("a,70,80,60", "b,75,85.5,62", "c,80,90,70")
 
@@ -55,3 +58,42 @@ def test_what_is_no_table_of_standard_models_is_refused(tmp_path, rows, expected
 def test_a_missing_table_names_both_ways_on(tmp_path):
     with pytest.raises(InputError, match=r"mine\.csv: .*baseline: none"):
         read_baseline_table(tmp_path, "mine", "imagenet")
+
+
+ALL, SOME = [0, 1, 2, 3], [0, 2]
+HELD = {"imagenet": ALL, "v2": ALL, "r": SOME}
+
+
+def baseline(**parts: Any) -> FittedBaseline:
+    line = LogitLine(1.0, 0.0, 1.0, 9, 0.2, 0.9)
+    whole = {
+        **{"models": [{"name": "a"}, {"name": "b"}], "lines": dict.fromkeys(("v2", "r"), line)},
+        **{"abscissa": {"v2": "imagenet", "r": "imagenet_on_r_classes"}, "classes": HELD},
+        **{"chance": {}, "at_chance": {}, "resampled": {}},
+    }
+    return FittedBaseline(**whole | parts)
+
+
+@pytest.mark.parametrize(
+    ("shift", "parts", "held", "expected"),
+    [
+        ("v2", {}, {}, ""),
+        ("r", {}, {}, ""),
+        ("r", {}, {"r": [0, 3]}, "r has images of 1 of the 2 classes .* and 1 others"),
+        # Only the abscissa's classes count: a line that starts at the shift's needs no more.
+        ("v2", {}, {"imagenet": [0, 1, 2]}, "imagenet has images of 3 of the 4 classes"),
+        ("r", {}, {"imagenet": [0, 1, 2]}, ""),
+        ("r", {}, {"imagenet": [0, 1, 3]}, "imagenet has images of 1 of the 2 classes"),
+        ("r", {"lines": {}, "at_chance": {"r": ["b"]}}, {}, "1 of 2 standard models"),
+        ("r", {"no_baseline": ["r"]}, {}, r"shifts\.r\.baseline: none"),
+    ],
+)
+def test_says_why_a_shift_does_not_compare(shift, parts, held, expected):
+    said = baseline(**parts).reason_against(shift, HELD | held)
+    assert re.search(expected, said) if expected else said == ""
+
+
+def test_a_class_that_counts_as_another_is_one_of_the_abscissa_s():
+    one = baseline()
+    without = HELD | {"imagenet": [0, 1, 2]}
+    assert one.reason_against("r", without, [3]) and not one.reason_against("r", HELD, [3])

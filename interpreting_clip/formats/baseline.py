@@ -1,0 +1,158 @@
+"""The baseline on disk: its lines, and the tables of a study's own standard models.
+
+data/baseline/baseline.json     `FittedBaseline`, what stage `robustness` needs
+plots/baseline.json             `Baseline`, what the page shows of it
+data/baselines/<shift>.csv      standard models on a shift of the study's own
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.published_accuracies import Model, read_percentage
+from interpreting_clip.formats.tables import read_table
+from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, ResampledLines
+
+ALL, SUBSET, SHIFT = "imagenet", "imagenet_on_classes", "shift"
+"""The columns of accuracies: on ImageNet, on its images of the shift's classes, on the shift."""
+
+
+@dataclass(frozen=True)
+class ChanceLevel:
+    """What guessing gives on a shift, and the lowest accuracy that is above it, in percent."""
+
+    accuracy: float
+    above: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """Standard models and the line of each shift through them.
+
+    Attributes
+    ----------
+    models : their names, families and accuracies in percent, None where unknown
+    lines : by shift, if it has one
+    abscissa : the name of the models' ImageNet accuracy that a shift's line starts from
+    chance : of each shift
+    at_chance : the models that are not above chance on a shift, and so no part of its line
+    own_models : the models of those of the study's own shifts that have a table of theirs
+    """
+
+    models: list[Model]
+    lines: dict[str, LogitLine]
+    abscissa: dict[str, str]
+    chance: dict[str, ChanceLevel]
+    at_chance: dict[str, list[str]]
+    own_models: dict[str, list[Model]] = field(default_factory=dict)
+
+    def models_of(self, shift: str) -> list[Model]:
+        """Return the models that a shift's line was fitted to, or that are at chance on it."""
+        return self.own_models.get(shift, self.models)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedBaseline(Baseline):
+    """A baseline with all that an encoder is compared with.
+
+    Attributes
+    ----------
+    classes : of each test set that the models were measured on
+    resampled : the resamples of each line
+    no_baseline : the study's own shifts that it compares with no standard models
+    """
+
+    classes: dict[str, list[int]]
+    resampled: dict[str, ResampledLines]
+    no_baseline: list[str] = field(default_factory=list)
+
+    def reason_against(
+        self, shift: str, classes: Mapping[str, Collection[int]], aliases: Collection[int] = ()
+    ) -> str:
+        """Say why an encoder has no effective robustness on a shift; empty if it has.
+
+        The study states no standard models, too few of them are above chance, or its test sets have
+        other classes: fewer are easier to tell apart, so accuracy among them is not comparable with
+        a line over all. For ImageNet, the classes of the line's abscissa count.
+
+        Parameters
+        ----------
+        shift : its name
+        classes : of the encoder's test sets, `imagenet` and the shift
+        aliases : further classes that count as one of the shift's
+        """
+        if shift in self.no_baseline:
+            return (
+                f"the study compares it with no standard models (`shifts.{shift}.baseline: none`)"
+            )
+        if shift not in self.lines:
+            if shift not in self.at_chance:
+                return ""
+            return (
+                f"{len(self.at_chance[shift])} of {len(self.models_of(shift))} standard models are "
+                f"not above chance on it, and a line needs {MIN_MODELS} that are"
+            )
+        needed = {name: {*self.classes[name]} for name in (shift, "imagenet")}
+        held = {name: {*classes[name]} for name in needed}
+        if self.abscissa[shift] != "imagenet":
+            at_abscissa = needed[shift] | {*aliases}
+            for sets in (held, needed):
+                sets["imagenet"] &= at_abscissa
+        for name, expected in needed.items():
+            if held[name] != expected:
+                others = held[name] - expected
+                more = f" and {len(others):,} others" if others else ""
+                return (
+                    f"{name} has images of {len(held[name] & expected):,} of the "
+                    f"{len(expected):,} classes that the line's models were measured on{more}; "
+                    "fewer classes are easier to tell apart, so that this accuracy does not "
+                    "compare with the line"
+                )
+        return ""
+
+
+def read_baseline_table(folder: Path, shift: str, abscissa: str) -> list[Model]:
+    """Return the standard models of a shift, as `published_accuracies.standard_models` does.
+
+    Parameters
+    ----------
+    folder : `data/baselines`
+    shift : its name in the study
+    abscissa : the ImageNet accuracy that its line starts from, `imagenet` or that on the shift's
+        classes (`on_classes`): the column that the table needs besides `model` and `shift`
+
+    Raises
+    ------
+    InputError
+        There is no such table, it lacks a column, has too few models or one twice, or a cell is no
+        percentage.
+    """
+    file, name = folder / f"{shift}.csv", ALL if abscissa == ALL else SUBSET
+    if not file.exists():
+        raise InputError(
+            f"{file}: expected the accuracies of standard models on this shift, got no file; write "
+            f"it (data/baselines/README.md), or say `baseline: none` in 'shifts.{shift}'"
+        )
+    rows = read_table(file, ["model", name, SHIFT])
+    models: dict[str, Model] = {}
+    for number, row in enumerate(rows, 1):
+        model = row["model"].strip()
+        if not model or model in models:
+            raise InputError(
+                f"{file}: row {number}: expected the name of another model, got {model!r}; each "
+                "counts once"
+            )
+        found = {key: read_percentage(file, model, key, row[key]) for key in (name, SHIFT)}
+        models[model] = {"name": model, abscissa: found[name], shift: found[SHIFT]}
+    if len(models) < MIN_MODELS:
+        raise InputError(
+            f"{file}: expected {MIN_MODELS} standard models or more, got {len(models)}; add rows, "
+            f"or say `baseline: none` in 'shifts.{shift}'"
+        )
+    if max(model[abscissa] for model in models.values()) <= 1:
+        raise InputError(
+            f"{file}: {name}: expected percentages, but no model has more than 1 %; multiply "
+            "fractions by 100"
+        )
+    return list(models.values())

@@ -1,0 +1,109 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from interpreting_clip.measures.effective_robustness import above_line
+from interpreting_clip.measures.logit_line import LogitLine
+from interpreting_clip.measures.prunable import prunable
+from interpreting_clip.measures.pruning import Pruning, prunable_fraction
+
+RNG = np.random.default_rng(0)
+FRACTIONS = np.array([0.0, 0.3, 0.6, 0.9])
+LINES = {
+    "near": LogitLine(0.9, -0.5, 1.0, 9, 0.3, 0.9),
+    "far": LogitLine(1.5, -2.0, 1.0, 9, 0.1, 1.0),
+}
+
+FLAT = [80.0, 80.0, 80.0, 80.0]
+FALLS = [80.0, 79.5, 78.0, 78.0]
+
+
+def curves(accuracy, random=()) -> Pruning:
+    return Pruning(
+        by_accuracy=0.0,
+        whole=accuracy[0],
+        accuracy_chance=None,
+        other_by_accuracy=0.0,
+        fractions=FRACTIONS,
+        accuracy=np.array(accuracy),
+        other_accuracy=np.array(accuracy),
+        random_accuracy=np.array(random, float).reshape(len(random), len(FRACTIONS)),
+    )
+
+
+def every(pruning: Pruning) -> np.ndarray:
+    return np.vstack([pruning.accuracy, pruning.random_accuracy])
+
+
+def drawn() -> Pruning:
+    return curves(RNG.uniform(20, 90, 4), RNG.uniform(20, 90, (3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("imagenet", "shift", "expected"),
+    [(FLAT, FALLS, (0.3, 0.9, 0.3)), (FALLS, FLAT, (0.3, 0.3, 0.9)), (FALLS, FALLS, (0.3,) * 3)],
+)
+def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_share(imagenet, shift, expected):
+    # A flat line at one half: robustness falls with the accuracy on the shift alone.
+    lines = {"shift": LogitLine(0.0, 0.0, 1.0, 9, 0.0, 1.0)}
+    found: Any = prunable({"imagenet": curves(imagenet), "shift": curves(shift)}, lines)
+    assert (found.prunable, found.by_accuracy, found.by_robustness) == expected
+    assert found.robustness == pytest.approx([one - 50 for one in shift])
+    assert found.chance is found.random_robustness is None
+
+
+def test_who_loses_on_both_as_the_line_says_stays_as_robust():
+    along = np.array([0.8, 0.6, 0.3, 0.2])
+    follows = 100 * LINES["far"].predict(along)
+    found: Any = prunable(
+        {"imagenet": curves(100 * along), "far": curves(follows)}, {"far": LINES["far"]}
+    )
+    np.testing.assert_allclose(found.robustness, 0, atol=1e-12)
+    assert (found.by_robustness, found.prunable) == (0.9, 0.0)
+
+
+def test_agrees_with_the_plain_definition_for_the_head_and_for_random_ones():
+    sets = {name: drawn() for name in ("imagenet", "imagenet_on_far_classes", *LINES)}
+    starts = {"near": "imagenet_on_near_classes", "far": "imagenet_on_far_classes"}
+    found: Any = prunable(sets, LINES, starts=starts, harmless=30.0)
+    # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
+    at = {"near": sets["imagenet"], "far": sets["imagenet_on_far_classes"]}
+    robust, both = [], []
+    for head in range(4):
+        means = []
+        for i in range(4):
+            pairs = [
+                (every(at[s])[head][i] / 100, every(sets[s])[head][i] / 100, LINES[s])
+                for s in LINES
+            ]
+            means.append(np.mean([above_line(*pair)[0] for pair in pairs]))
+        robust.append(means)
+        shares = [
+            prunable_fraction(FRACTIONS, np.array(one), 30.0)
+            for one in (every(sets["imagenet"])[head], means)
+        ]
+        both.append(min(shares))
+    assert found.robustness == pytest.approx(robust[0])
+    assert found.random_robustness == pytest.approx(np.mean(robust[1:], axis=0))
+    assert found.prunable == both[0] and found.chance.value == pytest.approx(np.mean(both[1:]))
+    low, high = np.quantile(both[1:], (0.05, 0.95))
+    assert found.chance.ends == pytest.approx((low, high))
+    beyond = [f for i, f in enumerate(FRACTIONS) if sets["imagenet"].accuracy[i] < 30]
+    beyond += [f for i, f in enumerate(FRACTIONS) if sets["imagenet"].accuracy[i] > 90]
+    assert found.extrapolated == sorted(beyond)
+
+
+def test_without_robustness_there_is_the_share_by_accuracy_alone():
+    found: Any = prunable({"imagenet": curves(FALLS, [FALLS, FLAT])}, {})
+    assert (found.by_accuracy, found.prunable, found.by_robustness) == (0.3, None, None)
+    assert found.accuracy_chance.value == pytest.approx(0.6)
+    assert found.chance is found.robustness_chance is found.robustness is None
+    assert found.extrapolated == [] and not found.is_extrapolated(0.9)
+
+
+def test_refuses_what_is_no_percentage():
+    sets = {"imagenet": curves(FLAT), "far": replace(curves(FLAT), accuracy=np.full(4, 8000.0))}
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        prunable(sets, {"far": LINES["far"]})

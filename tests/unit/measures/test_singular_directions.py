@@ -1,0 +1,119 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from interpreting_clip.measures.singular_directions import (
+    Directions,
+    importance,
+    project,
+    rank,
+    rotated_directions,
+    singular_directions,
+)
+
+RNG = np.random.default_rng(0)
+WEIGHT = RNG.normal(size=(12, 30))
+ACTIVATIONS = RNG.normal(size=(200, 30))
+DIRECTIONS = singular_directions(WEIGHT)
+
+
+def test_a_diagonal_head_has_the_axes_for_directions():
+    directions = singular_directions(np.diag([2.0, -5.0, 3.0]))
+    np.testing.assert_allclose(directions.singular_values, [5, 3, 2], rtol=1e-15)
+    np.testing.assert_allclose(np.abs(directions.vectors), np.eye(3)[[1, 2, 0]], atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("centre", "weight"), [("none", WEIGHT), ("classes", WEIGHT - WEIGHT.mean(axis=0))]
+)
+def test_agrees_with_the_full_decomposition_up_to_signs(centre, weight):
+    found, (_, values, vectors) = singular_directions(WEIGHT, centre), np.linalg.svd(weight)
+    count = 12 if centre == "none" else 11
+    np.testing.assert_allclose(found.singular_values, values[:count], rtol=1e-12)
+    cosines = np.sum(found.vectors * vectors[:count], axis=1)
+    np.testing.assert_allclose(np.abs(cosines), 1, rtol=1e-12)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_direction_points_to_its_strongest_class(sign):
+    loadings = WEIGHT @ singular_directions(sign * WEIGHT).vectors.T * sign
+    strongest = np.argmax(np.abs(loadings), axis=0)
+    assert np.all(loadings[strongest, np.arange(12)] > 0)
+
+
+def test_rotating_the_space_rotates_the_directions():
+    rotation = np.linalg.qr(RNG.normal(size=(30, 30))).Q
+    turned = singular_directions(WEIGHT @ rotation)
+    np.testing.assert_allclose(turned.vectors, DIRECTIONS.vectors @ rotation, atol=1e-12)
+    np.testing.assert_allclose(
+        importance(ACTIVATIONS @ rotation, turned), importance(ACTIVATIONS, DIRECTIONS), rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(("offset", "centre"), [(0, "none"), (100, "classes")])
+def test_what_is_only_rounding_is_no_direction(dtype, offset, centre):
+    low_rank = RNG.normal(size=(120, 4)) @ RNG.normal(size=(4, 30)) + offset
+    assert len(singular_directions(low_rank.astype(dtype), centre).vectors) == 4
+
+
+def test_every_direction_of_a_smooth_spectrum_is_kept():
+    # As of a real zero-shot head: the smallest are far above what float32 can do to them.
+    left, right = (np.linalg.qr(RNG.normal(size=(n, 768))).Q for n in (1000, 768))
+    values = np.geomspace(25, 0.003, 768)
+    weight = ((left * values) @ right.T).astype(np.float32)
+    np.testing.assert_allclose(singular_directions(weight).singular_values, values, atol=2e-5)
+    assert len(singular_directions(weight, "classes").vectors) == 768
+
+
+def test_the_most_important_come_first_and_of_equals_that_of_the_larger_singular_value():
+    axes = Directions(np.eye(3), np.array([3.0, 2.0, 1.0]))
+    ranked = rank(np.array([[1.0, 0, 0], [0, 0, 1], [0, 0, 1]]), axes)
+    np.testing.assert_allclose(ranked.importance, [1, 2 / 3, 0])
+    ranked = rank(np.array([[2.0, 3, 9]]), axes)
+    assert ranked.singular_values.tolist() == [1, 3, 2]
+    np.testing.assert_array_equal(ranked.vectors, np.eye(3)[[2, 0, 1]])
+
+
+def test_importance_agrees_with_one_cosine_after_another():
+    plain = [
+        value * np.mean([abs(v @ h) / np.linalg.norm(h) for h in ACTIVATIONS])
+        for v, value in zip(DIRECTIONS.vectors, DIRECTIONS.singular_values, strict=True)
+    ]
+    np.testing.assert_allclose(importance(ACTIVATIONS, DIRECTIONS, chunk_size=7), plain, rtol=1e-12)
+
+
+def test_importance_ignores_length_and_sign_of_activations_and_directions():
+    flipped = Directions(-DIRECTIONS.vectors, DIRECTIONS.singular_values)
+    scaled = ACTIVATIONS * RNG.uniform(-3, -0.1, size=(200, 1))
+    found = importance(scaled, flipped)
+    np.testing.assert_allclose(found, importance(ACTIVATIONS, DIRECTIONS), rtol=1e-12)
+
+
+def test_a_random_head_has_the_spectrum_and_the_span_of_the_head():
+    drawn = rotated_directions(DIRECTIONS, seed=2, draw=0)
+    np.testing.assert_array_equal(drawn.singular_values, DIRECTIONS.singular_values)
+    np.testing.assert_allclose(drawn.vectors @ drawn.vectors.T, np.eye(12), atol=1e-14)
+    within = drawn.vectors @ DIRECTIONS.vectors.T
+    np.testing.assert_allclose(np.sum(within**2, axis=1), 1, rtol=1e-13)
+
+
+def test_rotations_are_uniform():
+    axes = Directions(np.eye(3), np.ones(3))
+    vectors = np.stack([rotated_directions(axes, 0, draw).vectors for draw in range(2000)])
+    # A coordinate of a uniform unit vector in three dimensions is uniform from −1 to 1.
+    for row, column in ((0, 0), (1, 2), (2, 1)):
+        found = stats.kstest(vectors[:, row, column], stats.uniform(-1, 2).cdf)
+        assert found.pvalue > 1e-4
+    assert abs(np.linalg.det(vectors).mean()) < 4 / np.sqrt(2000)
+
+
+def test_refuses_to_centre_a_head_of_equal_rows():
+    with pytest.raises(ValueError, match="rows of the head are equal"):
+        singular_directions(np.tile(RNG.normal(size=30), (12, 1)), "classes")
+
+
+@pytest.mark.parametrize("measure", [project, importance])
+def test_refuses_activations_of_another_width(measure):
+    with pytest.raises(ValueError, match="30 features"):
+        measure(ACTIVATIONS[:, :20], DIRECTIONS)
