@@ -6,14 +6,13 @@ of this is ours.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpreting_clip.measures.encoding import ROUNDING
+from interpreting_clip.measures.average_precision import ROUNDING
+from interpreting_clip.measures.intervals import Estimate
 
 ENUMERATED = 2**20
 """The most rankings that are enumerated: some tens of MiB, and a fraction of a second."""
@@ -28,27 +27,15 @@ None is at 0, where the formula is 0 / 0.
 """
 
 
-@dataclass(frozen=True)
-class ChanceLevel:
-    """A count by chance, over the draws of a null: their mean, and the middle 90 % of them.
+def chance_level(counts: Int[np.ndarray, "*draw"]) -> Estimate | None:
+    """Return the mean of the counts that the draws of a null gave, and the middle 90 % of them.
 
-    All are None if nothing was drawn.
+    The ends are counts that were drawn, not values between two of them. None without draws.
     """
-
-    mean: float | None = None
-    low: int | None = None
-    high: int | None = None
-
-
-def chance_level(counts: Sequence[int]) -> ChanceLevel:
-    """Return the mean and the 5 % and 95 % quantiles of the counts that the draws of a null gave.
-
-    Quantiles are counts that were drawn, not values between two of them.
-    """
-    if not len(counts):
-        return ChanceLevel()
-    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf")
-    return ChanceLevel(float(np.mean(counts)), int(low), int(high))
+    if not counts.size:
+        return None
+    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf").tolist()
+    return Estimate(float(counts.mean()), low, high)
 
 
 def exact_chance(precision: float, positives: int, negatives: int) -> float:

@@ -9,7 +9,6 @@ from sklearn.metrics import average_precision_score
 
 from interpreting_clip.measures import chance
 from interpreting_clip.measures.chance import (
-    ChanceLevel,
     best_direction_chance,
     chance_level,
     chance_of_precision,
@@ -17,6 +16,7 @@ from interpreting_clip.measures.chance import (
     exact_chance,
     fewest_images,
 )
+from interpreting_clip.measures.intervals import Estimate
 
 # The published probabilities of an average precision of 0.9 with as many negatives as positives.
 KNOWN = {5: 0.0317, 8: 0.00435, 10: 0.00135, 15: 7.6e-5}
@@ -144,9 +144,9 @@ def test_discoveries_among_noise_are_rare():
 
 
 def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
-    assert chance_level([0, 0, 1, 3]) == ChanceLevel(1.0, 0, 3)
-    assert chance_level([]) == ChanceLevel(None, None, None)
-    assert chance_level(list(range(100))) == ChanceLevel(49.5, 4, 94)
+    assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
+    assert chance_level(np.empty((0, 3), int)) is None
+    assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
 
 
 def test_refuses_to_enumerate_too_many_rankings_and_a_rate_that_is_none():
