@@ -5,11 +5,13 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+import yaml
 from sklearn.metrics import average_precision_score
 
 from interpreting_clip.measures import chance
 from interpreting_clip.measures.chance import (
     best_direction_chance,
+    chance_bounds,
     chance_level,
     chance_of_precision,
     discoveries,
@@ -17,6 +19,7 @@ from interpreting_clip.measures.chance import (
     fewest_images,
 )
 from interpreting_clip.measures.intervals import Estimate
+from tests.reads import ROOT
 
 # The published probabilities of an average precision of 0.9 with as many negatives as positives.
 KNOWN = {5: 0.0317, 8: 0.00435, 10: 0.00135, 15: 7.6e-5}
@@ -100,6 +103,19 @@ def test_more_images_and_a_higher_precision_are_less_probable():
     assert all(a >= b for a, b in pairwise(rising))
 
 
+@pytest.mark.parametrize(
+    ("positives", "negatives", "precision"),
+    [(3, 3, 0.75), (5, 3, 0.5), (10, 10, 0.9), (8, 14, 0.7), (15, 15, 0.9)],
+)
+def test_bounds_hold_the_exact_probability_and_come_closer(positives, negatives, precision):
+    exact, widths = exact_chance(precision, positives, negatives), []
+    for steps in (2**6, 2**10, 2**14):
+        low, high = chance_bounds(precision, positives, negatives, steps)
+        assert low <= exact * (1 + 1e-12) and exact <= high * (1 + 1e-12)
+        widths.append(high - low)
+    assert widths[0] >= widths[1] >= widths[2] and widths[2] < 0.01 * exact
+
+
 def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept():
     for threshold, directions, concepts in ((0.9, 24, 50), (0.9, 2048, 1197), (0.8, 128, 50)):
         least = fewest_images(threshold, directions, concepts)
@@ -112,6 +128,28 @@ def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept(
     assert fewest_images(0.9, 24, 50, sides=2) == fewest_images(0.9, 48, 50)
     with pytest.raises(ValueError, match="raise the threshold"):
         fewest_images(0.5, 10, 10)
+
+
+def test_where_chance_expects_hardly_more_than_one_concept_the_approximation_does_not_decide():
+    pairs = 1024 * 1197
+    assert pairs * chance_of_precision(0.9, 23, 23) < 1
+    assert pairs * chance_bounds(0.9, 23, 23, 2**16)[0] > 1
+    assert fewest_images(0.9, 1024, 1197) == 24
+
+
+@pytest.mark.parametrize(
+    ("study", "directions", "concepts"),
+    [
+        ("params", 128, 50),
+        ("studies/replicas", 128, 50),
+        ("studies/paper", 1024, 1197),
+        *((f"studies/{name}", 2048, 1197) for name in ("acceptance", "claims", "laptop", "local")),
+    ],
+)
+def test_a_study_leaves_out_the_concepts_that_chance_would_find(study, directions, concepts):
+    """Compare with its widest encoder and the concepts of its Broden."""
+    given = yaml.safe_load((ROOT / f"{study}.yaml").read_text())["concepts"]
+    assert given["minimum_images"] == fewest_images(given["threshold"], directions, concepts)
 
 
 def test_the_best_direction_is_charged_for_all_of_them():
