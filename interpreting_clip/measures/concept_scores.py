@@ -52,7 +52,7 @@ class ConceptScores:
     best : the highest average precision of any direction; the first labelling is that of the
         images, the others are its permutations
     best_over_all : the same if all other images are negatives
-    extremes : the images with the highest and lowest scores, None if not requested
+    extremes : the images with the highest and lowest scores
     """
 
     precisions: Float[np.ndarray, "direction concept"]
@@ -60,7 +60,7 @@ class ConceptScores:
     encoded: Int[np.ndarray, "group draw direction"]
     best: Float[np.ndarray, "labelling draw concept"]
     best_over_all: Float[np.ndarray, "labelling concept"]
-    extremes: Extremes | None
+    extremes: Extremes
 
 
 def score_concepts(
@@ -112,9 +112,8 @@ def score_concepts(
             encoded[place, :, part.directions] = group.count(part.found.drawn[0])
         np.maximum(best, part.found.drawn.max(axis=2), out=best)
         np.maximum(best_over_all, part.found.over_all.max(axis=1), out=best_over_all)
-    return ConceptScores(
-        precisions, negative, encoded, best, best_over_all, joined(extremes) if images else None
-    )
+    ends = joined(extremes) if images else Extremes.none(count)
+    return ConceptScores(precisions, negative, encoded, best, best_over_all, ends)
 
 
 @dataclass(frozen=True, eq=False)

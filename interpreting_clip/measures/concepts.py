@@ -287,7 +287,7 @@ def concepts(
             names=sorted(names[i] + (f" ({kinds[i]})" if kinds[i] else "") for i in unique),
             precisions=found.precisions,
             negative=found.negative,
-            **(vars(found.extremes) if found.extremes else {}),
+            **vars(found.extremes),
         )
 
     # Directions are numbered by importance, from 1, features as in the activations, from 0.

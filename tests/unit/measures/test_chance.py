@@ -5,9 +5,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-import yaml
 from sklearn.metrics import average_precision_score
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.measures import chance
 from interpreting_clip.measures.chance import (
     best_direction_chance,
@@ -148,7 +148,7 @@ def test_where_chance_expects_hardly_more_than_one_concept_the_approximation_doe
 )
 def test_a_study_leaves_out_the_concepts_that_chance_would_find(study, directions, concepts):
     """Compare with its widest encoder and the concepts of its Broden."""
-    given = yaml.safe_load((ROOT / f"{study}.yaml").read_text())["concepts"]
+    given = load_tree(ROOT / f"{study}.yaml")["concepts"]
     assert given["minimum_images"] == fewest_images(given["threshold"], directions, concepts)
 
 
