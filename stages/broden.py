@@ -67,11 +67,10 @@ def write_pairs(file: Path, found: Concepts, categories: Sequence[str]) -> None:
     with whole_file(file) as stream, io.TextIOWrapper(stream, "utf-8", newline="") as text:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(("basis", "number", "side", "concept", "category", "precision"))
+        named = list(zip(found.concepts, categories, strict=True))
         for name, basis in found.bases.items():
             first = 1 if name == "directions" else 0
-            for pair in encoded_pairs(
-                basis, found.threshold, found.concepts, categories, first=first
-            ):
+            for pair in encoded_pairs(basis, found.threshold, named, first=first):
                 precision = round(pair.precision, 4)
                 row = (name, pair.number, pair.side, pair.concept, pair.category, precision)
                 writer.writerow(row)

@@ -14,6 +14,12 @@ from interpreting_clip.measures.concept_scores import ConceptScores, Group
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.result import Label, Result, beside
 
+Named = tuple[str, str]
+"""The name of a concept, and its category; empty where it has none."""
+
+STRONGEST = 300
+"""At most this many encoded pairs of each basis are listed in its result."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ConceptCounts(Result):
@@ -107,18 +113,95 @@ class BasisConcepts(ConceptCounts):
     bottom_scores: Float[np.ndarray, "_direction _place"] = beside(2)
 
 
-def count_concepts(
+def basis_concepts(
+    scores: ConceptScores,
+    random: RandomBest,
+    groups: Sequence[Group],
+    named: Sequence[Named],
+    *,
+    first: int,
+    discovered: int,
+) -> BasisConcepts:
+    """Return what the directions or features of a basis encode.
+
+    Parameters
+    ----------
+    scores, random : of the directions, and of as many random ones
+    groups : those that were scored: of all concepts, of each category, at each further threshold
+    named : the concepts, in the order of the columns
+    first : number of the first direction or feature
+    discovered : concepts that the best direction tells from chance
+    """
+    (_, whole), *others = (
+        (group, _counts(scores, random, group, encoded))
+        for group, encoded in zip(groups, scores.encoded, strict=True)
+    )
+    threshold = groups[0].threshold
+    unique = np.flatnonzero(encodes_concepts(scores.best[0, 0], threshold)).tolist()
+    return BasisConcepts(
+        **whole,
+        discovered=discovered,
+        categories={
+            group.category: ConceptCounts(**counts) for group, counts in others if group.category
+        },
+        sweep=[
+            ThresholdCounts(threshold=group.threshold, **counts)
+            for group, counts in others
+            if not group.category
+        ],
+        pairs=int(scores.encoded[0, 0].sum()),
+        encoded=list(encoded_pairs(scores, threshold, named, first=first, most=STRONGEST)),
+        names=sorted(
+            name + (f" ({kind})" if kind else "") for name, kind in (named[i] for i in unique)
+        ),
+        precisions=scores.precisions,
+        negative=scores.negative,
+        **vars(scores.extremes),
+    )
+
+
+def encoded_pairs(
+    found: ConceptScores | BasisConcepts,
+    threshold: float,
+    named: Sequence[Named],
+    *,
+    first: int,
+    most: int | None = None,
+) -> Iterator[EncodedPair]:
+    """Yield each pair of a direction and a concept that it encodes, in the order of both.
+
+    Parameters
+    ----------
+    found : has the precisions of the directions, by importance, or of the features
+    threshold : above 0, at most 1
+    named, first : as in `basis_concepts`
+    most : yield only so many pairs, those with the highest average precisions
+    """
+    pairs = np.argwhere(encodes_concepts(found.precisions, threshold))
+    if most is not None:
+        by_strength = np.argsort(-found.precisions[tuple(pairs.T)], kind="stable")
+        pairs = pairs[np.sort(by_strength[:most])]
+    # One at a time: low thresholds give a million.
+    for direction, concept in pairs.tolist():
+        name, category = named[concept]
+        yield EncodedPair(
+            number=first + direction,
+            side="negative" if found.negative[direction, concept] else "positive",
+            concept=name,
+            category=category,
+            precision=float(found.precisions[direction, concept]),
+        )
+
+
+def _counts(
     scores: ConceptScores,
     random: RandomBest,
     group: Group,
     encoded: Int[np.ndarray, "draw direction"],
 ) -> dict[str, Any]:
-    """Return the fields of `ConceptCounts` for a group of concepts.
+    """Return the fields of `ConceptCounts`.
 
-    Parameters
-    ----------
-    scores, random : of the directions, and of as many random ones
-    encoded : how many concepts of the group each direction encodes in each draw
+    `encoded` says how many concepts of the group each direction encodes in each draw.
     """
     encoding = np.count_nonzero(encoded, axis=1)
     unique, over_all = group.count(scores.best), group.count(scores.best_over_all)
@@ -133,40 +216,6 @@ def count_concepts(
         # 0 where no direction encodes anything, and not NaN, which JSON does not have.
         "polysemanticity": _over_draws(encoded.sum(axis=1) / np.maximum(encoding, 1)),
     }
-
-
-def encoded_pairs(
-    found: ConceptScores | BasisConcepts,
-    threshold: float,
-    names: Sequence[str],
-    categories: Sequence[str],
-    *,
-    first: int,
-    most: int | None = None,
-) -> Iterator[EncodedPair]:
-    """Yield each pair of a direction and a concept that it encodes, in the order of both.
-
-    Parameters
-    ----------
-    found : has the precisions of the directions, by importance, or of the features
-    threshold : above 0, at most 1
-    names, categories : of the concepts
-    first : number of the first direction or feature
-    most : yield only so many pairs, those with the highest average precisions
-    """
-    pairs = np.argwhere(encodes_concepts(found.precisions, threshold))
-    if most is not None:
-        by_strength = np.argsort(-found.precisions[tuple(pairs.T)], kind="stable")
-        pairs = pairs[np.sort(by_strength[:most])]
-    # One at a time: low thresholds give a million.
-    for direction, concept in pairs.tolist():
-        yield EncodedPair(
-            number=first + direction,
-            side="negative" if found.negative[direction, concept] else "positive",
-            concept=names[concept],
-            category=categories[concept],
-            precision=float(found.precisions[direction, concept]),
-        )
 
 
 def _over_draws(counts: Shaped[np.ndarray, " draw"]) -> Estimate:

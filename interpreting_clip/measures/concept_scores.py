@@ -29,11 +29,13 @@ class Group:
     """Concepts that are counted together, at a threshold of the average precision.
 
     `concepts` marks those that belong to the group; a direction encodes a concept if its average
-    precision is at least `threshold`, which is above 0 and at most 1.
+    precision is at least `threshold`, which is above 0 and at most 1. `category` is that of the
+    group, empty if it has concepts of all.
     """
 
     concepts: Bool[np.ndarray, " concept"]
     threshold: float
+    category: str = ""
 
     def count(self, precisions: Float[np.ndarray, "*shape concept"]) -> Int[np.ndarray, "*shape"]:
         """Count the concepts of the group whose average precision reaches the threshold."""

@@ -9,15 +9,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.average_precision import encodes_concepts
 from interpreting_clip.measures.chance import best_direction_chance, discoveries, fewest_images
-from interpreting_clip.measures.concept_counts import (
-    BasisConcepts,
-    ConceptCounts,
-    ThresholdCounts,
-    count_concepts,
-    encoded_pairs,
-)
+from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
 from interpreting_clip.measures.concept_labels import (
     ConceptLabels,
     Negatives,
@@ -25,18 +18,11 @@ from interpreting_clip.measures.concept_labels import (
     labels_and_numbers,
     positive_images,
 )
-from interpreting_clip.measures.concept_nulls import (
-    RandomBest,
-    image_permutations,
-    score_random_directions,
-)
+from interpreting_clip.measures.concept_nulls import image_permutations, score_random_directions
 from interpreting_clip.measures.concept_scores import ConceptScores, Group, Sign, score_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.result import Part, Result
 from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
-
-STRONGEST = 300
-"""At most this many encoded pairs of each basis are listed in its result."""
 
 ORTHONORMAL = 1e-3
 """How far from 1 the length of a direction may be, and from 0 its product with another."""
@@ -111,6 +97,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "(`chance.fewest_images`)",
             "images",
             paper="not given",
+            legal="1 to 1,000,000,000",
         ),
     ] = None
     false_discovery_rate: Annotated[
@@ -208,37 +195,25 @@ def concepts(
         concept, or the directions are not orthonormal.
     """
     pairs, columns = labels_and_numbers(labels, numbers)
-    names = [f"concept {place}" for place in range(len(columns))] if names is None else names
-    kinds = [""] * len(columns) if categories is None else categories
-    if not len(names) == len(kinds) == len(columns):
-        raise ValueError(
-            f"{len(names)} names and {len(kinds)} categories: expected one of each for each of "
-            f"{len(columns)} concepts"
-        )
+    every = _named(names, categories, len(columns))
     images, features = activations.shape
     minimum = settings.minimum_images or fewest_images(
         settings.threshold, features, len(columns), sides=settings.sides
     )
-    positives = np.array([len(each) for each in positive_images(pairs, columns, images)])
-    kept = _frequent(positives, images, names, minimum)
-    rare = [name for place, name in enumerate(names) if place not in kept]
-    names, kinds = [names[place] for place in kept], [kinds[place] for place in kept]
-    every = np.ones(len(kept), np.bool_)
-    different = [] if categories is None else sorted(set(kinds))
-    groups = [
-        Group(every, settings.threshold),
-        *(Group(np.array(kinds) == kind, settings.threshold) for kind in different),
-        *(Group(every, threshold) for threshold in settings.sweep),
-    ]
+    kept = _frequent(pairs, columns, every, images, minimum)
+    named = [every[place] for place in kept]
+    groups = _groups(named, settings)
     targets = concept_targets(
         pairs, columns[kept], images, settings.negatives, settings.seed, draws=settings.draws
     )
     permutations = image_permutations(images, settings.null_draws, settings.seed)
-    bases = [None] if directions is None else [_orthonormal(directions, features), None]
+    vectors = None if directions is None else _orthonormal(directions, features)
+    # Directions are numbered by importance, from 1, features as in the activations, from 0.
+    bases = {0: None} if vectors is None else {1: vectors, 0: None}
     scores = [
         score_concepts(
             activations,
-            vectors,
+            basis,
             targets,
             groups,
             sign=settings.sign,
@@ -246,7 +221,7 @@ def concepts(
             images=extremes,
             permutations=permutations,
         )
-        for vectors in bases
+        for basis in bases.values()
     ]
     random = score_random_directions(
         activations,
@@ -257,49 +232,22 @@ def concepts(
         sign=settings.sign,
         workers=workers,
     )
-
-    def basis(found: ConceptScores, by_chance: RandomBest, first: int) -> BasisConcepts:
-        counts = [
-            count_concepts(found, by_chance, group, encoded)
-            for group, encoded in zip(groups, found.encoded, strict=True)
-        ]
-        by_kind, swept = counts[1 : 1 + len(different)], counts[1 + len(different) :]
-        negatives = images - targets.positives
-        probabilities = best_direction_chance(
-            found.precisions, targets.positives, negatives, sides=settings.sides
-        )
-        unique = np.flatnonzero(encodes_concepts(found.best[0, 0], settings.threshold)).tolist()
-        strongest = encoded_pairs(
-            found, settings.threshold, names, kinds, first=first, most=STRONGEST
-        )
-        return BasisConcepts(
-            **counts[0],
-            discovered=int(discoveries(probabilities, settings.false_discovery_rate).sum()),
-            categories={
-                kind: ConceptCounts(**one) for kind, one in zip(different, by_kind, strict=True)
-            },
-            sweep=[
-                ThresholdCounts(threshold=threshold, **one)
-                for threshold, one in zip(settings.sweep, swept, strict=True)
-            ],
-            pairs=int(found.encoded[0, 0].sum()),
-            encoded=list(strongest),
-            names=sorted(names[i] + (f" ({kinds[i]})" if kinds[i] else "") for i in unique),
-            precisions=found.precisions,
-            negative=found.negative,
-            **vars(found.extremes),
-        )
-
-    # Directions are numbered by importance, from 1, features as in the activations, from 0.
     *of_directions, of_features = (
-        basis(found, by_chance, len(scores) - 1 - place)
-        for place, (found, by_chance) in enumerate(zip(scores, random, strict=True))
+        basis_concepts(
+            found,
+            by_chance,
+            groups,
+            named,
+            first=first,
+            discovered=_discovered(found, targets.positives, images, settings),
+        )
+        for first, found, by_chance in zip(bases, scores, random, strict=True)
     )
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
-        concepts=names,
-        left_out=[*left_out, *rare],
+        concepts=[name for name, _ in named],
+        left_out=[*left_out, *(name for place, (name, _) in enumerate(every) if place not in kept)],
         minimum_images=minimum,
         threshold=settings.threshold,
         null_draws=settings.null_draws,
@@ -307,18 +255,57 @@ def concepts(
     )
 
 
+def _named(
+    names: Sequence[str] | None, categories: Sequence[str] | None, concepts: int
+) -> list[Named]:
+    names = [f"concept {place}" for place in range(concepts)] if names is None else names
+    categories = [""] * concepts if categories is None else categories
+    if not len(names) == len(categories) == concepts:
+        raise ValueError(
+            f"{len(names)} names and {len(categories)} categories: expected one of each for each "
+            f"of {concepts} concepts"
+        )
+    return list(zip(names, categories, strict=True))
+
+
 def _frequent(
-    positives: Int[np.ndarray, " concept"], images: int, names: Sequence[str], minimum: int
+    labels: ConceptLabels,
+    numbers: Int[np.ndarray, " concept"],
+    named: Sequence[Named],
+    images: int,
+    minimum: int,
 ) -> list[int]:
+    positives = np.array([len(each) for each in positive_images(labels, numbers, images)])
     kept = (positives >= minimum) & (positives < images)
     if not kept.any():
         most = int(np.argmax(np.where(positives < images, positives, 0)))
         raise ValueError(
             f"labels: expected a concept on {minimum} images or more, and not on all of "
-            f"{images:,}; the most frequent, {names[most]}, is on {positives[most]:,}; pass more "
-            "images, or a lower `minimum_images`, with which chance alone finds concepts"
+            f"{images:,}; the most frequent, {named[most][0]}, is on {positives[most]:,}; pass "
+            "more images, or a lower `minimum_images`, with which chance alone finds concepts"
         )
     return np.flatnonzero(kept).tolist()
+
+
+def _groups(named: Sequence[Named], settings: Settings) -> list[Group]:
+    categories, every = np.array([kind for _, kind in named]), np.ones(len(named), np.bool_)
+    return [
+        Group(every, settings.threshold),
+        *(
+            Group(categories == kind, settings.threshold, kind)
+            for kind in np.unique(categories[categories != ""]).tolist()
+        ),
+        *(Group(every, threshold) for threshold in settings.sweep),
+    ]
+
+
+def _discovered(
+    found: ConceptScores, positives: Int[np.ndarray, " concept"], images: int, settings: Settings
+) -> int:
+    probabilities = best_direction_chance(
+        found.precisions, positives, images - positives, sides=settings.sides
+    )
+    return int(discoveries(probabilities, settings.false_discovery_rate).sum())
 
 
 def _orthonormal(

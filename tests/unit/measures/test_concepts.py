@@ -114,9 +114,8 @@ def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
 
 def test_the_strongest_pairs_stay_in_their_order():
     found = concepts(NOISE, labels=SHOWN, settings=FEW).features
-    every, two = (
-        list(encoded_pairs(found, 0.5, NAMES, KINDS, first=0, most=most)) for most in (None, 2)
-    )
+    named = list(zip(NAMES, KINDS, strict=True))
+    every, two = (list(encoded_pairs(found, 0.5, named, first=0, most=most)) for most in (None, 2))
     strongest = sorted((pair.precision for pair in every), reverse=True)[:2]
     assert [(p.number, p.concept) for p in two] == [
         (p.number, p.concept) for p in every if p.precision in strongest
