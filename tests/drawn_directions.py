@@ -1,8 +1,11 @@
 """A direction browser of drawn numbers and images, of any size."""
 
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from jaxtyping import AbstractArray
 
 from interpreting_clip.datasets.broden.thumbnails import (
     GRID,
@@ -13,7 +16,7 @@ from interpreting_clip.datasets.broden.thumbnails import (
 )
 from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.concepts import BasisConcepts, Concepts
-from interpreting_clip.measures.directions import HeadDirections, MeanRow, PrivilegedDirections
+from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.extremes import extreme_images
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
@@ -29,6 +32,7 @@ from page.direction_pages import Browser
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9
+Kind = TypeVar("Kind")
 NAMES = ("imagenet", "imagenet_r")
 
 
@@ -59,15 +63,8 @@ def draw_browser(
         for name, count in (("directions", directions), ("features", features))
     }
     bases["directions"].precisions[0] = np.linspace(0.5, 0.89, concepts)  # encodes nothing
-    found = Concepts(
-        **bases,
-        concepts=[concept["name"] for concept in named],
-        left_out=[],
-        minimum_images=1,
-        threshold=THRESHOLD,
-        null_draws=0,
-        false_discovery_rate=0.05,
-    )
+    names = [concept["name"] for concept in named]
+    found = filled(Concepts, **bases, concepts=names, threshold=THRESHOLD)
     labels = ConceptLabels(image, column + 1)
     probe = ProbeResults(found, named, labels, Thumbnails.read(folder))
     return browser_of(
@@ -78,26 +75,10 @@ def draw_browser(
 def draw_basis(
     rng: np.random.Generator, precisions: np.ndarray, images: int, shown: int
 ) -> BasisConcepts:
-    """Draw the images at both ends of directions; their counts are not on the pages."""
-    return BasisConcepts(
-        unique=Estimate(0),
-        random=None,
-        over_all=0,
-        permuted=None,
-        over_all_permuted=None,
-        over_all_random=None,
-        encoding_directions=0,
-        polysemanticity=Estimate(0.0),
-        discovered=0,
-        categories={},
-        sweep=[],
-        pairs=0,
-        encoded=[],
-        names=[],
-        precisions=precisions,
-        negative=precisions < 0.5,
-        **vars(extreme_images(rng.standard_normal((images, len(precisions))), shown)),
-    )
+    """Draw the images at both ends of directions."""
+    ends = extreme_images(rng.standard_normal((images, len(precisions))), shown)
+    negative = precisions < 0.5
+    return filled(BasisConcepts, precisions=precisions, negative=negative, **vars(ends))
 
 
 def draw_thumbnail(rng: np.random.Generator, concepts: list[dict], holds: np.ndarray) -> Thumbnail:
@@ -122,7 +103,7 @@ def browser_of(
     privileged = directions_of(vectors[:, :features], np.linspace(3, 1, directions), importance)
     examined = list(range(3, 3 + max(outliers, 1)))
     axes = draw_axes(examined, rng.integers(1, directions + 1, len(examined)).tolist())
-    extreme = draw_kurtosis(examined[:outliers], features).outliers
+    extreme = draw_kurtosis(examined[:outliers]).outliers
     curve = curve_of([step / 10 for step in range(10)], [60.0 - 5 * step for step in range(10)])
     return Browser(
         label=label,
@@ -141,80 +122,62 @@ def directions_of(
     vectors: np.ndarray, singular_values: np.ndarray, importance: np.ndarray
 ) -> PrivilegedDirections:
     """Return directions whose shares of the logits' variance are those of their importance."""
-    said = {
-        "directions": len(vectors),
-        "importance_ratio": 1.0,
-        "spectrum": 1.0,
-        "importance": importance,
-        "logit_variance": importance / importance.sum(),
-    }
-    return PrivilegedDirections(
-        **said,
+    return filled(
+        PrivilegedDirections,
         centre="classes",
-        mean_row=MeanRow(energy=0.0, cosine=0.0),
-        random_importance_ratio=None,
-        random_importance=importance,
-        other=HeadDirections(**said, centre="none"),
+        importance=importance,
+        logit_variance=importance / importance.sum(),
         vectors=vectors,
         singular_values=singular_values,
-        feature_logit_variance=np.zeros(vectors.shape[1]),
     )
 
 
 def curve_of(fractions: list[float], accuracies: list[float]) -> Pruning:
     """Return the accuracy at each pruned share."""
     accuracy = np.array(accuracies)
-    return Pruning(
-        by_accuracy=0.0,
-        whole=accuracies[0],
-        accuracy_chance=None,
-        other_by_accuracy=0.0,
-        fractions=np.array(fractions),
-        accuracy=accuracy,
-        other_accuracy=accuracy,
-        random_accuracy=accuracy[None],
-    )
+    random = accuracy[None]
+    return filled(Pruning, fractions=np.array(fractions), accuracy=accuracy, random_accuracy=random)
 
 
 def draw_axes(features: list[int], ranks: list[int]) -> OutlierAxes:
     """Return the axes of features, with the rank of the direction nearest to each."""
+    numbers = np.linspace(0.1, 0.7, len(features)).tolist()
     axes = [
-        OutlierAxis(
+        filled(
+            OutlierAxis,
             feature=feature,
-            share=number,
-            outlier=True,
-            cosine=number,
             rank=rank,
-            within=number,
-            within_top=[],
-            logit_variance=number,
+            **dict.fromkeys(("share", "cosine", "within"), number),
             costs={name: Estimate(number) for name in NAMES},
         )
-        for feature, rank, number in zip(
-            features, ranks, np.linspace(0.1, 0.7, len(features)).tolist(), strict=True
-        )
+        for feature, rank, number in zip(features, ranks, numbers, strict=True)
     ]
-    return OutlierAxes(axes=axes, typical_cosine=0.1, typical_logit_variance=0.1, tops=[])
+    return filled(OutlierAxes, axes=axes)
 
 
-def draw_kurtosis(outliers: list[int], features: int) -> Kurtosis:
+def draw_kurtosis(outliers: list[int]) -> Kurtosis:
     """Return the kurtosis of an encoder with these outlier features."""
-    return Kurtosis(
-        kurtosis=Estimate(5.0),
-        isotropic=3.0,
-        outliers=OutlierFeatures(
-            outlier_features=len(outliers),
-            largest_share=0.5,
-            hiding=1,
-            features=features,
-            outlier_sigma=6.0,
-            outlier_share=0.5,
-            feature=np.array(outliers, np.int64),
-            share=np.full(len(outliers), 0.5),
-            mean_abs_z=np.full(len(outliers), 6.0),
-            sweep=[],
-            share_of_every_feature=np.zeros(features),
-            mean_abs_z_of_every_feature=np.zeros(features),
-        ),
-        per_image=np.full(2, 5.0),
-    )
+    known = {"outlier_features": len(outliers), "feature": np.array(outliers, np.int64)}
+    return filled(Kurtosis, outliers=filled(OutlierFeatures, **known))
+
+
+def filled(kind: type[Kind], **known: Any) -> Kind:
+    """Return a result with these fields, and nothing in all others."""
+    hints = get_type_hints(kind)
+    rest = (one.name for one in fields(cast("Any", kind)) if one.name not in known)
+    return kind(**known, **{name: nothing(hints[name]) for name in rest})
+
+
+def nothing(hint: Any) -> Any:
+    """Return zero, None or an empty array, list or mapping: the least of a type."""
+    if is_dataclass(hint):
+        return filled(cast("type", hint))
+    origin, members = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return members[0]
+    if members:
+        return None if type(None) in members else (origin if origin in {dict, list} else int)()
+    if issubclass(hint, AbstractArray):
+        dtypes = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}
+        return np.empty((0,) * len(hint.dims), dtypes[hint.dtype.__name__])
+    return hint()

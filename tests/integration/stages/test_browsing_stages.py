@@ -35,7 +35,7 @@ def measured(study: Path, run) -> Path:
     )
     pruning = {"imagenet": curve_of([0.0, 0.5], [60.0, 50.0])}
     write_result(DATA / "directions" / KEY / "pruning.json", pruning)
-    write_result(DATA / "kurtosis" / KEY / "kurtosis.json", draw_kurtosis(EXTREME, FEATURES))
+    write_result(DATA / "kurtosis" / KEY / "kurtosis.json", draw_kurtosis(EXTREME))
     write_result(DATA / "kurtosis" / KEY / "outlier_axes.json", draw_axes(EXTREME, [3, 8]))
     run("broden_labels")
     run("thumbnails")

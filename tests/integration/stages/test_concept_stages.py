@@ -86,30 +86,26 @@ def test_broden(run):
 
 def test_broden_labels(run, study, monkeypatch):
     change(presence={"pixels": 0.1})
-    left_out = []
+    with open_broden(Path("data/datasets/broden")) as broden:
+        shown = concept_presence(broden, 0.1)
+    first = int(np.flatnonzero(can_be_probed(shown))[0])
 
     def without_the_first(shown):
-        kept = can_be_probed(shown)
-        left_out.append(int(np.flatnonzero(kept)[0]))
-        kept[left_out[0]] = False
-        return kept
+        return can_be_probed(shown) & (np.arange(shown.shape[1]) != first)
 
     monkeypatch.setattr(broden_labels, "can_be_probed", without_the_first)
     run("broden_labels")
-    pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
-    with open_broden(Path("data/datasets/broden")) as broden:
-        shown = concept_presence(broden, 0.1)
-    column = {concept.number: i for i, concept in enumerate(broden.concepts)}
-    found = list(zip(pairs["concept"].tolist(), pairs["image"].tolist(), strict=True))
-    assert found == sorted(found)
-    kept = [c["number"] for c in result("data/broden_labels/concepts.json")]
-    expected = {(n, i) for n in kept for i in np.flatnonzero(shown[:, column[n]]).tolist()}
-    assert set(found) == expected
-    images = shown.sum(axis=0)
-    images[left_out[0]] = 0
+    images, column = shown.sum(axis=0).tolist(), range(shown.shape[1])
     least = load_tree(Path("params.yaml"))["concepts"]["minimum_images"]
-    assert kept == [n for n, i in column.items() if least <= images[i] < len(shown)]
-    unkept = result("data/broden_labels/left_out.json")
-    assert [c["number"] for c in unkept] == [n for n in column if n not in kept]
-    counts = [int(shown[:, column[c["number"]]].sum()) for c in unkept]
-    assert [c["images"] for c in unkept] == counts
+    kept = [c for c in column if least <= images[c] < len(shown) and c != first]
+    numbers = [concept.number for concept in broden.concepts]
+    named = result("data/broden_labels/concepts.json")
+    assert [concept["number"] for concept in named] == [numbers[c] for c in kept]
+    pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
+    found = list(zip(pairs["concept"].tolist(), pairs["image"].tolist(), strict=True))
+    expected = {(numbers[c], i) for c in kept for i in np.flatnonzero(shown[:, c]).tolist()}
+    assert found == sorted(found) and set(found) == expected
+    left_out = result("data/broden_labels/left_out.json")
+    assert [(concept["number"], concept["images"]) for concept in left_out] == [
+        (numbers[c], images[c]) for c in column if c not in kept
+    ]
