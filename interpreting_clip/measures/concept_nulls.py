@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.average_precision import SparseTargets
-from interpreting_clip.measures.concept_scores import Sign, Vectors, scored_parts
+from interpreting_clip.measures.concept_scores import Sign, Vectors, score_concepts
 from interpreting_clip.measures.random_rotation import random_rotation
 
 _PERMUTED, _RANDOM = 0, 1
@@ -95,14 +95,10 @@ def score_random_directions(
         vectors, first = random_directions(features, numbers[-1], seed, draw), 0
         for place, number in enumerate(numbers):
             some = vectors[first:number]
-            for part in scored_parts(activations, some, targets, sign=sign, workers=workers):
-                # A larger number of directions has those of the smaller ones among its own.
-                larger = slice(place, None)
-                best, best_over_all = part.found.drawn[0].max(axis=1), part.found.over_all[0]
-                drawn[larger, draw] = np.maximum(drawn[larger, draw], best)
-                over_all[larger, draw] = np.maximum(
-                    over_all[larger, draw], best_over_all.max(axis=0)
-                )
+            found = score_concepts(activations, some, targets, [], sign=sign, workers=workers)
+            # A larger number of directions has those of the smaller ones among its own.
+            np.maximum(drawn[place:, draw], found.best[0], out=drawn[place:, draw])
+            np.maximum(over_all[place:, draw], found.best_over_all[0], out=over_all[place:, draw])
             first = number
     return [RandomBest(*each) for each in zip(drawn, over_all, strict=True)]
 

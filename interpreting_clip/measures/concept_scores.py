@@ -1,6 +1,6 @@
 """The average precisions of many directions for many concepts, and what remains of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -97,68 +97,48 @@ def score_concepts(
     """
     count = activations.shape[1] if vectors is None else len(vectors)
     concepts, labellings = len(targets.positives), 1 + len(permutations)
-    precisions, negative = np.empty((count, concepts)), np.zeros((count, concepts), np.bool_)
+    precisions, negative = np.empty((count, concepts)), np.empty((count, concepts), np.bool_)
     encoded = np.empty((len(groups), targets.draws, count), np.int64)
     best = np.zeros((labellings, targets.draws, concepts))
     best_over_all = np.zeros((labellings, concepts))
     extremes: list[Extremes] = []
-    # Part by part, so that the average precisions of all draws are never held at once.
-    for part in scored_parts(
-        activations, vectors, targets, sign=sign, workers=workers, permutations=permutations
-    ):
-        if images:
-            extremes.append(extreme_images(part.scores, images))
-        precisions[part.directions] = part.found.drawn[0, 0]
-        negative[part.directions] = part.negative
-        for place, group in enumerate(groups):
-            encoded[place, :, part.directions] = group.count(part.found.drawn[0])
-        np.maximum(best, part.found.drawn.max(axis=2), out=best)
-        np.maximum(best_over_all, part.found.over_all.max(axis=1), out=best_over_all)
-    ends = joined(extremes) if images else Extremes.none(count)
-    return ConceptScores(precisions, negative, encoded, best, best_over_all, ends)
-
-
-@dataclass(frozen=True, eq=False)
-class ScoredPart:
-    """Some of the directions: the scores of the images, and what they encode.
-
-    `negative` says in the first draw of the negatives which precision is of the negated scores.
-    """
-
-    directions: slice
-    scores: Float[np.ndarray, "image direction"]
-    found: Precisions
-    negative: Bool[np.ndarray, "direction concept"]
-
-
-def scored_parts(
-    activations: Float[np.ndarray, "image feature"],
-    vectors: Vectors | None,
-    targets: SparseTargets,
-    *,
-    sign: Sign,
-    workers: int,
-    permutations: Sequence[Int[np.ndarray, " image"]] = (),
-) -> Iterator[ScoredPart]:
-    """Score directions a few at a time; all parameters as in `score_concepts`."""
-    count = activations.shape[1] if vectors is None else len(vectors)
-    held = (1 + len(permutations)) * (targets.draws + 1) * len(targets.positives)
+    held = labellings * (targets.draws + 1) * concepts
     step = max(1, NUMBERS_AT_A_TIME // max(len(activations), held))
-    for first in range(0, count, step):
-        part = slice(first, first + step)
+    # Part by part, so that the average precisions of all draws are never held at once.
+    for part in (slice(first, first + step) for first in range(0, count, step)):
         if vectors is None:
             scores = np.asarray(activations[:, part], np.float64)
         else:
             scores = project(activations, vectors[part])
-        found = permuted_average_precisions(scores, targets, permutations, workers)
-        negative = np.zeros(found.over_all.shape[1:], np.bool_)
-        if sign == "either":
-            negated = permuted_average_precisions(-scores, targets, permutations, workers)
-            # Of two equal precisions, that of the scores as they are counts.
-            negative = negated.drawn[0, 0] > found.drawn[0, 0]
-            np.maximum(found.drawn, negated.drawn, out=found.drawn)
-            np.maximum(found.over_all, negated.over_all, out=found.over_all)
-        yield ScoredPart(part, scores, found, negative)
+        found, negative[part] = _precisions(scores, targets, permutations, sign, workers)
+        if images:
+            extremes.append(extreme_images(scores, images))
+        precisions[part] = found.drawn[0, 0]
+        for place, group in enumerate(groups):
+            encoded[place, :, part] = group.count(found.drawn[0])
+        np.maximum(best, found.drawn.max(axis=2), out=best)
+        np.maximum(best_over_all, found.over_all.max(axis=1), out=best_over_all)
+    ends = joined(extremes) if images else Extremes.none(count)
+    return ConceptScores(precisions, negative, encoded, best, best_over_all, ends)
+
+
+def _precisions(
+    scores: Float[np.ndarray, "image direction"],
+    targets: SparseTargets,
+    permutations: Sequence[Int[np.ndarray, " image"]],
+    sign: Sign,
+    workers: int,
+) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
+    """Return average precisions, and which of the first draw are of the negated scores."""
+    found = permuted_average_precisions(scores, targets, permutations, workers)
+    if sign == "fixed":
+        return found, np.zeros(found.over_all.shape[1:], np.bool_)
+    negated = permuted_average_precisions(-scores, targets, permutations, workers)
+    # Of two equal precisions, that of the scores as they are counts.
+    negative = negated.drawn[0, 0] > found.drawn[0, 0]
+    np.maximum(found.drawn, negated.drawn, out=found.drawn)
+    np.maximum(found.over_all, negated.over_all, out=found.over_all)
+    return found, negative
 
 
 def project(
