@@ -19,7 +19,7 @@ from interpreting_clip.measures.concepts import BasisConcepts, Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.extremes import extreme_images
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
+from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
 from interpreting_clip.measures.pruning import Pruning
 from page.direction_entries import (
@@ -103,7 +103,8 @@ def browser_of(
     privileged = directions_of(vectors[:, :features], np.linspace(3, 1, directions), importance)
     examined = list(range(3, 3 + max(outliers, 1)))
     axes = draw_axes(examined, rng.integers(1, directions + 1, len(examined)).tolist())
-    extreme = draw_kurtosis(examined[:outliers]).outliers
+    numbers = np.array(examined[:outliers], np.int64)
+    extreme = filled(OutlierFeatures, outlier_features=outliers, feature=numbers)
     curve = curve_of([step / 10 for step in range(10)], [60.0 - 5 * step for step in range(10)])
     return Browser(
         label=label,
@@ -153,12 +154,6 @@ def draw_axes(features: list[int], ranks: list[int]) -> OutlierAxes:
         for feature, rank, number in zip(features, ranks, numbers, strict=True)
     ]
     return filled(OutlierAxes, axes=axes)
-
-
-def draw_kurtosis(outliers: list[int]) -> Kurtosis:
-    """Return the kurtosis of an encoder with these outlier features."""
-    known = {"outlier_features": len(outliers), "feature": np.array(outliers, np.int64)}
-    return filled(Kurtosis, outliers=filled(OutlierFeatures, **known))
 
 
 def filled(kind: type[Kind], **known: Any) -> Kind:

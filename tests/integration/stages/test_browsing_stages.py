@@ -10,52 +10,45 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.results import write_result
-from tests.drawn_directions import curve_of, directions_of, draw_axes, draw_kurtosis
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.outlier_axes import OutlierAxes
 from tests.fixtures import FEATURES, IMAGES
 
 KEY = "rn_untrained"
 DATA, PAGES = Path("data"), Path("plots/directions") / KEY
 BRODEN, THUMBNAILS = DATA / "datasets/broden", DATA / "thumbnails"
-EXTREME = [5, 2]
 
 
 @pytest.fixture
 def measured(study: Path, run) -> Path:
     """Return a study whose directions and features have been probed."""
-    rng = np.random.default_rng(1)
-    values = rng.standard_normal((IMAGES["broden"], FEATURES), np.float32)
+    values = np.random.default_rng(1).standard_normal((IMAGES["broden"], FEATURES), np.float32)
     file = DATA / "broden_activations" / KEY / "activations.safetensors"
     write_tensors(file, {"activations": values})
-    vectors = np.linalg.qr(rng.standard_normal((FEATURES, 8))).Q.T
-    importance = np.linspace(2, 1, 8)
-    write_result(
-        DATA / "directions" / KEY / "directions.json",
-        directions_of(np.ascontiguousarray(vectors), 3 * importance, importance),
-    )
-    pruning = {"imagenet": curve_of([0.0, 0.5], [60.0, 50.0])}
-    write_result(DATA / "directions" / KEY / "pruning.json", pruning)
-    write_result(DATA / "kurtosis" / KEY / "kurtosis.json", draw_kurtosis(EXTREME))
-    write_result(DATA / "kurtosis" / KEY / "outlier_axes.json", draw_axes(EXTREME, [3, 8]))
     run("broden_labels")
     run("thumbnails")
-    run("broden", KEY)
+    for stage in ("directions", "kurtosis", "broden"):
+        run(stage, KEY)
     return study
 
 
 def test_every_direction_has_its_place_in_the_pages(measured, run):
     run("browse", KEY)
     index, page = (PAGES / name for name in ("index.html", "directions_1.html"))
+    directions = read_result(DATA / "directions" / KEY / "directions.json", PrivilegedDirections)
     anchors = re.findall(r'<article id="direction-(\d+)"', page.read_text())
-    assert anchors == [str(number) for number in range(1, 9)]
+    assert anchors == [str(number) for number in range(1, directions.directions + 1)]
     first = page.read_text().partition("</article>")[0]
-    assert "<dd>6.000</dd>" in first  # the singular value of the most important
+    assert f"{directions.singular_values[0]:.3f}" in first
     study = load_tree(Path("params.yaml"))
     assert first.count("<img") == 2 * study["browse"]["images"]
     for concept in read_json(DATA / "broden_labels/concepts.json"):
         assert f">{concept['name']}</th>" in index.read_text()
+    axes = read_result(DATA / "kurtosis" / KEY / "outlier_axes.json", OutlierAxes).axes
     features = (PAGES / "features.html").read_text()
-    assert re.findall(r'<article id="feature-(\d+)"', features) == ["5", "2"]
+    shown = re.findall(r'<article id="feature-(\d+)"', features)
+    assert shown == [str(axis.feature) for axis in axes]
     assert study["encoders"][KEY]["label"] in index.read_text()
 
 
