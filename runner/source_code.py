@@ -85,8 +85,7 @@ def names_in(source: bytes, package: bool) -> frozenset[str]:
     """Return everything that a module, or the `__init__.py` of a package, imports."""
     names: set[str] = set()
     tree = ast.parse(source)
-    if package:
-        tree.body = [node for node in tree.body if not imports_lazily(node)]
+    tree.body = [node for node in tree.body if not imports_lazily(node, package)]
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
@@ -103,15 +102,15 @@ def names_in(source: bytes, package: bool) -> frozenset[str]:
     return frozenset(names)
 
 
-def imports_lazily(node: ast.stmt) -> bool:
+def imports_lazily(node: ast.stmt, package: bool) -> bool:
     """Say whether a statement is a package's `__getattr__`, or runs in a type checker alone.
 
-    The library imports all its instruments in `__getattr__` when a person asks for one. A stage
+    The library imports all its measures in `__getattr__` when a person asks for one. A stage
     imports the module of its measure, and asks for none (`tests/unit/test_dependencies.py`).
     """
     if isinstance(node, ast.If):
         return ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
-    return isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+    return package and isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
 
 
 @cache
