@@ -24,10 +24,10 @@ from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise
-from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams, named_layers
 from interpreting_clip.loading.preprocess import to_tower
-from interpreting_clip.measures.cka import cka, cka_where_defined
+from interpreting_clip.measures.cka import layer_cka
+from interpreting_clip.measures.grams import OutlierLimits
 from runner.process import keep_memory
 from tests.pipeline.official_layouts import photograph
 
@@ -66,8 +66,7 @@ def compared(
             layer_grams(encoder, pixels, minibatches, machine, "float32", limits=LIMITS)
             for encoder in encoders
         )
-        cka(one.whole, two.whole)
-        cka_where_defined(one.whole | one.rest, two.whole | two.rest)
+        layer_cka(one, two)
 
     def torch_cka() -> None:
         with torch.inference_mode():

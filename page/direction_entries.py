@@ -8,8 +8,13 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.datasets.broden.thumbnails import Mask, Thumbnails
-from interpreting_clip.measures.encoding import encodes_concepts
-from interpreting_clip.measures.pruning import count_removed
+from interpreting_clip.measures.average_precision import encodes_concepts
+from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concepts import Concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.kurtosis import OutlierFeatures
+from interpreting_clip.measures.outlier_axes import OutlierAxes
+from interpreting_clip.measures.pruning import Pruning, count_removed
 
 LISTED, MOST_LISTED = 3, 40
 """The fewest (encoded or not) and the most concepts that are listed for a direction."""
@@ -129,34 +134,29 @@ class FoundConcept(NamedTuple):
 class ProbeResults:
     """What stage `broden` found, and what the probe images show.
 
-    `precisions` and `extremes` are its arrays by name, `concepts` its concepts in the order of the
-    columns, each with number, name and category; `label_images` and `label_concepts` are the pairs
-    of an image and the number of a concept.
+    `concepts` are those that it measured, in the order of the columns, each with number, name and
+    category; `labels` holds the same numbers.
     """
 
+    found: Concepts
     concepts: Sequence[Mapping[str, Any]]
-    precisions: Mapping[str, np.ndarray]
-    extremes: Mapping[str, np.ndarray]
-    label_images: Int[np.ndarray, " pair"]
-    label_concepts: Int[np.ndarray, " pair"]
+    labels: ConceptLabels
     thumbnails: Thumbnails
-    threshold: float
 
     def probed(self, basis: str, rows: Sequence[int]) -> Iterator[Probed]:
         """Yield what the probe images say about rows of a basis, `directions` or `features`."""
-        ends = ("top", "bottom")
-        images = {end: self.extremes[f"{basis}_{end}"] for end in ends}
-        scores = {end: self.extremes[f"{basis}_{end}_scores"] for end in ends}
-        names = self._names(np.concatenate([images[end][rows].ravel() for end in ends]))
+        found = self.found.bases[basis]
+        ends = {"top": (found.top, found.top_scores), "bottom": (found.bottom, found.bottom_scores)}
+        names = self._names(np.concatenate([images[rows].ravel() for images, _ in ends.values()]))
         numbers = [concept["number"] for concept in self.concepts]
         segmented = np.isin(numbers, self.thumbnails.mask_concepts)
         for row in rows:
-            precisions = self.precisions[basis][row]
-            encodes = encodes_concepts(precisions, self.threshold)
+            precisions = found.precisions[row]
+            encodes = encodes_concepts(precisions, self.found.threshold)
             shown = segmented & encodes
             outlined = int(np.argmax(np.where(shown, precisions, -1.0))) if shown.any() else None
             yield Probed(
-                concepts=self._listed(precisions, self.precisions[f"{basis}_negative"][row]),
+                concepts=self._listed(precisions, found.negative[row]),
                 encoded=int(np.count_nonzero(encodes)),
                 outlined=outlined,
                 outlined_name="" if outlined is None else self.concepts[outlined]["name"],
@@ -164,10 +164,10 @@ class ProbeResults:
                     end: [
                         ShownImage(image, score, names[image])
                         for image, score in zip(
-                            images[end][row].tolist(), scores[end][row].tolist(), strict=True
+                            images[row].tolist(), scores[row].tolist(), strict=True
                         )
                     ]
-                    for end in ends
+                    for end, (images, scores) in ends.items()
                 },
             )
 
@@ -179,18 +179,18 @@ class ProbeResults:
 
     def encoding_features(self) -> list[int]:
         """Return the features that encode a concept, numbered from 0."""
-        encodes = encodes_concepts(self.precisions["features"], self.threshold).any(axis=1)
-        return np.flatnonzero(encodes).tolist()
+        encodes = encodes_concepts(self.found.features.precisions, self.found.threshold)
+        return np.flatnonzero(encodes.any(axis=1)).tolist()
 
-    def found(self, order: Int[np.ndarray, " direction"]) -> list[FoundConcept]:
-        """Return the directions that encode each concept, by name; `order` is by importance.
+    def found_concepts(self) -> list[FoundConcept]:
+        """Return the directions that encode each concept, by name.
 
         If none encodes a concept, the best one is named anyway.
         """
-        precisions = self.precisions["directions"][order]
-        encoding = np.count_nonzero(encodes_concepts(precisions, self.threshold), axis=0)
+        precisions = self.found.bases["directions"].precisions
+        encoding = np.count_nonzero(encodes_concepts(precisions, self.found.threshold), axis=0)
         best = np.argsort(-precisions, axis=0, kind="stable")
-        most = len(order) if encoding.sum() <= LINKS else max(1, LINKS // len(encoding))
+        most = len(precisions) if encoding.sum() <= LINKS else max(1, LINKS // len(encoding))
         rows = [
             FoundConcept(
                 concept["number"],
@@ -209,7 +209,7 @@ class ProbeResults:
     def _listed(
         self, precisions: Float[np.ndarray, " concept"], negative: np.ndarray
     ) -> list[ListedConcept]:
-        encodes = encodes_concepts(precisions, self.threshold)
+        encodes = encodes_concepts(precisions, self.found.threshold)
         count = min(max(int(np.count_nonzero(encodes)), LISTED), MOST_LISTED)
         return [
             ListedConcept(
@@ -227,9 +227,9 @@ class ProbeResults:
         """Return the names of the concepts of some images, scenes first."""
         by_number = {concept["number"]: concept for concept in self.concepts}
         shown: dict[int, list[tuple[int, int]]] = {image: [] for image in images.tolist()}
-        kept = np.isin(self.label_images, images)
+        kept = np.isin(self.labels.image, images)
         pairs = zip(
-            self.label_images[kept].tolist(), self.label_concepts[kept].tolist(), strict=True
+            self.labels.image[kept].tolist(), self.labels.concept[kept].tolist(), strict=True
         )
         for image, number in pairs:
             category = by_number[number]["category"]
@@ -241,104 +241,100 @@ class ProbeResults:
         }
 
 
-def by_importance(importance: Float[np.ndarray, " direction"]) -> Int[np.ndarray, " direction"]:
-    """Return the rows of directions, the most important first, numbered as in stage `broden`."""
-    return np.argsort(-importance, kind="stable")
-
-
 def direction_entries(
-    arrays: Mapping[str, np.ndarray],
-    pruning: Mapping[str, Any],
-    axes: Mapping[str, Any],
+    directions: PrivilegedDirections,
+    pruning: Pruning,
+    axes: OutlierAxes,
     probed: ProbeResults | None,
 ) -> list[DirectionEntry]:
     """Return the directions by importance.
 
     Parameters
     ----------
-    arrays, pruning : `directions.safetensors` and `directions.json`
-    axes : the examined features, of `kurtosis.json`
+    directions : with their vectors
+    pruning : of ImageNet
+    axes : the examined features
     probed : None without probe images
     """
-    order = by_importance(arrays["importance"])
-    importance = arrays["importance"][order]
-    features = np.array(axes["feature"])
-    cosines = np.abs(arrays["directions"][np.ix_(order, features)])
+    rows = range(len(directions.vectors))
+    features = np.array([axis.feature for axis in axes.axes])
+    cosines = np.abs(directions.vectors[:, features])
     nearest = np.argmax(cosines, axis=1)
-    rows = order.tolist()
+    total = directions.importance.sum()
     found = [None] * len(rows) if probed is None else list(probed.probed("directions", rows))
     return [
         DirectionEntry(
-            number=place + 1,
-            singular_value=float(arrays["singular_values"][row]),
-            importance=float(importance[place]),
-            share=float(importance[place] / importance.sum()),
-            logit_variance=float(arrays["logit_variance"][row]),
-            feature=int(features[nearest[place]]),
-            cosine=float(cosines[place, nearest[place]]),
-            pruned=pruned_below(place + 1, len(rows), pruning),
-            probed=found[place],
+            number=row + 1,
+            singular_value=float(directions.singular_values[row]),
+            importance=float(directions.importance[row]),
+            share=float(directions.importance[row] / total),
+            logit_variance=float(directions.logit_variance[row]),
+            feature=int(features[nearest[row]]),
+            cosine=float(cosines[row, nearest[row]]),
+            pruned=pruned_below(row + 1, len(rows), pruning),
+            probed=found[row],
         )
-        for place, row in enumerate(rows)
+        for row in rows
     ]
 
 
-def pruned_below(number: int, directions: int, pruning: Mapping[str, Any]) -> Pruned:
+def pruned_below(number: int, directions: int, pruning: Pruning) -> Pruned:
     """Return the largest measured pruning that removes no direction as important as `number`."""
-    fractions = pruning["fractions"]
-    accuracies = pruning["heads"][pruning["centre"]]["accuracy"]["imagenet"]
-    removed = count_removed(np.array(fractions), directions)
-    fitting = [place for place, count in enumerate(removed) if count <= directions - number]
-    place = max(fitting, key=lambda place: fractions[place])
-    accuracy = accuracies[place]
-    return Pruned(fractions[place], int(removed[place]), accuracy, accuracies[0] - accuracy)
+    removed = count_removed(pruning.fractions, directions)
+    fitting = np.flatnonzero(removed <= directions - number)
+    place = fitting[np.argmax(pruning.fractions[fitting])]
+    accuracy = float(pruning.accuracy[place])
+    cost = float(pruning.accuracy[0]) - accuracy
+    return Pruned(float(pruning.fractions[place]), int(removed[place]), accuracy, cost)
 
 
-def feature_entries(kurtosis: Mapping[str, Any], probed: ProbeResults | None) -> list[FeatureEntry]:
-    """Return the outlier features of `kurtosis.json`, or the most extreme feature."""
-    axes, outliers = kurtosis["axes"], kurtosis["outlier_features"]["feature"]
-    features = axes["feature"]
-    found = [None] * len(features) if probed is None else list(probed.probed("features", features))
+def feature_entries(
+    outliers: OutlierFeatures, axes: OutlierAxes, probed: ProbeResults | None
+) -> list[FeatureEntry]:
+    """Return the outlier features, or the most extreme feature."""
+    features = [axis.feature for axis in axes.axes]
+    found = [None] * len(features) if probed is None else probed.probed("features", features)
     return [
         FeatureEntry(
-            number=feature,
-            outlier=feature in outliers,
-            share=axes["share"][place],
-            cosine=axes["cosine"][place],
-            rank=axes["rank"][place],
-            within=axes["within"][place],
-            cost=axes["costs"]["imagenet"]["value"][place],
-            probed=found[place],
+            number=axis.feature,
+            outlier=axis.feature in outliers.feature,
+            share=axis.share,
+            cosine=axis.cosine,
+            rank=axis.rank,
+            within=axis.within,
+            cost=float(axis.costs["imagenet"].value),
+            probed=one,
         )
-        for place, feature in enumerate(features)
+        for axis, one in zip(axes.axes, found, strict=True)
     ]
 
 
 def other_features(
-    arrays: Mapping[str, np.ndarray], axes: Mapping[str, Any], probed: ProbeResults
+    directions: PrivilegedDirections, axes: OutlierAxes, probed: ProbeResults
 ) -> list[FeatureEntry]:
     """Return the features that encode a concept and were not examined, by number.
 
     Parameters
     ----------
-    arrays : `directions.safetensors`
-    axes : the examined features, of `kurtosis.json`
+    directions : with their vectors
+    axes : the examined features
     probed : what the probe images say
     """
-    features = [f for f in probed.encoding_features() if f not in set(axes["feature"])]
-    cosines = np.abs(arrays["directions"][by_importance(arrays["importance"])][:, features])
+    examined = {axis.feature for axis in axes.axes}
+    features = [f for f in probed.encoding_features() if f not in examined]
+    cosines = np.abs(directions.vectors[:, features])
     return [
         FeatureEntry(
             number=feature,
             outlier=False,
             share=None,
-            cosine=float(cosines[:, place].max()),
-            rank=int(cosines[:, place].argmax()) + 1,
+            cosine=float(column.max()),
+            rank=int(column.argmax()) + 1,
             within=None,
             cost=None,
             probed=found,
         )
-        for place, (feature, found) in enumerate(
-            zip(features, probed.probed("features", features), strict=True)
+        for feature, column, found in zip(
+            features, cosines.T, probed.probed("features", features), strict=True
         )
     ]

@@ -83,10 +83,8 @@ class Browser:
     @property
     def negative_sides(self) -> bool:
         """Whether the negative side of any direction or feature counts."""
-        return self.probe is not None and bool(
-            self.probe.precisions["directions_negative"].any()
-            or self.probe.precisions["features_negative"].any()
-        )
+        bases = self.probe.found.bases.values() if self.probe else ()
+        return any(basis.negative.any() for basis in bases)
 
 
 def browser_files(browser: Browser) -> Iterator[File]:

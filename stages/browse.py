@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concepts import Concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.outlier_axes import OutlierAxes
+from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.quantities import Name, Share
 from page.direction_entries import (
     ProbeResults,
-    by_importance,
     direction_entries,
     feature_entries,
     other_features,
@@ -28,31 +32,24 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     label = params.read(f"encoders.{key}.label", Name)
     drawn = params.read("datasets.imagenet_val.source", str) == "world"
     threshold = params.read("concepts.threshold", Share)
-    privileged, outliers = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
+    privileged, extreme = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
     concepts = inputs[f"data/concepts/{key}"]
     labels, thumbnails = inputs["data/broden_labels"], inputs["data/thumbnails"]
-    probe = None
-    if not is_absent(concepts):
-        probe = read_probe(concepts, labels, thumbnails, threshold)
-    arrays = read_tensors(
-        privileged / "directions.safetensors",
-        "directions",
-        "singular_values",
-        "importance",
-        "logit_variance",
-    )
-    kurtosis = read_json(outliers / "kurtosis.json")
-    pruning = read_json(privileged / "directions.json")
+    probe = None if is_absent(concepts) else read_probe(concepts, labels, thumbnails)
+    directions = read_result(privileged / "directions.json", PrivilegedDirections)
+    pruning = read_result(privileged / "pruning.json", dict[str, Pruning])
+    outliers = read_result(extreme / "kurtosis.json", Kurtosis, arrays=False).outliers
+    axes = read_result(extreme / "outlier_axes.json", OutlierAxes)
     browser = Browser(
         label=label,
         imagenet=set_names(["imagenet"] if drawn else [])["imagenet"],
-        centred=pruning["centre"] == "classes",
+        centred=directions.centre == "classes",
         threshold=threshold,
-        directions=direction_entries(arrays, pruning, kurtosis["axes"], probe),
-        features=feature_entries(kurtosis, probe),
-        others=other_features(arrays, kurtosis["axes"], probe) if probe else [],
-        outliers=len(kurtosis["outlier_features"]["feature"]),
-        concepts=probe.found(by_importance(arrays["importance"])) if probe else [],
+        directions=direction_entries(directions, pruning["imagenet"], axes, probe),
+        features=feature_entries(outliers, axes, probe),
+        others=other_features(directions, axes, probe) if probe else [],
+        outliers=outliers.outlier_features,
+        concepts=probe.found_concepts() if probe else [],
         probe=probe,
     )
     out = outputs[f"plots/directions/{key}"]
@@ -60,15 +57,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         write_whole(out / name, content)
 
 
-def read_probe(concepts: Path, labels: Path, thumbnails: Path, threshold: float) -> ProbeResults:
+def read_probe(concepts: Path, labels: Path, thumbnails: Path) -> ProbeResults:
     """Read what stage `broden` found for an encoder, and what the probe images show."""
     shown = read_tensors(labels / "labels.safetensors", "image", "concept")
     return ProbeResults(
+        found=read_result(concepts / "concepts.json", Concepts),
         concepts=read_json(labels / "concepts.json"),
-        precisions=read_tensors(concepts / "precisions.safetensors"),
-        extremes=read_tensors(concepts / "extremes.safetensors"),
-        label_images=np.asarray(shown["image"]),
-        label_concepts=np.asarray(shown["concept"]),
+        labels=ConceptLabels(shown["image"], shown["concept"]),
         thumbnails=Thumbnails.read(thumbnails),
-        threshold=threshold,
     )

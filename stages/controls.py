@@ -17,13 +17,13 @@ from interpreting_clip.controls.planted_sizes import basis_controls
 from interpreting_clip.controls.rotations import cka_controls
 from interpreting_clip.controls.shifted_head import shift_controls
 from interpreting_clip.datasets.card import is_absent
-from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures import privileged_basis
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
+from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.quantities import Confidence, Count, Percents, Positive, Seed, Share
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -8,12 +8,12 @@ from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.given_card import are_given
-from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
+from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.quantities import Positive, Share
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

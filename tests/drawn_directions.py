@@ -1,8 +1,11 @@
 """A direction browser of drawn numbers and images, of any size."""
 
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from jaxtyping import AbstractArray
 
 from interpreting_clip.datasets.broden.thumbnails import (
     GRID,
@@ -11,10 +14,16 @@ from interpreting_clip.datasets.broden.thumbnails import (
     small_jpeg,
     write_thumbnails,
 )
+from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concepts import BasisConcepts, Concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.extremes import extreme_images
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.kurtosis import OutlierFeatures
+from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
+from interpreting_clip.measures.pruning import Pruning
 from page.direction_entries import (
     ProbeResults,
-    by_importance,
     direction_entries,
     feature_entries,
     other_features,
@@ -23,6 +32,7 @@ from page.direction_pages import Browser
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9
+Kind = TypeVar("Kind")
 NAMES = ("imagenet", "imagenet_r")
 
 
@@ -48,29 +58,27 @@ def draw_browser(
     folder.mkdir(exist_ok=True)
     write_thumbnails(folder, (draw_thumbnail(rng, named, row) for row in holds))
     image, column = np.nonzero(holds)
-    bases = {"directions": directions, "features": features}
-    precisions = {
-        basis: rng.uniform(0.4, 0.97, (count, concepts)) for basis, count in bases.items()
+    bases = {
+        name: draw_basis(rng, rng.uniform(0.4, 0.97, (count, concepts)), images, shown)
+        for name, count in (("directions", directions), ("features", features))
     }
-    precisions["directions"][0] = np.linspace(0.5, 0.89, concepts)  # encodes nothing
-    negative = {f"{basis}_negative": found < 0.5 for basis, found in precisions.items()}
-    extremes = {
-        f"{basis}_{end}": values
-        for basis, count in bases.items()
-        for end, values in vars(extreme_images(rng.standard_normal((images, count)), shown)).items()
-    }
-    probe = ProbeResults(
-        concepts=named,
-        precisions=precisions | {key: one.astype(np.uint8) for key, one in negative.items()},
-        extremes=extremes,
-        label_images=image,
-        label_concepts=column + 1,
-        thumbnails=Thumbnails.read(folder),
-        threshold=THRESHOLD,
-    )
+    bases["directions"].precisions[0] = np.linspace(0.5, 0.89, concepts)  # encodes nothing
+    names = [concept["name"] for concept in named]
+    found = filled(Concepts, **bases, concepts=names, threshold=THRESHOLD)
+    labels = ConceptLabels(image, column + 1)
+    probe = ProbeResults(found, named, labels, Thumbnails.read(folder))
     return browser_of(
         probe, label=label, directions=directions, features=features, outliers=outliers
     )
+
+
+def draw_basis(
+    rng: np.random.Generator, precisions: np.ndarray, images: int, shown: int
+) -> BasisConcepts:
+    """Draw the images at both ends of directions."""
+    ends = extreme_images(rng.standard_normal((images, len(precisions))), shown)
+    negative = precisions < 0.5
+    return filled(BasisConcepts, precisions=precisions, negative=negative, **vars(ends))
 
 
 def draw_thumbnail(rng: np.random.Generator, concepts: list[dict], holds: np.ndarray) -> Thumbnail:
@@ -91,30 +99,80 @@ def browser_of(
     """Draw the directions and the outlier features that go with what the probe images say."""
     rng = np.random.default_rng(1)
     vectors = np.linalg.qr(rng.standard_normal((max(features, directions), directions))).Q.T
-    arrays = {
-        "directions": vectors[:, :features],
-        "singular_values": np.linspace(3, 1, directions),
-        "importance": rng.uniform(0.01, 1, directions),
-        "logit_variance": np.full(directions, 1 / directions),
-    }
-    fractions = [step / 10 for step in range(10)]
-    accuracies = [60.0 - 5 * step for step in range(10)]
-    heads = {"classes": {"accuracy": {"imagenet": accuracies}}}
-    pruning = {"fractions": fractions, "centre": "classes", "heads": heads}
+    importance = np.sort(rng.uniform(0.01, 1, directions))[::-1]
+    privileged = directions_of(vectors[:, :features], np.linspace(3, 1, directions), importance)
     examined = list(range(3, 3 + max(outliers, 1)))
-    ranks = rng.integers(1, directions + 1, len(examined)).tolist()
-    numbers = np.linspace(0.1, 0.7, len(examined)).tolist()
-    axes = {"feature": examined, "share": numbers, "cosine": numbers, "rank": ranks}
-    axes |= {"within": numbers, "costs": {name: {"value": numbers} for name in NAMES}}
-    kurtosis = {"axes": axes, "outlier_features": {"feature": examined if outliers else []}}
+    axes = draw_axes(examined, rng.integers(1, directions + 1, len(examined)).tolist())
+    numbers = np.array(examined[:outliers], np.int64)
+    extreme = filled(OutlierFeatures, outlier_features=outliers, feature=numbers)
+    curve = curve_of([step / 10 for step in range(10)], [60.0 - 5 * step for step in range(10)])
     return Browser(
         label=label,
         centred=True,
         threshold=THRESHOLD,
-        directions=direction_entries(arrays, pruning, axes, probe),
-        features=feature_entries(kurtosis, probe),
-        others=other_features(arrays, axes, probe) if probe else [],
+        directions=direction_entries(privileged, curve, axes, probe),
+        features=feature_entries(extreme, axes, probe),
+        others=other_features(privileged, axes, probe) if probe else [],
         outliers=outliers,
-        concepts=probe.found(by_importance(arrays["importance"])) if probe else [],
+        concepts=probe.found_concepts() if probe else [],
         probe=probe,
     )
+
+
+def directions_of(
+    vectors: np.ndarray, singular_values: np.ndarray, importance: np.ndarray
+) -> PrivilegedDirections:
+    """Return directions whose shares of the logits' variance are those of their importance."""
+    return filled(
+        PrivilegedDirections,
+        centre="classes",
+        importance=importance,
+        logit_variance=importance / importance.sum(),
+        vectors=vectors,
+        singular_values=singular_values,
+    )
+
+
+def curve_of(fractions: list[float], accuracies: list[float]) -> Pruning:
+    """Return the accuracy at each pruned share."""
+    accuracy = np.array(accuracies)
+    random = accuracy[None]
+    return filled(Pruning, fractions=np.array(fractions), accuracy=accuracy, random_accuracy=random)
+
+
+def draw_axes(features: list[int], ranks: list[int]) -> OutlierAxes:
+    """Return the axes of features, with the rank of the direction nearest to each."""
+    numbers = np.linspace(0.1, 0.7, len(features)).tolist()
+    axes = [
+        filled(
+            OutlierAxis,
+            feature=feature,
+            rank=rank,
+            **dict.fromkeys(("share", "cosine", "within"), number),
+            costs={name: Estimate(number) for name in NAMES},
+        )
+        for feature, rank, number in zip(features, ranks, numbers, strict=True)
+    ]
+    return filled(OutlierAxes, axes=axes)
+
+
+def filled(kind: type[Kind], **known: Any) -> Kind:
+    """Return a result with these fields, and nothing in all others."""
+    hints = get_type_hints(kind)
+    rest = (one.name for one in fields(cast("Any", kind)) if one.name not in known)
+    return kind(**known, **{name: nothing(hints[name]) for name in rest})
+
+
+def nothing(hint: Any) -> Any:
+    """Return zero, None or an empty array, list or mapping: the least of a type."""
+    if is_dataclass(hint):
+        return filled(cast("type", hint))
+    origin, members = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return members[0]
+    if members:
+        return None if type(None) in members else (origin if origin in {dict, list} else int)()
+    if issubclass(hint, AbstractArray):
+        dtypes = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}
+        return np.empty((0,) * len(hint.dims), dtypes[hint.dtype.__name__])
+    return hint()

@@ -15,10 +15,10 @@ from jaxtyping import Bool, Float
 
 from interpreting_clip.measures.average_precision import (
     Precisions,
+    encodes_concepts,
     permuted_average_precisions,
 )
-from interpreting_clip.measures.concepts import ConceptLabels, concept_targets
-from interpreting_clip.measures.encoding import encodes_concepts
+from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
 
 IMAGES, CONCEPTS = 10_000, 20
 """The images of a check, and the concepts at each frequency."""
@@ -95,10 +95,7 @@ def scores(
     seed: int,
 ) -> dict[str, Float[np.ndarray, " concept"]]:
     """Return each score of each concept's own direction."""
-    concept, image = np.nonzero(shown.T)
-    numbers = np.arange(shown.shape[1])
-    labels = ConceptLabels(image, concept)
-    targets = concept_targets(labels, numbers, len(shown), "balanced", seed)
+    targets = concept_targets(*labels_and_numbers(shown), len(shown), "balanced", seed)
     found: Precisions = permuted_average_precisions(projections, targets, ())
     balanced, over_all = np.diag(found.drawn[0, 0]), np.diag(found.over_all[0])
     return {

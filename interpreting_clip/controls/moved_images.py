@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float
 
 from interpreting_clip.controls.control import Control
-from interpreting_clip.controls.rotations import dealt_images, minibatch_grams
-from interpreting_clip.encoders.gram import gram
-from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
-from interpreting_clip.measures.cka import cka
-from interpreting_clip.measures.u_centring import u_center
+from interpreting_clip.controls.rotations import centred_grams, dealt_images, split
+from interpreting_clip.measures.cka import minibatch_cka
+from interpreting_clip.measures.grams import OutlierLimits, gram, outlier_columns, u_center
 
 FAR = 1e4
 """How far something is moved, in root mean square lengths of the centred activations."""
@@ -62,19 +59,20 @@ def ruled_cka_controls(
     rest = np.delete(values, feature, axis=1)
     layers = {"own": values, "inflated": inflated, "alone": alone, "moved": moved}
     layers["shift"] = shift
-    whole = {name: minibatch_grams(layer, minibatch) for name, layer in layers.items()}
+    whole = {name: centred_grams(layer, minibatch) for name, layer in layers.items()}
     outliers = {
         name: [outlier_columns(batch, limits) for batch in split(layers[name], minibatch)]
         for name in ("own", "inflated", "moved")
     }
     without = {
-        name: grams_without(layers[name], minibatch, columns) for name, columns in outliers.items()
+        name: grams_without(layers[name], minibatch, some) for name, some in outliers.items()
     }
     # One feature reaches at most √(n − 1) σ of its image: with few features, none is an outlier.
     visible = width - 1 > limits.sigma**2
-    without["rest"] = minibatch_grams(rest, minibatch) if visible else whole["alone"]
+    without["rest"] = centred_grams(rest, minibatch) if visible else whole["alone"]
     without["shift"] = grams_without(shift, minibatch, outliers["moved"])
-    plain, trimmed = cka({"own": whole["own"]}, whole)[0], cka({"own": without["own"]}, without)[0]
+    plain = minibatch_cka({"own": whole["own"]}, whole)[0]
+    trimmed = minibatch_cka({"own": without["own"]}, without)[0]
     found = dict(zip(whole, plain.tolist(), strict=True))
     left = dict(zip(without, trimmed.tolist(), strict=True))
     one = f"CKA of the activations and a copy with one of {width:,} features inflated"
@@ -110,15 +108,8 @@ def ruled_cka_controls(
 def grams_without(
     features: Float[np.ndarray, "image feature"],
     minibatch: int,
-    columns: Sequence[Int[torch.Tensor, " _column"]],
+    outliers: Sequence[Bool[np.ndarray, " feature"]],
 ) -> Float[np.ndarray, "minibatch _image _image"]:
     """Return a layer's U-centred Gram matrices, each without some features."""
-    pairs = zip(split(features, minibatch), columns, strict=True)
-    return np.stack([u_center(gram(batch, left_out=some)) for batch, some in pairs])
-
-
-def split(
-    features: Float[np.ndarray, "image feature"], minibatch: int
-) -> Sequence[Float[torch.Tensor, "_image feature"]]:
-    """Return the features of each minibatch."""
-    return torch.from_numpy(features).split(minibatch)
+    pairs = zip(split(features, minibatch), outliers, strict=True)
+    return np.stack([u_center(gram(batch, some)) for batch, some in pairs])

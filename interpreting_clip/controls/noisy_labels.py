@@ -1,22 +1,15 @@
 """Orthonormal directions that carry the labels of concepts, with Gaussian noise on top."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
-from interpreting_clip.measures.concepts import (
-    ConceptLabels,
-    EncodedConcepts,
-    Group,
-    Negatives,
-    Probe,
-    Sign,
-    concept_targets,
-    probe,
-)
-from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.concept_counts import BasisConcepts
+from interpreting_clip.measures.concept_labels import ConceptLabels, Negatives
+from interpreting_clip.measures.concept_scores import Sign
+from interpreting_clip.measures.concepts import Settings, concepts
 
 CONCEPTS, FEATURES = 8, 64
 """The most concepts that are carried, and the width of the space."""
@@ -65,11 +58,10 @@ def concept_controls(
     origin = "drawn labels (the study has no Broden)" if labels is None else "Broden labels"
     images, count = shown.shape
     basis = np.linalg.qr(rng.standard_normal((FEATURES, FEATURES))).Q[:count]
-    directions = Directions(basis, np.ones(count))
     noise = rng.standard_normal((images, FEATURES))
     activations = STRENGTH * shown.astype(np.float64) @ basis + noise
 
-    found = probed(activations, directions, shown, settings)
+    found = probed(activations, basis, shown, settings)
     drawn = np.stack([simulated(rng, shown, settings) for _ in range(SIMULATIONS)])
     expected, spread = drawn.mean(axis=0), drawn.std(axis=0)
     own = np.trace(drawn, axis1=1, axis2=2) / count
@@ -78,7 +70,7 @@ def concept_controls(
 
     carry = f"{count} of {FEATURES} dimensions carry one of {count} {origin} and noise each"
     shared = "The same with two labels for each direction"
-    twice = probed(activations, directions, np.concatenate([shown, shown], axis=1), settings)
+    twice = probed(activations, basis, np.concatenate([shown, shown], axis=1), settings)
     both = np.concatenate([expected, expected], axis=1)
     return [
         Control(
@@ -122,22 +114,14 @@ def drawn_presence(rng: np.random.Generator) -> Bool[np.ndarray, "image concept"
 
 def probed(
     activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
+    directions: Float[np.ndarray, "direction feature"],
     shown: Bool[np.ndarray, "image concept"],
     settings: ConceptScoring,
-) -> Probe:
+) -> BasisConcepts:
     """Measure average precisions, and count concepts, as stage `broden` does."""
-    concept, image = np.nonzero(shown.T)
-    targets = concept_targets(
-        ConceptLabels(image, concept),
-        np.arange(shown.shape[1]),
-        len(shown),
-        settings.negatives,
-        settings.seed,
-        draws=settings.draws,
-    )
-    every = Group(np.ones(shown.shape[1], np.bool_), settings.threshold)
-    return probe(activations, directions, targets, [every], sign=settings.sign)
+    scoring = Settings(**asdict(settings), sweep=[], null_draws=0, minimum_images=1)
+    found = concepts(activations, labels=shown, directions=directions, settings=scoring)
+    return found.bases["directions"]
 
 
 def simulated(
@@ -179,34 +163,33 @@ def plain_average_precision(
 def counted(
     what: str,
     expected: Float[np.ndarray, "direction concept"],
-    found: Probe,
+    found: BasisConcepts,
     doubtful: Bool[np.ndarray, "direction concept"],
     threshold: float,
 ) -> list[Control]:
     """Return unique concepts and polysemanticity, found and from the expected precisions."""
-    planted, counts = plain_counts(expected >= threshold), found.counts[0]
-    of_directions = doubtful.sum() / max(planted.encoding_directions, 1)
+    unique, encoding, polysemanticity = plain_counts(expected >= threshold)
     return [
         Control(
             f"{what}: unique concepts at an average precision of {threshold:g}",
-            planted.unique_concepts,
-            counts.unique_concepts,
+            unique,
+            found.unique.value,
             float(doubtful.any(axis=0).sum()),
         ),
         Control(
             f"{what}: polysemanticity",
-            planted.polysemanticity,
-            counts.polysemanticity,
-            float(of_directions),
+            polysemanticity,
+            found.polysemanticity.value,
+            float(doubtful.sum() / max(encoding, 1)),
         ),
     ]
 
 
-def plain_counts(encodes: Bool[np.ndarray, "direction concept"]) -> EncodedConcepts:
-    """Count like `encoded_concepts`, with loops."""
-    concepts = {c for row in encodes for c in np.flatnonzero(row).tolist()}
+def plain_counts(encodes: Bool[np.ndarray, "direction concept"]) -> tuple[int, int, float]:
+    """Count unique concepts, encoding directions and concepts per such direction, with loops."""
+    unique = {c for row in encodes for c in np.flatnonzero(row).tolist()}
     each = [len(np.flatnonzero(row)) for row in encodes if row.any()]
-    return EncodedConcepts(len(concepts), len(each), sum(each) / len(each) if each else 0.0)
+    return len(unique), len(each), sum(each) / len(each) if each else 0.0
 
 
 def tied(settings: ConceptScoring) -> Control:
@@ -218,8 +201,7 @@ def tied(settings: ConceptScoring) -> Control:
     image = np.arange(400)
     positive = image < 200
     scores = np.where(positive, image % 4 > 0, image % 4 == 0).astype(np.float64)
-    direction = Directions(np.ones((1, 1)), np.ones(1))
-    found = probed(scores[:, None], direction, positive[:, None], settings)
+    found = probed(scores[:, None], np.ones((1, 1)), positive[:, None], settings)
     what = "A score of two values, many of them tied: average precision in closed form"
     rounding = len(image) * np.finfo(np.float64).eps
     return Control(what, 11 / 16, float(found.precisions[0, 0]), float(rounding))

@@ -1,13 +1,11 @@
 """Layers that are the same but for a rotation, and layers that have nothing in common."""
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
-from interpreting_clip.encoders.gram import gram
-from interpreting_clip.measures.cka import cka
-from interpreting_clip.measures.u_centring import u_center
+from interpreting_clip.measures.cka import minibatch_cka
+from interpreting_clip.measures.grams import gram, u_center
 
 
 def cka_controls(
@@ -33,8 +31,8 @@ def cka_controls(
     rotation = np.linalg.qr(rng.standard_normal((width, width))).Q
     first, second = (rng.standard_normal(values.shape) for _ in range(2))
     layers = {"own": values, "rotated": 3 * values @ rotation + 1, "one": first, "other": second}
-    grams = {name: minibatch_grams(layer, minibatch) for name, layer in layers.items()}
-    similarity = cka(grams, grams)
+    grams = {name: centred_grams(layer, minibatch) for name, layer in layers.items()}
+    similarity = minibatch_cka(grams, grams)
     error = STANDARD_ERRORS * np.sqrt(2 / (minibatch * (minibatch - 3) * count))
     of = f"{count} minibatches of {minibatch} images"
     return [
@@ -62,9 +60,15 @@ def dealt_images(
     return np.asarray(activations[spaced.reshape(minibatch, count).T.ravel()], np.float64)
 
 
-def minibatch_grams(
+def centred_grams(
     features: Float[np.ndarray, "image feature"], minibatch: int
 ) -> Float[np.ndarray, "minibatch _image _image"]:
-    """Return the U-centred Gram matrices of a layer, as `extract_layers` writes them."""
-    batches = torch.from_numpy(features).split(minibatch)
-    return np.stack([u_center(gram(batch)) for batch in batches])
+    """Return the U-centred Gram matrices of a layer, of all its features."""
+    return np.stack([u_center(gram(batch)) for batch in split(features, minibatch)])
+
+
+def split(
+    features: Float[np.ndarray, "image feature"], minibatch: int
+) -> Float[np.ndarray, "minibatch _image feature"]:
+    """Return the features of each minibatch."""
+    return features.reshape(-1, minibatch, features.shape[1])

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +12,16 @@ from interpreting_clip.config.encoders import ComputeType
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes
-from interpreting_clip.encoders.gram import gram
-from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, is_first, place
-from interpreting_clip.measures.u_centring import u_center
+from interpreting_clip.measures.grams import (
+    LayerGrams,
+    MinibatchGrams,
+    OutlierLimits,
+    minibatch_grams,
+)
 
 STAGES = {f"stage{i}": f"layer{i}" for i in range(1, 5)}
 """The four stages of every ResNet, by the names that open_clip, torchvision and timm share."""
@@ -117,50 +118,49 @@ def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "i
     )
 
 
-class LayerGram(NamedTuple):
-    """The U-centred Gram matrices of a layer's output for one minibatch, float32.
+def in_memory_order(
+    features: Float[torch.Tensor, "image ..."],
+) -> Float[torch.Tensor, "image feature"]:
+    """Return each image's features as one row, in the order in which they lie in memory.
 
-    `rest` is without the outlier features (`outlier_columns`), of which there are so many.
+    Gram matrices do not depend on the order of the features, and `flatten` alone would copy the
+    output of a convolution in channels-last layout.
     """
-
-    whole: Float[np.ndarray, "image image"]
-    rest: Float[np.ndarray, "image image"]
-    outliers: int
+    axes = sorted(range(1, features.ndim), key=features.stride, reverse=True)
+    return features.permute(0, *axes).flatten(1)
 
 
 def layer_gram(
     features: Float[torch.Tensor, "image ..."], layer: str, limits: OutlierLimits
-) -> LayerGram:
-    """Return the Gram matrices of a layer's output, of all its features and without outliers.
+) -> MinibatchGrams:
+    """Return the Gram matrices of a layer's output for one minibatch, computed where it is.
 
     Raises
     ------
     InputError
         The output is not finite; names the layer.
     """
-    products = gram(features)
-    if not np.isfinite(products).all():
+    rows = in_memory_order(features.detach())
+    # Half precision is too coarse to centre and multiply in.
+    dtype = torch.promote_types(rows.dtype, torch.float32)
+    try:
+        # The hook runs within the pass, whose lower precision is not for these products.
+        with torch.autocast(rows.device.type, enabled=False):
+            return minibatch_grams(rows, limits, dtype)
+    except ValueError as error:
         raise InputError(
-            f"layer '{layer}': expected finite features, got NaN, an infinity or a number too "
-            "large to be squared; the encoder's training diverged (lower its learning rate) or "
-            "its weights are damaged"
-        )
-    # Centred in double precision; after that, float32 is exact enough to store.
-    whole = u_center(products).astype(np.float32)
-    outliers = outlier_columns(features, limits)
-    if not len(outliers):
-        return LayerGram(whole, whole, 0)
-    rest = u_center(gram(features, left_out=outliers)).astype(np.float32)
-    return LayerGram(whole, rest, len(outliers))
+            f"layer '{layer}': {error}; the encoder's training diverged (lower its learning rate) "
+            "or its weights are damaged"
+        ) from None
 
 
-def minibatch_grams(
+def tower_grams(
     tower: nn.Module,
     layers: Mapping[str, nn.Module],
     images: Float[torch.Tensor, "image ..."],
     limits: OutlierLimits,
     precision: ComputeType = "float32",
-) -> dict[str, LayerGram]:
+) -> dict[str, MinibatchGrams]:
     """Return the U-centred Gram matrices of every layer of a tower, from one forward pass.
 
     Each is computed when its layer returns, on the tower's device: beyond a plain forward pass,
@@ -171,7 +171,7 @@ def minibatch_grams(
     ----------
     images : one minibatch as the tower sees it, of at least 4 images
     """
-    grams: dict[str, LayerGram] = {}
+    grams: dict[str, MinibatchGrams] = {}
 
     def keep(layer: str, output: object) -> None:
         grams[layer] = layer_gram(per_image(output, len(images), layer), layer, limits)
@@ -183,25 +183,6 @@ def minibatch_grams(
         if layer not in grams:
             per_image(None, len(images), layer)
     return {layer: grams[layer] for layer in layers}
-
-
-Minibatches = Float[np.ndarray, "minibatch image image"]
-
-
-@dataclass(frozen=True, eq=False)
-class LayerGrams:
-    """The U-centred Gram matrices of an encoder's layers, one per minibatch.
-
-    Attributes
-    ----------
-    whole : of every layer, in the order of the layers
-    rest : without the outlier features, of the layers that have any in some minibatch
-    outliers : of every layer, the most outlier features in any minibatch
-    """
-
-    whole: dict[str, Minibatches]
-    rest: dict[str, Minibatches]
-    outliers: dict[str, int]
 
 
 def layer_grams(
@@ -238,9 +219,10 @@ def layer_grams(
         workers = machine.workers
         for batch in image_batches(images, own, preprocess, size, workers, device=device):
             pixels = to_tower(batch, preprocess, device)
-            found = minibatch_grams(tower, layers, pixels, limits, precision)
+            found = tower_grams(tower, layers, pixels, limits, precision)
             numbers.append(np.array([one.outliers for one in found.values()], np.float32))
-            yield np.stack([[one.whole, one.rest] for one in found.values()])
+            # Centred in double precision; after that, float32 is exact enough to store.
+            yield np.stack([[one.whole, one.rest] for one in found.values()]).astype(np.float32)
 
     every = list(collect(stacks(), [(len(layers), 2, size, size)] * count))
     # After the matrices: those arrive while they are computed, and these wait in their process.

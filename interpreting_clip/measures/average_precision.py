@@ -8,7 +8,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt
+from jaxtyping import Bool, Float, Int, UInt
+
+ROUNDING = 1e-12
+"""An average precision this close below a threshold counts as at it: the rest is rounding."""
 
 SCORES_AT_A_TIME = 2**20
 """How many scores a thread holds in double precision: 8 MiB."""
@@ -153,6 +156,13 @@ def permuted_average_precisions(
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
     return Precisions(drawn, over_all)
+
+
+def encodes_concepts(
+    precisions: Float[np.ndarray, "*shape"], threshold: float
+) -> Bool[np.ndarray, "*shape"]:
+    """Return whether each average precision reaches the threshold, above 0 and at most 1."""
+    return precisions >= threshold - ROUNDING
 
 
 def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:

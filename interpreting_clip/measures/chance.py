@@ -6,20 +6,22 @@ of this is ours.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpreting_clip.measures.encoding import ROUNDING
+from interpreting_clip.measures.average_precision import ROUNDING
+from interpreting_clip.measures.intervals import Estimate
 
 ENUMERATED = 2**20
 """The most rankings that are enumerated: some tens of MiB, and a fraction of a second."""
 
 LARGEST = 256
 """Positives, or negatives if there are more, from which on probabilities are extrapolated."""
+
+NEAR = 0.05
+"""Where chance expects one concept give or take this, the approximation does not decide."""
 
 TILTS = np.concatenate([np.linspace(-2, -0.1, 6), np.linspace(0.1, 14, 42)])
 """The points at which the saddle point is computed, in standard deviations of the tilt at chance.
@@ -28,27 +30,15 @@ None is at 0, where the formula is 0 / 0.
 """
 
 
-@dataclass(frozen=True)
-class ChanceLevel:
-    """A count by chance, over the draws of a null: their mean, and the middle 90 % of them.
+def chance_level(counts: Int[np.ndarray, "*draw"]) -> Estimate | None:
+    """Return the mean of the counts that the draws of a null gave, and the middle 90 % of them.
 
-    All are None if nothing was drawn.
+    The ends are counts that were drawn, not values between two of them. None without draws.
     """
-
-    mean: float | None = None
-    low: int | None = None
-    high: int | None = None
-
-
-def chance_level(counts: Sequence[int]) -> ChanceLevel:
-    """Return the mean and the 5 % and 95 % quantiles of the counts that the draws of a null gave.
-
-    Quantiles are counts that were drawn, not values between two of them.
-    """
-    if not len(counts):
-        return ChanceLevel()
-    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf")
-    return ChanceLevel(float(np.mean(counts)), int(low), int(high))
+    if not counts.size:
+        return None
+    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf").tolist()
+    return Estimate(float(counts.mean()), low, high)
 
 
 def exact_chance(precision: float, positives: int, negatives: int) -> float:
@@ -182,6 +172,38 @@ def _tilted(
     return logarithm - rankings, mean, square - mean**2
 
 
+def chance_bounds(
+    precision: float, positives: int, negatives: int, steps: int
+) -> tuple[float, float]:
+    """Bound the probability that a random ranking reaches an average precision from both sides.
+
+    As `exact_chance` counts them, but sequences that lack about as much are counted together: what
+    each positive lacks is rounded to one of `steps` equal parts of what all together may lack, up
+    for the lower bound and down for the upper one.
+
+    Parameters
+    ----------
+    precision, positives, negatives : as in `exact_chance`; the precision is below 1
+    steps : more take longer, and bring the bounds closer
+    """
+    _require_both(positives, negatives)
+    allowed = positives * (1 - precision + ROUNDING)
+    counts, bounds = np.arange(negatives + 1), []
+    for rounded in (np.ceil, np.floor):
+        # Sequences by the negatives before the last positive, and by how much they lack.
+        ways = np.zeros((negatives + 1, steps + 1))
+        ways[0, 0] = 1
+        for place in range(1, positives + 1):
+            lost = rounded(counts / (place + counts) / allowed * steps).astype(np.int64)
+            ways = np.cumsum(ways, axis=0)
+            for row, step in zip(ways, np.minimum(lost, steps + 1).tolist(), strict=True):
+                row[step:] = row[: steps + 1 - step]
+                row[:step] = 0
+        bounds.append(float(ways.sum() / math.comb(positives + negatives, positives)))
+    low, high = bounds
+    return low, high
+
+
 def fewest_images(threshold: float, directions: int, concepts: int, *, sides: int = 1) -> int:
     """Return the fewest images of a concept with which chance expects less than one unique concept.
 
@@ -205,15 +227,22 @@ def fewest_images(threshold: float, directions: int, concepts: int, *, sides: in
     """
     rankings = directions * concepts * sides
 
-    def expected(images: int) -> float:
-        return rankings * chance_of_precision(threshold, images, images)
+    def are_enough(images: int) -> bool:
+        chance = chance_of_precision(threshold, images, images)
+        low = high = chance
+        # Where the approximation is too near to decide, count more and more precisely.
+        for steps in (2**10, 2**13, 2**16) if abs(rankings * chance - 1) < NEAR else ():
+            low, high = chance_bounds(threshold, images, images, steps)
+            if rankings * high < 1 or rankings * low >= 1:
+                break
+        return rankings * high < 1
 
-    if expected(LARGEST) >= 1:
+    if not are_enough(LARGEST):
         raise ValueError(
             f"a threshold of {threshold:g} for {rankings:,} pairs: chance reaches it even with "
             f"{LARGEST} images per concept; raise the threshold"
         )
-    return next(images for images in range(1, LARGEST + 1) if expected(images) < 1)
+    return next(images for images in range(1, LARGEST + 1) if are_enough(images))
 
 
 def best_direction_chance(

@@ -1,19 +1,21 @@
-"""Minibatch CKA: how similarly the layers of two encoders represent the same images."""
+"""Minibatch CKA: how similarly two encoders, or their layers, represent the same images."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.grams import (
+    MIN_IMAGES,
+    LayerGrams,
+    Layers,
+    OutlierLimits,
+    minibatch_grams,
+)
 from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.measures.u_centring import MIN_IMAGES
 from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
-
-# The underscores keep jaxtyping from comparing sizes: `_common_shape` explains a mismatch better.
-Grams = Float[np.ndarray, "_minibatch _image _image"]
-Layers = Mapping[str, Grams]
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -29,7 +31,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "standard deviations",
             paper="6, of activations",
         ),
-    ]
+    ] = 6.0
     outlier_share: Annotated[
         Share,
         Described(
@@ -37,7 +39,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "share",
             paper="not given; ours: 0.5, most images",
         ),
-    ]
+    ] = 0.5
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -88,7 +90,105 @@ class LayerCka(Result):
     without_outliers: list[list[float | None]]
 
 
-def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
+def cka(
+    first: Float[np.ndarray, "_image ..."],
+    second: Float[np.ndarray, "_image ..."],
+    *,
+    minibatch: int = 256,
+    settings: Settings = Settings(),
+) -> Cka:
+    """Compare two representations of the same images, up to rotation and scale.
+
+    Minibatch CKA with the unbiased HSIC_1 (Nguyen et al. 2021, eq. 2 and 3). The images are dealt
+    out to as few minibatches of equal size as `minibatch` allows, in turn, since sets are often
+    sorted by class. If their number does not divide, the last few are left out and counted.
+
+    Parameters
+    ----------
+    first, second : the same images in the same order; features of any shape
+    minibatch : the most images in one Gram matrix
+    settings : what an outlier feature is; it is one in a minibatch if it is extreme in that share
+        of the minibatch's images
+
+    Raises
+    ------
+    ValueError
+        The numbers of images differ or are too small, a feature is not finite, or a representation
+        is the same for all images.
+    """
+    images = len(first)
+    if images != len(second):
+        raise ValueError(
+            f"first has {images:,} images and second {len(second):,}; expected the same images in "
+            "the same order"
+        )
+    minibatches = max(1, -(-images // max(1, minibatch)))
+    size = images // minibatches
+    if size < MIN_IMAGES:
+        raise ValueError(
+            f"{images} images make {minibatches} minibatches of {size}; expected at least "
+            f"{MIN_IMAGES} images in each: give more images or a larger `minibatch`"
+        )
+    limits = OutlierLimits(settings.outlier_sigma, settings.outlier_share)
+    sides = {}
+    for name, values in (("first", first), ("second", second)):
+        rows = values.reshape(images, -1)
+        dealt = [rows[start::minibatches][:size] for start in range(minibatches)]
+        whole, rest, outliers = zip(
+            *(minibatch_grams(batch, limits, np.float64) for batch in dealt), strict=True
+        )
+        sides[name] = LayerGrams(
+            {name: np.stack(whole)}, {name: np.stack(rest)}, {name: max(outliers)}
+        )
+    found = layer_cka(**sides)
+    return Cka(
+        cka=float(found.cka[0, 0]),
+        without_outliers=found.without_outliers[0][0],
+        first_outliers=found.first_outliers[0],
+        second_outliers=found.second_outliers[0],
+        images=images,
+        minibatches=minibatches,
+        unused=images - minibatches * size,
+    )
+
+
+def layer_cka(
+    first: LayerGrams, second: LayerGrams, *, keys: tuple[str, str] = ("first", "second")
+) -> LayerCka:
+    """Compare every layer of one encoder with every layer of another by minibatch CKA.
+
+    Davari et al. (2022) show that a few features or images can dominate CKA, so it is also given
+    without the outlier features of either layer.
+
+    Parameters
+    ----------
+    first, second : the same images in the same minibatches; the result keeps the order of layers
+    keys : the encoders'
+
+    Raises
+    ------
+    ValueError
+        As `minibatch_cka`.
+    """
+    whole = minibatch_cka(first.whole, second.whole)
+    # In the order of the layers: `rest` has only those with outlier features.
+    sides = ({**side.whole, **side.rest} for side in (first, second))
+    rest = minibatch_cka(*sides, nan_if_constant=True)
+    return LayerCka(
+        first=keys[0],
+        second=keys[1],
+        first_layers=list(first.whole),
+        second_layers=list(second.whole),
+        first_outliers=[first.outliers[layer] for layer in first.whole],
+        second_outliers=[second.outliers[layer] for layer in second.whole],
+        cka=whole,
+        without_outliers=[[None if isnan(x) else x for x in row] for row in rest.tolist()],
+    )
+
+
+def minibatch_cka(
+    first: Layers, second: Layers, *, nan_if_constant: bool = False
+) -> Float[np.ndarray, "first_layer second_layer"]:
     """Compute the minibatch CKA of every layer of one encoder with every layer of another.
 
     `HSIC_1(K, L) / sqrt(HSIC_1(K, K) · HSIC_1(L, L))` (Nguyen et al. 2021, eq. 2), each HSIC_1
@@ -96,9 +196,8 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
 
     Parameters
     ----------
-    first, second : per layer, the U-centred Gram matrices of all minibatches (`u_center`),
-        with the same images in the same minibatches for both encoders; the result keeps the order
-        of the layers
+    first, second : per layer, the U-centred Gram matrices of all minibatches (`u_center`)
+    nan_if_constant : give NaN for a layer whose output does not vary over the images
 
     Raises
     ------
@@ -106,37 +205,19 @@ def cka(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_
         An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer's
         output does not vary over the images (the layer is named).
     """
-    scales = _self_hsic(first), _self_hsic(second)
+    scales = [np.diag(hsic(side, side)) for side in (first, second)]
     for side, values in zip((first, second), scales, strict=True):
         for name, value in zip(side, values, strict=True):
             # Exactly: `u_center` returns zeros where only rounding errors are left.
-            if value == 0:
+            if value == 0 and not nan_if_constant:
                 raise ValueError(
                     f"layer {name}: its output does not vary over the images, so CKA is undefined; "
                     "leave the layer out"
                 )
-    return _ratio(first, second, scales)
-
-
-def cka_where_defined(
-    first: Layers, second: Layers
-) -> Float[np.ndarray, "first_layer second_layer"]:
-    """Compute `cka`, with NaN for a layer whose output does not vary over the images.
-
-    Without its outlier features, a layer may have nothing left that varies. Davari et al. (2022)
-    show that a few features or images can dominate CKA: give matrices without the outlier features
-    of either layer, and compare with the matrices of all features.
-
-    Parameters
-    ----------
-    first, second : as in `cka`
-
-    Raises
-    ------
-    ValueError
-        As `cka`, but for a layer that does not vary.
-    """
-    return _ratio(first, second, (_self_hsic(first), _self_hsic(second)))
+    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
+    # minibatches would be biased.
+    with np.errstate(invalid="ignore"):
+        return hsic(first, second) / np.sqrt(np.multiply.outer(*scales))
 
 
 def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second_layer"]:
@@ -147,27 +228,13 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
 
     Parameters
     ----------
-    first, second : as in `cka`
+    first, second : as in `minibatch_cka`
     """
     minibatches, images, _ = _common_shape(first, second)
     total = np.zeros((len(first), len(second)))
     for minibatch in range(minibatches):
         total += _rows(first, minibatch) @ _rows(second, minibatch).T
     return total / (minibatches * images * (images - 3))
-
-
-def _ratio(
-    first: Layers, second: Layers, scales: tuple[np.ndarray, np.ndarray]
-) -> Float[np.ndarray, "first_layer second_layer"]:
-    cross = hsic(first, second)
-    # Averages come before the ratio (Nguyen et al. 2021): the mean of the ratios of small
-    # minibatches would be biased.
-    with np.errstate(invalid="ignore"):
-        return cross / np.sqrt(scales[0][:, None] * scales[1])
-
-
-def _self_hsic(layers: Layers) -> Float[np.ndarray, " layer"]:
-    return np.diag(hsic(layers, layers))
 
 
 def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:

@@ -7,20 +7,13 @@ has neither; both are ours.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.average_precision import SparseTargets
-from interpreting_clip.measures.concepts import (
-    ByChance,
-    Group,
-    Sign,
-    Tally,
-    by_chance,
-    scored_parts,
-)
-from interpreting_clip.measures.directions import Directions
+from interpreting_clip.measures.concept_scores import Sign, Vectors, score_concepts
 from interpreting_clip.measures.random_rotation import random_rotation
 
 _PERMUTED, _RANDOM = 0, 1
@@ -39,7 +32,7 @@ def image_permutations(images: int, draws: int, seed: int) -> list[Int[np.ndarra
     return [_generator(seed, _PERMUTED, draw).permutation(images) for draw in range(draws)]
 
 
-def random_directions(features: int, count: int, seed: int, draw: int) -> Directions:
+def random_directions(features: int, count: int, seed: int, draw: int) -> Vectors:
     """Draw orthonormal directions, uniformly among all such sets.
 
     Fewer directions of the same draw are the first of more, so two bases can share a draw.
@@ -50,57 +43,64 @@ def random_directions(features: int, count: int, seed: int, draw: int) -> Direct
     count : how many directions, at most `features`
     seed, draw : not negative
     """
-    vectors = random_rotation(features, _generator(seed, _RANDOM, draw)).T[:count]
-    return Directions(np.ascontiguousarray(vectors), np.ones(count))
+    return np.ascontiguousarray(
+        random_rotation(features, _generator(seed, _RANDOM, draw)).T[:count]
+    )
 
 
-def random_direction_counts(
+@dataclass(frozen=True, eq=False)
+class RandomBest:
+    """The highest average precision of any of some random directions, for each concept.
+
+    `drawn` is that in each draw of the negatives, `over_all` that against all other images.
+    """
+
+    drawn: Float[np.ndarray, "null draw concept"]
+    over_all: Float[np.ndarray, "null concept"]
+
+
+def score_random_directions(
     activations: Float[np.ndarray, "image feature"],
     numbers: Sequence[int],
     targets: SparseTargets,
-    groups: Sequence[Group],
     *,
     draws: int,
     seed: int,
     sign: Sign = "fixed",
     workers: int = 1,
-) -> list[list[ByChance]]:
-    """Count the concepts that random directions encode, for several numbers of directions.
+) -> list[RandomBest]:
+    """Measure what random directions encode, for several numbers of directions.
 
     Parameters
     ----------
-    activations, targets, groups, sign, workers : as in `probe`
+    activations, targets, sign, workers : as in `score_concepts`
     numbers : of directions, ascending, at most as many as features
     draws : how often directions are drawn
     seed : of the draws
-
-    Returns
-    -------
-    for each number the chance level of each group; none without draws
 
     Raises
     ------
     ValueError
         The numbers are not ascending, or above the number of features.
     """
-    features = activations.shape[1]
+    features, concepts = activations.shape[1], len(targets.positives)
     if sorted(numbers) != list(numbers) or max(numbers) > features:
         raise ValueError(
             f"{list(numbers)} random directions of {features} features: expected ascending "
             "numbers, at most as many as features"
         )
-    found: list[list[Tally]] = [[] for _ in numbers]
+    drawn = np.zeros((len(numbers), draws, targets.draws, concepts))
+    over_all = np.zeros((len(numbers), draws, concepts))
     for draw in range(draws):
-        whole = random_directions(features, numbers[-1], seed, draw)
-        tally, first = Tally.none(groups, targets.draws), 0
+        vectors, first = random_directions(features, numbers[-1], seed, draw), 0
         for place, number in enumerate(numbers):
-            vectors = whole.vectors[first:number]
-            some = Directions(vectors, np.ones(len(vectors)))
-            for part in scored_parts(activations, some, targets, sign=sign, workers=workers):
-                tally += Tally.of(part.found.drawn[0], part.found.over_all[0], groups)
-            found[place].append(tally)
+            some = vectors[first:number]
+            found = score_concepts(activations, some, targets, [], sign=sign, workers=workers)
+            # A larger number of directions has those of the smaller ones among its own.
+            np.maximum(drawn[place:, draw], found.best[0], out=drawn[place:, draw])
+            np.maximum(over_all[place:, draw], found.best_over_all[0], out=over_all[place:, draw])
             first = number
-    return [by_chance(each) for each in found]
+    return [RandomBest(*each) for each in zip(drawn, over_all, strict=True)]
 
 
 def _generator(seed: int, null: int, draw: int) -> np.random.Generator:

@@ -1,39 +1,31 @@
 """Broden concepts: each direction's average precision for them, and which ones it encodes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar
 
+import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.average_precision import (
-    Examples,
-    Precisions,
-    SparseTargets,
-    permuted_average_precisions,
-    sparse_targets,
+from interpreting_clip.measures.chance import best_direction_chance, discoveries, fewest_images
+from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
+from interpreting_clip.measures.concept_labels import (
+    ConceptLabels,
+    Negatives,
+    concept_targets,
+    labels_and_numbers,
+    positive_images,
 )
-from interpreting_clip.measures.chance import (
-    ChanceLevel,
-    best_direction_chance,
-    chance_level,
-    discoveries,
-)
-from interpreting_clip.measures.directions import Directions, project
-from interpreting_clip.measures.encoding import encodes_concepts
-from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import Label, Part, Result, beside
+from interpreting_clip.measures.concept_nulls import image_permutations, score_random_directions
+from interpreting_clip.measures.concept_scores import ConceptScores, Group, Sign, score_concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.result import Part, Result
 from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
 
-Negatives = Literal["balanced", "all"]
-
-Sign = Literal["fixed", "either"]
-
-NUMBERS_AT_A_TIME = 2**24
-"""How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
+ORTHONORMAL = 1e-3
+"""How far from 1 the length of a direction may be, and from 0 its product with another."""
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -51,7 +43,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "`all`: every other image",
             paper="`balanced`",
         ),
-    ]
+    ] = "balanced"
     draws: Annotated[
         int,
         Meta(ge=1, le=1000),
@@ -64,8 +56,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "draws",
             paper="not given",
         ),
-    ]
-    seed: Annotated[Seed, Described("of the draws")]
+    ] = 20
+    seed: Annotated[Seed, Described("of the draws")] = 0
     sign: Annotated[
         Sign,
         Described(
@@ -74,7 +66,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "`either` finds more concepts, by chance too",
             paper="not given",
         ),
-    ]
+    ] = "fixed"
     threshold: Annotated[
         Share,
         Described(
@@ -82,8 +74,10 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "average precision",
             paper="0.9",
         ),
-    ]
-    sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")]
+    ] = 0.9
+    sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")] = (
+        msgspec.field(default_factory=lambda: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
+    )
     null_draws: Annotated[
         int,
         Meta(ge=0, le=1000),
@@ -94,17 +88,18 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "draws",
             paper="not given",
         ),
-    ]
+    ] = 5
     minimum_images: Annotated[
-        Count,
+        Count | None,
         Described(
             "concepts on fewer images are left out. The default of each study is the least with "
             "which chance expects less than one unique concept over all directions "
             "(`chance.fewest_images`)",
             "images",
             paper="not given",
+            legal="1 to 1,000,000,000",
         ),
-    ]
+    ] = None
     false_discovery_rate: Annotated[
         float,
         Meta(gt=0.0, lt=1.0),
@@ -113,99 +108,12 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             "this share of them is there by chance",
             "share",
         ),
-    ]
+    ] = 0.05
 
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ConceptCounts(Result):
-    """How many concepts the directions, or features, of a basis encode, beside what chance gives.
-
-    The values come from the first draw of the negatives, not from medians, so that counts,
-    categories and average precisions agree and all encoders have the same negatives. An interval
-    has the smallest and the largest value over all draws: with n draws, another draw falls between
-    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
-    ours.
-
-    Attributes
-    ----------
-    unique : concepts that some direction encodes; no interval with a single draw
-    random : the same of as many random directions, the mean and the middle 90 % of the draws
-    over_all : the count if all other images are negatives
-    permuted, over_all_permuted, over_all_random : chance levels of `unique` and of `over_all`, with
-        permuted images and with random directions: the mean and the middle 90 % of the draws. None
-        without draws of a null
-    encoding_directions : how many directions encode some concept
-    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
-    """
-
-    unique: Annotated[Estimate, Label("unique concepts", 0, chance="permuted", headline="concepts")]
-    random: Annotated[
-        Estimate | None,
-        Label("unique concepts of as many random directions", 1, chance="permuted"),
-    ]
-    over_all: Annotated[
-        int, Label("unique concepts against all images", 0, chance="over_all_permuted")
-    ]
-    permuted: Estimate | None
-    over_all_permuted: Estimate | None
-    over_all_random: Estimate | None
-    encoding_directions: int
-    polysemanticity: Estimate
-
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ThresholdCounts(ConceptCounts):
-    """The counts at another threshold of the average precision."""
-
-    threshold: float
-
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class EncodedPair(Result):
-    """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
-
-    `side` says whether the concept is on the images with high scores or, if either side of a
-    direction counts, on those with low ones; `precision` is the average precision.
-    """
-
-    number: int
-    side: Literal["positive", "negative"]
-    concept: str
-    category: str
-    precision: float
-
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class BasisConcepts(ConceptCounts):
-    """The concepts that directions, or features, encode.
-
-    Attributes
-    ----------
-    discovered : concepts that the best direction tells from chance at the false discovery rate
-    categories : the counts of each category of concepts; empty where concepts have none
-    sweep : the counts at further thresholds
-    pairs : how many pairs of a direction and a concept that it encodes there are
-    encoded : the strongest of them, in the order of directions and concepts
-    names : the concepts that any direction encodes, as `name (category)`
-    precisions : average precision of each direction for each concept, in the first draw
-    negative : whether it is that of the negated scores
-    top, bottom : images with the highest and the lowest scores of each direction; empty unless
-        asked for
-    top_scores, bottom_scores : their scores
-    """
-
-    discovered: Annotated[int, Label("concepts at the false discovery rate", 0)]
-    categories: dict[str, ConceptCounts]
-    sweep: list[ThresholdCounts]
-    pairs: int
-    encoded: list[EncodedPair]
-    names: list[str]
-    precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
-    negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
-    top: Int[np.ndarray, "_direction _place"] = beside(2)
-    bottom: Int[np.ndarray, "_direction _place"] = beside(2)
-    top_scores: Float[np.ndarray, "_direction _place"] = beside(2)
-    bottom_scores: Float[np.ndarray, "_direction _place"] = beside(2)
+    @property
+    def sides(self) -> int:
+        """How many sides of a direction count."""
+        return 2 if self.sign == "either" else 1
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -217,7 +125,7 @@ class Concepts(Result):
     directions : of the head's directions; None without these
     features : of single features
     concepts : names of the concepts that were measured, in the order of the columns
-    left_out : names of those on too few images, or on all but too few
+    left_out : names of those on too few images, or on all
     minimum_images, threshold, null_draws, false_discovery_rate : see `Settings`
     """
 
@@ -241,447 +149,180 @@ class Concepts(Result):
         known = {"directions": self.directions} if self.directions else {}
         return {**known, "features": self.features}
 
-
-@dataclass(frozen=True, eq=False)
-class ConceptLabels:
-    """Which image shows which concept, one entry per pair, in any order.
-
-    Attributes
-    ----------
-    image : index of the image
-    concept : number of the concept; the same number is the same concept in every selection
-    """
-
-    image: Int[np.ndarray, " pair"]
-    concept: Int[np.ndarray, " pair"]
+    @property
+    def notes(self) -> list[str]:
+        """How many concepts were measured, and what stands below the table of any result."""
+        rare = f"; {len(self.left_out)} left out, on fewer than {self.minimum_images} or all images"
+        measured = f"{len(self.concepts)} concepts measured{rare if self.left_out else ''}."
+        return [measured, *super().notes]
 
 
-@dataclass(frozen=True)
-class EncodedConcepts:
-    """The concepts that a set of directions encodes.
-
-    The values come from the first draw of the negatives, not from medians, so that counts,
-    categories and average precisions agree and all encoders have the same negatives. `low`
-    and `high` are the smallest and the largest value over all draws, None if there is only one:
-    with n draws, another draw falls between them with a probability of at least
-    (n - 1) / (n + 1). The paper has no interval; the choice is ours.
-
-    Attributes
-    ----------
-    unique_concepts : number of concepts that some direction encodes
-    encoding_directions : number of directions that encode some concept
-    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
-    """
-
-    unique_concepts: int
-    encoding_directions: int
-    polysemanticity: float
-    unique_low: int | None = None
-    unique_high: int | None = None
-    polysemanticity_low: float | None = None
-    polysemanticity_high: float | None = None
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Concepts that are counted together, at a threshold of the average precision.
-
-    `concepts` marks those that belong to the group; a direction encodes a concept if its average
-    precision is at least `threshold`, which is above 0 and at most 1.
-    """
-
-    concepts: Bool[np.ndarray, " concept"]
-    threshold: float
-
-    def __post_init__(self) -> None:
-        """Refuse a threshold that cannot be a precision."""
-        if not 0 < self.threshold <= 1:
-            raise ValueError(f"threshold {self.threshold}: expected a precision above 0, at most 1")
-
-
-@dataclass(frozen=True)
-class ByChance:
-    """The unique concepts of a group by chance, in the draws of the negatives and over all images.
-
-    Each draw of a null is counted in every draw of the negatives.
-    """
-
-    drawn: ChanceLevel
-    over_all: ChanceLevel
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """What the directions or features of an encoder encode.
-
-    Attributes
-    ----------
-    precisions : average precision in the first draw of the negatives
-    negative : whether it is that of the negated scores
-    counts : those of each group
-    over_all : the same if all other images are negatives
-    permuted : those of each group with permuted images; none without permutations
-    extremes : the images with the highest and lowest scores, None if not requested
-    """
-
-    precisions: Float[np.ndarray, "direction concept"]
-    negative: Bool[np.ndarray, "direction concept"]
-    counts: list[EncodedConcepts]
-    over_all: list[EncodedConcepts]
-    permuted: list[ByChance]
-    extremes: Extremes | None = None
-
-
-def concept_targets(
-    labels: ConceptLabels,
-    concepts: Int[np.ndarray, " concept"],
-    images: int,
-    negatives: Negatives,
-    seed: int,
-    *,
-    draws: int = 1,
-) -> SparseTargets:
-    """Prepare the targets that `average_precisions` needs for any scores of these images.
-
-    Parameters
-    ----------
-    labels, images, negatives, seed, draws : as in `concept_examples`
-    concepts : the numbers of the concepts, in the order of the results
-    """
-    examples = concept_examples(labels, concepts, images, negatives, seed, draws=draws)
-    return sparse_targets(examples, images)
-
-
-def probe(
+def concepts(
     activations: Float[np.ndarray, "image feature"],
-    directions: Directions | None,
-    targets: SparseTargets,
-    groups: Sequence[Group],
     *,
-    sign: Sign = "fixed",
+    labels: Bool[np.ndarray, "image concept"] | ConceptLabels,
+    directions: PrivilegedDirections | Float[np.ndarray, "direction feature"] | None = None,
+    names: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    numbers: Sequence[int] | None = None,
+    left_out: Sequence[str] = (),
+    extremes: int = 0,
+    settings: Settings = Settings(),
     workers: int = 1,
-    images: int = 0,
-    permutations: Sequence[Int[np.ndarray, " image"]] = (),
-) -> Probe:
-    """Count the concepts that directions encode by their projections `⟨v_i, h⟩`, in every draw.
+) -> Concepts:
+    """Count the concepts that directions, and single features, encode.
 
-    The sign of a direction is arbitrary (`singular_directions`), and the paper does not say whether
-    its negative side counts. `fixed` takes the scores unchanged; `either` takes the larger of the
-    average precisions of the scores and of the negated scores, in each draw.
-
-    At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if
-    that is more.
+    A direction encodes a concept if the projection on it ranks images with the concept above
+    others: the average precision is at least the threshold (Crabbé et al. 2024).
 
     Parameters
     ----------
     activations : one row per image; may be memory-mapped
-    directions : with as many features; None: each feature is a direction
-    targets, workers : as in `average_precisions`
-    groups : the concepts to count
-    sign : `fixed` or `either`
-    images : how many images with the highest, and with the lowest, scores to keep; 0: none
-    permutations : of the images, each of which gives a count by chance (`concept_nulls`)
+    labels : which image shows which concept
+    directions : orthonormal rows; None: features alone are measured
+    names : of the concepts; None: "concept 0" and so on
+    categories : that of each concept, such as "color"; None: they have none
+    numbers : of the concepts, which seed the draws of their negatives; None: their columns, or all
+        numbers that the labels hold, ascending
+    left_out : names of concepts that are not among the labels, being on too few images
+    extremes : how many images with the highest, and with the lowest, scores to keep
+    workers : threads; they do not affect the result
+
+    Raises
+    ------
+    ValueError
+        No concept is on enough images and not on all, there is not one name and category for each
+        concept, or the directions are not orthonormal.
     """
-    count = activations.shape[1] if directions is None else len(directions.vectors)
-    concepts = len(targets.positives)
-    precisions, negative = np.empty((count, concepts)), np.zeros((count, concepts), np.bool_)
-    tallies = [Tally.none(groups, targets.draws) for _ in range(1 + len(permutations))]
-    extremes: list[Extremes] = []
-    scored = scored_parts(
-        activations, directions, targets, sign=sign, workers=workers, permutations=permutations
+    pairs, columns = labels_and_numbers(labels, numbers)
+    every = _named(names, categories, len(columns))
+    images, features = activations.shape
+    minimum = settings.minimum_images or fewest_images(
+        settings.threshold, features, len(columns), sides=settings.sides
     )
-    for part in scored:
-        if images:
-            extremes.append(extreme_images(part.scores, images))
-        precisions[part.directions] = part.found.drawn[0, 0]
-        negative[part.directions] = part.negative
-        # Part by part, so that the average precisions of all draws are never held at once.
-        tallies = [
-            tally + Tally.of(*each, groups)
-            for tally, *each in zip(tallies, part.found.drawn, part.found.over_all, strict=True)
-        ]
-    own, *permuted = tallies
-    return Probe(
-        precisions,
-        negative,
-        [each.summary() for each in own.drawn],
-        [each.summary() for each in own.over_all],
-        by_chance(permuted),
-        joined(extremes) if extremes else None,
+    kept = _frequent(pairs, columns, every, images, minimum)
+    named = [every[place] for place in kept]
+    groups = _groups(named, settings)
+    targets = concept_targets(
+        pairs, columns[kept], images, settings.negatives, settings.seed, draws=settings.draws
+    )
+    permutations = image_permutations(images, settings.null_draws, settings.seed)
+    vectors = None if directions is None else _orthonormal(directions, features)
+    # Directions are numbered by importance, from 1, features as in the activations, from 0.
+    bases = {0: None} if vectors is None else {1: vectors, 0: None}
+    scores = [
+        score_concepts(
+            activations,
+            basis,
+            targets,
+            groups,
+            sign=settings.sign,
+            workers=workers,
+            images=extremes,
+            permutations=permutations,
+        )
+        for basis in bases.values()
+    ]
+    random = score_random_directions(
+        activations,
+        [len(each.precisions) for each in scores],
+        targets,
+        draws=settings.null_draws,
+        seed=settings.seed,
+        sign=settings.sign,
+        workers=workers,
+    )
+    *of_directions, of_features = (
+        basis_concepts(
+            found,
+            by_chance,
+            groups,
+            named,
+            first=first,
+            discovered=_discovered(found, targets.positives, images, settings),
+        )
+        for first, found, by_chance in zip(bases, scores, random, strict=True)
+    )
+    return Concepts(
+        directions=of_directions[0] if of_directions else None,
+        features=of_features,
+        concepts=[name for name, _ in named],
+        left_out=[*left_out, *(name for place, (name, _) in enumerate(every) if place not in kept)],
+        minimum_images=minimum,
+        threshold=settings.threshold,
+        null_draws=settings.null_draws,
+        false_discovery_rate=settings.false_discovery_rate,
     )
 
 
-@dataclass(frozen=True, eq=False)
-class ScoredPart:
-    """Some of the directions: the scores of the images, and what they encode.
-
-    `negative` says in the first draw of the negatives which precision is of the negated scores.
-    """
-
-    directions: slice
-    scores: Float[np.ndarray, "image direction"]
-    found: Precisions
-    negative: Bool[np.ndarray, "direction concept"]
-
-
-def scored_parts(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions | None,
-    targets: SparseTargets,
-    *,
-    sign: Sign,
-    workers: int,
-    permutations: Sequence[Int[np.ndarray, " image"]] = (),
-) -> Iterator[ScoredPart]:
-    """Score directions a few at a time; all parameters as in `probe`."""
-    count = activations.shape[1] if directions is None else len(directions.vectors)
-    held = (1 + len(permutations)) * (targets.draws + 1) * len(targets.positives)
-    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), held))
-    for first in range(0, count, step):
-        part = slice(first, first + step)
-        if directions is None:
-            scores = np.asarray(activations[:, part], np.float64)
-        else:
-            some = Directions(directions.vectors[part], directions.singular_values[part])
-            scores = project(activations, some)
-        found = permuted_average_precisions(scores, targets, permutations, workers)
-        negative = np.zeros(found.over_all.shape[1:], np.bool_)
-        if sign == "either":
-            negated = permuted_average_precisions(-scores, targets, permutations, workers)
-            # Of two equal precisions, that of the scores as they are counts.
-            negative = negated.drawn[0, 0] > found.drawn[0, 0]
-            np.maximum(found.drawn, negated.drawn, out=found.drawn)
-            np.maximum(found.over_all, negated.over_all, out=found.over_all)
-        yield ScoredPart(part, scores, found, negative)
-
-
-@dataclass(frozen=True, eq=False)
-class Counts:
-    """What a set of directions encodes in each draw; `+` gives that of two sets together."""
-
-    shown: Bool[np.ndarray, "draw concept"]
-    pairs: Int[np.ndarray, " draw"]
-    encoding: Int[np.ndarray, " draw"]
-
-    @classmethod
-    def none(cls, group: Group, draws: int) -> "Counts":
-        """Return the counts of no direction."""
-        shown = np.zeros((draws, np.count_nonzero(group.concepts)), np.bool_)
-        return cls(shown, np.zeros(draws, np.int64), np.zeros(draws, np.int64))
-
-    @classmethod
-    def of(cls, precisions: Float[np.ndarray, "draw direction concept"], group: Group) -> "Counts":
-        """Count what some directions encode of a group."""
-        encodes = encodes_concepts(precisions[:, :, group.concepts], group.threshold)
-        per_direction = np.count_nonzero(encodes, axis=2)
-        shown = np.logical_or.reduce(encodes, axis=1)
-        return cls(shown, per_direction.sum(axis=1), np.count_nonzero(per_direction, axis=1))
-
-    def __add__(self, other: "Counts") -> "Counts":
-        """Return the counts of both sets of directions together."""
-        shown = np.logical_or(self.shown, other.shown)
-        return Counts(shown, self.pairs + other.pairs, self.encoding + other.encoding)
-
-    @property
-    def unique(self) -> Int[np.ndarray, " draw"]:
-        """The number of unique concepts in each draw."""
-        return np.count_nonzero(self.shown, axis=1)
-
-    def summary(self) -> EncodedConcepts:
-        """Return the counts of the first draw, with the ends over all of them."""
-        unique = self.unique
-        # 0 where no direction encodes anything, and not NaN, which JSON does not have.
-        mean = self.pairs / np.maximum(self.encoding, 1)
-        ends = (unique.min(), unique.max(), mean.min(), mean.max())
-        return EncodedConcepts(
-            # The first draw, not a median: so counts agree with the average precisions that are
-            # kept.
-            int(unique[0]),
-            int(self.encoding[0]),
-            float(mean[0]),
-            *([end.item() for end in ends] if len(unique) > 1 else []),
+def _named(
+    names: Sequence[str] | None, categories: Sequence[str] | None, concepts: int
+) -> list[Named]:
+    names = [f"concept {place}" for place in range(concepts)] if names is None else names
+    categories = [""] * concepts if categories is None else categories
+    if not len(names) == len(categories) == concepts:
+        raise ValueError(
+            f"{len(names)} names and {len(categories)} categories: expected one of each for each "
+            f"of {concepts} concepts"
         )
+    return list(zip(names, categories, strict=True))
 
 
-@dataclass(frozen=True, eq=False)
-class Tally:
-    """The counts of each group, in each draw of the negatives and over all images."""
-
-    drawn: list[Counts]
-    over_all: list[Counts]
-
-    @classmethod
-    def none(cls, groups: Sequence[Group], draws: int) -> "Tally":
-        """Return the counts of no direction."""
-        return cls([Counts.none(g, draws) for g in groups], [Counts.none(g, 1) for g in groups])
-
-    @classmethod
-    def of(
-        cls,
-        drawn: Float[np.ndarray, "draw direction concept"],
-        over_all: Float[np.ndarray, "direction concept"],
-        groups: Sequence[Group],
-    ) -> "Tally":
-        """Count what some directions encode of each group."""
-        return cls(
-            [Counts.of(drawn, group) for group in groups],
-            [Counts.of(over_all[None], group) for group in groups],
+def _frequent(
+    labels: ConceptLabels,
+    numbers: Int[np.ndarray, " concept"],
+    named: Sequence[Named],
+    images: int,
+    minimum: int,
+) -> list[int]:
+    positives = np.array([len(each) for each in positive_images(labels, numbers, images)])
+    kept = (positives >= minimum) & (positives < images)
+    if not kept.any():
+        most = int(np.argmax(np.where(positives < images, positives, 0)))
+        raise ValueError(
+            f"labels: expected a concept on {minimum} images or more, and not on all of "
+            f"{images:,}; the most frequent, {named[most][0]}, is on {positives[most]:,}; pass "
+            "more images, or a lower `minimum_images`, with which chance alone finds concepts"
         )
-
-    def __add__(self, other: "Tally") -> "Tally":
-        """Return the counts of both sets of directions together."""
-        return Tally(
-            [a + b for a, b in zip(self.drawn, other.drawn, strict=True)],
-            [a + b for a, b in zip(self.over_all, other.over_all, strict=True)],
-        )
+    return np.flatnonzero(kept).tolist()
 
 
-def by_chance(draws: Sequence[Tally]) -> list[ByChance]:
-    """Return the chance level of each group from the draws of a null; none without draws."""
-    groups = range(len(draws[0].drawn)) if draws else ()
+def _groups(named: Sequence[Named], settings: Settings) -> list[Group]:
+    categories, every = np.array([kind for _, kind in named]), np.ones(len(named), np.bool_)
     return [
-        ByChance(
-            chance_level([n for each in draws for n in each.drawn[group].unique.tolist()]),
-            chance_level([n for each in draws for n in each.over_all[group].unique.tolist()]),
-        )
-        for group in groups
+        Group(every, settings.threshold),
+        *(
+            Group(categories == kind, settings.threshold, kind)
+            for kind in np.unique(categories[categories != ""]).tolist()
+        ),
+        *(Group(every, threshold) for threshold in settings.sweep),
     ]
 
 
-def discovered_concepts(
-    found: Probe, positives: Int[np.ndarray, " concept"], images: int, settings: Settings
+def _discovered(
+    found: ConceptScores, positives: Int[np.ndarray, " concept"], images: int, settings: Settings
 ) -> int:
-    """Count the concepts that the best direction tells from chance, in the first draw.
-
-    Parameters
-    ----------
-    found : what the directions encode
-    positives : on how many of the `images` each concept is
-    """
     probabilities = best_direction_chance(
-        found.precisions,
-        positives,
-        images - positives,
-        sides=2 if settings.sign == "either" else 1,
+        found.precisions, positives, images - positives, sides=settings.sides
     )
-    return int(np.count_nonzero(discoveries(probabilities, settings.false_discovery_rate)))
+    return int(discoveries(probabilities, settings.false_discovery_rate).sum())
 
 
-def result_fields(
-    basis: str,
-    found: Probe,
-    random: Sequence[ByChance],
-    discovered: int,
-) -> dict[str, Any]:
-    """Return the fields of `Result` for directions or for features, of the first group.
-
-    Parameters
-    ----------
-    basis : `directions` or `features`
-    found : what they encode
-    random : what as many random directions encode; none without draws
-    discovered : of `discovered_concepts`
-    """
-    nothing = ByChance(ChanceLevel(), ChanceLevel())
-    counts, permuted = found.counts[0], found.permuted[0] if found.permuted else nothing
-    drawn = (random[0] if random else nothing).drawn
-    return {
-        basis: counts.unique_concepts,
-        f"{basis}_low": counts.unique_low,
-        f"{basis}_high": counts.unique_high,
-        f"{basis}_permuted": permuted.drawn.mean,
-        f"{basis}_random": drawn.mean,
-        f"{basis}_random_low": drawn.low,
-        f"{basis}_random_high": drawn.high,
-        f"{basis}_over_all": found.over_all[0].unique_concepts,
-        f"{basis}_over_all_permuted": permuted.over_all.mean,
-        f"{basis}_discovered": discovered,
-    }
-
-
-def encoded_concepts(
-    precisions: Float[np.ndarray, "draw direction concept"], threshold: float
-) -> EncodedConcepts:
-    """Count the concepts that directions encode.
-
-    A direction encodes a concept if its average precision is at least the threshold (0.9 in Crabbé
-    et al. 2024).
-
-    Parameters
-    ----------
-    precisions : average precision, 0 to 1 (`average_precisions`)
-    threshold : above 0, at most 1
-
-    Raises
-    ------
-    ValueError
-        The threshold is not above 0 and at most 1.
-    """
-    every = np.ones(precisions.shape[2], np.bool_)
-    return Counts.of(precisions, Group(every, threshold)).summary()
-
-
-def concept_examples(
-    labels: ConceptLabels,
-    concepts: Int[np.ndarray, " concept"],
-    images: int,
-    negatives: Negatives,
-    seed: int,
-    *,
-    draws: int = 1,
-) -> Iterator[Examples]:
-    """Choose the positives and negatives of each concept.
-
-    Positives are the images labelled with the concept. `balanced` draws as many negatives from the
-    other images, without replacement, or takes all of these if there are fewer. Draws are
-    independent. `all` takes all other images, once.
-
-    Parameters
-    ----------
-    labels : which image shows which concept
-    concepts : the numbers of the concepts, not negative
-    images : number of images
-    negatives : `balanced` or `all`
-    seed : not negative
-    draws : how often `balanced` draws negatives
-
-    Yields
-    ------
-    the examples of each concept, in order
-
-    Raises
-    ------
-    ValueError
-        A label's image does not exist, or a concept has no positive or no negative.
-    """
-    if len(labels.image) and not 0 <= labels.image.min() <= labels.image.max() < images:
+def _orthonormal(
+    directions: PrivilegedDirections | Float[np.ndarray, "direction feature"], features: int
+) -> Float[np.ndarray, "direction feature"]:
+    known = isinstance(directions, PrivilegedDirections)
+    vectors = directions.vectors if known else directions
+    if vectors.shape[1] != features:
         raise ValueError(
-            f"a label is of an image outside 0 to {images - 1}: build the concept labels again"
+            f"directions of {vectors.shape[1]} features and activations of {features}: take both "
+            "from the same encoder"
         )
-    # Sorted once, so that each concept's labels are one slice.
-    order = np.argsort(labels.concept, kind="stable")
-    sorted_concepts = labels.concept[order]
-    starts = np.searchsorted(sorted_concepts, concepts, side="left")
-    stops = np.searchsorted(sorted_concepts, concepts, side="right")
-    for concept, start, stop in zip(concepts.tolist(), starts, stops, strict=True):
-        # In ascending order, so that the negatives drawn do not depend on the order of the labels.
-        positives = np.unique(labels.image[order[start:stop]])
-        if not 0 < len(positives) < images:
-            raise ValueError(
-                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
-                "one image with it and one without; leave it out"
-            )
-        if negatives == "all":
-            yield Examples(positives, None)
-            continue
-        candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
-        count = min(len(positives), len(candidates))
-        # A generator per concept and draw: a concept's negatives do not depend on which other
-        # concepts are measured, nor a draw on the number of draws.
-        generators = (np.random.default_rng((seed, concept, draw)) for draw in range(draws))
-        drawn = [
-            # Negatives are a set, so shuffling them would only cost time.
-            each.choice(candidates, count, replace=False, shuffle=False)
-            for each in generators
-        ]
-        yield Examples(positives, np.stack(drawn))
+    error = np.abs(vectors @ vectors.T - np.eye(len(vectors))).max()
+    if error > ORTHONORMAL:
+        raise ValueError(
+            "directions: expected unit rows at right angles, as `directions` returns them; got "
+            f"products that differ from these by up to {error:.2g}; take the right singular "
+            "vectors, or np.linalg.qr(rows.T).Q.T"
+        )
+    return vectors

@@ -41,6 +41,12 @@ class Extremes:
     top_scores: Float[np.ndarray, "direction place"]
     bottom_scores: Float[np.ndarray, "direction place"]
 
+    @classmethod
+    def none(cls, directions: int) -> "Extremes":
+        """Return no images of some directions."""
+        images, scores = np.empty((directions, 0), np.int64), np.empty((directions, 0))
+        return cls(images, images, scores, scores)
+
 
 def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> Extremes:
     """Find the images with the highest and the lowest scores of each direction.

@@ -3,21 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Int
 
-from interpreting_clip.measures.accuracy import map_classes, restrict_head
+from interpreting_clip.measures.accuracy import restrict_head
+from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.head import Head, to_logits
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures, most_extreme_first
 from interpreting_clip.measures.result import Result
-
-if TYPE_CHECKING:
-    from interpreting_clip.measures.activations import Activations
 
 TOP = (1, 3, 10, 30, 100)
 """Numbers of most important directions in whose span an axis is looked for."""
@@ -75,7 +72,7 @@ class OutlierAxes(Result):
 
 
 def outlier_axes(
-    tests: "Mapping[str, Activations]",
+    tests: Mapping[str, Activations],
     *,
     head: Head,
     directions: PrivilegedDirections,
@@ -143,7 +140,7 @@ def outlier_axes(
 
 
 def pruning_costs(
-    test: "Activations", head: Head, features: Int[np.ndarray, " pruned"], confidence: float
+    test: Activations, head: Head, features: Int[np.ndarray, " pruned"], confidence: float
 ) -> list[Estimate]:
     """Compute the points of top-1 accuracy lost when one feature is pruned and all others are kept.
 
@@ -164,11 +161,11 @@ def pruning_costs(
     Raises
     ------
     ValueError
-        `confidence` is not between 0 and 1, or as `map_classes` and `restrict_head`.
+        `confidence` is not between 0 and 1, or as `Activations.class_map` and `restrict_head`.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
-    class_map = map_classes(test.class_indices.tolist(), len(head.weight), test.aliases)
+    class_map = test.class_map(len(head.weight))
     head, predictions = restrict_head(head, test.values, test.classes, class_map)
     weight = np.asarray(head.weight, np.float64)
     lost, gained = np.zeros((2, len(features)), dtype=np.int64)

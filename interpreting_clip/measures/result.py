@@ -214,7 +214,8 @@ def _nested(result: Result, path: str, part: Part) -> Iterator[Number]:
 
 def _number(result: Any, name: str, label: Label) -> Number:
     value = getattr(result, name)
-    parts = value if isinstance(value, Estimate) else None
+    # A number that the result lacks is None, and no estimate of it.
+    found = value if isinstance(value, Estimate) else None
     chance = getattr(result, label.chance) if label.chance else None
     return Number(
         name=name,
@@ -222,8 +223,8 @@ def _number(result: Any, name: str, label: Label) -> Number:
         unit=label.unit,
         digits=label.digits,
         headline=label.headline,
-        value=value if parts is None else parts.value,
-        low=parts and parts.low,
-        high=parts and parts.high,
+        value=found.value if found else value,
+        low=found.low if found else None,
+        high=found.high if found else None,
         chance=chance.value if isinstance(chance, Estimate) else chance,
     )

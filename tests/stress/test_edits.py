@@ -32,7 +32,7 @@ REACHED = {
     "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
     "interpreting_clip.published": {"published", "published_page"},
-    "interpreting_clip.encoders": ENCODERS | {"controls"},
+    "interpreting_clip.encoders": ENCODERS,
     "interpreting_clip.loading": ENCODERS,
     "interpreting_clip.synthetic": {"fetch_world", "fetch_shifts"},
     "interpreting_clip.datasets": ALL

@@ -117,8 +117,8 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     trainings |= {"fetch", "fetch_shifts"}
     extractions = {"extract", "extract_broden", "extract_layers", "extract_untrained", "head"}
     extractions |= {"extract_train"}
-    assert with_torch == trainings | extractions | {"controls"}
-    assert found["controls", ""] == {"llvmlite", "numba", "numpy", "torch"}
+    assert with_torch == trainings | extractions
+    assert found["controls", ""] == {"llvmlite", "numba", "numpy"}
     assert "torch" not in found["fetch", "hub"]
     assert "scipy" in found["probe", ""] and "scipy" not in found["extract_train", ""]
     assert all("pillow" in found["fetch", branch] for branch in ("world", "hub", "folder"))
@@ -241,11 +241,10 @@ EDITS = [
     ("interpreting_clip/config/untrained.py", EDIT, {"study", "extract_untrained"}),
     ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights", "report"}),
     (
-        "interpreting_clip/measures/u_centring.py",
+        "interpreting_clip/measures/grams.py",
         EDIT,
         {"cka", "extract_layers", "controls", "study"},
     ),
-    ("interpreting_clip/encoders/gram.py", EDIT, {"extract_layers", "controls"}),
     ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
     ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),
     ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world", "fetch_shifts"}),
@@ -285,7 +284,7 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
     assert {name for name in present if present[name] != after[name]} == expected
 
 
-ENCODING = {f"interpreting_clip/measures/{name}.py" for name in ("head", "u_centring")}
+ENCODING = {f"interpreting_clip/measures/{name}.py" for name in ("head", "grams")}
 """The modules of measures that a stage may use while it runs an encoder: no measure's settings."""
 
 
@@ -293,7 +292,7 @@ def test_another_measure_passes_no_image_through_an_encoder_again():
     counted: set[str] = set()
     for stage, branch in stage_branches(ROOT):
         computing = fingerprinted(stage, branch, ROOT)
-        if "torch" in computing["packages"] and stage != "controls":
+        if "torch" in computing["packages"]:
             counted |= computing["code"].keys()
     measures = ("interpreting_clip/measures/", "interpreting_clip/study/")
     assert {module for module in counted if module.startswith(measures)} == ENCODING

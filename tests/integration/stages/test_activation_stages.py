@@ -2,24 +2,16 @@
 
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from interpreting_clip.config.shifts import TEST_SETS, result_name
 from interpreting_clip.formats.results import read_result, write_result
 from interpreting_clip.measures import kurtosis, participation_ratio, privileged_basis
-from interpreting_clip.measures.directions import (
-    HeadDirections,
-    MeanRow,
-    PrivilegedDirections,
-    singular_directions,
-)
+from interpreting_clip.measures.directions import PrivilegedDirections, directions
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
 from tests.integration.stages.two_encoders import (
-    FEATURES,
     IMAGES,
     KEYS,
     SETTINGS,
@@ -35,22 +27,9 @@ pytestmark = pytest.mark.usefixtures("tiny")
 
 
 def write_directions(key: str) -> PrivilegedDirections:
-    """Write and return the singular directions of an encoder's head, as if in their order."""
-    found = singular_directions(head(key).weight)
-    count = len(found.vectors)
-    numbers: dict[str, Any] = {"directions": count, "importance_ratio": 1.0, "spectrum": 1.0}
-    numbers |= {"importance": np.linspace(2, 1, count), "logit_variance": np.ones(count)}
-    directions = PrivilegedDirections(
-        **{**numbers, **vars(found)},
-        centre="none",
-        mean_row=MeanRow(energy=0.0, cosine=0.0),
-        random_importance_ratio=None,
-        random_importance=np.empty(0),
-        other=HeadDirections(**numbers, centre="classes"),
-        feature_logit_variance=np.linspace(0.5, 0.1, FEATURES),
-    )
-    write_result(Path(f"data/directions/{key}/directions.json"), directions)
-    return directions
+    found = directions(activations(key, "imagenet_val").values, head=head(key))
+    write_result(Path(f"data/directions/{key}/directions.json"), found)
+    return found
 
 
 def require_written(file: str, expected: object) -> None:
@@ -65,12 +44,12 @@ def require_written(file: str, expected: object) -> None:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_kurtosis(run, key):
-    directions = write_directions(key)
+    privileged = write_directions(key)
     run("kurtosis", key)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
     settings = kurtosis.Settings(**SETTINGS["kurtosis"])
     expected = kurtosis.kurtosis(tests["imagenet"].values, settings=settings)
-    own = {"head": head(key), "directions": directions, "outliers": expected.outliers}
+    own = {"head": head(key), "directions": privileged, "outliers": expected.outliers}
     axes = outlier_axes(tests, **own, confidence=settings.confidence)
     kind = "rectified" if key == "first" else "linear"
     require_written(f"data/kurtosis/{key}/kurtosis.json", replace(expected, representation=kind))

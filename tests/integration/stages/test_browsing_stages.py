@@ -8,8 +8,11 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent, write_absent
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.outlier_axes import OutlierAxes
 from tests.fixtures import FEATURES, IMAGES
 
 KEY = "rn_untrained"
@@ -33,20 +36,19 @@ def measured(study: Path, run) -> Path:
 def test_every_direction_has_its_place_in_the_pages(measured, run):
     run("browse", KEY)
     index, page = (PAGES / name for name in ("index.html", "directions_1.html"))
-    arrays = read_tensors(DATA / "directions" / KEY / "directions.safetensors")
-    count = len(arrays["importance"])
+    directions = read_result(DATA / "directions" / KEY / "directions.json", PrivilegedDirections)
     anchors = re.findall(r'<article id="direction-(\d+)"', page.read_text())
-    assert anchors == [str(number) for number in range(1, count + 1)]
-    most = int(np.argmax(arrays["importance"]))
+    assert anchors == [str(number) for number in range(1, directions.directions + 1)]
     first = page.read_text().partition("</article>")[0]
-    assert f"{arrays['singular_values'][most]:.3f}" in first
+    assert f"{directions.singular_values[0]:.3f}" in first
     study = load_tree(Path("params.yaml"))
     assert first.count("<img") == 2 * study["browse"]["images"]
     for concept in read_json(DATA / "broden_labels/concepts.json"):
         assert f">{concept['name']}</th>" in index.read_text()
-    extreme = read_json(DATA / "kurtosis" / KEY / "kurtosis.json")["axes"]["feature"]
+    axes = read_result(DATA / "kurtosis" / KEY / "outlier_axes.json", OutlierAxes).axes
     features = (PAGES / "features.html").read_text()
-    assert re.findall(r'<article id="feature-(\d+)"', features) == list(map(str, extreme))
+    shown = re.findall(r'<article id="feature-(\d+)"', features)
+    assert shown == [str(axis.feature) for axis in axes]
     assert study["encoders"][KEY]["label"] in index.read_text()
 
 

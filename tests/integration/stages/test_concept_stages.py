@@ -1,6 +1,7 @@
 """Stages `broden_labels` and `broden`."""
 
-from dataclasses import asdict
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +10,24 @@ import pytest
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.tables import read_table
-from interpreting_clip.measures.chance import best_direction_chance, discoveries
-from interpreting_clip.measures.concept_nulls import image_permutations, random_direction_counts
-from interpreting_clip.measures.concepts import EncodedConcepts, Group, concept_targets, probe
-from interpreting_clip.measures.directions import singular_directions
+from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.measures.concepts import Concepts, Settings, concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.result import Number, arrays_beside
 from stages import broden_labels
+from tests.drawn_directions import directions_of
 from tests.integration.stages.two_encoders import (
     CATEGORIES,
     CONCEPTS,
     FEATURES,
     IMAGES,
     KEYS,
+    SETTINGS,
     broden_activations,
     concept_labels,
     generator,
-    head,
     result,
 )
 from tests.pipeline.refusals import change
@@ -34,110 +35,77 @@ from tests.pipeline.refusals import change
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
-def counts_in(found: dict) -> EncodedConcepts:
-    """Read the counts of concepts that a result holds."""
-    return EncodedConcepts(**{name: found[name] for name in EncodedConcepts.__annotations__})
+def rounded(number: Number) -> Number:
+    """Return a number as JSON keeps it."""
+    six = {name: round(value, 6) for name, value in vars(number).items() if type(value) is float}
+    return replace(number, **six)
 
 
 def test_broden(run):
-    key, weights = "second", {}
+    key, out = "second", Path("data/concepts/second")
     for encoder in KEYS:
-        found = singular_directions(head(encoder).weight)
-        weights[encoder] = generator(encoder, "importance").random(len(found.vectors))
-        arrays = {"directions": found.vectors, "singular_values": found.singular_values}
-        arrays["importance"] = weights[encoder]
-        write_tensors(Path(f"data/directions/{encoder}/directions.safetensors"), arrays)
-    left_out = [{"number": n, "images": images} for n, images in ((1, 0), (2, 2), (9, IMAGES))]
+        drawn = generator(encoder, "directions").standard_normal((FEATURES, 4))
+        vectors, ones = np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4)
+        file = Path(f"data/directions/{encoder}/directions.json")
+        write_result(file, directions_of(vectors, ones, ones))
+    rare = ((1, 0), (2, 2), (9, IMAGES))
+    left_out = [{"number": n, "name": f"c{n}", "images": images} for n, images in rare]
     write_json(Path("data/broden_labels/left_out.json"), left_out)
     run("broden", key)
-    targets = concept_targets(
-        concept_labels(), np.array(list(CATEGORIES)), IMAGES, "balanced", 8, draws=3
+    expected = concepts(
+        broden_activations(key),
+        labels=concept_labels(),
+        directions=read_result(
+            Path(f"data/directions/{key}/directions.json"), PrivilegedDirections
+        ),
+        numbers=list(CATEGORIES),
+        names=[concept["name"] for concept in CONCEPTS],
+        categories=list(CATEGORIES.values()),
+        left_out=["c2"],
+        extremes=SETTINGS["browse"]["images"],
+        settings=Settings(**SETTINGS["concepts"]),
     )
-    every = np.ones(3, np.bool_)
-    groups = [Group(every, 0.6), *(Group(every, threshold) for threshold in (0.5, 0.6, 0.7))]
-    groups += [Group(np.arange(3) == column, 0.6) for column in range(3)]
-    values, directions = broden_activations(key), singular_directions(head(key).weight)
-    found = result(f"data/concepts/{key}/concepts.json")
-    assert (found["measured"], found["draws"]) == (len(CONCEPTS), 3)
-    assert (found["null_draws"], found["minimum_images"], found["left_out"]) == (2, 3, 1)
-    permutations = image_permutations(IMAGES, 2, 8)
-    nulls = random_direction_counts(
-        values, [len(directions.vectors), FEATURES], targets, groups, draws=2, seed=8, sign="either"
-    )
-    arrays = read_tensors(Path(f"data/concepts/{key}/precisions.safetensors"))
-    ends = read_tensors(Path(f"data/concepts/{key}/extremes.safetensors"))
-    listed = read_table(Path(f"data/concepts/{key}/encoded.csv"), ["basis", "side"])
-    for basis, each, random in zip(
-        ("directions", "features"), (directions, None), nulls, strict=True
-    ):
-        expected = probe(
-            values, each, targets, groups, sign="either", images=3, permutations=permutations
-        )
-        np.testing.assert_array_equal(arrays[basis], expected.precisions)
-        np.testing.assert_array_equal(arrays[f"{basis}_negative"], expected.negative)
-        assert expected.extremes is not None and expected.extremes.top.shape[1] == 3
-        for name, images in asdict(expected.extremes).items():
-            np.testing.assert_array_equal(ends[f"{basis}_{name}"], images)
-        counts = found[basis]
-        assert [row["threshold"] for row in counts["sweep"]] == [0.5, 0.6, 0.7]
-        by_category = [counts["categories"][name] for name in CATEGORIES.values()]
-        for one, own in zip((counts, *counts["sweep"], *by_category), expected.counts, strict=True):
-            assert asdict(counts_in(one)) == pytest.approx(asdict(own), abs=1e-6)
-        for null, levels in (("permuted", expected.permuted), ("random", random)):
-            for one, level in zip((counts, *counts["sweep"], *by_category), levels, strict=True):
-                assert one[null] == pytest.approx(asdict(level.drawn), abs=1e-6)
-                against_all = one[f"over_all_{null}"]
-                assert against_all == pytest.approx(asdict(level.over_all), abs=1e-6)
-        assert counts["over_all"] == expected.over_all[0].unique_concepts
-        chance = best_direction_chance(
-            expected.precisions, targets.positives, IMAGES - targets.positives, sides=2
-        )
-        assert counts["discovered"] == np.count_nonzero(discoveries(chance, 0.2))
-        places = list(range(FEATURES)) if each is None else np.argsort(-weights[key]).tolist()
-        pairs = [
-            {
-                "number": number,
-                "side": "negative" if expected.negative[place, column] else "positive",
-                "concept": concept["name"],
-                "category": concept["category"],
-                "precision": round(float(expected.precisions[place, column]), 4),
-            }
-            for number, place in enumerate(places, 0 if each is None else 1)
-            for column, concept in enumerate(CONCEPTS)
-            if expected.precisions[place, column] >= 0.6
-        ]
-        assert counts["names"] == sorted({f"{p['concept']} ({p['category']})" for p in pairs})
-        assert counts["encoded"] == pairs and {row["side"] for row in pairs} > {"positive"}
-        rows = [row for row in listed if row["basis"] == basis]
-        assert rows == [{k: str(v) for k, v in ({"basis": basis} | row).items()} for row in pairs]
+    found = read_result(out / "concepts.json", Concepts)
+    assert found.left_out == ["c2"] and found.minimum_images == 3
+    assert found.numbers == [rounded(number) for number in expected.numbers]
+    rows = []
+    for basis, own in expected.bases.items():
+        arrays, first = found.bases[basis], 1 if basis == "directions" else 0
+        for name, array in arrays_beside(own):
+            np.testing.assert_array_equal(getattr(arrays, name), array)
+        assert own.top.shape[1] == 3
+        for row, column in np.argwhere(own.precisions >= 0.6).tolist():
+            side = "negative" if own.negative[row, column] else "positive"
+            concept, kind = CONCEPTS[column]["name"], CONCEPTS[column]["category"]
+            precision = round(float(own.precisions[row, column]), 4)
+            rows.append([basis, str(row + first), side, concept, kind, str(precision)])
+    listed = list(csv.reader((out / "encoded.csv").read_text().splitlines()))
+    assert listed == [["basis", "number", "side", "concept", "category", "precision"], *rows]
+    assert {side for _, _, side, *_ in rows} == {"negative", "positive"}
 
 
 def test_broden_labels(run, study, monkeypatch):
     change(presence={"pixels": 0.1})
-    left_out = []
+    with open_broden(Path("data/datasets/broden")) as broden:
+        shown = concept_presence(broden, 0.1)
+    first = int(np.flatnonzero(can_be_probed(shown))[0])
 
     def without_the_first(shown):
-        kept = can_be_probed(shown)
-        left_out.append(int(np.flatnonzero(kept)[0]))
-        kept[left_out[0]] = False
-        return kept
+        return can_be_probed(shown) & (np.arange(shown.shape[1]) != first)
 
     monkeypatch.setattr(broden_labels, "can_be_probed", without_the_first)
     run("broden_labels")
-    pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
-    with open_broden(Path("data/datasets/broden")) as broden:
-        shown = concept_presence(broden, 0.1)
-    column = {concept.number: i for i, concept in enumerate(broden.concepts)}
-    found = list(zip(pairs["concept"].tolist(), pairs["image"].tolist(), strict=True))
-    assert found == sorted(found)
-    kept = [c["number"] for c in result("data/broden_labels/concepts.json")]
-    expected = {(n, i) for n in kept for i in np.flatnonzero(shown[:, column[n]]).tolist()}
-    assert set(found) == expected
-    images = shown.sum(axis=0)
-    images[left_out[0]] = 0
+    images, column = shown.sum(axis=0).tolist(), range(shown.shape[1])
     least = load_tree(Path("params.yaml"))["concepts"]["minimum_images"]
-    assert kept == [n for n, i in column.items() if least <= images[i] < len(shown)]
-    unkept = result("data/broden_labels/left_out.json")
-    assert [c["number"] for c in unkept] == [n for n in column if n not in kept]
-    counts = [int(shown[:, column[c["number"]]].sum()) for c in unkept]
-    assert [c["images"] for c in unkept] == counts
+    kept = [c for c in column if least <= images[c] < len(shown) and c != first]
+    numbers = [concept.number for concept in broden.concepts]
+    named = result("data/broden_labels/concepts.json")
+    assert [concept["number"] for concept in named] == [numbers[c] for c in kept]
+    pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
+    found = list(zip(pairs["concept"].tolist(), pairs["image"].tolist(), strict=True))
+    expected = {(numbers[c], i) for c in kept for i in np.flatnonzero(shown[:, c]).tolist()}
+    assert found == sorted(found) and set(found) == expected
+    left_out = result("data/broden_labels/left_out.json")
+    assert [(concept["number"], concept["images"]) for concept in left_out] == [
+        (numbers[c], images[c]) for c in column if c not in kept
+    ]

@@ -26,7 +26,6 @@ from interpreting_clip.encoders.encoder import (
     save_encoder,
 )
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
-from interpreting_clip.encoders.layer_outliers import OutlierLimits
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.formats.arrays import read_tensors
@@ -35,6 +34,7 @@ from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.formats.saved_activations import read_card as read_activations_card
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.measures.head import random_unit_rows
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain

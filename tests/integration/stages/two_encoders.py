@@ -20,10 +20,10 @@ from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.measures.concepts import ConceptLabels
 from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
+from interpreting_clip.measures.grams import u_center
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.measures.u_centring import u_center
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, link_code
 

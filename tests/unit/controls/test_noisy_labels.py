@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -10,9 +11,11 @@ from interpreting_clip.controls.noisy_labels import (
     concept_controls,
     plain_average_precision,
 )
-from interpreting_clip.measures import concepts
+from interpreting_clip.measures import concept_scores
 from interpreting_clip.measures.average_precision import permuted_average_precisions
-from interpreting_clip.measures.concepts import ConceptLabels
+from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concepts import concepts
+from interpreting_clip.measures.intervals import Estimate
 from tests.unit.controls.conftest import wrong
 
 BALANCED = ConceptScoring("balanced", 3, 0, "fixed", 0.9)
@@ -69,45 +72,40 @@ def ranked(scores, *others):
 
 
 def test_ties_that_are_broken_are_seen(monkeypatch, labels):
-    monkeypatch.setattr(concepts, "permuted_average_precisions", ranked)
+    monkeypatch.setattr(concept_scores, "permuted_average_precisions", ranked)
     assert [TIES in what for what in wrong(concept_controls(labels, BALANCED, 0))] == [True]
 
 
-def in_reverse(activations, *rest, **settings):
-    return concepts.probe(-activations, *rest, **settings)
+def in_reverse(activations, **given):
+    return concepts(-activations, **given)
 
 
-def rounded_up(*given, **settings):
-    found = concepts.probe(*given, **settings)
-    return replace(found, precisions=np.sqrt(found.precisions))
+def against_all(activations, *, settings, **given):
+    every = msgspec.structs.replace(settings, negatives="all")
+    return concepts(activations, settings=every, **given)
 
 
-def against_all(labels, numbers, images, *_, draws):
-    return concepts.concept_targets(labels, numbers, images, "all", 0, draws=draws)
+def broken(change):
+    """Return the measure with another result for its directions."""
 
+    def measure(activations, **given):
+        found = concepts(activations, **given)
+        assert found.directions is not None
+        return replace(found, directions=replace(found.directions, **change(found.directions)))
 
-def directions_counted(*given, **settings):
-    found = concepts.probe(*given, **settings)
-    count = found.counts[0]
-    return replace(found, counts=[replace(count, unique_concepts=count.encoding_directions)])
-
-
-def others_counted(*given, **settings):
-    found = concepts.probe(*given, **settings)
-    count = found.counts[0]
-    return replace(found, counts=[replace(count, polysemanticity=count.polysemanticity - 1)])
+    return measure
 
 
 @pytest.mark.parametrize(
-    ("name", "broken"),
+    "measure",
     [
-        ("probe", in_reverse),
-        ("probe", rounded_up),
-        ("concept_targets", against_all),
-        ("probe", directions_counted),
-        ("probe", others_counted),
+        in_reverse,
+        against_all,
+        broken(lambda found: {"precisions": np.sqrt(found.precisions)}),
+        broken(lambda found: {"unique": Estimate(found.encoding_directions)}),
+        broken(lambda found: {"polysemanticity": Estimate(found.polysemanticity.value - 1)}),
     ],
 )
-def test_broken_precisions_and_counts_are_seen(monkeypatch, labels, name, broken):
-    monkeypatch.setattr(noisy_labels, name, broken)
+def test_broken_precisions_and_counts_are_seen(monkeypatch, labels, measure):
+    monkeypatch.setattr(noisy_labels, "concepts", measure)
     assert wrong(concept_controls(labels, BALANCED, 0))

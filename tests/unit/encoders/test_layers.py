@@ -5,16 +5,16 @@ from torch import nn
 
 from interpreting_clip.config.encoders import ComputeType, TimmModel
 from interpreting_clip.encoders.encoder import initialise
-from interpreting_clip.encoders.gram import gram
-from interpreting_clip.encoders.layer_outliers import OutlierLimits, outlier_columns
 from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
+    in_memory_order,
+    layer_gram,
     layer_grams,
-    minibatch_grams,
     named_layers,
+    tower_grams,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.u_centring import u_center
+from interpreting_clip.measures.grams import OutlierLimits, gram, u_center
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 
@@ -60,7 +60,7 @@ class Turned(nn.Module):
 def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
     tower = nn.Sequential(nn.Linear(3, 2), Turned())
     with pytest.raises(InputError, match=r"layer 'odd'.*\(2, 4\)"):
-        minibatch_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3), LIMITS)
+        tower_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3), LIMITS)
     assert hooks_of(tower) == 0
 
 
@@ -76,8 +76,8 @@ def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images, value):
 def test_a_layer_counts_as_it_was_before_the_next_changed_it():
     tower = nn.Sequential(nn.Linear(12, 5), nn.ReLU(inplace=True))
     images = torch.randn(6, 12)
-    linear = u_center(gram(tower[0](images))).astype(np.float32)
-    found = minibatch_grams(tower, {"rectified": tower[1], "linear": tower[0]}, images, LIMITS)
+    linear = layer_gram(tower[0](images), "linear", LIMITS).whole
+    found = tower_grams(tower, {"rectified": tower[1], "linear": tower[0]}, images, LIMITS)
     assert list(found) == ["rectified", "linear"]
     assert np.array_equal(found["linear"].whole, linear)
     assert not np.array_equal(found["rectified"].whole, linear)
@@ -93,21 +93,15 @@ def test_grams_are_those_of_each_minibatch(encoder, images):
         np.testing.assert_allclose(matrices[1], second, rtol=1e-5, atol=1e-6 * np.abs(second).max())
 
 
-def test_grams_of_a_lower_precision_differ(encoder, images):
-    exact, rough = (grams_of(encoder, images, p) for p in ("float32", "bfloat16"))
-    assert all(grams.dtype == np.float32 for grams in rough.values())
-    assert any((rough[layer] != exact[layer]).any() for layer in exact)
-
-
 def test_only_the_pass_has_a_lower_precision():
     tower, images = nn.Linear(3, 5), torch.randn(4, 3)
-    (found,) = minibatch_grams(tower, {"linear": tower}, images, LIMITS, "bfloat16").values()
+    (found,) = tower_grams(tower, {"linear": tower}, images, LIMITS, "bfloat16").values()
     matrix = found.whole
     with torch.autocast("cpu", torch.bfloat16):
         features = tower(images)
     assert features.dtype == torch.bfloat16
-    assert np.array_equal(matrix, u_center(gram(features)).astype(np.float32))
-    assert np.abs(matrix - u_center(gram(tower(images)))).max() > 0
+    assert np.array_equal(matrix, u_center(gram(features.detach().float()).numpy()))
+    assert np.abs(matrix - layer_gram(tower(images), "linear", LIMITS).whole).max() > 0
 
 
 def test_a_layers_outlier_features_are_left_out_of_each_minibatch(encoder, images):
@@ -120,10 +114,25 @@ def test_a_layers_outlier_features_are_left_out_of_each_minibatch(encoder, image
         counts = []
         for rows, rest in zip(HALVES, found.rest[layer], strict=True):
             features = layer_features(encoder, images[rows])[layer]
-            outliers = outlier_columns(features, limits)
-            counts.append(len(outliers))
-            assert np.array_equal(rest, u_center(gram(features, outliers)).astype(np.float32))
+            expected = layer_gram(features, layer, limits)
+            counts.append(expected.outliers)
+            assert np.array_equal(rest, expected.rest.astype(np.float32))
         assert found.outliers[layer] == max(counts)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_an_image_is_read_as_it_lies_in_memory(layout):
+    features = torch.randn(4, 50, 2, 3).contiguous(memory_format=layout)
+    features[:, 3, 0, 1] += 90
+    rows = in_memory_order(features)
+    assert rows.data_ptr() == features.data_ptr() and rows.is_contiguous()
+    found = layer_gram(features, "map", LIMITS)
+    flat = features.flatten(1).double().numpy()
+    others = np.delete(flat, 3 * 6 + 1, axis=1)
+    assert found.outliers == 1
+    for matrix, kept in ((found.whole, flat), (found.rest, others)):
+        expected = u_center(kept @ kept.T)
+        np.testing.assert_allclose(matrix, expected, atol=1e-6 * np.abs(kept @ kept.T).max())
 
 
 def test_every_minibatch_is_spread_over_all_rows():

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from interpreting_clip.encoders.layer_outliers import OutlierLimits
-from interpreting_clip.encoders.layers import minibatch_grams
-from interpreting_clip.measures.cka import cka
+from interpreting_clip.encoders.layers import tower_grams
+from interpreting_clip.measures.cka import minibatch_cka
+from interpreting_clip.measures.grams import OutlierLimits
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def tower(kind, width):
 
 def ours(model, batches):
     layers = dict(model.named_children())
-    found = [minibatch_grams(model, layers, batch, OutlierLimits(6.0, 0.5)) for batch in batches]
+    found = [tower_grams(model, layers, batch, OutlierLimits(6.0, 0.5)) for batch in batches]
     return {layer: np.stack([grams[layer].whole for grams in found]) for layer in layers}
 
 
@@ -82,5 +82,5 @@ def test_agrees_with_the_package(torch_cka, *, first, second, size, minibatches,
     towers = tower(*first), tower(*second)
     images = torch.randn(minibatches * size, 3, 8, 8) + 1
     expected = package_cka(torch_cka, *towers, images, size)
-    found = cka(*(ours(model, images.split(size)) for model in towers))
+    found = minibatch_cka(*(ours(model, images.split(size)) for model in towers))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

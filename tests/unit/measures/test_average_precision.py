@@ -70,29 +70,6 @@ def test_each_concept_agrees_with_scikit_learn(case, everything, workers):
         np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
 
 
-@settings(derandomize=True, deadline=None, max_examples=20)
-@given(labelled_images(), st.integers(1, 5), st.integers(0, 2**31))
-def test_each_draw_is_as_it_is_alone(case, draws, seed):
-    scores, concepts = case
-    images, rng = np.arange(len(scores)), np.random.default_rng(seed)
-    examples = []
-    for positives in concepts:
-        rest = np.setdiff1d(images, positives)
-        count = rng.integers(1, len(rest), endpoint=True)
-        drawn = [rng.choice(rest, count, replace=False) for _ in range(draws)]
-        examples.append(Examples(positives, np.stack(drawn)))
-    found = average_precisions(scores, sparse_targets(examples, len(scores)), 2)
-    assert found.shape == (draws, 3, len(concepts))
-    for draw, precisions in enumerate(found):
-        for column, each in enumerate(examples):
-            kept = np.concatenate([each.positives, each.negatives[draw]])
-            expected = oracle(scores[kept], np.isin(kept, each.positives))
-            np.testing.assert_allclose(precisions[:, column], expected, rtol=1e-12)
-        one = [Examples(each.positives, each.negatives[[draw]]) for each in examples]
-        alone = average_precisions(scores, sparse_targets(one, len(scores)))
-        np.testing.assert_array_equal(alone[0], precisions)
-
-
 def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():
     scores, images = RNG.normal(size=(30, 2)), np.arange(30)
     drawn = RNG.permuted(np.tile(images[10:], (1000, 1)), axis=1)[:, :10]

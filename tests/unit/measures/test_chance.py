@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.measures import chance
 from interpreting_clip.measures.chance import (
-    ChanceLevel,
     best_direction_chance,
+    chance_bounds,
     chance_level,
     chance_of_precision,
     discoveries,
     exact_chance,
     fewest_images,
 )
+from interpreting_clip.measures.intervals import Estimate
+from tests.reads import ROOT
 
 # The published probabilities of an average precision of 0.9 with as many negatives as positives.
 KNOWN = {5: 0.0317, 8: 0.00435, 10: 0.00135, 15: 7.6e-5}
@@ -31,16 +34,6 @@ def enumerated(precision, positives, negatives):
         reached += found >= precision - 1e-12
         total += 1
     return reached / total
-
-
-def simulated(positives, negatives, draws, seed=0):
-    """Draw average precisions of random rankings."""
-    rng = np.random.default_rng(seed)
-    shown = np.zeros((draws, positives + negatives), np.bool_)
-    shown[:, :positives] = True
-    shown = rng.permuted(shown, axis=1)
-    precision = np.cumsum(shown, axis=1) / np.arange(1, positives + negatives + 1)
-    return (precision * shown).sum(axis=1) / positives
 
 
 @pytest.mark.parametrize(("positives", "expected"), KNOWN.items())
@@ -61,35 +54,21 @@ def test_a_perfect_ranking_is_one_of_all():
 
 
 @pytest.mark.parametrize(
-    ("positives", "precision", "within"),
-    [(11, 0.7, 0.03), (11, 0.9, 0.03), (15, 0.85, 0.02), (20, 0.9, 0.015), (22, 0.9, 0.015)],
+    ("positives", "negatives", "precision", "within"),
+    [(13, 13, 0.75, 0.02), (20, 20, 0.9, 0.015), (25, 25, 0.7, 0.01), (60, 200, 0.4, 0.02)],
 )
-def test_the_saddle_point_agrees_with_the_enumeration(positives, precision, within):
-    precisions, roots = chance._saddle_points(positives, positives)
-    root = np.interp(precision, precisions, roots)
-    approximate = math.erfc(root / math.sqrt(2)) / 2
-    assert approximate == pytest.approx(exact_chance(precision, positives, positives), rel=within)
-
-
-@pytest.mark.parametrize(("positives", "negatives"), [(25, 25), (60, 200)])
-def test_the_approximation_agrees_with_random_rankings(positives, negatives):
-    draws = 40_000
-    found = simulated(positives, negatives, draws)
-    for share in (0.3, 0.05, 0.01):
-        precision = float(np.quantile(found, 1 - share))
-        error = 3.5 * math.sqrt(share / draws) + 0.03 * share
-        assert chance_of_precision(precision, positives, negatives) == pytest.approx(
-            share, abs=error
-        )
+def test_the_approximation_is_near_the_bounds(positives, negatives, precision, within):
+    low, high = chance_bounds(precision, positives, negatives, 2**13)
+    found = chance_of_precision(precision, positives, negatives)
+    assert found == pytest.approx(math.sqrt(low * high), rel=within)
 
 
 def test_beyond_the_largest_table_the_probability_is_rather_too_high(monkeypatch):
-    few = [chance_of_precision(p, 700, 700) for p in (0.52, 0.55, 0.58)]
+    precisions = (0.52, 0.55, 0.58)
+    extrapolated = [chance_of_precision(p, 700, 700) for p in precisions]
     monkeypatch.setattr(chance, "LARGEST", 700)
-    for extrapolated, computed in zip(
-        few, [chance_of_precision(p, 700, 700) for p in (0.52, 0.55, 0.58)], strict=True
-    ):
-        assert 1 < extrapolated / computed < 3
+    computed = [chance_of_precision(p, 700, 700) for p in precisions]
+    assert all(1 < a / b < 3 for a, b in zip(extrapolated, computed, strict=True))
 
 
 def test_more_images_and_a_higher_precision_are_less_probable():
@@ -100,18 +79,49 @@ def test_more_images_and_a_higher_precision_are_less_probable():
     assert all(a >= b for a, b in pairwise(rising))
 
 
+@pytest.mark.parametrize(
+    ("positives", "negatives", "precision"),
+    [(3, 3, 0.75), (5, 3, 0.5), (10, 10, 0.9), (8, 14, 0.7), (15, 15, 0.9)],
+)
+def test_bounds_hold_the_exact_probability_and_come_closer(positives, negatives, precision):
+    exact, widths = exact_chance(precision, positives, negatives), []
+    for steps in (2**6, 2**10, 2**14):
+        low, high = chance_bounds(precision, positives, negatives, steps)
+        assert low <= exact * (1 + 1e-12) and exact <= high * (1 + 1e-12)
+        widths.append(high - low)
+    assert widths[0] >= widths[1] >= widths[2] and widths[2] < 0.01 * exact
+
+
 def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept():
     for threshold, directions, concepts in ((0.9, 24, 50), (0.9, 2048, 1197), (0.8, 128, 50)):
         least = fewest_images(threshold, directions, concepts)
-        at, below = (
-            directions * concepts * chance_of_precision(threshold, n, n) for n in (least, least - 1)
-        )
-        assert at < 1 <= below
-    # With ten images at least one of 1,024 directions encodes a concept three times out of four.
-    assert 1 - (1 - exact_chance(0.9, 10, 10)) ** 1024 == pytest.approx(0.75, abs=5e-3)
+        at, below = (chance_of_precision(threshold, n, n) for n in (least, least - 1))
+        assert directions * concepts * at < 1 <= directions * concepts * below
     assert fewest_images(0.9, 24, 50, sides=2) == fewest_images(0.9, 48, 50)
     with pytest.raises(ValueError, match="raise the threshold"):
         fewest_images(0.5, 10, 10)
+
+
+def test_where_chance_expects_hardly_more_than_one_concept_the_approximation_does_not_decide():
+    pairs = 1024 * 1197
+    assert pairs * chance_of_precision(0.9, 23, 23) < 1
+    assert pairs * chance_bounds(0.9, 23, 23, 2**16)[0] > 1
+    assert fewest_images(0.9, 1024, 1197) == 24
+
+
+@pytest.mark.parametrize(
+    ("study", "directions", "concepts"),
+    [
+        ("params", 128, 50),
+        ("studies/replicas", 128, 50),
+        ("studies/paper", 1024, 1197),
+        *((f"studies/{name}", 2048, 1197) for name in ("acceptance", "claims", "laptop", "local")),
+    ],
+)
+def test_a_study_leaves_out_the_concepts_that_chance_would_find(study, directions, concepts):
+    """Compare with its widest encoder and the concepts of its Broden."""
+    given = load_tree(ROOT / f"{study}.yaml")["concepts"]
+    assert given["minimum_images"] == fewest_images(given["threshold"], directions, concepts)
 
 
 def test_the_best_direction_is_charged_for_all_of_them():
@@ -144,9 +154,9 @@ def test_discoveries_among_noise_are_rare():
 
 
 def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
-    assert chance_level([0, 0, 1, 3]) == ChanceLevel(1.0, 0, 3)
-    assert chance_level([]) == ChanceLevel(None, None, None)
-    assert chance_level(list(range(100))) == ChanceLevel(49.5, 4, 94)
+    assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
+    assert chance_level(np.empty((0, 3), int)) is None
+    assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
 
 
 def test_refuses_to_enumerate_too_many_rankings_and_a_rate_that_is_none():

@@ -1,21 +1,18 @@
-import tracemalloc
-
 import numpy as np
 import pytest
-import torch
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from interpreting_clip.encoders.gram import gram
-from interpreting_clip.measures.cka import cka, hsic
-from interpreting_clip.measures.u_centring import u_center
+from interpreting_clip.measures.cka import Settings, cka, hsic, layer_cka, minibatch_cka
+from interpreting_clip.measures.grams import LayerGrams, gram, u_center
 
 RNG = np.random.default_rng(0)
 
 
 def grams(features, size=8):
     """U-centred Gram matrices of a layer's features `[image feature]`, in minibatches."""
-    parts = torch.from_numpy(np.ascontiguousarray(features)).reshape(-1, size, features.shape[1])
+    parts = np.reshape(features, (-1, size, features.shape[1]))
     return np.stack([u_center(gram(part)) for part in parts])
 
 
@@ -27,9 +24,10 @@ def hsic_by_definition(first, second):
     return (np.trace(k @ m) + square - 2 / (n - 2) * ones @ k @ m @ ones) / (n * (n - 3))
 
 
-def cka_by_definition(first, second, size):
+def cka_by_definition(first, second, minibatches):
     """Eq. 2 of Nguyen et al. (2021): each HSIC is averaged over the minibatches first."""
-    parts = list(zip(*(x.reshape(-1, size, x.shape[1]) for x in (first, second)), strict=True))
+    size = len(first) // minibatches
+    parts = [[x[i::minibatches][:size] for x in (first, second)] for i in range(minibatches)]
     cross, left, right = (
         np.mean([hsic_by_definition(part[i], part[j]) for part in parts])
         for i, j in ((0, 1), (0, 0), (1, 1))
@@ -37,17 +35,8 @@ def cka_by_definition(first, second, size):
     return cross / np.sqrt(left * right)
 
 
-def layers(*widths, images=40):
+def drawn(*widths, images=40):
     return [RNG.normal(size=(images, width)) for width in widths]
-
-
-def test_four_images_by_hand():
-    # Two pairs of equal images: U is 1/3 within a pair, -1/6 across.
-    matrix = u_center(gram(torch.tensor([[1.0], [1], [-1], [-1]])))
-    within, across = matrix[0, 1], matrix[0, 2]
-    assert (within, across) == pytest.approx((4 / 3, -2 / 3))
-    layer = {"a": matrix[None]}
-    assert hsic(layer, layer).item() == pytest.approx((4 * 16 + 8 * 4) / 9 / 4)
 
 
 SIZES = st.integers(6, 20)
@@ -55,89 +44,118 @@ WIDTHS = st.integers(1, 30)
 SEEDS = st.integers(0, 2**31)
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+def test_four_images_by_hand():
+    # Two pairs of equal images: U is 1/3 within a pair, -1/6 across.
+    matrix = u_center(gram(np.array([[1.0], [1], [-1], [-1]])))
+    within, across = matrix[0, 1], matrix[0, 2]
+    assert (within, across) == pytest.approx((4 / 3, -2 / 3))
+    layer = {"a": matrix[None]}
+    assert hsic(layer, layer).item() == pytest.approx((4 * 16 + 8 * 4) / 9 / 4)
+
+
+@examples(derandomize=True, deadline=None, max_examples=50)
 @given(SIZES, st.integers(2, 12), st.sampled_from([-3.0, 1e-5, 1e5]), SEEDS)
-def test_a_layer_is_fully_like_itself_rotated_scaled_and_moved(size, width, scale, seed):
+def test_features_are_fully_like_themselves_rotated_scaled_and_moved(size, width, scale, seed):
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(2 * size, width))
     rotation = np.linalg.qr(generator.normal(size=(width, width))).Q
     moved = scale * (features @ rotation + 5)
-    found = cka({"a": grams(features, size)}, {"b": grams(moved, size)})
-    assert found[0, 0] == pytest.approx(1, rel=1e-10)
+    assert cka(features, moved, minibatch=size).cka == pytest.approx(1, rel=1e-10)
 
 
-def test_a_layer_is_unlike_itself_with_the_images_in_another_order():
-    (features,) = layers(10)
-    assert cka({"a": grams(features)}, {"b": grams(features[::-1])})[0, 0] < 0.5
+def test_features_are_unlike_themselves_with_the_images_in_another_order():
+    (features,) = drawn(10)
+    assert cka(features, features[::-1]).cka < 0.5
 
 
-@settings(derandomize=True, deadline=None, max_examples=50)
+@examples(derandomize=True, deadline=None, max_examples=50)
 @given(SIZES, st.integers(1, 3), WIDTHS, WIDTHS, SEEDS)
 def test_cka_agrees_with_its_definition(size, minibatches, one, two, seed):
     generator = np.random.default_rng(seed)
-    first, second = (generator.normal(size=(minibatches * size, width)) for width in (one, two))
-    found = cka({"a": grams(first, size)}, {"b": grams(second, size)})[0, 0]
-    assert found == pytest.approx(cka_by_definition(first, second, size), abs=1e-9)
-    assert found <= 1 + 1e-12
+    images = minibatches * size + seed % minibatches
+    first, second = (generator.normal(size=(images, width)) for width in (one, two))
+    found = cka(first, second, minibatch=-(-images // minibatches))
+    expected = cka_by_definition(first, second, found.minibatches)
+    assert found.cka == pytest.approx(expected, abs=1e-9) and found.cka <= 1 + 1e-12
+    assert found.images == images == found.minibatches * (images // minibatches) + found.unused
 
 
-def test_swapping_the_encoders_transposes_and_the_order_of_images_changes_nothing():
-    first, second, order = layers(3, 5, 8, images=8), layers(4, 2, images=8), RNG.permutation(8)
-    one, two = ({str(i): grams(x) for i, x in enumerate(each)} for each in (first, second))
-    moved, other = ({str(i): grams(x[order]) for i, x in enumerate(e)} for e in (first, second))
-    np.testing.assert_allclose(cka(one, two), cka(two, one).T, rtol=1e-13)
-    np.testing.assert_allclose(cka(moved, other), cka(one, two), rtol=1e-10)
+def test_single_precision_and_any_shape_of_features_give_the_same():
+    first, second = drawn(24, 10)
+    expected = cka(first, second).cka
+    assert cka(first.reshape(40, 2, 3, 4), second).cka == expected
+    assert cka(first.astype(np.float32), second).cka == pytest.approx(expected, abs=1e-6)
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
-@given(st.integers(4, 20), st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**31))
-def test_hsic_agrees_with_its_definition(images, one, two, seed):
-    generator = np.random.default_rng(seed)
-    first, second = generator.normal(size=(images, one)), generator.normal(size=(images, two))
-    found = hsic({"a": grams(first, images)}, {"b": grams(second, images)}).item()
-    scale = np.sqrt(hsic_by_definition(first, first) * hsic_by_definition(second, second))
-    assert found == pytest.approx(hsic_by_definition(first, second), abs=1e-11 * scale)
+def test_without_the_outlier_feature_is_that_without_its_column():
+    first, second = drawn(60, 30)
+    first[:, 7] = RNG.normal(60, 20, 40)
+    found = cka(first, second)
+    assert (found.first_outliers, found.second_outliers) == (1, 0)
+    rest = cka(np.delete(first, 7, axis=1), second).cka
+    assert found.without_outliers == pytest.approx(rest, abs=1e-12)
+    assert found.cka != pytest.approx(rest, abs=0.01)
+    spared = cka(first, second, settings=Settings(outlier_sigma=8.0))
+    assert spared.first_outliers == 0 and spared.without_outliers == spared.cka == found.cka
 
 
-def test_mapped_matrices_are_read_a_minibatch_at_a_time(tmp_path):
-    whole = RNG.normal(size=(64, 32, 32))
-    file = np.lib.format.open_memmap(tmp_path / "grams.npy", "w+", np.float32, whole.shape)
-    file[:] = [u_center(x + x.T) for x in whole]
-    mapped = {name: np.load(tmp_path / "grams.npy", mmap_mode="r") for name in "abc"}
-    tracemalloc.start()
-    cka(mapped, mapped)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < whole.nbytes
+def test_without_outliers_is_unknown_where_nothing_else_varies():
+    alone = np.zeros((40, 60))
+    alone[:, 7] = RNG.normal(60, 20, 40)
+    found = cka(alone, drawn(30)[0])
+    assert found.first_outliers == 1 and found.without_outliers is None
 
 
-def test_unrelated_layers_are_near_zero_where_the_biased_cka_is_not():
-    one, two = layers(200, 200, images=800)
-    assert cka({"a": grams(one)}, {"b": grams(two)})[0, 0] == pytest.approx(0, abs=0.05)
+def test_unrelated_features_are_near_zero_where_the_biased_cka_is_not():
+    one, two = drawn(200, 200, images=800)
+    assert cka(one, two, minibatch=8).cka == pytest.approx(0, abs=0.05)
     centred = [x[:8] - x[:8].mean(axis=0) for x in (one, two)]
     k, m = (x @ x.T for x in centred)
     assert np.sum(k * m) / np.linalg.norm(k) / np.linalg.norm(m) > 0.9
 
 
-@pytest.mark.parametrize("value", [0.0, 1e6])
-def test_refuses_a_layer_that_is_constant_and_names_it(value):
-    (features,) = layers(6)
-    constant = grams(np.full((40, 6), value))
-    with pytest.raises(ValueError, match="layer stuck"):
-        cka({"fine": grams(features)}, {"fine": grams(features), "stuck": constant})
+def test_layers_keep_their_order_and_have_their_own_outliers():
+    stem, block, other = (grams(x) for x in drawn(3, 5, 4))
+    first = LayerGrams({"stem": stem, "block": block}, {}, {"stem": 0, "block": 0})
+    second = LayerGrams({"b": other, "a": stem}, {"a": block}, {"b": 0, "a": 3})
+    found = layer_cka(first, second, keys=("one", "two"))
+    assert (found.first, found.second) == ("one", "two")
+    assert (found.first_layers, found.second_layers) == (["stem", "block"], ["b", "a"])
+    assert (found.first_outliers, found.second_outliers) == ([0, 0], [0, 3])
+    np.testing.assert_array_equal(found.cka, minibatch_cka(first.whole, second.whole))
+    without = minibatch_cka(first.whole, {"b": other, "a": block})
+    np.testing.assert_array_equal(found.without_outliers, without)
+    assert without[1, 1] == pytest.approx(1) == found.cka[0, 1]
+    np.testing.assert_allclose(layer_cka(second, first).cka, found.cka.T, rtol=1e-13)
 
 
-FEATURES, TINY = layers(6)[0], np.ones((2, 3, 3))
+FEATURES, CONSTANT = RNG.normal(size=(40, 6)), np.full((40, 6), 1e6)
 
 
 @pytest.mark.parametrize(
-    ("measure", "first", "second", "message"),
+    ("first", "second", "minibatch", "message"),
     [
-        (cka, grams(FEATURES, 8), grams(FEATURES, 10), "layers a and a"),
-        (cka, None, grams(FEATURES), "without layers"),
-        (hsic, TINY, TINY, "of 4 images or more"),
+        (FEATURES, FEATURES[1:], 256, "first has 40 .*second 39"),
+        (FEATURES[:3], FEATURES[:3], 256, "3 images make 1 minibatches of 3; expected at least 4"),
+        (FEATURES, FEATURES, 3, "14 minibatches of 2"),
+        (FEATURES, CONSTANT, 256, "layer second: .* does not vary"),
+        (np.where(FEATURES > 2, np.nan, FEATURES), FEATURES, 256, "finite"),
     ],
 )
-def test_refuses_what_cannot_be_compared(measure, first, second, message):
+def test_refuses_arrays_that_cannot_be_compared(first, second, minibatch, message):
     with pytest.raises(ValueError, match=message):
-        measure({} if first is None else {"a": first}, {"a": second})
+        cka(first, second, minibatch=minibatch)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ({"a": grams(FEATURES, 8)}, {"a": grams(FEATURES, 10)}, "layers a and a"),
+        ({}, {"a": grams(FEATURES)}, "without layers"),
+        ({"a": np.ones((2, 3, 3))}, {"a": np.ones((2, 3, 3))}, "of 4 images or more"),
+        ({"a": grams(FEATURES)}, {"a": grams(FEATURES), "s": grams(CONSTANT)}, "layer s: "),
+    ],
+)
+def test_refuses_layers_that_cannot_be_compared(first, second, message):
+    with pytest.raises(ValueError, match=message):
+        minibatch_cka(first, second)

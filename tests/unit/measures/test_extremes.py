@@ -1,9 +1,6 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.concepts import ConceptLabels, Group, concept_targets, probe
-from interpreting_clip.measures.directions import project, singular_directions
 from interpreting_clip.measures.extremes import extreme_images
 
 RNG = np.random.default_rng(0)
@@ -60,21 +57,3 @@ def test_where_all_scores_are_equal_the_first_images_are_at_both_ends():
 def test_refuses_what_has_no_ends(scores, count, said):
     with pytest.raises(ValueError, match=said):
         extreme_images(scores, count)
-
-
-def test_a_probe_keeps_those_of_its_scores_in_every_block(monkeypatch):
-    features, weight = RNG.standard_normal((40, 6)), RNG.standard_normal((5, 6))
-    directions = singular_directions(weight)
-    labels = ConceptLabels(np.arange(40), np.arange(40) % 3)
-    targets = concept_targets(labels, np.arange(3), 40, "all", 0)
-    groups = [Group(np.ones(3, np.bool_), 0.9)]
-    monkeypatch.setattr(
-        "interpreting_clip.measures.concepts.NUMBERS_AT_A_TIME", 80
-    )  # two directions
-    for basis, scores in ((directions, project(features, directions)), (None, features)):
-        found = probe(features, basis, targets, groups, images=3)
-        assert found.extremes is not None
-        np.testing.assert_array_equal(found.extremes.top, extreme_images(scores, 3).top)
-        np.testing.assert_array_equal(found.extremes.bottom, extreme_images(scores, 3).bottom)
-        np.testing.assert_array_equal(found.precisions, average_precisions(scores, targets)[0])
-        assert probe(features, basis, targets, groups).extremes is None

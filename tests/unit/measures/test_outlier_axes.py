@@ -1,17 +1,13 @@
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.formats.saved_activations import Activations
-from interpreting_clip.measures.accuracy import correct_predictions, map_classes
-from interpreting_clip.measures.directions import (
-    HeadDirections,
-    MeanRow,
-    PrivilegedDirections,
-    singular_directions,
-)
+from interpreting_clip.measures.accuracy import correct_predictions
+from interpreting_clip.measures.activations import Activations, map_classes
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.directions import directions as privileged
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.kurtosis import OutlierFeatures, Settings, outlier_features
 from interpreting_clip.measures.outlier_axes import (
@@ -26,7 +22,7 @@ RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(10, 24))
 CLASSES = RNG.integers(10, size=300)
 ACTIVATIONS = WEIGHT[CLASSES] + 2.5 * RNG.normal(size=(300, 24))
-VECTORS = singular_directions(WEIGHT).vectors
+VECTORS = np.linalg.svd(WEIGHT, full_matrices=False)[2]
 ALL = np.arange(24)
 HEADS = [
     Head(WEIGHT, bias, normalize)
@@ -37,20 +33,8 @@ HEADS = [
 
 def directions(vectors: np.ndarray) -> PrivilegedDirections:
     """Return directions, the most important first, with a logit variance for each feature."""
-    count, width = vectors.shape
-    numbers: dict[str, Any] = {"directions": count, "importance_ratio": 1.0, "spectrum": 1.0}
-    numbers |= {"importance": np.arange(count, 0.0, -1), "logit_variance": np.ones(count)}
-    return PrivilegedDirections(
-        **numbers,
-        centre="none",
-        mean_row=MeanRow(energy=0.0, cosine=0.0),
-        random_importance_ratio=None,
-        random_importance=np.empty(0),
-        other=HeadDirections(**numbers, centre="classes"),
-        vectors=vectors,
-        singular_values=np.ones(count),
-        feature_logit_variance=np.arange(float(width)),
-    )
+    found, width = privileged(ACTIVATIONS, head=HEADS[0]), float(vectors.shape[1])
+    return replace(found, vectors=vectors, feature_logit_variance=np.arange(width))
 
 
 def outliers(activations: np.ndarray, sigma: float) -> OutlierFeatures:

@@ -1,23 +1,10 @@
 import numpy as np
 import pytest
 
-from page.direction_entries import (
-    LISTED,
-    by_importance,
-    direction_entries,
-    pruned_below,
-)
-from tests.drawn_directions import THRESHOLD, draw_browser
+from page.direction_entries import LISTED, direction_entries, pruned_below
+from tests.drawn_directions import THRESHOLD, curve_of, directions_of, draw_axes, draw_browser
 
-ACCURACIES = [60.0, 61.0, 50.0, 20.0]
-
-
-def curve(fractions, accuracies):
-    heads = {"classes": {"accuracy": {"imagenet": accuracies}}}
-    return {"fractions": fractions, "centre": "classes", "heads": heads}
-
-
-CURVE = curve([0.0, 0.25, 0.5, 0.75], ACCURACIES)
+CURVE = curve_of([0.0, 0.25, 0.5, 0.75], [60.0, 61.0, 50.0, 20.0])
 
 
 @pytest.fixture
@@ -38,68 +25,51 @@ def test_the_cost_is_that_of_the_most_that_prunes_less_important_directions_alon
 
 
 def test_directions_are_numbered_by_importance_with_their_nearest_feature():
-    importance = np.array([0.1, 0.6, 0.3])
-    vectors = np.array([[1.0, 0.0, 0.0], [0.0, 0.6, -0.8], [0.0, 0.8, 0.6]])
-    arrays = {"directions": vectors, "singular_values": np.arange(3.0), "importance": importance}
-    arrays |= {"logit_variance": np.array([0.7, 0.1, 0.2])}
-    found = direction_entries(arrays, CURVE, {"feature": [1, 2]}, None)
+    vectors = np.array([[0.0, 0.6, -0.8], [0.0, 0.8, 0.6], [1.0, 0.0, 0.0]])
+    directions = directions_of(vectors, np.array([1.0, 2.0, 0.5]), np.array([0.6, 0.3, 0.1]))
+    found = direction_entries(directions, CURVE, draw_axes([1, 2], [1, 1]), None)
     assert [entry.number for entry in found] == [1, 2, 3]
-    assert [entry.singular_value for entry in found] == [1, 2, 0]
+    assert [entry.singular_value for entry in found] == [1, 2, 0.5]
     assert [entry.share for entry in found] == pytest.approx([0.6, 0.3, 0.1])
-    assert [entry.logit_variance for entry in found] == [0.1, 0.2, 0.7]
+    assert [entry.logit_variance for entry in found] == pytest.approx([0.6, 0.3, 0.1])
     assert [(entry.feature, entry.cosine) for entry in found[:2]] == [(2, 0.8), (1, 0.8)]
     assert all(entry.probed is None for entry in found)
-    # as in stage `broden`: if importances are equal, the first row comes first
-    assert by_importance(np.array([1.0, 2.0, 2.0])).tolist() == [1, 2, 0]
 
 
 def test_concepts_and_images_are_those_of_the_direction(browser):
     probe = browser.probe
-    order = by_importance(np.array([0.0] * len(browser.directions)))
-    assert len(order) == len(browser.directions)
-    rows = {
-        tuple(row): place for place, row in enumerate(probe.extremes["directions_top"].tolist())
-    }
-    for entry in browser.directions:
-        found = entry.probed
-        row = rows[tuple(image.image for image in found.top)]
-        precisions = probe.precisions["directions"][row]
+    basis, names = probe.found.directions, [concept["name"] for concept in probe.concepts]
+    for row, entry in enumerate(browser.directions):
+        found, precisions = entry.probed, basis.precisions[row]
+        assert [image.image for image in found.top] == basis.top[row].tolist()
+        assert [image.score for image in found.bottom] == basis.bottom_scores[row].tolist()
         encoded = int((precisions >= THRESHOLD).sum())
         assert found.encoded == encoded
         listed = [concept.precision for concept in found.concepts]
         assert listed == sorted(precisions, reverse=True)[: max(encoded, LISTED)]
         assert [concept.encoded for concept in found.concepts] == [p >= THRESHOLD for p in listed]
-        assert [image.image for image in found.bottom] == probe.extremes["directions_bottom"][
-            row
-        ].tolist()
-        segmented = [c["category"] != "scene" for c in probe.concepts]
-        shown_ones = segmented & (precisions >= THRESHOLD)
-        best = int(np.argmax(np.where(shown_ones, precisions, 0))) if shown_ones.any() else None
+        segmented = np.array([c["category"] != "scene" for c in probe.concepts])
+        outlined = segmented & (precisions >= THRESHOLD)
+        best = int(np.argmax(np.where(outlined, precisions, 0))) if outlined.any() else None
         assert found.outlined == best
-        assert found.outlined_name == ("" if best is None else probe.concepts[best]["name"])
+        assert found.outlined_name == ("" if best is None else names[best])
         for image in (*found.top, *found.bottom):
-            shown = probe.label_concepts[probe.label_images == image.image]
-            names = {probe.concepts[n - 1]["name"] for n in shown.tolist()}
-            assert set(image.concepts) <= names and len(image.concepts) == min(len(names), 6)
+            shown = probe.labels.concept[probe.labels.image == image.image]
+            known = {names[number - 1] for number in shown.tolist()}
+            assert set(image.concepts) <= known and len(image.concepts) == min(len(known), 6)
             mask = probe.outline(image.image, found)
             assert (mask is not None) == (best is not None and best + 1 in shown)
-    outlined = {entry.probed.outlined is None for entry in browser.directions}
-    assert outlined == {True, False}
+    assert {entry.probed.outlined is None for entry in browser.directions} == {True, False}
 
 
 def test_a_concept_leads_to_the_best_directions_or_to_the_nearest(browser):
-    precisions, numbers = browser.probe.precisions["directions"], {}
-    for entry in browser.directions:
-        top = [image.image for image in entry.probed.top]
-        numbers[browser.probe.extremes["directions_top"].tolist().index(top)] = entry.number
-    assert [c.name for c in browser.concepts] == sorted(c["name"] for c in browser.probe.concepts)
-    columns = {concept["name"]: i for i, concept in enumerate(browser.probe.concepts)}
+    names = browser.probe.found.concepts
+    assert [concept.name for concept in browser.concepts] == sorted(names)
     for concept in browser.concepts:
-        column = precisions[:, columns[concept.name]]
+        column = browser.probe.found.directions.precisions[:, names.index(concept.name)]
         assert concept.encoding == (column >= THRESHOLD).sum()
         best = np.argsort(-column)[: max(concept.encoding, 1)].tolist()
-        assert [number for number, _ in concept.best] == [numbers[row] for row in best]
-        assert [precision for _, precision in concept.best] == column[best].tolist()
+        assert concept.best == [(row + 1, column[row]) for row in best]
     assert {concept.encoding == 0 for concept in browser.concepts} == {True, False}
 
 
@@ -110,7 +80,7 @@ def test_where_there_is_no_outlier_the_most_extreme_feature_is_shown(tmp_path):
 
 
 def test_every_feature_that_encodes_a_concept_and_was_not_examined_has_an_entry(browser):
-    encodes = (browser.probe.precisions["features"] >= THRESHOLD).any(axis=1)
+    encodes = (browser.probe.found.features.precisions >= THRESHOLD).any(axis=1)
     examined = {entry.number for entry in browser.features}
     expected = [f for f in np.flatnonzero(encodes).tolist() if f not in examined]
     assert [entry.number for entry in browser.others] == expected != []

@@ -1,0 +1,224 @@
+"""How many concepts directions encode, in every draw of the negatives, and how many by chance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from interpreting_clip.measures.average_precision import encodes_concepts
+from interpreting_clip.measures.chance import chance_level
+from interpreting_clip.measures.concept_nulls import RandomBest
+from interpreting_clip.measures.concept_scores import ConceptScores, Group
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.result import Label, Result, beside
+
+Named = tuple[str, str]
+"""The name of a concept, and its category; empty where it has none."""
+
+STRONGEST = 300
+"""At most this many encoded pairs of each basis are listed in its result."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ConceptCounts(Result):
+    """How many concepts the directions, or features, of a basis encode, beside what chance gives.
+
+    The values come from the first draw of the negatives, not from medians, so that counts,
+    categories and average precisions agree and all encoders have the same negatives. An interval
+    has the smallest and the largest value over all draws: with n draws, another draw falls between
+    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
+    ours.
+
+    Attributes
+    ----------
+    unique : concepts that some direction encodes; no interval with a single draw
+    random : the same of as many random directions, the mean and the middle 90 % of the draws
+    over_all : the count if all other images are negatives
+    permuted, over_all_permuted, over_all_random : chance levels of `unique` and of `over_all`, with
+        permuted images and with random directions: the mean and the middle 90 % of the draws. None
+        without draws of a null
+    encoding_directions : how many directions encode some concept
+    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
+    """
+
+    unique: Annotated[Estimate, Label("unique concepts", 0, chance="permuted", headline="concepts")]
+    random: Annotated[
+        Estimate | None,
+        Label("unique concepts of as many random directions", 1, chance="permuted"),
+    ]
+    over_all: Annotated[
+        int, Label("unique concepts against all images", 0, chance="over_all_permuted")
+    ]
+    permuted: Estimate | None
+    over_all_permuted: Estimate | None
+    over_all_random: Estimate | None
+    encoding_directions: int
+    polysemanticity: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ThresholdCounts(ConceptCounts):
+    """The counts at another threshold of the average precision."""
+
+    threshold: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class EncodedPair(Result):
+    """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
+
+    `side` says whether the concept is on the images with high scores or, if either side of a
+    direction counts, on those with low ones; `precision` is the average precision.
+    """
+
+    number: int
+    side: Literal["positive", "negative"]
+    concept: str
+    category: str
+    precision: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class BasisConcepts(ConceptCounts):
+    """The concepts that directions, or features, encode.
+
+    Attributes
+    ----------
+    discovered : concepts that the best direction tells from chance at the false discovery rate
+    categories : the counts of each category of concepts; empty where concepts have none
+    sweep : the counts at further thresholds
+    pairs : how many pairs of a direction and a concept that it encodes there are
+    encoded : the strongest of them, in the order of directions and concepts
+    names : the concepts that any direction encodes, as `name (category)`
+    precisions : average precision of each direction for each concept, in the first draw
+    negative : whether it is that of the negated scores
+    top, bottom : images with the highest and the lowest scores of each direction; empty unless
+        asked for
+    top_scores, bottom_scores : their scores
+    """
+
+    discovered: Annotated[int, Label("concepts at the false discovery rate", 0)]
+    categories: dict[str, ConceptCounts]
+    sweep: list[ThresholdCounts]
+    pairs: int
+    encoded: list[EncodedPair]
+    names: list[str]
+    precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
+    negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
+    top: Int[np.ndarray, "_direction _place"] = beside(2)
+    bottom: Int[np.ndarray, "_direction _place"] = beside(2)
+    top_scores: Float[np.ndarray, "_direction _place"] = beside(2)
+    bottom_scores: Float[np.ndarray, "_direction _place"] = beside(2)
+
+
+def basis_concepts(
+    scores: ConceptScores,
+    random: RandomBest,
+    groups: Sequence[Group],
+    named: Sequence[Named],
+    *,
+    first: int,
+    discovered: int,
+) -> BasisConcepts:
+    """Return what the directions or features of a basis encode.
+
+    Parameters
+    ----------
+    scores, random : of the directions, and of as many random ones
+    groups : those that were scored: of all concepts, of each category, at each further threshold
+    named : the concepts, in the order of the columns
+    first : number of the first direction or feature
+    discovered : concepts that the best direction tells from chance
+    """
+    (_, whole), *others = (
+        (group, _counts(scores, random, group, encoded))
+        for group, encoded in zip(groups, scores.encoded, strict=True)
+    )
+    threshold = groups[0].threshold
+    unique = np.flatnonzero(encodes_concepts(scores.best[0, 0], threshold)).tolist()
+    return BasisConcepts(
+        **whole,
+        discovered=discovered,
+        categories={
+            group.category: ConceptCounts(**counts) for group, counts in others if group.category
+        },
+        sweep=[
+            ThresholdCounts(threshold=group.threshold, **counts)
+            for group, counts in others
+            if not group.category
+        ],
+        pairs=int(scores.encoded[0, 0].sum()),
+        encoded=list(encoded_pairs(scores, threshold, named, first=first, most=STRONGEST)),
+        names=sorted(
+            name + (f" ({kind})" if kind else "") for name, kind in (named[i] for i in unique)
+        ),
+        precisions=scores.precisions,
+        negative=scores.negative,
+        **vars(scores.extremes),
+    )
+
+
+def encoded_pairs(
+    found: ConceptScores | BasisConcepts,
+    threshold: float,
+    named: Sequence[Named],
+    *,
+    first: int,
+    most: int | None = None,
+) -> Iterator[EncodedPair]:
+    """Yield each pair of a direction and a concept that it encodes, in the order of both.
+
+    Parameters
+    ----------
+    found : has the precisions of the directions, by importance, or of the features
+    threshold : above 0, at most 1
+    named, first : as in `basis_concepts`
+    most : yield only so many pairs, those with the highest average precisions
+    """
+    pairs = np.argwhere(encodes_concepts(found.precisions, threshold))
+    if most is not None:
+        by_strength = np.argsort(-found.precisions[tuple(pairs.T)], kind="stable")
+        pairs = pairs[np.sort(by_strength[:most])]
+    # One at a time: low thresholds give a million.
+    for direction, concept in pairs.tolist():
+        name, category = named[concept]
+        yield EncodedPair(
+            number=first + direction,
+            side="negative" if found.negative[direction, concept] else "positive",
+            concept=name,
+            category=category,
+            precision=float(found.precisions[direction, concept]),
+        )
+
+
+def _counts(
+    scores: ConceptScores,
+    random: RandomBest,
+    group: Group,
+    encoded: Int[np.ndarray, "draw direction"],
+) -> dict[str, Any]:
+    """Return the fields of `ConceptCounts`.
+
+    `encoded` says how many concepts of the group each direction encodes in each draw.
+    """
+    encoding = np.count_nonzero(encoded, axis=1)
+    unique, over_all = group.count(scores.best), group.count(scores.best_over_all)
+    return {
+        "unique": _over_draws(unique[0]),
+        "random": chance_level(group.count(random.drawn)),
+        "over_all": int(over_all[0]),
+        "permuted": chance_level(unique[1:]),
+        "over_all_permuted": chance_level(over_all[1:]),
+        "over_all_random": chance_level(group.count(random.over_all)),
+        "encoding_directions": int(encoding[0]),
+        # 0 where no direction encodes anything, and not NaN, which JSON does not have.
+        "polysemanticity": _over_draws(encoded.sum(axis=1) / np.maximum(encoding, 1)),
+    }
+
+
+def _over_draws(counts: Shaped[np.ndarray, " draw"]) -> Estimate:
+    # The first draw, not a median: so counts agree with the average precisions that are kept.
+    first, *others = counts.tolist()
+    return Estimate(first, *([min(first, *others), max(first, *others)] if others else []))

@@ -1,0 +1,150 @@
+"""Labels of concepts: the positive images of each concept, and the negatives drawn for it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from interpreting_clip.measures.average_precision import Examples, SparseTargets, sparse_targets
+
+Negatives = Literal["balanced", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptLabels:
+    """Which image shows which concept, one entry per pair, in any order.
+
+    Attributes
+    ----------
+    image : index of the image
+    concept : number of the concept; the same number is the same concept in every selection
+    """
+
+    image: Int[np.ndarray, " pair"]
+    concept: Int[np.ndarray, " pair"]
+
+
+def labels_and_numbers(
+    labels: Bool[np.ndarray, "image concept"] | ConceptLabels, numbers: Sequence[int] | None = None
+) -> tuple[ConceptLabels, Int[np.ndarray, " concept"]]:
+    """Return labels as pairs, and the numbers of their concepts.
+
+    Parameters
+    ----------
+    labels : which image shows which concept
+    numbers : of the concepts; None: their columns, or all that the pairs hold, ascending
+
+    Raises
+    ------
+    ValueError
+        There is not one number for each column.
+    """
+    if isinstance(labels, ConceptLabels):
+        return labels, np.unique(labels.concept) if numbers is None else np.array(numbers)
+    found = np.arange(labels.shape[1]) if numbers is None else np.array(numbers)
+    if len(found) != labels.shape[1]:
+        raise ValueError(f"{len(found)} numbers of {labels.shape[1]} concepts: expected as many")
+    image, column = np.nonzero(labels)
+    return ConceptLabels(image, found[column]), found
+
+
+def positive_images(
+    labels: ConceptLabels, concepts: Int[np.ndarray, " concept"], images: int
+) -> Iterator[Int[np.ndarray, " positive"]]:
+    """Yield the images that show each concept, ascending.
+
+    Raises
+    ------
+    ValueError
+        A label's image does not exist.
+    """
+    if len(labels.image) and not 0 <= labels.image.min() <= labels.image.max() < images:
+        raise ValueError(
+            f"a label is of an image outside 0 to {images - 1}: build the concept labels again"
+        )
+    # Sorted once, so that each concept's labels are one slice.
+    order = np.argsort(labels.concept, kind="stable")
+    sorted_concepts = labels.concept[order]
+    starts = np.searchsorted(sorted_concepts, concepts, side="left")
+    stops = np.searchsorted(sorted_concepts, concepts, side="right")
+    for start, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+        # In ascending order, so that the negatives drawn do not depend on the order of the labels.
+        yield np.unique(labels.image[order[start:stop]])
+
+
+def concept_targets(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+    *,
+    draws: int = 1,
+) -> SparseTargets:
+    """Prepare the targets that `average_precisions` needs for any scores of these images.
+
+    Parameters
+    ----------
+    labels, images, negatives, seed, draws : as in `concept_examples`
+    concepts : the numbers of the concepts, in the order of the results
+    """
+    examples = concept_examples(labels, concepts, images, negatives, seed, draws=draws)
+    return sparse_targets(examples, images)
+
+
+def concept_examples(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+    *,
+    draws: int = 1,
+) -> Iterator[Examples]:
+    """Choose the positives and negatives of each concept.
+
+    Positives are the images labelled with the concept. `balanced` draws as many negatives from the
+    other images, without replacement, or takes all of these if there are fewer. Draws are
+    independent. `all` takes all other images, once.
+
+    Parameters
+    ----------
+    labels : which image shows which concept
+    concepts : the numbers of the concepts, not negative
+    images : number of images
+    negatives : `balanced` or `all`
+    seed : not negative
+    draws : how often `balanced` draws negatives
+
+    Yields
+    ------
+    the examples of each concept, in order
+
+    Raises
+    ------
+    ValueError
+        A label's image does not exist, or a concept has no positive or no negative.
+    """
+    found = positive_images(labels, concepts, images)
+    for concept, positives in zip(concepts.tolist(), found, strict=True):
+        if not 0 < len(positives) < images:
+            raise ValueError(
+                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
+                "one image with it and one without; leave it out"
+            )
+        if negatives == "all":
+            yield Examples(positives, None)
+            continue
+        candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
+        count = min(len(positives), len(candidates))
+        # A generator per concept and draw: a concept's negatives do not depend on which other
+        # concepts are measured, nor a draw on the number of draws.
+        generators = (np.random.default_rng((seed, concept, draw)) for draw in range(draws))
+        drawn = [
+            # Negatives are a set, so shuffling them would only cost time.
+            each.choice(candidates, count, replace=False, shuffle=False)
+            for each in generators
+        ]
+        yield Examples(positives, np.stack(drawn))

@@ -1,0 +1,151 @@
+"""The average precisions of many directions for many concepts, and what remains of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from interpreting_clip.measures.average_precision import (
+    Precisions,
+    SparseTargets,
+    encodes_concepts,
+    permuted_average_precisions,
+)
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
+
+Sign = Literal["fixed", "either"]
+
+NUMBERS_AT_A_TIME = 2**24
+"""How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
+
+Vectors = Float[np.ndarray, "direction feature"]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Concepts that are counted together, at a threshold of the average precision.
+
+    `concepts` marks those that belong to the group; a direction encodes a concept if its average
+    precision is at least `threshold`, which is above 0 and at most 1. `category` is that of the
+    group, empty if it has concepts of all.
+    """
+
+    concepts: Bool[np.ndarray, " concept"]
+    threshold: float
+    category: str = ""
+
+    def count(self, precisions: Float[np.ndarray, "*shape concept"]) -> Int[np.ndarray, "*shape"]:
+        """Count the concepts of the group whose average precision reaches the threshold."""
+        return encodes_concepts(precisions[..., self.concepts], self.threshold).sum(axis=-1)
+
+
+@dataclass(frozen=True, eq=False)
+class ConceptScores:
+    """What the directions or features of an encoder encode.
+
+    Attributes
+    ----------
+    precisions : average precision in the first draw of the negatives
+    negative : whether it is that of the negated scores
+    encoded : how many concepts of each group each direction encodes in each draw
+    best : the highest average precision of any direction; the first labelling is that of the
+        images, the others are its permutations
+    best_over_all : the same if all other images are negatives
+    extremes : the images with the highest and lowest scores
+    """
+
+    precisions: Float[np.ndarray, "direction concept"]
+    negative: Bool[np.ndarray, "direction concept"]
+    encoded: Int[np.ndarray, "group draw direction"]
+    best: Float[np.ndarray, "labelling draw concept"]
+    best_over_all: Float[np.ndarray, "labelling concept"]
+    extremes: Extremes
+
+
+def score_concepts(
+    activations: Float[np.ndarray, "image feature"],
+    vectors: Vectors | None,
+    targets: SparseTargets,
+    groups: Sequence[Group],
+    *,
+    sign: Sign = "fixed",
+    workers: int = 1,
+    images: int = 0,
+    permutations: Sequence[Int[np.ndarray, " image"]] = (),
+) -> ConceptScores:
+    """Measure what directions encode by their projections `⟨v_i, h⟩`, in every draw.
+
+    The sign of a direction is arbitrary (`singular_directions`), and the paper does not say whether
+    its negative side counts. `fixed` takes the scores unchanged; `either` takes the larger of the
+    average precisions of the scores and of the negated scores, in each draw.
+
+    At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if
+    that is more.
+
+    Parameters
+    ----------
+    activations : one row per image; may be memory-mapped
+    vectors : the directions; None: each feature is a direction
+    targets, workers : as in `average_precisions`
+    groups : the concepts to count
+    sign : `fixed` or `either`
+    images : how many images with the highest, and with the lowest, scores to keep; 0: none
+    permutations : of the images, each of which gives a count by chance (`concept_nulls`)
+    """
+    count = activations.shape[1] if vectors is None else len(vectors)
+    concepts, labellings = len(targets.positives), 1 + len(permutations)
+    precisions, negative = np.empty((count, concepts)), np.empty((count, concepts), np.bool_)
+    encoded = np.empty((len(groups), targets.draws, count), np.int64)
+    best = np.zeros((labellings, targets.draws, concepts))
+    best_over_all = np.zeros((labellings, concepts))
+    extremes: list[Extremes] = []
+    held = labellings * (targets.draws + 1) * concepts
+    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), held))
+    # Part by part, so that the average precisions of all draws are never held at once.
+    for part in (slice(first, first + step) for first in range(0, count, step)):
+        if vectors is None:
+            scores = np.asarray(activations[:, part], np.float64)
+        else:
+            scores = project(activations, vectors[part])
+        found, negative[part] = _precisions(scores, targets, permutations, sign, workers)
+        if images:
+            extremes.append(extreme_images(scores, images))
+        precisions[part] = found.drawn[0, 0]
+        for place, group in enumerate(groups):
+            encoded[place, :, part] = group.count(found.drawn[0])
+        np.maximum(best, found.drawn.max(axis=2), out=best)
+        np.maximum(best_over_all, found.over_all.max(axis=1), out=best_over_all)
+    ends = joined(extremes) if images else Extremes.none(count)
+    return ConceptScores(precisions, negative, encoded, best, best_over_all, ends)
+
+
+def _precisions(
+    scores: Float[np.ndarray, "image direction"],
+    targets: SparseTargets,
+    permutations: Sequence[Int[np.ndarray, " image"]],
+    sign: Sign,
+    workers: int,
+) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
+    """Return average precisions, and which of the first draw are of the negated scores."""
+    found = permuted_average_precisions(scores, targets, permutations, workers)
+    if sign == "fixed":
+        return found, np.zeros(found.over_all.shape[1:], np.bool_)
+    negated = permuted_average_precisions(-scores, targets, permutations, workers)
+    # Of two equal precisions, that of the scores as they are counts.
+    negative = negated.drawn[0, 0] > found.drawn[0, 0]
+    np.maximum(found.drawn, negated.drawn, out=found.drawn)
+    np.maximum(found.over_all, negated.over_all, out=found.over_all)
+    return found, negative
+
+
+def project(
+    activations: Float[np.ndarray, "image feature"], vectors: Vectors
+) -> Float[np.ndarray, "image direction"]:
+    """Project every image onto every direction, `⟨v_i, h⟩`, in double precision."""
+    projections = np.empty((len(activations), len(vectors)))
+    for rows, chunk in chunks(activations):
+        projections[rows] = chunk @ vectors.T
+    return projections
