@@ -48,8 +48,11 @@ class Cka(Result):
 
     Attributes
     ----------
+    cka : of all features
     without_outliers : CKA without the outlier features of either; None if nothing else varies
     permuted : what is expected if the images of one are permuted: the estimate is unbiased
+    first_outliers, second_outliers : the most outlier features of each in any minibatch
+    images, minibatches, unused : how many there are, and how many images fill no minibatch
     """
 
     CAPTION: ClassVar[str] = "Chance: the expectation if the images of one side are permuted."

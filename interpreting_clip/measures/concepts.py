@@ -151,10 +151,15 @@ class Concepts(Result):
 
     @property
     def notes(self) -> list[str]:
-        """How many concepts were measured, and what stands below the table of any result."""
+        """Which concepts are encoded, how many were measured, and the caption."""
+        from interpreting_clip.readable import listed
+
+        found = [
+            f"Encoded by {k}: {listed(one.names)}." for k, one in self.bases.items() if one.names
+        ]
         rare = f"; {len(self.left_out)} left out, on fewer than {self.minimum_images} or all images"
         measured = f"{len(self.concepts)} concepts measured{rare if self.left_out else ''}."
-        return [measured, *super().notes]
+        return [*found, measured, *super().notes]
 
 
 def concepts(
