@@ -8,6 +8,7 @@ from dataclasses import astuple
 import numpy as np
 import pytest
 import torch
+from interpreting_clip.measures.u_centring import u_center
 
 import interpreting_clip
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
@@ -41,7 +42,6 @@ from interpreting_clip.measures.effective_robustness import Settings as Robustne
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import bootstrap_mean
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
-from interpreting_clip.measures.u_centring import u_center
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice, robustness
 from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published

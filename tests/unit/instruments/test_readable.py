@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 import pytest
+from interpreting_clip.instruments.readable import Readable, number_text
 from jaxtyping import Float
 
-from interpreting_clip.instruments.readable import Readable, number_text
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.result import Label, numbers
 from tests.instruments import ic
