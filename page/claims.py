@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from interpreting_clip.measures.null_rank import rank_p_value
+from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import DotGroup, DotRow, Dots, informative
 from page.families import families, label_controls, trained, untrained_null
 from page.names import (

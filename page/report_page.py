@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from interpreting_clip.measures.null_rank import rank_p_value
+from interpreting_clip.measures.nulls import rank_p_value
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
 from page.claims import Claim, mean_over, mean_shift_accuracy, study_claims

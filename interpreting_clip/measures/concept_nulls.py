@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.measures.average_precision import SparseTargets
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_concepts
-from interpreting_clip.measures.random_rotation import random_rotation
+from interpreting_clip.measures.nulls import random_rotation
 
 _PERMUTED, _RANDOM = 0, 1
 """Keys that keep the random numbers of the nulls apart from each other and from the negatives'."""

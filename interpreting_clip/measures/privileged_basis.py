@@ -16,8 +16,7 @@ from interpreting_clip.measures.kurtosis import (
     isotropic_kurtosis,
     kurtosis_and_deviations,
 )
-from interpreting_clip.measures.null_rank import rank_p_value
-from interpreting_clip.measures.random_rotation import random_rotation
+from interpreting_clip.measures.nulls import random_rotation, rank_p_value
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Positive, Seed, StrictStruct
 

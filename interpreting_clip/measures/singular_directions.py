@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.head import center_classes
-from interpreting_clip.measures.random_rotation import random_rotation
+from interpreting_clip.measures.nulls import random_rotation
 
 Centre = Literal["none", "classes"]
 """What is subtracted from the head before its directions are found: nothing, or its mean row."""
@@ -119,29 +119,6 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     """
     rotation = random_rotation(len(directions.vectors), np.random.default_rng((seed, draw)))
     return Directions(rotation.T @ directions.vectors, directions.singular_values)
-
-
-def project(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
-    chunk_size: int = CHUNK_SIZE,
-) -> Float[np.ndarray, "image direction"]:
-    """Project every image onto every direction, `⟨v_i, h⟩`.
-
-    Parameters
-    ----------
-    activations, directions, chunk_size : as in `importance`
-
-    Raises
-    ------
-    ValueError
-        The directions and the activations differ in the number of features.
-    """
-    require_width(activations, directions)
-    projections = np.empty((len(activations), len(directions.vectors)))
-    for rows, chunk in chunks(activations, chunk_size):
-        projections[rows] = chunk @ directions.vectors.T
-    return projections
 
 
 def importance(

@@ -5,6 +5,7 @@ import pytest
 from msgspec import structs
 
 from interpreting_clip.measures.kurtosis import kurtosis
+from interpreting_clip.measures.nulls import random_rotation
 from interpreting_clip.measures.privileged_basis import (
     BasisNumbers,
     PrivilegedBasis,
@@ -13,7 +14,6 @@ from interpreting_clip.measures.privileged_basis import (
     privileged_basis,
     robust_outliers,
 )
-from interpreting_clip.measures.random_rotation import random_rotation
 
 SETTINGS = Settings(rotations=20, seed=3, robust_deviations=6.0)
 SIGMA, SHARE = 6.0, 0.5

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.null_rank import rank_p_value
+from interpreting_clip.measures.nulls import rank_p_value
 
 
 def test_a_value_above_all_draws_has_the_smallest_p_and_one_below_all_has_one():
