@@ -152,8 +152,9 @@ def main(words: Sequence[str]) -> None:
         study.titles[step.name], study.results[step.name] = step.title, result
         sys.stdout.write(f"{step.title}\n{'-' * len(step.title)}\n{table(result)}\n\n")
         sys.stdout.flush()  # the next measure may take minutes
-    for title, needs in study.missing.items():
-        sys.stdout.write(f"Not measured: {title}; needs {needs}.\n")
+    for needs in dict.fromkeys(study.missing.values()):
+        titles = [title for title, one in study.missing.items() if one == needs]
+        sys.stdout.write(f"Not measured: {', '.join(titles)}; needs {needs}.\n")
     if options.report:
         sys.stdout.writelines(f"{file}\n" for file in write_report(options.report, study))
 
