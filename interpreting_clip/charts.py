@@ -125,7 +125,7 @@ def chart(result: Result) -> str:
                 ("kurtosis of an image's features", "images"),
                 f"Kurtosis of {len(result.per_image):,} images, {result.kurtosis.value:.2f} on "
                 "average",
-            )
+            ) + chart(result.outliers)
         case OutlierFeatures():
             shares = np.flip(np.sort(result.share_of_every_feature))[:BARS]
             drawn = curves(

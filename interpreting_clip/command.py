@@ -235,11 +235,14 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     images, test = given.get("activations"), given.get("labels", {})
     head = given.get("head", {})
     alone, with_head = ("activations",), ("activations", "head")
-    yield Step("kurtosis", "Kurtosis", alone, partial(api.kurtosis, images))
-    yield Step("outlier_features", "Outlier features", alone, partial(api.outlier_features, images))
-    blocks = BLOCKS if images is None else max(2, min(BLOCKS, len(images) // 2))
-    dimensions = partial(api.participation_ratio, images, blocks=blocks)
-    yield Step("participation_ratio", "Participation ratio", alone, dimensions)
+    kurtosis = partial(api.kurtosis, images)
+    yield Step("kurtosis", "Kurtosis and outlier features", alone, kurtosis)
+    blocks = BLOCKS if images is None else min(BLOCKS, len(images) // 2)
+    if blocks >= 2:
+        dimensions = partial(api.participation_ratio, images, blocks=blocks)
+        yield Step("participation_ratio", "Participation ratio", alone, dimensions)
+    else:
+        study.missing["Participation ratio"] = "at least four images"
     yield Step("privileged_basis", "Privileged basis", alone, partial(api.privileged_basis, images))
     directions = partial(api.directions, images, **head)
     yield Step("directions", "Privileged directions", with_head, directions)

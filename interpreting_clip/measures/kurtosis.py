@@ -133,6 +133,11 @@ class Kurtosis(Result):
     representation: Literal["linear", "rectified"] | None = None
     per_image: Float[np.ndarray, " _image"] = beside()
 
+    @property
+    def notes(self) -> list[str]:
+        """What the interval is, and which features are outlier features."""
+        return [*super().notes, *self.outliers.notes]
+
 
 def kurtosis(
     activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()

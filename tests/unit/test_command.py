@@ -28,7 +28,7 @@ CLASS = np.arange(IMAGES) % CLASSES
 HEAD = RNG.normal(size=(CLASSES, FEATURES)).astype(np.float32)
 VALUES = (RNG.normal(size=(IMAGES, FEATURES)) + HEAD[CLASS]).astype(np.float32)
 HOSTILE = '<img src=x onerror=alert("1")>&'
-ALONE = ["kurtosis", "outlier_features", "participation_ratio", "privileged_basis"]
+ALONE = ["kurtosis", "participation_ratio", "privileged_basis"]
 MINE = ("mine.safetensors", "--head", "head.safetensors")
 
 
@@ -68,7 +68,14 @@ def page() -> Page:
     return found
 
 
-def test_activations_alone_have_four_measures_and_the_rest_says_what_it_needs(capsys):
+def test_three_images_have_no_participation_ratio():
+    np.save("three.npy", VALUES[:3])
+    found = report("three.npy")
+    assert "participation_ratio" not in found["measures"]
+    assert found["not_measured"]["Participation ratio"] == "at least four images"
+
+
+def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(capsys):
     found = report("mine.safetensors")
     assert {*found["measures"]} == {*ALONE}
     for title, option in (

@@ -108,7 +108,8 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     assert found["report", ""] == {"jinja2", "markupsafe", "numpy", "vl-convert-python"}
     assert found["published", ""] == {"numpy", "scipy"}
     assert found["published_page", ""] == found["report", ""] | {"scipy"}
-    assert found["browse", ""] == {"jinja2", "markupsafe", "numpy", "pillow"}
+    concepts = found["broden", ""]  # the pages read its result
+    assert found["browse", ""] == concepts | {"jinja2", "markupsafe", "pillow"}
     assert found["thumbnails", ""] == {"numpy", "pillow"}
     assert found["study", ""] == set()
     assert found["summarize", ""] == {"numpy"}
@@ -284,7 +285,7 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
     assert {name for name in present if present[name] != after[name]} == expected
 
 
-ENCODING = {f"interpreting_clip/measures/{name}.py" for name in ("head", "grams")}
+ENCODING = {f"interpreting_clip/measures/{name}.py" for name in ("activations", "grams", "head")}
 """The modules of measures that a stage may use while it runs an encoder: no measure's settings."""
 
 
