@@ -63,21 +63,18 @@ def correlation_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     for e in encoders:
         if shares_features(e, encoders):
             continue
-        robustness, concepts = e.metrics.effective_robustness, e.metrics.concepts
-        measures = {
-            "kurtosis": e.metrics.kurtosis.mean,
-            "concepts of directions": concepts.unique_directions,
-            "concepts of features": concepts.unique_features,
-        }
-        if e.entry.training != "untrained" and robustness.mean is not None:
+        robustness, concepts = e.results.robustness, e.results.concepts
+        measures = {"kurtosis": e.results.kurtosis.kurtosis.value}
+        for basis, found in (concepts.bases if concepts else {}).items():
+            measures[f"concepts of {basis}"] = found.unique.value
+        if e.entry.training != "untrained" and robustness.robustness is not None:
             rows += [
                 encoder_cells(e)
-                | {"representation": REPRESENTATIONS[e.series.representation]}
+                | {"representation": REPRESENTATIONS[e.representation]}
                 | {"measure": measure, "value": value}
-                | {"effective_robustness": robustness.mean}
+                | {"effective_robustness": robustness.robustness.value}
                 | {"extrapolated": mark(bool(robustness.extrapolated))}
                 for measure, value in measures.items()
-                if value is not None
             ]
     return rows
 
@@ -117,20 +114,20 @@ def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[SharedConcepts]:
     """
     found = []
     for family in families(encoders):
-        first, measured = family.zero_shot, family.zero_shot.metrics.concepts.measured
+        first, concepts = family.zero_shot, family.zero_shot.results.concepts
         for second in (family.finetuned, family.supervised):
-            found_none = second.metrics.concepts.measured is None
-            if not measured or found_none or not family.comparable(second):
+            others = second.results.concepts
+            if not concepts or not others or not family.comparable(second):
                 continue
-            for basis, names in first.series.concept_names.items():
-                one, other = set(names), set(second.series.concept_names.get(basis, ()))
+            for basis, counts in concepts.bases.items():
+                one, other = set(counts.names), set(others.bases[basis].names)
                 found.append(
                     SharedConcepts(
                         basis=basis,
                         first=first,
                         second=second,
                         both=len(one & other),
-                        by_chance=len(one) * len(other) / measured,
+                        by_chance=len(one) * len(other) / len(concepts.concepts),
                         only_first=len(one - other),
                         only_second=len(other - one),
                     )
@@ -143,6 +140,6 @@ def by_pretraining(encoders: Sequence[StudyEncoder]) -> dict[str, dict[str, list
     found: dict[str, dict[str, list[StudyEncoder]]] = {}
     for kind, name in REPRESENTATIONS.items():
         for e in trained(encoders, "zero_shot"):
-            if e.series.representation == kind:
+            if e.representation == kind:
                 found.setdefault(name, {}).setdefault(e.entry.data, []).append(e)
     return found

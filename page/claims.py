@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from interpreting_clip.measures.concepts import BasisConcepts
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import DotGroup, DotRow, Dots, informative
 from page.families import families, label_controls, trained, untrained_null
@@ -13,9 +15,10 @@ from page.names import (
     DATASETS,
     TESTBED_SHIFTS,
     TRAININGS,
-    format_interval,
+    format_estimate,
     format_number,
     format_percent,
+    format_percents,
     format_spread,
 )
 from page.replicas import format_replicas
@@ -27,15 +30,13 @@ Verdict = Literal["shown", "not shown", "undecided", "mixed"]
 Names = Mapping[str, str]
 """The names that the study gives to the test sets, by key."""
 
-Estimate = tuple[float, float, float]
-"""The lower end of an interval, the mean, and the upper end."""
-
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
-ROBUSTNESS, KURTOSIS, CONCEPTS = "robustness.robustness", "kurtosis.kurtosis", "concepts.directions"
+ROBUSTNESS, KURTOSIS = "robustness.robustness", "kurtosis.kurtosis"
+CONCEPTS = "concepts.directions.unique"
 ROBUSTNESS_AXIS = "mean effective robustness (points)"
-PRUNED = "robustness.prunable"
+PRUNED = "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
 
 LEVEL = 0.05
@@ -78,11 +79,11 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
             rows = _robustness_rows(f.members, estimates)
             groups.append(DotGroup(name=f.name, rows=_called_by_training(f.members, rows)))
             values = ", ".join(
-                f"{TRAININGS[e.entry.training]} {format_interval(mean, low, high)} points"
+                f"{TRAININGS[e.entry.training]} {format_estimate(one)} points"
                 f"{_over_seeds(e, ROBUSTNESS)} ({_accuracies(e, names)})"
-                for e, (low, mean, high) in zip(f.members, estimates, strict=True)
+                for e, one in zip(f.members, estimates, strict=True)
             )
-            verdict = judge_order(_with_seeds(f.members, ROBUSTNESS, estimates))
+            verdict = judge_order(_all_with_seeds(f.members, estimates))
             text = f"{f.name}: {values}"
             cases.append(_unless_extrapolated(f.members, verdict, text, names["imagenet"]))
     return judged_claim(
@@ -102,7 +103,7 @@ def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
         if estimates := _robustness(pair):
             raw = " against ".join(_accuracies(e, names) for e in pair)
             text = f"{_against(pair, estimates)}, {raw}"
-            verdict = judge_order(_with_seeds(pair, ROBUSTNESS, estimates))
+            verdict = judge_order(_all_with_seeds(pair, estimates))
             cases.append(_unless_extrapolated(pair, verdict, text, names["imagenet"]))
             groups.append(DotGroup(name="", rows=_robustness_rows(pair, estimates)))
     return judged_claim(
@@ -120,28 +121,17 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     rows = []
     for e in trained(encoders, "zero_shot"):
         if e.null:
-            null, kurtosis = e.null.numbers.kurtosis, e.metrics.kurtosis
-            p = rank_p_value(kurtosis.mean, null)
+            null, kurtosis = e.null.numbers.kurtosis, e.results.kurtosis.kurtosis
+            p = rank_p_value(kurtosis.value, null)
             text = (
-                f"{e.entry.label} {format_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2)}"
+                f"{e.entry.label} {format_estimate(kurtosis, 2)}"
                 f"{_over_seeds(e, KURTOSIS, 2)} against {format_spread(null, 2)} of {len(null)} "
                 f"untrained encoders, p = {format_number(p, 2)}"
             )
-            estimate = (kurtosis.low, kurtosis.mean, kurtosis.high)
-            ((low, _, high),) = _with_seeds([e], KURTOSIS, [estimate])
-            cases.append((judge_against_null(low, high, null), text))
-            rows.append(
-                DotRow(
-                    name=e.entry.label,
-                    text=format_interval(kurtosis.mean, kurtosis.low, kurtosis.high, 2),
-                    training=e.entry.training,
-                    value=kurtosis.mean,
-                    low=kurtosis.low,
-                    high=kurtosis.high,
-                    widest=(low, high),
-                    null=(min(null), max(null)),
-                )
-            )
+            widest = _with_seeds(e, KURTOSIS, kurtosis)
+            cases.append((judge_against_null(*widest.ends, null), text))
+            row = _dot_row(e, kurtosis, widest, format_estimate(kurtosis, 2))
+            rows.append(msgspec.structs.replace(row, null=(min(null), max(null))))
     return judged_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
@@ -159,9 +149,9 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
 
     Rectified representations are left out: an extreme among mostly zeros means something else.
     """
-    linear = [e for e in encoders if e.series.representation == "linear"]
+    linear = [e for e in encoders if e.representation == "linear"]
     counts = {
-        kind: [e.metrics.kurtosis.outlier_features for e in trained(linear, kind)]
+        kind: [e.results.kurtosis.outliers.outlier_features for e in trained(linear, kind)]
         for kind in TRAININGS
     }
     robust, others = counts["zero_shot"], counts["supervised"]
@@ -171,15 +161,9 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     if any(robust):
         verdict = "shown" if all(robust) and not any(others) else "mixed"
     rows = [
-        DotRow(
-            name=e.entry.label,
-            text=str(count := e.metrics.kurtosis.outlier_features),
-            training=e.entry.training,
-            value=count,
-            low=count,
-            high=count,
-        )
+        _dot_row(e, Estimate(count), None, str(count))
         for e in linear
+        for count in [e.results.kurtosis.outliers.outlier_features]
     ]
     return Claim(
         chart="kurtosis",
@@ -207,7 +191,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
     cases: list[tuple[Verdict, str]] = []
     rows = []
     for e in trained(encoders, "zero_shot"):
-        found = e.metrics.directions
+        found = e.results.prunable
         verdict: Verdict = "not shown"
         if found.by_accuracy >= PRUNABLE:
             reaches = found.prunable is not None and found.prunable >= PRUNABLE
@@ -219,19 +203,14 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
             verdict = verdict if seen == {verdict == "shown"} else "undecided"
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
-        random = found.random_heads.prunable
         if found.prunable is not None:
             rows.append(_prunable_row(e, found.prunable))
-        chance = (
-            f"; random heads {format_percent(random.mean)} "
-            f"[{format_percent(random.low)}, {format_percent(random.high)}]"
-            if random
-            else ""
-        )
+        chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
         cases.append(
             (
                 verdict,
-                f"{e.entry.label}: {format_percent(found.prunable)} of {found.count} directions "
+                f"{e.entry.label}: {format_percent(found.prunable)} of "
+                f"{e.results.directions.directions} directions "
                 f"({parts}{chance})",
             )
         )
@@ -263,15 +242,16 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         known = [estimate for estimate in rest if estimate is not None]
         if first is None or not known:
             continue
-        drawn = drawn or f.zero_shot.metrics.concepts.unique_directions_low is not None
-        counts = ", ".join(
-            f"{TRAININGS[e.entry.training]} {format_interval(n, low, high, 0)}"
-            f"{_over_seeds(e, CONCEPTS)}{_beside_chance(e)}"
-            for e in (f.zero_shot, *others, *([null] if null else []))
-            for n, low, high in [_counted(e)]
-        )
         compared = [f.zero_shot, *others, *([null] if null else [])]
-        groups.append(DotGroup(name=f.name, rows=_concept_rows(compared)))
+        found = [(e, e.results.concepts and e.results.concepts.directions) for e in compared]
+        drawn = drawn or any(one and one.unique.low is not None for _, one in found[:1])
+        counts = ", ".join(
+            f"{TRAININGS[e.entry.training]} {format_estimate(one and one.unique, 0)}"
+            f"{_over_seeds(e, CONCEPTS)}{_beside_chance(one)}"
+            for e, one in found
+        )
+        rows = [_concept_row(e, one) for e, one in found if one]
+        groups.append(DotGroup(name=f.name, rows=rows))
         verdicts = {judge_order((first, estimate)) for estimate in known}
         verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
         cases.append(
@@ -290,10 +270,10 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
 
 def judge_order(estimates: Sequence[Estimate]) -> Verdict:
     """Judge whether estimates descend: shown or not shown only if intervals do not overlap."""
-    pairs = list(pairwise(estimates))
-    if any(later[0] > earlier[2] for earlier, later in pairs):
+    pairs = list(pairwise(one.ends for one in estimates))
+    if any(later[0] > earlier[1] for earlier, later in pairs):
         return "not shown"
-    return "shown" if all(earlier[0] > later[2] for earlier, later in pairs) else "undecided"
+    return "shown" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
 
 
 def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
@@ -310,22 +290,30 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
 def _robustness_rows(
     encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
 ) -> list[DotRow]:
-    widened = _with_seeds(encoders, ROBUSTNESS, estimates)
     return [
-        DotRow(
-            name=e.entry.label,
-            text=format_interval(mean, low, high)
-            + mark(bool(e.metrics.effective_robustness.extrapolated)),
-            training=e.entry.training,
-            value=mean,
-            low=low,
-            high=high,
-            widest=(lowest, highest),
+        _dot_row(
+            e,
+            one,
+            _with_seeds(e, ROBUSTNESS, one),
+            format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
         )
-        for e, (low, mean, high), (lowest, _, highest) in zip(
-            encoders, estimates, widened, strict=True
-        )
+        for e, one in zip(encoders, estimates, strict=True)
     ]
+
+
+def _dot_row(
+    encoder: StudyEncoder, estimate: Estimate, widest: Estimate | None, text: str
+) -> DotRow:
+    low, high = estimate.ends
+    return DotRow(
+        name=encoder.entry.label,
+        text=text,
+        training=encoder.entry.training,
+        value=estimate.value,
+        low=low,
+        high=high,
+        widest=widest.ends if widest else None,
+    )
 
 
 def _called_by_training(encoders: Sequence[StudyEncoder], rows: Sequence[DotRow]) -> list[DotRow]:
@@ -336,59 +324,47 @@ def _called_by_training(encoders: Sequence[StudyEncoder], rows: Sequence[DotRow]
 
 
 def _prunable_row(encoder: StudyEncoder, prunable: float) -> DotRow:
-    random, replicas = (
-        encoder.metrics.directions.random_heads.prunable,
-        encoder.replicas.get(PRUNED),
+    widest, chance = (
+        _with_seeds(encoder, PRUNED, Estimate(prunable)),
+        encoder.results.prunable.chance,
     )
-    ends = (min(replicas.low, prunable), max(replicas.high, prunable)) if replicas else None
-    share = 100 * prunable
-    return DotRow(
-        name=encoder.entry.label,
-        text=format_percent(prunable),
-        training=encoder.entry.training,
-        value=share,
-        low=share,
-        high=share,
-        widest=(100 * ends[0], 100 * ends[1]) if ends else None,
-        null=(100 * random.low, 100 * random.high) if random else None,
+    row = _dot_row(
+        encoder, _in_percent(Estimate(prunable)), _in_percent(widest), format_percent(prunable)
+    )
+    return msgspec.structs.replace(
+        row,
+        widest=row.widest if PRUNED in encoder.replicas else None,
+        null=_in_percent(chance).ends if chance else None,
     )
 
 
-def _concept_rows(encoders: Sequence[StudyEncoder]) -> list[DotRow]:
-    rows = []
-    for e in encoders:
-        (count, low, high), widest = _counted(e), _unique_concepts(e)
-        if count is None or widest is None:
-            continue
-        chance = e.metrics.concepts.chance_directions
-        null = None
-        if chance and chance.random_low is not None and chance.random_high is not None:
-            null = (float(chance.random_low), float(chance.random_high))
-        rows.append(
-            DotRow(
-                name=TRAININGS[e.entry.training],
-                text=format_interval(count, low, high, 0),
-                training=e.entry.training,
-                value=count,
-                low=count if low is None else low,
-                high=count if high is None else high,
-                widest=(widest[0], widest[2]),
-                null=null,
-            )
-        )
-    return rows
+def _in_percent(share: Estimate) -> Estimate:
+    low, high = share.ends
+    return Estimate(100 * share.value, 100 * low, 100 * high)
 
 
-def _with_seeds(
-    encoders: Sequence[StudyEncoder], number: str, estimates: Sequence[Estimate]
+def _concept_row(encoder: StudyEncoder, counts: BasisConcepts) -> DotRow:
+    widest = _with_seeds(encoder, CONCEPTS, counts.unique)
+    row = _dot_row(encoder, counts.unique, widest, format_estimate(counts.unique, 0))
+    return msgspec.structs.replace(
+        row,
+        name=TRAININGS[encoder.entry.training],
+        null=counts.random.ends if counts.random else None,
+    )
+
+
+def _with_seeds(encoder: StudyEncoder, number: str, estimate: Estimate) -> Estimate:
+    """Widen an interval to hold the values of all replicas: a claim has to hold beyond both."""
+    low, high = estimate.ends
+    if found := encoder.replicas.get(number):
+        low, high = min(low, found.low), max(high, found.high)
+    return Estimate(estimate.value, low, high)
+
+
+def _all_with_seeds(
+    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
 ) -> list[Estimate]:
-    """Widen intervals to hold the values of all replicas: a claim has to hold beyond both."""
-    widened = []
-    for e, (low, mean, high) in zip(encoders, estimates, strict=True):
-        found = e.replicas.get(number)
-        ends = (found.low, found.high) if found else (low, high)
-        widened.append((min(low, ends[0]), mean, max(high, ends[1])))
-    return widened
+    return [_with_seeds(e, ROBUSTNESS, one) for e, one in zip(encoders, estimates, strict=True)]
 
 
 def _over_seeds(encoder: StudyEncoder, number: str, digits: int = 1) -> str:
@@ -405,61 +381,32 @@ def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
     return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
 
 
-def mean_shift_accuracy(encoder: StudyEncoder) -> float | None:
-    """Return the mean accuracy in percent over the shifts that the mean robustness is over."""
-    if encoder.metrics.effective_robustness.not_given:
-        return None
-    accuracy = encoder.metrics.accuracy
-    values = [accuracy[shift] for shift in measured_shifts([encoder])]
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known and len(known) == len(values) else None
-
-
 def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
     """Return the mean effective robustness of each encoder; nothing if one has no value."""
-    measured = [e.metrics.effective_robustness for e in encoders]
-    known = [
-        (r.mean_low, r.mean, r.mean_high)
-        for r in measured
-        if r.mean_low is not None and r.mean is not None and r.mean_high is not None
-    ]
-    return known if len(known) == len(measured) else []
+    known = [one for e in encoders if (one := e.results.robustness.robustness)]
+    return known if len(known) == len(encoders) else []
 
 
-def _counted(encoder: StudyEncoder) -> tuple[int | None, int | None, int | None]:
-    found = encoder.metrics.concepts
-    ends = found.unique_directions_low, found.unique_directions_high
-    return found.unique_directions, *ends
-
-
-def _beside_chance(encoder: StudyEncoder) -> str:
+def _beside_chance(counts: BasisConcepts | None) -> str:
     """Return what stands beside a count of unique concepts, in the order that the claim says."""
-    chance = encoder.metrics.concepts.chance_directions
-    if chance is None:
+    if counts is None:
         return ""
-    values = (chance.permuted, chance.random)
-    return f" ({', '.join(map(format_number, values))}; {chance.over_all})"
+    nulls = ", ".join(format_number(one and one.value) for one in (counts.permuted, counts.random))
+    return f" ({nulls}; {counts.over_all})"
 
 
 def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:
-    """Return the unique concepts of directions, widened by replicas.
-
-    Without draws of negatives the interval is the count itself.
-    """
-    count, low, high = _counted(encoder)
-    if count is None:
+    """Return the unique concepts of directions, widened by replicas."""
+    concepts = encoder.results.concepts
+    if concepts is None or concepts.directions is None:
         return None
-    ends = (count if low is None else low, count, count if high is None else high)
-    (widened,) = _with_seeds(
-        [encoder], CONCEPTS, [(float(ends[0]), float(ends[1]), float(ends[2]))]
-    )
-    return widened
+    return _with_seeds(encoder, CONCEPTS, concepts.directions.unique)
 
 
 def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate]) -> str:
     return " against ".join(
-        f"{e.entry.label} {format_interval(mean, low, high)} points{_over_seeds(e, ROBUSTNESS)}"
-        for e, (low, mean, high) in zip(pair, estimates, strict=True)
+        f"{e.entry.label} {format_estimate(one)} points{_over_seeds(e, ROBUSTNESS)}"
+        for e, one in zip(pair, estimates, strict=True)
     )
 
 
@@ -473,8 +420,9 @@ def _unless_extrapolated(
     """
     outside = []
     for e in encoders:
-        if shifts := e.metrics.effective_robustness.extrapolated:
-            at = sorted({e.series.abscissa[s].accuracy for s in shifts})
+        robustness = e.results.robustness
+        if shifts := robustness.extrapolated_shifts:
+            at = sorted({robustness.per_shift[s].imagenet or 0.0 for s in shifts})
             ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
             outside.append(f"{e.entry.label} ({name} accuracy {ends} %)")
     if not outside:
@@ -482,16 +430,11 @@ def _unless_extrapolated(
     return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
 
 
-def said_accuracies(
-    imagenet: float | None, shifts: float | None, name: str = DATASETS["imagenet"]
-) -> str:
-    """Return the accuracies behind an effective robustness, which is a distance to a line."""
-    return f"{name} {format_number(imagenet)} %, shifts {format_number(shifts)} %"
-
-
 def _accuracies(encoder: StudyEncoder, names: Names) -> str:
-    imagenet = encoder.metrics.accuracy["imagenet"]
-    return said_accuracies(imagenet, mean_shift_accuracy(encoder), names["imagenet"])
+    """Return the accuracies behind an effective robustness, which is a distance to a line."""
+    found = encoder.results.robustness
+    imagenet, shifts = map(format_number, (found.imagenet, found.shift_accuracy))
+    return f"{names['imagenet']} {imagenet} %, shifts {shifts} %"
 
 
 _SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}

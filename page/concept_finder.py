@@ -4,21 +4,25 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from interpreting_clip.measures.concepts import EncodedPair
 from page.links import direction_href
-from page.results import EncodedPair, StudyEncoder
+from page.results import StudyEncoder
+
+Encoded = tuple[StudyEncoder, str, EncodedPair]
+"""A pair with its encoder and its basis."""
 
 LINKS = 3000
 """The most links in the finder, so that even a large study's page opens at once."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What encodes a concept in one encoder, the strongest first, each with its address.
+    """What encodes a concept in one encoder, the strongest first.
 
-    The direction browser has a page for each.
+    Each pair has its basis, `directions` or `features`, and its address in the direction browser.
     """
 
     encoder: StudyEncoder
-    pairs: list[tuple[EncodedPair, str]]
+    pairs: list[tuple[str, EncodedPair, str]]
 
 
 class ConceptFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,44 +55,33 @@ def concept_finder(
     links
         The most links.
     """
-    pairs: dict[tuple[str, str], list[tuple[StudyEncoder, EncodedPair]]] = {
-        concept: [] for concept in probed
-    }
+    pairs: dict[tuple[str, str], list[Encoded]] = {concept: [] for concept in probed}
     for encoder in encoders:
-        for pair in encoder.series.encoded:
-            pairs.setdefault((pair.concept, pair.category), []).append((encoder, pair))
+        concepts = encoder.results.concepts
+        for basis, found in (concepts.bases if concepts else {}).items():
+            for pair in found.encoded:
+                pairs.setdefault((pair.concept, pair.category), []).append((encoder, basis, pair))
     most = max(1, links // max(1, sum(map(bool, pairs.values()))))
     return [
         ConceptFindings(
             name=name,
             category=category,
-            findings=_by_encoder(strongest(found)[:most]),
+            # The sort is stable: of equal precisions, the first of the study comes first.
+            findings=_by_encoder(sorted(found, key=lambda one: -one[2].precision)[:most]),
             weaker=max(0, len(found) - most),
         )
         for (name, category), found in sorted(pairs.items())
     ]
 
 
-def strongest(
-    found: Iterable[tuple[StudyEncoder, EncodedPair]],
-) -> list[tuple[StudyEncoder, EncodedPair]]:
-    """Return pairs by descending precision; ties keep the order of the study."""
-    return sorted(found, key=lambda pair: -pair[1].precision)
+def _by_encoder(found: Sequence[Encoded]) -> list[Finding]:
+    grouped: dict[int, Finding] = {}
+    for encoder, basis, pair in found:
+        finding = grouped.setdefault(encoder.number, Finding(encoder=encoder, pairs=[]))
+        finding.pairs.append((basis, pair, _address(encoder, basis, pair.number)))
+    return [finding for _, finding in sorted(grouped.items())]
 
 
-def _by_encoder(found: Sequence[tuple[StudyEncoder, EncodedPair]]) -> list[Finding]:
-    grouped: dict[int, list[tuple[StudyEncoder, EncodedPair]]] = {}
-    for encoder, pair in found:
-        grouped.setdefault(encoder.number, []).append((encoder, pair))
-    return [
-        Finding(
-            encoder=group[0][0],
-            pairs=[(pair, _address(encoder, pair)) for encoder, pair in group],
-        )
-        for _, group in sorted(grouped.items())
-    ]
-
-
-def _address(encoder: StudyEncoder, pair: EncodedPair) -> str:
-    examined = {axis.feature for axis in encoder.series.outliers.axes}
-    return direction_href(encoder.key, pair.basis, pair.number, examined=pair.number in examined)
+def _address(encoder: StudyEncoder, basis: str, number: int) -> str:
+    examined = {axis.feature for axis in encoder.results.outlier_axes.axes}
+    return direction_href(encoder.key, basis, number, examined=number in examined)

@@ -15,15 +15,16 @@ def switch_script(encoders: Sequence[StudyEncoder]) -> str:
     """
     listed = []
     for e in encoders:
-        examined = [axis.feature for axis in e.series.outliers.axes]
-        named = dict.fromkeys(p.number for p in e.series.encoded if p.basis == "features")
+        examined = [axis.feature for axis in e.results.outlier_axes.axes]
+        concepts = e.results.concepts
+        named = {p.number for p in concepts.features.encoded} if concepts else set[int]()
         pages = dict.fromkeys(examined, "features")
         pages |= {f: feature_page(f) for f in sorted(named) if f not in pages}
         listed.append(
             {
                 "key": e.key,
                 "label": e.entry.label,
-                "directions": e.metrics.directions.count,
+                "directions": e.results.directions.directions,
                 "features": [list(one) for one in pages.items()],
             }
         )

@@ -31,7 +31,7 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     def comparable(self, encoder: StudyEncoder) -> bool:
         """Return whether an encoder has the zero-shot encoder's kind of representation."""
-        return encoder.series.representation == self.zero_shot.series.representation
+        return encoder.representation == self.zero_shot.representation
 
 
 def families(encoders: Sequence[StudyEncoder]) -> list[Family]:
@@ -73,8 +73,7 @@ def untrained_null(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> S
     nulls = (
         e
         for e in trained(encoders, "untrained")
-        if e.entry.backbone == encoder.entry.backbone
-        and e.series.representation == encoder.series.representation
+        if e.entry.backbone == encoder.entry.backbone and e.representation == encoder.representation
     )
     return next(nulls, None)
 
@@ -85,7 +84,7 @@ def with_null(encoder: StudyEncoder, nulls: Mapping[str, UntrainedNull]) -> Stud
     Those of another kind of representation would be none, as in `untrained_null`.
     """
     null = nulls.get(encoder.entry.backbone)
-    if null is None or null.representation != encoder.series.representation:
+    if null is None or null.representation != encoder.representation:
         return encoder
     return msgspec.structs.replace(encoder, null=null)
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from statistics import mean, stdev
 
 from interpreting_clip.config.shifts import SHIFT_NAMES
+from interpreting_clip.measures.intervals import Estimate
 
 TESTBED_SHIFTS = SHIFT_NAMES
 """The testbed's natural distribution shifts, in the order in which they are shown."""
@@ -65,6 +66,13 @@ def format_interval(
     return f"{format_number(value, digits)} [{ends}]"
 
 
+def format_estimate(estimate: Estimate | None, digits: int = 1) -> str:
+    """Return a number with its interval in brackets, if it has one; a dash without an estimate."""
+    if estimate is None:
+        return format_number(None)
+    return format_interval(estimate.value, estimate.low, estimate.high, digits)
+
+
 def format_spread(values: Sequence[float | int | None], digits: int = 1) -> str:
     """Return the mean of values ± their standard deviation; a dash if one is missing.
 
@@ -80,3 +88,11 @@ def format_spread(values: Sequence[float | int | None], digits: int = 1) -> str:
 def format_percent(fraction: float | None) -> str:
     """Return a fraction, 0 to 1, in whole percent."""
     return "–" if fraction is None else f"{format_number(100 * fraction, 0)} %"
+
+
+def format_percents(fraction: Estimate | None) -> str:
+    """Return a fraction, 0 to 1, in whole percent with its interval; a dash without one."""
+    if fraction is None:
+        return format_percent(None)
+    low, high = map(format_percent, fraction.ends)
+    return f"{format_percent(fraction.value)} [{low}, {high}]"

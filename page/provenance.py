@@ -109,10 +109,7 @@ def dataset_rows(
     rows, first = [], first_complete(encoders)
     for name, entry in datasets.items():
         result = "imagenet" if name == "imagenet_val" else name
-        images = classes = None
-        if first is not None:
-            metrics = first.metrics
-            images, classes = metrics.images.get(result), metrics.classes.get(result)
+        images, classes = first.size_of(result) if first else (None, None)
         match entry:
             case Absent():
                 row = DatasetRow(name=name, kind="absent", source="this study does without")

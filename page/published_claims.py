@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from interpreting_clip.measures.intervals import Estimate
 from page.claims import Claim, Verdict, judge_order, judged_claim
 from page.counterpart_chart import COUNTERPART_CHART
 from page.names import format_interval, format_number
@@ -185,7 +186,7 @@ def _order(models: Sequence[Model], choice: str) -> Verdict:
     if any(m.is_extrapolated(choice) for m in models):
         return "undecided"
     means = [m.mean("without_objectnet", choice) for m in models]
-    return judge_order([(low, value, high) for value, low, high in filter(None, means)])
+    return judge_order([Estimate(*one) for one in means if one])
 
 
 def _values(backbone: str, data: str, best: dict[str, Model], choice: str) -> str:

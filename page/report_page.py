@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.measures.result import Number
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
-from page.claims import Claim, mean_over, mean_shift_accuracy, study_claims
+from page.claims import Claim, mean_over, study_claims
 from page.concept_finder import concept_finder
 from page.drawing import of_representation
 from page.families import families
@@ -22,7 +24,9 @@ from page.names import (
     REPRESENTATIONS,
     TESTBED_SHIFTS,
     TRAININGS,
+    format_estimate,
     format_interval,
+    format_percents,
     format_spread,
 )
 from page.panels import PanelDrawing, panel_drawing
@@ -38,9 +42,9 @@ from page.replicas import format_replicas
 from page.results import (
     Baseline,
     Controls,
-    LayerComparison,
     StudyEncoder,
     first_complete,
+    moved,
     own_shifts,
 )
 from page.robustness_tables import line_spans, mark, on_shift_classes
@@ -56,7 +60,14 @@ PAPER_CONCEPTS = (
 supervised."""
 
 
-WITH_A_SECTION = ("robustness", "kurtosis", "privileged_basis", "directions", "concepts")
+WITH_A_SECTION = (
+    "robustness",
+    "prunable",
+    "kurtosis",
+    "privileged_basis",
+    "directions",
+    "concepts",
+)
 """The measures whose sections are written by hand; all others share one."""
 
 
@@ -73,7 +84,7 @@ def report_page(
     title: str,
     description: str,
     encoders: Sequence[StudyEncoder],
-    comparisons: Sequence[LayerComparison],
+    comparisons: Sequence[LayerCka],
     baseline: Baseline,
     controls: Controls,
     tables: Mapping[str, Rows],
@@ -108,13 +119,16 @@ def report_page(
     """
     names = study_names(provenance.datasets, provenance.shifts)
     claims = study_claims(encoders, names)
+    found_concepts = concept_finder(encoders, probed)
     own_names = {key: entry.label for key, entry in provenance.shifts.items()}
     environment = template_environment(
         "report",
         {
+            "estimate": format_estimate,
             "interval": format_interval,
             "mark": mark,
             "p_among": rank_p_value,
+            "percents": format_percents,
             "seeds": format_replicas,
             "spans": line_spans,
             "spread": format_spread,
@@ -131,25 +145,31 @@ def report_page(
         by_representation={
             name: members
             for kind, name in REPRESENTATIONS.items()
-            if (members := [e for e in encoders if e.series.representation == kind])
+            if (members := [e for e in encoders if e.representation == kind])
         },
         on_shift_classes=on_shift_classes(baseline),
         hiding_outliers={
-            e.series.outliers.features: e.series.outliers.hiding_outliers for e in encoders
+            found.features: found.hiding
+            for found in (e.results.kurtosis.outliers for e in encoders)
         },
         nulls={e.entry.backbone: e.null for e in encoders if e.null},
         concept_counts=sorted(
-            {n for e in encoders if (n := e.metrics.concepts.measured) is not None}
+            {len(e.results.concepts.concepts) for e in encoders if e.results.concepts}
         ),
-        found_concepts=concept_finder(encoders, probed),
+        found_concepts=found_concepts,
         further_measures=further_measures(encoders),
         replicated=[e for e in encoders if e.replicas],
-        negative_sides=any(p.side == "negative" for e in encoders for p in e.series.encoded),
+        negative_sides=any(
+            pair.side == "negative"
+            for concept in found_concepts
+            for finding in concept.findings
+            for _, pair, _ in finding.pairs
+        ),
         complete=first_complete(encoders),
         mean_over=mean_over(encoders, names),
-        mean_shift_accuracy=mean_shift_accuracy,
         families=families(encoders),
         correlations=correlations,
+        moved=moved,
         shared_concepts=shared_concepts(encoders),
         by_pretraining=by_pretraining(encoders),
         paper_concepts=PAPER_CONCEPTS,
@@ -166,7 +186,9 @@ def report_page(
         test_sets=names,
         own_shifts={shift: own_names[shift] for shift in own_shifts(encoders)},
         own_shift_measured={
-            shift: e.metrics for e in reversed(encoders) for shift in e.metrics.own_shifts
+            shift: one
+            for e in reversed(encoders)
+            for shift, one in e.results.robustness.own.items()
         },
         own_shift_columns=[
             (
@@ -185,10 +207,17 @@ def report_page(
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
-def further_measures(encoders: Sequence[StudyEncoder]) -> list[str]:
-    """Return the measures of the study that have no section of their own on the page."""
-    found = dict.fromkeys(name for e in encoders for name in e.series.numbers)
-    return [name for name in found if name not in WITH_A_SECTION]
+def further_measures(
+    encoders: Sequence[StudyEncoder],
+) -> dict[str, dict[str, dict[str, Number]]]:
+    """Return the numbers, by encoder and name, of the measures without a section of their own."""
+    found: dict[str, dict[str, dict[str, Number]]] = {}
+    for e in encoders:
+        for one in e.results.numbers:
+            measure = one.name.partition(".")[0]
+            if measure not in WITH_A_SECTION:
+                found.setdefault(measure, {}).setdefault(e.key, {})[one.name] = one
+    return found
 
 
 def in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> Chart:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
 from page.names import TESTBED_SHIFTS, TRAININGS, format_number
 from page.results import Baseline, StudyEncoder, measured_shifts, own_shifts
@@ -48,7 +47,11 @@ def encoder_cells(encoder: StudyEncoder) -> Row:
 
 def baseline_accuracy(line: LogitLine, imagenet: float) -> float:
     """Return β at an ImageNet accuracy, both in percent, as a chart draws it: in `DRAWN_RANGE`."""
-    return 100 * float(line.predict(np.array([clip_to_axis(imagenet) / 100]))[0])
+    return 100 * _predicted(line, clip_to_axis(imagenet))
+
+
+def _predicted(line: LogitLine, imagenet: float) -> float:
+    return float(line.predict(np.array([imagenet / 100]))[0])
 
 
 def clip_to_axis(percent: float) -> float:
@@ -139,34 +142,36 @@ def robustness_rows(
     for shift in shifts:
         line = baseline.lines[shift]
         points = [
-            (e, e.series.abscissa[shift].accuracy, y)
+            (e, found, found.imagenet)
             for e in trained
-            if (y := e.metrics.accuracy.get(shift)) is not None
-            and (shift in TESTBED_SHIFTS or e.metrics.robustness_on(shift) is not None)
+            if (found := e.results.robustness.shifts.get(shift))
+            and found.imagenet is not None
+            and found.robustness is not None
         ]
         models = [
             m | {"imagenet": m[baseline.abscissa[shift]]}
             for m in baseline.models_of(shift)
             if m["name"] not in baseline.at_chance.get(shift, [])
         ]
-        for e, x, y in points:
-            _require_line(e, shift, effective_robustness(x / 100, y / 100, line))
+        for e, found, x in points:
+            _require_line(e, shift, found.accuracy.value - 100 * _predicted(line, x))
         rows += accuracy_rows(shift, _with_accuracies(models, shift), names)
-        rows += standard_line_rows(names[shift], line, [x for _, x, _ in points])
+        rows += standard_line_rows(names[shift], line, [x for *_, x in points])
         rows += [
             {"kind": "encoder", **encoder_cells(e), "shift": names[shift]}
-            | {"imagenet": x, "accuracy": y}
+            | {"imagenet": x, "accuracy": found.accuracy.value}
             | {"baseline": baseline_accuracy(line, x)}
-            | {"effective_robustness": e.metrics.robustness_on(shift)}
-            | {"extrapolated": mark(e.metrics.is_extrapolated_on(shift))}
-            for e, x, y in points
+            | {"effective_robustness": found.robustness and found.robustness.value}
+            | {"extrapolated": mark(found.extrapolated)}
+            for e, found, x in points
         ]
     return rows
 
 
 def _require_line(encoder: StudyEncoder, shift: str, points: float) -> None:
     """Refuse an encoder that has another effective robustness than it has on this line."""
-    measured = encoder.metrics.robustness_on(shift)
+    robustness = encoder.results.robustness.shifts[shift].robustness
+    measured = robustness and robustness.value
     if measured is None or abs(measured - points) > TOLERANCE:
         raise InputError(
             f"{encoder.file}: {measured} points on {shift}, but {points:.4f} above the line in "

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from types import MappingProxyType
 
-from msgspec import structs
-
-from interpreting_clip.errors import InputError
+from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.measures.concepts import ConceptCounts
 from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from page.families import untrained_null
 from page.names import DATASETS, REPRESENTATIONS
-from page.results import Baseline, ConceptChance, Controls, LayerComparison, StudyEncoder
+from page.results import Baseline, Controls, StudyEncoder
 from page.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,
@@ -19,7 +18,10 @@ from page.robustness_tables import (
     robustness_rows,
 )
 
-CHANCE_COLUMNS = tuple(field.name for field in structs.fields(ConceptChance))
+CHANCE_COLUMNS = (
+    *("permuted", "permuted_low", "permuted_high", "random", "random_low", "random_high"),
+    *("over_all", "over_all_permuted", "over_all_random"),
+)
 """What stands beside a count of concepts: both nulls, and the count against all images."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -83,6 +85,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
 
+ALL = "all"
+"""The category in the counts of all concepts."""
+
 HEADS = ("head", "other centring", "random head")
 """Whose directions: the head's, those with the centring that the study does not use, the null's."""
 
@@ -92,7 +97,7 @@ PLANTED_COLUMNS = ("features", "size", "found", "arithmetic")
 
 def study_tables(
     encoders: Sequence[StudyEncoder],
-    comparisons: Sequence[LayerComparison],
+    comparisons: Sequence[LayerCka],
     baseline: Baseline,
     names: Mapping[str, str] = MappingProxyType(DATASETS),
 ) -> dict[str, list[Row]]:
@@ -108,8 +113,7 @@ def study_tables(
     Raises
     ------
     InputError
-        An encoder was measured against another baseline, a shift has no line, or pruning is of an
-        unknown dataset.
+        An encoder was measured against another baseline, or a shift has no line.
     """
     return {
         "effective_robustness": robustness_rows(encoders, baseline, names),
@@ -145,18 +149,19 @@ def kurtosis_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """
     rows = []
     for e in encoders:
-        kurtosis, single = e.metrics.kurtosis, untrained_null(e, encoders)
+        measured, single = e.results.kurtosis, untrained_null(e, encoders)
         null = e.null.numbers.kurtosis if e.null else []
-        one = single.metrics.kurtosis.mean if single else None
+        one = single.results.kurtosis.kurtosis.value if single else None
+        kurtosis = measured.kurtosis
         cells = {
-            "representation": REPRESENTATIONS[e.series.representation],
-            "kurtosis": kurtosis.mean,
+            "representation": REPRESENTATIONS[e.representation],
+            "kurtosis": kurtosis.value,
             "low": kurtosis.low,
             "high": kurtosis.high,
             "null": mean(null) if null else one,
             "null_low": min(null, default=None),
             "null_high": max(null, default=None),
-            "outlier_features": kurtosis.outlier_features,
+            "outlier_features": measured.outliers.outlier_features,
         }
         rows.append(encoder_cells(e) | cells)
     return rows
@@ -167,16 +172,11 @@ def importance_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     return [
         encoder_cells(e) | {"head": head, "rank": rank, "importance": value}
         for e in encoders
+        for found in [e.results.directions]
         for head, values in zip(
-            HEADS,
-            (
-                e.series.importance.head,
-                e.series.importance.other,
-                e.series.importance.random_head,
-            ),
-            strict=True,
+            HEADS, (found.importance, found.other.importance, found.random_importance), strict=True
         )
-        for rank, value in enumerate(values, 1)
+        for rank, value in enumerate(values.tolist(), 1)
     ]
 
 
@@ -191,44 +191,68 @@ def pruning_rows(
         The study's encoders.
     names
         The names of the test sets, and of the study's own shifts.
-
-    Raises
-    ------
-    InputError
-        A dataset is not one of the test sets.
     """
-    rows = []
-    for e in encoders:
-        for p in e.series.pruning:
-            if p.dataset not in names:
-                raise InputError(
-                    f"plots/encoders/{e.key}.json: pruning of the unknown dataset `{p.dataset}`; "
-                    f"expected one of {', '.join(names)}"
-                )
-            accuracies = p.accuracy, p.other_accuracy, p.random_head_accuracy
-            for head, y in zip(HEADS, accuracies, strict=True):
-                cells = {"dataset": names[p.dataset], "head": head, "fraction": p.fraction}
-                rows.append(encoder_cells(e) | cells | {"accuracy": y})
-    return rows
+    return [
+        encoder_cells(e)
+        | {"dataset": name, "head": head, "fraction": fraction, "accuracy": accuracy}
+        for e in encoders
+        for dataset, name in names.items()
+        if (found := e.results.pruning.get(dataset))
+        for i, fraction in enumerate(found.fractions.tolist())
+        for head, accuracy in zip(
+            HEADS,
+            (
+                float(found.accuracy[i]),
+                float(found.other_accuracy[i]),
+                mean(found.random_accuracy[:, i].tolist()),
+            ),
+            strict=True,
+        )
+    ]
 
 
 def concept_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return the unique concepts per category and of all, of directions and of single features."""
     return [
         encoder_cells(e)
-        | {"representation": REPRESENTATIONS[e.series.representation]}
-        | structs.asdict(concepts)
+        | {"representation": REPRESENTATIONS[e.representation]}
+        | {"basis": basis, "category": category, **count_cells(counts)}
         for e in encoders
-        for concepts in e.series.concepts
+        if e.results.concepts
+        for basis, found in e.results.concepts.bases.items()
+        for category, counts in {ALL: found, **found.categories}.items()
     ]
 
 
 def sweep_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return the unique concepts at each threshold of the average precision."""
-    return [encoder_cells(e) | structs.asdict(at) for e in encoders for at in e.series.sweep]
+    return [
+        encoder_cells(e) | {"basis": basis, "threshold": counts.threshold, **count_cells(counts)}
+        for e in encoders
+        if e.results.concepts
+        for basis, found in e.results.concepts.bases.items()
+        for counts in found.sweep
+    ]
 
 
-def cka_rows(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerComparison]) -> list[Row]:
+def count_cells(counts: ConceptCounts) -> Row:
+    """Return a count of concepts with its interval, and what stands beside it by chance."""
+    cells = {
+        "unique": counts.unique.value,
+        "low": counts.unique.low,
+        "high": counts.unique.high,
+        "polysemanticity": counts.polysemanticity.value,
+        "over_all": counts.over_all,
+        "over_all_permuted": counts.over_all_permuted and counts.over_all_permuted.value,
+        "over_all_random": counts.over_all_random and counts.over_all_random.value,
+    }
+    for null in ("permuted", "random"):
+        if found := getattr(counts, null):
+            cells |= {null: found.value, f"{null}_low": found.low, f"{null}_high": found.high}
+    return cells
+
+
+def cka_rows(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka]) -> list[Row]:
     """Return CKA of each pair of layers of each comparison; indices count layers from 0."""
     labels = {e.key: e.entry.label for e in encoders}
     return [
@@ -239,7 +263,7 @@ def cka_rows(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCompar
             "second_layer": second,
             "first_index": i,
             "second_index": j,
-            "cka": c.cka[i][j],
+            "cka": float(c.cka[i, j]),
             "without_outliers": c.without_outliers[i][j],
         }
         for c in comparisons
@@ -252,18 +276,17 @@ def measure_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return every number of every measure, with its interval and its chance level."""
     return [
         encoder_cells(e)
-        | {"measure": measure, "number_of_measure": one.label, "unit": one.unit, "value": one.value}
-        | {"low": one.low, "high": one.high, "chance": one.chance}
+        | {"measure": one.name.partition(".")[0], "number_of_measure": one.label}
+        | {name: getattr(one, name) for name in ("unit", "value", "low", "high", "chance")}
         for e in encoders
-        for measure, found in e.series.numbers.items()
-        for one in found
+        for one in e.results.numbers
     ]
 
 
 def training_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return loss and accuracy per step of each encoder that was trained here."""
     return [
-        encoder_cells(e) | structs.asdict(step)
+        encoder_cells(e) | {"step": one.step, "loss": one.loss, "accuracy": one.accuracy}
         for e in encoders
-        for step in e.series.training_curve
+        for one in e.results.training
     ]

@@ -11,7 +11,7 @@ from page.published_charts import PUBLISHED
 from page.published_page import published_page
 from page.published_results import LINE_COLUMNS, Published, read_draws, read_lines
 from page.published_tables import PUBLISHED_COLUMNS, published_rows
-from page.results import read_result
+from interpreting_clip.formats.results import read_result
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

@@ -11,9 +11,12 @@ from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
+from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.rank_correlation import Settings
+from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import correlations
 from page.charts import CHARTS
 from page.drawing import chart_svg
@@ -25,11 +28,9 @@ from page.report_page import in_words_of, report_page
 from page.results import (
     Baseline,
     Controls,
-    LayerComparison,
-    Series,
     StudyEncoder,
     UntrainedNull,
-    read_result,
+    checked_layers,
     report_order,
 )
 from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
@@ -61,18 +62,18 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
         nulls[backbone] = read_result(file, UntrainedNull)
     for number, key in enumerate(report_order(entries), 1):
-        series = read_result(inputs[PLOTS / "encoders"] / f"{key}.json", Series)
+        results = read_result(inputs[PLOTS / "encoders"] / f"{key}.json", EncoderResults)
         encoder = StudyEncoder(
             key=key,
             number=number,
             entry=entries[key],
-            series=series,
+            results=results,
             replicas=replicas.get(key, {}),
         )
         encoders.append(with_null(encoder, nulls))
     for key in pairs:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
-        comparisons.append(read_result(matrix, LayerComparison))
+        comparisons.append(checked_layers(read_result(matrix, LayerCka), matrix))
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     controls = read_result(inputs[PLOTS / "controls.json"], Controls)
     shifts = params.read("shifts", Shifts)

@@ -25,8 +25,12 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import DatasetCard, read_card
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.files import file_digest
-from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.published.sources import read_published
+from interpreting_clip.study.encoder_results import EncoderResults
+from page.names import format_estimate
 from runner.fingerprint import RECORDED
 from runner.machine_settings import PREFIX, SETTINGS, Machine, read_machine
 from runner.process import launch
@@ -134,38 +138,39 @@ def outcome(folder: Path) -> list[Finding]:
     InputError
         A result is missing.
     """
-    series = read_json(folder / f"plots/encoders/{ENCODER}.json")
-    kurtosis = read_json(folder / f"data/kurtosis/{ENCODER}/kurtosis.json")
+    results = read_result(folder / f"plots/encoders/{ENCODER}.json", EncoderResults)
     cards = {name: read_card(folder / f"data/datasets/{key}") for name, (_, key) in SETS.items()}
     zoo = read_published(folder / "data/published").of("openclip")
     (published,) = (model for model in zoo if model["name"] == MODEL)
     return [
-        *accuracies(series["measures"]["accuracy"], published, cards),
-        *outliers(kurtosis, cards["imagenet"].images),
+        *accuracies(results.robustness, published, cards),
+        *outliers(results.kurtosis, cards["imagenet"].images),
     ]
 
 
 def accuracies(
-    measured: Mapping[str, Any], published: Mapping[str, Any], cards: Mapping[str, DatasetCard]
+    measured: EffectiveRobustness, published: Mapping[str, Any], cards: Mapping[str, DatasetCard]
 ) -> Iterator[Finding]:
     """Yield each accuracy beside the published one; on part of a set, none agrees."""
+    values = {"imagenet": measured.imagenet} | {
+        shift: one.accuracy.value for shift, one in measured.per_shift.items()
+    }
     for key, (name, _) in SETS.items():
-        card, value, expected = cards[key], measured[key], published[key]
+        card, value, expected = cards[key], values[key], published[key]
         agrees = not card.partial and round(abs(value - expected), 4) <= TOLERANCE
         part = "a part of the set, " if card.partial else ""
         text = f"{value:.2f} % of {card.images:,} images; {part}published {expected:.2f} %"
         yield name, f"{text}, ±{TOLERANCE}: {'agrees' if agrees else 'DIFFERS'}", agrees
 
 
-def outliers(kurtosis: Mapping[str, Any], images: int) -> Iterator[Finding]:
+def outliers(measured: Kurtosis, images: int) -> Iterator[Finding]:
     """Yield the kurtosis, and the outlier features, of which there should be one at least."""
-    mean = kurtosis["kurtosis"]
-    interval = f"[{mean['low']:.2f}, {mean['high']:.2f}] on {images:,} images"
-    yield "kurtosis", f"{mean['value']:.2f} {interval}; a Gaussian has 3", None
-    features = kurtosis["outlier_features"]
-    shares = zip(features["feature"], features["share"], strict=True)
+    mean = format_estimate(measured.kurtosis, 2)
+    yield "kurtosis", f"{mean} on {images:,} images; a Gaussian has 3", None
+    found = measured.outliers
+    shares = zip(found.feature, found.share, strict=True)
     listed = [f"{feature} ({share:.1%} of images)" for feature, share in shares]
-    limits = f"{kurtosis['outlier_sigma']:g} σ in {kurtosis['outlier_share']:.0%} of images"
+    limits = f"{found.outlier_sigma:g} σ in {found.outlier_share:.0%} of images"
     text = f"{', '.join(listed[:5]) or 'none'} beyond {limits}; expected {EXTREME}, or any"
     agrees = bool(listed)
     yield "outlier features", f"{text}: {'agrees' if agrees else 'DIFFERS'}", agrees

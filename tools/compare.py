@@ -38,11 +38,22 @@ RANKED = "data/concepts/"
 HEADLINES = ("imagenet", "drawn_imagenet", "shifts", "drawn_shifts", "robust")
 """Which of an encoder's numbers in `metrics/` are accuracies or differences of them."""
 
-ORDERED = ("_top", "_bottom", "_negative")
+ORDERED = (".top", ".bottom", ".negative")
 """How arrays are called that say which image or side has a score: near-equal ones trade places.
 
 Their scores and precisions stand in arrays beside them, which are compared.
 """
+
+ACCURACIES = (
+    "imagenet",
+    "robustness",
+    "effective_robustness",
+    "natural",
+    "style",
+    "whole",
+    "costs",
+)
+"""Where accuracies and differences of them stand in results, besides names with `accuracy`."""
 
 SHARES = "data/training/"
 """Outputs whose accuracies are shares, not percentages."""
@@ -157,9 +168,9 @@ def number(value: Any) -> float | None:
 def is_accuracy(place: Place) -> bool:
     """Say whether a value is an accuracy or a difference of accuracies."""
     file, *keys = map(str, place)
-    columns = ("imagenet", "baseline") if file.endswith(".csv") else ()
+    columns = (*ACCURACIES, "baseline") if file.endswith(".csv") else ACCURACIES
     columns = HEADLINES if file.startswith("metrics/") else columns
-    return any("accuracy" in k or k == "effective_robustness" or k in columns for k in keys)
+    return any("accuracy" in k or k in columns for k in keys)
 
 
 SAME, AGREES, DIFFERS, MISSING = "identical", "agrees", "differs", "missing"

@@ -18,7 +18,9 @@ from interpreting_clip.config.params import PARAMS, convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
+from interpreting_clip.study.encoder_results import EncoderResults
 from page.provenance import TRAINED_FROM
 from page.replicas import IDENTITY, TRAININGS, training_code, training_of, training_settings
 from runner.fingerprint import FINGERPRINTS
@@ -120,12 +122,8 @@ def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
                 f"{PARAMS}: '{key}' is not a replica: run the study of {STUDY} in a clone, and "
                 "this there"
             )
-        measured = read_json(Path(f"plots/encoders/{key}.json"))["numbers"]
-        values = {
-            f"{measure}.{one['name']}": one["value"]
-            for measure, numbers in measured.items()
-            for one in numbers
-        }
+        results = read_result(Path(f"plots/encoders/{key}.json"), EncoderResults)
+        values = {one.name: one.value for one in results.numbers}
         names |= dict.fromkeys(values)
         training = training_settings(key, sections), training_code(key, sections, code)
         identity = zip(IDENTITY, (stem, seed_of(key, study), *training), strict=True)

@@ -11,6 +11,10 @@ from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.result import Result
+
+STORED_BY = {"prunable": "robustness", "outlier_axes": "kurtosis", "pruning": "directions"}
+"""The stages that write a result of another name; all others are called like their stage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +27,18 @@ class TrainingStep:
     learning_rate: float
 
 
-@dataclass(frozen=True, kw_only=True)
-class EncoderResults:
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class EncoderResults(Result):
     """What a study measures of one encoder: `plots/encoders/<encoder>.json`.
 
-    `pruning` has a result for each test set. `concepts` is None without Broden. `training` is empty
-    for an encoder that was not trained here.
+    Each field is a result's file: `kurtosis` is `data/kurtosis/<encoder>/kurtosis.json`. The names
+    of the numbers are their paths from here, such as `kurtosis.outliers.largest_share`.
+
+    Attributes
+    ----------
+    pruning : on each test set, and on ImageNet's images of the classes of each shift that has fewer
+    concepts : None without Broden
+    training : empty for an encoder that was not trained here
     """
 
     robustness: EffectiveRobustness

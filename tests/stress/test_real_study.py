@@ -12,6 +12,8 @@ from interpreting_clip.config.encoders import OpenClipModel
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
 from interpreting_clip.encoders.encoder import clip_encoder
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.study.encoder_results import EncoderResults
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
@@ -93,17 +95,17 @@ def bring_torchvision(workspace: Workspace, files: FileServer, patch: pytest.Mon
     workspace.run("dvc", "commit", "--force", "weights@resnet50")
 
 
-def metrics(workspace: Workspace, key: str) -> dict[str, Any]:
-    return json.loads((workspace.folder / f"plots/encoders/{key}.json").read_text())["measures"]
+def results(workspace: Workspace, key: str) -> EncoderResults:
+    return read_result(workspace.folder / f"plots/encoders/{key}.json", EncoderResults)
 
 
 def test_every_encoder_is_measured_on_everything(study):
     for key in study.params()["encoders"]:
-        measured = metrics(study, key)
-        accuracies = measured["accuracy"]
-        assert {"imagenet", *SHIFTS} <= accuracies.keys()
-        assert all(0 <= accuracies[name] <= 100 for name in ("imagenet", *SHIFTS))
-        assert measured["kurtosis"]["mean"] > 0
+        measured = results(study, key)
+        shifts = measured.robustness.per_shift
+        accuracies = [measured.robustness.imagenet, *(shifts[s].accuracy.value for s in SHIFTS)]
+        assert all(0 <= accuracy <= 100 for accuracy in accuracies)
+        assert measured.kurtosis.kurtosis.value > 0
 
 
 def test_a_second_run_runs_nothing(study):

@@ -67,11 +67,11 @@ def test_which_of_near_equal_scores_comes_first_is_not_compared(workspace, other
         (folder / "data/count.txt").unlink()
         lock = folder / "dvc.lock"
         lock.write_text(lock.read_text().replace("data/count.txt", "data/ends.safetensors"))
-        arrays = {"directions_top": np.array([first]), "directions_top_scores": np.array([[score]])}
+        arrays = {"directions.top": np.array([first]), "directions.top_scores": np.array([[score]])}
         write_tensors(folder / "data/ends.safetensors", arrays)
     assert compare(capsys, ".", str(other), "--arrays", "1e-3")[0] == 0
     code, lines = compare(capsys, ".", str(other), "--arrays", "1e-6")
-    assert code == 1 and "directions_top_scores" in lines[0]
+    assert code == 1 and "directions.top_scores" in lines[0]
 
 
 def test_an_output_that_is_not_there_is_missing_unless_the_lock_files_agree(
@@ -138,7 +138,12 @@ def largest(*arguments) -> float:
     [
         ("metrics/x.json", {"kurtosis": 2.0}, {"kurtosis": 2.001}, 0.001 / (1e-4 + 2.001e-3)),
         ("metrics/x.json", {"shifts": 50.0}, {"shifts": 50.1}, 0.5),
-        ("metrics/x.json", {"effective_robustness": [1.0]}, {"effective_robustness": [1.4]}, 2.0),
+        (
+            "plots/encoders/x.json",
+            {"robustness": {"natural": 1.0}},
+            {"robustness": {"natural": 1.4}},
+            2.0,
+        ),
         ("plots/x.csv", "imagenet,label\n88.0,rn\n", "imagenet,label\n88.1,rn\n", 0.5),
         (
             "data/training/x/accuracy.tsv",

@@ -9,7 +9,8 @@ import numpy as np
 
 from interpreting_clip.published.findings import Findings
 from page.published_results import Draws, Line, Published
-from tests.unit.page.conftest import LINES, SHIFTS, beta, model
+from tests.unit.page.conftest import model
+from tests.unit.page.made_results import LINES, SHIFTS, beta
 
 KINDS = {
     "imagenet_v2": "natural",

@@ -3,29 +3,26 @@
 import pytest
 from scipy import stats
 
-from page.across_encoders import (
-    correlation_rows,
-    correlations,
-    shared_concepts,
-)
+from page.across_encoders import correlation_rows, correlations, shared_concepts
 from tests.unit.page.conftest import read
 
+KEYS = ("rn_web_broad", "rn_web_broad_finetuned")
 BOOTSTRAP = {"resamples": 50, "confidence": 0.9, "seed": 0}
 
 
 def test_measures_are_ranked_with_robustness_apart_by_representation(study):
     keys = ("rn_web_broad", "rn_supervised", "vit_supervised", "rn_web_narrow")
     for key in keys[:2]:
-        study["series"][key]["representation"] = "rectified"
+        study["results"][key]["kurtosis"]["representation"] = "rectified"
     rows = correlation_rows(read(study))
     assert "RN untrained" not in {row["label"] for row in rows}
     found = {
         (c.representation.partition(" ")[0], c.measure): c for c in correlations(rows, **BOOTSTRAP)
     }
     assert len(found) == 6
-    others = [k for k in study["metrics"] if "untrained" not in k and k not in keys[:2]]
-    values = [study["metrics"][k]["kurtosis"]["mean"] for k in others]
-    robustness = [study["metrics"][k]["effective_robustness"]["mean"] for k in others]
+    others = [k for k in study["results"] if "untrained" not in k and k not in keys[:2]]
+    values = [study["results"][k]["kurtosis"]["kurtosis"]["value"] for k in others]
+    robustness = [study["results"][k]["robustness"]["robustness"]["value"] for k in others]
     linear = found["linear", "kurtosis"]
     assert (linear.encoders, linear.extrapolated) == (len(others), 0)
     assert linear.value == pytest.approx(stats.spearmanr(values, robustness)[0])
@@ -40,27 +37,24 @@ def test_a_probe_of_a_zero_shot_encoder_counts_its_features_once(study):
     assert own["label"] not in labels and alone["label"] in labels
 
 
-def test_a_measure_that_is_the_same_for_all_and_one_without_numbers_have_no_correlation(study):
-    for metrics in study["metrics"].values():
-        metrics["concepts"] |= {"unique_directions": 3, "unique_features": None}
-    study["metrics"]["rn_supervised"]["effective_robustness"] |= {
-        **{"mean": None, "mean_low": None, "mean_high": None}
-    }
-    study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
+def test_a_measure_that_is_the_same_for_all_has_no_correlation(study):
+    for results in study["results"].values():
+        results["concepts"]["directions"]["unique"] = {"value": 3}
+    study["results"]["rn_supervised"]["robustness"]["robustness"] = None
+    study["results"]["rn_web_broad"]["robustness"]["extrapolated"] = 1
     rows = correlation_rows(read(study))
     found = {c.measure: c for c in correlations(rows, **BOOTSTRAP)}
     assert found["concepts of directions"].value is None
-    assert "concepts of features" not in found
+    assert found["concepts of features"].value is not None
     assert (found["kurtosis"].encoders, found["kurtosis"].extrapolated) == (8, 1)
 
 
 def test_concepts_are_shared_by_name_and_never_across_representations(study):
-    names = {"directions": ["a (object)", "b (part)"], "features": []}
-    study["series"]["rn_web_broad"]["concept_names"] = names
-    study["series"]["rn_web_broad_finetuned"]["concept_names"] = {
-        **{"directions": ["b (part)", "c (scene)", "d (scene)"], "features": ["a (object)"]}
-    }
-    study["series"]["rn_supervised"]["representation"] = "rectified"
+    one, other = (study["results"][key]["concepts"] for key in KEYS[:2])
+    one["directions"]["names"], one["features"]["names"] = ["a (object)", "b (part)"], []
+    other["directions"]["names"] = ["b (part)", "c (scene)", "d (scene)"]
+    other["features"]["names"] = ["a (object)"]
+    study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
     found = [s for s in shared_concepts(read(study)) if s.first.key == "rn_web_broad"]
     assert {s.second.key for s in found} == {"rn_web_broad_finetuned"}
     one, other = found

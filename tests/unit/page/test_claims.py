@@ -2,6 +2,7 @@
 
 import pytest
 
+from interpreting_clip.measures.intervals import Estimate
 from page.claims import (
     concept_order,
     coverage_of_data,
@@ -19,13 +20,16 @@ from page.names import format_percent
 from tests.unit.page.conftest import read, untrained_null
 
 
+def interval(value, width):
+    return {"value": value, "low": value - width, "high": value + width}
+
+
 def set_robustness(study, key, mean):
-    interval = {"mean": mean, "mean_low": mean - 1, "mean_high": mean + 1}
-    study["metrics"][key]["effective_robustness"] |= interval
+    study["results"][key]["robustness"]["robustness"] = interval(mean, 1)
 
 
 def set_kurtosis(study, key, mean):
-    study["metrics"][key]["kurtosis"] |= {"mean": mean, "low": mean - 0.1, "high": mean + 0.1}
+    study["results"][key]["kurtosis"]["kurtosis"] = interval(mean, 0.1)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,7 @@ def set_kurtosis(study, key, mean):
     ],
 )
 def test_order_is_judged_by_intervals(means, verdict):
-    assert judge_order([(m - 1.0, float(m), m + 1.0) for m in means]) == verdict
+    assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
 
 
 @pytest.mark.parametrize(("means", "verdict"), [((30, 10, 0), "shown"), ((0, 10, 30), "not shown")])
@@ -75,17 +79,15 @@ def test_the_control_decides_between_data_and_language(study, control, verdict, 
 
 
 def test_nothing_is_decided_where_the_line_is_extrapolated(study):
-    abscissa = study["series"]["rn_web_broad_labels"]["abscissa"]
+    shifts = study["results"]["rn_web_broad_labels"]["robustness"]["per_shift"]
     for shift, accuracy in (("imagenet_v2", 99.1), ("imagenet_r", 98.8), ("objectnet", 99.5)):
-        abscissa[shift]["accuracy"] = accuracy
+        shifts[shift] |= {"imagenet": accuracy, "extrapolated": True}
     set_robustness(study, "rn_web_broad_labels", 40.0)
-    robustness = study["metrics"]["rn_web_broad_labels"]["effective_robustness"]
-    robustness["extrapolated"] = ["imagenet_v2", "imagenet_r", "objectnet"]
     found = coverage_of_data(read(study))
     assert found and found.verdict == "undecided"
     outside = "extrapolated to RN supervised on web-broad (ImageNet accuracy 98.8 to 99.5 %)"
     assert outside in found.findings[0]
-    robustness["extrapolated"] = ["objectnet"]
+    shifts["imagenet_v2"]["extrapolated"] = shifts["imagenet_r"]["extrapolated"] = False
     found = coverage_of_data(read(study))
     assert found and "(ImageNet accuracy 99.5 %)" in found.findings[0]
 
@@ -136,7 +138,7 @@ def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
     for key, entry in study["entries"].items():
         counts = {"zero_shot": zero_shot, "supervised": supervised}
         outliers = counts.get(entry["training"], 0)
-        study["metrics"][key]["kurtosis"]["outlier_features"] = outliers
+        study["results"][key]["kurtosis"]["outliers"]["outlier_features"] = outliers
     found = outlier_features(read(study))
     assert found and found.verdict == verdict
 
@@ -154,9 +156,9 @@ def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
     ],
 )
 def test_prunable_is_compared_with_the_paper(study, both, accuracy, extrapolated, verdict):
-    for metrics in study["metrics"].values():
+    for results in study["results"].values():
         found = {"prunable": both, "by_accuracy": accuracy, "by_robustness": both}
-        metrics["directions"] |= found | {"extrapolated": extrapolated}
+        results["prunable"] |= found | {"extrapolated": extrapolated}
     found = prunable_directions(read(study))
     assert found and found.verdict == verdict and "of 12 directions" in found.findings[0]
     assert f"by accuracy alone {format_percent(accuracy)}" in found.findings[0]
@@ -164,9 +166,8 @@ def test_prunable_is_compared_with_the_paper(study, both, accuracy, extrapolated
 
 
 def set_concepts(study, key, unique, width):
-    low, high = (None, None) if width is None else (unique - width, unique + width)
-    ends = {"unique_directions_low": low, "unique_directions_high": high}
-    study["metrics"][key]["concepts"] |= {"unique_directions": unique, **ends}
+    counted = {"value": unique} if width is None else interval(unique, width)
+    study["results"][key]["concepts"]["directions"]["unique"] = counted
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def set_concepts(study, key, unique, width):
     ],
 )
 def test_concepts_are_compared_within_a_family_by_their_intervals(study, zero_shot, width, verdict):
-    for key in study["metrics"]:
+    for key in study["results"]:
         set_concepts(study, key, zero_shot if key.endswith("web_broad") else 16, width)
     found = concept_order(read(study))
     assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
@@ -187,7 +188,7 @@ def test_concepts_are_compared_within_a_family_by_their_intervals(study, zero_sh
 
 
 def test_concepts_are_not_shown_where_one_other_encoder_has_surely_more(study):
-    for key in study["metrics"]:
+    for key in study["results"]:
         set_concepts(study, key, 16, 1)
     for backbone in ("rn", "vit"):
         set_concepts(study, f"{backbone}_supervised", 30, 1)
@@ -197,9 +198,11 @@ def test_concepts_are_not_shown_where_one_other_encoder_has_surely_more(study):
 
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
     for key in ("rn_web_narrow", "rn_supervised", "vit_supervised", "rn_web_broad_labels"):
-        study["series"][key]["representation"] = "rectified"
-        study["metrics"][key]["kurtosis"] |= {"mean": 99.0, "outlier_features": 99}
-        study["metrics"][key]["concepts"]["unique_directions"] = 999
+        set_kurtosis(study, key, 99.0)
+        set_concepts(study, key, 999, 1)
+        kurtosis = study["results"][key]["kurtosis"]
+        kurtosis["representation"] = "rectified"
+        kurtosis["outliers"]["outlier_features"] = 99
     claims = [
         claim(read(study)) for claim in (kurtosis_above_null, concept_order, outlier_features)
     ]
@@ -212,7 +215,7 @@ def test_without_encoders_nothing_is_said():
 
 
 def test_a_robustness_without_a_value_makes_no_statement(study):
-    study["metrics"]["rn_web_broad"]["effective_robustness"]["mean"] = None
+    study["results"]["rn_web_broad"]["robustness"]["robustness"] = None
     found = robustness_order(read(study))
     assert found and len(found.findings) == 1
 

@@ -10,8 +10,8 @@ def test_each_concept_has_every_encoder_that_encodes_it(encoders):
     ]
     assert [f.encoder.number for f in found[1].findings] == list(range(1, 12))
     pairs = found[1].findings[0].pairs
-    assert [pair.precision for pair, _ in pairs] == [0.9502, 0.9502, 0.9301, 0.9301]
-    assert pairs[1][1] == "directions/rn_web_broad/features.html#feature-7"
+    assert [pair.precision for _, pair, _ in pairs] == [0.9502, 0.9502, 0.9301, 0.9301]
+    assert pairs[1][2] == "directions/rn_web_broad/features.html#feature-7"
 
 
 def test_what_was_probed_and_nothing_encodes_has_no_findings(encoders):
@@ -24,9 +24,10 @@ def test_what_was_probed_and_nothing_encodes_has_no_findings(encoders):
 
 
 def test_of_many_pairs_the_strongest_are_linked_and_the_others_counted(study):
-    study["series"]["vit_supervised"]["encoded"][1]["precision"] = 0.99
+    directions = study["results"]["vit_supervised"]["concepts"]["directions"]
+    directions["encoded"][1]["precision"] = 0.99
     disc, star = concept_finder(read(study), links=6)
     assert (disc.weaker, star.weaker) == (2 * 11 - 3, 4 * 11 - 3)
     assert sum(len(f.pairs) for f in star.findings) == 3
     strongest = next(f for f in star.findings if f.encoder.key == "vit_supervised")
-    assert strongest.pairs[0][0].precision == 0.99
+    assert strongest.pairs[0][1].precision == 0.99

@@ -8,7 +8,7 @@ import pytest
 
 from interpreting_clip.config.own_shifts import ShiftEntry, Shifts
 from page.charts import CHARTS
-from page.claims import mean_over, mean_shift_accuracy, robustness_order
+from page.claims import mean_over, robustness_order
 from page.line_charts import pruning
 from page.names import DATASETS
 from page.provenance import Provenance, study_names
@@ -16,12 +16,8 @@ from page.report_page import report_page
 from page.results import Controls
 from page.robustness_tables import robustness_rows
 from page.study_tables import planted_rows, study_tables
-from tests.unit.page.conftest import (
-    SHIFTS,
-    beta,
-    read,
-    read_baseline,
-)
+from tests.unit.page.conftest import read, read_baseline
+from tests.unit.page.made_results import beta
 
 NAMES = {"alone": "Alone", "listed": "My listed shift"}
 EVERY_NAME = DATASETS | NAMES
@@ -31,20 +27,17 @@ REASON = "the study compares it with no standard models (`shifts.alone.baseline:
 @pytest.fixture
 def with_own(study) -> dict[str, Any]:
     """The study with two shifts of its own: without a line, and with a line like ImageNet-V2's."""
-    for key, metrics in study["metrics"].items():
-        series, imagenet = study["series"][key], metrics["accuracy"]["imagenet"]
-        accuracy = beta("imagenet_v2", imagenet) + 2.5
-        common = {"accuracy": interval(accuracy), "imagenet": imagenet, "chance": 12.5}
-        metrics["own_shifts"] = {
-            "alone": common | {"robustness": None, "extrapolated": False},
+    for results in study["results"].values():
+        imagenet = results["robustness"]["imagenet"]
+        accuracy = interval(beta("imagenet_v2", imagenet) + 2.5)
+        known = {"images": 150, "classes": 8, "imagenet_images": 70, "guessing": 12.5}
+        common = {"accuracy": accuracy, "imagenet": imagenet, **known}
+        results["robustness"]["own"] = {
+            "alone": common | {"robustness": None, "left_out": REASON},
             "listed": common | {"robustness": interval(2.5), "extrapolated": imagenet < 35},
         }
         for name in NAMES:
-            metrics["accuracy"][name] = accuracy
-            metrics["images"][name], metrics["classes"][name] = 150, 8
-            series["abscissa"][name] = {"accuracy": imagenet, "images": 70}
-            series["pruning"].append(series["pruning"][0] | {"dataset": name, "accuracy": 1.0})
-        series["left_out"] = {"alone": REASON}
+            results["pruning"][name] = results["pruning"]["imagenet"]
     baseline = study["baseline"]
     for part in ("lines", "abscissa", "chance"):
         baseline[part]["listed"] = baseline[part]["imagenet_v2"]
@@ -78,20 +71,17 @@ def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
     ]
     others = [row for row in rows if row["shift"] != NAMES["listed"]]
     without = read_baseline(with_own)
-    for key in with_own["metrics"]:
-        with_own["metrics"][key].pop("own_shifts")
+    for results in with_own["results"].values():
+        del results["robustness"]["own"]
     assert robustness_rows(read(with_own), without) == others
 
 
 def test_means_claims_and_the_chart_of_pruning_leave_it_out(with_own):
     encoders = read(with_own)
     assert mean_over(encoders) == ""
-    accuracy = encoders[0].metrics.accuracy
-    known = [accuracy[shift] or 0.0 for shift in SHIFTS]
-    assert mean_shift_accuracy(encoders[0]) == pytest.approx(sum(known) / 5)
     claim = robustness_order(encoders)
-    for metrics in with_own["metrics"].values():
-        metrics["own_shifts"]["listed"]["robustness"] = interval(-99.0)
+    for results in with_own["results"].values():
+        results["robustness"]["own"]["listed"]["robustness"] = interval(-99.0)
     assert robustness_order(read(with_own)) == claim
     chart = next(chart for chart in CHARTS if chart.name == "pruning")
     filters = [step.get("filter", "") for step in pruning(chart)["transform"]]
@@ -124,7 +114,7 @@ def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness
     table = page.partition("<caption>The study’s own shifts</caption>")[2].partition("</table>")[0]
     assert [name for name in NAMES.values() if name in table] == list(NAMES.values())
     first = re.findall(r"<td>(.*?)</td>", table.partition("<tbody>")[2].partition("</tr>")[0])
-    value = with_own["metrics"]["rn_web_broad"]["own_shifts"]["alone"]["accuracy"]["value"]
+    value = with_own["results"]["rn_web_broad"]["robustness"]["own"]["alone"]["accuracy"]["value"]
     assert first[0] == f"{value:.1f} [{value - 1:.1f}, {value + 1:.1f}]"
     assert first[1:3] == ["83.0", "–"]
     assert first[5] == "2.5 [1.5, 3.5]"

@@ -1,55 +1,41 @@
-import json
-import re
+"""Which shifts a study measures, and what is refused of its results."""
+
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from interpreting_clip.errors import InputError
-from page.results import (
-    LayerComparison,
-    Metrics,
-    first_complete,
-    measured_shifts,
-    read_result,
-)
-from tests.unit.page.conftest import SHIFTS, read
+from page.results import checked_layers, first_complete, measured_shifts, moved
+from tests.unit.page.conftest import read
+from tests.unit.page.made_results import SHIFTS, comparison
 
 
-@pytest.fixture
-def read_back(tmp_path):
-    """Return a function that writes a result as JSON and reads it."""
-
-    def write_and_read(result, kind):
-        (tmp_path / "result.json").write_text(json.dumps(result))
-        return read_result(tmp_path / "result.json", kind)
-
-    return write_and_read
+def test_a_matrix_that_does_not_fit_its_layers_is_refused():
+    whole = comparison("rn_web_broad", "vit_web_broad")
+    assert checked_layers(whole, Path("pair.json")) is whole
+    with pytest.raises(InputError, match=r"pair\.json: expected 6 × 5 CKA values"):
+        checked_layers(replace(whole, cka=whole.cka[1:]), Path("pair.json"))
 
 
-def test_a_result_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"none\.json: no such file"):
-        read_result(tmp_path / "none.json", Metrics)
+def test_the_largest_change_leaves_out_layers_without_a_rest():
+    whole = comparison("rn_web_broad", "vit_web_broad")
+    rest = whole.cka - 0.25
+    rest[0, 0] -= 0.5
+    lists = [[None if i == 0 else x for i, x in enumerate(row)] for row in rest.tolist()]
+    assert moved(whole) == 0
+    assert moved(replace(whole, without_outliers=lists)) == pytest.approx(0.25)
 
 
-def test_a_missing_key_is_named(study, read_back):
-    del study["metrics"]["rn_supervised"]["kurtosis"]["low"]
-    with pytest.raises(InputError, match=r"result\.json: .*`low`.*kurtosis"):
-        read_back(study["metrics"]["rn_supervised"], Metrics)
-
-
-def test_a_matrix_that_does_not_fit_its_layers_is_refused(study, read_back):
-    study["comparisons"]["backbones"]["cka"].pop()
-    with pytest.raises(InputError, match=re.escape("expected 6 × 5 CKA values")):
-        read_back(study["comparisons"]["backbones"], LayerComparison)
-
-
-def test_a_study_measures_all_shifts_or_those_that_it_lists(encoders, fewer):
-    assert len(measured_shifts(encoders)) == 5
+def test_a_study_measures_the_shifts_that_its_encoders_have(encoders, fewer):
+    assert measured_shifts(encoders) == measured_shifts([]) == list(SHIFTS)
     assert measured_shifts(read(fewer)) == ["imagenet_v2", "imagenet_r", "imagenet_sketch"]
 
 
 def test_a_shift_that_was_not_given_is_one_of_the_study(study):
-    robustness = study["metrics"]["rn_web_broad"]["effective_robustness"]  # the first encoder's
-    robustness |= {"shifts": list(SHIFTS[1:]), "not_given": ["imagenet_v2"], "mean": None}
+    robustness = study["results"]["rn_web_broad"]["robustness"]  # the first encoder's
+    del robustness["per_shift"]["imagenet_v2"]
+    robustness |= {"not_given": ["imagenet_v2"], "robustness": None}
     encoders = read(study)
     first = first_complete(encoders)
     assert measured_shifts(encoders) == list(SHIFTS)
@@ -59,6 +45,6 @@ def test_a_shift_that_was_not_given_is_one_of_the_study(study):
 
 
 def test_encoders_of_different_shifts_are_refused(fewer):
-    fewer["metrics"]["rn_supervised"]["effective_robustness"]["shifts"] = ["imagenet_v2"]
+    del fewer["results"]["rn_supervised"]["robustness"]["per_shift"]["imagenet_r"]
     with pytest.raises(InputError, match=r"rn_supervised\.json: measured on the shifts"):
         measured_shifts(read(fewer))

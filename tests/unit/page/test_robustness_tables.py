@@ -7,7 +7,8 @@ from page.robustness_tables import (
     baseline_accuracy,
     robustness_rows,
 )
-from tests.unit.page.conftest import beta, read, read_baseline
+from tests.unit.page.conftest import read, read_baseline
+from tests.unit.page.made_results import beta
 
 KINDS = ("standard", "line", "extrapolated", "encoder")
 
@@ -38,13 +39,16 @@ def test_the_line_is_solid_over_its_standard_models_alone(encoders, baseline):
 
 
 def test_an_encoder_without_an_accuracy_is_left_out_of_that_shift(study):
-    study["metrics"]["rn_web_broad"]["accuracy"]["objectnet"] = None
+    robustness = study["results"]["rn_web_broad"]["robustness"]
+    del robustness["per_shift"]["objectnet"]
+    robustness["not_given"] = ["objectnet"]
     rows = robustness_rows(read(study), read_baseline(study))
     assert [r["shift"] for r in rows if r.get("number") == 1].count("ObjectNet") == 0
 
 
 def test_an_encoder_that_was_measured_against_another_line_is_refused(study):
-    study["metrics"]["rn_supervised"]["effective_robustness"]["imagenet_r"] += 0.1
+    shifts = study["results"]["rn_supervised"]["robustness"]["per_shift"]
+    shifts["imagenet_r"]["robustness"]["value"] += 0.1
     with pytest.raises(InputError, match=r"rn_supervised\.json: .* above the line"):
         robustness_rows(read(study), read_baseline(study))
 
@@ -69,18 +73,15 @@ def test_a_line_in_logits_has_its_closed_form(slope, intercept, percent, expecte
 
 
 def test_encoders_and_models_stand_at_the_abscissa_of_the_shift(study):
-    for key, series in study["series"].items():
-        series["abscissa"]["objectnet"]["accuracy"] = 91.5
-        metrics = study["metrics"][key]
-        above = metrics["accuracy"]["objectnet"] - beta("objectnet", 91.5)
-        metrics["effective_robustness"]["objectnet"] = above
+    for results in study["results"].values():
+        one = results["robustness"]["per_shift"]["objectnet"]
+        above = one["accuracy"]["value"] - beta("objectnet", 91.5)
+        one |= {"imagenet": 91.5, "robustness": {"value": above}}
     study["baseline"]["abscissa"]["objectnet"] = "imagenet_on_objectnet_classes"
     for i, one in enumerate(study["baseline"]["models"]):
         one["imagenet_on_objectnet_classes"] = 40.0 + i
     rows = robustness_rows(read(study), read_baseline(study))
     rows = [r for r in rows if r["shift"] == "ObjectNet"]
-    at = {
-        kind: {r["imagenet"] for r in rows if r["kind"] == kind} for kind in ("encoder", "standard")
-    }
-    assert at["encoder"] == {91.5}
-    assert at["standard"] == {40.0 + i for i in range(16)}
+    assert {r["imagenet"] for r in rows if r["kind"] == "encoder"} == {91.5}
+    standard = {r["imagenet"] for r in rows if r["kind"] == "standard"}
+    assert standard == {40.0 + i for i in range(16)}

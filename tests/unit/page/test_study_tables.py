@@ -1,6 +1,5 @@
 import pytest
 
-from interpreting_clip.errors import InputError
 from page.names import format_interval, format_number, format_percent
 from page.study_tables import concept_rows, kurtosis_rows, study_tables
 from tests.unit.page.conftest import read
@@ -8,10 +7,15 @@ from tests.unit.page.conftest import read
 
 def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, baseline):
     tables = study_tables(encoders, comparisons, baseline)
-    pruned = study["series"]["rn_web_broad"]["pruning"][3]
+    pruned = study["results"]["rn_web_broad"]["pruning"]["imagenet"]
     rows = [r["accuracy"] for r in tables["pruning"][9:12]]
-    assert rows == [pruned[f"{whose}accuracy"] for whose in ("", "other_", "random_head_")]
-    assert tables["cka"][7]["cka"] == study["comparisons"]["rn_finetuning"]["cka"][1][1]
+    random = [one[3] for one in pruned["random_accuracy"]]
+    assert rows == [pruned["accuracy"][3], pruned["other_accuracy"][3], sum(random) / 2]
+    assert tables["cka"][7]["cka"] == comparisons[0].cka[1, 1]
+    measured = tables["measures"][: len(tables["measures"]) // 11]
+    assert {"measure": "concepts", "number_of_measure": "features: unique concepts"}.items() <= (
+        next(one for one in measured if one["value"] == 19).items()
+    )
 
 
 def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(encoders):
@@ -26,13 +30,13 @@ def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(encoders
 def test_without_many_the_null_of_kurtosis_is_the_study_s_untrained_encoder(study):
     study["nulls"] = {}
     rows = {row["label"]: row for row in kurtosis_rows(read(study))}
-    expected = study["metrics"]["vit_untrained"]["kurtosis"]["mean"]
+    expected = study["results"]["vit_untrained"]["kurtosis"]["kurtosis"]["value"]
     assert rows["ViT supervised"]["null"] == expected != rows["RN supervised"]["null"]
     assert rows["ViT supervised"]["null_low"] is rows["ViT supervised"]["null_high"] is None
 
 
 def test_rows_say_their_kind_of_representation_and_a_rectified_one_has_no_linear_null(study):
-    study["series"]["rn_supervised"]["representation"] = "rectified"
+    study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
     encoders = read(study)
     nulls = {row["label"]: row["null"] for row in kurtosis_rows(encoders)}
     assert [label for label, null in nulls.items() if null is None] == ["RN supervised"]
@@ -40,13 +44,6 @@ def test_rows_say_their_kind_of_representation_and_a_rectified_one_has_no_linear
         kinds = {row["label"]: row["representation"] for row in rows}
         assert kinds.pop("RN supervised") == "rectified representations"
         assert set(kinds.values()) == {"linear representations"}
-
-
-def test_an_unknown_dataset_is_refused(study, baseline):
-    study["series"]["rn_web_broad"]["pruning"][0]["dataset"] = "cifar"
-    encoders = read(study)
-    with pytest.raises(InputError, match=r"rn_web_broad\.json: .*`cifar`.*imagenet_v2"):
-        study_tables(encoders, [], baseline)
 
 
 def test_numbers_have_a_true_minus_no_negative_zero_and_brackets_around_an_interval():
