@@ -9,9 +9,8 @@ import pytest
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
-from interpreting_clip.formats.json import rounded, write_json
-from interpreting_clip.formats.summary import encoder_metrics, plot_series
-from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.study.encoder_results import STORED_BY
 from interpreting_clip.study.sections import further_measures
 from tests.integration.stages.two_encoders import (
     FEATURES,
@@ -81,30 +80,24 @@ def measured(tiny: None, run: Callable[..., None]) -> None:
 @pytest.mark.usefixtures("measured")
 def test_summarize():
     for key in KEYS:
-        series, shown = (result(f"{x}/encoders/{key}.json") for x in ("plots", "metrics"))
-        measures = {"robustness", "kurtosis", "directions", "concepts", *further_measures()}
-        assert set(series["numbers"]) == measures
-        said = [one for found in series["numbers"].values() for one in found]
-        expected = {one["headline"]: one["value"] for one in said if one["headline"]}
-        # the study draws its ImageNet, and so says of what its accuracies are
-        expected |= {f"drawn_{name}": expected.pop(name) for name in ("imagenet", "shifts")}
-        assert shown == pytest.approx(expected, abs=1e-3)
-        parts = (
-            result(f"data/robustness/{key}/robustness.json"),
-            *(
-                result(f"data/{name}/{key}/{file}.json")
-                for name, file in (
-                    ("kurtosis", "kurtosis"),
-                    ("directions", "directions"),
-                    ("concepts", "concepts"),
-                )
-            ),
-        )
-        written = plot_series(*parts, curve=read_curve(Path("data/training") / key))
-        assert {name: series[name] for name in written} == written
-        assert series["measures"] == rounded(encoder_metrics(*parts), 4, "measures")
-        points = [(one["step"], one["loss"], one["accuracy"]) for one in series["training_curve"]]
+        found = result(f"plots/encoders/{key}.json")
+        points = [(one["step"], one["loss"], one["accuracy"]) for one in found.pop("training")]
         assert points == ([] if key == "first" else [(1, 2.5, 25.0), (2, 1.5, 50.0)])
+        for name, one in found.items():
+            assert one == result(f"data/{STORED_BY.get(name, name)}/{key}/{name}.json"), name
+        robustness, kurtosis = found["robustness"], found["kurtosis"]
+        expected = {
+            # The study draws its ImageNet, and so says of what its accuracies are.
+            "drawn_imagenet": robustness["imagenet"],
+            "drawn_shifts": robustness["shift_accuracy"],
+            "robust": robustness["robustness"]["value"],
+            "extrapolated": robustness["extrapolated"],
+            "kurtosis": kurtosis["kurtosis"]["value"],
+            "outliers": kurtosis["outliers"]["outlier_features"],
+            "concepts": found["concepts"]["directions"]["unique"]["value"],
+            "prunable": found["prunable"]["prunable"],
+        }
+        assert result(f"metrics/encoders/{key}.json") == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.usefixtures("measured")
@@ -125,7 +118,7 @@ def test_report(run):
         found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]
         assert list(dict.fromkeys(found)) == labels, table
     for row, key in zip(rows("kurtosis"), KEYS, strict=True):
-        expected = result(f"plots/encoders/{key}.json")["measures"]["kurtosis"]["mean"]
+        expected = result(f"plots/encoders/{key}.json")["kurtosis"]["kurtosis"]["value"]
         assert float(row["kurtosis"]) == pytest.approx(expected)
     null = result("plots/untrained/rn.json")["numbers"]["kurtosis"]
     rectified, linear = rows("kurtosis")

@@ -12,12 +12,11 @@ import pytest
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.result import plain
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.families import with_null
 from page.names import INSTRUMENTS
 from page.results import Baseline, Controls, StudyEncoder, UntrainedNull
-from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, encoder_results
+from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, written_results
 
 Kind = TypeVar("Kind")
 
@@ -74,10 +73,7 @@ def made_up_study() -> dict[str, Any]:
             }
             for key, values in ENCODERS.items()
         },
-        "results": {
-            key: plain(encoder_results(key, np.random.default_rng(i)), without_beside=True)
-            for i, key in enumerate(ENCODERS)
-        },
+        "results": {key: written_results(key, seed) for seed, key in enumerate(ENCODERS)},
         "nulls": {"rn": untrained_null(2.3, 3.4), "vit": untrained_null(2.5, 4.1)},
         "baseline": study_baseline(),
         "controls": {

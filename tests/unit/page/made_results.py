@@ -25,6 +25,7 @@ from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.result import plain
 from interpreting_clip.study.encoder_results import EncoderResults, TrainingStep
 
 SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
@@ -198,6 +199,11 @@ def basis(key: str, unique: int) -> BasisConcepts:
     )
 
 
+def written_results(key: str, seed: int = 0) -> dict[str, Any]:
+    """Return what `plots/encoders/<encoder>.json` holds, which a test may change."""
+    return plain(encoder_results(key, np.random.default_rng(seed)), without_beside=True)
+
+
 def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
     _, training, _, imagenet, _, mean_kurtosis = ENCODERS[key]
     unique = int(18 - abs(imagenet - 85) / 6)
@@ -215,7 +221,7 @@ def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
             robustness=[9 - 20 * p for p in FRACTIONS],
             extrapolated=[0.8, 0.9],
         ),
-        kurtosis=kurtosis(mean_kurtosis),
+        kurtosis=kurtosis(float(mean_kurtosis)),
         outlier_axes=outlier_axes(),
         participation_ratio=made(ParticipationRatio, dimensions=estimate(21.4, 1), features=128),
         directions=directions(),

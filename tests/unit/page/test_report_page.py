@@ -2,20 +2,17 @@ import re
 from html.parser import HTMLParser
 
 import msgspec
-import numpy as np
 import pytest
 
+from interpreting_clip.measures.intervals import Estimate
 from page.charts import CHARTS
-from page.names import format_interval
+from page.names import format_estimate, format_number
 from page.provenance import GivenFolder, Provenance
 from page.report_page import report_page
 from page.results import Controls
 from page.study_tables import planted_rows, study_tables
-from tests.unit.page.conftest import (
-    SHIFTS,
-    read,
-    read_baseline,
-)
+from tests.unit.page.conftest import read, read_baseline
+from tests.unit.page.made_results import SHIFTS
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 WHY_APART = "Numbers of the two kinds do not compare."
@@ -120,24 +117,22 @@ def test_controls_are_folded_by_instrument_and_one_that_fails_is_open(page, stud
 
 @pytest.mark.usefixtures("undrawn")
 def test_accuracies_and_robustness_equal_the_results(page, study):
-    metrics = study["metrics"]["vit_supervised"]
-    robustness = metrics["effective_robustness"]
+    robustness = study["results"]["vit_supervised"]["robustness"]
+    shifts = [robustness["per_shift"][shift] for shift in SHIFTS]
     text = page()
     found = cells(table(text, "Accuracy"), "ViT supervised")
-    assert found[:6] == [f"{a:.1f}" for a in metrics["accuracy"].values()]
-    assert float(found[6]) == round(np.mean([metrics["accuracy"][s] for s in SHIFTS]), 1)
+    accuracies = [one["accuracy"]["value"] for one in shifts]
+    expected = (robustness["imagenet"], *accuracies, robustness["shift_accuracy"])
+    assert found == [format_number(accuracy) for accuracy in expected]
     found = cells(table(text, "Effective robustness"), "ViT supervised")
-    assert found[0].startswith(f"{robustness['mean']:.1f}".replace("-", "−"))
-    for cell, kind in zip(found[1:3], ("natural", "style"), strict=True):
-        mean = robustness[kind]
-        assert cell == format_interval(mean["value"], mean["low"], mean["high"])
-    values = [float(cell.replace("−", "-")) for cell in found[3:]]
-    assert values == [round(robustness[k], 1) for k in list(robustness)[:5]]
+    means = [Estimate(**robustness[kind]) for kind in ("robustness", "natural", "style")]
+    assert found[:3] == [format_estimate(mean) for mean in means]
+    assert found[3:] == [format_number(one["robustness"]["value"]) for one in shifts]
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash(page, study):
-    study["metrics"]["vit_supervised"]["concepts"]["unique_directions"] = None
+    study["results"]["vit_supervised"]["concepts"] = None
     text = page()
     kurtosis = table(text, "Kurtosis and outlier features")
     null = ["2.85 ± 0.34", "0.71"]  # 14 of its 20 are 2.6 or more
@@ -148,8 +143,8 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
     # Beside both nulls, against all images with both, and at the false discovery rate.
     assert found[1:5] == ["0.2 [0.0, 1.0]", "8.0 [4.0, 15.0]", "5 (by chance 0.0, 0.5)", "33"]
     features = cells(table(text, "Unique concepts of features"), "RN supervised")
-    assert (features[0], features[-1]) == ("19 [17, 21]", "1.20 [1.10, 1.30]")
-    assert cells(concepts, "ViT supervised")[0] == "–"
+    assert (features[0], features[-1]) == ("19 [18, 20]", "1.40 [1.30, 1.50]")
+    assert cells(concepts, "ViT supervised") == ["–"] * 6
     directions = table(text, "Privileged directions")
     link = '<a href="directions/rn_supervised/index.html"><code>rn_supervised</code></a>'
     shares = ["20 %", "30 %", "20 %", "12 % [0 %, 20 %]"]
@@ -167,7 +162,7 @@ def test_the_measures_of_the_representation_equal_the_results_and_none_is_a_dash
 @pytest.mark.usefixtures("undrawn")
 def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
     assert WHY_APART not in page()
-    study["series"]["rn_supervised"]["representation"] = "rectified"
+    study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
     text = page()
     assert WHY_APART in text
     linear, rectified = (
@@ -182,10 +177,14 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explained(page, study):
-    for metrics in study["metrics"].values():
-        metrics["effective_robustness"]["extrapolated"] = []
+    for results in study["results"].values():
+        results["robustness"]["extrapolated"] = 0
+        for one in results["robustness"]["per_shift"].values():
+            one["extrapolated"] = False
     assert "they span" not in page()
-    study["metrics"]["rn_web_broad"]["effective_robustness"]["extrapolated"] = ["objectnet"]
+    robustness = study["results"]["rn_web_broad"]["robustness"]
+    robustness["extrapolated"] = 1
+    robustness["per_shift"]["objectnet"]["extrapolated"] = True
     text = page()
     both = table(text, "Effective robustness")
     found = cells(both, "RN zero-shot, web-broad")
@@ -204,15 +203,10 @@ def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
 @pytest.mark.usefixtures("undrawn")
 def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
     whole = both_tables(page())
-    metrics = study["metrics"]["rn_web_broad"]  # the first encoder's
-    metrics["accuracy"]["objectnet"] = None
-    metrics["effective_robustness"] |= {
-        **dict.fromkeys(("objectnet", "mean", "mean_low", "mean_high")),
-        **{"shifts": [s for s in SHIFTS if s != "objectnet"], "not_given": ["objectnet"]},
-    }
-    metrics["concepts"] = dict.fromkeys(metrics["concepts"])
-    study["series"]["rn_web_broad"] |= {"concepts": [], "sweep": [], "encoded": []}
-    study["series"]["rn_web_broad"] |= {"pairs": {}, "concept_names": {}}
+    results = study["results"]["rn_web_broad"]  # the first encoder's
+    robustness, results["concepts"] = results["robustness"], None
+    del robustness["per_shift"]["objectnet"]
+    robustness |= {"not_given": ["objectnet"], "robustness": None, "shift_accuracy": None}
     given = GivenFolder(folder="runs/<mine>", sha256="ab" * 32)
     text = page(provenance=Provenance(given={"rn_web_broad": given}))
     assert "No means of RN zero-shot, web-broad" in text
@@ -223,11 +217,9 @@ def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
-    for key in study["entries"]:
-        for part in ("accuracy", "effective_robustness", "concepts"):
-            metrics = study["metrics"][key][part]
-            metrics |= {name: None for name in metrics if name != "imagenet"}
-        study["metrics"][key]["effective_robustness"] |= {"shifts": [], "extrapolated": []}
-        study["series"][key] |= {"concepts": [], "sweep": []}
+    for results in study["results"].values():
+        means = dict.fromkeys(("shift_accuracy", "robustness", "natural", "style"))
+        results["robustness"] |= {"per_shift": {}, **means}
+        results["concepts"] = None
     text = page(comparisons=[])
     assert 'id="figure-concepts"' not in text

@@ -12,10 +12,12 @@ def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, base
     random = [one[3] for one in pruned["random_accuracy"]]
     assert rows == [pruned["accuracy"][3], pruned["other_accuracy"][3], sum(random) / 2]
     assert tables["cka"][7]["cka"] == comparisons[0].cka[1, 1]
-    measured = tables["measures"][: len(tables["measures"]) // 11]
-    assert {"measure": "concepts", "number_of_measure": "features: unique concepts"}.items() <= (
-        next(one for one in measured if one["value"] == 19).items()
-    )
+    measured = {
+        (one["measure"], one["number_of_measure"]): one["value"]
+        for one in reversed(tables["measures"])  # the first encoder's last
+    }
+    assert measured["concepts", "features: unique concepts"] == 20
+    assert measured["kurtosis", "mean kurtosis per image"] == 2.85
 
 
 def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(encoders):

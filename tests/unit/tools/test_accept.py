@@ -14,6 +14,7 @@ from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.published.sources import FOLDER as PUBLISHED
 from tests.reads import ROOT
+from tests.unit.page.made_results import written_results
 from tools import accept
 from tools.accept import (
     ENCODER,
@@ -47,15 +48,12 @@ def results(tmp_path: Path) -> Results:
 
     def write(imagenet=63.32, v2=55.92, features=(EXTREME,), *, partial=False) -> Path:
         folder = tmp_path / FOLDER
-        accuracy = {"imagenet": imagenet, "imagenet_v2": v2, "objectnet": None}
-        write_json(folder / f"plots/encoders/{ENCODER}.json", {"measures": {"accuracy": accuracy}})
-        found: dict[str, Any] = {
-            "kurtosis": {"value": 12.344, "low": 12.3, "high": 12.4},
-            "outlier_sigma": 6.0,
-            "outlier_share": 0.5,
-            "outlier_features": {"feature": list(features), "share": [0.987 for _ in features]},
-        }
-        write_json(folder / f"data/kurtosis/{ENCODER}/kurtosis.json", found)
+        results = written_results("rn_supervised")
+        results["robustness"]["imagenet"] = imagenet
+        results["robustness"]["per_shift"]["imagenet_v2"]["accuracy"] = {"value": v2}
+        extreme = {"feature": list(features), "share": [0.987 for _ in features]}
+        results["kurtosis"]["outliers"] |= extreme
+        write_json(folder / f"plots/encoders/{ENCODER}.json", results)
         for (_, key), images in zip(SETS.values(), (50_000, 10_000), strict=True):
             (folder / "data/datasets" / key).mkdir(parents=True, exist_ok=True)
             write_card(card(key, images, partial=partial), folder / "data/datasets" / key)

@@ -1,16 +1,17 @@
 """The study of replicas, and its table."""
 
-import json
 from pathlib import Path
 
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.study.check import check
 from page.replicas import IDENTITY, training_settings
 from tests.reads import ROOT
+from tests.unit.page.made_results import written_results
 from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text, typed
 
 
@@ -47,22 +48,24 @@ def ran(study, tmp_path, monkeypatch) -> Path:
     Path("studies").mkdir()
     Path("params.yaml").write_text(study_text(study))
     Path("code.json").write_text('{"pretrain": "aa", "finetune": "bb", "supervise": "cc"}')
-    Path("plots/encoders").mkdir(parents=True)
+    results = written_results("rn_supervised")
+    results["prunable"]["by_robustness"] = None
     for number, key in enumerate(replicated(study)["encoders"]):
-        values = [{"name": "kurtosis", "value": 2 + number / 100}, {"name": "other", "value": None}]
-        Path(f"plots/encoders/{key}.json").write_text(json.dumps({"numbers": {"kurtosis": values}}))
+        results["kurtosis"]["kurtosis"]["value"] = 2 + number / 100
+        write_json(Path(f"plots/encoders/{key}.json"), results)
     return tmp_path
 
 
 @pytest.mark.usefixtures("ran")
 def test_the_table_has_a_row_for_each_replica(study, capsys):
     main("--table")
-    rows = read_table(TABLE, (*IDENTITY, "kurtosis.kurtosis", "kurtosis.other"))
+    rows = read_table(TABLE, IDENTITY)
     assert "45 replicas" in capsys.readouterr().out and len(rows) == 45
     first = rows[1]
     assert (first["encoder"], first["seed"], first["code"]) == ("rn_web_broad", "1", "aa")
     assert first["settings"] == training_settings("rn_web_broad", typed(study))
-    assert (first["kurtosis.kurtosis"], first["kurtosis.other"]) == ("2.01", "")
+    assert (first["kurtosis.kurtosis"], first["prunable.by_robustness"]) == ("2.01", "")
+    assert first["concepts.directions.unique"] == "16"
 
 
 @pytest.mark.usefixtures("ran")
