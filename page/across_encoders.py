@@ -13,11 +13,7 @@ from page.robustness_tables import ENCODER_COLUMNS, Row, encoder_cells, mark
 
 CORRELATION_COLUMNS = (
     *ENCODER_COLUMNS,
-    "representation",
-    "measure",
-    "value",
-    "effective_robustness",
-    "extrapolated",
+    *("representation", "measure", "value", "effective_robustness", "extrapolated"),
 )
 """Columns of `plots/correlation.csv`: a measure of an encoder beside its mean robustness."""
 

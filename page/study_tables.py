@@ -1,11 +1,11 @@
 """The rows of each CSV under `plots/` that a study's results make."""
 
-from collections.abc import Mapping, Sequence
-from statistics import mean
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from types import MappingProxyType
 
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.concepts import ConceptCounts
+from interpreting_clip.measures.concepts import BasisConcepts, ConceptCounts
 from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from page.families import untrained_null
 from page.names import DATASETS, REPRESENTATIONS
@@ -18,69 +18,33 @@ from page.robustness_tables import (
     robustness_rows,
 )
 
-CHANCE_COLUMNS = (
+COUNT_COLUMNS = (
+    *("unique", "low", "high", "polysemanticity"),
     *("permuted", "permuted_low", "permuted_high", "random", "random_low", "random_high"),
     *("over_all", "over_all_permuted", "over_all_random"),
 )
-"""What stands beside a count of concepts: both nulls, and the count against all images."""
+"""A count of concepts, and beside it both nulls and the count against all images."""
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "effective_robustness": ROBUSTNESS_COLUMNS,
     "kurtosis": (
         *ENCODER_COLUMNS,
-        "representation",
-        "kurtosis",
-        "low",
-        "high",
-        "null",
-        "null_low",
-        "null_high",
+        *("representation", "kurtosis", "low", "high", "null", "null_low", "null_high"),
         "outlier_features",
     ),
     "importance": (*ENCODER_COLUMNS, "head", "rank", "importance"),
     "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
-    "concepts": (
-        *ENCODER_COLUMNS,
-        "representation",
-        "basis",
-        "category",
-        "unique",
-        "low",
-        "high",
-        "polysemanticity",
-        *CHANCE_COLUMNS,
-    ),
-    "sweep": (
-        *ENCODER_COLUMNS,
-        "basis",
-        "threshold",
-        "unique",
-        "low",
-        "high",
-        "polysemanticity",
-        *CHANCE_COLUMNS,
-    ),
+    "concepts": (*ENCODER_COLUMNS, "representation", "basis", "category", *COUNT_COLUMNS),
+    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", *COUNT_COLUMNS),
     "correlation": CORRELATION_COLUMNS,
     "cka": (
-        "first_label",
-        "second_label",
-        "first_layer",
-        "second_layer",
-        "first_index",
-        "second_index",
-        "cka",
-        "without_outliers",
+        *("first_label", "second_label", "first_layer", "second_layer"),
+        *("first_index", "second_index", "cka", "without_outliers"),
     ),
     "training": (*ENCODER_COLUMNS, "step", "loss", "accuracy"),
     "measures": (
         *ENCODER_COLUMNS,
-        "measure",
-        "number_of_measure",
-        "unit",
-        "value",
-        "low",
-        "high",
-        "chance",
+        *("measure", "number_of_measure", "unit", "value", "low", "high", "chance"),
     ),
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points."""
@@ -158,7 +122,7 @@ def kurtosis_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
             "kurtosis": kurtosis.value,
             "low": kurtosis.low,
             "high": kurtosis.high,
-            "null": mean(null) if null else one,
+            "null": fmean(null) if null else one,
             "null_low": min(null, default=None),
             "null_high": max(null, default=None),
             "outlier_features": measured.outliers.outlier_features,
@@ -197,17 +161,13 @@ def pruning_rows(
         | {"dataset": name, "head": head, "fraction": fraction, "accuracy": accuracy}
         for e in encoders
         for dataset, name in names.items()
-        if (found := e.results.pruning.get(dataset))
-        for i, fraction in enumerate(found.fractions.tolist())
-        for head, accuracy in zip(
-            HEADS,
-            (
-                float(found.accuracy[i]),
-                float(found.other_accuracy[i]),
-                mean(found.random_accuracy[:, i].tolist()),
-            ),
+        if (one := e.results.pruning.get(dataset))
+        for fraction, *accuracies in zip(
+            *(one.fractions.tolist(), one.accuracy.tolist(), one.other_accuracy.tolist()),
+            map(fmean, one.random_accuracy.T.tolist()),
             strict=True,
         )
+        for head, accuracy in zip(HEADS, accuracies, strict=True)
     ]
 
 
@@ -217,9 +177,7 @@ def concept_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
         encoder_cells(e)
         | {"representation": REPRESENTATIONS[e.representation]}
         | {"basis": basis, "category": category, **count_cells(counts)}
-        for e in encoders
-        if e.results.concepts
-        for basis, found in e.results.concepts.bases.items()
+        for e, basis, found in _bases(encoders)
         for category, counts in {ALL: found, **found.categories}.items()
     ]
 
@@ -228,28 +186,30 @@ def sweep_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
     """Return the unique concepts at each threshold of the average precision."""
     return [
         encoder_cells(e) | {"basis": basis, "threshold": counts.threshold, **count_cells(counts)}
-        for e in encoders
-        if e.results.concepts
-        for basis, found in e.results.concepts.bases.items()
+        for e, basis, found in _bases(encoders)
         for counts in found.sweep
     ]
 
 
+def _bases(encoders: Sequence[StudyEncoder]) -> Iterator[tuple[StudyEncoder, str, BasisConcepts]]:
+    for e in encoders:
+        for basis, found in (e.results.concepts.bases if e.results.concepts else {}).items():
+            yield e, basis, found
+
+
 def count_cells(counts: ConceptCounts) -> Row:
     """Return a count of concepts with its interval, and what stands beside it by chance."""
-    cells = {
+    cells: Row = {
         "unique": counts.unique.value,
         "low": counts.unique.low,
         "high": counts.unique.high,
         "polysemanticity": counts.polysemanticity.value,
         "over_all": counts.over_all,
-        "over_all_permuted": counts.over_all_permuted and counts.over_all_permuted.value,
-        "over_all_random": counts.over_all_random and counts.over_all_random.value,
     }
-    for null in ("permuted", "random"):
+    for null in ("permuted", "random", "over_all_permuted", "over_all_random"):
         if found := getattr(counts, null):
             cells |= {null: found.value, f"{null}_low": found.low, f"{null}_high": found.high}
-    return cells
+    return {name: value for name, value in cells.items() if name in COUNT_COLUMNS}
 
 
 def cka_rows(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka]) -> list[Row]:
