@@ -1,6 +1,7 @@
 """A made-up study with the structure of real results."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -15,7 +16,10 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.families import with_null
 from page.names import INSTRUMENTS
+from page.provenance import Provenance, study_names
+from page.report_page import report_page
 from page.results import Baseline, Controls, StudyEncoder, UntrainedNull
+from page.study_tables import planted_rows, study_tables
 from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, written_results
 
 Kind = TypeVar("Kind")
@@ -145,6 +149,29 @@ def comparisons() -> list[LayerCka]:
 @pytest.fixture
 def controls(study: dict[str, Any]) -> Controls:
     return msgspec.convert(study["controls"], Controls)
+
+
+def study_page(
+    study: dict[str, Any],
+    comparisons: Sequence[LayerCka] = (),
+    provenance: Provenance | None = None,
+) -> str:
+    """Return the page of the study as it is now."""
+    provenance = provenance or Provenance()
+    encoders, baseline = read(study), read_baseline(study)
+    controls = msgspec.convert(study["controls"], Controls)
+    names = study_names({}, provenance.shifts)
+    tables = study_tables(encoders, comparisons, baseline, names)
+    return report_page(
+        title="a <miniature>",
+        description="First & foremost.\n\nSecond.",
+        encoders=encoders,
+        comparisons=comparisons,
+        baseline=baseline,
+        controls=controls,
+        tables=tables | {"planted_outliers": planted_rows(controls)},
+        provenance=provenance,
+    )
 
 
 @pytest.fixture

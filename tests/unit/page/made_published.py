@@ -8,23 +8,18 @@ import msgspec
 import numpy as np
 
 from interpreting_clip.published.findings import Findings
+from page.names import TESTBED_SHIFTS
 from page.published_results import Draws, Line, Published
 from tests.unit.page.conftest import model
 from tests.unit.page.made_results import LINES, SHIFTS, beta
 
-KINDS = {
-    "imagenet_v2": "natural",
-    "imagenet_r": "style",
-    "imagenet_sketch": "style",
-    "objectnet": "natural",
-    "imagenet_a": "natural",
-}
+NATURAL, STYLE = ("imagenet_v2", "objectnet", "imagenet_a"), ("imagenet_r", "imagenet_sketch")
 MEANS = {
     "all": SHIFTS,
     "without_objectnet": tuple(s for s in SHIFTS if s != "objectnet"),
-    "natural": ("imagenet_v2", "objectnet", "imagenet_a"),
+    "natural": NATURAL,
     "natural_without_objectnet": ("imagenet_v2", "imagenet_a"),
-    "style": ("imagenet_r", "imagenet_sketch"),
+    "style": STYLE,
 }
 DRAWS = 40
 
@@ -56,13 +51,8 @@ def choice(label: str, transform: str, correlation: list[float] | None) -> dict[
     return {
         **{"label": label, "text": f"The line {label}.", "shifts": list(SHIFTS)},
         **{"standard": "testbed", "transform": transform, "second": None},
-        **{
-            "method": "least_squares",
-            "abscissa": "all_classes",
-            "models": 3,
-            "families": 3,
-            "compared": 2,
-        },
+        **{"method": "least_squares", "abscissa": "all_classes"},
+        **{"models": 3, "families": 3, "compared": 2},
         **{"rank_correlation": correlation, "leaders": []},
     }
 
@@ -73,7 +63,10 @@ def made(*cards: dict[str, Any], **more: Any) -> Published:
     source |= {"path": "p", "sets": ["imagenet"], "measured": "M"}
     whole = {
         "confidence": 0.9,
-        "shifts": {s: {"label": LABELS[s], "kind": KINDS[s]} for s in SHIFTS},
+        "shifts": {
+            s: {"label": TESTBED_SHIFTS[s], "kind": "natural" if s in NATURAL else "style"}
+            for s in SHIFTS
+        },
         "trainings": {"zero_shot": "0", "finetuned": "1", "supervised": "2", "soup": "3"},
         "sources": {"zoo": source | {"licence": "MIT"}},
         "choices": {
@@ -85,15 +78,6 @@ def made(*cards: dict[str, Any], **more: Any) -> Published:
         **more,
     }
     return msgspec.convert(whole, Published)
-
-
-LABELS = {
-    "imagenet_v2": "ImageNet-V2",
-    "imagenet_r": "ImageNet-R",
-    "imagenet_sketch": "ImageNet-Sketch",
-    "objectnet": "ObjectNet",
-    "imagenet_a": "ImageNet-A",
-}
 
 
 def made_lines() -> list[Line]:
@@ -139,12 +123,8 @@ def regression(outcome: str, **terms: float) -> dict[str, Any]:
     return {
         **{"outcome": outcome, "models": 9, "r_squared": 0.5, "largest_correlation": 0.1},
         "terms": [
-            {
-                "name": name.replace("_", " "),
-                "unit": "",
-                "values": [0, 1],
-                "estimate": [v, v - 1, v + 1],
-            }
+            {"name": name.replace("_", " "), "unit": "", "values": [0, 1]}
+            | {"estimate": [v, v - 1, v + 1]}
             for name, v in terms.items()
         ],
     }
@@ -169,12 +149,8 @@ def made_findings() -> Findings:
             "soups": [
                 {
                     **{"name": "B/greedy_soup", "imagenet": 81.0, "robustness": {"all": 10.9}},
-                    **{
-                        "ingredients": 72,
-                        "less_accurate": 72,
-                        "less_robust": 27,
-                        "less_in_both": 27,
-                    },
+                    **{"ingredients": 72, "less_accurate": 72},
+                    **{"less_robust": 27, "less_in_both": 27},
                 }
             ],
             "scaling": {

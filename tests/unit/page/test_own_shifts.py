@@ -11,12 +11,9 @@ from page.charts import CHARTS
 from page.claims import mean_over, robustness_order
 from page.line_charts import pruning
 from page.names import DATASETS
-from page.provenance import Provenance, study_names
-from page.report_page import report_page
-from page.results import Controls
+from page.provenance import Provenance
 from page.robustness_tables import robustness_rows
-from page.study_tables import planted_rows, study_tables
-from tests.unit.page.conftest import read, read_baseline
+from tests.unit.page.conftest import read, read_baseline, study_page
 from tests.unit.page.made_results import beta
 
 NAMES = {"alone": "Alone", "listed": "My listed shift"}
@@ -89,28 +86,11 @@ def test_means_claims_and_the_chart_of_pruning_leave_it_out(with_own):
     assert "'ImageNet-A'" in kept and "datum.dataset" in kept
 
 
-def written(study, comparisons, shifts: dict[str, ShiftEntry]) -> str:
-    encoders, baseline = read(study), read_baseline(study)
-    controls = msgspec.convert(study["controls"], Controls)
-    names = study_names({}, shifts)
-    return report_page(
-        title="a study",
-        description="a test",
-        encoders=encoders,
-        comparisons=comparisons,
-        baseline=baseline,
-        controls=controls,
-        tables=study_tables(encoders, comparisons, baseline, names)
-        | {"planted_outliers": planted_rows(controls)},
-        provenance=Provenance(shifts=shifts),
-    )
-
-
 def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(
-    with_own, comparisons, monkeypatch
+    with_own, monkeypatch
 ):
     monkeypatch.setattr("page.panels.draw_svg", lambda *_: "<svg></svg>")
-    page = written(with_own, comparisons, entries())
+    page = study_page(with_own, provenance=Provenance(shifts=entries()))
     table = page.partition("<caption>The study’s own shifts</caption>")[2].partition("</table>")[0]
     assert [name for name in NAMES.values() if name in table] == list(NAMES.values())
     first = re.findall(r"<td>(.*?)</td>", table.partition("<tbody>")[2].partition("</tr>")[0])

@@ -9,11 +9,8 @@ import pytest
 from interpreting_clip.errors import InputError
 from page.published_findings import finetuning_sentences, kind_sentences, scaling_sentences
 from page.published_page import published_page, published_view
-from page.published_results import LINE_COLUMNS, Line, read_draws, read_lines
-from page.published_tables import (
-    PUBLISHED_COLUMNS,
-    published_rows,
-)
+from page.published_results import LINE_COLUMNS, read_draws, read_lines
+from page.published_tables import PUBLISHED_COLUMNS, published_rows
 from tests.unit.page.made_published import (
     card,
     made,
@@ -144,11 +141,7 @@ def test_a_line_is_read_with_and_without_a_second_slope():
     row = dict.fromkeys(LINE_COLUMNS, "1") | {"choice": "default", "shift": "imagenet_r"}
     row |= {"left_out": "", "second_slope": "", "lowest_second": "", "highest_second": ""}
     (line,) = read_lines([row])
-    assert isinstance(line, Line) and (line.second_slope, line.slope, line.left_out) == (
-        None,
-        1,
-        "",
-    )
+    assert (line.second_slope, line.slope, line.left_out) == (None, 1, "")
 
 
 def test_draws_that_are_none_are_refused(tmp_path):

@@ -1,4 +1,5 @@
 import re
+from functools import partial
 from html.parser import HTMLParser
 
 import msgspec
@@ -8,10 +9,7 @@ from interpreting_clip.measures.intervals import Estimate
 from page.charts import CHARTS
 from page.names import format_estimate, format_number
 from page.provenance import GivenFolder, Provenance
-from page.report_page import report_page
-from page.results import Controls
-from page.study_tables import planted_rows, study_tables
-from tests.unit.page.conftest import read, read_baseline
+from tests.unit.page.conftest import study_page
 from tests.unit.page.made_results import SHIFTS
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -41,22 +39,7 @@ class Nesting(HTMLParser):
 @pytest.fixture
 def page(study, comparisons):
     """Return a function that writes the page of the study in its current state."""
-
-    def write(comparisons=comparisons, **more) -> str:
-        encoders, baseline = read(study), read_baseline(study)
-        return report_page(
-            title="a <miniature>",
-            description="First & foremost.\n\nSecond.",
-            encoders=encoders,
-            comparisons=comparisons,
-            baseline=baseline,
-            controls=(controls := msgspec.convert(study["controls"], Controls)),
-            tables=study_tables(encoders, comparisons, baseline)
-            | {"planted_outliers": planted_rows(controls)},
-            **{"provenance": Provenance(), **more},
-        )
-
-    return write
+    return partial(study_page, study, comparisons)
 
 
 @pytest.fixture
@@ -69,8 +52,9 @@ def table(page: str, caption: str) -> str:
     return page[page.index(f"<caption>{caption}</caption>") :].partition("</table>")[0]
 
 
-def both_tables(page: str) -> str:
-    return table(page, "Accuracy") + table(page, "Effective robustness")
+def dashes(page: str) -> int:
+    both = table(page, "Accuracy") + table(page, "Effective robustness")
+    return both.count("<td>–")
 
 
 def cells(table: str, row: str) -> list[str]:
@@ -195,14 +179,12 @@ def test_extrapolated_numbers_are_marked_in_both_tables_and_the_mark_is_explaine
 
 @pytest.mark.usefixtures("undrawn")
 def test_a_shift_that_the_study_does_without_is_a_dash(page, fewer):
-    text = page()
-    both = table(text, "Accuracy") + table(text, "Effective robustness")
-    assert both.count("<td>–") == 4 * len(fewer["entries"])
+    assert dashes(page()) == 4 * len(fewer["entries"])
 
 
 @pytest.mark.usefixtures("undrawn")
 def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
-    whole = both_tables(page())
+    whole = dashes(page())
     results = study["results"]["rn_web_broad"]  # the first encoder's
     robustness, results["concepts"] = results["robustness"], None
     del robustness["per_shift"]["objectnet"]
@@ -212,14 +194,14 @@ def test_what_a_folder_of_activations_lacks_is_said_and_is_a_dash(page, study):
     assert "No means of RN zero-shot, web-broad" in text
     assert "No concepts of RN zero-shot, web-broad" in text
     assert "runs/&lt;mine&gt;" in text
-    assert both_tables(text).count("<td>–") == whole.count("<td>–") + 4
+    assert dashes(text) == whole + 4
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_study_without_shifts_and_broden_still_has_a_page(page, study):
+def test_a_study_without_shifts_and_broden_still_has_a_page(study):
     for results in study["results"].values():
         means = dict.fromkeys(("shift_accuracy", "robustness", "natural", "style"))
         results["robustness"] |= {"per_shift": {}, **means}
         results["concepts"] = None
-    text = page(comparisons=[])
+    text = study_page(study)
     assert 'id="figure-concepts"' not in text
