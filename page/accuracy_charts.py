@@ -6,7 +6,7 @@ import numpy as np
 
 from interpreting_clip.measures.logit_line import logit
 from page.names import DRAWN, TESTBED_SHIFTS
-from page.robustness_tables import DRAWN_RANGE
+from page.standard_lines import DRAWN_RANGE
 from page.vega_lite import (
     GREY,
     INK,

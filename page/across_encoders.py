@@ -7,9 +7,10 @@ import numpy as np
 
 from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
 from page.families import families, shares_features, trained
-from page.names import REPRESENTATIONS
+from page.names import REPRESENTATIONS, mark
 from page.results import StudyEncoder
-from page.robustness_tables import ENCODER_COLUMNS, Row, encoder_cells, mark
+from page.robustness_tables import ENCODER_COLUMNS, encoder_cells
+from page.standard_lines import Row
 
 CORRELATION_COLUMNS = (
     *ENCODER_COLUMNS,

@@ -1,8 +1,6 @@
 """What a study shows and what it does not, in words computed from its numbers."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
-from typing import Literal
 
 import msgspec
 
@@ -20,12 +18,11 @@ from page.names import (
     format_percent,
     format_percents,
     format_spread,
+    mark,
 )
 from page.replicas import format_replicas
 from page.results import StudyEncoder, measured_shifts
-from page.robustness_tables import mark
-
-Verdict = Literal["shown", "not shown", "undecided", "mixed"]
+from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order, judged_claim
 
 Names = Mapping[str, str]
 """The names that the study gives to the test sets, by key."""
@@ -38,24 +35,6 @@ CONCEPTS = "concepts.directions.unique"
 ROBUSTNESS_AXIS = "mean effective robustness (points)"
 PRUNED = "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
-
-LEVEL = 0.05
-"""A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
-it means at or near the top."""
-
-
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
-
-    `dots` are the numbers as a small chart beside the claim, None where it would say nothing.
-    """
-
-    chart: str
-    text: str
-    verdict: Verdict
-    findings: list[str]
-    dots: Dots | None = None
-    key: str = ""  # its address on the page
 
 
 def study_claims(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> list[Claim]:
@@ -268,25 +247,6 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     )
 
 
-def judge_order(estimates: Sequence[Estimate]) -> Verdict:
-    """Judge whether estimates descend: shown or not shown only if intervals do not overlap."""
-    pairs = list(pairwise(one.ends for one in estimates))
-    if any(later[0] > earlier[1] for earlier, later in pairs):
-        return "not shown"
-    return "shown" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
-
-
-def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
-    """Judge whether a value is above a null by its rank, at both ends of the value's interval.
-
-    Undecided if only one end is, or if the null has too few draws for any p to reach the level.
-    """
-    if rank_p_value(float("inf"), null) > LEVEL:
-        return "undecided"
-    above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
-    return "shown" if all(above) else "undecided" if any(above) else "not shown"
-
-
 def _robustness_rows(
     encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
 ) -> list[DotRow]:
@@ -435,27 +395,3 @@ def _accuracies(encoder: StudyEncoder, names: Names) -> str:
     found = encoder.results.robustness
     imagenet, shifts = map(format_number, (found.imagenet, found.shift_accuracy))
     return f"{names['imagenet']} {imagenet} %, shifts {shifts} %"
-
-
-_SEEN = {"shown": "seen", "not shown": "not seen", "undecided": "undecided", "mixed": "mixed"}
-
-
-def judged_claim(
-    chart: str, text: str, cases: Sequence[tuple[Verdict, str]], dots: Dots | None = None
-) -> Claim | None:
-    """Return a claim judged by its cases; if these differ, each states its own verdict."""
-    if not cases:
-        return None
-    verdicts: set[Verdict] = {verdict for verdict, _ in cases}
-    overall: Verdict = verdicts.pop() if len(verdicts) == 1 else "mixed"
-    findings = [
-        f"{finding} ({_SEEN[verdict]})" if overall == "mixed" else finding
-        for verdict, finding in cases
-    ]
-    return Claim(
-        chart=chart,
-        text=text,
-        verdict=overall,
-        findings=findings,
-        dots=informative(dots) if dots else None,
-    )

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from page.charts import Chart
+from page.names import mark
 from page.panel_ranges import Domains
-from page.robustness_tables import mark
 from page.vega import Rows
 from page.vega_lite import (
     COLOUR,

@@ -96,3 +96,8 @@ def format_percents(fraction: Estimate | None) -> str:
         return format_percent(None)
     low, high = map(format_percent, fraction.ends)
     return f"{format_percent(fraction.value)} [{low}, {high}]"
+
+
+def mark(extrapolated: bool) -> str:
+    """Return the mark of a number that was read from an extrapolated line, or nothing."""
+    return "‡" if extrapolated else ""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from page.names import DATASETS, set_names
-from page.robustness_tables import DRAWN_RANGE
+from page.standard_lines import DRAWN_RANGE
 from page.vega import Rows
 
 Row = Mapping[str, Any]

@@ -5,19 +5,10 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from interpreting_clip.measures.intervals import Estimate
-from page.claims import Claim, Verdict, judge_order, judged_claim
 from page.counterpart_chart import COUNTERPART_CHART
-from page.names import format_interval, format_number
+from page.names import format_interval, format_number, mark
 from page.published_results import DEFAULT, TRAININGS, Model, Published
-from page.robustness_tables import mark
-
-SEEN: dict[Verdict, str] = {
-    "shown": "seen",
-    "not shown": "not seen",
-    "undecided": "undecided",
-    "mixed": "mixed",
-}
-
+from page.verdicts import SEEN, Claim, Verdict, judge_order, judged_claim
 
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""

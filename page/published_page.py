@@ -17,7 +17,7 @@ from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.models import NOTABLE, Also, ChoiceCard, Shift, SourceCard
 from page.charts import Chart
 from page.counterpart_chart import COUNTERPART_CHART, counterpart_rows
-from page.names import format_interval, format_number
+from page.names import format_interval, format_number, mark
 from page.panels import PanelDrawing, panel_drawing
 from page.published_charts import (
     FINETUNING,
@@ -56,7 +56,6 @@ from page.published_tables import (
     soup_rows,
 )
 from page.rendering import template_environment
-from page.robustness_tables import mark
 from page.vega import Rows, script_json
 
 REAL = "imagenet_real"

@@ -6,15 +6,9 @@ from typing import Any
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.published.findings import START
 from interpreting_clip.published.models import Interval
-from page.names import TESTBED_SHIFTS, format_interval, format_number
+from page.names import TESTBED_SHIFTS, format_interval, format_number, mark
 from page.published_results import DEFAULT, Line, Model, Published
-from page.robustness_tables import (
-    Row,
-    accuracy_rows,
-    baseline_accuracy,
-    mark,
-    standard_line_rows,
-)
+from page.standard_lines import Row, accuracy_rows, baseline_accuracy, standard_line_rows
 
 STANDARD = "standard models"
 """The name, in the chart of published models, of those that the line is fitted to."""

@@ -13,10 +13,10 @@ from page.results import Baseline, Controls, StudyEncoder
 from page.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,
-    Row,
     encoder_cells,
     robustness_rows,
 )
+from page.standard_lines import Row
 
 COUNT_COLUMNS = (
     *("unique", "low", "high", "polysemanticity"),

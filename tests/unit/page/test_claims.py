@@ -6,8 +6,6 @@ from interpreting_clip.measures.intervals import Estimate
 from page.claims import (
     concept_order,
     coverage_of_data,
-    judge_against_null,
-    judge_order,
     kurtosis_above_null,
     mean_over,
     outlier_features,
@@ -17,6 +15,7 @@ from page.claims import (
 )
 from page.families import families, label_controls
 from page.names import format_percent
+from page.verdicts import judge_against_null, judge_order
 from tests.unit.page.conftest import read, untrained_null
 
 

@@ -2,11 +2,8 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.logit_line import LogitLine
-from page.robustness_tables import (
-    ROBUSTNESS_COLUMNS,
-    baseline_accuracy,
-    robustness_rows,
-)
+from page.robustness_tables import ROBUSTNESS_COLUMNS, robustness_rows
+from page.standard_lines import baseline_accuracy
 from tests.unit.page.conftest import read, read_baseline
 from tests.unit.page.made_results import beta
 

@@ -1,0 +1,78 @@
+"""Claims and their verdicts: what numbers with intervals decide."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import msgspec
+
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.null_rank import rank_p_value
+from page.claim_charts import Dots, informative
+
+Verdict = Literal["shown", "not shown", "undecided", "mixed"]
+
+SEEN: dict[Verdict, str] = {
+    "shown": "seen",
+    "not shown": "not seen",
+    "undecided": "undecided",
+    "mixed": "mixed",
+}
+
+LEVEL = 0.05
+"""A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
+it means at or near the top."""
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
+
+    `dots` are the numbers as a small chart beside the claim, None where it would say nothing.
+    """
+
+    chart: str
+    text: str
+    verdict: Verdict
+    findings: list[str]
+    dots: Dots | None = None
+    key: str = ""  # its address on the page
+
+
+def judge_order(estimates: Sequence[Estimate]) -> Verdict:
+    """Judge whether estimates descend: shown or not shown only if intervals do not overlap."""
+    pairs = list(pairwise(one.ends for one in estimates))
+    if any(later[0] > earlier[1] for earlier, later in pairs):
+        return "not shown"
+    return "shown" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
+
+
+def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
+    """Judge whether a value is above a null by its rank, at both ends of the value's interval.
+
+    Undecided if only one end is, or if the null has too few draws for any p to reach the level.
+    """
+    if rank_p_value(float("inf"), null) > LEVEL:
+        return "undecided"
+    above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
+    return "shown" if all(above) else "undecided" if any(above) else "not shown"
+
+
+def judged_claim(
+    chart: str, text: str, cases: Sequence[tuple[Verdict, str]], dots: Dots | None = None
+) -> Claim | None:
+    """Return a claim judged by its cases; if these differ, each states its own verdict."""
+    if not cases:
+        return None
+    verdicts: set[Verdict] = {verdict for verdict, _ in cases}
+    overall: Verdict = verdicts.pop() if len(verdicts) == 1 else "mixed"
+    findings = [
+        f"{finding} ({SEEN[verdict]})" if overall == "mixed" else finding
+        for verdict, finding in cases
+    ]
+    return Claim(
+        chart=chart,
+        text=text,
+        verdict=overall,
+        findings=findings,
+        dots=informative(dots) if dots else None,
+    )
