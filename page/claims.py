@@ -1,6 +1,6 @@
 """What a study shows and what it does not, in words computed from its numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -8,32 +8,25 @@ from interpreting_clip.measures.concepts import BasisConcepts
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import DotGroup, DotRow, Dots, informative
-from page.families import families, label_controls, trained, untrained_null
+from page.claim_rows import dot_row, over_seeds, with_seeds
+from page.families import families, trained, untrained_null
 from page.names import (
     DATASETS,
-    TESTBED_SHIFTS,
     TRAININGS,
     format_estimate,
     format_number,
     format_percent,
     format_percents,
     format_spread,
-    mark,
 )
-from page.replicas import format_replicas
-from page.results import StudyEncoder, measured_shifts
+from page.results import StudyEncoder
+from page.robustness_claims import Names, coverage_of_data, mean_over, robustness_order
 from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order, judged_claim
-
-Names = Mapping[str, str]
-"""The names that the study gives to the test sets, by key."""
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
-ROBUSTNESS, KURTOSIS = "robustness.robustness", "kurtosis.kurtosis"
-CONCEPTS = "concepts.directions.unique"
-ROBUSTNESS_AXIS = "mean effective robustness (points)"
-PRUNED = "prunable.prunable"
+KURTOSIS, CONCEPTS, PRUNED = "kurtosis.kurtosis", "concepts.directions.unique", "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
 
 
@@ -50,50 +43,6 @@ def study_claims(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> l
     return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
 
 
-def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
-    """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
-    cases, groups = [], []
-    for f in families(encoders):
-        if estimates := _robustness(f.members):
-            rows = _robustness_rows(f.members, estimates)
-            groups.append(DotGroup(name=f.name, rows=_called_by_training(f.members, rows)))
-            values = ", ".join(
-                f"{TRAININGS[e.entry.training]} {format_estimate(one)} points"
-                f"{_over_seeds(e, ROBUSTNESS)} ({_accuracies(e, names)})"
-                for e, one in zip(f.members, estimates, strict=True)
-            )
-            verdict = judge_order(_all_with_seeds(f.members, estimates))
-            text = f"{f.name}: {values}"
-            cases.append(_unless_extrapolated(f.members, verdict, text, names["imagenet"]))
-    return judged_claim(
-        "effective_robustness",
-        "Zero-shot encoders are more robust than their finetuned versions, and these more than "
-        f"supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
-        cases,
-        Dots(axis=ROBUSTNESS_AXIS, groups=groups),
-    )
-
-
-def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
-    """Compare encoders that learnt labels with those that learnt captions of the same images."""
-    cases, groups = [], []
-    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
-    for pair in label_controls(encoders):
-        if estimates := _robustness(pair):
-            raw = " against ".join(_accuracies(e, names) for e in pair)
-            text = f"{_against(pair, estimates)}, {raw}"
-            verdict = judge_order(_all_with_seeds(pair, estimates))
-            cases.append(_unless_extrapolated(pair, verdict, text, names["imagenet"]))
-            groups.append(DotGroup(name="", rows=_robustness_rows(pair, estimates)))
-    return judged_claim(
-        "effective_robustness",
-        "Robustness comes with the coverage of the data and not with language: labels give more of "
-        f"it than captions of the same images{over}.",
-        cases,
-        Dots(axis=ROBUSTNESS_AXIS, groups=groups),
-    )
-
-
 def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare each zero-shot encoder's kurtosis with those of its backbone's untrained encoders."""
     cases: list[tuple[Verdict, str]] = []
@@ -104,12 +53,12 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             p = rank_p_value(kurtosis.value, null)
             text = (
                 f"{e.entry.label} {format_estimate(kurtosis, 2)}"
-                f"{_over_seeds(e, KURTOSIS, 2)} against {format_spread(null, 2)} of {len(null)} "
+                f"{over_seeds(e, KURTOSIS, 2)} against {format_spread(null, 2)} of {len(null)} "
                 f"untrained encoders, p = {format_number(p, 2)}"
             )
-            widest = _with_seeds(e, KURTOSIS, kurtosis)
+            widest = with_seeds(e, KURTOSIS, kurtosis)
             cases.append((judge_against_null(*widest.ends, null), text))
-            row = _dot_row(e, kurtosis, widest, format_estimate(kurtosis, 2))
+            row = dot_row(e, kurtosis, widest, format_estimate(kurtosis, 2))
             rows.append(msgspec.structs.replace(row, null=(min(null), max(null))))
     return judged_claim(
         "kurtosis",
@@ -140,7 +89,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     if any(robust):
         verdict = "shown" if all(robust) and not any(others) else "mixed"
     rows = [
-        _dot_row(e, Estimate(count), None, str(count))
+        dot_row(e, Estimate(count), None, str(count))
         for e in linear
         for count in [e.results.kurtosis.outliers.outlier_features]
     ]
@@ -226,7 +175,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         drawn = drawn or any(one and one.unique.low is not None for _, one in found[:1])
         counts = ", ".join(
             f"{TRAININGS[e.entry.training]} {format_estimate(one and one.unique, 0)}"
-            f"{_over_seeds(e, CONCEPTS)}{_beside_chance(one)}"
+            f"{over_seeds(e, CONCEPTS)}{_beside_chance(one)}"
             for e, one in found
         )
         rows = [_concept_row(e, one) for e, one in found if one]
@@ -247,48 +196,12 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     )
 
 
-def _robustness_rows(
-    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
-) -> list[DotRow]:
-    return [
-        _dot_row(
-            e,
-            one,
-            _with_seeds(e, ROBUSTNESS, one),
-            format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
-        )
-        for e, one in zip(encoders, estimates, strict=True)
-    ]
-
-
-def _dot_row(
-    encoder: StudyEncoder, estimate: Estimate, widest: Estimate | None, text: str
-) -> DotRow:
-    low, high = estimate.ends
-    return DotRow(
-        name=encoder.entry.label,
-        text=text,
-        training=encoder.entry.training,
-        value=estimate.value,
-        low=low,
-        high=high,
-        widest=widest.ends if widest else None,
-    )
-
-
-def _called_by_training(encoders: Sequence[StudyEncoder], rows: Sequence[DotRow]) -> list[DotRow]:
-    return [
-        msgspec.structs.replace(row, name=TRAININGS[e.entry.training])
-        for e, row in zip(encoders, rows, strict=True)
-    ]
-
-
 def _prunable_row(encoder: StudyEncoder, prunable: float) -> DotRow:
     widest, chance = (
-        _with_seeds(encoder, PRUNED, Estimate(prunable)),
+        with_seeds(encoder, PRUNED, Estimate(prunable)),
         encoder.results.prunable.chance,
     )
-    row = _dot_row(
+    row = dot_row(
         encoder, _in_percent(Estimate(prunable)), _in_percent(widest), format_percent(prunable)
     )
     return msgspec.structs.replace(
@@ -304,47 +217,13 @@ def _in_percent(share: Estimate) -> Estimate:
 
 
 def _concept_row(encoder: StudyEncoder, counts: BasisConcepts) -> DotRow:
-    widest = _with_seeds(encoder, CONCEPTS, counts.unique)
-    row = _dot_row(encoder, counts.unique, widest, format_estimate(counts.unique, 0))
+    widest = with_seeds(encoder, CONCEPTS, counts.unique)
+    row = dot_row(encoder, counts.unique, widest, format_estimate(counts.unique, 0))
     return msgspec.structs.replace(
         row,
         name=TRAININGS[encoder.entry.training],
         null=counts.random.ends if counts.random else None,
     )
-
-
-def _with_seeds(encoder: StudyEncoder, number: str, estimate: Estimate) -> Estimate:
-    """Widen an interval to hold the values of all replicas: a claim has to hold beyond both."""
-    low, high = estimate.ends
-    if found := encoder.replicas.get(number):
-        low, high = min(low, found.low), max(high, found.high)
-    return Estimate(estimate.value, low, high)
-
-
-def _all_with_seeds(
-    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
-) -> list[Estimate]:
-    return [_with_seeds(e, ROBUSTNESS, one) for e, one in zip(encoders, estimates, strict=True)]
-
-
-def _over_seeds(encoder: StudyEncoder, number: str, digits: int = 1) -> str:
-    """Return what stands after an interval in a finding, if the encoder has replicas."""
-    said = format_replicas(encoder.replicas.get(number), digits)
-    return f",{said} over seeds" if said else ""
-
-
-def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
-    """Name the shifts that a mean is over, or return nothing if it is over all of the testbed."""
-    shifts = measured_shifts(encoders)
-    if len(shifts) == len(TESTBED_SHIFTS):
-        return ""
-    return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
-
-
-def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
-    """Return the mean effective robustness of each encoder; nothing if one has no value."""
-    known = [one for e in encoders if (one := e.results.robustness.robustness)]
-    return known if len(known) == len(encoders) else []
 
 
 def _beside_chance(counts: BasisConcepts | None) -> str:
@@ -360,38 +239,4 @@ def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:
     concepts = encoder.results.concepts
     if concepts is None or concepts.directions is None:
         return None
-    return _with_seeds(encoder, CONCEPTS, concepts.directions.unique)
-
-
-def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate]) -> str:
-    return " against ".join(
-        f"{e.entry.label} {format_estimate(one)} points{_over_seeds(e, ROBUSTNESS)}"
-        for e, one in zip(pair, estimates, strict=True)
-    )
-
-
-def _unless_extrapolated(
-    encoders: Sequence[StudyEncoder], verdict: Verdict, text: str, name: str
-) -> tuple[Verdict, str]:
-    """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
-
-    Effective robustness is a distance to the line; where no standard model has a similar ImageNet
-    accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
-    """
-    outside = []
-    for e in encoders:
-        robustness = e.results.robustness
-        if shifts := robustness.extrapolated_shifts:
-            at = sorted({robustness.per_shift[s].imagenet or 0.0 for s in shifts})
-            ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
-            outside.append(f"{e.entry.label} ({name} accuracy {ends} %)")
-    if not outside:
-        return verdict, text
-    return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
-
-
-def _accuracies(encoder: StudyEncoder, names: Names) -> str:
-    """Return the accuracies behind an effective robustness, which is a distance to a line."""
-    found = encoder.results.robustness
-    imagenet, shifts = map(format_number, (found.imagenet, found.shift_accuracy))
-    return f"{names['imagenet']} {imagenet} %, shifts {shifts} %"
+    return with_seeds(encoder, CONCEPTS, concepts.directions.unique)

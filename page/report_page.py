@@ -15,7 +15,7 @@ from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Number
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
-from page.claims import mean_over, study_claims
+from page.claims import study_claims
 from page.concept_finder import concept_finder
 from page.drawing import of_representation
 from page.families import families
@@ -48,6 +48,7 @@ from page.results import (
     moved,
     own_shifts,
 )
+from page.robustness_claims import mean_over
 from page.robustness_tables import on_shift_classes
 from page.standard_lines import line_spans
 from page.vega import Rows

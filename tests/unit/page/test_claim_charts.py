@@ -1,5 +1,6 @@
 from interpreting_clip.measures.intervals import Estimate
-from page.claims import outlier_features, robustness_order
+from page.claims import outlier_features
+from page.robustness_claims import robustness_order
 from tests.unit.page.conftest import read
 
 

@@ -5,16 +5,14 @@ import pytest
 from interpreting_clip.measures.intervals import Estimate
 from page.claims import (
     concept_order,
-    coverage_of_data,
     kurtosis_above_null,
-    mean_over,
     outlier_features,
     prunable_directions,
-    robustness_order,
     study_claims,
 )
 from page.families import families, label_controls
 from page.names import format_percent
+from page.robustness_claims import coverage_of_data, mean_over, robustness_order
 from page.verdicts import judge_against_null, judge_order
 from tests.unit.page.conftest import read, untrained_null
 

@@ -8,10 +8,10 @@ import pytest
 
 from interpreting_clip.config.own_shifts import ShiftEntry, Shifts
 from page.charts import CHARTS
-from page.claims import mean_over, robustness_order
 from page.line_charts import pruning
 from page.names import DATASETS
 from page.provenance import Provenance
+from page.robustness_claims import mean_over, robustness_order
 from page.robustness_tables import robustness_rows
 from tests.unit.page.conftest import read, read_baseline, study_page
 from tests.unit.page.made_results import beta

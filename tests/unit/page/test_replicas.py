@@ -8,7 +8,6 @@ import pytest
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import write_table
-from page.claims import robustness_order
 from page.replicas import (
     IDENTITY,
     Replicated,
@@ -17,6 +16,7 @@ from page.replicas import (
     training_code,
     training_settings,
 )
+from page.robustness_claims import robustness_order
 from tests.reads import ROOT
 from tests.unit.page.conftest import made_up_study, read
 from tools.replicas import typed
