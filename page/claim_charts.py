@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.measures.intervals import Estimate
 from page.legends import SHAPES
 from page.names import TRAININGS
 from page.vega_lite import SHAPES as TRAINING_SHAPES
@@ -54,6 +56,20 @@ class DotRow(msgspec.Struct, frozen=True, kw_only=True):
     def colour(self) -> str:
         """The colour of the mark, as CSS."""
         return themed_colour(TRAINING_COLOURS[TRAININGS[self.training]])
+
+
+def dot_row(entry: EncoderEntry, estimate: Estimate, widest: Estimate | None, text: str) -> DotRow:
+    """Return the row of an encoder; `widest` is its interval over replicas too."""
+    low, high = estimate.ends
+    return DotRow(
+        name=entry.label,
+        text=text,
+        training=entry.training,
+        value=estimate.value,
+        low=low,
+        high=high,
+        widest=widest.ends if widest else None,
+    )
 
 
 class DotGroup(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,7 @@ import msgspec
 from interpreting_clip.measures.concepts import BasisConcepts
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
-from page.claim_charts import DotGroup, DotRow, Dots, informative
-from page.claim_rows import dot_row, over_seeds, with_seeds
+from page.claim_charts import DotGroup, DotRow, Dots, dot_row, informative
 from page.families import families, trained, untrained_null
 from page.names import (
     DATASETS,
@@ -19,6 +18,7 @@ from page.names import (
     format_percents,
     format_spread,
 )
+from page.replicas import over_seeds, with_seeds
 from page.results import StudyEncoder
 from page.robustness_claims import Names, coverage_of_data, mean_over, robustness_order
 from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order, judged_claim
@@ -53,12 +53,12 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             p = rank_p_value(kurtosis.value, null)
             text = (
                 f"{e.entry.label} {format_estimate(kurtosis, 2)}"
-                f"{over_seeds(e, KURTOSIS, 2)} against {format_spread(null, 2)} of {len(null)} "
+                f"{over_seeds(e.replicas.get(KURTOSIS), 2)} against {format_spread(null, 2)} of {len(null)} "
                 f"untrained encoders, p = {format_number(p, 2)}"
             )
-            widest = with_seeds(e, KURTOSIS, kurtosis)
+            widest = with_seeds(e.replicas.get(KURTOSIS), kurtosis)
             cases.append((judge_against_null(*widest.ends, null), text))
-            row = dot_row(e, kurtosis, widest, format_estimate(kurtosis, 2))
+            row = dot_row(e.entry, kurtosis, widest, format_estimate(kurtosis, 2))
             rows.append(msgspec.structs.replace(row, null=(min(null), max(null))))
     return judged_claim(
         "kurtosis",
@@ -89,7 +89,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     if any(robust):
         verdict = "shown" if all(robust) and not any(others) else "mixed"
     rows = [
-        dot_row(e, Estimate(count), None, str(count))
+        dot_row(e.entry, Estimate(count), None, str(count))
         for e in linear
         for count in [e.results.kurtosis.outliers.outlier_features]
     ]
@@ -134,14 +134,11 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         if found.prunable is not None:
             rows.append(_prunable_row(e, found.prunable))
         chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
-        cases.append(
-            (
-                verdict,
-                f"{e.entry.label}: {format_percent(found.prunable)} of "
-                f"{e.results.directions.directions} directions "
-                f"({parts}{chance})",
-            )
+        text = (
+            f"{e.entry.label}: {format_percent(found.prunable)} of "
+            f"{e.results.directions.directions} directions ({parts}{chance})"
         )
+        cases.append((verdict, text))
     return judged_claim(
         "pruning",
         f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
@@ -175,7 +172,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         drawn = drawn or any(one and one.unique.low is not None for _, one in found[:1])
         counts = ", ".join(
             f"{TRAININGS[e.entry.training]} {format_estimate(one and one.unique, 0)}"
-            f"{over_seeds(e, CONCEPTS)}{_beside_chance(one)}"
+            f"{over_seeds(e.replicas.get(CONCEPTS))}{_beside_chance(one)}"
             for e, one in found
         )
         rows = [_concept_row(e, one) for e, one in found if one]
@@ -197,12 +194,13 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
 
 
 def _prunable_row(encoder: StudyEncoder, prunable: float) -> DotRow:
-    widest, chance = (
-        with_seeds(encoder, PRUNED, Estimate(prunable)),
-        encoder.results.prunable.chance,
-    )
+    widest = with_seeds(encoder.replicas.get(PRUNED), Estimate(prunable))
+    chance = encoder.results.prunable.chance
     row = dot_row(
-        encoder, _in_percent(Estimate(prunable)), _in_percent(widest), format_percent(prunable)
+        encoder.entry,
+        _in_percent(Estimate(prunable)),
+        _in_percent(widest),
+        format_percent(prunable),
     )
     return msgspec.structs.replace(
         row,
@@ -217,8 +215,8 @@ def _in_percent(share: Estimate) -> Estimate:
 
 
 def _concept_row(encoder: StudyEncoder, counts: BasisConcepts) -> DotRow:
-    widest = with_seeds(encoder, CONCEPTS, counts.unique)
-    row = dot_row(encoder, counts.unique, widest, format_estimate(counts.unique, 0))
+    widest = with_seeds(encoder.replicas.get(CONCEPTS), counts.unique)
+    row = dot_row(encoder.entry, counts.unique, widest, format_estimate(counts.unique, 0))
     return msgspec.structs.replace(
         row,
         name=TRAININGS[encoder.entry.training],
@@ -239,4 +237,4 @@ def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:
     concepts = encoder.results.concepts
     if concepts is None or concepts.directions is None:
         return None
-    return with_seeds(encoder, CONCEPTS, concepts.directions.unique)
+    return with_seeds(encoder.replicas.get(CONCEPTS), concepts.directions.unique)

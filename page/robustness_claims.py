@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from interpreting_clip.measures.intervals import Estimate
-from page.claim_charts import DotGroup, DotRow, Dots
-from page.claim_rows import dot_row, over_seeds, with_seeds
+from page.claim_charts import DotGroup, DotRow, Dots, dot_row
 from page.families import families, label_controls
 from page.names import DATASETS, TESTBED_SHIFTS, TRAININGS, format_estimate, format_number, mark
+from page.replicas import over_seeds, with_seeds
 from page.results import StudyEncoder, measured_shifts
 from page.verdicts import Claim, Verdict, judge_order, judged_claim
 
@@ -33,7 +33,7 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
             groups.append(DotGroup(name=f.name, rows=rows))
             values = ", ".join(
                 f"{TRAININGS[e.entry.training]} {format_estimate(one)} points"
-                f"{over_seeds(e, ROBUSTNESS)} ({_accuracies(e, names)})"
+                f"{over_seeds(e.replicas.get(ROBUSTNESS))} ({_accuracies(e, names)})"
                 for e, one in zip(f.members, estimates, strict=True)
             )
             verdict = judge_order(_all_with_seeds(f.members, estimates))
@@ -87,9 +87,9 @@ def _robustness_rows(
 ) -> list[DotRow]:
     return [
         dot_row(
-            e,
+            e.entry,
             one,
-            with_seeds(e, ROBUSTNESS, one),
+            with_seeds(e.replicas.get(ROBUSTNESS), one),
             format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
         )
         for e, one in zip(encoders, estimates, strict=True)
@@ -98,7 +98,7 @@ def _robustness_rows(
 
 def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate]) -> str:
     return " against ".join(
-        f"{e.entry.label} {format_estimate(one)} points{over_seeds(e, ROBUSTNESS)}"
+        f"{e.entry.label} {format_estimate(one)} points{over_seeds(e.replicas.get(ROBUSTNESS))}"
         for e, one in zip(pair, estimates, strict=True)
     )
 
@@ -106,7 +106,10 @@ def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estima
 def _all_with_seeds(
     encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
 ) -> list[Estimate]:
-    return [with_seeds(e, ROBUSTNESS, one) for e, one in zip(encoders, estimates, strict=True)]
+    return [
+        with_seeds(e.replicas.get(ROBUSTNESS), one)
+        for e, one in zip(encoders, estimates, strict=True)
+    ]
 
 
 def _unless_extrapolated(
