@@ -53,8 +53,8 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             p = rank_p_value(kurtosis.value, null)
             text = (
                 f"{e.entry.label} {format_estimate(kurtosis, 2)}"
-                f"{over_seeds(e.replicas.get(KURTOSIS), 2)} against {format_spread(null, 2)} of {len(null)} "
-                f"untrained encoders, p = {format_number(p, 2)}"
+                f"{over_seeds(e.replicas.get(KURTOSIS), 2)} against {format_spread(null, 2)} "
+                f"of {len(null)} untrained encoders, p = {format_number(p, 2)}"
             )
             widest = with_seeds(e.replicas.get(KURTOSIS), kurtosis)
             cases.append((judge_against_null(*widest.ends, null), text))
