@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from interpreting_clip.measures.concepts import BasisConcepts
+from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import DotGroup, DotRow, Dots, dot_row, informative

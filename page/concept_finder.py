@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from interpreting_clip.measures.concepts import EncodedPair
+from interpreting_clip.measures.concept_counts import EncodedPair
 from page.links import direction_href
 from page.results import StudyEncoder
 

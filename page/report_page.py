@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Number
@@ -41,7 +42,6 @@ from page.provenance import (
 from page.rendering import template_environment
 from page.replicas import format_replicas
 from page.results import (
-    Baseline,
     Controls,
     StudyEncoder,
     first_complete,

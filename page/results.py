@@ -1,4 +1,4 @@
-"""What the report reads of a study: each encoder with its results, nulls, baseline and controls."""
+"""What the report reads of a study: each encoder with its results and nulls, and the controls."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,41 +9,12 @@ import msgspec
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.names import INSTRUMENTS, TESTBED_SHIFTS, TRAININGS
 from page.replicas import Replicated
 
 Number = float | None
 """A result, or None if the study does not have the data that it needs."""
-
-
-class Chance(msgspec.Struct, frozen=True, kw_only=True):
-    """What guessing gives on a shift, and the lowest accuracy that is above it, in percent."""
-
-    accuracy: float
-    above: float
-
-
-class Baseline(msgspec.Struct, frozen=True, kw_only=True):
-    """The standard models (name and accuracies in percent) and the line through them, per shift.
-
-    `abscissa` names the ImageNet accuracy that is the abscissa of each line. `at_chance` names the
-    models that are not above `chance` on a shift and so no part of its line. `own_models` has the
-    models of those of the study's own shifts that are not read against `models`. The file is
-    `plots/baseline.json`.
-    """
-
-    models: list[dict[str, str | float | None]]
-    lines: dict[str, LogitLine]
-    abscissa: dict[str, str]
-    chance: dict[str, Chance]
-    at_chance: dict[str, list[str]]
-    own_models: dict[str, list[dict[str, str | float | None]]] = {}
-
-    def models_of(self, shift: str) -> list[dict[str, str | float | None]]:
-        """Return the models that a shift's line was fitted to, or that are at chance on it."""
-        return self.own_models.get(shift, self.models)
 
 
 class UntrainedNumbers(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.baseline import Baseline
 from page.names import TESTBED_SHIFTS, TRAININGS, mark
-from page.results import Baseline, StudyEncoder, measured_shifts, own_shifts
+from page.results import StudyEncoder, measured_shifts, own_shifts
 from page.standard_lines import (
     Model,
     Row,

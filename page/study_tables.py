@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
 
+from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.concepts import BasisConcepts, ConceptCounts
+from interpreting_clip.measures.concept_counts import BasisConcepts, ConceptCounts
 from page.across_encoders import CORRELATION_COLUMNS, correlation_rows
 from page.families import untrained_null
 from page.names import DATASETS, REPRESENTATIONS
-from page.results import Baseline, Controls, StudyEncoder
+from page.results import Controls, StudyEncoder
 from page.robustness_tables import (
     ENCODER_COLUMNS,
     ROBUSTNESS_COLUMNS,

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.null_rank import rank_p_value
+from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import Dots, informative
 
 Verdict = Literal["shown", "not shown", "undecided", "mixed"]

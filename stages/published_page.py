@@ -4,6 +4,7 @@ from pathlib import Path
 
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
+from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import read_table, write_table
 from interpreting_clip.published.findings import Findings
 from page.drawing import chart_svg
@@ -11,7 +12,6 @@ from page.published_charts import PUBLISHED
 from page.published_page import published_page
 from page.published_results import LINE_COLUMNS, Published, read_draws, read_lines
 from page.published_tables import PUBLISHED_COLUMNS, published_rows
-from interpreting_clip.formats.results import read_result
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

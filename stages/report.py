@@ -10,6 +10,7 @@ from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
@@ -26,7 +27,6 @@ from page.provenance import TRAINED_FROM, GivenFolder, Provenance, study_names
 from page.replicas import read_replicas
 from page.report_page import in_words_of, report_page
 from page.results import (
-    Baseline,
     Controls,
     StudyEncoder,
     UntrainedNull,

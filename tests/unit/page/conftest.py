@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.study.encoder_results import EncoderResults
@@ -18,7 +19,7 @@ from page.families import with_null
 from page.names import INSTRUMENTS
 from page.provenance import Provenance, study_names
 from page.report_page import report_page
-from page.results import Baseline, Controls, StudyEncoder, UntrainedNull
+from page.results import Controls, StudyEncoder, UntrainedNull
 from page.study_tables import planted_rows, study_tables
 from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, written_results
 

@@ -9,13 +9,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import numpy as np
 
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.concepts import (
+from interpreting_clip.measures.concept_counts import (
     BasisConcepts,
     ConceptCounts,
-    Concepts,
     EncodedPair,
     ThresholdCounts,
 )
+from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import HeadDirections, MeanRow, PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness, OnShift
 from interpreting_clip.measures.intervals import Estimate
