@@ -31,12 +31,6 @@ from page.vega_lite import (
     wrapped,
 )
 
-COUNTERPART_COLUMNS = (
-    *("backbone", "place", "name", "label", "training", "data"),
-    *("imagenet", "robustness", "low", "high", "extrapolated"),
-)
-"""Columns of the chart's rows, which stand in the order of their `place`."""
-
 WIDTH, ROW = 325, 34
 """The width of a panel and the height of a row with its label above, in pixels."""
 

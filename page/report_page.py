@@ -12,6 +12,7 @@ import msgspec
 
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Number
 from page.across_encoders import Correlation, by_pretraining, shared_concepts
@@ -205,6 +206,7 @@ def report_page(
         probe_rows=probe_rows(provenance, encoders),
         datasets={key: names[key] for key in DATASETS},
         shifts={key: names[key] for key in TESTBED_SHIFTS},
+        shift_kinds={"natural": NATURAL, "style": STYLE},
         trainings=TRAININGS,
     )
     digest = hashlib.sha256(html.encode()).hexdigest()

@@ -22,7 +22,6 @@ from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures, OutliersAt
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
-from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import plain
@@ -223,7 +222,6 @@ def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
         ),
         kurtosis=kurtosis(float(mean_kurtosis)),
         outlier_axes=outlier_axes(),
-        participation_ratio=made(ParticipationRatio, dimensions=estimate(21.4, 1), features=128),
         directions=directions(),
         pruning={dataset: pruning(whole) for dataset, whole in accuracies.items()},
         concepts=made(
