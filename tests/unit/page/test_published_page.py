@@ -131,20 +131,12 @@ def test_sentences_follow_the_numbers():
     assert "4 zero-shot models is 8.5" in kind_sentences(made(*CARDS))[0]
 
 
-def test_a_line_that_is_no_number_is_refused():
-    row = dict.fromkeys(LINE_COLUMNS, "1") | {"slope": "steep", "left_out": ""}
-    with pytest.raises(InputError, match=r"published_lines\.csv: row 1: .*slope"):
-        read_lines([row])
-
-
-def test_a_line_is_read_with_and_without_a_second_slope():
-    row = dict.fromkeys(LINE_COLUMNS, "1") | {"choice": "default", "shift": "imagenet_r"}
-    row |= {"left_out": "", "second_slope": "", "lowest_second": "", "highest_second": ""}
+def test_lines_and_draws_are_read_or_refused(tmp_path):
+    row = dict.fromkeys(LINE_COLUMNS, "1") | {"left_out": "", "second_slope": ""}
     (line,) = read_lines([row])
     assert (line.second_slope, line.slope, line.left_out) == (None, 1, "")
-
-
-def test_draws_that_are_none_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"published_lines\.csv: row 1: .*slope"):
+        read_lines([row | {"slope": "steep"}])
     (tmp_path / "draws.json").write_text('{"default": {"imagenet_r": 3}}')
     with pytest.raises(InputError, match=r"draws\.json: .*object"):
         read_draws(tmp_path / "draws.json")

@@ -20,16 +20,13 @@ def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, base
     assert measured["kurtosis", "mean kurtosis per image"] == 2.85
 
 
-def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(encoders):
+def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(study, encoders):
     rows = {row["label"]: row for row in kurtosis_rows(encoders)}
     found = [
         [rows[label][name] for name in ("null", "null_low", "null_high")]
         for label in ("RN supervised", "ViT supervised")
     ]
     assert found == [pytest.approx([2.85, 2.3, 3.4]), pytest.approx([3.3, 2.5, 4.1])]
-
-
-def test_without_many_the_null_of_kurtosis_is_the_study_s_untrained_encoder(study):
     study["nulls"] = {}
     rows = {row["label"]: row for row in kurtosis_rows(read(study))}
     expected = study["results"]["vit_untrained"]["kurtosis"]["kurtosis"]["value"]
