@@ -213,9 +213,11 @@ def _nested(result: Result, path: str, part: Part) -> Iterator[Number]:
 
 
 def _number(result: Any, name: str, label: Label) -> Number:
-    value = getattr(result, name)
+    found = getattr(result, name)
     # A number that the result lacks is None, and no estimate of it.
-    found = value if isinstance(value, Estimate) else None
+    value, low, high = found, None, None
+    if isinstance(found, Estimate):
+        value, low, high = found.value, found.low, found.high
     chance = getattr(result, label.chance) if label.chance else None
     return Number(
         name=name,
@@ -223,8 +225,8 @@ def _number(result: Any, name: str, label: Label) -> Number:
         unit=label.unit,
         digits=label.digits,
         headline=label.headline,
-        value=found.value if found else value,
-        low=found.low if found else None,
-        high=found.high if found else None,
+        value=value,
+        low=low,
+        high=high,
         chance=chance.value if isinstance(chance, Estimate) else chance,
     )
