@@ -61,10 +61,15 @@ RUNNING = "interpreting_clip/kernels.py"
 """The module that chooses the kernels of every stage, before the stage is imported."""
 
 EXCLUDED_FROM_FINGERPRINT = (
+    "interpreting_clip/__init__.py",
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
     *("interpreting_clip/errors.py", "interpreting_clip/readable.py", "interpreting_clip/urls.py"),
 )
-"""Modules that word errors or show results, and those that parse every stage's parameters."""
+"""Modules that compute nothing, though every stage loads them.
+
+The first only names the library's functions, and imports none in a stage. The others parse
+parameters, word errors and show results.
+"""
 
 COMPUTES_NOTHING = ("code", "study")
 """Stages that run with any code and packages: users start them by hand to repair a study."""
