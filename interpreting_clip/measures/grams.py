@@ -147,21 +147,12 @@ def outlier_columns(
         moved = block - centre
         moved *= moved
         squares = squares + _cast(moved.sum(axis=1), float)
-    far = limits.sigma**2 * squares / width
-    limit = _cast(far**0.5, dtype or rows.dtype)[:, None]
-    weights = _cast(1 / (far + (far == 0)), dtype or rows.dtype)
+    limit = _cast(limits.sigma * (squares / width) ** 0.5, dtype or rows.dtype)[:, None]
     # The fewest images that are at least the share of all.
     fewest = int(np.searchsorted(np.arange(images + 1) / images, limits.share))
     outliers = rows[0] != rows[0]
     for columns, block in _blocks(rows, dtype):
-        moved = block - centre
-        moved *= moved
-        # PyTorch compares and counts slowly. The squares of a feature that is beyond the limit in
-        # so many images sum to more than their number, in units of the limits' squares.
-        candidates = weights @ moved > 0.999 * fewest
-        if candidates.any():
-            beyond = abs(block[:, candidates] - centre) > limit
-            outliers[columns][candidates] = beyond.sum(axis=0) >= fewest
+        outliers[columns] = (abs(block - centre) > limit).sum(axis=0) >= fewest
     return outliers
 
 
