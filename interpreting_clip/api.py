@@ -1,6 +1,7 @@
 """The measures that `interpreting_clip` offers: for anybody's arrays, with settings as keywords.
 
-Each is the function of its module in `measures` behind one decorator, `for_arrays`.
+Each is the function of its module in `measures` behind one decorator, `for_arrays`; effective
+robustness is compared with the lines of the published testbed's models.
 """
 
 import inspect
@@ -13,9 +14,10 @@ from textwrap import fill
 from typing import Any, TypeVar, get_type_hints
 
 import msgspec
+import numpy as np
 
-from interpreting_clip import testbed
 from interpreting_clip.arrays import (
+    LONGEST,
     as_classes,
     as_directions,
     as_head,
@@ -27,20 +29,26 @@ from interpreting_clip.arrays import (
     as_value,
     described,
 )
-from interpreting_clip.errors import close_names
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
+from interpreting_clip.errors import close_names, one_line
+from interpreting_clip.formats.published_accuracies import GUESSING, published_lines
+from interpreting_clip.formats.published_accuracies import Settings as PublishedSettings
 from interpreting_clip.measures import accuracy as of_accuracy
 from interpreting_clip.measures import cka as of_cka
 from interpreting_clip.measures import concepts as of_concepts
 from interpreting_clip.measures import directions as of_directions
+from interpreting_clip.measures import effective_robustness as of_lines
 from interpreting_clip.measures import kurtosis as of_kurtosis
 from interpreting_clip.measures import participation_ratio as of_dimensions
 from interpreting_clip.measures import privileged_basis as of_basis
 from interpreting_clip.measures import pruning as of_pruning
+from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.quantities import (
     Confidence,
     Count,
     Described,
     Natural,
+    Percents,
     Positive,
     Share,
     ThreadCount,
@@ -59,10 +67,15 @@ INTERNAL = ("candidates", "numbers", "left_out")
 HEAD = {"bias": None, "normalize_features": False}
 """The further arguments that make a `Head`, with their defaults."""
 
-READERS: dict[str, Callable[[Arguments, Arguments], Any]] = {
-    "activations": lambda given, _: as_matrix(given["activations"], "activations"),
-    "first": lambda given, _: as_representation(given["first"], "first"),
-    "second": lambda given, _: as_representation(given["second"], "second"),
+ALONE: dict[str, Callable[[Any, str], Any]] = {
+    "activations": as_matrix,
+    **dict.fromkeys(("first", "second"), as_representation),
+    **dict.fromkeys(("names", "categories"), as_texts),
+    **dict.fromkeys(("aliases", "accuracies", "images"), as_mapping),
+}
+"""How arguments are read that depend on no other."""
+
+FITTED: dict[str, Callable[[Arguments, Arguments], Any]] = {
     "head": lambda given, read: as_head(
         given["head"],
         *(given.get(name, default) for name, default in HEAD.items()),
@@ -71,22 +84,15 @@ READERS: dict[str, Callable[[Arguments, Arguments], Any]] = {
     "classes": lambda given, read: as_classes(
         given["classes"], "classes", len(read["head"].weight), len(read["activations"])
     ),
-    "among": lambda given, read: sorted(
-        {*as_classes(given["among"], "among", len(read["head"].weight)).tolist()}
-    ),
-    "aliases": lambda given, _: as_mapping(given["aliases"], "aliases", "{530: 409}"),
+    "among": lambda given, read: np.unique(
+        as_classes(given["among"], "among", len(read["head"].weight))
+    ).tolist(),
     "labels": lambda given, read: as_labels(given["labels"], "labels", len(read["activations"])),
-    "names": lambda given, _: as_texts(given["names"], "names"),
-    "categories": lambda given, _: as_texts(given["categories"], "categories"),
     "directions": lambda given, read: as_directions(
         given["directions"], read["activations"].shape[1]
     ),
-    "accuracies": lambda given, _: as_mapping(
-        given["accuracies"], "accuracies", "{'imagenet': 76.1, 'imagenet_v2': 63.2}"
-    ),
-    "images": lambda given, _: as_mapping(given["images"], "images", "{'imagenet': 50_000}"),
 }
-"""How arrays and texts are read, from what was given and what was read before it."""
+"""How others are read: from what was given, and from what was read before them."""
 
 VALUES: dict[str, Any] = {
     "confidence": Confidence,
@@ -97,6 +103,18 @@ VALUES: dict[str, Any] = {
     "workers": ThreadCount,
 }
 """What is legal for other arguments."""
+
+IMAGENET = "imagenet"
+
+# ImageNet has 50 validation images of each class. ObjectNet's 113 classes are 125 of ImageNet's.
+SETS = {
+    IMAGENET: Guessing(50_000, 1000),
+    **GUESSING,
+    on_classes("imagenet_r"): Guessing(10_000, 200),
+    on_classes("imagenet_a"): Guessing(10_000, 200),
+    on_classes("objectnet"): Guessing(6_250, 113),
+}
+"""The images and classes of each set, as published."""
 
 HEAD_TEXT = """\
 head : a row of weights for each class and a column for each feature
@@ -131,8 +149,10 @@ def for_arrays(measure: Callable[..., Returned]) -> Callable[..., Returned]:
         for name, parameter in own.parameters.items():
             if name not in given or (given[name] is None and parameter.default is None):
                 continue
-            if name in READERS:
-                read[name] = READERS[name](given, read)
+            if name in ALONE:
+                read[name] = ALONE[name](given[name], name)
+            elif name in FITTED:
+                read[name] = FITTED[name](given, read)
             elif name != "settings":
                 read[name] = as_value(given[name], VALUES[name], name)
         if kind:
@@ -180,10 +200,8 @@ def _bind(
     by_place = [name for name in names if name in BY_PLACE]
     others = [name for name in names if name not in BY_PLACE]
     if len(arrays) > len(by_place):
-        raise TypeError(
-            f"{measure}: only {' and '.join(by_place)} can go without a keyword; pass the next "
-            f"argument as {others[0]}=…"
-        )
+        first = " and ".join(by_place)
+        raise TypeError(f"{measure}: only {first} need no keyword; pass the next as {others[0]}=…")
     if unknown := [name for name in keywords if name not in names]:
         raise TypeError(f"{measure}: no argument {unknown[0]!r}; {close_names(unknown[0], others)}")
     try:
@@ -236,4 +254,75 @@ directions = for_arrays(of_directions.directions)
 pruning = for_arrays(of_pruning.pruning)
 concepts = for_arrays(of_concepts.concepts)
 cka = for_arrays(of_cka.cka)
-effective_robustness = for_arrays(testbed.effective_robustness)
+
+
+@for_arrays
+def effective_robustness(
+    accuracies: Mapping[str, Any],
+    *,
+    images: Mapping[str, Any] | None = None,
+    settings: PublishedSettings = PublishedSettings(),  # noqa: B008 - immutable
+) -> of_lines.EffectiveRobustness:
+    """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
+
+    `acc_shift − β(acc_ImageNet)` in points, for each shift and on average over those that are
+    given. β is fitted to the standard models of the published testbed.
+
+    Parameters
+    ----------
+    accuracies : top-1 accuracy **in percent** by the name of the set, or results of `accuracy`:
+        `imagenet`, over all 1,000 classes, and one or more of `imagenet_v2`, `imagenet_r`,
+        `imagenet_sketch`, `objectnet` and `imagenet_a`. A line starts at `imagenet`, or, if you
+        give them, at `imagenet_on_r_classes`, `imagenet_on_a_classes` or
+        `imagenet_on_objectnet_classes`: accuracy on ImageNet's images of the shift's classes, among
+        these classes, as the testbed compares these shifts
+    images : on how many images each was measured; None for one that is exact. By default as many
+        as were published
+    """
+    measured = measured_accuracies(accuracies, images or {})
+    shifts = [shift for shift in TESTBED_SHIFTS if shift in measured]
+    starts = {
+        shift: on_classes(shift) if on_classes(shift) in measured else IMAGENET for shift in shifts
+    }
+    lines, resampled = published_lines(starts, resamples=settings.resamples, seed=settings.seed)
+    return of_lines.effective_robustness(
+        measured[IMAGENET],
+        # All shifts, so that the draws of one do not depend on which others are given.
+        {shift: measured.get(shift) for shift in TESTBED_SHIFTS},
+        lines=lines,
+        resampled=resampled,
+        starts={shift: measured[start] for shift, start in starts.items()},
+        settings=of_lines.Settings(confidence=settings.confidence, seed=settings.seed),
+    )
+
+
+def measured_accuracies(
+    accuracies: Arguments, images: Arguments
+) -> dict[str, of_lines.MeasuredAccuracy]:
+    """Return accuracies by set, each with the number of images that it was measured on."""
+    if unknown := [str(name) for name in (*accuracies, *images) if name not in SETS]:
+        raise ValueError(
+            f"{one_line(unknown[0])[:LONGEST]}: no line is known for this set; expected some of "
+            f"{', '.join(SETS)}"
+        )
+    if IMAGENET not in accuracies or not accuracies.keys() & {*TESTBED_SHIFTS}:
+        raise ValueError(
+            f"accuracies: expected those on {IMAGENET} and on at least one of "
+            f"{', '.join(TESTBED_SHIFTS)}, got {', '.join(accuracies) or 'none'}"
+        )
+    found = {}
+    for name, value in accuracies.items():
+        if isinstance(value, of_accuracy.Accuracy):
+            percent, count, classes = value.accuracy.value, value.images, value.classes
+        else:
+            percent = as_value(value, Percents, f"{name}, in percent", strict=False)
+            count, classes = SETS[name].images, SETS[name].classes
+            # Only on ImageNet-A do standard models score less than 1 %.
+            if percent <= 1 and name != "imagenet_a":
+                raise ValueError(
+                    f"{name}: expected percent, got {percent}; is it {100 * percent:g}?"
+                )
+        # None: the accuracy is exact.
+        count = as_value(images.get(name, count), Count | None, f"images of {name}")
+        found[name] = of_lines.MeasuredAccuracy(percent / 100, count, classes)
+    return found

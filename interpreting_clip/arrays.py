@@ -2,7 +2,8 @@
 
 Arrays of NumPy, tensors of PyTorch on any device and of any type, arrays of JAX and of every other
 library that NumPy can read, and lists. PyTorch is not imported: a tensor is recognised by its
-class.
+class. Everything else is refused, with a TypeError or ValueError of one line that begins with the
+name of the argument.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,41 +42,26 @@ def numeric(value: Array, name: str) -> np.ndarray:
     ----------
     value : an array, a tensor or a list
     name : of the argument, for errors
-
-    Raises
-    ------
-    TypeError
-        It holds no real numbers, or they cannot be read.
-    ValueError
-        The rows of a list differ in length, or some values are masked.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ValueError(
-            f"{name}: {int(np.ma.getmaskarray(value).sum()):,} values are masked; fill them, or "
-            "leave their images out"
-        )
-    if isinstance(value, list | tuple) and any(is_tensor(one) for one in value):
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name}: some values are masked; fill them, or leave their images out")
+    rows = isinstance(value, list | tuple)
+    if rows and any(is_tensor(one) for one in value):
         value = [numeric(one, f"{name}[{place}]") for place, one in enumerate(value)]
     try:
-        array = tensor_values(value, name) if is_tensor(value) else np.asarray(value)
+        array = tensor_values(value) if is_tensor(value) else np.asarray(value)
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
-        if isinstance(value, list | tuple):
-            raise ValueError(
-                f"{name}: expected rows of equal length, got a list in which they differ"
-            ) from None
+        if rows:
+            raise ValueError(f"{name}: expected rows of equal length, got others") from None
         said = one_line((str(error) or type(error).__name__).splitlines()[0][:LONGEST])
         raise TypeError(
-            f"{name}: NumPy cannot read {described(value)}: {said}; copy it to an array of NumPy "
-            "first"
+            f"{name}: NumPy cannot read {described(value)}: {said}; copy it to NumPy first"
         ) from None
     # Types that JAX and TensorFlow add to NumPy's own.
     if array.dtype.isbuiltin == 2 and array.dtype.name.startswith(("bfloat", "float")):
         array = array.astype(np.float32)
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name}: expected an array of real numbers, got {described(value)} of type "
-            f"{array.dtype}"
-        )
+        raise TypeError(f"{name}: expected real numbers, got {described(value)} of {array.dtype}")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
@@ -87,16 +73,20 @@ def is_tensor(value: object) -> bool:
     )
 
 
-def tensor_values(tensor: Any, name: str) -> np.ndarray:
+def tensor_values(tensor: Any) -> np.ndarray:
     """Return the values of a tensor of PyTorch, copied to the CPU if it is elsewhere."""
     if tensor.device.type == "meta":
-        raise TypeError(
-            "a tensor on the device `meta` has no values; load the weights or run the encoder"
-        )
+        raise TypeError("a tensor on the device `meta` has no values; run the encoder")
     dense = tensor.detach().to_dense().cpu().resolve_conj().resolve_neg()
     if dense.is_floating_point() and str(dense.dtype) not in NUMPY_FLOATS:
         dense = dense.float()
     return dense.numpy()
+
+
+def require_shape(met: bool, name: str, expected: str, array: np.ndarray, advice: str = "") -> None:
+    """Refuse an array of another shape."""
+    if not met:
+        raise ValueError(f"{name}: expected {expected}, got the shape {array.shape}{advice}")
 
 
 def as_matrix(
@@ -108,28 +98,15 @@ def as_matrix(
     ----------
     value : an array, a tensor or a list
     name, row, column : of the argument, and what a row and a column of it is, for errors
-
-    Raises
-    ------
-    TypeError
-        As `numeric`.
-    ValueError
-        There are no two dimensions, no row or no column, or a value is NaN, infinite or beyond
-        1e60 (the row is named).
     """
     array = numeric(value, name)
-    if array.ndim != 2:
-        advice = f"pass a single {row} as [[…]]"
-        if array.ndim > 2:
-            advice = f"take one vector per {row}, as with reshape({len(array)}, -1)"
-        raise ValueError(
-            f"{name}: expected two dimensions, a row for each {row} and a column for each "
-            f"{column}, got the shape {array.shape}; {advice}"
-        )
-    if not array.size:
-        raise ValueError(
-            f"{name}: expected at least one {row} and one {column}, got the shape {array.shape}"
-        )
+    require_shape(
+        array.ndim == 2 and bool(array.size),
+        name,
+        f"a row for each {row} and a column for each {column}",
+        array,
+        f"; reshape(len({name}), -1) makes one row of each {row}, and [[…]] is a single row",
+    )
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     for start in range(0, len(array), ROWS_AT_A_TIME):
@@ -153,23 +130,14 @@ def as_representation(value: Array, name: str) -> Float[np.ndarray, "image featu
 
 
 def as_head(weight: Array, bias: Array | None, normalize_features: Any, features: int) -> Head:
-    """Return a head that fits activations with so many features.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Weights or biases are not arrays of finite numbers, or they do not fit.
-    """
+    """Return a head that fits activations with so many features."""
     rows = as_matrix(weight, "head", "class")
     require_width("head", rows.shape[1], features)
     offset = None
     if bias is not None:
         offset = numeric(bias, "bias")
-        if offset.shape != (len(rows),):
-            raise ValueError(
-                f"bias: expected a number for each of {len(rows):,} classes, got the shape "
-                f"{offset.shape}"
-            )
+        fits = offset.shape == (len(rows),)
+        require_shape(fits, "bias", f"a number for each of {len(rows):,} classes", offset)
         offset = as_matrix(offset[:, None], "bias", "class", "number")[:, 0]
     return Head(rows, offset, as_value(normalize_features, bool, "normalize_features"))
 
@@ -185,36 +153,24 @@ def as_classes(
     name : of the argument, for errors
     classes : how many the head has
     images : how many images have a class here; None: any number
-
-    Raises
-    ------
-    TypeError
-        They are not integers.
-    ValueError
-        There are more or fewer than images, or one is not among the classes.
     """
     array = numeric(value, name)
-    if array.ndim == 2 and array.shape[1] > 1:
-        raise ValueError(
-            f"{name}: expected one class per image, got the shape {array.shape}; for one-hot rows, "
-            "take argmax(1)"
-        )
+    images = array.size if images is None else images
+    require_shape(
+        array.shape == (images,),
+        name,
+        f"a class for each of {images:,} images",
+        array,
+        "; argmax(1) makes classes of one-hot rows",
+    )
     if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name}: expected the index of each image's class, whole numbers from 0, got numbers "
-            f"of type {array.dtype}"
-        )
-    if array.shape != (array.size if images is None else images,):
-        raise ValueError(
-            f"{name}: expected a class for each of {images or array.size:,} images, got the shape "
-            f"{array.shape}"
-        )
+        raise TypeError(f"{name}: expected whole numbers from 0, got numbers of {array.dtype}")
     outside = (array < 0) | (array >= classes)
     if outside.any():
         entry = int(np.argmax(outside))
         raise ValueError(
-            f"{name}: entry {entry} is {int(array[entry])}; expected 0 to {classes - 1:,}, the "
-            "classes of the head"
+            f"{name}: entry {entry}: expected a class of the head, 0 to {classes - 1:,}, got "
+            f"{array[entry]}"
         )
     return array.astype(np.int64)
 
@@ -230,25 +186,17 @@ def as_labels(
         name of each concept such an array with an entry for each image
     name : of the argument, for errors
     images : how many there are
-
-    Raises
-    ------
-    TypeError, ValueError
-        A value is neither true nor false, sizes do not fit, or there is no concept.
     """
     if isinstance(value, Mapping):
         columns = {f"{name}[{key!r}]": column for key, column in value.items()}
-        if not columns:
-            raise ValueError(f"{name}: expected at least one concept, got none")
-        return np.concatenate(
-            [as_labels(as_column(one, key), key, images) for key, one in columns.items()], axis=1
-        )
+        read = [
+            as_labels(numeric(one, key)[..., None], key, images) for key, one in columns.items()
+        ]
+        value = np.concatenate([np.empty((images, 0), np.bool_), *read], axis=1)
     array = numeric(value, name)
-    if array.ndim != 2 or len(array) != images or not array.size:
-        raise ValueError(
-            f"{name}: expected a row for each of {images:,} images and a column for each concept, "
-            f"got the shape {array.shape}"
-        )
+    fits = array.ndim == 2 and len(array) == images and bool(array.size)
+    expected = f"a row for each of {images:,} images and a column for each concept"
+    require_shape(fits, name, expected, array)
     other = (array != 0) & (array != 1)
     if other.any():
         image, concept = np.argwhere(other)[0]
@@ -259,22 +207,8 @@ def as_labels(
     return array.astype(np.bool_)
 
 
-def as_column(value: Array, name: str) -> np.ndarray:
-    """Return an array of one dimension as a column."""
-    array = numeric(value, name)
-    if array.ndim != 1:
-        raise ValueError(f"{name}: expected one dimension, got the shape {array.shape}")
-    return array[:, None]
-
-
 def as_texts(value: Any, name: str) -> list[str]:
-    """Return texts, each as one line.
-
-    Raises
-    ------
-    TypeError
-        They are something else.
-    """
+    """Return texts, each as one line."""
     known = isinstance(value, Iterable) and not isinstance(value, str)
     if not known or not all(isinstance(one, str) for one in value):
         raise TypeError(f"{name}: expected a list of texts, one for each concept")
@@ -284,13 +218,7 @@ def as_texts(value: Any, name: str) -> list[str]:
 def as_directions(
     value: Array | PrivilegedDirections, features: int
 ) -> Float[np.ndarray, "direction feature"] | PrivilegedDirections:
-    """Return the result of `directions` as it is, and else rows with so many features.
-
-    Raises
-    ------
-    TypeError, ValueError
-        They are not an array of finite numbers, or have another number of features.
-    """
+    """Return the result of `directions` as it is, and else rows with so many features."""
     known = isinstance(value, PrivilegedDirections)
     rows = value.vectors if known else as_matrix(value, "directions", "direction")
     require_width("directions", rows.shape[1], features)
@@ -306,31 +234,23 @@ def require_width(name: str, width: int, features: int) -> None:
         )
 
 
-def as_value(value: Any, kind: Any, name: str) -> Any:
+def as_value(value: Any, kind: Any, name: str, *, strict: bool = True) -> Any:
     """Return a number, a word or a flag of a type that states what is legal.
 
-    Raises
-    ------
-    ValueError
-        It is something else.
+    Unless `strict`, numbers may be written as texts.
     """
+    plain = value.item() if getattr(value, "ndim", None) == 0 else value
     try:
-        return msgspec.convert(value.item() if isinstance(value, np.generic) else value, kind)
+        return msgspec.convert(plain, kind, strict=strict)
     except msgspec.ValidationError as error:
         what = str(error).partition(" - at ")[0]
         raise ValueError(f"{name}: {what}, got {one_line(repr(value))[:LONGEST]}") from None
 
 
-def as_mapping(value: Any, name: str, example: str) -> dict[Any, Any]:
-    """Return a mapping, such as the example.
-
-    Raises
-    ------
-    TypeError
-        It is something else.
-    """
+def as_mapping(value: Any, name: str) -> dict[Any, Any]:
+    """Return a mapping."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name}: expected a mapping such as {example}, got {described(value)}")
+        raise TypeError(f"{name}: expected a mapping, {{key: value}}, got {described(value)}")
     return dict(value)
 
 

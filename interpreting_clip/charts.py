@@ -74,29 +74,27 @@ class Frame:
         places = " ".join(f"{self.across(x):.1f},{self.down(y):.1f}" for x, y in points)
         self.parts.append(f'<polyline class="{style}" points="{places}"/>')
 
-    def upright(self, value: float, style: str) -> None:
-        """Add a vertical line across the whole chart."""
-        self.line([(value, self.y[0]), (value, self.y[1])], style)
-
-    def axes(self, x_label: str, y_label: str) -> None:
-        """Add ticks and labels."""
+    def axes(self, x_label: str, y_label: str = "") -> None:
+        """Add ticks and labels; there is no scale of y without its label."""
+        right, bottom = WIDTH - RIGHT, self.height - BOTTOM
         for value in ticks(*self.x):
-            self.parts.append(
-                f'<line class="grid" x1="{self.across(value):.1f}" x2="{self.across(value):.1f}" '
-                f'y1="{TOP}" y2="{self.height - BOTTOM}"/>'
-            )
-            self.text(self.across(value), self.height - BOTTOM + 16, tick_text(value))
-        self.text((self.left + WIDTH - RIGHT) / 2, self.height - 8, x_label)
+            x = self.across(value)
+            self.grid(x, TOP, x, bottom)
+            self.text(x, bottom + 16, tick_text(value))
+        self.text((self.left + right) / 2, self.height - 8, x_label)
         if not y_label:
             return
         for value in ticks(*self.y):
-            self.parts.append(
-                f'<line class="grid" x1="{self.left}" x2="{WIDTH - RIGHT}" '
-                f'y1="{self.down(value):.1f}" y2="{self.down(value):.1f}"/>'
-            )
-            self.text(self.left - 6, self.down(value) + 4, tick_text(value), "end")
-        middle = (TOP + self.height - BOTTOM) / 2
+            y = self.down(value)
+            self.grid(self.left, y, right, y)
+            self.text(self.left - 6, y + 4, tick_text(value), "end")
+        middle = (TOP + bottom) / 2
         self.text(14, middle, y_label, extra=f' transform="rotate(-90 14 {middle:.0f})"')
+
+    def grid(self, *ends: float | int) -> None:
+        """Add a line of the grid, between two places in pixels."""
+        x1, y1, x2, y2 = (f"{end:.1f}" for end in ends)
+        self.parts.append(f'<line class="grid" x1="{x1}" x2="{x2}" y1="{y1}" y2="{y2}"/>')
 
     def legend(self, names: Sequence[str], styles: Sequence[str]) -> None:
         """Add what each style stands for, above the chart."""
@@ -119,72 +117,50 @@ def chart(result: Result) -> str:
     drawn = ""
     match result:
         case Kurtosis():
-            drawn = histogram(
-                result.per_image,
-                {"mean": result.kurtosis.value, "after a random rotation": result.isotropic},
-                ("kurtosis of an image's features", "images"),
-                f"Kurtosis of {len(result.per_image):,} images, {result.kurtosis.value:.2f} on "
-                "average",
-            ) + chart(result.outliers)
+            marks = {"mean": result.kurtosis.value, "after a random rotation": result.isotropic}
+            labels = "kurtosis of an image's features", "images"
+            drawn = histogram(result.per_image, marks, *labels) + chart(result.outliers)
         case OutlierFeatures():
             shares = np.flip(np.sort(result.share_of_every_feature))[:BARS]
-            drawn = curves(
-                _ranks(shares),
-                {
-                    "features, the most extreme first": shares,
-                    "what an outlier feature has": np.full(len(shares), result.outlier_share),
-                },
-                ("rank of the feature", "share of images"),
-                f"Share of images in which each of {len(shares)} features lies beyond "
-                f"{result.outlier_sigma:g} σ",
-            )
+            lines = {
+                "features, the most extreme first": shares,
+                "what an outlier feature has": np.full(len(shares), result.outlier_share),
+            }
+            label = f"share of images beyond {result.outlier_sigma:g} σ"
+            drawn = curves(_ranks(shares), lines, "rank of the feature", label)
         case PrivilegedDirections():
-            drawn = curves(
-                _ranks(result.importance),
-                {"this head": result.importance, "random heads": result.random_importance},
-                ("rank of the direction", "importance"),
-                f"Importance of {result.directions} directions, and of those of random heads",
-            )
+            own, random = result.importance, result.random_importance
+            lines = {"this head": own, "random heads": random}
+            drawn = curves(_ranks(own), lines, "rank of the direction", "importance")
         case Pruning():
-            random = result.random_accuracy
-            drawn = curves(
-                result.fractions,
-                {"this head": result.accuracy, "random heads": random.mean(axis=0)},
-                ("share of the directions that are pruned", "accuracy, %"),
-                "Accuracy without the least important directions",
-            )
+            random = result.random_accuracy.mean(axis=0)
+            lines = {"this head": result.accuracy, "random heads": random}
+            labels = "share of the directions that are pruned", "accuracy, %"
+            drawn = curves(result.fractions, lines, *labels)
         case EffectiveRobustness():
             rows = {name: one.robustness for name, one in result.per_shift.items()}
-            rows["mean"] = result.robustness
-            drawn = intervals(
-                {name: one for name, one in rows.items() if one is not None},
-                0.0,
-                "effective robustness, points",
-                "Effective robustness on each shift and on average",
-            )
+            known = {k: v for k, v in {**rows, "mean": result.robustness}.items() if v is not None}
+            drawn = intervals(known, 0.0, "effective robustness, points")
         case Concepts():
             basis, best = next(iter(result.bases.items()))
-            drawn = histogram(
-                best.precisions.max(axis=0),
-                {"threshold": result.threshold},
-                (f"highest average precision of any of the {basis}", "concepts"),
-                f"Highest average precision for each of {len(result.concepts)} concepts",
-            )
+            label = f"highest average precision of any of the {basis}"
+            marks = {"threshold": result.threshold}
+            drawn = histogram(best.precisions.max(axis=0), marks, label, "concepts")
     return drawn
 
 
 def histogram(
     values: Float[np.ndarray, " value"],
     marks: Mapping[str, float],
-    labels: tuple[str, str],
-    alternative: str,
+    x_label: str,
+    y_label: str,
 ) -> str:
     """Draw how often values occur, with vertical lines at `marks`, the last of them chance's."""
     ends = [*marks.values(), float(values.min()), float(values.max())]
     low, high = widened(min(ends), max(ends))
     counts, edges = np.histogram(values, BINS, (low, high))
     frame = Frame((low, high), (0.0, float(counts.max()) * 1.05))
-    frame.axes(*labels)
+    frame.axes(x_label, y_label)
     for count, begin, end in zip(counts.tolist(), edges[:-1], edges[1:], strict=True):
         if count:
             x, y = frame.across(begin), frame.down(count)
@@ -194,35 +170,35 @@ def histogram(
             )
     styles = [*[STYLES[0]] * (len(marks) - 1), STYLES[1]][: len(marks)]
     for value, style in zip(marks.values(), styles, strict=True):
-        frame.upright(value, style)
+        frame.line([(value, end) for end in frame.y], style)
     frame.legend(list(marks), styles)
-    return frame.svg(alternative)
+    return frame.svg(f"{y_label} by {x_label}")
 
 
 def curves(
     x: Float[np.ndarray, " point"],
     lines: Mapping[str, Float[np.ndarray, " point"]],
-    labels: tuple[str, str],
-    alternative: str,
+    x_label: str,
+    y_label: str,
 ) -> str:
     """Draw lines, the second of them what chance gives; y starts at 0."""
     top = max(float(y.max()) for y in lines.values())
     frame = Frame(widened(float(x.min()), float(x.max()), margin=0.0), (0.0, 1.05 * top or 1.0))
-    frame.axes(*labels)
+    frame.axes(x_label, y_label)
     styles = STYLES[: len(lines)]
     for y, style in zip(lines.values(), styles, strict=True):
         frame.line(list(zip(x.tolist(), y.tolist(), strict=True)), style)
     frame.legend(list(lines), styles)
-    return frame.svg(alternative)
+    return frame.svg(f"{y_label} by {x_label}")
 
 
-def intervals(rows: Mapping[str, Estimate], chance: float, x_label: str, alternative: str) -> str:
+def intervals(rows: Mapping[str, Estimate], chance: float, x_label: str) -> str:
     """Draw a value with its interval in each row, and a vertical line at what chance gives."""
     ends = [chance, *(end for one in rows.values() for end in one.ends)]
     height = TOP + BOTTOM + ROW * len(rows)
     frame = Frame(widened(min(ends), max(ends)), (0.0, float(len(rows))), height, NAMES)
-    frame.axes(x_label, "")
-    frame.upright(chance, STYLES[1])
+    frame.axes(x_label)
+    frame.line([(chance, end) for end in frame.y], STYLES[1])
     for place, (name, one) in enumerate(rows.items()):
         y = len(rows) - place - 0.5
         frame.text(NAMES - 8, frame.down(y) + 4, name, "end")
@@ -231,7 +207,7 @@ def intervals(rows: Mapping[str, Estimate], chance: float, x_label: str, alterna
             f'<circle class="own" cx="{frame.across(one.value):.1f}" cy="{frame.down(y):.1f}" '
             'r="4"/>'
         )
-    return frame.svg(alternative)
+    return frame.svg(f"{x_label}: {', '.join(rows)}")
 
 
 def _ranks(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from interpreting_clip import api
+from interpreting_clip.api import IMAGENET
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, GUESSING
@@ -23,7 +24,6 @@ from interpreting_clip.measures.activations import images_of_classes, map_classe
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import table
 from interpreting_clip.report import Study, write_report
-from interpreting_clip.testbed import IMAGENET
 
 EPILOG = f"""\
 Files are safetensors or npy. FILE.safetensors:NAME chooses an array; otherwise the first of these
@@ -59,21 +59,6 @@ BLOCKS = 20
 """Blocks of images of the participation ratio's interval, unless there are too few images."""
 
 
-class Options(argparse.Namespace):
-    """What the user asked for: files as `path` or `path:array`, None for those that are missing."""
-
-    activations: str | None
-    head: str | None
-    labels: str | None
-    concepts: str | None
-    concept_names: Path | None
-    compare: str | None
-    shift: list[tuple[str, str]]
-    accuracy: list[tuple[str, str]]
-    normalize_features: bool
-    report: Path | None
-
-
 class Step(NamedTuple):
     """A measure with its arguments, and what gives these (`NEEDS`)."""
 
@@ -83,7 +68,7 @@ class Step(NamedTuple):
     measure: Callable[[], Result]
 
 
-def parse(words: Sequence[str]) -> Options:
+def parse(words: Sequence[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="interpreting-clip", description="Measures of image encoders, from files of arrays."
@@ -119,7 +104,7 @@ def parse(words: Sequence[str]) -> Options:
         help="an accuracy that you know: imagenet, or a shift",
     )
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
-    return parser.parse_args(words, Options())
+    return parser.parse_args(words)
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -159,14 +144,8 @@ def main(words: Sequence[str]) -> None:
         sys.stdout.writelines(f"{file}\n" for file in write_report(options.report, study))
 
 
-def read(options: Options, study: Study) -> dict[str, Any]:
-    """Read the files, and return the arguments that they give measures, by what these need.
-
-    Raises
-    ------
-    InputError
-        As `main`.
-    """
+def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
+    """Read the files, and return the arguments that they give measures, by what these need."""
     given: dict[str, Any] = {}
 
     def array(role: str, place: str, kind: str = "") -> GivenArray:
@@ -187,21 +166,14 @@ def read(options: Options, study: Study) -> dict[str, Any]:
         given["head"] = {"head": head.values, "bias": bias, "normalize_features": normalize}
     for name, place in options.shift:
         images = array(f"shift {name}", place, "activations")
-        if not (labels := images.beside_it("labels")):
-            raise InputError(
-                f"--shift {name}: {place}: expected an array with the class of each image, called "
-                f"{' or '.join(NAMES['labels'][1])}, beside the activations"
-            )
+        labels = images.required_beside_it("labels")
         shift = given[f"shift {name}"] = test_set(images, labels)
         if shift["among"] is None:
             shift["among"] = np.unique(labels.values)
     if options.concepts:
         labels = array("concepts", options.concepts)
-        if not (images := labels.beside_it("activations") or study.inputs.get("activations")):
-            raise InputError(
-                f"{labels.file}: expected the activations of its images, called "
-                f"{' or '.join(NAMES['activations'][1])}, in this file, or as the first argument"
-            )
+        images = labels.beside_it("activations") or study.inputs.get("activations")
+        images = images or labels.required_beside_it("activations")
         names = read_names(options.concept_names) if options.concept_names else None
         given["concepts"] = {"activations": images.values, "labels": labels.values, "names": names}
     if options.compare:
@@ -210,14 +182,8 @@ def read(options: Options, study: Study) -> dict[str, Any]:
     return given
 
 
-def require_enough(options: Options, given: Mapping[str, Any]) -> None:
-    """Refuse options that say nothing without others, and names that are given twice.
-
-    Raises
-    ------
-    InputError
-        There is such an option, or there are none at all.
-    """
+def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
+    """Refuse options that say nothing without others, and names that are given twice."""
     if not given and not options.accuracy and not options.labels:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     for option, needs in REQUIRES.items():
@@ -278,8 +244,7 @@ def comparable_accuracies(given: Mapping[str, Any], study: Study) -> dict[str, A
             found[IMAGENET] = own
         else:
             study.missing["Effective robustness, from these accuracies"] = (
-                "a head and images of all 1,000 classes of ImageNet, which the lines of standard "
-                f"models are for; here are {own.classes:,}"
+                f"a head and images of all 1,000 classes of ImageNet; here are {own.classes:,}"
             )
     for role, shift in given.items():
         name = role.removeprefix("shift ")
@@ -309,15 +274,9 @@ def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:
     if not imagenet:
         return "the accuracy on all 1,000 classes of ImageNet"
     if classes != (expected := GUESSING[name].classes):
-        return (
-            f"images of all {expected:,} classes of the shift, which its line is for; here are "
-            f"{classes:,}, and fewer are easier to tell apart"
-        )
+        return f"images of all {expected:,} classes of its line; here are {classes:,}"
     if name == "objectnet" and not aliases:
-        return (
-            "an array `aliases` in its file, rows of two classes: further classes of ImageNet, and "
-            "those of ObjectNet's that they count as"
-        )
+        return "an array `aliases` in its file: rows of a class of ImageNet and one of ObjectNet's"
     return ""
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.array_files import read_arrays
+from interpreting_clip.readable import listed
 
 ACTIVATIONS = ("activations", "features", "embeddings", "image_features")
 
@@ -19,9 +20,6 @@ NAMES = {
     "concepts": (2, ("concepts", "labels")),
 }
 """By the role of an array how many dimensions it has, and the names that are looked for."""
-
-LISTED = 20
-"""The most arrays of a file that an error lists."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +38,15 @@ class GivenArray:
             if name in self.others and self.others[name].ndim == dimensions:
                 return GivenArray(self.file, name, self.others[name], self.others)
         return None
+
+    def required_beside_it(self, role: str) -> "GivenArray":
+        """Return the array of the same file that has another role, or refuse the file."""
+        if found := self.beside_it(role):
+            return found
+        raise InputError(
+            f"{self.file}: expected {role} beside '{self.name}', called "
+            f"{' or '.join(NAMES[role][1])}; it holds {', '.join(self.others)}"
+        )
 
 
 def read_array(place: str, role: str) -> GivenArray:
@@ -60,18 +67,15 @@ def read_array(place: str, role: str) -> GivenArray:
     arrays = {key: array.numbers() for key, array in read_arrays(file).items()}
     dimensions, names = NAMES[role]
     sizes = [f"{key or 'one array'} {list(array.shape)}" for key, array in arrays.items()]
-    listing = ", ".join(sizes[:LISTED]) or "nothing"
-    if len(sizes) > LISTED:
-        listing += f" and {len(sizes) - LISTED} more"
+    there = f"it holds {listed(sizes) or 'nothing'}"
     if name and name not in arrays:
-        raise InputError(f"{file}: no array '{name}'; it holds {listing}")
-    known = [key for key in names if key in arrays and arrays[key].ndim == dimensions][:1]
-    fitting = [name] if name else known or [k for k, a in arrays.items() if a.ndim == dimensions]
+        raise InputError(f"{file}: no array '{name}'; {there}")
+    fitting = [key for key, array in arrays.items() if array.ndim == dimensions]
+    fitting = [name] if name else [key for key in names if key in fitting][:1] or fitting
     if len(fitting) != 1:
         raise InputError(
-            f"{file}: no {role}: looked for {', '.join(names)}, or a single array with "
-            f"{dimensions} dimension{'s' * (dimensions > 1)}; it holds {listing}; name one as "
-            f"{file}:NAME"
+            f"{file}: no {role}: looked for {', '.join(names)}, or a single "
+            f"{('vector', 'matrix')[dimensions - 1]}; {there}; name one as {file}:NAME"
         )
     return GivenArray(file, fitting[0], arrays[fitting[0]], arrays)
 

@@ -1,6 +1,5 @@
 """The page and the JSON of what the command measured."""
 
-from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -69,12 +68,8 @@ def write_report(out: Path, study: Study) -> list[Path]:
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder, got a file; name another one")
     for file in (page, numbers):
-        with suppress(FileNotFoundError):
-            if MADE_BY.encode() not in file.read_bytes():
-                raise InputError(
-                    f"{file}: {MADE_BY} did not write this file and does not replace it; name "
-                    "another folder"
-                )
+        if file.exists() and MADE_BY.encode() not in file.read_bytes():
+            raise InputError(f"{file}: not written by {MADE_BY}, so kept; name another folder")
     # Both before either is written.
     content, text = rounded(numbers_of(study), DIGITS, NUMBERS), html(study)
     write_json(numbers, content)

@@ -51,7 +51,7 @@ NOTHING = {
         f"interpreting_clip/{name}.py"
         for name in ("__main__", "api", "arrays", "charts", "command")
     ),
-    *(f"interpreting_clip/{name}.py" for name in ("given_files", "readable", "report", "testbed")),
+    *(f"interpreting_clip/{name}.py" for name in ("given_files", "readable", "report")),
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
     *("interpreting_clip/errors.py", "interpreting_clip/urls.py", "page/plot_templates.py"),
 }

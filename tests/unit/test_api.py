@@ -1,6 +1,7 @@
 """The library offers its measures for anybody's arrays, with settings as keywords."""
 
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,10 +13,15 @@ import pytest
 import torch
 
 import interpreting_clip as ic
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures import accuracy, concepts, directions, kurtosis, pruning
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.result import Result
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice, robustness
+from interpreting_clip.published.models import standard_models_by_source
+from interpreting_clip.published.sources import FOLDER, read_published
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(3)
@@ -26,11 +32,6 @@ HEAD[:, 7] = 0  # the outlier feature below is not read
 VALUES = (RNG.normal(size=(IMAGES, FEATURES)) + HEAD[CLASS]).astype(np.float32)
 VALUES[:, 7] += 60
 SHOWN = np.stack([VALUES[:, 0] > 0.5, VALUES[:, 1] > 0.5, RNG.random(IMAGES) < 0.2], axis=1)
-
-FORMS = {
-    "list": np.ndarray.tolist,
-    "bfloat16": lambda x: torch.tensor(x, dtype=torch.bfloat16),
-}
 
 CALLS = {
     "kurtosis": lambda h, w: ic.kurtosis(h),
@@ -50,13 +51,12 @@ def equal(one: Result, other: Result) -> bool:
     return one.to_dict() == other.to_dict()
 
 
-@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", CALLS)
-def test_every_measure_takes_every_form_of_array(name, form):
-    expected = CALLS[name](VALUES, HEAD).numbers[0].value
-    found = CALLS[name](FORMS[form](VALUES), FORMS[form](HEAD)).numbers[0].value
-    near = 0.05 if form == "bfloat16" else 1e-5  # bfloat16 keeps eight bits
-    assert found == pytest.approx(expected, rel=near, abs=near)
+def test_every_measure_takes_tensors(name):
+    tensors = (torch.tensor(one, dtype=torch.bfloat16) for one in (VALUES, HEAD))
+    expected, found = CALLS[name](VALUES, HEAD), CALLS[name](*tensors)
+    near = pytest.approx(expected.numbers[0].value, rel=0.05, abs=0.05)
+    assert found.numbers[0].value == near  # bfloat16 keeps eight bits
 
 
 def test_all_names_are_there_and_no_other():
@@ -64,9 +64,6 @@ def test_all_names_are_there_and_no_other():
     assert {*CALLS, "effective_robustness"} == {*ic.__all__}
     with pytest.raises(AttributeError, match="kurtoses"):
         _ = ic.kurtoses
-
-
-def test_the_package_has_a_version_and_types():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert ic.__version__ == project["version"] and project["urls"]
     assert (ROOT / "interpreting_clip/py.typed").exists()
@@ -135,20 +132,16 @@ def test_settings_are_keywords_or_one_argument():
         ic.kurtosis(VALUES, settings={})
 
 
-MISPLACED = {
-    "a head in the first place": (lambda: ic.directions(HEAD, VALUES), "head="),
-    "all by place": (lambda: ic.pruning(VALUES, HEAD, CLASS), "head="),
-    "labels by place": (lambda: ic.concepts(VALUES, SHOWN), "labels="),
-    "a third encoder": (lambda: ic.cka(VALUES, VALUES, VALUES), "minibatch="),
-    "a name": (lambda: ic.kurtosis(VALUES, outlier_sgma=5), "'outlier_sgma'.*outlier_sigma"),
-    "nothing": (ic.kurtosis, "activations"),
-    "no classes": (lambda: ic.accuracy(VALUES, head=HEAD), "'classes'"),
-}
-
-
-@pytest.mark.parametrize("case", MISPLACED)
-def test_everything_but_activations_needs_its_keyword(case):
-    call, said = MISPLACED[case]
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: ic.pruning(VALUES, HEAD, CLASS), "head="),
+        (lambda: ic.cka(VALUES, VALUES, VALUES), "first and second.*minibatch="),
+        (lambda: ic.kurtosis(VALUES, outlier_sgma=5), "'outlier_sgma'.*outlier_sigma"),
+        (lambda: ic.accuracy(VALUES, head=HEAD), "'classes'"),
+    ],
+)
+def test_everything_but_activations_needs_its_keyword(call, said):
     with pytest.raises(TypeError, match=said) as caught:
         call()
     assert "\n" not in str(caught.value)
@@ -173,11 +166,9 @@ REFUSED = {
     "head": lambda: ic.directions(VALUES, head=HEAD[:, 1:]),
     "random_heads": lambda: ic.directions(VALUES, head=HEAD, random_heads=AMBIGUOUS),
     "centre": lambda: ic.directions(VALUES, head=HEAD, centre="classe"),
-    "outlier_sigma": lambda: ic.kurtosis(VALUES, outlier_sigma=AMBIGUOUS),
     "labels": lambda: ic.concepts(VALUES, labels=SHOWN[1:]),
     "directions": lambda: ic.concepts(VALUES, labels=SHOWN, directions=np.eye(3)),
     "names": lambda: ic.concepts(VALUES, labels=SHOWN, names="abc"),
-    "categories": lambda: ic.concepts(VALUES, labels=SHOWN, categories=3),
     "minibatch": lambda: ic.cka(VALUES, VALUES, minibatch=0),
     "accuracies": lambda: ic.effective_robustness(AMBIGUOUS),
 }
@@ -190,23 +181,17 @@ def test_a_wrong_argument_is_named_in_one_line(name):
     assert "ambiguous" not in str(caught.value) and "\n" not in str(caught.value)
 
 
-def documented(measure: Any) -> set[str]:
-    """Return the parameters that a docstring explains."""
-    _, _, parameters = str(measure.__doc__).partition("Parameters\n----------\n")
-    lines = parameters.partition("\n\n")[0].splitlines()
-    entries = [line.partition(" : ")[0] for line in lines if not line.startswith(" ")]
-    return {name for entry in entries for name in entry.split(", ")}
-
-
 @pytest.mark.parametrize("name", ic.__all__)
 def test_help_lists_every_argument_with_its_default(name):
     measure: Any = getattr(ic, name)
-    signature = inspect.signature(measure)
-    assert documented(measure) == {*signature.parameters}
+    signature, text = inspect.signature(measure), str(measure.__doc__)
+    parameters = text.partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    explained = re.findall(r"^(\S.*?) : ", parameters, re.MULTILINE)
+    assert {*", ".join(explained).split(", ")} == {*signature.parameters}
     assert issubclass(signature.return_annotation, Result)
     assert measure.__module__ == "interpreting_clip" and measure.__name__ == name
     assert not {"candidates", "numbers", "left_out"} & signature.parameters.keys()
-    assert max(map(len, str(measure.__doc__).splitlines())) <= 100
+    assert max(map(len, text.splitlines())) <= 100
 
 
 @pytest.mark.parametrize("name", ic.__all__)
@@ -217,27 +202,83 @@ def test_every_attribute_of_a_result_is_explained(name):
 
 
 SECTIONS = {
-    "kurtosis": ["kurtosis"],
     "outlier_features": ["kurtosis"],
-    "participation_ratio": ["participation_ratio"],
-    "privileged_basis": ["privileged_basis", "kurtosis"],
+    "privileged_basis": ["kurtosis", "privileged_basis"],
     "accuracy": ["robustness"],
-    "directions": ["directions"],
     "pruning": ["directions"],
-    "concepts": ["concepts"],
-    "cka": ["cka"],
     "effective_robustness": ["published"],
 }
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("name", ic.__all__)
 def test_the_defaults_are_those_of_params(name):
     study = load_tree(ROOT / "params.yaml")
     given: dict[str, object] = {}
-    for section in reversed(SECTIONS[name]):
+    for section in SECTIONS.get(name, [name]):
         given |= study[section]
     parameters = inspect.signature(getattr(ic, name)).parameters
     # The number of images of a concept depends on how many concepts and features there are.
     shared = parameters.keys() & given.keys() - {"minimum_images"}
     assert shared
     assert {one: parameters[one].default for one in shared} == {one: given[one] for one in shared}
+
+
+VIT = {"imagenet": 63.32, "imagenet_v2": 55.92, "imagenet_r": 69.33, "imagenet_sketch": 42.29}
+VIT |= {"objectnet": 44.31, "imagenet_a": 31.55}
+
+
+def test_effective_robustness_is_that_of_the_published_models():
+    settings = Settings(resamples=1000, seed=0, confidence=0.95)
+    models = standard_models_by_source(read_published(ROOT / FOLDER))["testbed"]
+    line = CHOICES[DEFAULT]
+    expected = robustness(line, fit_choice(line, models, settings), [VIT])
+    mean, draws = expected.mean(TESTBED_SHIFTS)
+    exact = ic.effective_robustness(VIT, images=dict.fromkeys(VIT))
+    assert exact.robustness is not None and exact.models == 87
+    assert exact.robustness.value == pytest.approx(mean[0])
+    assert exact.robustness.ends == pytest.approx(np.quantile(draws[:, 0], [0.025, 0.975]))
+    measured = ic.effective_robustness(VIT).robustness
+    assert measured is not None and np.ptp(measured.ends) > np.ptp(exact.robustness.ends)
+
+
+def test_a_line_starts_at_the_classes_of_the_shift_if_they_are_given():
+    given = {"imagenet": 76.0, "imagenet_r": 36.0}
+    whole = ic.effective_robustness(given).per_shift["imagenet_r"]
+    on_classes = ic.effective_robustness({**given, "imagenet_on_r_classes": 92.0})
+    found = on_classes.per_shift["imagenet_r"]
+    assert (whole.imagenet, whole.imagenet_images) == (76, 50_000)
+    assert (found.imagenet, found.imagenet_images) == (pytest.approx(92), 10_000)
+    assert on_classes.imagenet == 76 and found.robustness != whole.robustness
+
+
+def test_measured_accuracies_have_their_number_of_images():
+    own = ic.accuracy(VALUES, head=HEAD, classes=CLASS)
+    found = ic.effective_robustness({"imagenet": own, "imagenet_a": own})
+    value, same = np.array(own.accuracy.value), {"imagenet": IMAGES, "imagenet_a": IMAGES}
+    again = ic.effective_robustness({"imagenet": value, "imagenet_a": value}, images=same)
+    assert found.robustness == again.robustness
+    assert ic.effective_robustness({"imagenet": 76.2, "imagenet_a": 0.2}).shift_accuracy == (
+        pytest.approx(0.2)
+    )
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "said"),
+    [
+        ({"imagenet": 0.76, "imagenet_v2": 70.1}, "is it 76?"),
+        ({"imagenet": 762, "imagenet_v2": 70.1}, "imagenet.*762"),
+        ({"imagenet": float("nan"), "imagenet_v2": 70.1}, "imagenet.*nan"),
+        ({"imagenet": "many", "imagenet_v2": 70.1}, "imagenet.*'many'"),
+        ({"imagenet": 76.2, "imagenet_c": 40.0}, "imagenet_c: .*imagenet_sketch"),
+        ({"imagenet_v2": 70.1}, "expected those on imagenet"),
+        ({"imagenet": 76.2}, "at least one of imagenet_v2"),
+    ],
+)
+def test_refuses_what_is_no_percentage_of_known_sets(accuracies, said):
+    with pytest.raises(ValueError, match=said):
+        ic.effective_robustness(accuracies)
+
+
+def test_refuses_no_images():
+    with pytest.raises(ValueError, match="images of imagenet"):
+        ic.effective_robustness(VIT, images={"imagenet": 0})

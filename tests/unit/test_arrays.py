@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from interpreting_clip.arrays import as_classes, as_head, as_labels, as_matrix, as_value, numeric
-from interpreting_clip.quantities import Confidence, Positive, Seed
+from interpreting_clip.quantities import Confidence, Seed
 
 RNG = np.random.default_rng(0)
 # Halves of whole numbers, which every type of 16 bits holds exactly.
@@ -27,24 +27,20 @@ class Unreadable:
         raise TypeError("Implicit conversion is not allowed.\nUse .get()")
 
 
+TENSOR = torch.tensor(VALUES, dtype=torch.bfloat16)
 KINDS = {
     "list": VALUES.tolist(),
-    "list of arrays": list(VALUES),
-    "float16": VALUES.astype(np.float16),
     "longdouble": VALUES.astype(np.longdouble),
     "big endian": VALUES.astype(">f4"),
-    "every other column": np.repeat(VALUES, 2, axis=1)[:, ::2],
-    "read-only": np.frombuffer(VALUES.tobytes()).reshape(VALUES.shape),
     "unmasked": np.ma.masked_invalid(VALUES),
     "foreign": Foreign(VALUES.astype(np.float32)),
-    "tensor": torch.tensor(VALUES, dtype=torch.float32),
-    "bfloat16 tensor": torch.tensor(VALUES, dtype=torch.bfloat16),
-    "parameter": torch.nn.Parameter(torch.tensor(VALUES, dtype=torch.float32)),
-    "sparse tensor": torch.tensor(VALUES, dtype=torch.float32).to_sparse(),
+    "tensor": TENSOR,
+    "parameter": torch.nn.Parameter(TENSOR),
+    "sparse tensor": TENSOR.to_sparse(),
     "negative view": torch.imag(
         torch.conj(torch.complex(torch.tensor(VALUES), -torch.tensor(VALUES)))
     ),
-    "list of tensors": list(torch.tensor(VALUES, dtype=torch.bfloat16)),
+    "list of tensors": list(TENSOR),
 }
 
 
@@ -67,37 +63,30 @@ def test_a_large_array_is_not_copied():
     assert np.shares_memory(as_matrix(tensor, "activations"), tensor.numpy())
 
 
-REFUSED = {
-    "one image": (VALUES[0], ValueError, r"\(12,\)"),
-    "image tensors": (np.zeros((5, 3, 4)), ValueError, r"reshape\(5, -1\)"),
-    "no image": (np.zeros((0, 4)), ValueError, r"\(0, 4\)"),
-    "NaN": ([[1.0, 2.0], [3.0, np.nan]], ValueError, "image 1"),
-    "overflowed float16": (np.array([[1.0], [np.inf]], np.float16), ValueError, "image 1"),
-    "too large": ([[1e70, 2.0], [3.0, 4.0]], ValueError, "image 0"),
-    "ragged": ([[1.0, 2.0], [3.0]], ValueError, "equal length"),
-    "text": ([["a", "b"]], TypeError, "<U1"),
-    "structure": (np.zeros(3, [("bfloat16", "<u2")]), TypeError, "real numbers"),
-    "nobody": (None, TypeError, "NoneType"),
-    "complex": (VALUES * 1j, TypeError, "complex128"),
-    "masked": (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
-    "on no device": (torch.empty(4, 3, device="meta"), TypeError, "`meta`"),
-    "on a GPU of another library": (Unreadable(), TypeError, "Implicit conversion.*copy it"),
-}
+REFUSED = [
+    (VALUES[0], ValueError, r"\(12,\)"),
+    (np.zeros((0, 4)), ValueError, r"\(0, 4\)"),
+    ([[1.0, 2.0], [3.0, np.nan]], ValueError, "image 1"),
+    ([[1e70, 2.0], [3.0, 4.0]], ValueError, "image 0"),
+    ([[1.0, 2.0], [3.0]], ValueError, "equal length"),
+    (np.zeros(3, [("bfloat16", "<u2")]), TypeError, "real numbers"),
+    (None, TypeError, "NoneType"),
+    (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
+    (torch.empty(4, 3, device="meta"), TypeError, "`meta`"),
+    (Unreadable(), TypeError, "Implicit conversion.*copy it"),
+]
 
 
-@pytest.mark.parametrize("kind", REFUSED)
-def test_refuses_in_one_line_what_is_no_matrix_of_numbers(kind):
-    value, error, said = REFUSED[kind]
+@pytest.mark.parametrize(("value", "error", "said"), REFUSED)
+def test_refuses_in_one_line_what_is_no_matrix_of_numbers(value, error, said):
     with pytest.raises(error, match=said) as caught:
         as_matrix(value, "activations")
-    assert str(caught.value).startswith("activations:")
-    assert "\n" not in str(caught.value) and "ambiguous" not in str(caught.value)
+    assert str(caught.value).startswith("activations:") and "\n" not in str(caught.value)
 
 
 def test_classes_are_whole_numbers_of_the_head():
-    for kind in ([0, 2, 1], np.array([0, 2, 1], np.uint8), torch.tensor([0, 2, 1])):
-        found = as_classes(kind, "classes", 3, 3)
-        assert found.dtype == np.int64 and found.tolist() == [0, 2, 1]
+    found = as_classes(torch.tensor([0, 2, 1], dtype=torch.uint8), "classes", 3, 3)
+    assert found.dtype == np.int64 and found.tolist() == [0, 2, 1]
     assert as_classes([2, 0], "among", 3).tolist() == [2, 0]
 
 
@@ -107,9 +96,9 @@ def test_classes_are_whole_numbers_of_the_head():
         ([0.0, 1.0, 2.0], TypeError, "float64"),
         ([True, False, True], TypeError, "bool"),
         ([0, 1], ValueError, r"3 images.*\(2,\)"),
-        (np.eye(3, dtype=int), ValueError, r"argmax\(1\)"),
-        ([1, 2, 3], ValueError, "entry 2 .*3"),
-        ([0, -1, 1], ValueError, "entry 1 .*-1"),
+        (np.eye(3), ValueError, r"\(3, 3\).*argmax\(1\)"),
+        ([1, 2, 3], ValueError, "entry 2: .*3"),
+        ([0, -1, 1], ValueError, "entry 1: .*-1"),
     ],
 )
 def test_refuses_what_is_no_class(value, error, said):
@@ -120,8 +109,7 @@ def test_refuses_what_is_no_class(value, error, said):
 def test_labels_are_true_or_false_in_any_form():
     shown = VALUES[:, :2] > 0
     by_name = {"dog": shown[:, 0].tolist(), 5: shown[:, 1]}
-    forms = (shown, shown.astype(np.float16), torch.tensor(shown), shown.tolist(), by_name)
-    for form in forms:
+    for form in (shown.astype(np.float16), by_name):
         np.testing.assert_array_equal(as_labels(form, "labels", 60), shown)
 
 
@@ -129,10 +117,8 @@ def test_labels_are_true_or_false_in_any_form():
     ("value", "said"),
     [
         ([[0.5, 1], [0, 0]], "image 0, concept 0: .*0.5.*threshold"),
-        ([[0, np.nan], [0, 0]], "image 0, concept 1: .*nan"),
         ([0, 1], r"\(2,\)"),
-        ([[0, 1]], r"2 images.*\(1, 2\)"),
-        ({}, "at least one concept"),
+        ({}, r"a column for each concept.*\(2, 0\)"),
         ({"dog": [1, 0, 1]}, r"labels\['dog'\]: .*2 images"),
     ],
 )
@@ -145,25 +131,18 @@ def test_a_head_has_its_bias_and_fits_the_activations():
     head = as_head(torch.ones(3, 12), [1, 2, 3], True, features=12)
     assert head.weight.shape == (3, 12) and head.bias is not None
     assert head.bias.tolist() == [1, 2, 3] and head.normalize_features
-    for weight, bias, said in (
-        (np.ones((3, 11)), None, "head: .*12.*11"),
-        (np.ones(12), None, "head: .*class"),
-        (np.ones((3, 12)), [1, 2], r"bias: .*3 classes.*\(2,\)"),
-        (np.ones((3, 12)), [1, np.nan, 2], "bias: .*NaN"),
+    for width, bias, said in (
+        (11, None, "head: .*12.*11"),
+        (12, [1, 2], r"bias: .*3 classes.*\(2,\)"),
+        (12, [1, np.nan, 2], "bias: class 1 .*NaN"),
     ):
         with pytest.raises(ValueError, match=said):
-            as_head(weight, bias, False, features=12)
+            as_head(np.ones((3, width)), bias, False, features=12)
 
 
-def test_values_may_be_numbers_of_numpy():
+def test_a_value_may_be_a_number_of_numpy_and_is_named_out_of_its_range():
     assert as_value(np.float32(0.5), Confidence, "confidence") == 0.5
-    assert as_value(np.int8(1), Seed, "seed") == 1
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [(Positive, 0.0), (Confidence, "high"), (Confidence, 1), (Seed, -1), (Seed, 2.5), (Seed, True)],
-)
-def test_a_value_out_of_its_range_is_named_with_what_came(kind, value):
-    with pytest.raises(ValueError, match=f"setting: .*got {value!r}"):
-        as_value(value, kind, "setting")
+    assert as_value(torch.tensor(1), Seed, "seed") == 1
+    for kind, value in ((Confidence, 1), (Seed, 2.5), (Confidence, "high")):
+        with pytest.raises(ValueError, match=f"setting: .*got {value!r}"):
+            as_value(value, kind, "setting")

@@ -144,7 +144,7 @@ modules for arrays and the command lie there, too, and import the measures.
 
 MEASURES_FOR_ARRAYS = tuple(
     f"interpreting_clip/{name}.py"
-    for name in ("api", "arrays", "charts", "command", "given_files", "report", "testbed")
+    for name in ("api", "arrays", "charts", "command", "given_files", "report")
 )
 
 FOLDERS = ("interpreting_clip", "runner", "page", "stages")
