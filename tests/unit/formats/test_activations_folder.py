@@ -44,6 +44,10 @@ def test_what_is_written_is_read(tmp_path, lists):
         folder, given, lists, head=head, bias=np.zeros(2), classes=CLASSES
     )
     assert digest == file_digest(folder / MANIFEST)
+    again = write_activations_folder(
+        folder, given, lists, head=head, bias=np.zeros(2), classes=CLASSES
+    )
+    assert again == digest
     manifest = read_manifest(folder, digest)
     assert manifest.features == 3 and manifest.datasets.keys() == IMAGES.keys()
     for name, one in manifest.datasets.items():
@@ -53,23 +57,12 @@ def test_what_is_written_is_read(tmp_path, lists):
     np.testing.assert_array_equal(np.load(given_file(folder, manifest.head.weight)), head)
 
 
-def test_equal_arrays_give_equal_bytes(tmp_path, lists):
-    first, second = (
-        write_activations_folder(tmp_path / name, arrays(), lists) for name in ("a", "b")
-    )
-    assert first == second
-    changed = arrays()
-    changed["broden"][0, 0] += 1
-    assert write_activations_folder(tmp_path / "c", changed, lists) != first
-
-
 NAN = {"imagenet_val": np.where(np.arange(18).reshape(6, 3) == 13, np.nan, 1)}
 VAL = arrays("imagenet_val")
 REFUSED = [
     (arrays("imagenet_r"), {}, "imagenet_val"),
     ({"imagenet_val": VAL["imagenet_val"][1:]}, {}, r"imagenet_val: .*\(6, 3\), got \(5, 3\)"),
     ({**VAL, **arrays("imagenet_r", features=4)}, {}, r"imagenet_r: .*\(4, 3\), got \(4, 4\)"),
-    (NAN, {}, "imagenet_val: .*row 4"),
     (VAL, {"head": np.eye(2, 3)}, "`classes`"),
     (VAL, {"head": np.eye(3), "classes": CLASSES}, r"head: .*\(2, 3\), got \(3, 3\)"),
     (VAL, {"head": np.eye(2, 3), "bias": np.ones(3), "classes": CLASSES}, "bias: "),
@@ -78,20 +71,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("given", "more", "expected"), REFUSED)
-def test_what_does_not_fit_is_refused_and_leaves_no_manifest(
-    tmp_path, lists, given, more, expected
-):
+def test_what_does_not_fit_is_refused(tmp_path, lists, given, more, expected):
     with pytest.raises(ValueError, match=expected):
         write_activations_folder(tmp_path / "mine", given, lists, **more)
-    assert not (tmp_path / "mine" / MANIFEST).exists()
-
-
-def test_an_interrupted_folder_has_no_manifest(tmp_path, lists):
-    folder = tmp_path / "mine"
-    write_activations_folder(folder, VAL, lists)
-    with pytest.raises(ValueError, match="row 4"):
-        write_activations_folder(folder, NAN, lists)
-    assert not (folder / MANIFEST).exists()
 
 
 @pytest.fixture
@@ -100,41 +82,32 @@ def folder(tmp_path, lists):
     return tmp_path / "mine"
 
 
-def edited(folder, change):
-    """Change the manifest of a folder; return its SHA-256."""
-    tree = json.loads((folder / MANIFEST).read_text())
-    change(tree)
-    (folder / MANIFEST).write_text(json.dumps(tree))
-    return file_digest(folder / MANIFEST)
+def test_an_interrupted_folder_has_no_manifest(folder, lists):
+    with pytest.raises(ValueError, match="row 4"):
+        write_activations_folder(folder, NAN, lists)
+    assert not (folder / MANIFEST).exists()
 
 
-def without_imagenet(tree):
-    del tree["datasets"]["imagenet_val"]
-
-
-def of_an_illegal_name(tree):
-    tree["datasets"]["imagenet/x"] = tree["datasets"]["imagenet_r"]
+FILE = {"file": "x.npy", "sha256": "0" * 64}
+SET = {**FILE, "images": 1, "order": "0" * 64}
 
 
 @pytest.mark.parametrize(
-    ("change", "expected"),
+    "change",
     [
-        (without_imagenet, "imagenet_val"),
-        (of_an_illegal_name, "not a manifest"),
-        (lambda tree: tree.update(format=2), "not a manifest"),
-        (lambda tree: tree.update(features=10**12), "not a manifest"),
+        {"datasets": {"imagenet_r": SET}},
+        {"datasets": {"imagenet_val": SET, "imagenet/x": SET}},
+        {"format": 2},
+        {"features": 10**12},
+        {"head": {"weight": {**FILE, "file": "../x.npy"}, "classes": CLASSES}},
     ],
 )
-def test_an_illegal_manifest_is_refused(folder, change, expected):
+def test_an_illegal_manifest_is_refused(folder, change):
+    tree = json.loads((folder / MANIFEST).read_text())
+    (folder / MANIFEST).write_text(json.dumps(tree | change))
+    expected = "imagenet_val" if "imagenet_r" in change.get("datasets", ()) else "not a manifest"
     with pytest.raises(InputError, match=rf"manifest\.json: .*{expected}"):
-        read_manifest(folder, edited(folder, change))
-
-
-@pytest.mark.parametrize("name", ["../x.npy", "/etc/passwd", "a/b.npy", ""])
-def test_a_file_s_name_is_no_path(folder, name):
-    digest = edited(folder, lambda tree: tree["datasets"]["broden"].update(file=name))
-    with pytest.raises(InputError, match=r"manifest\.json: not a manifest"):
-        read_manifest(folder, digest)
+        read_manifest(folder, file_digest(folder / MANIFEST))
 
 
 def test_a_manifest_that_is_missing_huge_or_another_is_refused(folder):

@@ -1,7 +1,6 @@
 import io
 import json
 import os
-import pickle
 
 import numpy as np
 import pytest
@@ -56,10 +55,7 @@ def test_blocks_are_small_and_whole(tmp_path, monkeypatch):
     np.testing.assert_array_equal(np.concatenate(blocks), values)
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(np.nan, "NaN"), (1e39, "float32")],
-)
+@pytest.mark.parametrize(("value", "expected"), [(np.nan, "NaN"), (1e39, "float32")])
 def test_a_number_that_is_not_finite_is_named_by_its_row(tmp_path, monkeypatch, value, expected):
     monkeypatch.setattr(array_files, "BLOCK", 6)
     values = np.ones((9, 3))
@@ -78,7 +74,7 @@ class Bomb:
         return os.system, ("touch executed",)
 
 
-def objects() -> bytes:
+def pickled() -> bytes:
     stream = io.BytesIO()
     np.save(stream, np.array([Bomb()], object), allow_pickle=True)
     return stream.getvalue()
@@ -90,15 +86,13 @@ HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "is empty"),
         (b"\n<!DOCTYPE html>", "web page"),
-        (pickle.dumps(Bomb()), "not a .npy"),
-        (objects(), "object"),
+        (b"no numbers", "not a .npy"),
+        (pickled(), "object"),
         (npy("__import__('os').system('touch executed')\n"), "not a .npy"),
         (npy("(" * 5000 + "\n"), "not a .npy"),
         (npy(HUGE, b"1234"), "16,384,000,000,000,"),
         (npy(HUGE.replace("1000000000000", "-1"), b"1234"), "not a .npy"),
-        (npy(HUGE.replace("1000000000000", "0")), "shape"),
         (npy(HUGE.replace("<f4", "|V2"), b"1234"), "bfloat16"),
         (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "4,294,967,295 bytes"),
     ],
@@ -123,13 +117,14 @@ def test_a_file_that_was_cut_short_or_has_more_is_refused(tmp_path):
 
 def test_other_files_and_none_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"a\.npy: no such file"):
-        open_floats(tmp_path / "a.npy", "")
+        read_arrays(tmp_path / "a.npy")
+    with pytest.raises(InputError, match="is a folder"):
+        read_arrays(tmp_path)
     (tmp_path / "a.pt").touch()
     with pytest.raises(InputError, match=r"ends in \.safetensors or \.npy"):
-        open_floats(tmp_path / "a.pt", "")
+        read_arrays(tmp_path / "a.pt")
 
 
-RNG = np.random.default_rng(0)
 TYPES = (
     *("float64", "float32", "float16", "int64", "int32", "int16", "int8"),
     *("uint64", "uint32", "uint16", "uint8", "bool"),
@@ -137,7 +132,7 @@ TYPES = (
 
 
 def test_every_type_of_safetensors_is_read_as_the_package_writes_it(tmp_path):
-    arrays = {name: RNG.integers(0, 2, (3, 5)).astype(name) for name in TYPES}
+    arrays = {name: (np.arange(15).reshape(3, 5) % 2).astype(name) for name in TYPES}
     arrays |= {"empty": np.zeros((0, 4), np.float32), "number": np.array(3, np.float32)}
     save_arrays(arrays, tmp_path / "a.safetensors", metadata={"by": "somebody"})
     found = read_arrays(tmp_path / "a.safetensors")
@@ -169,25 +164,23 @@ def entry(**changes: object) -> dict[str, object]:
         safetensors(entry(shape=[2**40, 2**40])),
     ],
 )
-@pytest.mark.parametrize("read", [read_arrays, lambda file: open_floats(file, "h")])
-def test_refuses_what_is_no_whole_safetensors_file(tmp_path, content, read):
+def test_refuses_what_is_no_whole_safetensors_file(tmp_path, content):
     file = tmp_path / "a.safetensors"
     file.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.safetensors: not a whole") as caught:
-        read(file)
+        read_arrays(file)
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("header", "expected"),
+    ("header", "data", "expected"),
     [
-        ({}, "none"),
-        (entry(dtype="I64", shape=[2]), "int64"),
-        (entry(shape=[0, 4], data_offsets=[0, 0]), "shape"),
+        ({}, b"", "none"),
+        (entry(dtype="I64", shape=[2]), b"\0" * 16, "int64"),
+        (entry(shape=[0, 4], data_offsets=[0, 0]), b"", "shape"),
     ],
 )
-def test_refuses_safetensors_without_activations(tmp_path, header, expected):
-    data = b"" if header == {} or expected == "shape" else b"\0" * 16
+def test_refuses_safetensors_without_activations(tmp_path, header, data, expected):
     (tmp_path / "a.safetensors").write_bytes(safetensors(header, data))
     with pytest.raises(InputError, match=rf"a\.safetensors: .*{expected}"):
         open_floats(tmp_path / "a.safetensors", "activations")

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 
@@ -16,42 +14,25 @@ def test_rounds_floats_has_no_negative_zero_and_sorts_keys(tmp_path):
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
 
 
-@pytest.mark.parametrize("bad", [math.inf, np.float64("nan")])
-def test_refuses_what_is_not_finite_and_writes_nothing(tmp_path, bad):
+def test_refuses_what_is_not_finite_and_writes_nothing(tmp_path):
     with pytest.raises(InputError, match=r"/a.json: 'kurtosis.mean\[1\]': .*computed from"):
-        write_json(tmp_path / "a.json", {"kurtosis": {"mean": [1.0, bad]}})
+        write_json(tmp_path / "a.json", {"kurtosis": {"mean": [1.0, np.float64("nan")]}})
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failed_write_keeps_the_old_result(tmp_path, monkeypatch):
-    write_json(tmp_path / "a.json", 1)
-
-    def full(self, target):
-        raise OSError(28, "No space left on device", str(self))
-
-    monkeypatch.setattr("pathlib.Path.replace", full)
-    with pytest.raises(OSError, match="No space"):
-        write_json(tmp_path / "a.json", 2)
-    assert read_json(tmp_path / "a.json") == 1
-
-
-def test_refuses_a_missing_file(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
-        read_json(tmp_path / "a.json")
-
-
-BROKEN = [b"{", b'"\xff"', b"[" * 100_000]
-
-
-@pytest.mark.parametrize("content", BROKEN)
+@pytest.mark.parametrize("content", [b"{", b'"\xff"', b"[" * 100_000])
 def test_refuses_what_is_no_json(tmp_path, content):
+    with pytest.raises(InputError, match=r"a\.json: no such file"):
+        read_json(tmp_path / "a.json")
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.json: "):
+    with pytest.raises(InputError, match=r"a\.json: not legal"):
         read_json(tmp_path / "a.json")
 
 
-def test_a_failed_write_names_the_file(tmp_path):
+def test_a_failed_write_names_the_file_and_keeps_the_old_one(tmp_path):
+    write_json(tmp_path / "a.json", 1)
     (tmp_path / "a.json.partial").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"No space left on device: '.*/a.json'"):
         write_whole(tmp_path / "a.json", bytes(100_000))
-    assert list(tmp_path.iterdir()) == []
+    assert [file.name for file in tmp_path.iterdir()] == ["a.json"]
+    assert read_json(tmp_path / "a.json") == 1

@@ -48,10 +48,8 @@ def file(tmp_path: Path) -> Path:
 
 def test_reads_back_what_was_written(file):
     found = read_result(file, Outer)
-    assert found.count == Estimate(7, 6, 9)
-    assert isinstance(found.count.value, int)
-    assert found.ratio is None
-    assert found.inner.flags.tolist() == [True, False]
+    assert found.count == Estimate(7, 6, 9) and isinstance(found.count.value, int)
+    assert found.ratio is None and found.inner.flags.tolist() == [True, False]
     assert found.large.tolist() == made().large.tolist()
     assert (found.places.dtype, len(found.places)) == (np.int64, 0)
 
@@ -88,8 +86,3 @@ def test_a_wrong_value_is_refused_by_file_and_key(file, change, named):
     with pytest.raises(InputError, match=named) as refused:
         read_result(file, Outer)
     assert str(file) in str(refused.value)
-
-
-def test_a_number_that_is_not_finite_is_refused(tmp_path):
-    with pytest.raises(InputError, match="count"):
-        write_result(tmp_path / "x.json", {"count": Estimate(float("nan"))})

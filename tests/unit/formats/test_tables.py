@@ -13,41 +13,28 @@ def test_round_trip(tmp_path):
     assert (tmp_path / "t.csv").read_text() == "a,b\n"
 
 
-@pytest.mark.parametrize("content", [b"a\n\xff\n", b"a\n" + 200_000 * b"x"])
-def test_refuses_what_is_no_table(tmp_path, content):
-    (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(InputError, match=r"t.csv: .*UTF-8.*`dvc repro`"):
-        read_table(tmp_path / "t.csv", ["a"])
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "missing: "), (b"a\n1,2\n", "row 1: "), (b"a,b\n1,2\n3\n", "row 2: ")],
+    [
+        (b"a\n\xff\n", "UTF-8.*`dvc repro`"),
+        (b"a\n" + 200_000 * b"x", "UTF-8.*`dvc repro`"),
+        (b"", "missing: "),
+        (b"b\n1\n", "missing: .*'a'"),
+        (b"a\n1,2\n", "row 1: "),
+        (b"a,b\n1,2\n3\n", "row 2: "),
+    ],
 )
-def test_refuses_an_empty_file_and_rows_of_another_length(tmp_path, content, message):
+def test_refuses_what_is_no_table_with_these_columns(tmp_path, content, message):
+    with pytest.raises(InputError, match=r"t.csv: no such file"):
+        read_table(tmp_path / "t.csv", ["a"])
     (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=rf"t\.csv: .*{message}"):
         read_table(tmp_path / "t.csv", ["a"])
 
 
-def test_refuses_a_missing_file_and_a_missing_column(tmp_path):
-    with pytest.raises(InputError, match=r"t.csv: no such file"):
-        read_table(tmp_path / "t.csv", ["a"])
-    write_table(tmp_path / "t.csv", [{"a": 1}], ["a"])
-    with pytest.raises(InputError, match=r"t.csv: .*'b'"):
-        read_table(tmp_path / "t.csv", ["a", "b"])
-
-
-@pytest.mark.parametrize(
-    ("row", "error", "message"),
-    [
-        ({"a": 1, "b": 2}, ValueError, "fields not in fieldnames: 'b'"),
-        ({"a": math.nan}, InputError, r"t.csv: 'a': .*nan"),
-    ],
-)
-def test_refuses_an_unannounced_column_and_nan_and_writes_nothing(tmp_path, row, error, message):
-    with pytest.raises(error, match=message):
-        write_table(tmp_path / "t.csv", [row], ["a"])
+def test_refuses_nan_and_writes_nothing(tmp_path):
+    with pytest.raises(InputError, match=r"t.csv: 'a': .*nan"):
+        write_table(tmp_path / "t.csv", [{"a": math.nan}], ["a"])
     assert not (tmp_path / "t.csv").exists()
 
 
@@ -69,12 +56,6 @@ def test_joins_the_metrics_by_step(curve):
 def test_an_encoder_that_came_ready_has_no_points(tmp_path):
     (tmp_path / "ready.json").touch()
     assert read_curve(tmp_path) == []
-
-
-def test_refuses_a_missing_metric(curve):
-    (curve / "plots/metrics/accuracy.tsv").unlink()
-    with pytest.raises(InputError, match=r"accuracy.tsv: .*`dvc repro`"):
-        read_curve(curve)
 
 
 @pytest.mark.parametrize(
