@@ -16,12 +16,13 @@ import interpreting_clip as ic
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.measures import accuracy, concepts, directions, kurtosis, pruning
+from interpreting_clip.measures import accuracy, directions, kurtosis, pruning
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.result import Result
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice, robustness
 from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
+from interpreting_clip.readable import table
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(3)
@@ -59,6 +60,18 @@ def test_every_measure_takes_tensors(name):
     assert found.numbers[0].value == near  # bfloat16 keeps eight bits
 
 
+@pytest.mark.parametrize("name", CALLS)
+def test_every_number_has_a_chance_level_or_says_that_it_has_none(name):
+    result = CALLS[name](VALUES, HEAD)
+    known = [number for number in result.numbers if number.value is not None]
+    for number, row in zip(known, table(result).splitlines()[1:], strict=False):
+        assert row.startswith(number.label)
+        assert row.endswith("none") == (number.chance is None), row
+    # The two without a chance level name the measure that has one.
+    named = any("privileged_basis" in note for note in result.notes)
+    assert named or any(number.chance is not None for number in known)
+
+
 def test_all_names_are_there_and_no_other():
     assert {*ic.__all__, "__version__"} <= {*dir(ic)}
     assert {*CALLS, "effective_robustness"} == {*ic.__all__}
@@ -83,26 +96,19 @@ def test_to_import_the_library_costs_no_numpy_and_to_use_it_no_torch():
 
 
 def test_the_functions_are_the_measures():
-    bias = RNG.normal(size=CLASSES)
+    bias, few = RNG.normal(size=CLASSES), CLASS < 3
     head, own = Head(HEAD, bias, True), {"head": HEAD, "bias": bias, "normalize_features": True}
-    assert equal(ic.kurtosis(VALUES), kurtosis.kurtosis(VALUES))
-    assert ic.kurtosis(VALUES).outliers.feature.tolist() == [7]
-    classes, some = {"classes": CLASS[CLASS < 3], "among": [2, 0, 1], "aliases": {5: 2}}, CLASS < 3
     assert equal(
-        ic.accuracy(VALUES[some], **classes, **own),
-        accuracy.accuracy(VALUES[some], head=head, **{**classes, "among": [0, 1, 2]}),
+        ic.accuracy(VALUES[few], classes=CLASS[few], among=[2, 0, 1], aliases={5: 2}, **own),
+        accuracy.accuracy(
+            VALUES[few], head=head, classes=CLASS[few], among=[0, 1, 2], aliases={5: 2}
+        ),
     )
     settings = directions.Settings(centre="none", random_heads=2)
-    expected = directions.directions(VALUES, head=head, settings=settings)
-    assert equal(ic.directions(VALUES, **own, centre="none", random_heads=2), expected)
     assert equal(
-        ic.pruning(VALUES, classes=CLASS, **own, settings=settings),
+        ic.pruning(VALUES, classes=CLASS, **own, centre="none", random_heads=2),
         pruning.pruning(VALUES, head=head, classes=CLASS, settings=settings),
     )
-    found = ic.concepts(VALUES, labels=SHOWN, directions=expected, draws=2, null_draws=1)
-    few = concepts.Settings(draws=2, null_draws=1)
-    same = concepts.concepts(VALUES, labels=SHOWN, directions=expected, settings=few)
-    assert equal(found, same)
 
 
 def test_concepts_have_the_names_of_their_labels():
@@ -111,10 +117,10 @@ def test_concepts_have_the_names_of_their_labels():
     assert found.concepts == ["a", "5", "noise"]
     named = ic.concepts(VALUES, labels=labels, names=list("xyz"), draws=1, null_draws=0)
     assert named.concepts == ["x", "y", "z"]
-    rows = np.eye(FEATURES).tolist()
-    axes = ic.concepts(VALUES, labels=SHOWN, directions=rows, draws=1, null_draws=0)
-    assert axes.directions is not None
-    np.testing.assert_array_equal(axes.directions.precisions, axes.features.precisions)
+    head = ic.directions(VALUES, head=HEAD, random_heads=0)
+    for rows in (head, head.vectors.tolist()):
+        found = ic.concepts(VALUES, labels=SHOWN, directions=rows, draws=1, null_draws=0)
+        assert found.directions and len(found.directions.precisions) == head.directions
 
 
 def test_cka_takes_features_of_any_shape():
@@ -148,10 +154,8 @@ def test_everything_but_activations_needs_its_keyword(call, said):
 
 
 def test_more_rows_of_a_head_than_images_is_a_warning():
-    for measure in (ic.directions, ic.accuracy):
-        more = {"classes": [0] * CLASSES} if measure is ic.accuracy else {"random_heads": 0}
-        with pytest.warns(UserWarning, match=f"head has {IMAGES} rows.*{CLASSES}"):
-            measure(HEAD, head=VALUES, **more)
+    with pytest.warns(UserWarning, match=f"head has {IMAGES} rows.*{CLASSES}"):
+        ic.directions(HEAD, head=VALUES, random_heads=0)
     # Fewer images than ImageNet has classes are usual where the set has few of them.
     assert ic.accuracy(VALUES[:2], head=HEAD, classes=CLASS[:2], among=CLASS[:2]).images == 2
 
@@ -257,6 +261,8 @@ def test_measured_accuracies_have_their_number_of_images():
     value, same = np.array(own.accuracy.value), {"imagenet": IMAGES, "imagenet_a": IMAGES}
     again = ic.effective_robustness({"imagenet": value, "imagenet_a": value}, images=same)
     assert found.robustness == again.robustness
+    with pytest.raises(ValueError, match="images of imagenet"):
+        ic.effective_robustness(VIT, images={"imagenet": 0})
     assert ic.effective_robustness({"imagenet": 76.2, "imagenet_a": 0.2}).shift_accuracy == (
         pytest.approx(0.2)
     )
@@ -277,8 +283,3 @@ def test_measured_accuracies_have_their_number_of_images():
 def test_refuses_what_is_no_percentage_of_known_sets(accuracies, said):
     with pytest.raises(ValueError, match=said):
         ic.effective_robustness(accuracies)
-
-
-def test_refuses_no_images():
-    with pytest.raises(ValueError, match="images of imagenet"):
-        ic.effective_robustness(VIT, images={"imagenet": 0})

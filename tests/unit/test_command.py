@@ -4,7 +4,6 @@ import json
 import re
 import sys
 import warnings
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -46,26 +45,13 @@ def report(*words: str) -> dict:
     return json.loads(Path("out/measures.json").read_text())
 
 
-class Page(HTMLParser):
-    """What a browser would load or run, and the text of a page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.loads: list[str | None] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.loads += [v for k, v in attrs if k in ("src", "href", "onerror", "onload")]
-
-
-def page() -> Page:
+def page() -> str:
+    """Return the report, which loads and runs nothing."""
     text = Path("out/index.html").read_text()
-    found = Page(text)
-    assert not found.loads and not {"script", "img", "link", "iframe"} & {*found.tags}
+    tags = " ".join(re.findall("<[^>]*>", text))
+    assert not re.search(r"<(script|img|link|iframe)|\b(src|href|on\w+)=", tags)
     assert "url(" not in text and "@import" not in text and "prefers-color-scheme:dark" in text
-    return found
+    return text
 
 
 def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(capsys):
@@ -76,7 +62,7 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     shown = capsys.readouterr().out
     assert "mean kurtosis per image" in shown and "Not measured: CKA; needs --compare" in shown
     assert shown.endswith("out/index.html\nout/measures.json\n")
-    assert page().tags.count("svg") == 2
+    assert page().count("<svg") == 2
 
 
 def test_three_images_have_no_participation_ratio():
@@ -100,7 +86,7 @@ def test_the_results_are_those_of_the_functions():
         assert found["measures"][name] == expected
     head = found["inputs"]["head"]
     assert head["array"] == "head.weight" and head["shape"] == [CLASSES, FEATURES]
-    assert page().tags.count("svg") == 4
+    assert page().count("<svg") == 4
 
 
 def test_the_files_of_a_study_are_read_as_they_are():
@@ -157,7 +143,7 @@ def test_known_accuracies_need_no_other_file():
     assert expected is not None and list(found["measures"]) == ["effective_robustness"]
     robust = found["measures"]["effective_robustness"]["robustness"]["value"]
     assert robust == pytest.approx(expected.value, abs=1e-6) and found["inputs"] == {}
-    assert page().tags.count("svg") == 1
+    assert page().count("<svg") == 1
 
 
 def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():

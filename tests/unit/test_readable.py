@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from jaxtyping import Float
 
-import interpreting_clip as ic
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.result import Label, Result, beside
-from interpreting_clip.readable import listed, number_text, table
+from interpreting_clip.readable import listed, number_text
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -63,30 +62,3 @@ def test_numbers_have_a_true_minus_and_no_negative_zero(value, digits, text):
 
 def test_long_lists_are_cut():
     assert listed([1, 2]) == "1, 2" and listed(range(9), 2) == "0, 1 and 7 more"
-
-
-def test_every_number_of_every_measure_has_a_chance_level_or_says_that_it_has_none():
-    rng = np.random.default_rng(5)
-    values, head = rng.normal(size=(60, 12)), rng.normal(size=(4, 12))
-    classes, few = np.arange(60) % 4, {"random_heads": 2}
-    results = (
-        ic.kurtosis(values),
-        ic.outlier_features(values),
-        ic.participation_ratio(values),
-        ic.privileged_basis(values, rotations=2),
-        ic.accuracy(values, head=head, classes=classes),
-        ic.directions(values, head=head, **few),
-        ic.pruning(values, head=head, classes=classes, **few),
-        ic.concepts(values, labels=values[:, :2] > 0, minimum_images=5),
-        ic.cka(values, values),
-        ic.effective_robustness({"imagenet": 76.2, "objectnet": 30}),
-    )
-    for result in results:
-        _, *rows = table(result).splitlines()
-        known = [number for number in result.numbers if number.value is not None]
-        for number, row in zip(known, rows, strict=False):
-            assert row.startswith(number.label)
-            assert row.endswith("none") == (number.chance is None), row
-        # The two without a chance level name the measure that has one.
-        named = any("privileged_basis" in note for note in result.notes)
-        assert named or any(number.chance is not None for number in known)

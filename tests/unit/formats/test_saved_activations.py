@@ -41,16 +41,10 @@ def test_round_trip_with_aliases_only_where_there_are_some(tmp_path):
     assert stored.keys() == {"activations", "class_indices", "classes"}
 
 
-def test_refuses_nan_on_the_way_in_and_on_the_way_out(tmp_path):
-    bad = activations()
-    bad.values[2, 1] = np.nan
-    with pytest.raises(InputError, match="row 2"):
-        write(tmp_path, "imagenet_a", bad)
+def test_refuses_nan(tmp_path):
     write(tmp_path, "imagenet_a", activations())
-    file = tmp_path / "imagenet_a.safetensors"
-    last = activations().values[-1:].tobytes()
-    damaged = np.full(3, np.nan, np.float32).tobytes()
-    file.write_bytes(file.read_bytes().replace(last, damaged))
+    file, last = tmp_path / "imagenet_a.safetensors", activations().values[-1:].tobytes()
+    file.write_bytes(file.read_bytes().replace(last, np.full(3, np.nan, np.float32).tobytes()))
     with pytest.raises(InputError, match=r"imagenet_a.safetensors: 'activations'.*row 3"):
         read_activations(tmp_path, "imagenet_a")
 
