@@ -106,10 +106,9 @@ class Frame:
 
     def svg(self, alternative: str) -> str:
         """Return the chart as one element that needs nothing from outside."""
-        return (
-            f'<svg role="img" aria-label="{escape(alternative)}" viewBox="0 0 {WIDTH} '
-            f'{self.height}">{"".join(self.parts)}</svg>'
-        )
+        label, box = escape(alternative), f"0 0 {WIDTH} {self.height}"
+        drawn = "".join(self.parts)
+        return f'<svg role="img" aria-label="{label}" viewBox="{box}">{drawn}</svg>'
 
 
 def chart(result: Result) -> str:
@@ -140,7 +139,7 @@ def chart(result: Result) -> str:
         case EffectiveRobustness():
             rows = {name: one.robustness for name, one in result.per_shift.items()}
             known = {k: v for k, v in {**rows, "mean": result.robustness}.items() if v is not None}
-            drawn = intervals(known, 0.0, "effective robustness, points")
+            drawn = intervals(known, 0.0, "effective robustness, points") if known else ""
         case Concepts():
             basis, best = next(iter(result.bases.items()))
             label = f"highest average precision of any of the {basis}"
@@ -150,10 +149,7 @@ def chart(result: Result) -> str:
 
 
 def histogram(
-    values: Float[np.ndarray, " value"],
-    marks: Mapping[str, float],
-    x_label: str,
-    y_label: str,
+    values: Float[np.ndarray, " value"], marks: Mapping[str, float], x_label: str, y_label: str
 ) -> str:
     """Draw how often values occur, with vertical lines at `marks`, the last of them chance's."""
     ends = [*marks.values(), float(values.min()), float(values.max())]
@@ -164,11 +160,9 @@ def histogram(
     for count, begin, end in zip(counts.tolist(), edges[:-1], edges[1:], strict=True):
         if count:
             x, y = frame.across(begin), frame.down(count)
-            frame.parts.append(
-                f'<rect class="bar" x="{x:.1f}" y="{y:.1f}" width="{frame.across(end) - x:.1f}" '
-                f'height="{frame.down(0) - y:.1f}"/>'
-            )
-    styles = [*[STYLES[0]] * (len(marks) - 1), STYLES[1]][: len(marks)]
+            size = f'width="{frame.across(end) - x:.1f}" height="{frame.down(0) - y:.1f}"'
+            frame.parts.append(f'<rect class="bar" x="{x:.1f}" y="{y:.1f}" {size}/>')
+    styles = [STYLES[0]] * (len(marks) - 1) + [STYLES[1]]
     for value, style in zip(marks.values(), styles, strict=True):
         frame.line([(value, end) for end in frame.y], style)
     frame.legend(list(marks), styles)
@@ -203,10 +197,8 @@ def intervals(rows: Mapping[str, Estimate], chance: float, x_label: str) -> str:
         y = len(rows) - place - 0.5
         frame.text(NAMES - 8, frame.down(y) + 4, name, "end")
         frame.line([(end, y) for end in one.ends], STYLES[0])
-        frame.parts.append(
-            f'<circle class="own" cx="{frame.across(one.value):.1f}" cy="{frame.down(y):.1f}" '
-            'r="4"/>'
-        )
+        cx, cy = frame.across(one.value), frame.down(y)
+        frame.parts.append(f'<circle class="own" cx="{cx:.1f}" cy="{cy:.1f}" r="4"/>')
     return frame.svg(f"{x_label}: {', '.join(rows)}")
 
 
@@ -216,10 +208,7 @@ def _ranks(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
 
 def widened(low: float, high: float, margin: float = 0.04) -> tuple[float, float]:
     """Return the ends of an axis, a little outside of the data; never equal."""
-    if low == high:
-        reach = abs(low) / 2 or 0.5
-        return low - reach, high + reach
-    reach = margin * (high - low)
+    reach = margin * (high - low) if high > low else abs(low) / 2 or 0.5
     return low - reach, high + reach
 
 

@@ -9,15 +9,15 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from interpreting_clip import api
-from interpreting_clip.api import IMAGENET
+from interpreting_clip.api import IMAGENET, SETS
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
-from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, GUESSING
+from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.given_files import NAMES, GivenArray, read_array, read_names, test_set
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.activations import images_of_classes, map_classes
@@ -59,13 +59,8 @@ BLOCKS = 20
 """Blocks of images of the participation ratio's interval, unless there are too few images."""
 
 
-class Step(NamedTuple):
-    """A measure with its arguments, and what gives these (`NEEDS`)."""
-
-    name: str
-    title: str
-    needs: tuple[str, ...]
-    measure: Callable[[], Result]
+Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
+"""A measure: its name, its title, what gives its arguments (`NEEDS`), and the call."""
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -90,19 +85,14 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help="the head takes activations of unit length, as CLIP's zero-shot heads do",
     )
     add("--labels", metavar="FILE", help="the class of each image")
-    add(
-        "--shift",
-        **{"action": "append", "default": [], "type": pair, "metavar": "NAME=FILE"},
-        help=f"activations on a shift: {', '.join(TESTBED_SHIFTS)}, or another, which has no line",
-    )
+    several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
+    shifts = f"{', '.join(TESTBED_SHIFTS)}, or another, which has no line"
+    add("--shift", metavar="NAME=FILE", help=f"activations on a shift: {shifts}", **several)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     add("--compare", metavar="FILE", help="activations of another encoder, for CKA")
-    add(
-        "--accuracy",
-        **{"action": "append", "default": [], "type": pair, "metavar": "NAME=PERCENT"},
-        help="an accuracy that you know: imagenet, or a shift",
-    )
+    known = "an accuracy that you know: imagenet, or a shift"
+    add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
     return parser.parse_args(words)
 
@@ -126,16 +116,16 @@ def main(words: Sequence[str]) -> None:
     """
     options, study = parse(words), Study()
     given = read(options, study)
-    for step in steps(given, study, dict(options.accuracy)):
-        if lacking := [NEEDS[need] for need in step.needs if need not in given]:
-            study.missing[step.title] = "; ".join(lacking)
+    for name, title, needs, measure in steps(given, study, dict(options.accuracy)):
+        if lacking := [NEEDS[need] for need in needs if need not in given]:
+            study.missing[title] = "; ".join(lacking)
             continue
-        last = step.needs[-1]
+        last = needs[-1]
         place = study.inputs[last].file if last in study.inputs else last
         with error_context(place, ValueError), error_context(place, TypeError):
-            result = step.measure()
-        study.titles[step.name], study.results[step.name] = step.title, result
-        sys.stdout.write(f"{step.title}\n{'-' * len(step.title)}\n{table(result)}\n\n")
+            result = measure()
+        study.titles[name], study.results[name] = title, result
+        sys.stdout.write(f"{title}\n{'-' * len(title)}\n{table(result)}\n\n")
         sys.stdout.flush()  # the next measure may take minutes
     for needs in dict.fromkeys(study.missing.values()):
         titles = [title for title, one in study.missing.items() if one == needs]
@@ -190,7 +180,9 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
         lacking = [NEEDS[need] for need in needs if need not in given]
         if getattr(options, option) and lacking:
             raise InputError(f"--{option}: expected {' and '.join(lacking)} as well")
-    for option, pairs in (("--shift", options.shift), ("--accuracy", options.accuracy)):
+    # The activations and labels are those of ImageNet, or else have no line.
+    shifts = [(IMAGENET, options.activations), *options.shift]
+    for option, pairs in (("--shift", shifts), ("--accuracy", options.accuracy)):
         names = [name for name, _ in pairs]
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"{option} {twice[0]}: given twice")
@@ -201,25 +193,24 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     images, test = given.get("activations"), given.get("labels", {})
     head = given.get("head", {})
     alone, with_head = ("activations",), ("activations", "head")
-    kurtosis = partial(api.kurtosis, images)
-    yield Step("kurtosis", "Kurtosis and outlier features", alone, kurtosis)
+    yield "kurtosis", "Kurtosis and outlier features", alone, partial(api.kurtosis, images)
     blocks = BLOCKS if images is None else min(BLOCKS, len(images) // 2)
     if blocks >= 2:
         dimensions = partial(api.participation_ratio, images, blocks=blocks)
-        yield Step("participation_ratio", "Participation ratio", alone, dimensions)
+        yield "participation_ratio", "Participation ratio", alone, dimensions
     else:
         study.missing["Participation ratio"] = "at least four images"
-    yield Step("privileged_basis", "Privileged basis", alone, partial(api.privileged_basis, images))
+    yield "privileged_basis", "Privileged basis", alone, partial(api.privileged_basis, images)
     directions = partial(api.directions, images, **head)
-    yield Step("directions", "Privileged directions", with_head, directions)
+    yield "directions", "Privileged directions", with_head, directions
     with_labels = (*with_head, "labels")
-    yield Step("accuracy", "Accuracy", with_labels, partial(api.accuracy, **test, **head))
-    yield Step("pruning", "Pruning", with_labels, partial(api.pruning, **test, **head))
+    yield "accuracy", "Accuracy", with_labels, partial(api.accuracy, **test, **head)
+    yield "pruning", "Pruning", with_labels, partial(api.pruning, **test, **head)
     for role, shift in given.items():
         if role.startswith("shift "):
             name = role.removeprefix("shift ")
             measure = partial(api.accuracy, **shift, **head)
-            yield Step(f"accuracy_{name}", f"Accuracy on {name}", (role,), measure)
+            yield f"accuracy_{name}", f"Accuracy on {name}", (role,), measure
     measured = comparable_accuracies(given, study)
     if both := sorted(measured.keys() & known.keys()):
         raise InputError(f"--accuracy {both[0]}: the files give it too; leave one out")
@@ -227,54 +218,44 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     if known or (IMAGENET in accuracies and len(accuracies) > 1):
         given["--accuracy"] = accuracies
     robustness = partial(api.effective_robustness, accuracies)
-    yield Step("effective_robustness", "Effective robustness", ("--accuracy",), robustness)
-    concepts = partial(
-        api.concepts, **given.get("concepts", {}), directions=study.results.get("directions")
-    )
-    yield Step("concepts", "Concepts", ("concepts",), concepts)
+    yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
+    found = {**given.get("concepts", {}), "directions": study.results.get("directions")}
+    yield "concepts", "Concepts", ("concepts",), partial(api.concepts, **found)
     cka = partial(api.cka, images, given.get("compare"))
-    yield Step("cka", "CKA", ("activations", "compare"), cka)
+    yield "cka", "CKA", ("activations", "compare"), cka
 
 
 def comparable_accuracies(given: Mapping[str, Any], study: Study) -> dict[str, Accuracy]:
     """Return the measured accuracies that lines of standard models are for, by set."""
     found: dict[str, Accuracy] = {}
-    if isinstance(own := study.results.get("accuracy"), Accuracy):
-        if own.classes == len(given["head"]["head"]) == 1000:
-            found[IMAGENET] = own
-        else:
-            study.missing["Effective robustness, from these accuracies"] = (
-                f"a head and images of all 1,000 classes of ImageNet; here are {own.classes:,}"
-            )
-    for role, shift in given.items():
-        name = role.removeprefix("shift ")
-        on_shift = study.results.get(f"accuracy_{name}")
-        if not isinstance(on_shift, Accuracy):
+    for measure, result in study.results.items():
+        if not isinstance(result, Accuracy):
             continue
-        if reason := no_line(name, on_shift.classes, shift["aliases"], IMAGENET in found):
-            study.missing[f"Effective robustness on {name}"] = reason
+        name = measure.removeprefix("accuracy_") if measure != "accuracy" else IMAGENET
+        test = given["labels" if name == IMAGENET else f"shift {name}"]
+        if reason := no_line(name, result.classes, test["aliases"], IMAGENET in found):
+            study.missing[f"Effective robustness, from the accuracy on {name}"] = reason
             continue
-        found[name] = on_shift
+        found[name] = result
         if name in FEWER_CLASSES:
             # The testbed's own abscissa of these shifts.
-            test, among = given["labels"], {one: shift[one] for one in ("among", "aliases")}
-            class_map = map_classes(shift["among"], len(given["head"]["head"]), shift["aliases"])
-            chosen, counts_as = images_of_classes(test["classes"], class_map)
-            images = test["activations"][chosen]
-            found[on_classes(name)] = api.accuracy(
-                images, classes=counts_as, **among, **given["head"]
-            )
+            own, among = given["labels"], {one: test[one] for one in ("among", "aliases")}
+            class_map = map_classes(test["among"], len(given["head"]["head"]), test["aliases"])
+            chosen, counts_as = images_of_classes(own["classes"], class_map)
+            images = own["activations"][chosen]
+            on_imagenet = api.accuracy(images, classes=counts_as, **among, **given["head"])
+            found[on_classes(name)] = on_imagenet
     return found
 
 
 def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:
     """Return what an accuracy needs to be compared with the line of standard models, or nothing."""
-    if name not in TESTBED_SHIFTS:
+    if name not in (IMAGENET, *TESTBED_SHIFTS):
         return f"a line of standard models; there is one for {', '.join(TESTBED_SHIFTS)} alone"
-    if not imagenet:
+    if name != IMAGENET and not imagenet:
         return "the accuracy on all 1,000 classes of ImageNet"
-    if classes != (expected := GUESSING[name].classes):
-        return f"images of all {expected:,} classes of its line; here are {classes:,}"
+    if classes != (expected := SETS[name].classes):
+        return f"a head and images of all {expected:,} classes of its line; here are {classes:,}"
     if name == "objectnet" and not aliases:
         return "an array `aliases` in its file: rows of a class of ImageNet and one of ObjectNet's"
     return ""

@@ -98,8 +98,7 @@ def numbers_of(study: Study) -> dict[str, object]:
 def html(study: Study) -> str:
     """Return the page: it needs nothing from outside, and all names are escaped."""
     inputs = [
-        f"<tr><td>{escape(role)}</td>"
-        f'<td class="file">{escape(str(found.file))}</td>'
+        f'<tr><td>{escape(role)}</td><td class="file">{escape(str(found.file))}</td>'
         f"<td>{escape(found.name or '–')}</td><td>{escape(str(list(found.values.shape)))}</td></tr>"
         for role, found in study.inputs.items()
     ]

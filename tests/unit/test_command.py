@@ -107,8 +107,8 @@ def test_a_shift_that_has_no_line_has_an_accuracy_and_a_reason():
     for name in ("accuracy_snow", "accuracy_imagenet_r"):
         assert found["measures"][name]["accuracy"]["value"] == pytest.approx(own.value, abs=1e-6)
     needs = found["not_measured"]
-    assert "a line of standard models" in needs["Effective robustness on snow"]
-    assert "1,000 classes" in needs["Effective robustness on imagenet_r"]
+    assert "a line of standard models" in needs["Effective robustness, from the accuracy on snow"]
+    assert "1,000 classes" in needs["Effective robustness, from the accuracy on imagenet_r"]
 
 
 def test_measured_accuracies_on_shifts_have_an_effective_robustness():
@@ -134,7 +134,10 @@ def test_measured_accuracies_on_shifts_have_an_effective_robustness():
     assert expected is not None
     assert robust["robustness"]["value"] == pytest.approx(expected.value, abs=1e-5)
     assert {*robust["per_shift"]} == {"imagenet_r", "imagenet_v2"}
-    assert "113 classes" in found["not_measured"]["Effective robustness on objectnet"]
+    assert (
+        "113 classes"
+        in found["not_measured"]["Effective robustness, from the accuracy on objectnet"]
+    )
 
 
 def test_known_accuracies_need_no_other_file():
@@ -166,6 +169,7 @@ REFUSED = {
     "shift": (["mine.safetensors", "--shift", "a=shift.safetensors"], "--shift: .*--head"),
     "shift without classes": ([*MINE, "--shift", "a=mine.safetensors"], "called classes or labels"),
     "twice": (["--accuracy", "imagenet=7", "--accuracy", "imagenet=8"], "imagenet: .*twice"),
+    "imagenet": ([*MINE, "--labels=few.npy", "--shift=imagenet=shift.safetensors"], "twice"),
     "text": (["--accuracy", "imagenet=many", "--accuracy", "objectnet=3"], "--accuracy: .*many"),
     "concepts": (["mine.safetensors", "--concepts", "mine.safetensors"], "true or false"),
 }  # fmt: skip

@@ -56,8 +56,7 @@ def test_reads_back_what_was_written(file):
 
 def test_the_json_has_six_decimals_and_no_large_array(file):
     found = json.loads(file.read_text())
-    assert found["short"] == [0.123457, 2.0]
-    assert "large" not in found and found["inner"] == {}
+    assert found["short"] == [0.123457, 2.0] and found["inner"] == {} and "large" not in found
 
 
 def test_large_arrays_are_empty_where_they_are_not_asked_for_or_not_there(file):

@@ -40,17 +40,16 @@ def test_refuses_nan_and_writes_nothing(tmp_path):
 
 @pytest.fixture
 def curve(tmp_path):
-    folder = tmp_path / "plots/metrics"
-    folder.mkdir(parents=True)
-    for metric in CURVE_COLUMNS:
-        (folder / f"{metric}.tsv").write_text(f"step\t{metric}\n5\t0.5\n10\t0.25\n")
+    (tmp_path / "plots/metrics").mkdir(parents=True)
+    for place, metric in enumerate(CURVE_COLUMNS):
+        text = f"step\t{metric}\n5\t0.5\n10\t{place}\n"
+        (tmp_path / f"plots/metrics/{metric}.tsv").write_text(text)
     return tmp_path
 
 
 def test_joins_the_metrics_by_step(curve):
-    (curve / "plots/metrics/loss.tsv").write_text("step\tloss\n5\t2.5\n10\t1\n")
-    rest = {"accuracy": 0.25, "learning_rate": 0.25}
-    assert read_curve(curve)[1] == {"step": 10, "loss": 1.0, **rest}
+    expected = {"step": 10, "loss": 0.0, "accuracy": 1.0, "learning_rate": 2.0}
+    assert read_curve(curve)[1] == expected
 
 
 def test_an_encoder_that_came_ready_has_no_points(tmp_path):
