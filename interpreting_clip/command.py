@@ -234,7 +234,8 @@ def comparable_accuracies(given: Mapping[str, Any], study: Study) -> dict[str, A
         name = measure.removeprefix("accuracy_") if measure != "accuracy" else IMAGENET
         test = given["labels" if name == IMAGENET else f"shift {name}"]
         if reason := no_line(name, result.classes, test["aliases"], IMAGENET in found):
-            study.missing[f"Effective robustness, from the accuracy on {name}"] = reason
+            relation = "from" if name == IMAGENET else "on"
+            study.missing[f"Effective robustness {relation} {name}"] = reason
             continue
         found[name] = result
         if name in FEWER_CLASSES:
@@ -255,7 +256,7 @@ def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:
     if name != IMAGENET and not imagenet:
         return "the accuracy on all 1,000 classes of ImageNet"
     if classes != (expected := SETS[name].classes):
-        return f"a head and images of all {expected:,} classes of its line; here are {classes:,}"
+        return f"a head and images of all {expected:,} classes of {name}; here are {classes:,}"
     if name == "objectnet" and not aliases:
         return "an array `aliases` in its file: rows of a class of ImageNet and one of ObjectNet's"
     return ""

@@ -238,6 +238,7 @@ def test_effective_robustness_is_that_of_the_published_models():
     mean, draws = expected.mean(TESTBED_SHIFTS)
     exact = ic.effective_robustness(VIT, images=dict.fromkeys(VIT))
     assert exact.robustness is not None and exact.models == 87
+    assert round(exact.robustness.value, 1) == 26.6  # OpenAI's ViT-B/32, as published
     assert exact.robustness.value == pytest.approx(mean[0])
     assert exact.robustness.ends == pytest.approx(np.quantile(draws[:, 0], [0.025, 0.975]))
     measured = ic.effective_robustness(VIT).robustness

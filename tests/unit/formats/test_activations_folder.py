@@ -38,16 +38,10 @@ def arrays(*names, features=3, dtype=np.float32):
 
 
 def test_what_is_written_is_read(tmp_path, lists):
-    given, head = arrays(), np.eye(2, 3)
-    folder = tmp_path / "mine"
-    digest = write_activations_folder(
-        folder, given, lists, head=head, bias=np.zeros(2), classes=CLASSES
-    )
-    assert digest == file_digest(folder / MANIFEST)
-    again = write_activations_folder(
-        folder, given, lists, head=head, bias=np.zeros(2), classes=CLASSES
-    )
-    assert again == digest
+    given, head, folder = arrays(), np.eye(2, 3), tmp_path / "mine"
+    more = {"head": head, "bias": np.zeros(2), "classes": CLASSES}
+    digest, again = (write_activations_folder(folder, given, lists, **more) for _ in range(2))
+    assert digest == again == file_digest(folder / MANIFEST)
     manifest = read_manifest(folder, digest)
     assert manifest.features == 3 and manifest.datasets.keys() == IMAGES.keys()
     for name, one in manifest.datasets.items():
@@ -111,14 +105,14 @@ def test_an_illegal_manifest_is_refused(folder, change):
 
 
 def test_a_manifest_that_is_missing_huge_or_another_is_refused(folder):
-    with pytest.raises(InputError, match=r"manifest\.json: .*SHA-256 0"):
-        read_manifest(folder, "0" * 64)
-    os.truncate(folder / MANIFEST, LARGEST + 1)
-    with pytest.raises(InputError, match="16,777,216 bytes"):
-        read_manifest(folder, "0" * 64)
-    (folder / MANIFEST).unlink()
-    with pytest.raises(InputError, match=r"manifest\.json: .*compute\.yaml"):
-        read_manifest(folder, "0" * 64)
+    for change, expected in (
+        (lambda file: None, r"manifest\.json: .*SHA-256 0"),
+        (lambda file: os.truncate(file, LARGEST + 1), "16,777,216 bytes"),
+        (os.unlink, r"manifest\.json: .*compute\.yaml"),
+    ):
+        change(folder / MANIFEST)
+        with pytest.raises(InputError, match=expected):
+            read_manifest(folder, "0" * 64)
 
 
 def test_a_file_that_was_changed_is_missing_or_leads_elsewhere_is_refused(folder, tmp_path):

@@ -9,16 +9,11 @@ from interpreting_clip.formats.published_accuracies import (
     published_lines,
     standard_models,
 )
-from interpreting_clip.measures.effective_robustness import MeasuredAccuracy, effective_robustness
 from interpreting_clip.measures.logit_line import fit_line
-from interpreting_clip.published.sources import FOLDER, Published, read_published
+from interpreting_clip.published.sources import FOLDER, read_published
 from tests.reads import ROOT
 
 NUMBERS = "76.1,63.2,36.2,24.1,,0.0"
-
-
-def published() -> Published:
-    return read_published(ROOT / FOLDER)
 
 
 def table(tmp_path, *rows: str):
@@ -39,7 +34,7 @@ def test_keeps_the_standard_models_alone(tmp_path):
 
 
 def test_29_of_openclip_s_121_names_lie_outside_the_testbed():
-    standard, zoo = standard_models(), published().of("openclip")
+    standard, zoo = standard_models(), read_published(ROOT / FOLDER).of("openclip")
     line = fit_line(*(accuracy_fractions(standard, name) for name in ("imagenet", "imagenet_v2")))
     assert len(standard) == 87 and len(set(family_numbers(standard))) == 18
     assert (line.low, line.high) == pytest.approx((0.56522, 0.84718), abs=1e-3)
@@ -53,18 +48,6 @@ def test_the_published_lines():
     # Five models have no ImageNet-R accuracy, and ResNet-50 scores 0 on ImageNet-A.
     assert [line.models for line in lines.values()] == [87, 82, 87, 87, 86]
     assert {one.slope.shape for one in resampled.values()} == {(3,)}
-
-
-@pytest.mark.parametrize(("model", "points"), [("RN50", 22.8), ("ViT-L-14", 38.9)])
-def test_the_effective_robustness_of_openai_clip(model, points):
-    starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
-    lines, resampled = published_lines(starts, resamples=3)
-    (row,) = (m for m in published().of("openclip") if m["name"] == f"{model}/openai")
-    given = {s: MeasuredAccuracy(row[s] / 100, None, 1000) for s in ("imagenet", *starts)}
-    at = {shift: given[start] for shift, start in starts.items()}
-    start = given.pop("imagenet")
-    found = effective_robustness(start, given, lines=lines, resampled=resampled, starts=at)
-    assert found.robustness and round(found.robustness.value, 1) == points
 
 
 def test_refuses_a_word_for_a_percentage_and_a_table_without_a_shift(tmp_path):
