@@ -126,11 +126,13 @@ def chart(result: Result) -> str:
                 "what an outlier feature has": np.full(len(shares), result.outlier_share),
             }
             label = f"share of images beyond {result.outlier_sigma:g} σ"
-            drawn = curves(_ranks(shares), lines, "rank of the feature", label)
+            ranks = np.arange(1.0, len(shares) + 1)
+            drawn = curves(ranks, lines, "rank of the feature", label)
         case PrivilegedDirections():
             own, random = result.importance, result.random_importance
             lines = {"this head": own, "random heads": random}
-            drawn = curves(_ranks(own), lines, "rank of the direction", "importance")
+            ranks = np.arange(1.0, len(own) + 1)
+            drawn = curves(ranks, lines, "rank of the direction", "importance")
         case Pruning():
             random = result.random_accuracy.mean(axis=0)
             lines = {"this head": result.accuracy, "random heads": random}
@@ -200,10 +202,6 @@ def intervals(rows: Mapping[str, Estimate], chance: float, x_label: str) -> str:
         cx, cy = frame.across(one.value), frame.down(y)
         frame.parts.append(f'<circle class="own" cx="{cx:.1f}" cy="{cy:.1f}" r="4"/>')
     return frame.svg(f"{x_label}: {', '.join(rows)}")
-
-
-def _ranks(values: Float[np.ndarray, " value"]) -> Float[np.ndarray, " value"]:
-    return np.arange(1.0, len(values) + 1)
 
 
 def widened(low: float, high: float, margin: float = 0.04) -> tuple[float, float]:

@@ -101,10 +101,8 @@ def test_other_files_and_none_are_refused(tmp_path):
         read_arrays(tmp_path / "a.pt")
 
 
-TYPES = (
-    *("float64", "float32", "float16", "int64", "int32", "int16", "int8"),
-    *("uint64", "uint32", "uint16", "uint8", "bool"),
-)
+INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
+TYPES = ("float64", "float32", "float16", "bool", *INTEGERS)
 
 
 def test_every_type_of_safetensors_is_read_as_the_package_writes_it(tmp_path):
@@ -114,8 +112,7 @@ def test_every_type_of_safetensors_is_read_as_the_package_writes_it(tmp_path):
     found = read_arrays(tmp_path / "a.safetensors")
     assert found.keys() == arrays.keys()
     for name, array in arrays.items():
-        assert found[name].stored.dtype == array.dtype and found[name].stored.shape == array.shape
-        np.testing.assert_array_equal(found[name].numbers(), array)
+        np.testing.assert_array_equal(found[name].numbers(), array, strict=True)
 
 
 def safetensors(header: object, data: bytes = b"\0" * 16) -> bytes:
