@@ -1,10 +1,10 @@
 """A made-up study with the structure of real results."""
 
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.study.encoder_results import EncoderResults
@@ -23,23 +24,24 @@ from page.results import Controls, StudyEncoder, UntrainedNull
 from page.study_tables import planted_rows, study_tables
 from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, written_results
 
-Kind = TypeVar("Kind")
-
 CHECKS = [
     {"score": "balanced", "check": "missing labels", "fell": {"0.01": 0.1}, "passes": False},
     {"score": "all images", "check": "missing labels", "fell": {"0.01": 1.0}, "passes": True},
 ]
+LIMITS = [
+    {"axes": 3, "highest": 6.45, "raised_by": 16.7},
+    {"axes": 4, "highest": 5.57, "raised_by": None},
+]
+
+
+def model(name: str, imagenet: float, above: float = 0.0) -> dict[str, Any]:
+    """Make a model that lies some points above every line."""
+    return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}
 
 
 def study_baseline() -> dict[str, Any]:
-    rng = np.random.default_rng(0)
-    models = [
-        {"name": f"model {i}", "imagenet": x}
-        | {s: beta(s, x) + float(rng.normal()) for s in SHIFTS}
-        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
-    ]
     return {
-        "models": models,
+        "models": [model(f"model {i}", x) for i, x in enumerate(np.linspace(35, 98, 16).tolist())],
         "lines": msgspec.to_builtins(LINES),
         "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
         "chance": {s: {"accuracy": 8.3, "above": 9.5} for s in SHIFTS},
@@ -49,81 +51,63 @@ def study_baseline() -> dict[str, Any]:
 
 def untrained_null(lowest: float, highest: float) -> dict[str, Any]:
     """Return twenty untrained encoders whose kurtosis is spread evenly."""
-    kurtosis = np.linspace(lowest, highest, 20).tolist()
-    numbers = {
-        **{"kurtosis": kurtosis, "outlier_features": [0] * 20, "robust_outliers": [0] * 20},
-        **{"max_to_median": kurtosis, "rms_kurtosis": kurtosis, "dimensions": kurtosis},
-    }
+    names = ("kurtosis", "max_to_median", "rms_kurtosis", "dimensions")
+    numbers = dict.fromkeys(names, np.linspace(lowest, highest, 20).tolist())
+    numbers |= dict.fromkeys(("outlier_features", "robust_outliers"), [0] * 20)
     return {"representation": "linear", "images": 500, "numbers": numbers}
 
 
-def control(name: str) -> dict[str, Any]:
+def study_controls() -> dict[str, Any]:
     known = {"planted": 3.0, "found": 2.98, "tolerance": 0.05, "as_planted": True}
-    return {"what": f"what was planted for {name}", **known}
+    found = {name: {"controls": [{"what": f"planted: {name}", **known}]} for name in INSTRUMENTS}
+    found["concepts"]["checks"] = CHECKS
+    found["outlier_features"] |= {
+        "curve": [
+            {"axes": k, "size": a, "found": a / (40 * k), "arithmetic": a / (40 * k)}
+            for k in (1, 3, 4)
+            for a in (4.0, 6.0, 8.0, 12.0, 20.0, 30.0)
+        ],
+        "limits": LIMITS,
+    }
+    return found
 
 
 @pytest.fixture
 def study() -> dict[str, Any]:
-    return made_up_study()
-
-
-def made_up_study() -> dict[str, Any]:
     """Return the loaded JSONs of a whole study; each test may change its own copy."""
+    entries = {
+        key: dict(zip(("label", "training", "data"), values[:3], strict=True))
+        | {"backbone": key.partition("_")[0], "head": "zero_shot"}
+        for key, values in ENCODERS.items()
+    }
     return {
-        "entries": {
-            key: {
-                **dict(zip(("label", "training", "data"), values[:3], strict=True)),
-                "backbone": key.partition("_")[0],
-                "head": "zero_shot",
-            }
-            for key, values in ENCODERS.items()
-        },
+        "entries": entries,
         "results": {key: written_results(key, seed) for seed, key in enumerate(ENCODERS)},
         "nulls": {"rn": untrained_null(2.3, 3.4), "vit": untrained_null(2.5, 4.1)},
         "baseline": study_baseline(),
-        "controls": {
-            **{name: {"controls": [control(name)]} for name in INSTRUMENTS},
-            "concepts": {"controls": [control("concepts")], "checks": CHECKS},
-            "outlier_features": {
-                "controls": [control("outlier_features")],
-                "curve": [
-                    {"axes": k, "size": a, "found": a / (40 * k), "arithmetic": a / (40 * k)}
-                    for k in (1, 3, 4)
-                    for a in (4.0, 6.0, 8.0, 12.0, 20.0, 30.0)
-                ],
-                "limits": [
-                    {"axes": 3, "highest": 6.45, "raised_by": 16.7},
-                    {"axes": 4, "highest": 5.57, "raised_by": None},
-                ],
-            },
-        },
+        "controls": study_controls(),
     }
 
 
 def read(study: dict[str, Any]) -> list[StudyEncoder]:
-    """Check the encoders of a study that a test has changed."""
+    """Read the encoders of a study that a test has changed, as the report does."""
     nulls = msgspec.convert(study["nulls"], dict[str, UntrainedNull])
+    with TemporaryDirectory() as folder:
+        write_json(file := Path(folder) / "results.json", study["results"])
+        results = read_result(file, dict[str, EncoderResults])
     return [
         with_null(
             StudyEncoder(
                 key=key,
                 number=number,
                 entry=msgspec.convert(entry, EncoderEntry),
-                results=read_back(study["results"][key], EncoderResults),
+                results=results[key],
                 replicas=study.get("replicas", {}).get(key, {}),
             ),
             nulls,
         )
         for number, (key, entry) in enumerate(study["entries"].items(), 1)
     ]
-
-
-def read_back(tree: Any, kind: type[Kind]) -> Kind:
-    """Read a result from JSON as the report does."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "result.json"
-        file.write_text(json.dumps(tree))
-        return read_result(file, kind)
 
 
 def read_baseline(study: dict[str, Any]) -> Baseline:
@@ -147,11 +131,6 @@ def comparisons() -> list[LayerCka]:
     return [comparison("rn_web_broad", other) for other in others]
 
 
-@pytest.fixture
-def controls(study: dict[str, Any]) -> Controls:
-    return msgspec.convert(study["controls"], Controls)
-
-
 def study_page(
     study: dict[str, Any],
     comparisons: Sequence[LayerCka] = (),
@@ -161,8 +140,7 @@ def study_page(
     provenance = provenance or Provenance()
     encoders, baseline = read(study), read_baseline(study)
     controls = msgspec.convert(study["controls"], Controls)
-    names = study_names({}, provenance.shifts)
-    tables = study_tables(encoders, comparisons, baseline, names)
+    tables = study_tables(encoders, comparisons, baseline, study_names({}, provenance.shifts))
     return report_page(
         title="a <miniature>",
         description="First & foremost.\n\nSecond.",
@@ -184,6 +162,17 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
     return study
 
 
-def model(name: str, imagenet: float, above: float) -> dict[str, Any]:
-    """Make a model that lies some points above every line."""
-    return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the charts empty: drawing them takes most of a page's time."""
+    monkeypatch.setattr("page.panels.draw_svg", lambda *_: "<svg></svg>")
+
+
+def table(page: str, caption: str) -> str:
+    return page[page.index(f"<caption>{caption}</caption>") :].partition("</table>")[0]
+
+
+def cells(table: str, row: str) -> list[str]:
+    """Return the cells of a row of a table by the row's heading."""
+    line = next(line for line in table.split("<tr>") if f">{row}</th>" in line)
+    return re.findall(r"<td[^>]*>(.*?)</td>", line)

@@ -1,10 +1,7 @@
 """Results of a made-up encoder, as its measures would return them."""
 
-import math
-from dataclasses import MISSING, fields, is_dataclass
 from statistics import fmean
-from types import UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 
@@ -26,15 +23,18 @@ from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import plain
 from interpreting_clip.study.encoder_results import EncoderResults, TrainingStep
+from page.standard_lines import predicted_accuracy
+from tests.drawn_directions import filled
 
-SHIFTS = ("imagenet_v2", "imagenet_r", "imagenet_sketch", "objectnet", "imagenet_a")
-LINES = {
-    "imagenet_v2": LogitLine(0.92, -0.55, 0.97, 87, 0.35, 0.98),
-    "imagenet_r": LogitLine(0.8, -1.6, 0.97, 87, 0.35, 0.98),
-    "imagenet_sketch": LogitLine(0.7, -2.4, 0.97, 87, 0.35, 0.98),
-    "objectnet": LogitLine(0.9, -2.1, 0.97, 87, 0.35, 0.98),
-    "imagenet_a": LogitLine(1.0, -1.6, 0.97, 87, 0.35, 0.98),
+CURVES = {
+    "imagenet_v2": (0.92, -0.55),
+    "imagenet_r": (0.8, -1.6),
+    "imagenet_sketch": (0.7, -2.4),
+    "objectnet": (0.9, -2.1),
+    "imagenet_a": (1.0, -1.6),
 }
+LINES = {shift: LogitLine(*curve, 0.97, 87, 0.35, 0.98) for shift, curve in CURVES.items()}
+SHIFTS = tuple(LINES)
 # label, training, data, ImageNet accuracy, mean effective robustness, kurtosis
 ENCODERS = {
     "rn_web_broad": ("RN zero-shot, web-broad", "zero_shot", "web_broad", 83, 28, 2.85),
@@ -53,104 +53,64 @@ FRACTIONS = [round(0.1 * i, 1) for i in range(10)]
 CATEGORIES = ("object", "part", "scene", "texture", "color")
 
 
-def logit(percent: float) -> float:
-    return math.log(percent / (100 - percent))
-
-
 def beta(shift: str, percent: float) -> float:
-    line = LINES[shift]
-    return 100 / (1 + math.exp(-(line.slope * logit(percent) + line.intercept)))
+    return predicted_accuracy(LINES[shift], float(percent))
 
 
 def estimate(value: float, width: float) -> Estimate:
     return Estimate(value, value - width, value + width)
 
 
-def made(kind: Any, **values: Any) -> Any:
-    """Return a result with these values; all others are 0, empty or None by their type."""
-    hints = get_type_hints(kind)
-    needed = [one.name for one in fields(kind) if MISSING is one.default is one.default_factory]
-    return kind(**{name: blank(hints[name]) for name in needed} | values)
-
-
-def blank(kind: Any) -> Any:
-    if kind in (int, float, str, bool, list, dict):
-        return kind()
-    if kind is Estimate:
-        return Estimate(0.0)
-    if is_dataclass(kind):
-        return made(kind)
-    if origin := get_origin(kind):
-        one, *_ = get_args(kind)
-        return one if origin is Literal else None if origin is UnionType else origin()
-    return np.zeros((0,) * len(kind.dims), {"Int": int, "Float": float}[kind.dtype.__name__])
-
-
 def effective_robustness(key: str, rng: np.random.Generator) -> EffectiveRobustness:
     """Return accuracies about as far above every line as `ENCODERS` says."""
     imagenet, above = float(ENCODERS[key][3]), ENCODERS[key][4]
-    known = {"imagenet": imagenet, "images": 1500, "classes": 12, "imagenet_images": 2000}
+    known = {"images": 1500, "classes": 12, "imagenet_images": 2000, "imagenet": imagenet}
     shifts = {}
     for shift in SHIFTS:
         expected = beta(shift, imagenet)
         accuracy = min(max(expected + above + float(rng.normal(0, 4)), 0.5), 98.0)
         values = {"accuracy": Estimate(accuracy), "robustness": estimate(accuracy - expected, 2)}
-        shifts[shift] = made(OnShift, **values, **known, extrapolated=imagenet < 35)
+        shifts[shift] = filled(OnShift, **values, **known, extrapolated=imagenet < 35)
     mean = estimate(fmean(one.robustness.value for one in shifts.values()), 1.3)
-    return made(
+    return filled(
         EffectiveRobustness,
-        imagenet=imagenet,
-        shift_accuracy=fmean(one.accuracy.value for one in shifts.values()),
+        **{"imagenet": imagenet, "imagenet_images": 1500, "imagenet_classes": 12},
         **dict.fromkeys(("robustness", "natural", "style"), mean),
+        shift_accuracy=fmean(one.accuracy.value for one in shifts.values()),
         extrapolated=5 * (imagenet < 35),
-        imagenet_images=1500,
-        imagenet_classes=12,
         per_shift=shifts,
     )
 
 
 def pruning(whole: float) -> Pruning:
     p = np.array(FRACTIONS)
-    random = np.array([whole - p, whole - 3 * p])
     accuracies = {"accuracy": whole * (1 - p**6), "other_accuracy": whole * (1 - p**5)}
-    alone = {"by_accuracy": 0.3, "other_by_accuracy": 0.3}
-    return made(Pruning, **alone, **accuracies, fractions=p, random_accuracy=random)
+    random = np.array([whole - p, whole - 3 * p])
+    alone = {"by_accuracy": 0.3, "other_by_accuracy": 0.4}
+    return filled(Pruning, **alone, **accuracies, fractions=p, random_accuracy=random)
 
 
 def kurtosis(mean: float) -> Kurtosis:
-    outliers = made(
-        OutlierFeatures,
-        largest_share=0.013,
-        hiding=4,
-        features=128,
-        outlier_sigma=6.0,
-        outlier_share=0.5,
-        sweep=[OutliersAt(share=s, outlier_features=n) for s, n in ((0.01, 2), (0.5, 0))],
+    sweep = [OutliersAt(share=s, outlier_features=n) for s, n in ((0.01, 2), (0.5, 0))]
+    settings = {"features": 128, "outlier_sigma": 6.0, "outlier_share": 0.5}
+    outliers = filled(OutlierFeatures, largest_share=0.013, hiding=4, sweep=sweep, **settings)
+    return filled(
+        Kurtosis, kurtosis=estimate(mean, 0.02), outliers=outliers, representation="linear"
     )
-    estimated = {"kurtosis": estimate(mean, 0.02), "representation": "linear"}
-    return made(Kurtosis, **estimated, outliers=outliers)
 
 
 def outlier_axes() -> OutlierAxes:
-    axis = made(
-        OutlierAxis,
-        feature=7,
-        share=0.013,
-        within_top=[0.05, 0.25, 0.5],
-        costs=dict.fromkeys(("imagenet", *SHIFTS), estimate(0.4, 0.5)),
-    )
-    return made(OutlierAxes, axes=[axis], tops=[1, 3, 10])
+    costs = dict.fromkeys(("imagenet", *SHIFTS), estimate(0.4, 0.5))
+    known = {"feature": 7, "share": 0.013, "within_top": [0.05, 0.25, 0.5]}
+    return filled(OutlierAxes, axes=[filled(OutlierAxis, **known, costs=costs)], tops=[1, 3, 10])
 
 
 def directions() -> PrivilegedDirections:
     decay = 0.5 * np.exp(-np.arange(12) / 4)
     own, other = (
         {
-            "centre": centre,
-            "directions": len(importance),
-            "importance_ratio": ratio,
-            "spectrum": 6.5,
-            "importance": importance,
+            **{"centre": centre, "directions": len(importance), "importance_ratio": ratio},
+            **{"spectrum": 6.5, "importance": importance},
             "logit_variance": np.full(len(importance), 0.31),
         }
         for centre, ratio, importance in (
@@ -158,7 +118,7 @@ def directions() -> PrivilegedDirections:
             ("none", 41.5, np.append(2, decay)),
         )
     )
-    return made(
+    return filled(
         PrivilegedDirections,
         **own,
         mean_row=MeanRow(energy=0.604, cosine=0.9994),
@@ -181,18 +141,19 @@ def counts(unique: int) -> dict[str, Any]:
 
 def basis(key: str, unique: int) -> BasisConcepts:
     encoded = [
-        made(EncodedPair, number=n, concept=c, category="object", precision=p)
+        filled(EncodedPair, number=n, concept=c, category="object", precision=p)
         for n, c, p in ((1, "star", 0.9301), (7, "star", 0.9502), (7, "disc", 0.9403))
     ]
-    thresholds = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
     several = {c: counts(2 + (i + len(key)) % 4) for i, c in enumerate(CATEGORIES)}
-    return made(
+    thresholds = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+    return filled(
         BasisConcepts,
         **counts(unique),
         discovered=33,
-        categories={name: made(ConceptCounts, **one) for name, one in several.items()},
-        sweep=[made(ThresholdCounts, **counts(int(40 - 40 * t)), threshold=t) for t in thresholds],
-        pairs=len(encoded),
+        categories={name: filled(ConceptCounts, **one) for name, one in several.items()},
+        sweep=[
+            filled(ThresholdCounts, **counts(int(40 - 40 * t)), threshold=t) for t in thresholds
+        ],
         encoded=encoded,
         names=[f"c{i} (object)" for i in range(len(key))],
     )
@@ -207,15 +168,13 @@ def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
     _, training, _, imagenet, _, mean_kurtosis = ENCODERS[key]
     unique = int(18 - abs(imagenet - 85) / 6)
     accuracies = {"imagenet": imagenet} | {s: beta(s, imagenet) for s in SHIFTS}
-    chance = dict.fromkeys(("chance", "accuracy_chance"), Estimate(0.125, 0.0, 0.2))
-    steps = () if training == "untrained" else range(0, 600, 10)
-    courses = [(step, math.exp(-step / 150)) for step in steps]
-    return made(
+    return filled(
         EncoderResults,
         robustness=effective_robustness(key, rng),
-        prunable=made(
+        prunable=filled(
             Prunable,
-            **{"prunable": 0.2, "by_accuracy": 0.3, "by_robustness": 0.2, **chance},
+            **{"prunable": 0.2, "by_accuracy": 0.3, "by_robustness": 0.2},
+            chance=Estimate(0.125, 0.0, 0.2),
             fractions=FRACTIONS,
             robustness=[9 - 20 * p for p in FRACTIONS],
             extrapolated=[0.8, 0.9],
@@ -224,7 +183,7 @@ def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
         outlier_axes=outlier_axes(),
         directions=directions(),
         pruning={dataset: pruning(whole) for dataset, whole in accuracies.items()},
-        concepts=made(
+        concepts=filled(
             Concepts,
             directions=basis(key, unique),
             features=basis(key, unique + 3),
@@ -233,8 +192,8 @@ def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
             null_draws=5,
         ),
         training=[
-            TrainingStep(step=step, loss=0.1 + 2.5 * x, accuracy=90 * (1 - x), learning_rate=1e-3)
-            for step, x in courses
+            TrainingStep(step=step, loss=3 - step / 300, accuracy=step / 10, learning_rate=1e-3)
+            for step in range(0, 600 * (training != "untrained"), 10)
         ],
     )
 
@@ -247,12 +206,8 @@ def comparison(first: str, second: str) -> LayerCka:
     one, two = (layers[key.partition("_")[0]] for key in (first, second))
     similar = 1 / (1 + np.abs(np.subtract.outer(np.arange(len(one)), np.arange(len(two)))))
     return LayerCka(
-        first=first,
-        second=second,
-        first_layers=one,
-        second_layers=two,
-        first_outliers=[0] * len(one),
-        second_outliers=[0] * len(two),
+        **{"first": first, "first_layers": one, "first_outliers": [0] * len(one)},
+        **{"second": second, "second_layers": two, "second_outliers": [0] * len(two)},
         cka=similar,
         without_outliers=similar.tolist(),
     )

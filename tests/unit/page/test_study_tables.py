@@ -20,28 +20,25 @@ def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, base
     assert measured["kurtosis", "mean kurtosis per image"] == 2.85
 
 
-def test_the_null_of_kurtosis_is_the_untrained_encoders_of_the_backbone(study, encoders):
-    rows = {row["label"]: row for row in kurtosis_rows(encoders)}
-    found = [
-        [rows[label][name] for name in ("null", "null_low", "null_high")]
-        for label in ("RN supervised", "ViT supervised")
+def test_the_null_of_kurtosis_is_the_untrained_encoders_of_backbone_and_representation(study):
+    def nulls():
+        return {
+            row["label"]: (row["null"], row["null_low"], row["null_high"])
+            for row in kurtosis_rows(read(study))
+        }
+
+    study["results"]["rn_web_narrow"]["kurtosis"]["representation"] = "rectified"
+    assert nulls()["RN supervised"] == pytest.approx((2.85, 2.3, 3.4))
+    assert nulls()["ViT supervised"] == pytest.approx((3.3, 2.5, 4.1))
+    assert [label for label, null in nulls().items() if None in null] == [
+        "RN zero-shot, web-narrow"
     ]
-    assert found == [pytest.approx([2.85, 2.3, 3.4]), pytest.approx([3.3, 2.5, 4.1])]
     study["nulls"] = {}
-    rows = {row["label"]: row for row in kurtosis_rows(read(study))}
-    expected = study["results"]["vit_untrained"]["kurtosis"]["kurtosis"]["value"]
-    assert rows["ViT supervised"]["null"] == expected != rows["RN supervised"]["null"]
-    assert rows["ViT supervised"]["null_low"] is rows["ViT supervised"]["null_high"] is None
-
-
-def test_rows_say_their_kind_of_representation_and_a_rectified_one_has_no_linear_null(study):
-    study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
-    encoders = read(study)
-    nulls = {row["label"]: row["null"] for row in kurtosis_rows(encoders)}
-    assert [label for label, null in nulls.items() if null is None] == ["RN supervised"]
-    for rows in (kurtosis_rows(encoders), concept_rows(encoders)):
+    single = study["results"]["vit_untrained"]["kurtosis"]["kurtosis"]["value"]
+    assert nulls()["ViT supervised"] == (single, None, None) != nulls()["RN supervised"]
+    for rows in (kurtosis_rows(read(study)), concept_rows(read(study))):
         kinds = {row["label"]: row["representation"] for row in rows}
-        assert kinds.pop("RN supervised") == "rectified representations"
+        assert kinds.pop("RN zero-shot, web-narrow") == "rectified representations"
         assert set(kinds.values()) == {"linear representations"}
 
 
