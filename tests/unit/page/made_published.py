@@ -76,11 +76,12 @@ def made_lines() -> list[Line]:
     """Return the lines of both choices."""
     span = {"models": 3, "families": 3, "lowest_imagenet": 35.0, "highest_imagenet": 98.0}
     known = dict.fromkeys(LINE_COLUMNS) | {"left_out": "", "r_squared": 0.9, **span}
-    return [
-        Line(**known | {"choice": key, "shift": s, "slope": slope, "intercept": line.intercept})
+    lines = [
+        known | {"choice": key, "shift": s, "slope": slope, "intercept": line.intercept}
         for s, line in LINES.items()
         for key, slope in (("default", line.slope), ("linear", 1.0))
     ]
+    return msgspec.convert(lines, list[Line])
 
 
 def regressions(**terms: float) -> list[dict[str, Any]]:

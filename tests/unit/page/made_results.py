@@ -94,9 +94,8 @@ def kurtosis(mean: float) -> Kurtosis:
     sweep = [OutliersAt(share=s, outlier_features=n) for s, n in ((0.01, 2), (0.5, 0))]
     settings = {"features": 128, "outlier_sigma": 6.0, "outlier_share": 0.5}
     outliers = filled(OutlierFeatures, largest_share=0.013, hiding=4, sweep=sweep, **settings)
-    return filled(
-        Kurtosis, kurtosis=estimate(mean, 0.02), outliers=outliers, representation="linear"
-    )
+    known = {"kurtosis": estimate(mean, 0.02), "representation": "linear"}
+    return filled(Kurtosis, **known, outliers=outliers)
 
 
 def outlier_axes() -> OutlierAxes:
@@ -105,26 +104,18 @@ def outlier_axes() -> OutlierAxes:
     return filled(OutlierAxes, axes=[filled(OutlierAxis, **known, costs=costs)], tops=[1, 3, 10])
 
 
+def head(kind: Any, centre: str, ratio: float, importance: np.ndarray, **more: Any) -> Any:
+    known = {"centre": centre, "importance_ratio": ratio, "importance": importance, **more}
+    known |= {"directions": len(importance), "logit_variance": np.full(len(importance), 0.31)}
+    return filled(kind, **known, spectrum=6.5)
+
+
 def directions() -> PrivilegedDirections:
     decay = 0.5 * np.exp(-np.arange(12) / 4)
-    own, other = (
-        {
-            **{"centre": centre, "directions": len(importance), "importance_ratio": ratio},
-            **{"spectrum": 6.5, "importance": importance},
-            "logit_variance": np.full(len(importance), 0.31),
-        }
-        for centre, ratio, importance in (
-            ("classes", 3.1, decay),
-            ("none", 41.5, np.append(2, decay)),
-        )
-    )
-    return filled(
-        PrivilegedDirections,
-        **own,
-        mean_row=MeanRow(energy=0.604, cosine=0.9994),
-        random_importance=np.full(12, 0.2),
-        other=HeadDirections(**other),
-    )
+    other = head(HeadDirections, "none", 41.5, np.append(2, decay))
+    more = {"mean_row": MeanRow(energy=0.604, cosine=0.9994), "other": other}
+    more["random_importance"] = np.full(12, 0.2)
+    return head(PrivilegedDirections, "classes", 3.1, decay, **more)
 
 
 def counts(unique: int) -> dict[str, Any]:
@@ -145,64 +136,53 @@ def basis(key: str, unique: int) -> BasisConcepts:
         for n, c, p in ((1, "star", 0.9301), (7, "star", 0.9502), (7, "disc", 0.9403))
     ]
     several = {c: counts(2 + (i + len(key)) % 4) for i, c in enumerate(CATEGORIES)}
-    thresholds = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+    swept = {t: counts(int(40 - 40 * t)) for t in (0.7, 0.75, 0.8, 0.85, 0.9, 0.95)}
     return filled(
         BasisConcepts,
         **counts(unique),
-        discovered=33,
+        **{"discovered": 33, "encoded": encoded},
         categories={name: filled(ConceptCounts, **one) for name, one in several.items()},
-        sweep=[
-            filled(ThresholdCounts, **counts(int(40 - 40 * t)), threshold=t) for t in thresholds
-        ],
-        encoded=encoded,
+        sweep=[filled(ThresholdCounts, **one, threshold=t) for t, one in swept.items()],
         names=[f"c{i} (object)" for i in range(len(key))],
     )
 
 
 def written_results(key: str, seed: int = 0) -> dict[str, Any]:
     """Return what `plots/encoders/<encoder>.json` holds, which a test may change."""
-    return plain(encoder_results(key, np.random.default_rng(seed)), without_beside=True)
-
-
-def encoder_results(key: str, rng: np.random.Generator) -> EncoderResults:
     _, training, _, imagenet, _, mean_kurtosis = ENCODERS[key]
     unique = int(18 - abs(imagenet - 85) / 6)
     accuracies = {"imagenet": imagenet} | {s: beta(s, imagenet) for s in SHIFTS}
-    return filled(
+    prunable = filled(
+        Prunable,
+        **{"prunable": 0.2, "by_accuracy": 0.3, "by_robustness": 0.2},
+        **{"chance": Estimate(0.125, 0.0, 0.2), "extrapolated": [0.8, 0.9]},
+        **{"fractions": FRACTIONS, "robustness": [9 - 20 * p for p in FRACTIONS]},
+    )
+    concepts = filled(
+        Concepts,
+        **{"directions": basis(key, unique), "features": basis(key, unique + 3)},
+        **{"concepts": ["c"] * 40, "left_out": ["a", "b", "c"], "null_draws": 5},
+    )
+    results = filled(
         EncoderResults,
-        robustness=effective_robustness(key, rng),
-        prunable=filled(
-            Prunable,
-            **{"prunable": 0.2, "by_accuracy": 0.3, "by_robustness": 0.2},
-            chance=Estimate(0.125, 0.0, 0.2),
-            fractions=FRACTIONS,
-            robustness=[9 - 20 * p for p in FRACTIONS],
-            extrapolated=[0.8, 0.9],
-        ),
+        robustness=effective_robustness(key, np.random.default_rng(seed)),
+        prunable=prunable,
         kurtosis=kurtosis(float(mean_kurtosis)),
         outlier_axes=outlier_axes(),
         directions=directions(),
         pruning={dataset: pruning(whole) for dataset, whole in accuracies.items()},
-        concepts=filled(
-            Concepts,
-            directions=basis(key, unique),
-            features=basis(key, unique + 3),
-            concepts=["c"] * 40,
-            left_out=["a", "b", "c"],
-            null_draws=5,
-        ),
+        concepts=concepts,
         training=[
             TrainingStep(step=step, loss=3 - step / 300, accuracy=step / 10, learning_rate=1e-3)
             for step in range(0, 600 * (training != "untrained"), 10)
         ],
     )
+    return plain(results, without_beside=True)
 
 
 def comparison(first: str, second: str) -> LayerCka:
-    layers = {
-        "rn": ["stem", "layer1", "layer2", "layer3", "layer4", "pool"],
-        "vit": ["patches", "block1", "block2", "block3", "embedding"],
-    }
+    layers = {"rn": ["stem", "layer1", "layer2", "layer3", "layer4", "pool"]}
+    layers["vit"] = ["patches", "block1", "block2", "block3", "embedding"]
     one, two = (layers[key.partition("_")[0]] for key in (first, second))
     similar = 1 / (1 + np.abs(np.subtract.outer(np.arange(len(one)), np.arange(len(two)))))
     return LayerCka(

@@ -12,7 +12,7 @@ from page.claims import (
 )
 from page.families import families, label_controls
 from page.names import format_percent
-from page.robustness_claims import coverage_of_data, mean_over, robustness_order
+from page.robustness_claims import coverage_of_data, robustness_order
 from page.verdicts import judge_against_null, judge_order
 from tests.unit.page.conftest import read, untrained_null
 
@@ -28,22 +28,9 @@ def set_robustness(study, **means):
         study["results"][key]["robustness"]["robustness"] = interval(mean, 1)
 
 
-def set_concepts(study, key, unique, width):
-    counted = {"value": unique} if width is None else interval(unique, width)
-    study["results"][key]["concepts"]["directions"]["unique"] = counted
-
-
-@pytest.mark.parametrize(
-    ("means", "verdict"),
-    [
-        ((9, 5, 1), "shown"),
-        ((1, 5, 9), "not shown"),
-        ((9, 5, 4), "undecided"),
-        ((5, 9, 1), "not shown"),
-    ],
-)
-def test_order_is_judged_by_intervals(means, verdict):
-    assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
+def test_order_is_judged_by_intervals():
+    for *means, verdict in ((9, 5, 1, "shown"), (5, 9, 1, "not shown"), (9, 5, 4, "undecided")):
+        assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
 
 
 def test_backbones_that_differ_are_mixed_and_each_says_how(study):
@@ -95,35 +82,25 @@ def test_kurtosis_is_judged_against_many_untrained_encoders(study):
     assert kurtosis_above_null(read(study)) is None
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "draws", "verdict"),
-    [
-        (3.5, 3.6, 20, "shown"),
-        (3.3, 3.6, 20, "undecided"),
-        (3.2, 3.3, 20, "not shown"),
-        # the smallest p of so few is above the level
-        (3.5, 3.6, 18, "undecided"),
-    ],
-)
-def test_a_value_is_above_a_null_if_both_ends_of_its_interval_are(low, high, draws, verdict):
-    null = untrained_null(2.3, 3.4)["numbers"]["kurtosis"][-draws:]
-    assert judge_against_null(low, high, null) == verdict
+def test_a_value_is_above_a_null_if_both_ends_of_its_interval_are():
+    null = untrained_null(2.3, 3.4)["numbers"]["kurtosis"]
+    ends = {(3.5, 3.6): "shown", (3.3, 3.6): "undecided", (3.2, 3.3): "not shown"}
+    assert {(low, high): judge_against_null(low, high, null) for low, high in ends} == ends
+    # The smallest p of so few is above the level.
+    assert judge_against_null(3.5, 3.6, null[-18:]) == "undecided"
 
 
-@pytest.mark.parametrize(
-    ("zero_shot", "supervised", "verdict"),
-    [(2, 0, "shown"), (0, 3, "not shown"), (2, 1, "mixed")],
-)
-def test_outlier_features_are_counted(study, zero_shot, supervised, verdict):
+def test_outlier_features_are_counted(study):
     found = outlier_features(read(study))
     assert found and (found.verdict, found.dots) == ("not shown", None)
     assert found.findings == ["none of the 11 encoders has an outlier feature"]
-    for key, entry in study["entries"].items():
+    for zero_shot, supervised, verdict in ((2, 0, "shown"), (0, 3, "not shown"), (2, 1, "mixed")):
         counts = {"zero_shot": zero_shot, "supervised": supervised}
-        outliers = counts.get(entry["training"], 0)
-        study["results"][key]["kurtosis"]["outliers"]["outlier_features"] = outliers
-    found = outlier_features(read(study))
-    assert found and found.verdict == verdict and found.dots
+        for key, entry in study["entries"].items():
+            outliers = study["results"][key]["kurtosis"]["outliers"]
+            outliers["outlier_features"] = counts.get(entry["training"], 0)
+        found = outlier_features(read(study))
+        assert found and found.verdict == verdict and found.dots
 
 
 @pytest.mark.parametrize(
@@ -161,7 +138,9 @@ def test_concepts_are_compared_within_a_family(study, zero_shot, width, supervis
     counts = {"web_broad": zero_shot, "web_broad_finetuned": 16, "supervised": supervised}
     for backbone in ("rn", "vit"):
         for name, unique in counts.items():
-            set_concepts(study, f"{backbone}_{name}", unique, width)
+            counted = {"value": unique} if width is None else interval(unique, width)
+            concepts = study["results"][f"{backbone}_{name}"]["concepts"]
+            concepts["directions"]["unique"] = counted
     found = concept_order(read(study))
     assert found and found.verdict == verdict and f"zero-shot {zero_shot}" in found.findings[0]
     assert ("without an interval" in found.text) == (width is None)
@@ -169,8 +148,9 @@ def test_concepts_are_compared_within_a_family(study, zero_shot, width, supervis
 
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
     for key in ("rn_web_narrow", "rn_supervised", "vit_supervised", "rn_web_broad_labels"):
-        set_concepts(study, key, 999, 1)
-        kurtosis = study["results"][key]["kurtosis"]
+        results = study["results"][key]
+        results["concepts"]["directions"]["unique"] = interval(999, 1)
+        kurtosis = results["kurtosis"]
         kurtosis |= {"representation": "rectified", "kurtosis": interval(99.0, 0.1)}
         kurtosis["outliers"]["outlier_features"] = 99
     claims = [
@@ -180,18 +160,12 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
     assert claims[0] and claims[2] and "(linear representations alone)" in claims[2].text
 
 
-def test_without_encoders_or_a_value_nothing_is_said(study):
+def test_without_encoders_or_a_value_nothing_is_said_and_fewer_shifts_are_named(fewer):
     assert study_claims([]) == []
-    study["results"]["rn_web_broad"]["robustness"]["robustness"] = None
-    found = robustness_order(read(study))
-    assert found and len(found.findings) == 1
-
-
-def test_a_mean_over_fewer_shifts_says_over_which(encoders, fewer):
-    assert mean_over(encoders) == ""
-    over = " over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone"
+    fewer["results"]["rn_web_broad"]["robustness"]["robustness"] = None
     found = robustness_order(read(fewer))
-    assert found and f"(mean effective robustness{over})" in found.text
+    assert found and len(found.findings) == 1
+    assert "robustness over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone)" in found.text
 
 
 def test_families_share_backbone_and_data_and_controls_the_images(study):

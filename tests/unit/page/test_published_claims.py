@@ -45,13 +45,14 @@ def test_finetuning_is_judged_by_the_difference_from_the_start(changes, verdict)
 
 
 def backbone(finetuned: float, **more):
-    counterparts = (
-        ("B/openai", "zero_shot", 60.0, 27.0, {"data": "OpenAI"}),
-        ("b.openai_ft", "finetuned", 80.0, finetuned, {"data": "OpenAI", **more}),
-        ("b.in1k", "supervised", 80.0, 2.0, {"data": "ImageNet"}),
-        ("b.weak_in1k", "supervised", 80.0, 1.0, {"data": "ImageNet"}),
+    openai = {"data": "OpenAI", "counterpart_of": "B"}
+    other = {"data": "ImageNet", "counterpart_of": "B"}
+    return (
+        card("B/openai", "zero_shot", 60.0, 27.0, **openai),
+        card("b.openai_ft", "finetuned", 80.0, finetuned, **openai, **more),
+        card("b.in1k", "supervised", 80.0, 2.0, **other),
+        card("b.weak_in1k", "supervised", 80.0, 1.0, **other),
     )
-    return [card(*one, counterpart_of="B", **own) for *one, own in counterparts]
 
 
 def test_models_of_one_backbone_are_put_in_order_unless_a_line_is_extrapolated():
