@@ -14,18 +14,14 @@ from page.families import families, label_controls
 from page.names import format_percent
 from page.robustness_claims import coverage_of_data, robustness_order
 from page.verdicts import judge_against_null, judge_order
-from tests.unit.page.conftest import read, untrained_null
+from tests.unit.page.conftest import interval, read, untrained_null
 
 FAMILY = ("rn_web_broad", "rn_web_broad_finetuned", "rn_supervised")
 
 
-def interval(value, width):
-    return {"value": value, "low": value - width, "high": value + width}
-
-
 def set_robustness(study, **means):
     for key, mean in means.items():
-        study["results"][key]["robustness"]["robustness"] = interval(mean, 1)
+        study["results"][key]["robustness"]["robustness"] = interval(mean)
 
 
 def test_order_is_judged_by_intervals():

@@ -16,11 +16,11 @@ def texts(files: dict[str, bytes]) -> dict[str, str]:
     return {name: data.decode() for name, data in files.items() if name.endswith(".html")}
 
 
-def part(files: dict[str, bytes], href: str, end: str = "</article>") -> str:
+def part(files: dict[str, bytes], href: str) -> str:
     """Return what a link of the report leads to."""
     file, _, anchor = href.removeprefix("directions/rn/").partition("#")
     page = files[file].decode()
-    return page[page.index(f'id="{anchor}"') :].partition(end)[0]
+    return page[page.index(f'id="{anchor}"') :].partition("</article>")[0]
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +45,11 @@ def test_pages_are_well_formed_link_to_what_is_there_and_are_the_same_twice(brow
     assert dict(browser_files(browser)) == files
 
 
-def test_the_report_finds_every_feature_that_encodes_a_concept(files, browser):
+def test_what_is_shown_of_a_direction_or_feature_is_its_own(files, browser):
     assert browser.others
     for entry in browser.others:
         article = part(files, direction_href("rn", "features", entry.number, examined=False))
         assert "Beyond the limit" not in article and article.count("<img") == 8
-
-
-def test_a_concept_of_a_direction_leads_to_all_directions_that_encode_it(files, browser):
-    concept = browser.directions[0].probed.concepts[0]
-    link = f'href="index.html#concept-{concept.number}">{concept.name}</a>'
-    assert link in files["directions_1.html"].decode()
-    row = part(files, f"index.html#concept-{concept.number}", "</tr>")
-    known = next(one for one in browser.concepts if one.number == concept.number)
-    assert len(re.findall("#direction-", row)) == max(known.encoding, 1)
-
-
-def test_what_is_shown_of_a_direction_is_its_own(files, browser):
     for entry in browser.directions:
         article = part(files, direction_href("rn", "directions", entry.number))
         below = [concept for concept in entry.probed.concepts if not concept.encoded]

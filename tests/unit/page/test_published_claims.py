@@ -1,7 +1,5 @@
 """The claims about published models follow the numbers, whichever way they fall."""
 
-import pytest
-
 from page.published_claims import published_claims
 from tests.unit.page.made_published import card, made
 
@@ -23,25 +21,15 @@ def test_zero_shot_models_are_counted_and_those_beyond_the_line_are_not():
     assert "highest: RN50/openai, 20.0 [19.5, 20.5] points" in found.findings[3]
 
 
-@pytest.mark.parametrize(
-    ("changes", "verdict"),
-    [
-        (((-12, -13, -11), (-4, -5, -3)), "shown"),
-        (((-12, -13, -11), (1, -1, 3)), "mixed"),
-        (((5, 4, 6), (3, 2, 4)), "not shown"),
-    ],
-)
-def test_finetuning_is_judged_by_the_difference_from_the_start(changes, verdict):
-    # The last is beyond the line.
-    cards = [
-        card(f"b/{i}", "finetuned", imagenet, 5.0, change=change)
-        for i, (imagenet, change) in enumerate(
-            zip((70, 70, 20), (*changes, (1, -1, 3)), strict=True)
-        )
-    ]
-    found = claims(*cards, card("b", "finetuned", 70.0, 9.0))["finetuning"]
-    assert found.verdict == verdict and " of 2 models lose" in found.findings[0]
-    assert found.findings[1].startswith("1 more")
+def test_finetuning_is_judged_by_the_difference_from_the_start():
+    less, least, more = (-12, -13, -11), (-4, -5, -3), (1, -1, 3)
+    known = {(less, least): "shown", (less, more): "mixed", ((5, 4, 6), (3, 2, 4)): "not shown"}
+    for changes, verdict in known.items():
+        cards = [card(f"b/{c}", "finetuned", 70.0, 5.0, change=c) for c in changes]
+        beyond = card("b", "finetuned", 20.0, 9.0, change=more)
+        found = claims(*cards, beyond)["finetuning"]
+        assert found.verdict == verdict and " of 2 models lose" in found.findings[0]
+        assert found.findings[1].startswith("1 more")
 
 
 def backbone(finetuned: float, **more):
