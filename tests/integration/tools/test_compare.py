@@ -51,24 +51,29 @@ def test_what_differs_is_named_with_its_stage(workspace, other, capsys):
     assert compare(capsys, ".", str(other), "--only", "code.json")[0] == 0
 
 
-def test_a_small_difference_agrees_until_the_tolerance_is_smaller(workspace, other, capsys):
-    for folder, value in ((Path(), 2.0), (other, 2.0005)):
+def rename_output(folders: tuple[Path, ...], name: str) -> list[Path]:
+    """Give the last output of both results another name, without its file."""
+    for folder in folders:
         (folder / "data/count.txt").unlink()
         lock = folder / "dvc.lock"
-        lock.write_text(lock.read_text().replace("data/count.txt", "data/count.json"))
-        (folder / "data/count.json").write_text(f'{{"count": {value}}}')
+        lock.write_text(lock.read_text().replace("data/count.txt", f"data/{name}"))
+    return [folder / "data" / name for folder in folders]
+
+
+def test_a_small_difference_agrees_until_the_tolerance_is_smaller(workspace, other, capsys):
+    files = rename_output((Path(), other), "count.json")
+    for file, value in zip(files, (2.0, 2.0005), strict=True):
+        file.write_text(f'{{"count": {value}}}')
     code, lines = compare(capsys, ".", str(other))
     assert (code, lines[0]) == (0, "agrees    count data/count.json: count: 2.0, 2.0005")
     assert compare(capsys, ".", str(other), "--relative", "0")[0] == 1
 
 
 def test_which_of_near_equal_scores_comes_first_is_not_compared(workspace, other, capsys):
-    for folder, first, score in ((Path(), [3, 5], 2.0), (other, [5, 3], 2.0001)):
-        (folder / "data/count.txt").unlink()
-        lock = folder / "dvc.lock"
-        lock.write_text(lock.read_text().replace("data/count.txt", "data/ends.safetensors"))
+    files = rename_output((Path(), other), "ends.safetensors")
+    for file, first, score in zip(files, ([3, 5], [5, 3]), (2.0, 2.0001), strict=True):
         arrays = {"directions.top": np.array([first]), "directions.top_scores": np.array([[score]])}
-        write_tensors(folder / "data/ends.safetensors", arrays)
+        write_tensors(file, arrays)
     assert compare(capsys, ".", str(other), "--arrays", "1e-3")[0] == 0
     code, lines = compare(capsys, ".", str(other), "--arrays", "1e-6")
     assert code == 1 and "directions.top_scores" in lines[0]
@@ -106,17 +111,14 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
     assert lines[1].startswith("differs   draw data/drawn: 1.txt: MD5: ")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["nothing", "."], "^nothing: "),
-        ([".", "data"], "data.*no DVC repository"),
-        ([".", ".", "--only", "metrics/"], "metrics/"),
-    ],
-)
-def test_bad_arguments_are_explained(workspace, arguments, expected):
-    with pytest.raises(InputError, match=expected):
-        main(*arguments)
+def test_bad_arguments_are_explained(workspace):
+    for *arguments, expected in (
+        ("nothing", ".", "^nothing: "),
+        (".", "data", "data.*no DVC repository"),
+        (".", ".", "--only", "metrics/", "metrics/"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            main(*arguments)
 
 
 def found(tmp_path: Path, name: str, first: object, second: object) -> list[Difference]:
@@ -129,48 +131,31 @@ def found(tmp_path: Path, name: str, first: object, second: object) -> list[Diff
     return list(differences(*files, name, {key: value for key, (value, _) in TOLERANCES.items()}))
 
 
-def largest(*arguments) -> float:
-    return max(size for size, _ in found(*arguments))
+NUMBERS = {
+    "metrics/x.json": ({"kurtosis": 2.0}, {"kurtosis": 2.001}, 0.001 / (1e-4 + 2.001e-3)),
+    "metrics/encoders/x.json": ({"shifts": 50.0}, {"shifts": 50.1}, 0.5),
+    "plots/x.json": ({"robustness": {"natural": 1.0}}, {"robustness": {"natural": 1.4}}, 2.0),
+    "plots/x.csv": ("imagenet,label\n88.0,rn\n", "imagenet,label\n88.1,rn\n", 0.5),
+    "data/training/x.tsv": ("step\taccuracy\n1\t0.3\n", "step\taccuracy\n1\t0.301\n", 0.5),
+}
 
 
-@pytest.mark.parametrize(
-    ("name", "first", "second", "expected"),
-    [
-        ("metrics/x.json", {"kurtosis": 2.0}, {"kurtosis": 2.001}, 0.001 / (1e-4 + 2.001e-3)),
-        ("metrics/x.json", {"shifts": 50.0}, {"shifts": 50.1}, 0.5),
-        (
-            "plots/encoders/x.json",
-            {"robustness": {"natural": 1.0}},
-            {"robustness": {"natural": 1.4}},
-            2.0,
-        ),
-        ("plots/x.csv", "imagenet,label\n88.0,rn\n", "imagenet,label\n88.1,rn\n", 0.5),
-        (
-            "data/training/x/accuracy.tsv",
-            "step\taccuracy\n1\t0.3\n",
-            "step\taccuracy\n1\t0.301\n",
-            0.5,
-        ),
-    ],
-)
-def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name, first, second, expected):
-    (difference,) = found(tmp_path, name, first, second)
-    assert difference[0] == pytest.approx(expected)
-    assert difference[1].startswith(f"{name}: ")
+@pytest.mark.parametrize("name", NUMBERS)
+def test_numbers_are_weighed_by_what_is_allowed(tmp_path, name):
+    first, second, expected = NUMBERS[name]
+    ((size, where),) = found(tmp_path, name, first, second)
+    assert size == pytest.approx(expected) and where.startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "where"),
-    [
+def test_what_is_no_number_has_to_be_the_same(tmp_path):
+    for first, second, where in (
         ({"a": 1}, {"b": 1}, "a: in A only"),
         ({"a": "rn"}, {"a": "vit"}, "a: rn, vit"),
         ({"a": None}, {"a": 0.0}, "a: None, 0.0"),
         ({"a": 1.0}, {"a": math.nan}, "a: 1.0, nan"),
-    ],
-)
-def test_what_is_no_number_has_to_be_the_same(tmp_path, first, second, where):
-    difference = found(tmp_path, "x.json", first, second)[0]
-    assert difference == (math.inf, f"x.json: {where}")
+    ):
+        difference = found(tmp_path, "x.json", first, second)[0]
+        assert difference == (math.inf, f"x.json: {where}")
 
 
 def arrays(shift: float = 0.0, **more) -> dict[str, np.ndarray]:
@@ -180,27 +165,25 @@ def arrays(shift: float = 0.0, **more) -> dict[str, np.ndarray]:
 
 
 def test_arrays_are_weighed_by_their_largest_value(tmp_path):
-    size = largest(tmp_path, "data/x.safetensors", arrays(), arrays(2e-4))
+    ((size, _),) = found(tmp_path, "data/x.safetensors", arrays(), arrays(2e-4))
     assert size == pytest.approx(0.5, rel=1e-2)
-    assert largest(tmp_path, "data/concepts/x.safetensors", arrays(), arrays(2e-4)) < size / 50
+    ((ranked, _),) = found(tmp_path, "data/concepts/x.safetensors", arrays(), arrays(2e-4))
+    assert ranked < size / 50
 
 
-def test_classes_and_shapes_have_to_be_the_same(tmp_path):
+def test_classes_shapes_and_other_files_have_to_be_the_same(tmp_path):
     other = arrays(classes=np.array([0, 1, 3, 3]))
     where = [where for _, where in found(tmp_path, "x.safetensors", arrays(), other)]
     assert where == ["x.safetensors: classes: 1 of 4 values"]
-    assert largest(tmp_path, "x.safetensors", arrays(), arrays(classes=np.arange(3))) == math.inf
-    assert largest(tmp_path, "x.safetensors", arrays(), {"values": arrays()["values"]}) == math.inf
+    for second in (arrays(classes=np.arange(3)), {"values": arrays()["values"]}):
+        ((size, _),) = found(tmp_path, "x.safetensors", arrays(), second)
+        assert size == math.inf
+    assert found(tmp_path, "x.tar", "ab", "ac")[0][0] == math.inf
 
 
 def test_differences_are_shares_of_the_largest_value_in_arrays_of_any_shape():
     a, b = np.ones((5, 2)), np.ones((5, 2))
-    b[4, 1] = 3.0
-    assert largest_difference(a, b) == pytest.approx(2 / 3)
-    b[4, 1] = math.nan
-    assert largest_difference(a, b) == largest_difference(b, b) == math.inf
+    for value, share in ((3.0, 2 / 3), (math.nan, math.inf)):
+        b[4, 1] = value
+        assert largest_difference(a, b) == largest_difference(b, a) == pytest.approx(share)
     assert largest_difference(np.ones(0), np.ones(0)) == 0.0
-
-
-def test_other_files_have_their_bytes_alone(tmp_path):
-    assert largest(tmp_path, "x.tar", "ab", "ac") == math.inf
