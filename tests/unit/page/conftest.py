@@ -76,13 +76,12 @@ def study_controls() -> dict[str, Any]:
 @pytest.fixture
 def study() -> dict[str, Any]:
     """Return the loaded JSONs of a whole study; each test may change its own copy."""
-    entries = {
-        key: dict(zip(("label", "training", "data"), values[:3], strict=True))
-        | {"backbone": key.partition("_")[0], "head": "zero_shot"}
-        for key, values in ENCODERS.items()
-    }
     return {
-        "entries": entries,
+        "entries": {
+            key: dict(zip(("label", "training", "data"), values[:3], strict=True))
+            | {"backbone": key.partition("_")[0], "head": "zero_shot"}
+            for key, values in ENCODERS.items()
+        },
         "results": {key: written_results(key, seed) for seed, key in enumerate(ENCODERS)},
         "nulls": {"rn": untrained_null(2.3, 3.4), "vit": untrained_null(2.5, 4.1)},
         "baseline": study_baseline(),
@@ -119,11 +118,6 @@ def read_baseline(study: dict[str, Any]) -> Baseline:
 @pytest.fixture
 def encoders(study: dict[str, Any]) -> list[StudyEncoder]:
     return read(study)
-
-
-@pytest.fixture
-def baseline(study: dict[str, Any]) -> Baseline:
-    return read_baseline(study)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from page.study_tables import planted_rows, study_tables
 from page.vega import draw_svg
 from page.vega_lite import TRAINING_COLOURS
 from tests.reads import ROOT
+from tests.unit.page.conftest import read_baseline
 
 # Vega-Lite warns of this for any layered chart with a step per row; its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
@@ -31,8 +32,8 @@ def told(monkeypatch, capfd):
     return lambda: [line for line in capfd.readouterr().err.splitlines() if BENIGN not in line]
 
 
-def test_each_chart_draws_its_table_without_a_warning(study, encoders, comparisons, baseline, told):
-    tables = study_tables(encoders, comparisons, baseline)
+def test_each_chart_draws_its_table_without_a_warning(study, encoders, comparisons, told):
+    tables = study_tables(encoders, comparisons, read_baseline(study))
     tables["planted_outliers"] = planted_rows(msgspec.convert(study["controls"], Controls))
     for chart in (*CHARTS, PLANTED_OUTLIERS):
         drawn = chart_svg(chart, tables[chart.table])
@@ -60,23 +61,23 @@ def test_points_outside_the_frame_are_counted_and_lines_are_not():
     assert points_outside_frame(rows) == 2
 
 
-def encodings(spec, channel):
-    """Return every encoding of the training by a channel in a specification."""
-    parts = spec if isinstance(spec, list) else spec.values() if isinstance(spec, dict) else []
-    found = spec.get(channel) if isinstance(spec, dict) else None
-    own = [found] if isinstance(found, dict) and found.get("field") == "training" else []
-    return own + [one for part in parts for one in encodings(part, channel)]
+def encodings(spec, *channels):
+    """Yield every encoding of the training by a channel in a specification."""
+    for key, part in spec.items() if isinstance(spec, dict) else enumerate(spec):
+        if key in channels and isinstance(part, dict) and part.get("field") == "training":
+            yield part["scale"]
+        if isinstance(part, dict | list):
+            yield from encodings(part, *channels)
 
 
 def test_every_chart_colours_trainings_alike_and_tells_them_apart_without_colour():
     for chart in CHARTS:
         spec = chart.specify(chart)
-        coloured = encodings(spec, "color")
-        for scale in (one["scale"] for one in coloured):
+        coloured = list(encodings(spec, "color"))
+        for scale in coloured:
             assert scale["range"] == [TRAINING_COLOURS[kind] for kind in scale["domain"]]
-        apart = [*encodings(spec, "shape"), *encodings(spec, "strokeDash")]
-        for scale in (one["scale"] for one in apart):
-            assert len(set(map(str, scale["range"]))) == len(scale["domain"])
+        apart = list(encodings(spec, "shape", "strokeDash"))
+        assert all(len(set(map(str, x["range"]))) == len(x["domain"]) for x in apart)
         assert not coloured or apart, chart.name
 
 

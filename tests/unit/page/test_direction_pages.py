@@ -6,7 +6,7 @@ import pytest
 from interpreting_clip.datasets.broden.thumbnails import SIDE
 from page.direction_pages import browser_files, significant
 from page.links import direction_href
-from tests.drawn_directions import browser_of, draw_browser
+from tests.drawn_directions import draw_browser
 from tests.unit.page.nesting import Nesting
 
 HOSTILE = "<script>alert(1)</script>&\"'{{ 7 * 7 }}\u2028"
@@ -81,13 +81,3 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
         # the switch between encoders is on all pages, the finder on the index
         assert not page.wrong and page.tags.count("script") == 1 + (name == "index.html")
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
-
-
-def test_without_probe_images_directions_are_listed_all_the_same():
-    browser = browser_of(None, label="rn", directions=5, features=8, outliers=0)
-    files = dict(browser_files(browser))
-    assert set(files) == {"index.html", "directions_1.html", "features.html"}
-    for text in texts(files).values():
-        assert "no images with segmented concepts" in text and "<img" not in text
-    assert files["directions_1.html"].count(b"<article") == 5
-    assert b"no outlier feature" in files["features.html"]

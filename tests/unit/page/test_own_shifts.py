@@ -28,18 +28,17 @@ def with_own(study) -> dict[str, Any]:
         imagenet = results["robustness"]["imagenet"]
         accuracy = interval(beta("imagenet_v2", imagenet) + 2.5)
         known = {"images": 150, "classes": 8, "imagenet_images": 70, "guessing": 12.5}
-        common = {"accuracy": accuracy, "imagenet": imagenet, **known}
+        known |= {"accuracy": accuracy, "imagenet": imagenet}
         results["robustness"]["own"] = {
-            "alone": common | {"robustness": None, "left_out": REASON},
-            "listed": common | {"robustness": interval(2.5), "extrapolated": imagenet < 35},
+            "alone": known | {"robustness": None, "left_out": REASON},
+            "listed": known | {"robustness": interval(2.5)},
         }
     baseline = study["baseline"]
     for part in ("lines", "abscissa", "chance"):
         baseline[part]["listed"] = baseline[part]["imagenet_v2"]
     baseline["at_chance"]["listed"] = ["m0"]
-    baseline["own_models"] = {
-        "listed": [{"name": f"m{i}", "imagenet": 60.0 + i, "listed": 40.0 + i} for i in range(4)]
-    }
+    models = [{"name": f"m{i}", "imagenet": 60.0 + i, "listed": 40.0 + i} for i in range(4)]
+    baseline["own_models"] = {"listed": models}
     return study
 
 

@@ -1,6 +1,7 @@
 """Replicas: which of a table are the study's own, and what they change on the page."""
 
 import copy
+from pathlib import Path
 
 import pytest
 
@@ -42,19 +43,14 @@ def rows(params) -> list[dict]:
     ]
 
 
-@pytest.fixture
-def read_rows(tmp_path):
-    """Return a function that reads rows as the table of a study."""
-
-    def read_as(rows: list[dict], study: dict, code: dict[str, str] = CODE) -> dict:
-        write_table(file := tmp_path / "replicas.csv", rows, list(rows[0]))
-        return read_replicas(file, typed(study), code)
-
-    return read_as
+def read_rows(folder: Path, rows: list[dict], study: dict, code: dict[str, str] = CODE) -> dict:
+    """Write rows as the table, and read it as that of a study."""
+    write_table(file := folder / "replicas.csv", rows, list(rows[0]))
+    return read_replicas(file, typed(study), code)
 
 
-def test_numbers_come_back_by_encoder_and_name(params, rows, read_rows):
-    found = read_rows(rows, params)
+def test_numbers_come_back_by_encoder_and_name(params, rows, tmp_path):
+    found = read_rows(tmp_path, rows, params)
     spread = found[ZERO_SHOT]["kurtosis.kurtosis"]
     assert spread == Replicated(values=[2.5, 3.0, 3.5], outdated=False)
     assert found == {key: {"kurtosis.kurtosis": spread} for key in (ZERO_SHOT, FINETUNED)}
@@ -70,10 +66,10 @@ def test_numbers_come_back_by_encoder_and_name(params, rows, read_rows):
         (f"pretrain.{ZERO_SHOT}.dataset", "web_narrow"),
     ],
 )
-def test_replicas_with_other_settings_are_none_of_the_study_s(params, rows, read_rows, path, value):
+def test_replicas_with_other_settings_are_none_of_the_study_s(params, rows, tmp_path, path, value):
     section, key, name = path.split(".")
     params[section][key][name] = value
-    assert read_rows(rows, params) == {}
+    assert read_rows(tmp_path, rows, params) == {}
 
 
 def test_another_seed_or_spelling_is_not_another_setting(params):
@@ -91,18 +87,18 @@ def test_another_seed_or_spelling_is_not_another_setting(params):
     [("pretrain", {ZERO_SHOT, FINETUNED}), ("finetune", {FINETUNED}), ("supervise", set())],
 )
 def test_other_code_outdates_what_it_trains_and_what_starts_from_that(
-    params, rows, read_rows, stage, keys
+    params, rows, tmp_path, stage, keys
 ):
-    found = read_rows(rows, params, CODE | {stage: "new"})
+    found = read_rows(tmp_path, rows, params, CODE | {stage: "new"})
     assert {key for key, one in found.items() if one["kurtosis.kurtosis"].outdated} == keys
 
 
-def test_a_lone_replica_and_what_is_no_number_are_refused(params, rows, read_rows):
+def test_a_lone_replica_and_what_is_no_number_are_refused(params, rows, tmp_path):
     with pytest.raises(InputError, match=rf"replicas\.csv: .*two replicas of {ZERO_SHOT}"):
-        read_rows(rows[:1], params)
+        read_rows(tmp_path, rows[:1], params)
     rows[1]["kurtosis.kurtosis"] = "much"
     with pytest.raises(InputError, match=r"kurtosis\.kurtosis: expected numbers"):
-        read_rows(rows, params)
+        read_rows(tmp_path, rows, params)
 
 
 def test_a_deviation_stands_behind_an_interval_and_is_marked_if_outdated():

@@ -1,5 +1,4 @@
 import re
-from functools import partial
 
 import msgspec
 import pytest
@@ -15,21 +14,16 @@ from tests.unit.page.nesting import Nesting
 WHY_APART = "Numbers of the two kinds do not compare."
 
 
-@pytest.fixture
-def page(study, comparisons):
-    """Return a function that writes the page of the study in its current state."""
-    return partial(study_page, study, comparisons)
-
-
 def dashes(page: str) -> int:
-    both = table(page, "Accuracy") + table(page, "Effective robustness")
-    return both.count("<td>–")
+    return sum(table(page, one).count("<td>–") for one in ("Accuracy", "Effective robustness"))
 
 
-def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page):
-    text = page()
+def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(study, comparisons):
+    text = study_page(study, comparisons)
     found = Nesting(text)
-    assert (found.open, found.wrong, found.loads) == ([], [], []) and text == page()
+    assert (found.open, found.wrong, found.loads) == ([], [], []) and text == study_page(
+        study, comparisons
+    )
     assert all("//" not in link or link.startswith("https://arxiv.org/") for link in found.links)
     assert len(found.identifiers) == len(set(found.identifiers))
     charts = re.findall(r'<div class="chart [^"]*" id="chart-([^"]+)"', text)
@@ -41,13 +35,13 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(page
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_text_is_escaped_and_controls_are_folded_unless_one_fails(page, study):
-    text = page()
+def test_text_is_escaped_and_controls_are_folded_unless_one_fails(study):
+    text = study_page(study)
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
     assert text.count('<details class="control">') == 7 and "✗" not in text
     study["entries"]["rn_supervised"]["label"] = "<b>&'"
     study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
-    text = page()
+    text = study_page(study)
     assert (
         "<b>" not in text and "&amp;lt;" not in text and "</span>&lt;b&gt;&amp;&#39;</th>" in text
     )
@@ -56,11 +50,11 @@ def test_text_is_escaped_and_controls_are_folded_unless_one_fails(page, study):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_numbers_equal_the_results_and_none_is_a_dash(page, study):
+def test_numbers_equal_the_results_and_none_is_a_dash(study):
     results = study["results"]["vit_supervised"]
     robustness, results["concepts"] = results["robustness"], None
     shifts = [robustness["per_shift"][shift] for shift in SHIFTS]
-    text = page()
+    text = study_page(study)
     found = cells(table(text, "Accuracy"), "ViT supervised")
     accuracies = [one["accuracy"]["value"] for one in shifts]
     expected = (robustness["imagenet"], *accuracies, robustness["shift_accuracy"])
@@ -91,10 +85,10 @@ def test_numbers_equal_the_results_and_none_is_a_dash(page, study):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
-    assert WHY_APART not in page()
+def test_each_kind_of_representation_has_a_table_of_its_own(study):
+    assert WHY_APART not in study_page(study)
     study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
-    text = page()
+    text = study_page(study)
     assert WHY_APART in text
     for kind, rows in (("linear", len(study["entries"]) - 1), ("rectified", 1)):
         found = table(text, f"Kurtosis and outlier features: {kind} representations")
@@ -104,11 +98,11 @@ def test_each_kind_of_representation_has_a_table_of_its_own(page, study):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_extrapolated_numbers_are_marked_and_the_mark_is_explained(page, study):
+def test_extrapolated_numbers_are_marked_and_the_mark_is_explained(study):
     robustness = study["results"]["rn_web_broad"]["robustness"]
     robustness["extrapolated"] = 1
     robustness["per_shift"]["objectnet"]["extrapolated"] = True
-    text = page()
+    text = study_page(study)
     both = table(text, "Effective robustness")
     found = cells(both, "RN zero-shot, web-broad")
     assert [i for i, cell in enumerate(found) if cell.endswith("‡")] == [0, 1, 6]
@@ -116,15 +110,15 @@ def test_extrapolated_numbers_are_marked_and_the_mark_is_explained(page, study):
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_what_a_study_or_a_folder_of_activations_lacks_is_a_dash(page, study, fewer):
-    whole = dashes(page())
+def test_what_a_study_or_a_folder_of_activations_lacks_is_a_dash(study, fewer):
+    whole = dashes(study_page(study))
     assert whole == 4 * len(fewer["entries"])
     results = study["results"]["rn_web_broad"]  # the first encoder's
     robustness, results["concepts"] = results["robustness"], None
     del robustness["per_shift"]["imagenet_r"]
     robustness |= {"not_given": ["imagenet_r"], "robustness": None, "shift_accuracy": None}
     given = GivenFolder(folder="runs/<mine>", sha256="ab" * 32)
-    text = page(provenance=Provenance(given={"rn_web_broad": given}))
+    text = study_page(study, provenance=Provenance(given={"rn_web_broad": given}))
     for said in ("No means of RN zero-shot", "No concepts of RN zero-shot", "runs/&lt;mine&gt;"):
         assert said in text
     assert dashes(text) == whole + 4
@@ -132,4 +126,4 @@ def test_what_a_study_or_a_folder_of_activations_lacks_is_a_dash(page, study, fe
         means = dict.fromkeys(("shift_accuracy", "robustness", "natural", "style"))
         results["robustness"] |= {"per_shift": {}, "not_given": [], **means}
         results["concepts"] = None
-    assert 'id="figure-concepts"' not in page()
+    assert 'id="figure-concepts"' not in study_page(study)

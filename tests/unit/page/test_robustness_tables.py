@@ -8,8 +8,8 @@ from tests.unit.page.conftest import read, read_baseline
 from tests.unit.page.made_results import beta
 
 
-def test_the_height_above_the_line_is_the_effective_robustness(encoders, baseline):
-    rows = robustness_rows(encoders, baseline)
+def test_the_height_above_the_line_is_the_effective_robustness(study):
+    rows = robustness_rows(read(study), read_baseline(study))
     assert all(row.keys() <= set(ROBUSTNESS_COLUMNS) for row in rows)
     points = [row for row in rows if row["kind"] == "encoder"]
     for row in points:
@@ -19,8 +19,9 @@ def test_the_height_above_the_line_is_the_effective_robustness(encoders, baselin
     assert {row["number"] for row in points} == set(range(1, 10)) and len(points) == 9 * 5
 
 
-def test_the_line_is_solid_over_its_standard_models_alone(encoders, baseline):
-    rows = [r for r in robustness_rows(encoders, baseline) if r["shift"] == "ImageNet-V2"]
+def test_the_line_is_solid_over_its_standard_models_alone(study):
+    every = robustness_rows(read(study), read_baseline(study))
+    rows = [r for r in every if r["shift"] == "ImageNet-V2"]
     spans: dict[str, list[float]] = {}
     for row in rows:
         spans.setdefault(row["kind"], []).append(row["imagenet"])

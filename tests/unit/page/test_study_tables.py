@@ -2,11 +2,11 @@ import pytest
 
 from page.names import format_interval, format_number, format_percent
 from page.study_tables import concept_rows, kurtosis_rows, study_tables
-from tests.unit.page.conftest import read
+from tests.unit.page.conftest import read, read_baseline
 
 
-def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons, baseline):
-    tables = study_tables(encoders, comparisons, baseline)
+def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons):
+    tables = study_tables(encoders, comparisons, read_baseline(study))
     pruned = study["results"]["rn_web_broad"]["pruning"]["imagenet"]
     rows = [r["accuracy"] for r in tables["pruning"][9:12]]
     random = [one[3] for one in pruned["random_accuracy"]]
