@@ -1,7 +1,7 @@
 """The probability of an average precision by chance, and what follows from it."""
 
 import math
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -21,24 +21,15 @@ from interpreting_clip.measures.chance import (
 from interpreting_clip.measures.intervals import Estimate
 from tests.reads import ROOT
 
-# The published probabilities of an average precision of 0.9 with as many negatives as positives.
-KNOWN = {5: 0.0317, 8: 0.00435, 10: 0.00135, 15: 7.6e-5}
-
 
 def enumerated(precision, positives, negatives):
     """Count the rankings by scikit-learn's function, one by one."""
-    images = positives + negatives
-    scores, reached, total = -np.arange(images), 0, 0
-    for some in combinations(range(images), positives):
-        found = average_precision_score(np.isin(np.arange(images), some), scores)
-        reached += found >= precision - 1e-12
-        total += 1
-    return reached / total
-
-
-@pytest.mark.parametrize(("positives", "expected"), KNOWN.items())
-def test_the_known_probabilities_of_the_papers_threshold(positives, expected):
-    assert exact_chance(0.9, positives, positives) == pytest.approx(expected, rel=6e-3)
+    images = np.arange(positives + negatives)
+    found = [
+        average_precision_score(np.isin(images, some), -images)
+        for some in combinations(images, positives)
+    ]
+    return np.mean(np.array(found) >= precision - 1e-12)
 
 
 @pytest.mark.parametrize("sizes", [(1, 4), (3, 3), (5, 3)])
@@ -55,7 +46,7 @@ def test_a_perfect_ranking_is_one_of_all():
 
 @pytest.mark.parametrize(
     ("positives", "negatives", "precision", "within"),
-    [(13, 13, 0.75, 0.02), (20, 20, 0.9, 0.015), (25, 25, 0.7, 0.01), (60, 200, 0.4, 0.02)],
+    [(13, 13, 0.75, 0.02), (20, 20, 0.9, 0.015), (60, 200, 0.4, 0.02)],
 )
 def test_the_approximation_is_near_the_bounds(positives, negatives, precision, within):
     low, high = chance_bounds(precision, positives, negatives, 2**13)
@@ -64,36 +55,22 @@ def test_the_approximation_is_near_the_bounds(positives, negatives, precision, w
 
 
 def test_beyond_the_largest_table_the_probability_is_rather_too_high(monkeypatch):
-    precisions = (0.52, 0.55, 0.58)
-    extrapolated = [chance_of_precision(p, 700, 700) for p in precisions]
+    extrapolated = chance_of_precision(0.55, 700, 700)
     monkeypatch.setattr(chance, "LARGEST", 700)
-    computed = [chance_of_precision(p, 700, 700) for p in precisions]
-    assert all(1 < a / b < 3 for a, b in zip(extrapolated, computed, strict=True))
+    assert 1 < extrapolated / chance_of_precision(0.55, 700, 700) < 3
 
 
-def test_more_images_and_a_higher_precision_are_less_probable():
-    for sizes in (range(2, 60), range(200, 600, 40)):
-        by_size = [chance_of_precision(0.8, n, n) for n in sizes]
-        assert all(a > b for a, b in pairwise(by_size))
-    rising = [chance_of_precision(p, 300, 100) for p in np.linspace(0.7, 1, 40)]
-    assert all(a >= b for a, b in pairwise(rising))
-
-
-@pytest.mark.parametrize(
-    ("positives", "negatives", "precision"),
-    [(3, 3, 0.75), (5, 3, 0.5), (10, 10, 0.9), (8, 14, 0.7), (15, 15, 0.9)],
-)
+@pytest.mark.parametrize(("positives", "negatives", "precision"), [(5, 3, 0.5), (15, 15, 0.9)])
 def test_bounds_hold_the_exact_probability_and_come_closer(positives, negatives, precision):
-    exact, widths = exact_chance(precision, positives, negatives), []
-    for steps in (2**6, 2**10, 2**14):
+    exact = exact_chance(precision, positives, negatives)
+    for steps in (2**6, 2**14):
         low, high = chance_bounds(precision, positives, negatives, steps)
         assert low <= exact * (1 + 1e-12) and exact <= high * (1 + 1e-12)
-        widths.append(high - low)
-    assert widths[0] >= widths[1] >= widths[2] and widths[2] < 0.01 * exact
+    assert high - low < 0.01 * exact
 
 
 def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept():
-    for threshold, directions, concepts in ((0.9, 24, 50), (0.9, 2048, 1197), (0.8, 128, 50)):
+    for threshold, directions, concepts in ((0.9, 24, 50), (0.8, 128, 50)):
         least = fewest_images(threshold, directions, concepts)
         at, below = (chance_of_precision(threshold, n, n) for n in (least, least - 1))
         assert directions * concepts * at < 1 <= directions * concepts * below
@@ -110,28 +87,27 @@ def test_where_chance_expects_hardly_more_than_one_concept_the_approximation_doe
 
 
 @pytest.mark.parametrize(
-    ("study", "directions", "concepts"),
+    ("directions", "concepts", "studies"),
     [
-        ("params", 128, 50),
-        ("studies/replicas", 128, 50),
-        ("studies/paper", 1024, 1197),
-        *((f"studies/{name}", 2048, 1197) for name in ("acceptance", "claims", "laptop", "local")),
+        (128, 50, ["params", "studies/replicas"]),
+        (1024, 1197, ["studies/paper"]),
+        (2048, 1197, [f"studies/{one}" for one in ("acceptance", "claims", "laptop", "local")]),
     ],
 )
-def test_a_study_leaves_out_the_concepts_that_chance_would_find(study, directions, concepts):
+def test_a_study_leaves_out_the_concepts_that_chance_would_find(directions, concepts, studies):
     """Compare with its widest encoder and the concepts of its Broden."""
-    given = load_tree(ROOT / f"{study}.yaml")["concepts"]
-    assert given["minimum_images"] == fewest_images(given["threshold"], directions, concepts)
+    for study in studies:
+        given = load_tree(ROOT / f"{study}.yaml")["concepts"]
+        assert given["minimum_images"] == fewest_images(given["threshold"], directions, concepts)
 
 
 def test_the_best_direction_is_charged_for_all_of_them():
     precisions = np.array([[0.5, 0.9], [0.8, 0.2], [0.7, 0.1]])
     positives, negatives = np.array([12, 10]), np.array([12, 1000])
-    found = best_direction_chance(precisions, positives, negatives)
-    plain = [exact_chance(0.8, 12, 12), exact_chance(0.9, 10, 10)]
-    np.testing.assert_allclose(found, 3 * np.array(plain))
-    both = best_direction_chance(precisions, positives, negatives, sides=2)
-    np.testing.assert_allclose(both, 6 * np.array(plain))
+    plain = np.array([exact_chance(0.8, 12, 12), exact_chance(0.9, 10, 10)])
+    for sides in (1, 2):
+        found = best_direction_chance(precisions, positives, negatives, sides=sides)
+        np.testing.assert_allclose(found, 3 * sides * plain)
     low = best_direction_chance(np.full((500, 1), 0.5), positives[:1], negatives[:1])
     np.testing.assert_array_equal(low, 1)
 
@@ -145,12 +121,6 @@ def test_discoveries_are_those_of_benjamini_and_hochberg():
     np.testing.assert_array_equal(found, np.array([True] * 4 + [False] * 11)[order])
     assert not discoveries(np.full(5, 0.5), 0.05).any()
     assert discoveries(np.empty(0), 0.05).shape == (0,)
-
-
-def test_discoveries_among_noise_are_rare():
-    rng = np.random.default_rng(0)
-    some = [discoveries(rng.random(50), 0.05).any() for _ in range(2000)]
-    assert np.mean(some) < 0.05 + 3.5 * math.sqrt(0.05 * 0.95 / 2000)
 
 
 def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():

@@ -47,18 +47,6 @@ def test_agrees_with_scikit_learn(sign, directions):
         np.testing.assert_array_equal(encoded, plain)
 
 
-def test_a_concept_on_the_negative_side_counts_where_either_does():
-    against = -SHOWN[:, [2]].astype(np.float32)
-    targets = concept_targets(*LABELS, 200, "balanced", 0, draws=3)
-    fixed, either = (
-        score_concepts(against, None, targets, [Group(EVERY, 0.99)], sign=sign)
-        for sign in ("fixed", "either")
-    )
-    assert not fixed.encoded.any() and not fixed.negative.any()
-    assert either.encoded.tolist() == [[[1], [1], [1]]]
-    assert either.precisions[0, 2] == 1 and either.negative[0, 2]
-
-
 def test_signs_change_nothing_where_either_side_counts():
     targets = concept_targets(*LABELS, 200, "balanced", 0, draws=3)
     signs = RNG.choice([-1.0, 1.0], 9)
@@ -69,21 +57,17 @@ def test_signs_change_nothing_where_either_side_counts():
     np.testing.assert_array_equal(one.encoded, other.encoded)
 
 
-@pytest.mark.parametrize("negatives", ["balanced", "all"])
-@pytest.mark.parametrize("directions", [DIRECTIONS, None])
-def test_a_few_directions_at_a_time_give_the_same(negatives, directions, monkeypatch):
-    targets = concept_targets(*LABELS, 200, negatives, seed=2, draws=3)
-    whole = score_concepts(SCORES, directions, targets, GROUPS, sign="either", images=3)
-    scores = SCORES if directions is None else SCORES @ directions.T
-    np.testing.assert_array_equal(whole.extremes.top, extreme_images(scores, 3).top)
-    for held in (1, 650):
-        monkeypatch.setattr(concept_scores, "NUMBERS_AT_A_TIME", held)
-        found = score_concepts(SCORES, directions, targets, GROUPS, sign="either", images=3)
-        np.testing.assert_allclose(found.precisions, whole.precisions, rtol=1e-12)
-        np.testing.assert_array_equal(found.encoded, whole.encoded)
-        np.testing.assert_allclose(found.best_over_all, whole.best_over_all, rtol=1e-12)
-        np.testing.assert_array_equal(found.extremes.bottom, whole.extremes.bottom)
-    assert score_concepts(SCORES, directions, targets, GROUPS).extremes.top.shape[1] == 0
+@pytest.mark.parametrize("held", [1, 650])
+def test_a_few_directions_at_a_time_give_the_same(held, monkeypatch):
+    targets = concept_targets(*LABELS, 200, "balanced", seed=2, draws=3)
+    whole = score_concepts(SCORES, DIRECTIONS, targets, GROUPS, sign="either", images=3)
+    monkeypatch.setattr(concept_scores, "NUMBERS_AT_A_TIME", held)
+    found = score_concepts(SCORES, DIRECTIONS, targets, GROUPS, sign="either", images=3)
+    for name in ("precisions", "encoded", "best_over_all"):
+        np.testing.assert_allclose(getattr(found, name), getattr(whole, name), rtol=1e-12)
+    ends = extreme_images(SCORES @ DIRECTIONS.T, 3)
+    np.testing.assert_array_equal(found.extremes.top, ends.top)
+    np.testing.assert_array_equal(found.extremes.bottom, ends.bottom)
 
 
 def test_what_is_at_the_threshold_but_for_rounding_is_encoded():
