@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
 from interpreting_clip.measures.guessing import LEVEL, Guessing, above_chance, lowest_above_chance
@@ -13,24 +11,18 @@ def test_four_images_of_two_classes_by_hand():
     assert Guessing(4, 2).above == 1.25
     # All five right: 1/32.
     assert lowest_above_chance(5, 2) == 5
-
-
-def test_one_class_is_never_above_chance():
     assert not above_chance(np.array([0.0, 1.0]), Guessing(100, 1)).any()
 
 
 def test_agrees_with_the_exact_test_of_scipy_where_probabilities_underflow():
     images, classes = 50_889, 1000
     lowest = lowest_above_chance(images, classes)
-    values = [
-        stats.binomtest(k, images, 1 / classes, alternative="greater").pvalue
-        for k in (lowest - 1, lowest)
-    ]
-    assert values[1] <= LEVEL < values[0]
+    below, at = stats.binom.sf([lowest - 2, lowest - 1], images, 1 / classes)
+    assert at <= LEVEL < below
 
 
-@settings(derandomize=True, deadline=None, max_examples=30)
-@given(st.integers(1, 400), st.integers(2, 300))
+@pytest.mark.parametrize("images", [1, 50, 400])
+@pytest.mark.parametrize("classes", [2, 16, 300])
 def test_agrees_with_the_plain_sum_and_with_the_lower_end_of_the_interval(images, classes):
     lowest = lowest_above_chance(images, classes)
     tails = stats.binom.sf(np.arange(-1, images), images, 1 / classes)
@@ -38,14 +30,6 @@ def test_agrees_with_the_plain_sum_and_with_the_lower_end_of_the_interval(images
     for right in {max(lowest - 1, 1), min(lowest, images)}:
         end = stats.beta.ppf(LEVEL, right, images - right + 1)
         assert (end >= 1 / classes) == (right >= lowest)
-
-
-def test_guessers_pass_as_rarely_as_the_level_says():
-    right = np.random.default_rng(0).binomial(1500, 1 / 16, 20_000)
-    passed = above_chance(right / 1500, Guessing(1500, 16)).mean()
-    exact = float(stats.binom.sf(lowest_above_chance(1500, 16) - 1, 1500, 1 / 16))
-    assert passed == pytest.approx(exact, abs=4 * (exact / 20_000) ** 0.5)
-    assert 0.03 < passed < LEVEL
 
 
 def test_a_rounded_accuracy_counts_as_its_number_and_an_unknown_one_is_not_above():

@@ -2,13 +2,11 @@ from dataclasses import astuple
 
 import numpy as np
 import pytest
-from msgspec import structs
 
 from interpreting_clip.measures.kurtosis import kurtosis
 from interpreting_clip.measures.nulls import random_rotation
 from interpreting_clip.measures.privileged_basis import (
     BasisNumbers,
-    PrivilegedBasis,
     Settings,
     basis_numbers,
     privileged_basis,
@@ -27,18 +25,11 @@ def measured(activations: np.ndarray, rotation: np.ndarray | None = None) -> Bas
     return basis_numbers(activations, SIGMA, SHARE, SETTINGS.robust_deviations, rotation)
 
 
-def found(activations: np.ndarray, **changed: int) -> PrivilegedBasis:
-    return privileged_basis(activations, settings=structs.replace(SETTINGS, **changed))
-
-
 def outlying(images: int = 1500, features: int = 64) -> np.ndarray:
     """Return Gaussian images, one of whose features is large in all of them."""
     activations = draw(images, features)
     activations[:, 5] += 30
     return activations
-
-
-# --- closed forms
 
 
 def test_a_single_feature_of_n_has_the_kurtosis_of_its_images_and_of_its_sizes():
@@ -56,9 +47,6 @@ def test_features_of_equal_size_have_one_and_the_ratio_is_that_of_their_sizes():
     assert measured(signs * [7, 2, 2, 2, 2, 2, 1, 1, 1]).max_to_median == 3.5
 
 
-# --- invariances
-
-
 def test_scale_and_the_order_of_features_and_images_change_nothing():
     activations = outlying() * np.linspace(1, 3, 64) + np.linspace(-1, 1, 64) ** 3
     rng = np.random.default_rng(1)
@@ -71,55 +59,32 @@ def test_a_rotation_and_its_inverse_change_nothing_and_a_rotation_alone_much():
     own = measured(activations)
     assert vars(measured(activations @ rotation.T, rotation)) == pytest.approx(vars(own))
     rotated = measured(activations, rotation)
-    assert vars(rotated) == pytest.approx(vars(measured(activations @ rotation)))
     assert own.outlier_features == own.robust_outliers == 1
     assert rotated.outlier_features == rotated.robust_outliers == 0
     assert rotated.kurtosis < 5 < own.kurtosis
     assert rotated.rms_kurtosis < 4 < own.rms_kurtosis
 
 
-def test_rotations_are_orthogonal_uniform_and_of_the_seed():
-    rng = np.random.default_rng(0)
-    drawn = np.stack([random_rotation(3, rng) for _ in range(3000)])
-    np.testing.assert_allclose(
-        drawn @ drawn.transpose(0, 2, 1), np.broadcast_to(np.eye(3), drawn.shape), atol=1e-12
-    )
-    # uniform: every entry has mean 0, variance 1/3 and fourth moment 1/5; QR's own signs have not
-    error = 4 / 3000**0.5
-    assert np.abs(drawn.mean(axis=0)).max() < error
-    assert np.abs((drawn**2).mean(axis=0) - 1 / 3).max() < error
-    assert np.abs((drawn**4).mean(axis=0) - 1 / 5).max() < error
-    activations = outlying(40, 8)
-    one, other = found(activations), found(activations, seed=4)
-    assert one.to_dict() == found(activations).to_dict()
-    assert one.rotated_kurtosis != other.rotated_kurtosis
-    assert one.rms_kurtosis == other.rms_kurtosis
-
-
-# --- a plain oracle
-
-
 def test_a_plain_computation_says_the_same():
     activations = (outlying(2500) * np.linspace(1, 4, 64)).astype(np.float32)
-    values = activations.astype(np.float64)
-    sizes = np.sqrt((values**2).mean(axis=0))
-    means = values.mean(axis=0)
+    values, plain = activations.astype(np.float64), kurtosis(activations)
+    squares, means = (values**2).mean(axis=0), values.mean(axis=0)
     spread = 1.482602 * np.median(np.abs(means - np.median(means)))
-    ratios = [sorted(map(abs, row))[-1] / np.median(np.abs(row)) for row in values.tolist()]
-    assert vars(measured(activations)) == pytest.approx(
-        {
-            "kurtosis": kurtosis(activations).kurtosis.value,
-            "outlier_features": kurtosis(activations).outliers.outlier_features,
-            "max_to_median": np.median(ratios),
-            "rms_kurtosis": (sizes**4).mean() / (sizes**2).mean() ** 2,
-            "robust_outliers": sum(abs(one - np.median(means)) > 6 * spread for one in means),
-        }
-    )
+    found = measured(activations)
+    assert found.kurtosis == pytest.approx(plain.kurtosis.value)
+    assert found.outlier_features == plain.outliers.outlier_features
+    ratios = [max(map(abs, row)) / np.median(np.abs(row)) for row in values.tolist()]
+    assert found.max_to_median == pytest.approx(np.median(ratios))
+    assert found.rms_kurtosis == pytest.approx((squares**2).mean() / squares.mean() ** 2)
+    assert found.robust_outliers == sum(abs(means - np.median(means)) > 6 * spread)
 
 
 def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations():
     activations = outlying(300)
-    own, result = vars(measured(activations)), vars(found(activations))
+    own, result = (
+        vars(measured(activations)),
+        vars(privileged_basis(activations, settings=SETTINGS)),
+    )
     rotations = [random_rotation(64, np.random.default_rng((3, number))) for number in range(20)]
     rotated = [vars(measured(activations, rotation)) for rotation in rotations]
     drawn = {name: [one[name] for one in rotated] for name in own}
@@ -131,11 +96,8 @@ def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations()
     assert (result["kurtosis_p"], result["rotated_outliers"].value) == (1 / 21, 0)
 
 
-# --- negative controls
-
-
 def test_noise_has_no_privileged_basis():
-    result = found(draw(1500, 64))
+    result = privileged_basis(draw(1500, 64), settings=SETTINGS)
     low, high = result.rotated_kurtosis.ends
     assert low - 0.05 < result.isotropic < high + 0.05
     assert result.robust_outliers == 0 and result.rotated_outliers.ends == (0, 0)
@@ -148,11 +110,8 @@ def test_dead_features_leave_nothing_to_count_deviations_in():
     assert robust_outliers(np.array([0.1, 0.0, -0.1, 5.0]), 6.0) == 1
 
 
-# --- refusals
-
-
 def test_an_image_without_spread_is_named_by_its_own_number():
     activations = draw(2000, 4)
     activations[1500] = 0
     with pytest.raises(ValueError, match="image 1500: "):
-        found(activations)
+        privileged_basis(activations, settings=SETTINGS)
