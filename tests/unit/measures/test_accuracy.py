@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import accuracy_score
 
 from interpreting_clip.measures.accuracy import accuracy, correct_predictions, top1_accuracy
-from interpreting_clip.measures.activations import ABSENT, Activations, map_classes
+from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import wilson_interval
 
@@ -14,14 +14,14 @@ NOISE = RNG.normal(size=(500, 16)).astype(np.float32)
 ACTIVATIONS = HEAD.weight[CLASSES] + 2 * NOISE
 
 
-def test_an_identity_head_predicts_the_largest_feature():
-    activations = np.array([[3.0, 1, 0], [0, 2, 1], [0, 5, 1], [1, 0, 2]])
-    head = Head(np.eye(3), None, normalize_features=False)
-    found = accuracy(activations, head=head, classes=np.array([0, 1, 2, 2]), confidence=0.9)
-    ends = [100 * end for end in wilson_interval(0.75, 4, 0.9).ends]
-    assert (found.accuracy.value, *found.accuracy.ends) == pytest.approx((75, *ends))
-    assert (found.images, found.classes, found.guessing) == (4, 3, pytest.approx(100 / 3))
-    assert found.correct.tolist() == [True, True, False, True]
+def test_an_identity_head_predicts_the_largest_feature_and_of_equal_ones_the_first():
+    activations = np.array([[3.0, 1, 0], [0, 2, 1], [0, 5, 1], [1, 0, 2], [1, 1, 1]])
+    head, classes = Head(np.eye(3), None, normalize_features=False), np.array([0, 1, 2, 2, 0])
+    found = accuracy(activations, head=head, classes=classes, confidence=0.9)
+    ends = [100 * end for end in wilson_interval(0.8, 5, 0.9).ends]
+    assert (found.accuracy.value, *found.accuracy.ends) == pytest.approx((80, *ends))
+    assert (found.images, found.classes, found.guessing) == (5, 3, pytest.approx(100 / 3))
+    assert found.correct.tolist() == [True, True, False, True, True]
 
 
 def test_neither_the_chunk_size_nor_the_order_of_images_changes_anything():
@@ -38,23 +38,16 @@ def test_agrees_with_scikit_learn_and_without_the_class_is_at_chance():
     assert top1_accuracy(NOISE, CLASSES, HEAD) == pytest.approx(0.1, abs=0.04)
 
 
-@pytest.mark.parametrize("weight", [np.eye(3), np.ones((3, 3))])
-def test_of_equal_logits_the_lowest_class_is_predicted(weight):
-    head = Head(weight, None, normalize_features=True)
-    assert correct_predictions(np.ones((3, 3)), np.arange(3), head).tolist() == [True, False, False]
-
-
 def test_a_restricted_head_predicts_only_the_classes_of_the_shift():
     mine = np.isin(CLASSES, [2, 5, 7])
     rows, classes = ACTIVATIONS[mine], CLASSES[mine]
     found = accuracy(rows, head=HEAD, classes=classes, among=[7, 2, 5])
     by_hand = [[2, 5, 7][np.argmax(HEAD.weight[[2, 5, 7]] @ h)] for h in rows]
     assert found.accuracy.value == pytest.approx(100 * accuracy_score(classes, by_hand))
-    assert (found.classes, found.guessing) == (3, pytest.approx(100 / 3))
 
 
 @pytest.mark.parametrize(
-    ("aliases", "expected"), [({}, 50), ({3: 0}, 75), ({3: 0, 2: 1}, 100), ({3: 1, 2: 0}, 50)]
+    ("aliases", "expected"), [({}, 50), ({3: 0, 2: 1}, 100), ({3: 1, 2: 0}, 50), ({1: 0}, 50)]
 )
 def test_a_merged_class_is_right_under_each_of_its_indices(aliases, expected):
     # Images of the classes 0 and 1; the second and fourth look most like 3 and 2.
@@ -63,12 +56,6 @@ def test_a_merged_class_is_right_under_each_of_its_indices(aliases, expected):
     classes = np.array([0, 0, 1, 1])
     found = accuracy(images, head=head, classes=classes, among=[0, 1], aliases=aliases)
     assert (found.accuracy.value, found.guessing) == (expected, 50)
-
-
-def test_a_class_map_marks_absent_classes_and_lets_own_classes_stand_for_themselves():
-    assert map_classes(np.array([1, 3]), classes=4).tolist() == [ABSENT, 1, ABSENT, 3]
-    assert map_classes([0, 1], classes=3, aliases={1: 0, 2: 0}).tolist() == [0, 1, 0]
-    assert map_classes(None, classes=3).tolist() == [0, 1, 2]
 
 
 def test_the_images_of_another_sets_classes_count_as_its_classes():

@@ -1,8 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from interpreting_clip.measures.grams import (
     FEATURES_AT_A_TIME,
@@ -15,21 +13,17 @@ from interpreting_clip.measures.grams import (
 
 EPS = float(np.finfo(np.float32).eps)
 LIMITS = OutlierLimits(6.0, 0.5)
-KINDS = {"numpy": np.asarray, "torch": torch.from_numpy}
+WIDTHS = 3, 100, 2 * FEATURES_AT_A_TIME + 5
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=[np.asarray, torch.from_numpy], ids=["numpy", "torch"])
 def kind(request):
     """What makes an array of the kind that is tested."""
-    return KINDS[request.param]
+    return request.param
 
 
-kinds = st.sampled_from(list(KINDS.values()))
-seeds = st.integers(0, 2**31)
-
-
-def normal(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+def normal(*shape):
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
 def by_definition(rows):
@@ -59,29 +53,19 @@ def test_two_blocks_by_hand_are_summed_in_double_precision(kind):
     assert np.array_equal(found, total * np.array([[1.0, -1], [-1, 1]]))
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
-@given(
-    kind=kinds,
-    images=st.integers(4, 40),
-    width=st.sampled_from([3, 100, FEATURES_AT_A_TIME, 2 * FEATURES_AT_A_TIME + 5]),
-    scale=st.sampled_from([1e-6, 1.0, 1e6]),
-    offset=st.sampled_from([0.0, 1.0, 1e3]),
-    seed=seeds,
-)
-def test_agrees_with_the_definition_for_all_and_some_features(
-    kind, *, images, width, scale, offset, seed
-):
-    rows = np.float32(scale) * (normal(images, width, seed=seed) + np.float32(offset))
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("scale", "offset"), [(1e-6, 0.0), (1.0, 1e3), (1e6, 1.0)])
+def test_agrees_with_the_definition_for_all_and_some_features(kind, width, scale, offset):
+    rows = np.float32(scale) * (normal(20, width) + np.float32(offset))
     assert_close(rows, gram(kind(rows)))
-    left_out = np.random.default_rng(seed).random(width) < 0.1
+    left_out = np.arange(width) % 10 == 1
     rows[:, left_out] *= 1e6
     assert_close(rows[:, ~left_out], gram(kind(rows), kind(left_out)))
 
 
-@pytest.mark.parametrize("image", [0, 5])
-def test_an_image_far_from_the_others_does_not_drown_their_differences(kind, image):
+def test_an_image_far_from_the_others_does_not_drown_their_differences(kind):
     rows = normal(16, 300)
-    rows[image] *= 100
+    rows[0] *= 100
     exact = u_center(by_definition(rows))
     error = np.linalg.norm(u_center(np.asarray(gram(kind(rows)))) - exact)
     assert error < 1e-4 * np.linalg.norm(exact)  # less than the first image's features: 5e-4
@@ -92,42 +76,35 @@ def test_the_precision_is_that_of_the_rows_or_the_given_one(dtype):
     rows = torch.from_numpy(normal(6, 50)).to(dtype)
     compute = torch.promote_types(dtype, torch.float32)
     assert_close(rows.double(), gram(rows, dtype=compute), float(torch.finfo(compute).eps))
-    array = normal(6, 50)
-    assert_close(array, gram(array, dtype=np.float64), float(np.finfo(np.float64).eps))
 
 
-@pytest.mark.parametrize("value", [0.1, 1e6, 3e18])
-def test_images_that_are_all_the_same_give_exactly_zero(kind, value):
+@pytest.mark.parametrize("value", [0.1, 3e18])
+def test_images_that_are_all_the_same_give_exactly_zero_and_no_outlier(kind, value):
     rows = np.repeat(np.float32(value) * np.abs(normal(1, 100)), 7, axis=0)
     assert not np.asarray(gram(kind(rows))).any()
+    assert found(kind(np.full_like(rows, value))) == []
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e25])
-def test_what_is_not_finite_stays_so_and_is_refused(value):
+@pytest.mark.parametrize("value", [np.nan, -np.inf, 1e25])
+def test_refuses_what_is_not_finite_and_fewer_than_four_images(value):
     rows = normal(5, 8)
     rows[2, 3] = value
-    assert not torch.isfinite(gram(torch.from_numpy(rows))).all()
     with pytest.raises(ValueError, match="expected finite features"):
         minibatch_grams(torch.from_numpy(rows), LIMITS)
-
-
-def test_refuses_to_centre_fewer_than_four_images():
     with pytest.raises(ValueError, match="3 images: HSIC_1 needs at least 4"):
-        u_center(np.eye(3))
+        minibatch_grams(rows[:3, :3], LIMITS)
 
 
 def found(rows, limits=LIMITS):
     return np.flatnonzero(outlier_columns(rows, limits)).tolist()
 
 
-@pytest.mark.parametrize(("features", "expected"), [(30, []), (45, [7])])
+@pytest.mark.parametrize(("features", "expected"), [(36, []), (38, [7])])
 def test_one_feature_of_n_reaches_the_root_of_n_less_one(kind, features, expected):
-    values = np.zeros((4, features), np.float32)
-    values[:, 7] = 3.0
-    assert found(kind(values)) == expected
+    assert found(kind(np.eye(features, dtype=np.float32)[[7] * 4])) == expected
 
 
-@pytest.mark.parametrize(("images", "share"), [(100, 0.07), (100, 0.29), (10, 0.5), (7, 1.0)])
+@pytest.mark.parametrize(("images", "share"), [(100, 0.07), (100, 0.29), (7, 1.0)])
 def test_the_share_is_reached_in_a_whole_number_of_images(kind, images, share):
     fewest = round(share * images)
     values = np.zeros((images, 100), np.float32)
@@ -135,19 +112,12 @@ def test_the_share_is_reached_in_a_whole_number_of_images(kind, images, share):
     assert found(kind(values), OutlierLimits(6.0, share)) == [3]
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
-@given(
-    kind=kinds,
-    width=st.sampled_from([5, 100, FEATURES_AT_A_TIME, FEATURES_AT_A_TIME + 3]),
-    sigma=st.sampled_from([1.0, 2.0, 4.0, 6.0]),
-    share=st.sampled_from([0.1, 0.29, 0.5, 1.0]),
-    offset=st.sampled_from([0.0, 100.0]),
-    seed=seeds,
-)
-def test_outliers_agree_with_their_definition(kind, *, width, sigma, share, offset, seed):
-    generator = np.random.default_rng(seed)
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("sigma", "share"), [(1.0, 0.1), (2.0, 0.29), (4.0, 0.5), (6.0, 0.1)])
+def test_outliers_agree_with_their_definition(kind, width, sigma, share):
+    generator = np.random.default_rng(0)
     scale = generator.lognormal(sigma=1.5, size=width) * generator.lognormal(size=(10, 1))
-    rows = (generator.standard_normal((10, width)) * scale + offset).astype(np.float32)
+    rows = (normal(10, width) * scale + 100).astype(np.float32)
     exact = rows.astype(np.float64)
     far = np.abs(exact - exact.mean(axis=1)[:, None]) > sigma * exact.std(axis=1)[:, None]
     expected = np.flatnonzero(far.mean(axis=0) >= share).tolist()
@@ -160,8 +130,3 @@ def test_scale_and_offset_of_an_image_change_no_outlier(kind):
     values[:7, 9] -= 30
     moved = values * np.linspace(0.1, 50, 12)[:, None] + np.linspace(-9, 9, 12)[:, None]
     assert found(kind(values)) == found(kind(moved.astype(np.float32))) == [5, 9]
-
-
-def test_features_without_a_dominant_one_have_no_outlier_and_equal_ones_neither(kind):
-    assert found(kind(normal(64, 2000))) == []
-    assert found(kind(np.full((4, FEATURES_AT_A_TIME + 5), 0.1, np.float32))) == []

@@ -12,6 +12,8 @@ BIAS = np.array([0.5, -1.0, 2.0], dtype=np.float32)
 def test_is_the_product_plus_the_bias():
     by_hand = [[float(w @ h) + b for w, b in zip(WEIGHT, BIAS, strict=True)] for h in ACTIVATIONS]
     np.testing.assert_allclose(logits(ACTIVATIONS, Head(WEIGHT, BIAS, False)), by_hand, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"5 features .*4"):
+        logits(ACTIVATIONS[:, :4], Head(WEIGHT, None, normalize_features=False))
 
 
 def test_only_a_normalising_head_ignores_the_length_of_an_activation():
@@ -49,8 +51,3 @@ def test_a_centred_head_has_no_mean_row_and_the_same_differences_of_logits():
     np.testing.assert_allclose(centred.sum(axis=0), 0, atol=1e-15 * WEIGHT.size)
     before, after = (logits(ACTIVATIONS, Head(w, BIAS, True)) for w in (WEIGHT, centred))
     np.testing.assert_allclose(np.diff(after, axis=1), np.diff(before, axis=1), atol=1e-13)
-
-
-def test_refuses_another_number_of_features():
-    with pytest.raises(ValueError, match=r"5 features .*4"):
-        logits(ACTIVATIONS[:, :4], Head(WEIGHT, None, normalize_features=False))

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import Pruning, prunable_fraction
+from tests.drawn_directions import filled
 
 RNG = np.random.default_rng(0)
 FRACTIONS = np.array([0.0, 0.3, 0.6, 0.9])
@@ -16,29 +16,17 @@ LINES = {
     "far": LogitLine(1.5, -2.0, 1.0, 9, 0.1, 1.0),
 }
 
-FLAT = [80.0, 80.0, 80.0, 80.0]
-FALLS = [80.0, 79.5, 78.0, 78.0]
-
 
 def curves(accuracy, random=()) -> Pruning:
-    return Pruning(
-        by_accuracy=0.0,
-        whole=accuracy[0],
-        accuracy_chance=None,
-        other_by_accuracy=0.0,
+    return filled(
+        Pruning,
         fractions=FRACTIONS,
         accuracy=np.array(accuracy),
-        other_accuracy=np.array(accuracy),
         random_accuracy=np.array(random, float).reshape(len(random), len(FRACTIONS)),
     )
 
 
-def every(pruning: Pruning) -> np.ndarray:
-    return np.vstack([pruning.accuracy, pruning.random_accuracy])
-
-
-def drawn() -> Pruning:
-    return curves(RNG.uniform(20, 90, 4), RNG.uniform(20, 90, (3, 4)))
+FLAT, FALLS = [80.0, 80.0, 80.0, 80.0], [80.0, 79.5, 78.0, 78.0]
 
 
 @pytest.mark.parametrize(
@@ -55,44 +43,37 @@ def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_share(imagenet,
 
 
 def test_who_loses_on_both_as_the_line_says_stays_as_robust():
-    along = np.array([0.8, 0.6, 0.3, 0.2])
-    follows = 100 * LINES["far"].predict(along)
-    found: Any = prunable(
-        {"imagenet": curves(100 * along), "far": curves(follows)}, {"far": LINES["far"]}
-    )
+    along, line = np.array([0.8, 0.6, 0.3, 0.2]), LINES["far"]
+    sets = {"imagenet": curves(100 * along), "far": curves(100 * line.predict(along))}
+    found: Any = prunable(sets, {"far": line})
     np.testing.assert_allclose(found.robustness, 0, atol=1e-12)
     assert (found.by_robustness, found.prunable) == (0.9, 0.0)
 
 
 def test_agrees_with_the_plain_definition_for_the_head_and_for_random_ones():
-    sets = {name: drawn() for name in ("imagenet", "imagenet_on_far_classes", *LINES)}
+    names = ("imagenet", "imagenet_on_far_classes", *LINES)
+    drawn = {name: RNG.uniform(20, 90, (4, 4)) for name in names}  # of a head and three random ones
+    sets = {name: curves(rows[0], rows[1:]) for name, rows in drawn.items()}
     starts = {"near": "imagenet_on_near_classes", "far": "imagenet_on_far_classes"}
     found: Any = prunable(sets, LINES, starts=starts, harmless=30.0)
     # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
-    at = {"near": sets["imagenet"], "far": sets["imagenet_on_far_classes"]}
-    robust, both = [], []
-    for head in range(4):
-        means = []
-        for i in range(4):
-            pairs = [
-                (every(at[s])[head][i] / 100, every(sets[s])[head][i] / 100, LINES[s])
-                for s in LINES
-            ]
-            means.append(np.mean([above_line(*pair)[0] for pair in pairs]))
-        robust.append(means)
-        shares = [
-            prunable_fraction(FRACTIONS, np.array(one), 30.0)
-            for one in (every(sets["imagenet"])[head], means)
-        ]
-        both.append(min(shares))
+    at = {"near": drawn["imagenet"] / 100, "far": drawn["imagenet_on_far_classes"] / 100}
+    heights = [
+        drawn[s] - 100 * line.predict(at[s].ravel()).reshape(4, 4) for s, line in LINES.items()
+    ]
+    robust = np.mean(heights, axis=0)
+    both = [
+        min(prunable_fraction(FRACTIONS, curve, 30.0) for curve in pair)
+        for pair in zip(drawn["imagenet"], robust, strict=True)
+    ]
     assert found.robustness == pytest.approx(robust[0])
-    assert found.random_robustness == pytest.approx(np.mean(robust[1:], axis=0))
-    assert found.prunable == both[0] and found.chance.value == pytest.approx(np.mean(both[1:]))
+    assert found.random_robustness == pytest.approx(robust[1:].mean(axis=0))
     low, high = np.quantile(both[1:], (0.05, 0.95))
-    assert found.chance.ends == pytest.approx((low, high))
-    beyond = [f for i, f in enumerate(FRACTIONS) if sets["imagenet"].accuracy[i] < 30]
-    beyond += [f for i, f in enumerate(FRACTIONS) if sets["imagenet"].accuracy[i] > 90]
-    assert found.extrapolated == sorted(beyond)
+    chance = found.chance.value, *found.chance.ends
+    assert found.prunable == both[0] and chance == pytest.approx((np.mean(both[1:]), low, high))
+    # Outside 30 to 90 %, where the line of `near` has models.
+    outside = abs(drawn["imagenet"][0] - 60) > 30
+    assert found.extrapolated == FRACTIONS[outside].tolist() != []
 
 
 def test_without_robustness_there_is_the_share_by_accuracy_alone():

@@ -1,9 +1,8 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from interpreting_clip.measures.accuracy import top1_accuracy
 from interpreting_clip.measures.activations import map_classes
@@ -27,14 +26,10 @@ CLASSES = RNG.integers(10, size=300)
 ACTIVATIONS = WEIGHT[CLASSES] + 1.5 * RNG.normal(size=(300, 24))
 FRACTIONS = np.arange(10) / 10
 DIRECTIONS = rank(ACTIVATIONS, singular_directions(WEIGHT))
-HEADS = [
-    Head(WEIGHT, bias, normalize)
-    for bias in (None, RNG.normal(size=10))
-    for normalize in (False, True)
-]
+HEAD = Head(WEIGHT, RNG.normal(size=10), normalize_features=True)
 
 
-def prune(images=ACTIVATIONS, classes=CLASSES, head=HEADS[0], directions=DIRECTIONS, **how: Any):
+def prune(images=ACTIVATIONS, classes=CLASSES, head=HEAD, directions=DIRECTIONS, **how: Any):
     how = {"fractions": FRACTIONS} | how
     return pruned_accuracies(images, classes, head, directions, **how)
 
@@ -45,62 +40,43 @@ def test_an_axis_is_removed_and_with_it_its_class():
     directions = RankedDirections(singular_directions(head.weight).vectors, values, values)
     images, classes = np.array([[1.0, 0.1, 0.2], [0.1, 1, 0.2], [0.1, 0.2, 1]]), np.arange(3)
     thirds = np.array([0, 1 / 3, 2 / 3])
-    found = pruned_accuracies(images, classes, head, directions, fractions=thirds)
+    found = prune(images, classes, head, directions, fractions=thirds)
     np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
 
 
-def pruning_case(seed, classes, features, *, bias, normalize, whose):
-    """Return a head of any rank, what its classes count as, images, their classes, directions."""
-    rng = np.random.default_rng(seed)
-    rank = rng.integers(1, min(classes, features) + 1)
-    weight = rng.normal(size=(classes, rank)) @ rng.normal(size=(rank, features))
-    weight[rng.integers(classes)] = weight[0]
+@pytest.mark.parametrize("whose", ["own", "centred", "stranger"])
+@pytest.mark.parametrize(("bias", "normalize"), [(False, True), (True, False), (True, True)])
+@pytest.mark.parametrize(("classes", "features"), [(2, 12), (12, 3), (9, 10)])
+def test_agrees_with_the_plain_definition(whose, bias, normalize, classes, features):
+    rng = np.random.default_rng(classes)
+    # Of low rank, with two equal rows, and all but two classes of their own.
+    low = min(classes, features) // 2
+    weight = rng.normal(size=(classes, low)) @ rng.normal(size=(low, features))
+    weight[-1] = weight[0] if classes > 2 else weight[-1]
     head = Head(weight, rng.normal(size=classes) if bias else None, normalize)
-    own = rng.integers(1, classes + 1)
-    aliases = {c: int(rng.integers(own)) for c in range(own, classes) if rng.random() < 0.5}
-    images = rng.normal(size=(20, features)) * 10.0 ** rng.integers(-3, 4)
-    # Of a stranger's head, the centred head where it tells classes apart, or the head itself.
+    class_map = map_classes(range(classes - 1), classes, {classes - 1: 0})
+    images, labels = 100 * rng.normal(size=(20, features)), rng.integers(classes - 1, size=20)
     drawn = rng.normal(size=weight.shape) if whose == "stranger" else weight
-    centre = "classes" if whose == "centred" and np.ptp(weight, axis=0).any() else "none"
-    class_map = map_classes(range(own), classes, aliases)
-    return head, class_map, images, rng.integers(own, size=20), singular_directions(drawn, centre)
-
-
-@settings(derandomize=True, deadline=None, max_examples=40)
-@given(
-    seed=st.integers(0, 2**31),
-    classes=st.integers(2, 12),
-    features=st.integers(3, 12),
-    bias=st.booleans(),
-    normalize=st.booleans(),
-    whose=st.sampled_from(["own", "centred", "stranger"]),
-)
-def test_agrees_with_the_plain_definition(**shape):
-    head, class_map, images, labels, directions = pruning_case(**shape)
-    ranked, plain = rank(images, directions), []
-    found = pruned_accuracies(
-        images, labels, head, ranked, fractions=FRACTIONS, class_map=class_map
-    )
+    ranked = rank(images, singular_directions(drawn, "classes" if whose == "centred" else "none"))
+    plain = []
     for count in count_removed(FRACTIONS, len(ranked.vectors)):
         gone = ranked.vectors[len(ranked.vectors) - count :]
         plain.append(top1_accuracy(images - images @ gone.T @ gone, labels, head, class_map))
+    found = prune(images, labels, head, ranked, class_map=class_map)
     np.testing.assert_array_equal(found, plain)
 
 
 @pytest.mark.parametrize("draws", [0, 2])
 def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
-    head, quarters = HEADS[3], np.arange(4) / 4
-    kept, class_map = CLASSES < 8, map_classes(range(8), 10)
+    quarters, kept, class_map = np.arange(4) / 4, CLASSES < 8, map_classes(range(8), 10)
     how = Settings(centre="none", random_heads=draws, pruning_steps=4, harmless=10.0)
-    known = find_candidates(ACTIVATIONS, head, how)
+    known = find_candidates(ACTIVATIONS, HEAD, how)
     images, classes = ACTIVATIONS[kept], CLASSES[kept]
-    found = pruning(
-        images, head=head, classes=classes, among=range(8), settings=how, candidates=known
-    )
-    bases = DIRECTIONS, known.heads["classes"], *known.random
+    fixed = {"head": HEAD, "settings": how, "candidates": known}
+    found = pruning(images, classes=classes, among=range(8), **fixed)
     curves = [
-        100 * prune(images, classes, head, one, fractions=quarters, class_map=class_map)
-        for one in bases
+        100 * prune(images, classes, directions=one, fractions=quarters, class_map=class_map)
+        for one in (DIRECTIONS, known.heads["classes"], *known.random)
     ]
     measured = [found.accuracy, found.other_accuracy, *found.random_accuracy]
     np.testing.assert_array_equal(measured, curves)
@@ -113,19 +89,15 @@ def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
 def test_images_without_a_class_stay_at_chance_at_every_fraction():
     noise, classes = RNG.normal(size=(3000, 24)), RNG.integers(10, size=3000)
     # Four standard errors of 3,000 images and ten classes.
-    np.testing.assert_allclose(prune(noise, classes, HEADS[1]), 0.1, atol=4 * 0.3 / 3000**0.5)
+    np.testing.assert_allclose(prune(noise, classes), 0.1, atol=4 * 0.3 / 3000**0.5)
 
 
 def test_chunks_the_order_of_fractions_and_signs_change_nothing():
-    order = RNG.permutation(10)
-    flipped = RankedDirections(
-        -DIRECTIONS.vectors, DIRECTIONS.singular_values, DIRECTIONS.importance
-    )
-    for head in HEADS:
-        whole, moved = prune(head=head), prune(head=head, fractions=FRACTIONS[order])
-        np.testing.assert_array_equal(moved, whole[order])
-        np.testing.assert_array_equal(prune(head=head, chunk_size=7), whole)
-        np.testing.assert_array_equal(prune(head=head, directions=flipped), whole)
+    order, flipped = RNG.permutation(10), replace(DIRECTIONS, vectors=-DIRECTIONS.vectors)
+    whole = prune()
+    np.testing.assert_array_equal(prune(fractions=FRACTIONS[order]), whole[order])
+    np.testing.assert_array_equal(prune(chunk_size=7), whole)
+    np.testing.assert_array_equal(prune(directions=flipped), whole)
 
 
 def test_of_an_image_that_is_pruned_away_only_the_bias_is_left():
@@ -139,7 +111,7 @@ def test_a_fraction_removes_no_more_than_itself_and_leaves_something():
     assert count_removed(np.arange(100) / 100, 100).tolist() == list(range(100))
     for fraction in (-0.1, 1.0, np.nan):
         with pytest.raises(ValueError, match="from 0 to below 1"):
-            count_removed(np.array([0.5, fraction]), 10)
+            prune(fractions=np.array([0.5, fraction]))
 
 
 @pytest.mark.parametrize(
