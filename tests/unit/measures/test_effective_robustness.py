@@ -93,9 +93,8 @@ def test_what_does_not_compare_has_an_accuracy_alone():
     found = estimate({"near": share(0.7)}, shifts, left_out={"none": "no line"})
     one = found.per_shift["none"]
     assert (one.robustness, one.imagenet, one.left_out) == (None, None, "no line")
-    ends = wilson_interval(0.2, 50, 0.95).ends
-    accuracy = one.accuracy.value, *one.accuracy.ends
-    assert accuracy == pytest.approx((20, 100 * ends[0], 100 * ends[1]))
+    ends = 100 * np.array(wilson_interval(0.2, 50, 0.95).ends)
+    assert one.accuracy.value == 20 and one.accuracy.ends == pytest.approx(tuple(ends))
     assert (one.images, one.classes, one.guessing) == (50, 10, 10.0)
     assert found.shift_accuracy == pytest.approx(60) and found.compared == ["near"]
 

@@ -63,14 +63,6 @@ def test_agrees_with_the_definition_for_all_and_some_features(kind, width, scale
     assert_close(rows[:, ~left_out], gram(kind(rows), kind(left_out)))
 
 
-def test_an_image_far_from_the_others_does_not_drown_their_differences(kind):
-    rows = normal(16, 300)
-    rows[0] *= 100
-    exact = u_center(by_definition(rows))
-    error = np.linalg.norm(u_center(np.asarray(gram(kind(rows)))) - exact)
-    assert error < 1e-4 * np.linalg.norm(exact)  # less than the first image's features: 5e-4
-
-
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_the_precision_is_that_of_the_rows_or_the_given_one(dtype):
     rows = torch.from_numpy(normal(6, 50)).to(dtype)
@@ -122,11 +114,3 @@ def test_outliers_agree_with_their_definition(kind, width, sigma, share):
     far = np.abs(exact - exact.mean(axis=1)[:, None]) > sigma * exact.std(axis=1)[:, None]
     expected = np.flatnonzero(far.mean(axis=0) >= share).tolist()
     assert found(kind(rows), OutlierLimits(sigma, share)) == expected
-
-
-def test_scale_and_offset_of_an_image_change_no_outlier(kind):
-    values = normal(12, 400)
-    values[:, 5] += 40
-    values[:7, 9] -= 30
-    moved = values * np.linspace(0.1, 50, 12)[:, None] + np.linspace(-9, 9, 12)[:, None]
-    assert found(kind(values)) == found(kind(moved.astype(np.float32))) == [5, 9]

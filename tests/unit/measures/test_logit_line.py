@@ -58,10 +58,9 @@ def test_drawn_lines_are_refits_to_scaled_residuals():
     design = np.stack((x, np.ones(39)), axis=1)
     leverage = np.diag(design @ np.linalg.pinv(design))
     fitted = np.polyval(np.polyfit(x, y, 1), x)
-    for i in range(5):
-        noise = normal[i] * (y - fitted) / (1 - leverage) / np.sqrt(squares[i].sum() / 37)
-        expected = np.polyfit(x, fitted + noise, 1)
-        assert (lines.slope[i], lines.intercept[i]) == pytest.approx(tuple(expected))
+    noise = normal * (y - fitted) / (1 - leverage) / np.sqrt(squares.sum(axis=1) / 37)[:, None]
+    expected = np.polyfit(x, (fitted + noise).T, 1)
+    np.testing.assert_allclose([lines.slope, lines.intercept], expected)
 
 
 def test_equal_residuals_give_the_quantiles_of_student():

@@ -10,19 +10,17 @@ from interpreting_clip.measures.privileged_basis import (
     Settings,
     basis_numbers,
     privileged_basis,
-    robust_outliers,
 )
 
 SETTINGS = Settings(rotations=20, seed=3, robust_deviations=6.0)
-SIGMA, SHARE = 6.0, 0.5
 
 
-def draw(images: int, features: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal((images, features))
+def draw(images: int, features: int) -> np.ndarray:
+    return np.random.default_rng(0).standard_normal((images, features))
 
 
 def measured(activations: np.ndarray, rotation: np.ndarray | None = None) -> BasisNumbers:
-    return basis_numbers(activations, SIGMA, SHARE, SETTINGS.robust_deviations, rotation)
+    return basis_numbers(activations, 6.0, 0.5, 6.0, rotation)
 
 
 def outlying(images: int = 1500, features: int = 64) -> np.ndarray:
@@ -39,12 +37,6 @@ def test_a_single_feature_of_n_has_the_kurtosis_of_its_images_and_of_its_sizes()
     assert one.kurtosis == pytest.approx((16**2 - 3 * 16 + 3) / 15)
     assert one.rms_kurtosis == pytest.approx(16)
     assert one.outlier_features == 0 and one.max_to_median is one.robust_outliers is None
-
-
-def test_features_of_equal_size_have_one_and_the_ratio_is_that_of_their_sizes():
-    signs = np.where(draw(50, 9) < 0, -1.0, 1.0)
-    assert measured(signs).rms_kurtosis == pytest.approx(1)
-    assert measured(signs * [7, 2, 2, 2, 2, 2, 1, 1, 1]).max_to_median == 3.5
 
 
 def test_scale_and_the_order_of_features_and_images_change_nothing():
@@ -81,19 +73,17 @@ def test_a_plain_computation_says_the_same():
 
 def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations():
     activations = outlying(300)
-    own, result = (
-        vars(measured(activations)),
-        vars(privileged_basis(activations, settings=SETTINGS)),
-    )
+    own, result = measured(activations), privileged_basis(activations, settings=SETTINGS)
     rotations = [random_rotation(64, np.random.default_rng((3, number))) for number in range(20)]
-    rotated = [vars(measured(activations, rotation)) for rotation in rotations]
-    drawn = {name: [one[name] for one in rotated] for name in own}
+    rotated = [measured(activations, rotation) for rotation in rotations]
     for name in ("max_to_median", "rms_kurtosis", "robust_outliers"):
-        assert result[name] == own[name]
-        assert result[f"rotated_{name}"] == pytest.approx(np.mean(drawn[name]))
-    expected = [f(drawn["kurtosis"]) for f in (np.mean, min, max)]
-    assert astuple(result["rotated_kurtosis"]) == pytest.approx(expected)
-    assert (result["kurtosis_p"], result["rotated_outliers"].value) == (1 / 21, 0)
+        assert getattr(result, name) == getattr(own, name)
+        mean = np.mean([getattr(one, name) for one in rotated])
+        assert getattr(result, f"rotated_{name}") == pytest.approx(mean)
+    drawn = [one.kurtosis for one in rotated]
+    expected = np.mean(drawn), min(drawn), max(drawn)
+    assert astuple(result.rotated_kurtosis) == pytest.approx(expected)
+    assert (result.kurtosis_p, result.rotated_outliers.value) == (1 / 21, 0)
 
 
 def test_noise_has_no_privileged_basis():
@@ -103,11 +93,6 @@ def test_noise_has_no_privileged_basis():
     assert result.robust_outliers == 0 and result.rotated_outliers.ends == (0, 0)
     assert result.rms_kurtosis == pytest.approx(1, abs=0.02)
     assert result.max_to_median == pytest.approx(result.rotated_max_to_median, rel=0.05)
-
-
-def test_dead_features_leave_nothing_to_count_deviations_in():
-    assert robust_outliers(np.array([0.0, 0.0, 0.0, 5.0]), 6.0) is None
-    assert robust_outliers(np.array([0.1, 0.0, -0.1, 5.0]), 6.0) == 1
 
 
 def test_an_image_without_spread_is_named_by_its_own_number():

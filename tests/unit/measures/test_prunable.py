@@ -42,14 +42,6 @@ def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_share(imagenet,
     assert found.chance is found.random_robustness is None
 
 
-def test_who_loses_on_both_as_the_line_says_stays_as_robust():
-    along, line = np.array([0.8, 0.6, 0.3, 0.2]), LINES["far"]
-    sets = {"imagenet": curves(100 * along), "far": curves(100 * line.predict(along))}
-    found: Any = prunable(sets, {"far": line})
-    np.testing.assert_allclose(found.robustness, 0, atol=1e-12)
-    assert (found.by_robustness, found.prunable) == (0.9, 0.0)
-
-
 def test_agrees_with_the_plain_definition_for_the_head_and_for_random_ones():
     names = ("imagenet", "imagenet_on_far_classes", *LINES)
     drawn = {name: RNG.uniform(20, 90, (4, 4)) for name in names}  # of a head and three random ones
