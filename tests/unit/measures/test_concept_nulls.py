@@ -20,13 +20,8 @@ RNG = np.random.default_rng(0)
 IMAGES, FEATURES, CONCEPTS = 400, 16, 30
 
 
-def rare(images_of_a_concept):
-    """Return which image shows which concept, each on as many images."""
-    order = np.tile(np.arange(IMAGES)[:, None], (1, CONCEPTS))
-    return RNG.permuted(order, axis=0) < images_of_a_concept
-
-
-SHOWN = rare(8)
+# Each concept is on eight images.
+SHOWN = RNG.permuted(np.tile(np.arange(IMAGES)[:, None], (1, CONCEPTS)), axis=0) < 8
 TARGETS = concept_targets(*labels_and_numbers(SHOWN), IMAGES, "balanced", 0, draws=3)
 NOISE = RNG.standard_normal((IMAGES, FEATURES))
 # Every concept has a direction of its own, as far as there are features.

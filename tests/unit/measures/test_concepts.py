@@ -29,7 +29,7 @@ def test_planted_concepts_are_found_on_their_features():
     assert found.left_out == ["concept 3", "concept 4"]
     features = found.features
     assert features.unique == Estimate(3, 3, 3) and features.permuted == Estimate(0.0, 0, 0)
-    assert features.random.value < 3
+    assert 0 < features.random.value < 3
     assert features.discovered == features.pairs == 3 and features.categories == {}
     pairs = [(pair.number, pair.concept, pair.category) for pair in features.encoded]
     assert pairs == [(0, "concept 0", ""), (1, "concept 1", ""), (3, "concept 2", "")]

@@ -100,11 +100,11 @@ def test_what_does_not_compare_has_an_accuracy_alone():
 
 
 def test_an_own_shift_is_in_no_mean_and_draws_as_if_it_were_the_only_one():
-    shifts, own = {"near": share(0.6, 100)}, {"mine": share(0.5, 100), "other": share(0.5, 100)}
-    lines, drawn = ({"near": one["near"], "mine": one["far"]} for one in (LINES, RESAMPLED))
-    found = estimate(share(0.7, 90), shifts, lines, drawn, own=own, left_out={"other": "none"})
+    shifts, own = {"near": share(0.6, 100)}, {"other": share(0.5, 100), "mine": share(0.5, 100)}
+    lines, drawn = (one | dict.fromkeys(own, one["far"]) for one in (LINES, RESAMPLED))
+    found = estimate(share(0.7, 90), shifts, lines, drawn, own=own)
     assert found.robustness == found.per_shift["near"].robustness
-    assert found.per_shift.keys() == {"near"} and list(found.own) == ["mine", "other"]
+    assert found.per_shift.keys() == {"near"} and list(found.own) == ["other", "mine"]
     apart = estimate(share(0.7, 90), shifts, lines, drawn, own={"mine": own["mine"]})
     assert apart.own["mine"].robustness == found.own["mine"].robustness
     names = {one.headline for one in found.numbers if one.headline.endswith("_mine")}
