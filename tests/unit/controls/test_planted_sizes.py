@@ -17,15 +17,14 @@ def fewer(monkeypatch):
     monkeypatch.setattr(planted_sizes, "IMAGES", 200)
 
 
-@pytest.mark.parametrize("features", [64, 8, 2])
+@pytest.mark.parametrize("features", [128, 8, 2])
 def test_planted_sizes_are_found(activations, features):
     controls = basis_controls(activations[:, :features], 6.0, 0.5, SETTINGS, 0)
     assert wrong(controls) == []
-
-
-def test_four_of_128_hide_each_other_and_are_found_by_their_means(activations):
-    hidden, means, *_ = basis_controls(activations, 6.0, 0.5, SETTINGS, 0)
-    assert (hidden.planted, means.planted, means.found) == (0, 4, 4)
+    if features == 128:
+        # Four hide each other and are found by their means.
+        hidden, means, *_ = controls
+        assert (hidden.planted, means.planted, means.found) == (0, 4, 4)
 
 
 def test_with_so_low_a_sigma_that_half_of_the_features_hide_none_are_planted(activations):
@@ -37,8 +36,7 @@ def test_the_error_of_the_mean_over_rotations_is_not_below_the_true_one():
     settings = [Settings(rotations=4, seed=seed, robust_deviations=6.0) for seed in range(30)]
     rotated = [list(single_features(32, 6.0, 0.5, one))[1] for one in settings]
     spread = np.std([control.found for control in rotated])
-    assert spread < 1.2 * rotated[0].tolerance / 3.5
-    assert spread > 0.5 * rotated[0].tolerance / 3.5
+    assert 0.5 < spread / (rotated[0].tolerance / 3.5) < 1.2
 
 
 def test_an_encoder_without_a_ratio_keeps_having_none(activations):

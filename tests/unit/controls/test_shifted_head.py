@@ -15,22 +15,15 @@ def test_a_vector_added_to_every_class_changes_nothing_of_the_centred_head(seed)
     assert wrong(controls) == [] and len(controls) == 8
 
 
-def test_directions_that_are_not_centred_are_seen(monkeypatch):
+@pytest.mark.parametrize(("centre", "wrong_controls"), [("none", 0), ("classes", 2)])
+def test_directions_of_the_same_centring_are_seen(monkeypatch, centre, wrong_controls):
     monkeypatch.setattr(
         shifted_head,
         "singular_directions",
-        lambda weight, centre="none": singular_directions(weight),
+        lambda weight, _centre="none": singular_directions(weight, centre),
     )
-    assert len(wrong(shift_controls(TENTHS, 0))) >= 1
-
-
-def test_a_first_direction_that_is_always_centred_is_seen(monkeypatch):
-    monkeypatch.setattr(
-        shifted_head,
-        "singular_directions",
-        lambda weight, centre="none": singular_directions(weight, "classes"),
-    )
-    assert len([what for what in wrong(shift_controls(TENTHS, 0)) if "not centred" in what]) == 2
+    found = wrong(shift_controls(TENTHS, 0))
+    assert found and sum("not centred" in what for what in found) == wrong_controls
 
 
 def test_shares_of_a_head_that_is_not_centred_are_seen(monkeypatch):

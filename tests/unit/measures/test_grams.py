@@ -26,16 +26,11 @@ def normal(*shape):
     return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
 
 
-def by_definition(rows):
-    """Return the centred Gram matrix from one product in double precision."""
-    rows = np.asarray(rows, np.float64)
-    rows = rows - rows.mean(axis=0)
-    return rows @ rows.T
-
-
 def assert_close(rows, found, eps=EPS):
-    """Compare a Gram matrix and its U-centred form with those of the definition."""
-    exact, found = by_definition(rows), np.asarray(found)
+    """Compare a Gram matrix and its U-centred form with those of one product in float64."""
+    rows, found = np.asarray(rows, np.float64), np.asarray(found)
+    rows = rows - rows.mean(axis=0)
+    exact = rows @ rows.T
     norms = np.sqrt(np.diag(exact))
     # An error of a dot product is relative to the norms of its two rows.
     near = 16 * eps * np.maximum(np.outer(norms, norms), np.mean(norms**2))
