@@ -32,12 +32,12 @@ def enumerated(precision, positives, negatives):
     return np.mean(np.array(found) >= precision - 1e-12)
 
 
-@pytest.mark.parametrize("sizes", [(1, 4), (3, 3), (5, 3)])
+@pytest.mark.parametrize(("positives", "negatives"), [(1, 4), (3, 3), (5, 3)])
 @pytest.mark.parametrize("precision", [0.2, 0.75])
-def test_enumeration_agrees_with_scikit_learn_on_every_ranking(sizes, precision):
-    exact = exact_chance(precision, *sizes)
-    assert exact == pytest.approx(enumerated(precision, *sizes))
-    low, high = chance_bounds(precision, *sizes, 2**14)
+def test_enumeration_agrees_with_scikit_learn_on_every_ranking(positives, negatives, precision):
+    exact = exact_chance(precision, positives, negatives)
+    assert exact == pytest.approx(enumerated(precision, positives, negatives))
+    low, high = chance_bounds(precision, positives, negatives, 2**14)
     assert low <= exact * (1 + 1e-12) and exact <= high * (1 + 1e-12) and high - low < 0.01 * exact
 
 

@@ -24,6 +24,7 @@ def test_balanced_draws_as_many_images_that_lack_the_concept():
         for draws in (2, 4)
     )
     for shown, less, more in zip(SHOWN.T, few, many, strict=True):
+        assert less.negatives is not None and more.negatives is not None
         np.testing.assert_array_equal(more.positives, np.flatnonzero(shown))
         np.testing.assert_array_equal(more.negatives[:2], less.negatives)
         assert len({frozenset(drawn) for drawn in more.negatives.tolist()}) == (

@@ -1,5 +1,7 @@
 """The measure: concepts of directions and features, by name, with their chance levels."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -27,7 +29,7 @@ def test_planted_concepts_are_found_on_their_features():
     assert found.directions is None and list(found.bases) == ["features"]
     assert found.concepts == ["concept 0", "concept 1", "concept 2"]
     assert found.left_out == ["concept 3", "concept 4"]
-    features = found.features
+    features: Any = found.features
     assert features.unique == Estimate(3, 3, 3) and features.permuted == Estimate(0.0, 0, 0)
     assert 0 < features.random.value < 3
     assert features.discovered == features.pairs == 3 and features.categories == {}
@@ -40,10 +42,9 @@ def test_planted_concepts_are_found_on_their_features():
 def test_counts_agree_with_average_precisions(negatives):
     settings = msgspec.structs.replace(FEW, negatives=negatives, threshold=0.6, sweep=[0.5, 0.7])
     found = concepts(NOISE, labels=SHOWN, names=NAMES, categories=KINDS, settings=settings)
-    every, (over_all,) = (
-        average_precisions(NOISE, concept_targets(*FREQUENT, IMAGES, kind, 0, draws=draws))
-        for kind, draws in ((negatives, 4), ("all", 1))
-    )
+    drawn = concept_targets(*FREQUENT, IMAGES, negatives, 0, draws=4)
+    every = average_precisions(NOISE, drawn)
+    over_all = average_precisions(NOISE, concept_targets(*FREQUENT, IMAGES, "all", 0))[0]
     features, columns = found.features, {"color": [0], "part": [1, 2]}
     cases = [(features, [0, 1, 2], 0.6)]
     cases += [(one, [0, 1, 2], one.threshold) for one in features.sweep]

@@ -20,11 +20,11 @@ def test_finds_the_line_that_models_lie_on():
     np.testing.assert_allclose(line.predict(np.array([0.5])), expit(np.array([-0.4])), rtol=1e-12)
 
 
-def test_agrees_with_scipy_and_errors_in_place_of_accuracies_mirror_the_line():
+def test_agrees_with_numpy_and_errors_in_place_of_accuracies_mirror_the_line():
     line, mirrored = fit_line(IMAGENET, SHIFT), fit_line(1 - IMAGENET, 1 - SHIFT)
-    plain = stats.linregress(logit(IMAGENET), logit(SHIFT))
-    assert (line.slope, line.intercept) == pytest.approx((plain.slope, plain.intercept))
-    assert line.r_squared == pytest.approx(plain.rvalue**2)
+    x, y = logit(IMAGENET), logit(SHIFT)
+    assert (line.slope, line.intercept) == pytest.approx(tuple(np.polyfit(x, y, 1)))
+    assert line.r_squared == pytest.approx(np.corrcoef(x, y)[0, 1] ** 2)
     assert (mirrored.slope, mirrored.intercept) == pytest.approx((line.slope, -line.intercept))
 
 

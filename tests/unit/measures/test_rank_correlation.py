@@ -39,7 +39,7 @@ def test_rising_transforms_and_the_order_of_measures_change_nothing():
 def test_measures_that_have_nothing_in_common_have_an_interval_around_zero():
     found = rank_correlation(RNG.normal(size=300), RNG.normal(size=300), **BOOTSTRAP)
     # Without a relation the variance of Spearman's coefficient is 1 / (n - 1).
-    assert abs(found.value) < 4 / np.sqrt(299) and found.low < 0 < found.high
+    assert abs(found.value) < 4 / np.sqrt(299) and found.ends[0] < 0 < found.ends[1]
 
 
 @pytest.mark.parametrize(
