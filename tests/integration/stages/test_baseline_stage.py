@@ -1,7 +1,6 @@
 """Stage `baseline`, of published standard models and of those that are trained here."""
 
 import shutil
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,99 +8,124 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
-from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.datasets.card import DatasetCard, write_absent, write_card
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.baseline import ChanceLevel, FittedBaseline
 from interpreting_clip.formats.published_accuracies import (
-    accuracy_fractions,
-    family_numbers,
+    GUESSING,
+    published_lines,
     standard_models,
 )
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.measures.guessing import Guessing
-from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.measures.logit_line import Settings, baseline_lines
 from stages import baseline
 from tests.integration.stages.conftest import ALIAS, merge_a_class
-from tests.integration.stages.two_encoders import SETTINGS, result
+from tests.integration.stages.two_encoders import IMAGES, OWN_SHIFTS, require_written
 from tests.pipeline.refusals import change
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
-DATASETS = Path("data/datasets")
+DATASETS, FILE = Path("data/datasets"), Path("data/baseline/baseline.json")
 
 UNREAD_TABLES = ["data/reference/imagenet_classes.csv", "data/reference/objectnet_to_imagenet.csv"]
 
+OWN_MODELS = {"x": [20.0, 30.0, 39.0, 48.0, 57.0], "y": [33.0, 40.0, 55.0, 54.0, 69.0]}
+"""Accuracies of standard models on ImageNet's images of a shift's classes, and on the shift."""
+
+
+@pytest.fixture
+def own_shifts(tiny: None) -> None:
+    """Give the study shifts of its own: one without standard models, one with a table of them."""
+    write_shift_names(Path("data/shifts"), list(OWN_SHIFTS))
+    facts = {"classes": list("abcde"), "source": "folder", "licence": "none", "shards": []}
+    entry = {"kind": "own", "source": "folder", "folder": "x", "classes": "all", "label": "Own"}
+    for (name, classes), source in zip(OWN_SHIFTS.items(), ("none", "published"), strict=True):
+        card = DatasetCard(dataset=name, images=IMAGES, class_indices=classes, **facts)
+        write_card(card, Path("data/shifts") / name)
+        change(shifts={name: entry | {"baseline": source}})
+    Path("data/baselines").mkdir()
+    rows = [f"m{i},{x},{x},{y}" for i, (x, y) in enumerate(zip(*OWN_MODELS.values(), strict=True))]
+    table = "\n".join(["model,imagenet,imagenet_on_classes,shift", *rows, ""])
+    Path("data/baselines/listed.csv").write_text(table)
+
 
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
-def test_the_published_baseline(run, abscissa):
-    change(baseline=SETTINGS["baseline"] | {"abscissa": abscissa})
-    unread = [f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)]
-    run("baseline", unread=[*unread, "data/baselines"])
-    found, standard = result("data/baseline/baseline.json"), standard_models()
-    shifts = {shift: accuracy_fractions(standard, shift) for shift in TESTBED_SHIFTS}
-    at = {
-        shift: accuracy_fractions(
-            standard, "imagenet" if abscissa == "all_classes" else on_classes(shift)
-        )
-        for shift in TESTBED_SHIFTS
-    }
-    lines, draws = baseline_lines(at, shifts, 20, 9, family_numbers(standard))
-    counts = {name: len(held) for name, held in found["classes"].items()}
-    assert counts == dict(
-        zip(("imagenet", *TESTBED_SHIFTS), (1000, 1000, 200, 1000, 113, 200), strict=True)
+@pytest.mark.usefixtures("own_shifts")
+def test_the_published_baseline_with_that_of_an_own_shift(run, abscissa):
+    change(baseline={"abscissa": abscissa})
+    run("baseline", unread=[f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)])
+    found, guessing = read_result(FILE, FittedBaseline), GUESSING | {"listed": Guessing(IMAGES, 3)}
+    shifts = (*TESTBED_SHIFTS, "listed")
+    starts = {s: on_classes(s) if abscissa == "shift_classes" else "imagenet" for s in shifts}
+    x, y = (np.array(accuracies) / 100 for accuracies in OWN_MODELS.values())
+    y[:2] = np.nan  # not above chance, but in their places
+    fits = (
+        published_lines({s: starts[s] for s in TESTBED_SHIFTS}, resamples=20, seed=9),
+        baseline_lines({"listed": x}, {"listed": y}, 20, 9),
     )
-    fits = [
-        round(found["lines"][s]["r_squared"], 3) for s in ("imagenet_r", "imagenet_a", "objectnet")
-    ]
-    testbed = [0.888, 0.814, 0.952] if abscissa == "shift_classes" else [0.876, 0.756, 0.941]
-    assert fits == testbed
-    assert [model["name"] for model in found["models"]] == [model["name"] for model in standard]
-    for shift, line in lines.items():
-        assert found["lines"][shift] == pytest.approx(asdict(line), rel=1e-5)
-        for part, values in asdict(draws[shift]).items():
-            np.testing.assert_allclose(found["resampled"][shift][part], values, rtol=1e-5)
+    expected = FittedBaseline(
+        models=standard_models(),
+        lines={s: line for lines, _ in fits for s, line in lines.items()},
+        resampled={s: drawn for _, resampled in fits for s, drawn in resampled.items()},
+        abscissa=starts,
+        chance={
+            s: ChanceLevel(100 * guessing[s].accuracy, 100 * guessing[s].above) for s in shifts
+        },
+        at_chance={s: [] for s in shifts} | {"imagenet_a": ["resnet50"], "listed": ["m0", "m1"]},
+        own_models=found.own_models,
+        classes=found.classes,
+        no_baseline=["alone"],
+    )
+    require_written(str(FILE), expected)
+    assert [model["name"] for model in found.own_models["listed"]] == [f"m{i}" for i in range(5)]
+    assert found.classes["listed"] == OWN_SHIFTS["listed"]
+    assert [len(found.classes[s]) for s in TESTBED_SHIFTS] == [1000, 200, 1000, 113, 200]
 
 
 def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkeypatch):
     present = TESTBED_SHIFTS[:3]
     for name in TESTBED_SHIFTS[3:]:
         write_absent(name, DATASETS / name)
-    shutil.copytree(DATASETS / "imagenet_val", DATASETS / "imagenet_train")
     for name in present[1:]:
         shutil.copytree(DATASETS / "imagenet_v2", DATASETS / name)
     merge_a_class("imagenet_r")
-    change(baseline=SETTINGS["baseline"] | {"source": "trained"})
+    change(baseline={"source": "trained", "seed": 9})
     asked: list[Any] = []
     names = ("imagenet", *present, *map(on_classes, present))
-    accuracies: dict[str, dict[str, float]] = {
-        f"model {i}": {name: 30.0 + 5 * n + i for n, name in enumerate(names)} for i in range(5)
-    }
-    accuracies["guesser"] = accuracies["model 0"] | {"imagenet_r": 0.5}
-    for i in range(4):  # fewer than three are above chance
-        accuracies[f"model {i}"]["imagenet_sketch"] = 0.5
+    accuracies = {f"m{i}": {n: 30.0 + 5 * k + i for k, n in enumerate(names)} for i in range(5)}
+    accuracies["m4"]["imagenet_r"] = 0.5
+    for i in range(3):  # fewer than three are above chance
+        accuracies[f"m{i}"]["imagenet_sketch"] = 0.5
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
     run("baseline", unread=[*UNREAD_TABLES, "data/baselines"])
-    train, imagenet, shifts, *settings = asked
-    assert settings == [9] and list(shifts) == list(present)
-    sets = {"imagenet_train": train, "imagenet_val": imagenet, **shifts}
-    for name, found in sets.items():
+    train, imagenet, shifts, seed = asked
+    assert seed == 9 and list(shifts) == list(present)
+    for name, given in {"imagenet_train": train, "imagenet_val": imagenet, **shifts}.items():
         with open_shards(DATASETS / name) as data:
-            assert found.class_indices.tolist() == data.card.class_indices
-            assert found.aliases == (ALIAS if name == "imagenet_r" else {})
-            np.testing.assert_array_equal(found.classes, data.classes)
-            np.testing.assert_array_equal(found.images[-1], data[len(data) - 1])
-    found = result("data/baseline/baseline.json")
-    assert found["models"] == [{"name": name, **row} for name, row in accuracies.items()]
-    assert found["abscissa"] == {shift: on_classes(shift) for shift in present}
-    assert found["classes"]["imagenet"] == imagenet.class_indices.tolist()
-    at_chance = found["at_chance"]
-    assert at_chance["imagenet_v2"] == [] and at_chance["imagenet_r"] == ["guesser"]
-    assert at_chance["imagenet_sketch"] == [f"model {i}" for i in range(4)]
-    assert {shift: line["models"] for shift, line in found["lines"].items()} == {
-        **{"imagenet_v2": 6, "imagenet_r": 5}
+            assert given.class_indices.tolist() == data.card.class_indices
+            assert given.aliases == (ALIAS if name == "imagenet_r" else {})
+            np.testing.assert_array_equal(given.classes, data.classes)
+            np.testing.assert_array_equal(given.images[-1], data[len(data) - 1])
+    found = read_result(FILE, FittedBaseline)
+    assert found.models == [{"name": name, **row} for name, row in accuracies.items()]
+    assert found.classes["imagenet"] == imagenet.class_indices.tolist()
+    at_chance = {"imagenet_v2": [], "imagenet_r": ["m4"], "imagenet_sketch": ["m0", "m1", "m2"]}
+    assert found.at_chance == at_chance
+    assert {s: line.models for s, line in found.lines.items()} == {
+        "imagenet_v2": 5,
+        "imagenet_r": 4,
     }
-    assert found["resampled"].keys() == found["lines"].keys()
-    for shift, chance in found["chance"].items():
-        classes = len(found["classes"][shift])
-        guessing = Guessing(len(shifts[shift].images), classes)
-        expected = {"accuracy": 100 / classes, "above": 100 * guessing.above}
-        assert chance == pytest.approx(expected, abs=1e-4)
+    for shift, chance in found.chance.items():
+        assert chance.accuracy == pytest.approx(100 / len(found.classes[shift]))
+
+
+@pytest.mark.parametrize("name", ["imagenet_train", "imagenet_val"])
+def test_standard_models_are_not_trained_without_imagenet(name):
+    write_absent(name, DATASETS / name)
+    folders = {one: DATASETS / one for one in ("imagenet_train", *TEST_SETS)}
+    with pytest.raises(InputError, match=rf"'datasets\.{name}': .*source: published"):
+        baseline.trained_models(folders, Settings(source="trained"))

@@ -1,7 +1,6 @@
 """Stages `broden_labels` and `broden`."""
 
 import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +9,11 @@ import pytest
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.measures.concepts import Concepts, Settings, concepts
-from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.result import Number, arrays_beside
+from interpreting_clip.formats.results import write_result
+from interpreting_clip.measures.concepts import Settings, concepts
 from stages import broden_labels
 from tests.drawn_directions import directions_of
 from tests.integration.stages.two_encoders import (
@@ -23,41 +21,32 @@ from tests.integration.stages.two_encoders import (
     CONCEPTS,
     FEATURES,
     IMAGES,
-    KEYS,
     SETTINGS,
     broden_activations,
     concept_labels,
     generator,
+    require_written,
     result,
 )
-from tests.pipeline.refusals import change
+from tests.pipeline.refusals import change, refused
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
-
-def rounded(number: Number) -> Number:
-    """Return a number as JSON keeps it."""
-    six = {name: round(value, 6) for name, value in vars(number).items() if type(value) is float}
-    return replace(number, **six)
+OUT = Path("data/concepts/second")
 
 
 def test_broden(run):
-    key, out = "second", Path("data/concepts/second")
-    for encoder in KEYS:
-        drawn = generator(encoder, "directions").standard_normal((FEATURES, 4))
-        vectors, ones = np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4)
-        file = Path(f"data/directions/{encoder}/directions.json")
-        write_result(file, directions_of(vectors, ones, ones))
+    drawn = generator("second", "directions").standard_normal((FEATURES, 4))
+    found = directions_of(np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4), np.ones(4))
+    write_result(Path("data/directions/second/directions.json"), found)
     rare = ((1, 0), (2, 2), (9, IMAGES))
     left_out = [{"number": n, "name": f"c{n}", "images": images} for n, images in rare]
     write_json(Path("data/broden_labels/left_out.json"), left_out)
-    run("broden", key)
+    run("broden", "second")
     expected = concepts(
-        broden_activations(key),
+        broden_activations("second"),
         labels=concept_labels(),
-        directions=read_result(
-            Path(f"data/directions/{key}/directions.json"), PrivilegedDirections
-        ),
+        directions=found,
         numbers=list(CATEGORIES),
         names=[concept["name"] for concept in CONCEPTS],
         categories=list(CATEGORIES.values()),
@@ -65,21 +54,16 @@ def test_broden(run):
         extremes=SETTINGS["browse"]["images"],
         settings=Settings(**SETTINGS["concepts"]),
     )
-    found = read_result(out / "concepts.json", Concepts)
-    assert found.left_out == ["c2"] and found.minimum_images == 3
-    assert found.numbers == [rounded(number) for number in expected.numbers]
+    require_written(f"{OUT}/concepts.json", expected)
     rows = []
     for basis, own in expected.bases.items():
-        arrays, first = found.bases[basis], 1 if basis == "directions" else 0
-        for name, array in arrays_beside(own):
-            np.testing.assert_array_equal(getattr(arrays, name), array)
-        assert own.top.shape[1] == 3
+        first = 1 if basis == "directions" else 0
         for row, column in np.argwhere(own.precisions >= 0.6).tolist():
             side = "negative" if own.negative[row, column] else "positive"
-            concept, kind = CONCEPTS[column]["name"], CONCEPTS[column]["category"]
-            precision = round(float(own.precisions[row, column]), 4)
-            rows.append([basis, str(row + first), side, concept, kind, str(precision)])
-    listed = list(csv.reader((out / "encoded.csv").read_text().splitlines()))
+            named = CONCEPTS[column]["name"], CONCEPTS[column]["category"]
+            precision = str(round(float(own.precisions[row, column]), 4))
+            rows.append([basis, str(row + first), side, *named, precision])
+    listed = list(csv.reader((OUT / "encoded.csv").read_text().splitlines()))
     assert listed == [["basis", "number", "side", "concept", "category", "precision"], *rows]
     assert {side for _, _, side, *_ in rows} == {"negative", "positive"}
 
@@ -109,3 +93,14 @@ def test_broden_labels(run, study, monkeypatch):
     assert [(concept["number"], concept["images"]) for concept in left_out] == [
         (numbers[c], images[c]) for c in column if c not in kept
     ]
+    change(concepts={"minimum_images": len(shown)})
+    assert "lower `concepts.minimum_images`" in refused("broden_labels")
+
+
+def test_without_broden_labels_and_concepts_are_absent(run):
+    write_absent("broden", Path("data/datasets/broden"))
+    run("broden_labels")
+    assert is_absent(Path("data/broden_labels"))
+    Path("data/directions/second").mkdir(parents=True)
+    run("broden", "second", unread=["data/directions/second", "data/broden_activations/second"])
+    assert is_absent(OUT)

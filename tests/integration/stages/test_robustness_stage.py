@@ -1,119 +1,131 @@
 """Stage `robustness` on the accuracies and the lines that it names."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.saved_activations import write_card as write_activations_card
+from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.saved_activations import write_card
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
     Settings,
     effective_robustness,
 )
-from interpreting_clip.measures.prunable import Prunable, prunable
+from interpreting_clip.measures.prunable import prunable
+from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import plain
+from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     FEATURES,
-    HELD,
-    IMAGES,
     KEYS,
     LINES,
+    OWN_SHIFTS,
     RESAMPLED,
+    SETTINGS,
     accuracy,
+    generator,
+    require_written,
     result,
-    write_pruning,
 )
 
-pytestmark = pytest.mark.usefixtures("tiny")
+BASELINE, ROBUSTNESS = Path("data/baseline/baseline.json"), "data/robustness/first/robustness.json"
+
+pytestmark = pytest.mark.usefixtures("pruned")
 
 
-def robustness(key: str) -> EffectiveRobustness:
-    return read_result(Path(f"data/robustness/{key}/robustness.json"), EffectiveRobustness)
+@pytest.fixture
+def pruned(tiny: None) -> dict[str, Pruning]:
+    """Write drawn accuracies without some directions, where nothing but these is read."""
+    sets = ["imagenet", *TESTBED_SHIFTS, *map(on_classes, ("imagenet_r", "objectnet"))]
+    curves = {}
+    for name in sets:
+        drawn = generator("pruned", name).uniform(20, 90, (3, 5)).round(6)
+        own = {"accuracy": drawn[0], "random_accuracy": drawn[1:]}
+        curves[name] = filled(Pruning, whole=50.0, fractions=np.arange(5) / 5, **own)
+    for key in KEYS:
+        write_result(Path("data/directions") / key / "pruning.json", curves)
+    return curves
 
 
-def values(part):
-    """Return the numbers of a result, to the digits that are stored."""
-    if isinstance(part, dict):
-        return {key: values(one) for key, one in part.items()}
-    if isinstance(part, list):
-        return [values(one) for one in part]
-    return pytest.approx(part, abs=1e-5) if isinstance(part, float) else part
+def change_baseline(**parts: dict[str, Any]) -> None:
+    """Add entries to parts of the baseline."""
+    baseline = read_json(BASELINE)
+    write_json(BASELINE, baseline | {k: baseline[k] | part for k, part in parts.items()})
 
 
-@pytest.mark.parametrize("key", KEYS)
-def test_robustness(run, key):
-    write_pruning(key)
-    run("robustness", key)
-    found = robustness(key)
-    measured = {name: accuracy(key, name) for name in TEST_SETS}
-    assert len({one.fraction for one in measured.values()}) > 3
-    at = {shift: accuracy(key, "imagenet_val", shift) for shift in TESTBED_SHIFTS}
-    assert {one.images for one in at.values()} == {16, 24, 40}
-    expected = effective_robustness(
-        measured["imagenet_val"],
-        {shift: measured[shift] for shift in TESTBED_SHIFTS},
-        lines=LINES,
-        resampled=RESAMPLED,
-        starts=at,
-        settings=Settings(confidence=0.8, seed=5),
+def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustness:
+    """Return what the measure says of an encoder; `starts` are ImageNet's classes by shift."""
+    return effective_robustness(
+        accuracy(key, "imagenet_val"),
+        {shift: accuracy(key, shift) for shift in TESTBED_SHIFTS},
+        lines=LINES | {"listed": LINES["imagenet_r"]},
+        resampled=RESAMPLED | {"listed": RESAMPLED["imagenet_r"]},
+        starts={shift: accuracy(key, "imagenet_val", held) for shift, held in starts.items()},
+        settings=Settings(**SETTINGS["robustness"]),
+        **own,
     )
-    assert plain(found) == values(plain(expected))
-    assert {one.images for one in found.shifts.values()} == {IMAGES}
-    assert {s: one.classes for s, one in found.shifts.items()} == {
-        shift: len(HELD[shift]) for shift in TESTBED_SHIFTS
-    }
-    assert found.robustness and found.robustness.ends[0] < found.robustness.ends[1]
 
 
-def change_baseline(**parts) -> None:
-    file = Path("data/baseline/baseline.json")
-    write_json(file, read_json(file) | parts)
+@pytest.mark.parametrize(("key", "classes"), [("first", "shift"), ("second", "all")])
+def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(
+    run, pruned, key, classes
+):
+    starts = {shift: on_classes(shift) for shift in TESTBED_SHIFTS}
+    at = {shift: shift for shift in TESTBED_SHIFTS}
+    if classes == "all":
+        starts, at = dict.fromkeys(starts, "imagenet"), dict.fromkeys(at, "")
+        change_baseline(abscissa=starts)
+    run("robustness", key)
+    found = expected(key, at)
+    assert len({accuracy(key, name).fraction for name in TEST_SETS}) > 3 and found.robustness
+    require_written(f"data/robustness/{key}/robustness.json", found)
+    share = prunable(pruned, LINES, starts=starts, harmless=20.0)
+    require_written(f"data/robustness/{key}/prunable.json", share)
 
 
 def test_a_shift_of_other_classes_has_an_accuracy_alone(run):
-    classes = result("data/baseline/baseline.json")["classes"]
-    change_baseline(classes=classes | {"imagenet_r": [1, 2, 3]})
-    write_pruning("first")
+    change_baseline(classes={"imagenet_r": [1, 2, 3]})
     run("robustness", "first")
-    found = robustness("first")
+    found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
     assert "2 of the 3 classes" in found.per_shift["imagenet_r"].left_out
     assert {*found.compared} == {*TESTBED_SHIFTS} - {"imagenet_r"} and found.robustness
-    assert found.per_shift["imagenet_r"].accuracy.value == pytest.approx(
-        100 * accuracy("first", "imagenet_r").fraction, abs=1e-5
-    )
 
 
 def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
-    write_pruning("first")
-    run("robustness", "first")
-    whole = robustness("first")
-    folder, missing = Path("data/activations/first"), ["imagenet_r", "imagenet_a"]
+    missing = ["imagenet_r", "imagenet_a"]
     shifts = [shift for shift in TESTBED_SHIFTS if shift not in missing]
-    write_activations_card(folder, "rectified", FEATURES, shifts, [*missing, "own"])
+    write_card(Path("data/activations/first"), "rectified", FEATURES, shifts, [*missing, "own"])
     run("robustness", "first")
-    found = robustness("first")
-    assert found.not_given == missing and not whole.not_given
-    assert found.robustness is found.shift_accuracy is None
+    found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
+    assert found.not_given == missing and found.robustness is found.shift_accuracy is None
     # The numbers of the others stay the same.
-    assert plain(found.per_shift) == {s: plain(whole.per_shift[s]) for s in found.compared}
+    whole = expected("first", {shift: shift for shift in TESTBED_SHIFTS})
+    rest = found.per_shift["objectnet"].robustness
+    assert plain(rest) == pytest.approx(plain(whole.per_shift["objectnet"].robustness), abs=1e-5)
     assert result("data/robustness/first/prunable.json")["robustness"] is None
 
 
-@pytest.mark.parametrize("abscissa", ["all_classes", "shift_classes"])
-def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(run, abscissa):
-    starts = {shift: on_classes(shift) for shift in TESTBED_SHIFTS}
-    if abscissa == "all_classes":
-        starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
-        change_baseline(abscissa=starts)
-    curves = write_pruning("first")
+def test_own_shifts_stand_beside_the_mean_and_never_in_it(run):
+    change_baseline(
+        lines={"listed": plain(LINES["imagenet_r"])},
+        resampled={"listed": plain(RESAMPLED["imagenet_r"])},
+        abscissa={"listed": on_classes("listed")},
+        at_chance={"listed": []},
+    )
+    shifts = [*TESTBED_SHIFTS, *OWN_SHIFTS]
+    write_card(Path("data/activations/first"), "rectified", FEATURES, shifts)
+    write_json(BASELINE, read_json(BASELINE) | {"no_baseline": ["alone"]})
     run("robustness", "first")
-    held = "imagenet_val" if abscissa == "all_classes" else "imagenet_r"
-    at = accuracy("first", "imagenet_val", held)
-    one = robustness("first").per_shift["imagenet_r"]
-    assert (one.imagenet, one.imagenet_images) == (pytest.approx(100 * at.fraction), at.images)
-    found = read_result(Path("data/robustness/first/prunable.json"), Prunable)
-    expected = prunable(curves, LINES, starts=starts, harmless=20.0)
-    assert plain(found) == values(plain(expected))
+    left_out = result(ROBUSTNESS)["own"]["alone"]["left_out"]
+    assert "alone.baseline: none" in left_out
+    found = expected(
+        "first",
+        {shift: shift for shift in shifts},
+        own={shift: accuracy("first", shift) for shift in OWN_SHIFTS},
+        left_out={"alone": left_out},
+    )
+    require_written(ROBUSTNESS, found)

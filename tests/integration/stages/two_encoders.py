@@ -14,16 +14,16 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.saved_activations import Activations, write_activations
+from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.shift_folders import write_shift_names
-from interpreting_clip.measures.concepts import ConceptLabels
+from interpreting_clip.measures.accuracy import top1_accuracy
+from interpreting_clip.measures.activations import Activations
+from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
-from interpreting_clip.measures.grams import u_center
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from interpreting_clip.measures.pruning import Pruning
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, link_code
 
@@ -31,7 +31,11 @@ KEYS = ("first", "second")
 
 FEATURES, CLASSES, IMAGES = 8, 5, 40
 
-HELD = {name: [0, 1, 2, 3, 4] for name in TEST_SETS} | {"imagenet_r": [1, 3], "objectnet": [0, 2]}
+OWN_SHIFTS = {"alone": [1, 3], "listed": [0, 2, 4]}
+"""The classes of two shifts of the study's own, which only some tests let it have."""
+
+HELD = {name: [0, 1, 2, 3, 4] for name in TEST_SETS} | OWN_SHIFTS
+HELD |= {"imagenet_r": [1, 3], "objectnet": [0, 2]}
 
 ALIASES = {"objectnet": {4: 2}}
 
@@ -102,7 +106,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_json(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
         folder = Path("data/activations") / key
-        for name in TEST_SETS:
+        for name in HELD:
             write_activations(folder, name, **vars(activations(key, name)))
         kind = "rectified" if key == "first" else "linear"
         write_activations_card(folder, kind, FEATURES, TESTBED_SHIFTS)
@@ -120,17 +124,16 @@ def generator(key: str, name: str) -> np.random.Generator:
 def activations(key: str, name: str) -> Activations:
     """Return features of very different lengths, with an offset that a bias competes with.
 
-    Every third image of a class looks like another that counts as this class, and not like its own.
+    Every third image of a class looks like another that counts as this class, where there is one.
     """
     rng, held = generator(key, name), np.array(HELD[name])
     values = rng.standard_normal((IMAGES, FEATURES)) * rng.exponential(5.0, (IMAGES, 1))
     classes = held[np.arange(IMAGES) % len(held)]
-    aliases, weight = ALIASES.get(name, {}), head(key).weight
-    pulled = 3 * weight[classes]
+    looks_like, aliases = classes.copy(), ALIASES.get(name, {})
     for alias, class_ in aliases.items():
-        others = (classes == class_) & (np.arange(IMAGES) % 3 == 0)
-        pulled[others] = 3 * (weight[alias] - weight[class_])
-    return Activations((values + pulled).astype(np.float32), classes, held, aliases)
+        looks_like[(classes == class_) & (np.arange(IMAGES) % 3 == 0)] = alias
+    values += 3 * head(key).weight[looks_like]
+    return Activations(values.astype(np.float32), classes, held, aliases)
 
 
 def head(key: str) -> Head:
@@ -152,42 +155,23 @@ def concept_labels() -> ConceptLabels:
     return ConceptLabels(*(np.array(column) for column in zip(*shown, strict=True)))
 
 
-def accuracy(
-    key: str, name: str, held_by: str = "", without: int | None = None
-) -> MeasuredAccuracy:
+def accuracy(key: str, name: str, held_by: str = "") -> MeasuredAccuracy:
     """Return the accuracy among the classes that a set holds, this one or `held_by`."""
-    test, own, held = activations(key, name), head(key), held_by or name
-    values = np.where(np.arange(FEATURES) == without, 0, test.values)
-    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
-    logits = unit @ own.weight.T + own.bias
-    counts_as = {class_: class_ for class_ in HELD[held]} | dict(ALIASES.get(held, {}))
-    possible = sorted(counts_as)
-    right = [
-        counts_as[possible[row.argmax()]] == counts_as[class_]
-        for row, class_ in zip(logits[:, possible], test.classes.tolist(), strict=True)
-        if class_ in counts_as
-    ]
-    return MeasuredAccuracy(float(np.mean(right)), len(right), len(HELD[held]))
+    test, own = activations(key, name), head(key)
+    if held_by:
+        test = test.of_classes(activations(key, held_by), CLASSES)
+    fraction = top1_accuracy(test.values, test.classes, own, test.class_map(CLASSES))
+    return MeasuredAccuracy(fraction, len(test.classes), len(test.class_indices))
 
 
-def write_pruning(key: str) -> dict[str, Pruning]:
-    """Write drawn accuracies without some directions, where nothing but these is read."""
-    sets = ["imagenet", *TESTBED_SHIFTS, *map(on_classes, ("imagenet_r", "objectnet"))]
-    curves = {
-        name: Pruning(
-            by_accuracy=0.0,
-            whole=50.0,
-            accuracy_chance=None,
-            other_by_accuracy=0.0,
-            fractions=np.arange(5) / 5,
-            accuracy=generator(key, name).uniform(20, 90, 5),
-            other_accuracy=np.zeros(5),
-            random_accuracy=generator(name, key).uniform(20, 90, (2, 5)),
-        )
-        for name in sets
-    }
-    write_result(Path("data/directions") / key / "pruning.json", curves)
-    return curves
+def require_written(file: str, expected: object) -> None:
+    """Compare a result on disk, numbers and arrays, with what is expected there."""
+    other, stored = Path("expected.json"), Path(file)
+    write_result(other, expected)
+    for suffix in (".json", ".safetensors"):
+        one, same = (path.with_suffix(suffix) for path in (stored, other))
+        assert one.exists() == same.exists()
+        assert not one.exists() or one.read_bytes() == same.read_bytes()
 
 
 def result(path: str) -> Any:
@@ -201,29 +185,6 @@ def write_untrained(representation: str) -> np.ndarray:
     write_tensors(folder / "activations.safetensors", {"activations": values})
     write_json(folder / "card.json", {"representation": representation})
     return values
-
-
-def write_grams() -> dict[str, dict[str, np.ndarray]]:
-    """Write and return the Gram matrices of both encoders' layers; `c` has outlier features."""
-    grams = {}
-    for key, layers in (("first", ["stem", "block"]), ("second", ["a", "c", "b"])):
-        rng = generator(key, "layers")
-        features = {layer: rng.standard_normal((2, 6, 5)) for layer in layers}
-        grams[key], rest = (
-            {
-                layer: np.stack([u_center(one[:, kept] @ one[:, kept].T) for one in rows])
-                for layer, rows in features.items()
-            }
-            for kept in (slice(None), slice(2))
-        )
-        folder = Path("data/layer_grams") / key
-        write_tensors(folder / "grams.safetensors", grams[key])
-        rest = {layer: rest[layer] for layer in layers if layer == "c"}
-        write_tensors(folder / "without_outliers.safetensors", rest)
-        outliers = [3 if layer == "c" else 0 for layer in layers]
-        write_json(folder / "card.json", {"layers": layers, "outliers": outliers})
-        grams[f"{key} without"] = grams[key] | rest
-    return grams
 
 
 def rows(table: str) -> list[dict[str, str]]:

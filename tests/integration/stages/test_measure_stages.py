@@ -1,0 +1,149 @@
+"""The stages that apply measures to an encoder, or to two."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
+from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.measures import kurtosis, participation_ratio, privileged_basis
+from interpreting_clip.measures.cka import layer_cka
+from interpreting_clip.measures.directions import (
+    PrivilegedDirections,
+    Settings,
+    directions,
+    find_candidates,
+)
+from interpreting_clip.measures.grams import LayerGrams, u_center
+from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
+from interpreting_clip.measures.pruning import pruning
+from tests.integration.stages.two_encoders import (
+    CLASSES,
+    KEYS,
+    SETTINGS,
+    activations,
+    generator,
+    head,
+    require_written,
+    result,
+    write_untrained,
+)
+from tests.pipeline.refusals import change
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
+LIMITS = {"outlier_sigma": 1.5, "outlier_share": 0.1}
+
+
+def write_directions(key: str) -> PrivilegedDirections:
+    found = directions(activations(key, "imagenet_val").values, head=head(key))
+    write_result(Path(f"data/directions/{key}/directions.json"), found)
+    return found
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_kurtosis(run, key):
+    privileged = write_directions(key)
+    run("kurtosis", key)
+    tests = {result_name(name): activations(key, name) for name in TEST_SETS}
+    settings = kurtosis.Settings(**SETTINGS["kurtosis"])
+    expected = kurtosis.kurtosis(tests["imagenet"].values, settings=settings)
+    own = {"head": head(key), "directions": privileged, "outliers": expected.outliers}
+    axes = outlier_axes(tests, **own, confidence=settings.confidence)
+    kind = "rectified" if key == "first" else "linear"
+    require_written(f"data/kurtosis/{key}/kurtosis.json", replace(expected, representation=kind))
+    require_written(f"data/kurtosis/{key}/outlier_axes.json", axes)
+    assert len(axes.axes) > 1 and axes.axes[0].outlier
+
+
+def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at(run):
+    change(kurtosis={"outlier_sigma": 100.0})
+    write_directions("first")
+    run("kurtosis", "first")
+    outliers = result("data/kurtosis/first/kurtosis.json")["outliers"]
+    assert (outliers["feature"], outliers["largest_share"]) == ([], 0)
+    axes = read_result(Path("data/kurtosis/first/outlier_axes.json"), OutlierAxes).axes
+    assert [axis.outlier for axis in axes] == [False]
+
+
+def test_measures_of_the_activations_alone(run):
+    for measure, limits in ((participation_ratio, {}), (privileged_basis, LIMITS)):
+        name = measure.__name__.rpartition(".")[2]
+        run(name, "first")
+        settings = measure.Settings(**SETTINGS[name])
+        values = activations("first", "imagenet_val").values
+        expected = getattr(measure, name)(values, **limits, settings=settings)
+        require_written(f"data/{name}/first/{name}.json", expected)
+
+
+def test_untrained(run):
+    values = write_untrained("rectified")
+    run("untrained", "rn")
+    found = result("plots/untrained/rn.json")
+    assert (found["representation"], found["images"]) == ("rectified", values.shape[1])
+    settings = participation_ratio.Settings(**SETTINGS["participation_ratio"])
+    for number, images in enumerate(values):
+        expected = asdict(privileged_basis.basis_numbers(images, *LIMITS.values(), 3.0))
+        ratio = participation_ratio.participation_ratio(images, settings=settings)
+        expected["dimensions"] = ratio.dimensions.value
+        numbers = {name: drawn[number] for name, drawn in found["numbers"].items()}
+        assert numbers == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "settings"), [("first", {"random_heads": 0}), ("second", {"centre": "none"})]
+)
+def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(run, key, settings):
+    given = SETTINGS["directions"] | settings
+    change(directions=given)
+    run("directions", key)
+    own, settings = head(key), Settings(**given)
+    tests = {result_name(name): activations(key, name) for name in TEST_SETS}
+    imagenet = tests["imagenet"]
+    for name in ("imagenet_r", "objectnet"):  # the shifts that lack some of ImageNet's classes
+        tests[on_classes(name)] = imagenet.of_classes(tests[name], CLASSES)
+    candidates = find_candidates(imagenet.values, own, settings)
+    found = directions(imagenet.values, head=own, settings=settings)
+    require_written(f"data/directions/{key}/directions.json", found)
+    pruned = {
+        name: pruning(
+            test.values,
+            head=own,
+            classes=test.classes,
+            among=test.class_indices,
+            aliases=test.aliases,
+            settings=settings,
+            candidates=candidates,
+        )
+        for name, test in tests.items()
+    }
+    require_written(f"data/directions/{key}/pruning.json", pruned)
+
+
+def test_cka(run):
+    grams = {}
+    for key, layers in (("first", ["stem", "block"]), ("second", ["a", "c", "b"])):
+        drawn = generator(key, "layers").standard_normal((len(layers), 2, 6, 5))
+        whole, rest = (
+            {
+                layer: np.stack([u_center(rows[:, kept] @ rows[:, kept].T) for rows in batches])
+                for layer, batches in zip(layers, drawn, strict=True)
+            }
+            for kept in (slice(None), slice(2))
+        )
+        rest = {layer: rest[layer] for layer in layers if layer == "c"}
+        outliers = {layer: 3 if layer in rest else 0 for layer in layers}
+        grams[key] = LayerGrams(whole, rest, outliers)
+        folder = Path("data/layer_grams") / key
+        write_tensors(folder / "grams.safetensors", whole)
+        write_tensors(folder / "without_outliers.safetensors", rest)
+        card = {"layers": layers, "outliers": list(outliers.values())}
+        write_json(folder / "card.json", card)
+    run("cka", "pair")
+    expected = layer_cka(*grams.values(), keys=KEYS)
+    require_written("plots/comparisons/pair.json", expected)
+    assert not np.allclose(expected.cka, expected.without_outliers)
