@@ -24,7 +24,8 @@ from tests.pipeline.nano_study import PRINTED, run_nano
 from tests.pipeline.workspace import NANO, Workspace
 from tests.reads import ROOT, link_code, run_stage
 
-IMAGES = {"imagenet_val": 40, "imagenet_v2": 30, "web_broad": 40, "broden": 150}
+IMAGES = {"imagenet_train": 200, "imagenet_val": 40, "imagenet_v2": 30}
+IMAGES |= {"web_broad": 40, "broden": 150}
 FEATURES = 600
 
 

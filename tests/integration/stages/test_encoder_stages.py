@@ -1,7 +1,6 @@
 """The stages that make datasets, encoders and activations do it from the inputs they name."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,14 +19,11 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import (
     Encoder,
     classifier_encoder,
-    clip_encoder,
     initialise,
     load_encoder,
-    save_encoder,
 )
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
-from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.saved_activations import read_activations
@@ -40,42 +36,14 @@ from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.supervised import train_classifier
 from runner.machine_settings import Machine
-from tests.integration.stages.conftest import merge_a_class
-from tests.pipeline.refusals import change
+from tests.integration.stages.conftest import TEMPLATES, WEIGHTS, merge_a_class
+from tests.pipeline.refusals import change, refused
 from tests.reads import body, digests, run_stage
 from tests.unit.encoders.conftest import activations
 
-DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
-TEMPLATES = ["a {}", "a photo of a {}"]
+pytestmark = pytest.mark.usefixtures("encoders")
 
-
-@pytest.fixture(autouse=True)
-def encoders(study: Path) -> None:
-    """Write a CLIP and a classifier of the images' classes, and a study that asks for more."""
-    tree = load_tree(Path("params.yaml"))
-    recipe = tree["recipes"]["finetuning"] | {"batch_size": 16}
-    item = {"dataset": "imagenet_val", "recipe": "short"}
-    encoder = tree["encoders"]["rn_untrained"]
-    change(
-        recipes={"short": recipe},
-        heads={"zero_shot": {"templates": TEMPLATES}, "random": {"seed": 4}},
-        pretrain={"trained": {"backbone": "rn", "dataset": "web_broad", "recipe": "short"}},
-        finetune={"tuned": {"start": "clip", **item}},
-        supervise={"labelled": {"backbone": "rn", "label_smoothing": 0.3, **item}},
-        interpolate={"mixed": {"first": "clip", "second": "classifier", "alpha": 0.25}},
-        encoders={
-            "clip": encoder | {"head": "zero_shot"},
-            "classifier": encoder | {"head": "trained"},
-        },
-        layers={"images": 32, "minibatch": 16},
-    )
-    classes = read_card(DATASETS / "imagenet_val").classes
-    words = build_vocabulary([template.replace("{}", c) for template in TEMPLATES for c in classes])
-    save_encoder(WEIGHTS / "clip", clip_encoder(backbone(), words, 1))
-    classifier = classifier_encoder(backbone(), classes, 2, normalize_features=True)
-    with torch.no_grad():
-        classifier.module.get_parameter("head.weight").normal_(generator=torch.manual_seed(0))
-    save_encoder(WEIGHTS / "classifier", classifier)
+DATASETS = Path("data/datasets")
 
 
 def backbone() -> Backbone:
@@ -169,6 +137,11 @@ def test_interpolate_mixes_the_first_with_a_quarter_of_the_second(run):
     assert read_curve(Path("data/training/mixed")) == []
 
 
+def test_a_second_encoder_without_classes_is_refused():
+    change(interpolate={"mixed": {"first": "clip", "second": "clip", "alpha": 0.25}})
+    assert refused("interpolate", "mixed").startswith("interpolate.mixed.second: 'clip'")
+
+
 @pytest.mark.parametrize("key", ["clip", "classifier"])
 def test_a_head_is_that_of_the_templates_or_of_the_training(run, key):
     run("head", key)
@@ -194,18 +167,6 @@ def test_a_random_head_has_the_seed_and_normalises_as_its_encoder(run, key):
     assert read_json(Path("data/heads") / key / "card.json")["kind"] == "random"
 
 
-def expected_activations(key: str, dataset: str) -> np.ndarray:
-    with open_shards(DATASETS / dataset) as data:
-        return activations(load_encoder(WEIGHTS / key), data, 256)
-
-
-@pytest.fixture
-def one_shift() -> None:
-    """Take all shifts but the first from the study."""
-    for name in TESTBED_SHIFTS[1:]:
-        write_absent(name, DATASETS / name)
-
-
 def test_extract_records_the_encoder_on_every_set_that_there_is(run):
     for name in TESTBED_SHIFTS[1:]:
         shutil.copytree(DATASETS / "imagenet_v2", DATASETS / name, dirs_exist_ok=True)
@@ -219,11 +180,12 @@ def test_extract_records_the_encoder_on_every_set_that_there_is(run):
     assert read_activations_card(folder) == facts
     for name in ("imagenet_val", *shifts):
         found, card = read_activations(folder, name), card_of(name)
-        np.testing.assert_array_equal(found.values, expected_activations("clip", name))
         assert found.class_indices.tolist() == card.class_indices
         assert found.aliases == card.aliases
         with open_shards(DATASETS / name) as data:
             np.testing.assert_array_equal(found.classes, data.classes)
+            expected = activations(load_encoder(WEIGHTS / "clip"), data)
+            np.testing.assert_array_equal(found.values, expected)
 
 
 def test_extract_broden_records_the_probe_images_in_their_order(run):
@@ -257,7 +219,6 @@ def test_extract_layers_records_evenly_spaced_images(run):
 
 
 def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):
-    change(untrained={"rn": {"encoders": 3, "images": 7, "seed": 5}})
     run("extract_untrained", "rn")
     folder = Path("data/untrained_activations/rn")
     found = read_tensors(folder / "activations.safetensors")["activations"]
@@ -269,19 +230,3 @@ def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):
         np.testing.assert_array_equal(values, expected)
     assert read_json(folder / "card.json") == {"representation": "linear"}
     assert len(np.unique(found[:, 0, 0])) == 3
-
-
-@pytest.mark.parametrize(
-    ("stage", "key"),
-    [("head", "clip"), ("extract", "clip"), ("interpolate", "mixed"), ("finetune", "tuned")],
-)
-@pytest.mark.usefixtures("one_shift")
-def test_a_stage_computes_on_the_threads_of_the_study(run: Callable, monkeypatch, stage, key):
-    done: list[object] = []
-    load = lambda folder: done.append("load") or load_encoder(folder)  # noqa: E731
-    monkeypatch.setattr(torch, "set_num_threads", done.append)
-    monkeypatch.setattr(f"stages.{stage}.load_encoder", load)
-    short = load_tree(Path("params.yaml"))["recipes"]["short"]
-    change(threads={"inference": 3}, recipes={"short": short | {"threads": 3}})
-    run(stage, key)
-    assert done[:2] == [3, "load"]

@@ -9,21 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import Backbone
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.params import Params
-from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.datasets.card import read_card, write_absent
-from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
-from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
 from tests.other_device import NAME, other_device
-from tests.pipeline.refusals import change
 from tests.reads import ROOT, run_stage
-
-WEIGHTS = Path("data/weights")
 
 WRITTEN = {
     ("pretrain", "trained"): "weights",
@@ -44,37 +34,6 @@ ELSEWHERE = {"broden", "fetch", "fetch_shifts", "thumbnails", "weights"}
 """The stages that read the machine's settings and take only processors and folders from them."""
 
 
-@pytest.fixture(autouse=True)
-def encoders(study: Path) -> None:
-    """Write a CLIP, and a study in which each of the stages has an entry."""
-    tree = load_tree(Path("params.yaml"))
-    recipe = tree["recipes"]["finetuning"] | {"batch_size": 16, "pieces": 2}
-    item = {"dataset": "imagenet_val", "recipe": "short"}
-    encoder = tree["encoders"]["rn_untrained"]
-    templates = ["a {}", "a photo of a {}"]
-    fit = {"held_out": 0.2, "penalties": [0.1], "iterations": 300, "tolerance": 0.01}
-    change(
-        recipes={"short": recipe},
-        heads={"zero_shot": {"templates": templates}, "probe": {"images_per_class": 5, **fit}},
-        pretrain={"trained": {"backbone": "rn", "dataset": "web_broad", "recipe": "short"}},
-        finetune={"tuned": {"start": "clip", **item}},
-        supervise={"labelled": {"backbone": "rn", "label_smoothing": 0.3, **item}},
-        interpolate={"mixed": {"first": "clip", "second": "tuned", "alpha": 0.25}},
-        probe={"probed": {"start": "clip", "dataset": "imagenet_train", "features": "embedding"}},
-        encoders={"clip": encoder | {"head": "zero_shot"}},
-        layers={"images": 32, "minibatch": 16},
-        untrained={"rn": {"encoders": 2, "images": 10, "seed": 1}},
-        datasets={"imagenet_train": tree["datasets"]["imagenet_train"] | {"images": 200}},
-    )
-    run_stage("fetch", "imagenet_train")
-    for name in TESTBED_SHIFTS[1:]:
-        write_absent(name, Path("data/datasets") / name)
-    classes = read_card(Path("data/datasets/imagenet_val")).classes
-    words = build_vocabulary([text.replace("{}", name) for text in templates for name in classes])
-    backbone = Params().read("backbones.rn", Backbone)
-    save_encoder(WEIGHTS / "clip", clip_encoder(backbone, words, 1))
-
-
 def compute(stage: str, key: str) -> tuple[dict[str, np.ndarray], list[Any]]:
     """Run a stage; return the arrays of its output, by file and name, and its training's curve."""
     folder, curve = Path("data") / WRITTEN[stage, key] / key, Path("data/training") / key
@@ -90,6 +49,7 @@ def compute(stage: str, key: str) -> tuple[dict[str, np.ndarray], list[Any]]:
     return arrays, [[point["step"], point["loss"]] for point in points]
 
 
+@pytest.mark.usefixtures("encoders", "one_shift")
 def test_every_stage_computes_on_another_device_what_it_computes_on_the_cpu(monkeypatch):
     machine = Machine(device=NAME, workers=1)
     for stage, key in WRITTEN:
