@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interpreting_clip.config.params import Params
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
@@ -21,7 +22,6 @@ from tests.integration.stages.two_encoders import (
     CONCEPTS,
     FEATURES,
     IMAGES,
-    SETTINGS,
     broden_activations,
     concept_labels,
     generator,
@@ -51,8 +51,8 @@ def test_broden(run):
         names=[concept["name"] for concept in CONCEPTS],
         categories=list(CATEGORIES.values()),
         left_out=["c2"],
-        extremes=SETTINGS["browse"]["images"],
-        settings=Settings(**SETTINGS["concepts"]),
+        extremes=4,
+        settings=Params().read("concepts", Settings),
     )
     require_written(f"{OUT}/concepts.json", expected)
     rows = []

@@ -36,6 +36,7 @@ from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.supervised import train_classifier
 from runner.machine_settings import Machine
+from stages.cka import read_grams
 from tests.integration.stages.conftest import TEMPLATES, WEIGHTS, merge_a_class
 from tests.pipeline.refusals import change, refused
 from tests.reads import body, digests, run_stage
@@ -142,29 +143,28 @@ def test_a_second_encoder_without_classes_is_refused():
     assert refused("interpolate", "mixed").startswith("interpolate.mixed.second: 'clip'")
 
 
-@pytest.mark.parametrize("key", ["clip", "classifier"])
-def test_a_head_is_that_of_the_templates_or_of_the_training(run, key):
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        *(("clip", "zero_shot"), ("classifier", "trained")),
+        *(("clip", "random"), ("rn_untrained", "random")),
+    ],
+)
+def test_a_head_is_of_its_kind_and_normalises_as_its_encoder(run, key, kind):
+    run("weights", "rn_untrained", unread=["data/study"])
+    change(encoders={key: load_tree(Path("params.yaml"))["encoders"][key] | {"head": kind}})
     run("head", key)
     found, encoder = read_head(Path("data/heads") / key, 64), load_encoder(WEIGHTS / key)
     classes = card_of("imagenet_val").classes
-    if key == "clip":
+    if kind == "zero_shot":
         weight = zero_shot_head(encoder, classes, TEMPLATES)
-    else:
+    elif kind == "trained":
         weight, _ = encoder.trained_head(classes)
+    else:
+        weight = random_unit_rows(24, 64, 4).astype(np.float32)
     np.testing.assert_array_equal(found.weight, weight)
-    assert found.normalize_features and found.bias is None
-
-
-@pytest.mark.parametrize("key", ["clip", "rn_untrained"])
-def test_a_random_head_has_the_seed_and_normalises_as_its_encoder(run, key):
-    run("weights", "rn_untrained", unread=["data/study"])
-    tree = load_tree(Path("params.yaml"))
-    change(encoders={key: tree["encoders"][key] | {"head": "random"}})
-    run("head", key)
-    found = read_head(Path("data/heads") / key, 64)
-    np.testing.assert_array_equal(found.weight, random_unit_rows(24, 64, 4).astype(np.float32))
-    assert found.normalize_features == (key != "rn_untrained")
-    assert read_json(Path("data/heads") / key / "card.json")["kind"] == "random"
+    assert found.normalize_features == (key != "rn_untrained") and found.bias is None
+    assert read_json(Path("data/heads") / key / "card.json")["kind"] == kind
 
 
 def test_extract_records_the_encoder_on_every_set_that_there_is(run):
@@ -209,13 +209,10 @@ def test_extract_layers_records_evenly_spaced_images(run):
         expected = layer_grams(encoder, data, rows, Machine(), "float32", limits=limits)
     folder = Path("data/layer_grams/clip")
     assert expected.rest and len(expected.rest) < len(expected.whole)
-    for file, written in (("grams", expected.whole), ("without_outliers", expected.rest)):
-        found = read_tensors(folder / f"{file}.safetensors")
-        assert found.keys() == written.keys()
-        for layer, grams in written.items():
-            np.testing.assert_array_equal(found[layer], grams)
-    card = {"layers": list(expected.whole), "outliers": list(expected.outliers.values())}
-    assert read_json(folder / "card.json") == card
+    found = read_grams(folder)
+    np.testing.assert_equal(found.whole, expected.whole)
+    np.testing.assert_equal(found.rest, expected.rest)
+    assert list(found.outliers.items()) == list(expected.outliers.items())
 
 
 def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
@@ -24,7 +25,6 @@ from interpreting_clip.measures.pruning import pruning
 from tests.integration.stages.two_encoders import (
     CLASSES,
     KEYS,
-    SETTINGS,
     activations,
     generator,
     head,
@@ -50,7 +50,7 @@ def test_kurtosis(run, key):
     privileged = write_directions(key)
     run("kurtosis", key)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
-    settings = kurtosis.Settings(**SETTINGS["kurtosis"])
+    settings = Params().read("kurtosis", kurtosis.Settings)
     expected = kurtosis.kurtosis(tests["imagenet"].values, settings=settings)
     own = {"head": head(key), "directions": privileged, "outliers": expected.outliers}
     axes = outlier_axes(tests, **own, confidence=settings.confidence)
@@ -71,10 +71,11 @@ def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at(run):
 
 
 def test_measures_of_the_activations_alone(run):
+    change(participation_ratio={"blocks": 5})
     for measure, limits in ((participation_ratio, {}), (privileged_basis, LIMITS)):
         name = measure.__name__.rpartition(".")[2]
         run(name, "first")
-        settings = measure.Settings(**SETTINGS[name])
+        settings = Params().read(name, measure.Settings)
         values = activations("first", "imagenet_val").values
         expected = getattr(measure, name)(values, **limits, settings=settings)
         require_written(f"data/{name}/first/{name}.json", expected)
@@ -85,7 +86,7 @@ def test_untrained(run):
     run("untrained", "rn")
     found = result("plots/untrained/rn.json")
     assert (found["representation"], found["images"]) == ("rectified", values.shape[1])
-    settings = participation_ratio.Settings(**SETTINGS["participation_ratio"])
+    settings = Params().read("participation_ratio", participation_ratio.Settings)
     for number, images in enumerate(values):
         expected = asdict(privileged_basis.basis_numbers(images, *LIMITS.values(), 3.0))
         ratio = participation_ratio.participation_ratio(images, settings=settings)
@@ -98,10 +99,9 @@ def test_untrained(run):
     ("key", "settings"), [("first", {"random_heads": 0}), ("second", {"centre": "none"})]
 )
 def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(run, key, settings):
-    given = SETTINGS["directions"] | settings
-    change(directions=given)
+    change(directions=settings)
     run("directions", key)
-    own, settings = head(key), Settings(**given)
+    own, settings = head(key), Params().read("directions", Settings)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
     imagenet = tests["imagenet"]
     for name in ("imagenet_r", "objectnet"):  # the shifts that lack some of ImageNet's classes

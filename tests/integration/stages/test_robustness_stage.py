@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result, write_result
@@ -25,7 +26,6 @@ from tests.integration.stages.two_encoders import (
     LINES,
     OWN_SHIFTS,
     RESAMPLED,
-    SETTINGS,
     accuracy,
     generator,
     require_written,
@@ -65,7 +65,7 @@ def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustnes
         lines=LINES | {"listed": LINES["imagenet_r"]},
         resampled=RESAMPLED | {"listed": RESAMPLED["imagenet_r"]},
         starts={shift: accuracy(key, "imagenet_val", held) for shift, held in starts.items()},
-        settings=Settings(**SETTINGS["robustness"]),
+        settings=Params().read("robustness", Settings),
         **own,
     )
 

@@ -25,9 +25,6 @@ READERS = sorted(
 )
 """The stages that read what another has written."""
 
-FLIPS = 8
-"""How many bits flip, one at a time, in files of a stage's inputs that are drawn."""
-
 
 @pytest.fixture(params=READERS)
 def start(request, tmp_path, monkeypatch):
@@ -60,23 +57,10 @@ def start(request, tmp_path, monkeypatch):
 
 def test_one_flipped_bit_of_any_input_is_refused(start):
     stage, key, inputs = start
-    rng = random.Random(stage)
-    files = [file for path in inputs for file in files_of(path)]
-    for file in rng.choices(files, k=FLIPS):
-        for flip in flipped(file, rng, 1):
+    for path in inputs:
+        (file,) = files_of(path)
+        for flip in flipped(file, random.Random(stage), 1):
             said = refused(stage, key)
-            (path,) = (path for path in inputs if said.startswith(f"{path}: "))
-            assert f"`dvc commit -f {path}`" in said, flip  # without a path, it accepts all damage
+            # Without a path, `dvc commit` accepts all damage.
+            assert said.startswith(f"{path}: ") and f"`dvc commit -f {path}`" in said, flip
             assert "dvc.lock records" in said and "make fsck MEND=1" in said, flip
-
-
-@pytest.mark.parametrize("change", ["more", "less"])
-def test_a_file_more_or_less_is_refused(start, change):
-    stage, key, (path, *_) = start
-    if path.suffix:
-        path.unlink()
-    elif change == "more":
-        write_json(path / "another.json", {})
-    else:
-        (path / "results.json").unlink()
-    assert refused(stage, key).startswith(str(path))
