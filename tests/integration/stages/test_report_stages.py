@@ -1,6 +1,6 @@
 """The stages that bring results together, and those that need no encoder."""
 
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,9 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.study.encoder_results import STORED_BY
-from interpreting_clip.study.sections import further_measures
+from interpreting_clip.formats.results import write_result
+from interpreting_clip.measures.result import plain
+from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults, TrainingStep
 from tests.integration.stages.two_encoders import (
     FEATURES,
     KEYS,
@@ -19,11 +20,16 @@ from tests.integration.stages.two_encoders import (
     rows,
     write_untrained,
 )
+from tests.unit.page.conftest import made_up_study
+from tests.unit.page.made_results import comparison, encoder_results
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
-def test_controls(run):
+@pytest.mark.parametrize("broden", [True, False])
+def test_controls(run, broden):
+    if not broden:
+        write_absent("broden", Path("data/broden_labels"))
     run("controls")
     found = result("plots/controls.json")
     assert found.keys() == {
@@ -43,7 +49,7 @@ def test_controls(run):
         "after a random rotation, mean of 6",
         "in steps of 20 %",
         "at an average precision of 0.6",
-        "Broden labels",
+        "Broden labels" if broden else "the study has no Broden",
         "20 intervals of 80 %",
         "3 minibatches of 12 images",
     ):
@@ -51,63 +57,57 @@ def test_controls(run):
     assert list(found["effective_robustness"]["coverage"][0]["shifts"]) == sorted(TESTBED_SHIFTS)
 
 
-def test_controls_without_broden(run):
-    write_absent("broden", Path("data/broden_labels"))
-    run("controls")
-    assert (
-        "the study has no Broden"
-        in result("plots/controls.json")["concepts"]["controls"][0]["what"]
-    )
-
-
-CURVE = {"loss": [2.5, 1.5], "accuracy": [0.25, 0.5], "learning_rate": [0.1, 0.2]}
+STEPS = [
+    TrainingStep(step=1, loss=2.5, accuracy=25.0, learning_rate=0.1),
+    TrainingStep(step=2, loss=1.5, accuracy=50.0, learning_rate=0.2),
+]
 
 
 @pytest.fixture
-def measured(tiny: None, run: Callable[..., None]) -> None:
-    """Run the measures of both encoders, the second of which was trained here."""
+def summarized(tiny: None, run) -> dict[str, EncoderResults]:
+    """Write both encoders' results, the second of which was trained here, and summarize them."""
     write_json(Path("data/training/first/ready.json"), {})
-    for metric, (one, other) in CURVE.items():
+    for metric in ("loss", "accuracy", "learning_rate"):
+        scale = 100 if metric == "accuracy" else 1
+        values = [f"{one.step}\t{getattr(one, metric) / scale}\n" for one in STEPS]
         file = Path("data/training/second/plots/metrics") / f"{metric}.tsv"
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"step\t{metric}\n1\t{one}\n2\t{other}\n")
-    for key in KEYS:
-        for stage in ("directions", "robustness", "kurtosis", "broden", *further_measures()):
-            run(stage, key)
-        run("summarize", key, unread=["data/training/first"] if key == "first" else ())
+        file.write_text(f"step\t{metric}\n{''.join(values)}")
+    found = {}
+    for key, like, steps in zip(KEYS, ("rn_untrained", "rn_supervised"), ([], STEPS), strict=True):
+        made = encoder_results(like, np.random.default_rng(0))
+        found[key] = replace(made, training=steps)
+        for name, one in vars(made).items():
+            if name != "training":
+                write_result(Path(f"data/{STORED_BY.get(name, name)}/{key}/{name}.json"), one)
+        run("summarize", key, unread=[] if steps else [f"data/training/{key}"])
+    return found
 
 
-@pytest.mark.usefixtures("measured")
-def test_summarize():
-    for key in KEYS:
-        found = result(f"plots/encoders/{key}.json")
-        points = [(one["step"], one["loss"], one["accuracy"]) for one in found.pop("training")]
-        assert points == ([] if key == "first" else [(1, 2.5, 25.0), (2, 1.5, 50.0)])
-        for name, one in found.items():
-            assert one == result(f"data/{STORED_BY.get(name, name)}/{key}/{name}.json"), name
-        robustness, kurtosis = found["robustness"], found["kurtosis"]
-        expected = {
-            # The study draws its ImageNet, and so says of what its accuracies are.
-            "drawn_imagenet": robustness["imagenet"],
-            "drawn_shifts": robustness["shift_accuracy"],
-            "robust": robustness["robustness"]["value"],
-            "extrapolated": robustness["extrapolated"],
-            "kurtosis": kurtosis["kurtosis"]["value"],
-            "outliers": kurtosis["outliers"]["outlier_features"],
-            "concepts": found["concepts"]["directions"]["unique"]["value"],
-            "prunable": found["prunable"]["prunable"],
+def test_summarize(run, summarized):
+    for key, made in summarized.items():
+        write_json(Path("expected.json"), plain(made, without_beside=True))
+        assert result(f"plots/encoders/{key}.json") == result("expected.json")
+        headline = result(f"metrics/encoders/{key}.json")
+        # The study draws its ImageNet, and so says of what its accuracies are.
+        assert headline.keys() == {
+            *("drawn_imagenet", "drawn_shifts", "robust", "extrapolated"),
+            *("kurtosis", "outliers", "concepts", "prunable"),
         }
-        assert result(f"metrics/encoders/{key}.json") == pytest.approx(expected, abs=1e-3)
+        assert headline["drawn_imagenet"] == made.robustness.imagenet
+    write_absent("broden", Path("data/concepts/second"))
+    run("summarize", "second")
+    assert result("plots/encoders/second.json")["concepts"] is None
 
 
-@pytest.mark.usefixtures("measured")
-def test_report(run):
+def test_report(run, summarized):
+    made, fitted = made_up_study(), "data/baseline/baseline.json"
+    write_json(Path(fitted), result(fitted) | made["baseline"])
     run("summarize_baseline")
-    run("controls")
-    layers = {"first_layers": ["stem"], "second_layers": ["a", "b"], "cka": [[0.25, 0.75]]}
-    layers |= {"first_outliers": [0], "second_outliers": [0, 2], "without_outliers": [[0.25, 0.5]]}
-    pair = {"first": "first", "second": "second", **layers}
-    write_json(Path("plots/comparisons/pair.json"), pair)
+    assert result("plots/baseline.json")["lines"] == made["baseline"]["lines"]
+    write_json(Path("plots/controls.json"), made["controls"])
+    pair = replace(comparison("rn", "vit"), first="first", second="second")
+    write_result(Path("plots/comparisons/pair.json"), pair)
     write_untrained("linear")
     run("untrained", "rn")
     for folder in ("plots/encoders", "plots/untrained", "plots/comparisons"):
@@ -117,20 +117,12 @@ def test_report(run):
     for table in ("effective_robustness", "kurtosis", "importance", "pruning", "concepts", "sweep"):
         found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]
         assert list(dict.fromkeys(found)) == labels, table
-    for row, key in zip(rows("kurtosis"), KEYS, strict=True):
-        expected = result(f"plots/encoders/{key}.json")["kurtosis"]["kurtosis"]["value"]
-        assert float(row["kurtosis"]) == pytest.approx(expected)
-    null = result("plots/untrained/rn.json")["numbers"]["kurtosis"]
-    rectified, linear = rows("kurtosis")
-    assert float(linear["null"]) == pytest.approx(np.mean(null), abs=1e-5)
-    assert float(linear["null_high"]) == pytest.approx(max(null), abs=1e-5)
-    assert rectified["null"] == ""
+    null = np.mean(result("plots/untrained/rn.json")["numbers"]["kurtosis"])
+    for row, one in zip(rows("kurtosis"), summarized.values(), strict=True):
+        assert float(row["kurtosis"]) == one.kurtosis.kurtosis.value
+        assert float(row["null"]) == pytest.approx(null, abs=1e-5)
     assert [row["label"] for row in rows("training")] == ["the second"] * 2
-    for row, layer, value in zip(rows("cka"), "ab", ("0.25", "0.75"), strict=True):
-        assert (row["first_label"], row["second_label"]) == ("the first", "the second")
-        assert (row["second_layer"], row["cka"]) == (layer, value)
-    page, image = Path("plots/report.html"), Path("plots/effective_robustness.svg")
-    study = load_tree(Path("params.yaml"))["study"]
-    words = (*labels, study["title"], study["description"])
-    assert all(word in page.read_text() for word in words)
-    assert image.read_text().startswith("<svg")
+    assert {(row["first_label"], row["second_label"]) for row in rows("cka")} == {tuple(labels)}
+    study, page = load_tree(Path("params.yaml"))["study"], Path("plots/report.html").read_text()
+    assert all(word in page for word in (*labels, study["title"], study["description"]))
+    assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")
