@@ -15,7 +15,6 @@ from filelock import FileLock
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.downloads.archives import PASSWORD
-from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head
@@ -103,7 +102,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_measured(key: str) -> None:
-    """Write what `extract` and `baseline` would write, with random activations."""
+    """Write what `extract` and `head` would write, with random numbers."""
     rng = np.random.default_rng(0)
     folder = Path("data/activations") / key
     for name in TEST_SETS:
@@ -114,11 +113,6 @@ def write_measured(key: str) -> None:
     write_card(folder, "linear", FEATURES, TESTBED_SHIFTS)
     head = Head(rng.standard_normal((12, FEATURES), np.float32), None, False)
     write_head(Path("data/heads") / key, head, "random")
-    write_json(
-        Path("data/baseline/baseline.json"),
-        {"lines": {}, "resampled": {}, "models": [], "abscissa": {}, "classes": {}}
-        | {"chance": {}, "at_chance": {}},
-    )
 
 
 @pytest.fixture

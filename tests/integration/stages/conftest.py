@@ -1,7 +1,6 @@
 """Runs stages in this process, and compares the files that they read with dvc.yaml."""
 
 import os
-import re
 import sys
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -19,10 +18,11 @@ from interpreting_clip.datasets.card import is_absent, read_card, write_absent, 
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder, save_encoder
 from interpreting_clip.encoders.tokenizer import build_vocabulary
+from runner.graph import read_entry
 from runner.inputs import Inputs
 from tests.integration.stages.two_encoders import tiny
 from tests.pipeline.refusals import change
-from tests.reads import GRAPH, body, run_stage
+from tests.reads import ROOT, run_stage
 
 __all__ = ["tiny"]
 
@@ -112,29 +112,15 @@ def run(opened: set[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None
         opened.clear()
         run_stage(stage, key)
         read = {path for path in opened if path.startswith(RESULTS) and ".partial" not in path}
-        deps, outs, metrics = (paths(stage, part, key) for part in ("deps", "outs", "metrics"))
-        found = {dep for dep in deps for path in read if Path(path).is_relative_to(dep)}
-        others = {path for path in read if not within(path, deps | outs | metrics)}
+        entry = read_entry(stage, key, load_tree(Path("params.yaml")), ROOT / "dvc.yaml")
+        within = {path for path in (*entry.deps, *entry.outs) if path.startswith(RESULTS)}
+        found = {one for one in within for path in read if Path(path).is_relative_to(one)}
+        others = {path for path in read if not any(map(Path(path).is_relative_to, within))}
         assert others == set(), f"{stage} reads what is none of its dependencies"
-        needed = {dep for dep in deps if dep.startswith(RESULTS) and not is_absent(Path(dep))}
+        needed = {dep for dep in entry.deps if dep.startswith(RESULTS) and not is_absent(Path(dep))}
         assert needed - found == set(unread), f"{stage} reads not all of its dependencies"
 
     return run_and_compare
-
-
-def within(path: str, folders: set[str]) -> bool:
-    return any(Path(path).is_relative_to(folder) for folder in folders)
-
-
-def paths(stage: str, part: str, key: str) -> set[str]:
-    """Return the paths that dvc.yaml lists as a `part` of a stage for its entry `key`."""
-    entry, study = {}, load_tree(Path("params.yaml"))
-    if "foreach" in GRAPH[stage]:
-        entry = study[GRAPH[stage]["foreach"].strip("${}")][key]
-    listed = [one if isinstance(one, str) else next(iter(one)) for one in body(stage).get(part, [])]
-    names = {"key": key, **{f"item.{name}": str(value) for name, value in entry.items()}}
-    names["controls.encoder"] = study.get("controls", {}).get("encoder", "")
-    return {re.sub(r"\$\{([\w.]+)\}", lambda match: names[match[1]], path) for path in listed}
 
 
 def merge_a_class(dataset: str) -> None:

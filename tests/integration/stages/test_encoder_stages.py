@@ -14,7 +14,7 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.card import DatasetCard, is_absent, read_card, write_absent
+from interpreting_clip.datasets.card import is_absent, read_card, write_absent
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import (
     Encoder,
@@ -55,10 +55,6 @@ def recipe() -> TrainingRecipe:
     return Params().read("recipes.short", TrainingRecipe)
 
 
-def card_of(dataset: str) -> DatasetCard:
-    return read_card(DATASETS / dataset)
-
-
 @pytest.mark.usefixtures("run")
 def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, monkeypatch):
     monkeypatch.chdir(code_copy)
@@ -69,16 +65,6 @@ def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, mon
     deps = set(body("code")["deps"]) - {"runner"}  # imported here already
     assert [path for path in read if not any(map(path.is_relative_to, deps))] == []
     assert [dep for dep in deps if not any(path.is_relative_to(dep) for path in read)] == []
-
-
-@pytest.fixture
-def facts(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Return what decides where a training is resumed, once one has begun."""
-    import interpreting_clip.training.callbacks as module
-
-    noted: list[object] = []
-    monkeypatch.setattr(module, "training_key", lambda *given: noted.extend(given) or "training")
-    return noted
 
 
 Trained = tuple[Encoder, list[object]]
@@ -92,7 +78,7 @@ def pretrained() -> Trained:
 
 
 def finetuned() -> Trained:
-    start, card = load_encoder(WEIGHTS / "clip"), card_of("imagenet_val")
+    start, card = load_encoder(WEIGHTS / "clip"), read_card(DATASETS / "imagenet_val")
     weight = zero_shot_head(start, card.classes, TEMPLATES)
     encoder = classifier_from_clip(start, weight, card.classes)
     with open_shards(DATASETS / "imagenet_val") as data:
@@ -101,7 +87,7 @@ def finetuned() -> Trained:
 
 
 def supervised() -> Trained:
-    card, seed = card_of("imagenet_val"), recipe().seed
+    card, seed = read_card(DATASETS / "imagenet_val"), recipe().seed
     encoder = classifier_encoder(backbone(), card.classes, seed, normalize_features=False)
     with open_shards(DATASETS / "imagenet_val") as data:
         train_classifier(
@@ -118,7 +104,10 @@ def supervised() -> Trained:
         ("supervise", "labelled", supervised),
     ],
 )
-def test_a_training_learns_from_the_inputs_of_its_entry(run, facts, stage, key, train):
+def test_a_training_learns_from_the_inputs_of_its_entry(run, monkeypatch, stage, key, train):
+    facts: list[object] = []  # which decide where a training is resumed
+    note = lambda *given: facts.extend(given) or "training"  # noqa: E731
+    monkeypatch.setattr("interpreting_clip.training.callbacks.training_key", note)
     run(stage, key)
     (expected, resumed), found = train(), load_encoder(WEIGHTS / key)
     assert found.card == expected.card
@@ -155,7 +144,7 @@ def test_a_head_is_of_its_kind_and_normalises_as_its_encoder(run, key, kind):
     change(encoders={key: load_tree(Path("params.yaml"))["encoders"][key] | {"head": kind}})
     run("head", key)
     found, encoder = read_head(Path("data/heads") / key, 64), load_encoder(WEIGHTS / key)
-    classes = card_of("imagenet_val").classes
+    classes = read_card(DATASETS / "imagenet_val").classes
     if kind == "zero_shot":
         weight = zero_shot_head(encoder, classes, TEMPLATES)
     elif kind == "trained":
@@ -179,7 +168,7 @@ def test_extract_records_the_encoder_on_every_set_that_there_is(run):
     facts = {"representation": "linear", "feature_width": 64, "shifts": shifts}
     assert read_activations_card(folder) == facts
     for name in ("imagenet_val", *shifts):
-        found, card = read_activations(folder, name), card_of(name)
+        found, card = read_activations(folder, name), read_card(DATASETS / name)
         assert found.class_indices.tolist() == card.class_indices
         assert found.aliases == card.aliases
         with open_shards(DATASETS / name) as data:

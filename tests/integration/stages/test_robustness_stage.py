@@ -62,8 +62,8 @@ def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustnes
     return effective_robustness(
         accuracy(key, "imagenet_val"),
         {shift: accuracy(key, shift) for shift in TESTBED_SHIFTS},
-        lines=LINES | {"listed": LINES["imagenet_r"]},
-        resampled=RESAMPLED | {"listed": RESAMPLED["imagenet_r"]},
+        lines=LINES,
+        resampled=RESAMPLED,
         starts={shift: accuracy(key, "imagenet_val", held) for shift, held in starts.items()},
         settings=Params().read("robustness", Settings),
         **own,
@@ -83,7 +83,8 @@ def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(
     found = expected(key, at)
     assert len({accuracy(key, name).fraction for name in TEST_SETS}) > 3 and found.robustness
     require_written(f"data/robustness/{key}/robustness.json", found)
-    share = prunable(pruned, LINES, starts=starts, harmless=20.0)
+    lines = {shift: LINES[shift] for shift in TESTBED_SHIFTS}
+    share = prunable(pruned, lines, starts=starts, harmless=20.0)
     require_written(f"data/robustness/{key}/prunable.json", share)
 
 
@@ -110,15 +111,8 @@ def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
 
 
 def test_own_shifts_stand_beside_the_mean_and_never_in_it(run):
-    change_baseline(
-        lines={"listed": plain(LINES["imagenet_r"])},
-        resampled={"listed": plain(RESAMPLED["imagenet_r"])},
-        abscissa={"listed": on_classes("listed")},
-        at_chance={"listed": []},
-    )
     shifts = [*TESTBED_SHIFTS, *OWN_SHIFTS]
     write_card(Path("data/activations/first"), "rectified", FEATURES, shifts)
-    write_json(BASELINE, read_json(BASELINE) | {"no_baseline": ["alone"]})
     run("robustness", "first")
     left_out = result(ROBUSTNESS)["own"]["alone"]["left_out"]
     assert "alone.baseline: none" in left_out

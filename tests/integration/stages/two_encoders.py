@@ -1,7 +1,6 @@
 """Two encoders with drawn activations, for stages that measure."""
 
 import csv
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.baseline import FittedBaseline
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import write_activations
@@ -24,6 +24,7 @@ from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from tests.drawn_directions import filled
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, link_code
 
@@ -59,12 +60,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 LINES = {
     shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9)
-    for i, shift in enumerate(TESTBED_SHIFTS)
+    for i, shift in enumerate((*TESTBED_SHIFTS, "listed"))
 }
 
 RESAMPLED = {
-    shift: ResampledLines(np.array([0.7, 0.8 + 0.1 * i, 1.0]), np.array([-0.2, 0.0, 0.1 * i]))
-    for i, shift in enumerate(TESTBED_SHIFTS)
+    shift: ResampledLines(np.array([0.7, line.slope, 1.0]), np.array([-0.2, 0.0, -line.intercept]))
+    for shift, line in LINES.items()
 }
 
 
@@ -86,15 +87,16 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_shift_names(Path("data/shifts"), [])
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
-    names = ("imagenet", *TESTBED_SHIFTS, *map(on_classes, TESTBED_SHIFTS))
-    models = [{"name": "standard", **dict.fromkeys(names, 50.0)}]
-    lines = {shift: asdict(line) for shift, line in LINES.items()}
-    resampled = {shift: asdict(lines) for shift, lines in RESAMPLED.items()}
-    baseline = {"lines": lines, "resampled": resampled, "models": models}
-    baseline |= {"abscissa": {shift: on_classes(shift) for shift in TESTBED_SHIFTS}}
-    baseline |= {"chance": {}, "at_chance": {shift: [] for shift in TESTBED_SHIFTS}}
-    baseline |= {"classes": {result_name(name): held for name, held in HELD.items()}}
-    write_json(Path("data/baseline/baseline.json"), baseline)
+    baseline = filled(
+        FittedBaseline,
+        lines=LINES,
+        resampled=RESAMPLED,
+        abscissa={shift: on_classes(shift) for shift in LINES},
+        at_chance={shift: [] for shift in LINES},
+        classes={result_name(name): held for name, held in HELD.items()},
+        no_baseline=["alone"],
+    )
+    write_result(Path("data/baseline/baseline.json"), baseline)
     for key in KEYS:
         folder = Path("data/activations") / key
         for name in HELD:
