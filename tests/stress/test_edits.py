@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from interpreting_clip.study.sections import further_measures
 from runner.fingerprint import fingerprints
 from tests.reads import ROOT
 from tests.stress.conftest import LONG
@@ -17,8 +18,8 @@ TRAIN = {"pretrain", "finetune", "supervise"}
 ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate", "probe"}
 PAGE = {"report", "published_page", "browse"}
 MEASURE = {
-    *("baseline", "robustness", "kurtosis", "directions", "participation_ratio", "broden", "cka"),
-    *("controls", "published", "summarize", "privileged_basis", "untrained"),
+    *("baseline", "robustness", "kurtosis", "directions", "broden", "cka", "controls"),
+    *("published", "summarize", "untrained", *further_measures()),
 }
 LABELS = {"broden_labels", "thumbnails"}
 ALL = FETCH | ENCODERS | MEASURE | LABELS | PAGE | {"study", "summarize_baseline"}
