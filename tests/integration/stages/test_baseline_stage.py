@@ -112,7 +112,8 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
             np.testing.assert_array_equal(given.images[-1], data[len(data) - 1])
     found = read_result(FILE, FittedBaseline)
     assert found.models == [{"name": name, **row} for name, row in accuracies.items()]
-    assert found.classes["imagenet"] == imagenet.class_indices.tolist()
+    sets = {"imagenet": imagenet, **shifts}
+    assert found.classes == {name: one.class_indices.tolist() for name, one in sets.items()}
     at_chance = {"imagenet_v2": [], "imagenet_r": ["m4"], "imagenet_sketch": ["m0", "m1", "m2"]}
     assert found.at_chance == at_chance
     assert {s: line.models for s, line in found.lines.items()} == {

@@ -88,7 +88,7 @@ def test_untrained(run):
     assert (found["representation"], found["images"]) == ("rectified", values.shape[1])
     settings = Params().read("participation_ratio", participation_ratio.Settings)
     for number, images in enumerate(values):
-        expected = asdict(privileged_basis.basis_numbers(images, *LIMITS.values(), 3.0))
+        expected = asdict(privileged_basis.basis_numbers(images, 1.5, 0.1, 3.0))
         ratio = participation_ratio.participation_ratio(images, settings=settings)
         expected["dimensions"] = ratio.dimensions.value
         numbers = {name: drawn[number] for name, drawn in found["numbers"].items()}
@@ -146,4 +146,4 @@ def test_cka(run):
     run("cka", "pair")
     expected = layer_cka(*grams.values(), keys=KEYS)
     require_written("plots/comparisons/pair.json", expected)
-    assert not np.allclose(expected.cka, expected.without_outliers)
+    assert expected.cka.tolist() != expected.without_outliers
