@@ -83,7 +83,7 @@ def test_the_lines_to_post_and_the_status(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(accept, "prepare", lambda folder: None)
     monkeypatch.setattr(accept, "run", lambda folder, machine: None)
-    with pytest.raises(SystemExit, match="^1$") if status else nullcontext():
+    with pytest.raises(SystemExit, match=r"^1$") if status else nullcontext():
         accept.main()
     _, posted, after = capsys.readouterr().out.split("```\n")
     assert not after
