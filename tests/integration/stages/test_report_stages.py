@@ -20,7 +20,7 @@ from tests.integration.stages.two_encoders import (
     rows,
     write_untrained,
 )
-from tests.unit.page.conftest import made_up_study
+from tests.unit.page.conftest import study_baseline, study_controls
 from tests.unit.page.made_results import comparison, encoder_results
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -75,7 +75,7 @@ def summarized(tiny: None, run) -> dict[str, EncoderResults]:
         file.write_text(f"step\t{metric}\n{''.join(values)}")
     found = {}
     for key, like, steps in zip(KEYS, ("rn_untrained", "rn_supervised"), ([], STEPS), strict=True):
-        made = encoder_results(like, np.random.default_rng(0))
+        made = encoder_results(like)
         found[key] = replace(made, training=steps)
         for name, one in vars(made).items():
             if name != "training":
@@ -101,11 +101,11 @@ def test_summarize(run, summarized):
 
 
 def test_report(run, summarized):
-    made, fitted = made_up_study(), "data/baseline/baseline.json"
-    write_json(Path(fitted), result(fitted) | made["baseline"])
+    made, fitted = study_baseline(), "data/baseline/baseline.json"
+    write_json(Path(fitted), result(fitted) | made)
     run("summarize_baseline")
-    assert result("plots/baseline.json")["lines"] == made["baseline"]["lines"]
-    write_json(Path("plots/controls.json"), made["controls"])
+    assert result("plots/baseline.json")["lines"] == made["lines"]
+    write_json(Path("plots/controls.json"), study_controls())
     pair = replace(comparison("rn", "vit"), first="first", second="second")
     write_result(Path("plots/comparisons/pair.json"), pair)
     write_untrained("linear")

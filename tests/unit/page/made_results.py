@@ -147,8 +147,7 @@ def basis(key: str, unique: int) -> BasisConcepts:
     )
 
 
-def written_results(key: str, seed: int = 0) -> dict[str, Any]:
-    """Return what `plots/encoders/<encoder>.json` holds, which a test may change."""
+def encoder_results(key: str, seed: int = 0) -> EncoderResults:
     _, training, _, imagenet, _, mean_kurtosis = ENCODERS[key]
     unique = int(18 - abs(imagenet - 85) / 6)
     accuracies = {"imagenet": imagenet} | {s: beta(s, imagenet) for s in SHIFTS}
@@ -163,7 +162,7 @@ def written_results(key: str, seed: int = 0) -> dict[str, Any]:
         **{"directions": basis(key, unique), "features": basis(key, unique + 3)},
         **{"concepts": ["c"] * 40, "left_out": ["a", "b", "c"], "null_draws": 5},
     )
-    results = filled(
+    return filled(
         EncoderResults,
         robustness=effective_robustness(key, np.random.default_rng(seed)),
         prunable=prunable,
@@ -177,7 +176,11 @@ def written_results(key: str, seed: int = 0) -> dict[str, Any]:
             for step in range(0, 600 * (training != "untrained"), 10)
         ],
     )
-    return plain(results, without_beside=True)
+
+
+def written_results(key: str, seed: int = 0) -> dict[str, Any]:
+    """Return what `plots/encoders/<encoder>.json` holds, which a test may change."""
+    return plain(encoder_results(key, seed), without_beside=True)
 
 
 def comparison(first: str, second: str) -> LayerCka:
