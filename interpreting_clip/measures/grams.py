@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
+from interpreting_clip.measures.outliers import are_outliers
+
 MIN_IMAGES = 4
 """The unbiased HSIC divides by n (n − 3), so a minibatch needs at least four images."""
 
@@ -148,11 +150,10 @@ def outlier_columns(
         moved *= moved
         squares = squares + _cast(moved.sum(axis=1), float)
     limit = _cast(limits.sigma * (squares / width) ** 0.5, dtype or rows.dtype)[:, None]
-    # The fewest images that are at least the share of all.
-    fewest = int(np.searchsorted(np.arange(images + 1) / images, limits.share))
     outliers = rows[0] != rows[0]
     for columns, block in _blocks(rows, dtype):
-        outliers[columns] = (abs(block - centre) > limit).sum(axis=0) >= fewest
+        beyond = (abs(block - centre) > limit).sum(axis=0)
+        outliers[columns] = are_outliers(beyond, images, limits.share)
     return outliers
 
 

@@ -1,16 +1,16 @@
 """Kurtosis of each image's features, and outlier features, which are extreme in many images."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
+from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
 from interpreting_clip.measures.result import Label, Result, beside
 from interpreting_clip.quantities import (
     Confidence,
@@ -262,36 +262,6 @@ def standardized(
         yield rows, z
 
 
-def are_outliers(
-    beyond: Int[np.ndarray, " feature"], images: int, share: float
-) -> Bool[np.ndarray, " feature"]:
-    """Return which features are extreme in at least a share of the images.
-
-    Parameters
-    ----------
-    beyond : in how many images each feature is extreme
-    images : how many there are
-    share : above 0 and at most 1
-
-    Raises
-    ------
-    ValueError
-        `share` is not above 0 and at most 1: at 0 every feature would be an outlier.
-    """
-    if not 0 < share <= 1:
-        raise ValueError(f"share {share}: expected a fraction of images, above 0 and at most 1")
-    # 7 of 100 images are 0.07 of them, but 0.07 * 100 is above 7.
-    return beyond / images >= share
-
-
-def most_extreme_first(
-    share: Float[np.ndarray, " feature"], mean_abs_z: Float[np.ndarray, " feature"]
-) -> Int[np.ndarray, " feature"]:
-    """Order features: extreme in the most images first, then farthest out, then by index."""
-    # lexsort takes the last key first, and keeps the order of equal features.
-    return np.lexsort((-mean_abs_z, -share))
-
-
 def isotropic_kurtosis(features: int) -> float:
     """Return the expected kurtosis of n Gaussian features, `3 (n - 1) / (n + 1)` (Fisher 1930).
 
@@ -299,22 +269,6 @@ def isotropic_kurtosis(features: int) -> float:
     with equal probability.
     """
     return 3 * (features - 1) / (features + 1)
-
-
-def hiding_outliers(features: int, sigma: float) -> int:
-    """Return the smallest number of equal outliers that hide each other.
-
-    If k of n features are far away and equal, and all others are equal too, the k lie
-    `sqrt((n - k) / k)` σ from the mean, however far away they are, and nearer if the others vary.
-    So if there are `n / (sigma² + 1)` or more, none is beyond `sigma`: 4 of 128 features at 6 σ,
-    and 28 of 1,024.
-
-    Parameters
-    ----------
-    features : how many there are
-    sigma : the number of standard deviations, above 0
-    """
-    return math.ceil(features / (sigma**2 + 1))
 
 
 def _outliers(

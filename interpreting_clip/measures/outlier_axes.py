@@ -13,7 +13,8 @@ from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.head import Head, to_logits
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.kurtosis import OutlierFeatures, most_extreme_first
+from interpreting_clip.measures.kurtosis import OutlierFeatures
+from interpreting_clip.measures.outliers import most_extreme_first
 from interpreting_clip.measures.result import Result
 
 TOP = (1, 3, 10, 30, 100)

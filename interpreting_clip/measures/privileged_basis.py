@@ -12,11 +12,11 @@ from msgspec import Meta
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import (
-    are_outliers,
     isotropic_kurtosis,
     kurtosis_and_deviations,
 )
 from interpreting_clip.measures.nulls import random_rotation, rank_p_value
+from interpreting_clip.measures.outliers import are_outliers
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Positive, Seed, StrictStruct
 

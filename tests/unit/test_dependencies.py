@@ -287,7 +287,9 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
     assert {name for name in present if present[name] != after[name]} == expected
 
 
-ENCODING = {f"interpreting_clip/measures/{name}.py" for name in ("activations", "grams", "head")}
+ENCODING = {
+    f"interpreting_clip/measures/{name}.py" for name in ("activations", "grams", "head", "outliers")
+}
 """The modules of measures that a stage may use while it runs an encoder: no measure's settings."""
 
 

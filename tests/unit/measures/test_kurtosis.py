@@ -6,12 +6,10 @@ from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
 from interpreting_clip.measures.kurtosis import (
     OutlierFeatures,
     Settings,
-    are_outliers,
-    hiding_outliers,
     kurtosis,
-    most_extreme_first,
     outlier_features,
 )
+from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
 
 RNG = np.random.default_rng(0)
 GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
