@@ -62,7 +62,9 @@ def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
 
     columns = ("name", "label", "value", "low", "high", "chance", "unit")
     rows = [{name: asdict(one)[name] for name in columns} for one in numbers]
-    return pd.DataFrame(rows, columns=list(columns)).set_index("name")
+    table = pd.DataFrame(rows, columns=list(columns)).set_index("name")
+    # NaN where no number has an interval, as where one has none.
+    return table.astype(dict.fromkeys(("value", "low", "high", "chance"), float))
 
 
 def html_table(numbers: "Sequence[Number]") -> str:
