@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
 
+import numpy as np
+from jaxtyping import Float
+
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concept_counts import BasisConcepts, ConceptCounts
@@ -159,17 +162,20 @@ def pruning_rows(
     """
     return [
         encoder_cells(e)
-        | {"dataset": name, "head": head, "fraction": fraction, "accuracy": accuracy}
+        | {"dataset": name, "head": head, "fraction": fraction, "accuracy": float(curve[place])}
         for e in encoders
         for dataset, name in names.items()
         if (one := e.results.pruning.get(dataset))
-        for fraction, *accuracies in zip(
-            *(one.fractions.tolist(), one.accuracy.tolist(), one.other_accuracy.tolist()),
-            map(fmean, one.random_accuracy.T.tolist()),
-            strict=True,
-        )
-        for head, accuracy in zip(HEADS, accuracies, strict=True)
+        for curves in [(one.accuracy, one.other_accuracy, _mean_curve(one.random_accuracy))]
+        for place, fraction in enumerate(one.fractions.tolist())
+        for head, curve in zip(HEADS, curves, strict=True)
+        if len(curve)
     ]
+
+
+def _mean_curve(curves: Float[np.ndarray, "random fraction"]) -> list[float]:
+    """Return the mean over random heads; empty without them (`directions.random_heads: 0`)."""
+    return [fmean(at) for at in curves.T.tolist()] if len(curves) else []
 
 
 def concept_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:

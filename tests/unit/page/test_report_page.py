@@ -35,6 +35,17 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(stud
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_study_without_random_heads_has_a_page(study):
+    for results in study["results"].values():
+        results["directions"] |= {"random_importance": [], "random_importance_ratio": None}
+        results["prunable"] |= {"chance": None, "random_robustness": None}
+        for pruned in results["pruning"].values():
+            pruned |= {"random_accuracy": [], "accuracy_chance": None}
+    text = study_page(study)
+    assert cells(table(text, "Privileged directions"), "RN zero-shot, web-broad")[-2] == "–"
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_text_is_escaped_and_controls_are_folded_unless_one_fails(study):
     text = study_page(study)
     assert "a &lt;miniature&gt;" in text and "<p>First &amp; foremost.</p>\n<p>Second.</p>" in text
