@@ -48,17 +48,8 @@ def html(result: "Result") -> str:
 
 
 def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
-    """Return numbers as a table of pandas, indexed by name.
-
-    Raises
-    ------
-    ImportError
-        pandas is not installed.
-    """
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError("to_frame: expected pandas, found none; `pip install pandas`") from None
+    """Return numbers as a table of pandas, indexed by name."""
+    import pandas as pd
 
     columns = ("name", "label", "value", "low", "high", "chance", "unit")
     rows = [{name: asdict(one)[name] for name in columns} for one in numbers]

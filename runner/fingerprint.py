@@ -79,10 +79,12 @@ LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
 
 COMPUTING = {
     "PIL": "pillow",
+    "altair": "altair",
     "jinja2": "jinja2",
     "numba": "numba",
     "numpy": "numpy",
     "open_clip": "open-clip-torch",
+    "pandas": "pandas",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "timm": "timm",
@@ -95,6 +97,7 @@ COMPUTING = {
 TRANSITIVE_DEPENDENCIES = {
     "jinja2": ("markupsafe",),
     "numba": ("llvmlite", "numpy"),
+    "pandas": ("numpy",),
     "open-clip-torch": ("ftfy", "regex", "timm", "torch", "torchvision"),
     "scikit-learn": ("numpy", "scipy"),
     "scipy": ("numpy",),

@@ -101,8 +101,8 @@ def contents(file: Path, name: str) -> dict[Place, Any]:
         case ".json":
             return dict(leaves(read_json(file), (name,)))
         case ".csv" | ".tsv" as suffix:
-            rows = read_table(file, (), delimiter="\t" if suffix == ".tsv" else ",")
-            return dict(leaves(rows, (name,)))
+            table = read_table(file, (), delimiter="\t" if suffix == ".tsv" else ",")
+            return dict(leaves(table.to_dict("records"), (name,)))
     return {(name, "MD5"): file_md5(file)}
 
 

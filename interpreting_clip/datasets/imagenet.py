@@ -47,9 +47,9 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
         A table is missing, lacks a column or has an invalid index.
     """
     file, columns = reference / "imagenet_classes.csv", ("wnid", "name", "imagenet_r", "imagenet_a")
-    rows = read_table(file, ("index", *columns))
+    rows = read_table(file, ("index", *columns)).to_dict("records")
     table = reference / "objectnet_to_imagenet.csv"
-    folders = read_table(table, ("folder", "label", "imagenet_indices"))
+    folders = read_table(table, ("folder", "label", "imagenet_indices")).to_dict("records")
 
     def indices(text: str, source: Path) -> list[int]:
         found = [int(index) if index.isdecimal() else -1 for index in text[:99].split()]

@@ -1,56 +1,92 @@
-"""Tables as text, read and written whole: CSV, and the training curves that DVCLive writes."""
+"""Tables as CSV, and the training curves that DVCLive writes: read and written whole."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.json import rounded, write_whole
+from interpreting_clip.formats.json import DIGITS, rounded, write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# pandas takes 0.4 s to import, and most stages that import this module read no table.
 
 CURVE_COLUMNS = ("loss", "accuracy", "learning_rate")
 """The columns of a training curve beside `step`; accuracy is a share of the training batches."""
 
 
-def write_table(file: Path, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
-    """Write rows as CSV with a header; floats are rounded as in the JSON results."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    with error_context(file):
-        writer.writerows({k: rounded(v, 6, k) for k, v in row.items()} for row in rows)
-    write_whole(file, text.getvalue().encode())
+def write_table(file: Path, table: "pd.DataFrame", columns: Sequence[str]) -> None:
+    """Write columns of a table as CSV, in this order; floats are rounded as in the JSON results.
 
-
-def read_table(file: Path, columns: Sequence[str], delimiter: str = ",") -> list[dict[str, str]]:
-    """Read a table that has at least `columns`.
+    A missing value is an empty cell, as is a column that the table lacks. A column of integers with
+    gaps has to be of type `Int64`, or its integers would be written as floats.
 
     Raises
     ------
     InputError
-        The file is missing, is not a table in UTF-8, lacks a column or has a row of another length.
+        A number is infinite.
     """
+    table = table.reindex(columns=list(columns))
+    with error_context(file):
+        for name, values in table.select_dtypes("float").items():
+            rounded(values.dropna().to_numpy(), DIGITS, str(name))
+    # Adding 0 makes 0 of -0, which rounding leaves of a small negative number.
+    floats = {name: table[name].round(DIGITS) + 0.0 for name in table.select_dtypes("float")}
+    write_whole(file, table.assign(**floats).to_csv(index=False).encode())
+
+
+def read_table(
+    file: Path, columns: Collection[str], numbers: Collection[str] = (), delimiter: str = ","
+) -> "pd.DataFrame":
+    """Read a table that has at least `columns`, as text but for `numbers`.
+
+    An empty cell is an empty text, and NaN among `numbers`. Models may be called "None" or "NA".
+
+    Parameters
+    ----------
+    file : CSV in UTF-8
+    columns : those that it has to have
+    numbers : columns of numbers, of which some may be lacking
+    delimiter : between cells
+
+    Raises
+    ------
+    InputError
+        The file is missing, is not a table in UTF-8, lacks a column, has a row that is too long,
+        or a cell that should be a number and is none; names the row, counted from 1.
+    """
+    import pandas as pd
+
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter)
-            names, rows = reader.fieldnames or (), list(reader)
+        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
+            table = pd.read_csv(
+                file, sep=delimiter, dtype=str, keep_default_na=False, index_col=False
+            )
     except FileNotFoundError:
         raise InputError(
             f"{file}: no such file; `dvc repro` or `dvc pull` makes it, or `git restore`"
         ) from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors are ValueErrors
         raise InputError(
-            f"{file}: expected a table in UTF-8, got {error}; delete it, then `dvc repro`, `dvc "
-            "pull` or `git restore` makes it"
+            f"{file}: expected a table in UTF-8, with as many cells in each row as in the first, "
+            f"got {error}; delete it, then `dvc repro`, `dvc pull` or `git restore` makes it"
         ) from None
-    if missing := [c for c in columns if c not in names]:
+    if missing := [c for c in columns if c not in table]:
         raise InputError(f"{file}: expected the columns {', '.join(columns)}; missing: {missing}")
-    for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
+    for name in [name for name in numbers if name in table]:
+        values = pd.to_numeric(table[name], errors="coerce").astype(float)
+        wrong = (table[name] != "") & ~np.isfinite(values)
+        if wrong.any():
+            row = int(wrong.to_numpy().argmax())
             raise InputError(
-                f"{file}: row {number}: expected a cell for each of {len(names)} columns"
+                f"{file}: row {row + 1}: `{name}`: expected a number, got {table[name][row]!r}"
             )
-    return rows
+        table[name] = values
+    return table
 
 
 def read_curve(directory: Path) -> list[dict[str, float | int]]:
@@ -63,18 +99,23 @@ def read_curve(directory: Path) -> list[dict[str, float | int]]:
     """
     if (directory / "ready.json").exists():
         return []
-    curves = {}
+    import pandas as pd
+
+    curves = []
     for metric in CURVE_COLUMNS:
         file = directory / "plots" / "metrics" / f"{metric}.tsv"
-        rows = read_table(file, (), delimiter="\t")
-        try:
-            curves[metric] = {int(row["step"]): float(row[metric]) for row in rows}
-        except (KeyError, TypeError, ValueError) as error:
+        columns = ("step", metric)
+        table = read_table(file, columns, numbers=columns, delimiter="\t")[list(columns)]
+        if table.isna().any(axis=None):
             raise InputError(
-                f"{file}: expected the columns step and {metric}, numbers in both, got "
-                f"{type(error).__name__}: {error}; delete it, then `dvc checkout` or `dvc repro`"
-            ) from None
-    steps = curves["loss"]
-    if any(curve.keys() != steps.keys() for curve in curves.values()):
+                f"{file}: expected numbers in both columns, got an empty cell; delete it, then "
+                "`dvc checkout` or `dvc repro`"
+            )
+        curves.append(table.set_index("step"))
+    if any(not one.index.equals(curves[0].index) for one in curves):
         raise InputError(f"{directory}: its metrics are not of the same steps; train it again")
-    return [{"step": step, **{m: curves[m][step] for m in CURVE_COLUMNS}} for step in steps]
+    joined = pd.concat(curves, axis=1)
+    return [
+        {"step": int(step), **row}
+        for step, row in zip(joined.index, joined.to_dict("records"), strict=True)
+    ]

@@ -46,12 +46,6 @@ def test_a_notebook_has_the_same_table_escaped():
     assert shown.endswith("<p>Interval: made up.</p><p>Arrays: curve [4]</p>")
 
 
-def test_without_pandas_one_line_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match="pip install pandas"):
-        LOSS.to_frame()
-
-
 @pytest.mark.parametrize(
     ("value", "digits", "text"),
     [(-0.001, 2, "0.00"), (-1234.5, 1, "−1,234.5"), (None, 1, "–"), (7, 0, "7")],
