@@ -35,7 +35,7 @@ def write_table(file: Path, table: "pd.DataFrame", columns: Sequence[str]) -> No
         for name, values in table.select_dtypes("float").items():
             rounded(values.dropna().to_numpy(), DIGITS, str(name))
     # Adding 0 makes 0 of -0, which rounding leaves of a small negative number.
-    floats = {name: table[name].round(DIGITS) + 0.0 for name in table.select_dtypes("float")}
+    floats = {str(name): table[name].round(DIGITS) + 0.0 for name in table.select_dtypes("float")}
     write_whole(file, table.assign(**floats).to_csv(index=False).encode())
 
 

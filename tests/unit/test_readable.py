@@ -1,6 +1,5 @@
 """A result shows its numbers as a table, in a terminal and in a notebook."""
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
