@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from interpreting_clip.charts import chart
+from interpreting_clip.command_charts import chart
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_whole

@@ -1,0 +1,277 @@
+"""A chart of a table, in panels: together for `dvc plots` and notebooks, each alone for a page.
+
+A chart says once what a panel draws. `facets` lays the panels out at fixed places; on a page each
+panel is a picture of its own, so that as many stand in a row as the window has room for, and a
+telephone shows one below the other.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from interpreting_clip.charts.theme import (
+    CONFIG,
+    DASHES,
+    SHAPES,
+    TRAINING_COLOURS,
+    VARIABLES,
+    recoloured,
+)
+
+Ends = Mapping[str, tuple[float, float]]
+"""The ends of the axes that all panels share, by the column that is drawn along them."""
+
+Layers = alt.LayerChart | alt.Chart | alt.FacetChart
+
+Spec = dict[str, Any]
+"""A specification in Vega-Lite."""
+
+LEGENDS = {"color", "shape", "strokeDash", "opacity"}
+"""The channels that have legends."""
+
+POINTS = 60
+"""The most points per line that a page draws: an encoder may have a thousand directions."""
+
+DIGITS = 5
+"""Significant digits of the numbers in a page's chart: a ten-thousandth of an axis."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """A colour, and a shape or a dash if the chart has them; `shape` is Vega's name or a path."""
+
+    colour: str
+    shape: str = ""
+    dash: Sequence[int] = ()
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Legend:
+    """The looks of a column's values, by name in the order in which a page lists those it draws.
+
+    `numbered` says that the chart writes encoders' numbers without their names, so that the legend
+    has to name them. Without such a column, all names are listed.
+    """
+
+    column: str
+    looks: Mapping[str, Look]
+    numbered: bool = False
+
+
+def by_shape(*, numbered: bool = False) -> Legend:
+    """Return the legend of points whose colour and shape is the kind of training."""
+    looks = zip(TRAINING_COLOURS.items(), SHAPES, strict=True)
+    return Legend(
+        column="training",
+        looks={name: Look(colour=colour, shape=shape) for (name, colour), shape in looks},
+        numbered=numbered,
+    )
+
+
+def by_dash(*, numbered: bool = False) -> Legend:
+    """Return the legend of lines whose colour and dash is the kind of training."""
+    looks = zip(TRAINING_COLOURS.items(), DASHES, strict=True)
+    return Legend(
+        column="training",
+        looks={name: Look(colour=colour, dash=dash) for (name, colour), dash in looks},
+        numbered=numbered,
+    )
+
+
+def no_ends(_table: pd.DataFrame) -> Ends:
+    """Return no ends: each panel has its own axes."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PanelChart:
+    """One chart of the CSV `plots/<table>.csv`.
+
+    Attributes
+    ----------
+    name, title, caption : `caption` is what stands below it
+    table : the name of the CSV
+    x, y : the columns that `dvc plots` asks for
+    numbers : the columns of numbers that it draws; all others are text
+    draw : returns what one panel draws, without data, for the ends of the axes that panels share.
+        Its transforms see the rows of all panels in `facets`, so they group by `panel`
+    legend : what its colours, shapes and dashes stand for
+    panel : the title of the panel that a row is in, with columns in braces; empty for one panel
+    columns : panels in a row of `facets`
+    facets : further properties of the facets, such as `{"spacing": …}`
+    independent : what each panel has of its own in `facets`: `{"scale": "xy", "axis": "x"}`
+    ends : the ends that the panels of a page share
+    only : the rows that it draws, by column: `{"head": ("head",)}`; the others are in the CSV alone
+    by_representation : whether it ranks encoders, so that each kind of representation has its own
+    """
+
+    name: str
+    title: str
+    caption: str
+    table: str
+    x: str
+    y: str
+    numbers: tuple[str, ...]
+    draw: Callable[[Ends], Layers]
+    legend: tuple[Legend, ...] = ()
+    panel: str = ""
+    columns: int = 3
+    facets: Mapping[str, Any] = field(default_factory=dict)
+    independent: Mapping[str, str] = field(default_factory=dict)
+    ends: Callable[[pd.DataFrame], Ends] = no_ends
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    by_representation: bool = False
+
+    @property
+    def alternative(self) -> str:
+        """The alternative text."""
+        return f"{self.title}. {self.caption}"
+
+    def rows(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that the chart draws, with the title of their panel as `panel`."""
+        kept = table
+        for column, values in self.only.items():
+            kept = kept[kept[column].isin(values)]
+        return kept.assign(panel=[self.panel.format(**row) for row in kept.to_dict("records")])
+
+
+# --- All panels in one specification
+
+
+def template(chart: PanelChart) -> Spec:
+    """Return all panels of a chart as DVC's template, which DVC fills with the rows of its CSV.
+
+    Rows of several revisions have panels of their own.
+    """
+    spec = facets(chart).to_dict(validate=False)
+    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": _numeric(chart)}}
+    return _finished(spec)
+
+
+def whole_chart(
+    chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | None = None
+) -> Spec:
+    """Return all panels of a chart with the rows of a table; `size` is a panel's, in pixels."""
+    rows = thinned(chart.rows(table))
+    spec = with_legends(facets(chart).to_dict(validate=False), rows)
+    spec["data"] = {"values": csv_text(rows, chart, spec), "format": _csv(chart)}
+    if size:
+        spec["spec"] |= dict(zip(("width", "height"), size, strict=True))
+    return _finished(spec)
+
+
+def facets(chart: PanelChart) -> alt.FacetChart:
+    """Return all panels of a chart, laid out in rows, without data."""
+    filters = [
+        alt.FilterTransform(filter=alt.FieldOneOfPredicate(field=column, oneOf=list(values)))
+        for column, values in chart.only.items()
+    ]
+    title = alt.CalculateTransform.from_dict(
+        {"calculate": panel_expression(chart.panel), "as": "panel"}
+    )
+    resolve = {
+        part: dict.fromkeys(names, "independent") for part, names in chart.independent.items()
+    }
+    return alt.FacetChart(
+        data=alt.NamedData(name="rows"),
+        transform=[*filters, title],
+        facet=alt.Facet(
+            "panel:N",
+            title=None,
+            sort=[],
+            header=alt.Header(labelExpr="split(datum.label, '\\n')", labelAnchor="start"),
+        ),
+        spec=chart.draw({}),
+        columns=chart.columns,
+        resolve=resolve,
+        title=chart.title,
+        **chart.facets,
+    )
+
+
+def panel_expression(title: str) -> str:
+    """Return a title with columns in braces as an expression of Vega, with the revision if any."""
+    parts = re.split(r"\{(\w+)\}", title)
+    texts = [f"datum['{part}']" if i % 2 else json.dumps(part) for i, part in enumerate(parts)]
+    return " + ".join([*texts, "(datum.rev ? '\\n' + datum.rev : '')"])
+
+
+def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
+    """Return a specification whose legends list only what some rows have; None: no legends."""
+    if isinstance(spec, list):
+        return [with_legends(one, rows) for one in spec]
+    if not isinstance(spec, dict):
+        return spec
+    found = {key: with_legends(one, rows) for key, one in spec.items()}
+    for channel in LEGENDS & found.keys():
+        encoding = found[channel]
+        if not isinstance(encoding, dict) or "field" not in encoding:
+            continue
+        if rows is None:
+            encoding["legend"] = None
+        elif encoding["field"] in rows and "domain" in encoding.get("scale", {}):
+            drawn = set(rows[encoding["field"]])
+            listed = [name for name in encoding["scale"]["domain"] if name in drawn]
+            if listed and encoding.get("legend", {}) is not None:
+                encoding["legend"] = {**encoding.get("legend", {}), "values": listed}
+    return found
+
+
+# --- Each panel by itself
+
+
+def panel_spec(chart: PanelChart, ends: Ends, colours: Mapping[str, str] = VARIABLES) -> Spec:
+    """Return the specification of any one panel of a page, without rows and without legends."""
+    drawn = chart.draw(ends).properties(data=alt.NamedData(name="rows"))
+    spec = with_legends(drawn.to_dict(validate=False), None)
+    spec["data"] = {"name": "rows", "format": _csv(chart)}
+    # One alternative text describes all of a picture, so its marks have none.
+    quiet = {"aria": False, "background": "transparent"}
+    return recoloured(_finished(spec, quiet), colours)
+
+
+def panel_values(chart: PanelChart, table: pd.DataFrame, spec: Spec) -> dict[str, str]:
+    """Return the rows of each panel as CSV, by its title, in the order of the table."""
+    rows = thinned(chart.rows(table))
+    panels = rows.groupby("panel", sort=False)
+    return {str(title): csv_text(own, chart, spec) for title, own in panels}
+
+
+# --- Rows
+
+
+def csv_text(rows: pd.DataFrame, chart: PanelChart, spec: Spec) -> str:
+    """Return rows as CSV, with the columns alone that a chart's specification names."""
+    named = set(re.findall(r"\w+", f"{json.dumps(spec)} {chart.panel}"))
+    columns = [name for name in rows if name in named]
+    return rows[columns].to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
+
+
+def thinned(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with about `POINTS` per line of ranks or steps at most, including its ends."""
+    if not {"rank", "step"} & set(rows):
+        return rows
+    line = rows.groupby([name for name in ("label", "head") if name in rows], sort=False)
+    place, length = line.cumcount(), line["label"].transform("size")
+    every = -(-length // POINTS)
+    return rows[(place % every == 0) | (place < 10) | (place == length - 1)]
+
+
+def _numeric(chart: PanelChart) -> dict[str, str]:
+    return dict.fromkeys(chart.numbers, "number")
+
+
+def _csv(chart: PanelChart) -> Spec:
+    return {"type": "csv", "parse": _numeric(chart)}
+
+
+def _finished(spec: Spec, config: Spec | None = None) -> Spec:
+    """Return a specification with our look, without a version: Vega-Lite 5 and 6 draw it."""
+    kept = {key: value for key, value in spec.items() if key not in ("$schema", "config")}
+    return {**kept, "config": {**CONFIG, **(config or {})}}

@@ -1,0 +1,67 @@
+"""Specifications of charts as SVG, and Vega for pages that draw them with tooltips."""
+
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from xml.sax.saxutils import quoteattr
+
+from interpreting_clip.charts.panels import Spec
+
+VEGA_LITE = "6.4"
+"""The Vega-Lite version that draws, which is Altair's."""
+
+
+def vega_script() -> str:
+    """Return Vega, Vega-Lite and Vega-Embed as one script that sets `window.vegaEmbed`.
+
+    The same bytes for the same version of vl-convert-python.
+    """
+    import vl_convert
+
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
+
+
+def draw_svg(spec: Spec, name: str, alternative: str) -> str:
+    """Draw a filled specification as one `<svg>` element that needs nothing from outside.
+
+    Parameters
+    ----------
+    spec : Vega-Lite with its data inside
+    name : prefix of the identifiers in the SVG, so that one page can hold several
+    alternative : the picture's alternative text
+    """
+    import vl_convert
+
+    quiet = {**spec, "config": {**spec.get("config", {}), "aria": False}}
+    with only_bundled_fonts():
+        svg = vl_convert.vegalite_to_svg(quiet, vl_version=VEGA_LITE, allowed_base_urls=[])
+    # Vega numbers identifiers per process and repeats them per chart, but on a page they have to be
+    # unique. Look for them in tags only: a label may hold the same words.
+    old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))
+    new = {one: f"{name}-{index}" for index, one in enumerate(old)}
+    svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
+    svg = re.sub(r"(<[^<>]*\burl\(#)([^)]+)", lambda m: f"{m[1]}{new.get(m[2], m[2])}", svg)
+    return svg.replace("<svg ", f'<svg role="img" aria-label={quoteattr(alternative)} ', 1)
+
+
+@contextmanager
+def only_bundled_fonts() -> Iterator[None]:
+    """Let vl-convert measure text with its own fonts alone, where fonts are found by fontconfig.
+
+    It reads all fonts when a process first draws, and prefers the machine's, so the widths of
+    labels, and with them the layout, would depend on what is installed.
+    """
+    before = os.environ.get("FONTCONFIG_FILE")
+    with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
+        # a configuration without any folder would make it look into the usual ones
+        file.write("<fontconfig><dir>/nonexistent</dir></fontconfig>")
+        file.flush()
+        os.environ["FONTCONFIG_FILE"] = file.name
+        try:
+            yield
+        finally:
+            del os.environ["FONTCONFIG_FILE"]
+            if before is not None:
+                os.environ["FONTCONFIG_FILE"] = before

@@ -1,0 +1,105 @@
+"""Charts with a row per encoder: a mark with its interval, and the name above it."""
+
+from typing import Any
+
+import altair as alt
+
+from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_shape
+from interpreting_clip.charts.theme import (
+    INK,
+    SOFT_INK,
+    interval_text,
+    number_text,
+    shown_if,
+    told,
+    tooltip,
+    training_color,
+    training_shape,
+)
+
+WIDTH, ROW = 325, 38
+"""The width of a chart and the height of a row, in pixels."""
+
+HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
+ENCODER = "datum.number + '  ' + datum.label + (datum.rev ? ', ' + datum.rev : '')"
+DRAWN: dict[str, Any] = {"invalid": None}
+"""Otherwise a row without an interval or a null would be left out."""
+
+
+def row_names(column: str, along: str) -> alt.Y:
+    """Give each value of a column a row; `name_layer` writes its name there."""
+    order = alt.EncodingSortField(field=along, op="min")
+    return alt.Y(f"{column}:N", sort=order, title=None, axis=None)
+
+
+def name_layer(base: alt.Chart, column: str = "name") -> alt.Chart:
+    """Write each encoder's name above its mark, so that the row needs no margin."""
+    text = base.mark_text(align="left", dy=-14, color=INK, limit=WIDTH - 60, **DRAWN)
+    return text.encode(x=alt.value(0), text=f"{column}:N")
+
+
+def kurtosis_panel(_ends: Ends) -> Layers:
+    """Draw an encoder per row, with its interval and what chance gives."""
+    base = alt.Chart().encode(y=row_names("label", "number"), yOffset=alt.YOffset("rev:N", sort=[]))
+    band = base.mark_rule(color=SOFT_INK, strokeWidth=7, **DRAWN).encode(
+        x="null_low:Q", x2="null_high", opacity=shown_if("isValid(datum.null_low)", 0.18)
+    )
+    null = base.mark_tick(color=INK, thickness=2, size=13, **DRAWN).encode(
+        x="null:Q", opacity=shown_if("isValid(datum.null)", 0.55)
+    )
+    interval = base.mark_rule(strokeWidth=2, **DRAWN).encode(
+        x="low:Q", x2="high", color=training_color(), opacity=shown_if(HAS_INTERVAL)
+    )
+    point = base.mark_point(filled=True, size=75, opacity=1, **DRAWN).encode(
+        x=alt.X("kurtosis:Q", title="mean kurtosis per image")
+        .scale(zero=False, nice=True, padding=10)
+        .axis(tickCount=6),
+        color=training_color(),
+        shape=training_shape(),
+        tooltip=tooltip(
+            *("label", "training"),
+            told("kurtosis", "mean kurtosis per image", ".2f"),
+            *("interval", "null_text", "outlier_features"),
+        ),
+    )
+    span = "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
+    return (
+        alt.layer(*gaussian(), band, null, interval, point, name_layer(base))
+        .transform_calculate(
+            name=ENCODER,
+            interval=interval_text("low", "high", ".2f"),
+            null_text=number_text("null", ".2f", f"(isValid(datum.null_low) ? {span} : '')"),
+        )
+        .properties(width=WIDTH, height=alt.Step(ROW))
+    )
+
+
+def gaussian() -> list[alt.Chart]:
+    """Mark the kurtosis of a Gaussian."""
+    at = alt.Chart(alt.InlineData(values=[{"gaussian": 3}])).encode(x="gaussian:Q")
+    return [
+        at.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
+        at.mark_text(color=SOFT_INK, align="left", baseline="bottom").encode(
+            y=alt.value(-3), text=alt.value("a Gaussian: 3")
+        ),
+    ]
+
+
+KURTOSIS = PanelChart(
+    name="kurtosis",
+    title="Kurtosis of the activations",
+    table="kurtosis",
+    x="kurtosis",
+    y="label",
+    numbers=("number", "kurtosis", "low", "high", "null", "null_low", "null_high"),
+    draw=kurtosis_panel,
+    legend=(by_shape(),),
+    panel="{representation}",
+    independent={"scale": "xy"},
+    caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴ "
+    "without unit and not excess, averaged over the ImageNet test images; bars are bootstrap "
+    "intervals. The upright mark is the mean of untrained encoders of the same backbone, and "
+    "the grey band reaches from the lowest to the highest of them. Linear and rectified "
+    "representations stand apart: sparse ReLU features have a high kurtosis without any "
+    "outlier feature.",
+)

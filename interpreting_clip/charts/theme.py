@@ -1,0 +1,205 @@
+"""The look of all charts: colours on a light and a dark ground, fonts, encodings of trainings."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import altair as alt
+
+LIGHT = {
+    "ink": "#1f242b",
+    "soft-ink": "#3c434c",
+    "ground": "#ffffff",
+    "frame": "#d0d4da",
+    "grid": "#eceef1",
+    "axis": "#8a929c",
+    "grey": "#9aa1ab",
+    "purple": "#4a1f82",
+    "zero-shot": "#0072B2",
+    "finetuned": "#D55E00",
+    "supervised": "#009E73",
+    "linear-probe": "#7A4A12",
+    "untrained": "#6B7280",
+}
+"""Colours by name, in which charts are written; trainings have Okabe and Ito's, and brown."""
+
+DARK = {
+    "ink": "#e8eaed",
+    "soft-ink": "#b3bac3",
+    "ground": "#16191d",
+    "frame": "#3d444d",
+    "grid": "#2a3037",
+    "axis": "#7d858f",
+    "grey": "#7f8791",
+    "purple": "#c4b0ff",
+    "zero-shot": "#4ba6e6",
+    "finetuned": "#f18a45",
+    "supervised": "#3cc79a",
+    "linear-probe": "#cda06a",
+    "untrained": "#a2a9b3",
+}
+"""The same on a dark ground."""
+
+INK, SOFT_INK, GROUND, GREY = (LIGHT[name] for name in ("ink", "soft-ink", "ground", "grey"))
+
+PURPLE = LIGHT["purple"]
+"""The colour of CKA, whose opacity is the value."""
+
+GIVEN = "given"
+"""The kind of training of an encoder of which it is not known: arrays that somebody measures."""
+
+TRAINING_COLOURS = {
+    "zero-shot": LIGHT["zero-shot"],
+    "finetuned": LIGHT["finetuned"],
+    "supervised": LIGHT["supervised"],
+    "linear probe": LIGHT["linear-probe"],
+    "untrained": LIGHT["untrained"],
+    GIVEN: INK,
+}
+"""One per kind of training in all charts; nothing else has them."""
+
+TRAININGS = list(TRAINING_COLOURS)
+SHAPES = ["diamond", "square", "triangle-up", "triangle-down", "cross", "circle"]
+DASHES = [[1, 0], [7, 3], [2, 2], [12, 4], [7, 3, 2, 3], [1, 0]]
+"""A shape and a dash per kind of training, for those who do not see colours."""
+
+FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
+
+CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "background": GROUND,
+    "view": {"stroke": LIGHT["frame"]},
+    "axis": {
+        "labelColor": SOFT_INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "titleFontSize": 12,
+        "labelFontSize": 11,
+        "gridColor": LIGHT["grid"],
+        "domainColor": LIGHT["axis"],
+        "tickColor": LIGHT["axis"],
+        "tickSize": 3,
+    },
+    "legend": {
+        "labelColor": SOFT_INK,
+        "titleColor": INK,
+        "titleFontWeight": "normal",
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "orient": "bottom",
+        "labelLimit": 0,
+        "columnPadding": 16,
+        "symbolStrokeWidth": 2,
+        "symbolOpacity": 1,
+    },
+    "header": {
+        "labelColor": INK,
+        "labelFontSize": 12.5,
+        "labelFontWeight": "bold",
+        "labelPadding": 4,
+        "labelLimit": 0,
+    },
+    "title": {"color": INK, "fontSize": 14, "fontWeight": "bold", "offset": 12, "anchor": "start"},
+    "text": {"fontSize": 11, "color": INK},
+}
+"""Vega-Lite's configuration of every chart."""
+
+VARIABLES = {name: f"var(--chart-{name})" for name in LIGHT}
+"""The colours as variables of a style sheet, with which a chart follows its page into the dark."""
+
+
+def css() -> str:
+    """Return the variables of a style sheet, for light pages and for dark ones."""
+
+    def variables(colours: Mapping[str, str]) -> str:
+        return " ".join(f"--chart-{name}: {colour};" for name, colour in colours.items())
+
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {variables(DARK)} }} }}"
+    return f":root {{ {variables(LIGHT)} }}\n{dark}"
+
+
+def recoloured(value: Any, colours: Mapping[str, str]) -> Any:
+    """Return a specification, or a colour, with those of `LIGHT` replaced by others by name."""
+    if isinstance(value, dict):
+        return {key: recoloured(one, colours) for key, one in value.items()}
+    if isinstance(value, list):
+        return [recoloured(one, colours) for one in value]
+    name = _NAMES.get(value) if isinstance(value, str) else None
+    return colours[name] if name else value
+
+
+_NAMES = {colour: name for name, colour in LIGHT.items()}
+
+
+# --- Encodings
+
+
+def training_color(**more: Any) -> alt.Color:
+    """Colour marks by the kind of training."""
+    scale = by_name(TRAININGS, TRAINING_COLOURS.values())
+    return alt.Color("training:N", scale=scale, **more)
+
+
+def training_shape(**more: Any) -> alt.Shape:
+    """Give points a shape by the kind of training."""
+    return alt.Shape("training:N", scale=by_name(TRAININGS, SHAPES), **more)
+
+
+def training_dash(**more: Any) -> alt.StrokeDash:
+    """Dash lines by the kind of training."""
+    return alt.StrokeDash("training:N", scale=by_name(TRAININGS, DASHES), **more)
+
+
+def by_name(names: Iterable[str], values: Iterable[Any]) -> alt.Scale:
+    """Return a scale from names to values, one for each."""
+    return alt.Scale(domain=list(names), range=list(values))
+
+
+TITLES = {
+    "rev": "revision",
+    "label": "name",
+    "robustness_text": "effective robustness",
+    "outlier_features": "outlier features",
+    "null_text": "by chance",
+    "permuted_text": "with images permuted",
+    "random_text": "of random directions",
+    "over_all": "against all images",
+    "first_label": "across",
+    "second_label": "up",
+    "over": "accuracy on",
+    "basis": "concepts of",
+}
+"""What a tooltip calls a column; other columns have their own names."""
+
+
+def tooltip(*columns: str | alt.Tooltip) -> list[alt.Tooltip]:
+    """Show columns where the pointer is, as text under the names of `TITLES`."""
+    return [
+        column
+        if isinstance(column, alt.Tooltip)
+        else alt.Tooltip(field=column, type="nominal", title=TITLES.get(column, column))
+        for column in columns
+    ]
+
+
+def told(column: str, title: str, form: str) -> alt.Tooltip:
+    """Show a number in a tooltip, in a format of D3."""
+    return alt.Tooltip(field=column, type="quantitative", title=title, format=form)
+
+
+def shown_if(test: str, opacity: float = 1) -> Any:
+    """Hide the rows that fail a test; without them, their panel might have no such axis."""
+    return alt.when(test).then(alt.value(opacity)).otherwise(alt.value(0))
+
+
+# --- Texts, as expressions of Vega
+
+
+def interval_text(low: str, high: str, form: str) -> str:
+    """Return an expression: both ends of an interval, or a dash where one is missing."""
+    ends = " + ', ' + ".join(f"format(datum['{end}'], '{form}')" for end in (low, high))
+    return f"isValid(datum['{low}']) && isValid(datum['{high}']) ? '[' + {ends} + ']' : '–'"
+
+
+def number_text(column: str, form: str, more: str = "''") -> str:
+    """Return an expression: a number and what another expression adds to it, or a dash."""
+    return f"isValid(datum['{column}']) ? format(datum['{column}'], '{form}') + {more} : '–'"
