@@ -17,8 +17,10 @@ import pandas as pd
 from interpreting_clip.charts.theme import (
     CONFIG,
     DASHES,
+    GIVEN,
     SHAPES,
     TRAINING_COLOURS,
+    TRAININGS,
     VARIABLES,
     recoloured,
 )
@@ -109,6 +111,7 @@ class PanelChart:
     ends : the ends that the panels of a page share
     only : the rows that it draws, by column: `{"head": ("head",)}`; the others are in the CSV alone
     by_representation : whether it ranks encoders, so that each kind of representation has its own
+    revisions_together : whether revisions that DVC compares share a panel; else each has its own
     """
 
     name: str
@@ -127,6 +130,7 @@ class PanelChart:
     ends: Callable[[pd.DataFrame], Ends] = no_ends
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_representation: bool = False
+    revisions_together: bool = False
 
     @property
     def alternative(self) -> str:
@@ -138,7 +142,7 @@ class PanelChart:
         kept = table
         for column, values in self.only.items():
             kept = kept[kept[column].isin(values)]
-        return kept.assign(panel=[self.panel.format(**row) for row in kept.to_dict("records")])
+        return kept.assign(panel=[self.panel.format_map(row) for row in kept.to_dict("records")])
 
 
 # --- All panels in one specification
@@ -147,9 +151,10 @@ class PanelChart:
 def template(chart: PanelChart) -> Spec:
     """Return all panels of a chart as DVC's template, which DVC fills with the rows of its CSV.
 
-    Rows of several revisions have panels of their own.
+    Rows of several revisions have panels of their own, or share them (`revisions_together`).
     """
-    spec = facets(chart).to_dict(validate=False)
+    listed = pd.DataFrame({"training": [kind for kind in TRAININGS if kind != GIVEN]})
+    spec = with_legends(facets(chart).to_dict(validate=False), listed)
     spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": _numeric(chart)}}
     return _finished(spec)
 
@@ -172,9 +177,7 @@ def facets(chart: PanelChart) -> alt.FacetChart:
         alt.FilterTransform(filter=alt.FieldOneOfPredicate(field=column, oneOf=list(values)))
         for column, values in chart.only.items()
     ]
-    title = alt.CalculateTransform.from_dict(
-        {"calculate": panel_expression(chart.panel), "as": "panel"}
-    )
+    title = alt.CalculateTransform.from_dict({"calculate": panel_expression(chart), "as": "panel"})
     resolve = {
         part: dict.fromkeys(names, "independent") for part, names in chart.independent.items()
     }
@@ -195,11 +198,12 @@ def facets(chart: PanelChart) -> alt.FacetChart:
     )
 
 
-def panel_expression(title: str) -> str:
-    """Return a title with columns in braces as an expression of Vega, with the revision if any."""
-    parts = re.split(r"\{(\w+)\}", title)
+def panel_expression(chart: PanelChart) -> str:
+    """Return the title of a panel as an expression of Vega, with the revision where it is apart."""
+    parts = re.split(r"\{(\w+)\}", chart.panel)
     texts = [f"datum['{part}']" if i % 2 else json.dumps(part) for i, part in enumerate(parts)]
-    return " + ".join([*texts, "(datum.rev ? '\\n' + datum.rev : '')"])
+    revision = [] if chart.revisions_together else ["(datum.rev ? '\\n' + datum.rev : '')"]
+    return " + ".join([*texts, *revision])
 
 
 def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:

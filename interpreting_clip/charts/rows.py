@@ -96,6 +96,7 @@ KURTOSIS = PanelChart(
     legend=(by_shape(),),
     panel="{representation}",
     independent={"scale": "xy"},
+    revisions_together=True,
     caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴ "
     "without unit and not excess, averaged over the ImageNet test images; bars are bootstrap "
     "intervals. The upright mark is the mean of untrained encoders of the same backbone, and "
