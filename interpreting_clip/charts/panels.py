@@ -259,7 +259,7 @@ def csv_text(rows: pd.DataFrame, chart: PanelChart, spec: Spec) -> str:
 
 def thinned(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows with about `POINTS` per line of ranks or steps at most, including its ends."""
-    if not {"rank", "step"} & set(rows):
+    if "label" not in rows or not {"rank", "step"} & set(rows):
         return rows
     line = rows.groupby([name for name in ("label", "head") if name in rows], sort=False)
     place, length = line.cumcount(), line["label"].transform("size")

@@ -146,7 +146,9 @@ def training_shape(**more: Any) -> alt.Shape:
 
 def training_dash(**more: Any) -> alt.StrokeDash:
     """Dash lines by the kind of training."""
-    return alt.StrokeDash("training:N", scale=by_name(TRAININGS, DASHES), **more)
+    legend = alt.Legend(symbolType="stroke", symbolSize=500)
+    scale = by_name(TRAININGS, DASHES)
+    return alt.StrokeDash("training:N", scale=scale, legend=legend, **more)
 
 
 def by_name(names: Iterable[str], values: Iterable[Any]) -> alt.Scale:
@@ -165,7 +167,7 @@ TITLES = {
     "over_all": "against all images",
     "first_label": "across",
     "second_label": "up",
-    "over": "accuracy on",
+    "dataset": "accuracy on",
     "basis": "concepts of",
 }
 """What a tooltip calls a column; other columns have their own names."""
