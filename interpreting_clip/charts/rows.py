@@ -3,11 +3,14 @@
 from typing import Any
 
 import altair as alt
+import pandas as pd
 
-from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_shape
+from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart, by_shape
 from interpreting_clip.charts.theme import (
+    GROUND,
     INK,
     SOFT_INK,
+    by_name,
     interval_text,
     number_text,
     shown_if,
@@ -103,4 +106,101 @@ KURTOSIS = PanelChart(
     "the grey band reaches from the lowest to the highest of them. Linear and rectified "
     "representations stand apart: sparse ReLU features have a high kurtosis without any "
     "outlier feature.",
+)
+
+
+# --- Concepts
+
+CATEGORY_COLOURS = {
+    "object": "#56B4E9",
+    "part": "#E69F00",
+    "scene": "#CC79A7",
+    "texture": "#F0E442",
+    "material": INK,
+    "color": "#7B4FA3",
+}
+"""One per category of Broden, in the order in which bars are stacked."""
+
+ALL = "all"
+"""The category in the rows of totals."""
+
+
+def concepts_panel(ends: Ends) -> Layers:
+    """Draw an encoder per row: its concepts by category, and the totals of all draws."""
+    tips = tooltip(
+        *("label", "training", "basis", "category"),
+        told("unique", "unique concepts", "d"),
+        *("interval", "permuted_text", "random_text", "over_all"),
+    )
+    base = alt.Chart().encode(y=row_names("label", "place"), tooltip=tips)
+    total = base.transform_filter(alt.datum.category == ALL)
+    bars = base.transform_filter(alt.datum.category != ALL)
+    colours = by_name(CATEGORY_COLOURS, CATEGORY_COLOURS.values())
+    bar = bars.mark_bar(stroke=GROUND, strokeWidth=0.8, size=13).encode(
+        x=alt.X("unique:Q", title="unique concepts", stack="zero")
+        .scale(domain=ends.get("unique", alt.Undefined))
+        .axis(tickMinStep=1, format="d", tickCount=6),
+        color=alt.Color("category:N", title="Broden category", scale=colours),
+        order="order:Q",
+    )
+    interval = [
+        total.mark_rule(color=colour, strokeWidth=width, **DRAWN).encode(
+            x="low:Q", x2="high", opacity=shown_if(HAS_INTERVAL)
+        )
+        for colour, width in ((GROUND, 3.5), (INK, 1.5))
+    ]
+    random = total.mark_tick(color=INK, thickness=2, size=18, **DRAWN).encode(
+        x="random:Q", opacity=shown_if("isValid(datum.random)", 0.55)
+    )
+    number = total.mark_text(align="right", dy=-14, color=INK).encode(
+        x=alt.value("width"), text="total:N"
+    )
+    brackets = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
+    below = "datum.representation === 'rectified representations' ? 1e6 : 0"
+    return (
+        alt.layer(bar, *interval, random, number, name_layer(total))
+        .transform_calculate(
+            order=f"indexof({list(CATEGORY_COLOURS)}, datum.category)",
+            place=f"datum.number + ({below})",
+            name=ENCODER,
+            total=f"datum.unique + ({brackets})",
+            interval=interval_text("low", "high", "d"),
+            permuted_text=number_text("permuted", ".1f"),
+            random_text=number_text("random", ".1f"),
+        )
+        .properties(width=WIDTH, height=alt.Step(ROW))
+    )
+
+
+def count_ends(table: pd.DataFrame) -> Ends:
+    """Return the ends of a count of concepts from zero, with its interval and its null."""
+    highest = table[["unique", "high", "random"]].max().max()
+    stacked = table[table["category"] != ALL].groupby(["label", "basis"])["unique"].sum().max()
+    return {"unique": (0.0, float(max(highest, stacked, 1)))}
+
+
+CONCEPTS = PanelChart(
+    name="concepts",
+    title="Broden concepts that are encoded",
+    table="concepts",
+    x="unique",
+    y="label",
+    numbers=("number", "unique", "low", "high", "permuted", "random", "over_all"),
+    draw=concepts_panel,
+    legend=(
+        Legend(
+            column="category",
+            looks={name: Look(colour=c, shape="square") for name, c in CATEGORY_COLOURS.items()},
+        ),
+    ),
+    panel="{basis}",
+    columns=2,
+    facets={"spacing": {"column": 40, "row": 20}},
+    ends=count_ends,
+    by_representation=True,
+    caption="Number of Broden concepts that at least one direction encodes (average precision "
+    "of the projection at or above the threshold), by category; left for the "
+    "right singular vectors of the head, right for single features. Bars and the totals beside "
+    "them are of the first draw of the negatives; black rules and brackets span the totals of "
+    "all draws. Grey ticks: the mean for as many random directions.",
 )
