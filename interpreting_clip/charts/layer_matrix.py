@@ -1,0 +1,75 @@
+"""The chart of CKA: a matrix of two encoders' layers."""
+
+import altair as alt
+
+from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart
+from interpreting_clip.charts.theme import GROUND, INK, PURPLE, told, tooltip
+
+SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
+"""The values in the legend, which are the opacities too."""
+
+FEW = 8
+"""Matrices of fewer layers than that have their numbers in the cells."""
+
+
+def cka_panel(_ends: Ends) -> Layers:
+    """Draw a matrix of layers, with its numbers if they fit into the cells."""
+    first = alt.EncodingSortField(field="first_index", op="min")
+    second = alt.EncodingSortField(field="second_index", op="min", order="descending")
+    bare = {"labelLimit": 0, "ticks": False, "domain": False, "grid": False}
+    base = alt.Chart().encode(
+        x=alt.X("first_layer:N", sort=first, title=None).axis(labelAngle=-40, **bare),
+        y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
+        tooltip=tooltip(
+            "first_label",
+            alt.Tooltip("first_layer:N", title="layer of the first encoder"),
+            "second_label",
+            alt.Tooltip("second_layer:N", title="layer of the second encoder"),
+            told("cka", "CKA", ".2f"),
+        ),
+    )
+    shade = alt.Opacity("cka:Q", title="CKA").legend(
+        **{"symbolType": "square", "symbolStrokeWidth": 0, "symbolFillColor": PURPLE},
+        **{"values": SHADES, "format": ".2~f"},
+    )
+    cells = base.mark_rect(color=PURPLE).encode(
+        opacity=shade.scale(domainMin=0, domainMax=1, range=[0, 1], clamp=True)
+    )
+    numbers = (
+        base.transform_filter(f"datum.last_first < {FEW} && datum.last_second < {FEW}")
+        .mark_text()
+        .encode(
+            text=alt.Text("cka:Q", format=".2f"),
+            color=alt.when("datum.cka > 0.55").then(alt.value(GROUND)).otherwise(alt.value(INK)),
+        )
+    )
+    return (
+        alt.layer(cells, numbers)
+        .transform_joinaggregate(
+            last_first="max(first_index)", last_second="max(second_index)", groupby=["panel"]
+        )
+        .properties(width=235, height=225)
+    )
+
+
+CKA = PanelChart(
+    name="cka",
+    title="Similarity of layers (CKA)",
+    table="cka",
+    x="first_layer",
+    y="second_layer",
+    numbers=("first_index", "second_index", "cka"),
+    draw=cka_panel,
+    legend=(
+        Legend(
+            column="shade",
+            looks={f"CKA {v:g}": Look(colour=PURPLE, shape="square", opacity=v) for v in SHADES},
+        ),
+    ),
+    panel="{first_label} (across)\n{second_label} (up)",
+    facets={"bounds": "flush", "spacing": {"column": 92, "row": 112}},
+    independent={"scale": "xy"},
+    caption="Minibatch CKA with the unbiased HSIC₁ (Nguyen et al. 2021, eq. 3) between the "
+    "layers of two encoders, input at the lower left; 1 is the same up to rotation and scale, "
+    "0 unrelated. The shades are the same in all panels.",
+)
