@@ -20,7 +20,6 @@ from interpreting_clip.charts.theme import (
     GIVEN,
     SHAPES,
     TRAINING_COLOURS,
-    TRAININGS,
     VARIABLES,
     recoloured,
 )
@@ -153,7 +152,8 @@ def template(chart: PanelChart) -> Spec:
 
     Rows of several revisions have panels of their own, or share them (`revisions_together`).
     """
-    listed = pd.DataFrame({"training": [kind for kind in TRAININGS if kind != GIVEN]})
+    names = [name for one in chart.legend if one.column == "training" for name in one.looks]
+    listed = pd.DataFrame({"training": [name for name in names if name != GIVEN]})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
     spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": _numeric(chart)}}
     return _finished(spec)
