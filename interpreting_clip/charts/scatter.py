@@ -1,0 +1,271 @@
+"""Charts with a point per encoder: accuracy on a shift, and robustness against the measures."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_shape
+from interpreting_clip.charts.theme import (
+    GREY,
+    GROUND,
+    INK,
+    SOFT_INK,
+    number_text,
+    told,
+    tooltip,
+    training_color,
+    training_shape,
+)
+from interpreting_clip.measures.logit_line import logit
+
+DRAWN_RANGE = (0.1, 99.9)
+"""The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
+
+ON_SHIFT = "accuracy on the shift (%)"
+ROBUSTNESS = number_text("effective_robustness", ".1f", "' points' + (datum.extrapolated || '')")
+
+
+def domain(ends: Ends, column: str) -> Any:
+    """Return the domain of the axis of a column, which the data decide if panels share no ends."""
+    return list(ends[column]) if column in ends else alt.Undefined
+
+
+def span(table: pd.DataFrame, *columns: str) -> tuple[float, float]:
+    """Return the lowest and the highest number of some columns."""
+    numbers = table[list(columns)].astype(float)
+    return round(float(numbers.min().min()), 4), round(float(numbers.max().max()), 4)
+
+
+# --- Accuracy on a shift against accuracy on ImageNet
+
+
+def logits(percents: Iterable[float]) -> list[float]:
+    """Return percentages as logits, within the drawn range."""
+    drawn = np.clip(np.array(list(percents)), *DRAWN_RANGE)
+    return [round(float(x), 6) for x in logit(drawn / 100)]
+
+
+PERCENTS = alt.Axis(
+    values=logits((1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)),
+    labelExpr="format(100 / (1 + exp(-datum.value)), '.0f')",
+    labelOverlap=True,
+)
+"""An axis of logits with ticks in percent."""
+
+
+def with_logits(layers: alt.LayerChart) -> alt.LayerChart:
+    """Add both accuracies and the line's as logits, and the effective robustness as text."""
+
+    def logit_text(column: str) -> str:
+        percent = "clamp(datum.{}, {}, {})".format(column, *DRAWN_RANGE)
+        return f"log({percent} / (100 - {percent}))"
+
+    return layers.transform_calculate(
+        x_logit=logit_text("imagenet"),
+        y_logit=logit_text("accuracy"),
+        baseline_logit=logit_text("baseline"),
+        robustness_text=ROBUSTNESS,
+    )
+
+
+def baseline_lines(**more: Any) -> list[alt.Chart]:
+    """Draw the line through the standard models, dashed where it is extrapolated."""
+    fitted = alt.Chart().transform_filter("datum.kind === 'line'")
+    beyond = alt.Chart().transform_filter("datum.kind === 'extrapolated'")
+    return [
+        beyond.mark_line(color=INK, strokeWidth=1, strokeDash=[3, 3], **more),
+        fitted.mark_line(color=INK, strokeWidth=1.25, **more),
+    ]
+
+
+def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
+    """Draw the encoders, numbered, and their distance from the line of the standard models."""
+    on_imagenet = f"{imagenet} (%)"
+    accuracies = told("imagenet", on_imagenet, ".1f"), told("accuracy", ON_SHIFT, ".1f")
+    standard = (
+        alt.Chart()
+        .transform_filter("datum.kind === 'standard'")
+        .mark_circle(size=22, color=GREY, opacity=0.75)
+        .encode(tooltip=tooltip("label", "kind", *accuracies))
+    )
+    encoder = alt.Chart().transform_filter("datum.kind === 'encoder'")
+    distance = encoder.mark_rule(strokeWidth=1, opacity=0.55).encode(
+        y2="baseline_logit", color=training_color()
+    )
+    point = encoder.mark_point(
+        filled=True, size=75, opacity=1, stroke=GROUND, strokeWidth=0.8
+    ).encode(
+        color=training_color(),
+        shape=training_shape(),
+        tooltip=tooltip("number", "label", "training", "shift", *accuracies, "robustness_text"),
+    )
+    leads, numbers = number_layers(encoder, "x_logit", gap=18)
+    layers = alt.LayerChart(layer=[standard, *baseline_lines(), distance, *leads, point, *numbers])
+    return (
+        placed_numbers(with_logits(layers), "x_logit", "y_logit", 0.055, ends)
+        .encode(
+            x=alt.X("x_logit:Q", title=on_imagenet, axis=PERCENTS).scale(
+                domain=domain(ends, "x_logit"), zero=False, nice=False, padding=12
+            ),
+            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
+                domain=domain(ends, "y_logit"), zero=False, nice=False, padding=14
+            ),
+        )
+        .properties(width=285, height=250)
+    )
+
+
+def same_logits(table: pd.DataFrame) -> Ends:
+    """Return the ends of both accuracies as logits, with the line's."""
+    x, y = logits(span(table, "imagenet")), logits(span(table, "accuracy", "baseline"))
+    return {"x_logit": (x[0], x[1]), "y_logit": (y[0], y[1])}
+
+
+def robustness_chart(imagenet: str = "ImageNet") -> PanelChart:
+    """Return the chart of accuracies on shifts, which calls ImageNet as the study does."""
+    return PanelChart(
+        name="effective_robustness",
+        title="Effective robustness",
+        table="effective_robustness",
+        x="imagenet",
+        y="accuracy",
+        numbers=("number", "imagenet", "accuracy", "baseline", "effective_robustness"),
+        draw=partial(robustness_panel, imagenet=imagenet),
+        legend=(by_shape(numbered=True),),
+        panel="{shift}",
+        columns=5,
+        facets={"spacing": 24},
+        ends=same_logits,
+        caption=f"Top-1 accuracy on each shift against top-1 accuracy on {imagenet}, in percent on "
+        "logit axes. Grey: standard models; black: the line fitted to them in logit space, β "
+        "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical line of an "
+        f"encoder is its effective robustness, acc(shift) − β(acc({imagenet})); a point on the "
+        "line has none. Numbers count the study's encoders, as in the tables. Accuracies of 0 or "
+        "100 % are drawn at 0.1 and 99.9 %; untrained encoders are left out.",
+    )
+
+
+EFFECTIVE_ROBUSTNESS = robustness_chart()
+
+
+# --- Robustness against the measures
+
+
+def correlation_panel(ends: Ends) -> Layers:
+    """Draw a numbered point per encoder; hollow: the line is extrapolated to it."""
+    base = alt.Chart().encode(
+        color=training_color(),
+        shape=training_shape(),
+        tooltip=tooltip(
+            *("number", "label", "training", "measure"),
+            alt.Tooltip("value_text:N", title="value of the measure"),
+            "robustness_text",
+        ),
+    )
+    hollow = base.mark_point(size=75, opacity=1, strokeWidth=2, fillOpacity=0)
+    solid = base.mark_point(size=75, opacity=1, filled=True).transform_filter("!datum.extrapolated")
+    leads, numbers = number_layers(alt.Chart(), "value", gap=14)
+    layers = alt.LayerChart(layer=[*leads, hollow, solid, *numbers]).transform_calculate(
+        value_text=number_text("value", ".2~f"), robustness_text=ROBUSTNESS
+    )
+    return (
+        placed_numbers(layers, "value", "effective_robustness", 0.075, ends)
+        .encode(
+            x=alt.X("value:Q", title="value of the measure")
+            .scale(zero=False, padding=24, nice=True)
+            .axis(tickCount=5),
+            y=alt.Y("effective_robustness:Q", title="effective robustness (points)")
+            .scale(domain=domain(ends, "effective_robustness"), zero=False, padding=14)
+            .axis(tickCount=5),
+        )
+        .properties(width=275, height=220)
+    )
+
+
+def same_robustness(table: pd.DataFrame) -> Ends:
+    """Return the ends of the effective robustness."""
+    return {"effective_robustness": span(table, "effective_robustness")}
+
+
+CORRELATION = PanelChart(
+    name="correlation",
+    title="Kurtosis and concepts against effective robustness",
+    table="correlation",
+    x="value",
+    y="effective_robustness",
+    numbers=("number", "value", "effective_robustness"),
+    draw=correlation_panel,
+    legend=(by_shape(numbered=True),),
+    panel="{measure}",
+    independent={"scale": "x", "axis": "xy"},
+    facets={"spacing": 20},
+    ends=same_robustness,
+    by_representation=True,
+    caption="Mean effective robustness in points against mean kurtosis and the numbers of "
+    "unique concepts, a point per encoder with its number; untrained encoders are left out. "
+    "Hollow: the line is extrapolated to the encoder.",
+)
+
+
+# --- Numbers beside points
+
+
+def number_layers(points: alt.Chart, x: str, gap: int) -> tuple[list[alt.Chart], list[alt.Chart]]:
+    """Return the rules from points to their numbers, and these; neighbours' on either side.
+
+    `x` is the points' horizontal column and `gap` how many pixels a number is away;
+    `placed_numbers` sets the heights.
+    """
+    rules: list[alt.Chart] = []
+    texts: list[alt.Chart] = []
+    for odd, align, sign in ((1, "right", -1), (0, "left", 1)):
+        side = points.transform_filter(f"datum.nth % 2 === {odd}")
+        rule = side.mark_rule(color=SOFT_INK, strokeWidth=0.75, x2Offset=sign * gap)
+        rules.append(rule.encode(x2=x, y2="label_y"))
+        number = side.encode(y="label_y:Q", text=alt.Text("number:Q", format="d"))
+        place: dict[str, Any] = {"align": align, "baseline": "middle", "dx": sign * (gap + 3)}
+        halo = number.mark_text(**place, color=GROUND, stroke=GROUND, strokeWidth=3, opacity=0.8)
+        texts += [halo, number.mark_text(**place, color=INK, fontWeight="bold")]
+    return rules, texts
+
+
+def placed_numbers(
+    layers: alt.LayerChart, x: str, y: str, apart: float, ends: Ends
+) -> alt.LayerChart:
+    """Count the points of a panel along `x`, and give each number a height `label_y` near its `y`.
+
+    Any two heights are a step apart, which is `apart` of the axis or less if many points have to
+    fit. Heights less the step times their place must not fall. Raising those that do, and lowering
+    those before them, are two ways to that end; the mixture of both moves no number far.
+    """
+    by: Any = ["panel", "kind"]
+    along_x, along_y, in_place = (_ordered(column) for column in (x, y, "place"))
+    if y in ends:
+        lowest, highest = ends[y]
+        layers = layers.transform_calculate(extent=f"{highest - lowest:.4f}")
+    else:
+        layers = layers.transform_joinaggregate(
+            lowest=f"min({y})", highest=f"max({y})", groupby=["panel"]
+        ).transform_calculate(extent="datum.highest - datum.lowest")
+    return (
+        layers.transform_joinaggregate(many="count()", groupby=by)
+        .transform_window(nth="row_number()", sort=along_x, groupby=by)
+        .transform_window(place="row_number()", sort=along_y, groupby=by)
+        .transform_calculate(
+            step=f"datum.extent * min({apart}, 0.95 / datum.many)",
+            free=f"datum.{y} - datum.place * datum.step",
+        )
+        .transform_window(pushed_up="max(free)", frame=[None, 0], sort=in_place, groupby=by)
+        .transform_window(pushed_down="min(free)", frame=[0, None], sort=in_place, groupby=by)
+        .transform_calculate(
+            label_y="datum.place * datum.step + datum.pushed_up / 5 + datum.pushed_down * 4 / 5"
+        )
+    )
+
+
+def _ordered(column: str) -> list[alt.SortField | dict[str, str]]:
+    return [alt.SortField(column), alt.SortField("number")]
