@@ -12,7 +12,6 @@ from interpreting_clip.charts.scatter import (
     ON_SHIFT,
     PERCENTS,
     baseline_lines,
-    domain,
     logits,
     with_logits,
 )
@@ -297,10 +296,10 @@ def kinds_panel(ends: Ends) -> Layers:
         *titled(natural_text="natural shifts", style_text="style shifts", mean_text="mean over all")
     )
     x = alt.X("natural:Q", title="robustness on natural shifts (points)").scale(
-        domain=domain(ends, "natural"), nice=False, padding=12
+        domain=ends.get("natural", alt.Undefined), nice=False, padding=12
     )
     y = alt.Y("style:Q", title="robustness on style shifts (points)").scale(
-        domain=domain(ends, "style"), nice=False, padding=16
+        domain=ends.get("style", alt.Undefined), nice=False, padding=16
     )
     return single(x.axis(grid=False), y.axis(tickCount=6), equal, points)
 

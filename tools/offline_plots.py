@@ -6,7 +6,7 @@
 from pathlib import Path
 
 from interpreting_clip.formats.json import write_whole
-from page.vega import vega_script
+from interpreting_clip.charts.pictures import vega_script
 from runner.process import launch
 
 _HEAD = """<!DOCTYPE html>

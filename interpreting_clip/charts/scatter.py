@@ -29,11 +29,6 @@ ON_SHIFT = "accuracy on the shift (%)"
 ROBUSTNESS = number_text("effective_robustness", ".1f", "' points' + (datum.extrapolated || '')")
 
 
-def domain(ends: Ends, column: str) -> Any:
-    """Return the domain of the axis of a column, which the data decide if panels share no ends."""
-    return list(ends[column]) if column in ends else alt.Undefined
-
-
 def span(table: pd.DataFrame, *columns: str) -> tuple[float, float]:
     """Return the lowest and the highest number of some columns."""
     numbers = table[list(columns)].astype(float)
@@ -109,10 +104,10 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
         placed_numbers(with_logits(layers), "x_logit", "y_logit", 0.055, ends)
         .encode(
             x=alt.X("x_logit:Q", title=on_imagenet, axis=PERCENTS).scale(
-                domain=domain(ends, "x_logit"), zero=False, nice=False, padding=12
+                domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
             ),
             y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
-                domain=domain(ends, "y_logit"), zero=False, nice=False, padding=14
+                domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=14
             ),
         )
         .properties(width=285, height=250)
@@ -179,7 +174,7 @@ def correlation_panel(ends: Ends) -> Layers:
             .scale(zero=False, padding=24, nice=True)
             .axis(tickCount=5),
             y=alt.Y("effective_robustness:Q", title="effective robustness (points)")
-            .scale(domain=domain(ends, "effective_robustness"), zero=False, padding=14)
+            .scale(domain=ends.get("effective_robustness", alt.Undefined), zero=False, padding=14)
             .axis(tickCount=5),
         )
         .properties(width=275, height=220)
