@@ -1,191 +1,149 @@
 """What published accuracies of real models show, under every choice of the line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
+import pandas as pd
 
 from interpreting_clip.measures.intervals import Estimate
-from page.counterpart_chart import COUNTERPART_CHART
-from page.names import format_interval, format_number, mark
-from page.published_results import DEFAULT, TRAININGS, Model, Published
+from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.published.models import PublishedModels
+from page.names import format_number
+from page.published_results import TRAININGS
 from page.verdicts import SEEN, Claim, Verdict, judge_order, judged_claim
 
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""
 
 
-class PublishedClaim(Claim, frozen=True, kw_only=True):
-    """A claim on the default line; `elsewhere` has the lines under which its verdict is another."""
-
-    elsewhere: list[str]
-
-
-def published_claims(published: Published) -> list[PublishedClaim]:
+def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     """Return every claim that the published models allow to judge, on the default line.
 
-    Each says under which other lines its verdict changes.
+    Each says under which other lines its verdict changes. `tables` has the models by choice.
     """
-    claims = {
+    titles = {key: source.title for key, source in published.sources.items()}
+    judges: dict[str, Callable[[pd.DataFrame], Claim | None]] = {
         "published": zero_shot_robust,
-        "finetuning": finetuning_reduces,
+        "finetuning": lambda models: finetuning_reduces(models, titles),
         "published-order": order_of_trainings,
     }
-    return [
-        msgspec.structs.replace(claim, key=key)
-        for key, judge in claims.items()
-        if (claim := under_every_choice(judge, published))
-    ]
+    claims = []
+    for key, judge in judges.items():
+        judged = {choice: claim for choice in tables if (claim := judge(tables[choice]))}
+        if default := judged.get(DEFAULT):
+            elsewhere = [
+                f"{SEEN[claim.verdict]} under “{published.choices[choice].label}”"
+                for choice, claim in judged.items()
+                if claim.verdict != default.verdict
+            ]
+            claims.append(msgspec.structs.replace(default, key=key, elsewhere=tuple(elsewhere)))
+    return claims
 
 
-def under_every_choice(
-    judge: Callable[[Published, str], Claim | None], published: Published
-) -> PublishedClaim | None:
-    """Judge a claim on the default line, and name the lines that change its verdict."""
-    default = judge(published, DEFAULT)
-    if default is None:
-        return None
-    elsewhere = [
-        f"{SEEN[claim.verdict]} under “{choice.label}”"
-        for key, choice in published.ordered_choices.items()
-        if (claim := judge(published, key)) and claim.verdict != default.verdict
-    ]
-    return PublishedClaim(
-        chart=default.chart,
-        text=default.text,
-        verdict=default.verdict,
-        findings=default.findings,
-        elsewhere=elsewhere,
-    )
-
-
-def zero_shot_robust(published: Published, choice: str) -> Claim | None:
+def zero_shot_robust(models: pd.DataFrame) -> Claim | None:
     """Count the zero-shot models whose interval of mean robustness is above zero.
 
     Models to which a line is extrapolated are not counted.
     """
-    every = [m for m in published.models if m.training == "zero_shot" and m.mean("all", choice)]
-    counted = [
-        (m, mean)
-        for m in every
-        if not m.is_extrapolated(choice) and (mean := m.mean("all", choice))
-    ]
-    if not counted:
+    models = models[models["training"] == "zero_shot"].dropna(subset=["mean_all"])
+    counted = models[~models["extrapolated"]].sort_values(["mean_all", "name"])
+    if counted.empty:
         return None
-    above = sum(low > 0 for _, (_, low, _) in counted)
-    left_out = len(every) - len(counted)
-    ordered = sorted(counted, key=lambda one: (one[1][0], one[0].name))
+    above = int((counted["low_all"] > 0).sum())
+    findings = [
+        f"{above} of {len(counted)} models have a mean effective robustness whose interval is "
+        "above zero",
+        *_not_counted(len(models) - len(counted)),
+    ]
+    for which, place in (("lowest", 0), ("highest", -1)):
+        one = counted.iloc[place]
+        findings.append(f"{which}: {one['name']}, {one['text_all']} points ({_imagenet(one)})")
     return Claim(
         chart="published",
         text="Zero-shot CLIP models are effectively robust on the real datasets.",
         verdict="shown" if above == len(counted) else "mixed" if above else "not shown",
-        findings=[
-            f"{above} of {len(counted)} models have a mean effective robustness whose interval is "
-            "above zero",
-            *(
-                [f"{left_out} more are not counted, since a line is extrapolated to them"]
-                if left_out
-                else []
-            ),
-            *(
-                f"{which} {m.name}, {format_interval(*mean)} points "
-                f"(ImageNet {format_number(m.accuracy['imagenet'])} %)"
-                for which, (m, mean) in (("lowest:", ordered[0]), ("highest:", ordered[-1]))
-            ),
-        ],
-    )
-
-
-def finetuning_reduces(published: Published, choice: str) -> Claim | None:
-    """Count the finetuned models that are less robust than the model that they started from.
-
-    The difference is taken on each resampled line, over the shifts that both were measured on.
-    """
-    cases: dict[str, list[tuple[Model, tuple[float, float, float]]]] = {}
-    beyond = 0
-    for m in published.models:
-        under = m.robustness.get(choice)
-        if m.training not in FINETUNED or under is None or under.change is None:
-            continue
-        if under.extrapolated:
-            beyond += 1
-            continue
-        cases.setdefault(m.source, []).append((m, under.change))
-    counted = [change for found in cases.values() for _, change in found]
-    if not counted:
-        return None
-    less, more = sum(high < 0 for *_, high in counted), sum(low > 0 for _, low, _ in counted)
-    verdict: Verdict = "mixed"
-    if less == len(counted) or more == len(counted):
-        verdict = "shown" if less else "not shown"
-    findings = []
-    for source, found in cases.items():
-        lowest, highest = (pick(found, key=lambda one: one[1][0]) for pick in (min, max))
-        findings.append(
-            f"{published.sources[source].title}: {sum(c[2] < 0 for _, c in found)} of {len(found)} "
-            f"models lose robustness, from {format_interval(*highest[1])} ({highest[0].name}) to "
-            f"{format_interval(*lowest[1])} points ({lowest[0].name})"
-        )
-    if beyond:
-        findings.append(f"{beyond} more are not counted, since a line is extrapolated to them")
-    return Claim(
-        chart="finetuning",
-        text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
-        verdict=verdict,
         findings=findings,
     )
 
 
-def order_of_trainings(published: Published, choice: str) -> Claim | None:
+def finetuning_reduces(models: pd.DataFrame, titles: Mapping[str, str]) -> Claim | None:
+    """Count the finetuned models that are less robust than the model that they started from.
+
+    The difference is taken on each resampled line, over the shifts that both were measured on.
+    """
+    models = models[models["training"].isin(FINETUNED)].dropna(subset=["mean_change"])
+    counted = models[~models["extrapolated"]]
+    if counted.empty:
+        return None
+    verdict: Verdict = "mixed"
+    if (counted["high_change"] < 0).all():
+        verdict = "shown"
+    elif (counted["low_change"] > 0).all():
+        verdict = "not shown"
+    findings = []
+    for source, group in counted.groupby("source", sort=False):
+        ordered = group.sort_values("mean_change", kind="stable")
+        lowest, highest = ordered.iloc[0], ordered.iloc[-1]
+        findings.append(
+            f"{titles[str(source)]}: {int((group['high_change'] < 0).sum())} of {len(group)} "
+            f"models lose robustness, from {highest['text_change']} ({highest['name']}) to "
+            f"{lowest['text_change']} points ({lowest['name']})"
+        )
+    return Claim(
+        chart="finetuning",
+        text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
+        verdict=verdict,
+        findings=[*findings, *_not_counted(len(models) - len(counted))],
+    )
+
+
+def order_of_trainings(models: pd.DataFrame) -> Claim | None:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
     If a backbone has several models of a kind, the most robust one counts. A case is undecided if a
     line is extrapolated to one of the models.
     """
-    kinds = ("zero_shot", "finetuned", "supervised")
-    backbones: dict[str, list[Model]] = {}
-    for m in published.models:
-        if m.counterpart_of and m.mean("without_objectnet", choice):
-            backbones.setdefault(m.counterpart_of, []).append(m)
+    kinds = ["zero_shot", "finetuned", "supervised"]
+    models = models[(models["counterpart_of"] != "") & models["training"].isin(kinds)]
+    models = models.sort_values("mean_without_objectnet", ascending=False, kind="stable")
+    models = models.dropna(subset=["mean_without_objectnet"])
     cases: list[tuple[Verdict, str]] = []
-    for backbone, models in sorted(backbones.items()):
-        for data in sorted({m.data for m in models if m.training == "zero_shot"}):
-            best = {
-                kind: max(found, key=lambda m: m.mean("without_objectnet", choice) or (0, 0, 0))
-                for kind in kinds
-                if (
-                    found := [
-                        m
-                        for m in models
-                        if m.training == kind and (kind == "supervised" or m.data == data)
-                    ]
-                )
-            }
-            if len(best) < 2:
-                continue
-            cases.append(
-                (_order(list(best.values()), choice), _values(backbone, data, best, choice))
-            )
+    for backbone, group in models.groupby("counterpart_of"):
+        supervised = group["training"] == "supervised"
+        for data in sorted(group.loc[group["training"] == "zero_shot", "data"].unique()):
+            best = group[supervised | (group["data"] == data)].drop_duplicates("training")
+            best = best.sort_values("training", key=lambda one: one.map(kinds.index))
+            if len(best) > 1:
+                values = ", ".join(_value(one) for _, one in best.iterrows())
+                cases.append((_order(best), f"{backbone}, {data}: {values}"))
     return judged_claim(
-        COUNTERPART_CHART.name,
+        "counterparts",
         "Zero-shot models are more robust than their finetuned versions, and these more than "
         "supervised models of the backbone (mean without ObjectNet; ‡ extrapolated).",
         cases,
     )
 
 
-def _order(models: Sequence[Model], choice: str) -> Verdict:
-    if any(m.is_extrapolated(choice) for m in models):
+def _order(models: pd.DataFrame) -> Verdict:
+    if models["extrapolated"].any():
         return "undecided"
-    means = [m.mean("without_objectnet", choice) for m in models]
-    return judge_order([Estimate(*one) for one in means if one])
+    columns = [f"{end}_without_objectnet" for end in ("mean", "low", "high")]
+    return judge_order([Estimate(*row) for row in models[columns].itertuples(index=False)])
 
 
-def _values(backbone: str, data: str, best: dict[str, Model], choice: str) -> str:
-    values = ", ".join(
-        f"{TRAININGS[kind]}{f' ({m.note})' if m.note else ''} "
-        f"{format_interval(*mean)}{mark(m.is_extrapolated(choice))} points "
-        f"(ImageNet {format_number(m.accuracy['imagenet'])} %)"
-        for kind, m in best.items()
-        if (mean := m.mean("without_objectnet", choice))
+def _value(model: pd.Series) -> str:
+    note = f" ({model['note']})" if model["note"] else ""
+    return (
+        f"{TRAININGS[model['training']]}{note} {model['text_without_objectnet']}"
+        f"{model['mark_all']} points ({_imagenet(model)})"
     )
-    return f"{backbone}, {data}: {values}"
+
+
+def _imagenet(model: pd.Series) -> str:
+    return f"ImageNet {format_number(model['imagenet'])} %"
+
+
+def _not_counted(models: int) -> list[str]:
+    if not models:
+        return []
+    return [f"{models} more are not counted, since a line is extrapolated to them"]

@@ -1,33 +1,26 @@
-"""What stage `published` wrote, as the page of published models reads it."""
+"""What stage `published` wrote, as tables: a row per published model, and a row per line."""
 
-from collections.abc import Iterable, Mapping
+from math import nan
 from pathlib import Path
+from typing import Any
 
-import msgspec
+import pandas as pd
 
-from interpreting_clip.errors import InputError
-from interpreting_clip.formats.json import read_json
-from interpreting_clip.published.findings import Regression
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT
-from interpreting_clip.published.models import (
-    ChoiceCard,
-    Interval,
-    ModelCard,
-    PublishedModels,
-    Shift,
-)
+from interpreting_clip.config.shifts import on_classes
+from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
+from interpreting_clip.formats.tables import read_table
+from interpreting_clip.published.line_choices import DEFAULT, MEANS
+from interpreting_clip.published.models import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
+from page.names import format_interval, format_number, mark
 
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")
 """The shifts in the order of the page: the natural ones stand apart from those of style."""
 
-MEANS = {
-    "all": "all shifts",
-    "without_objectnet": "without ObjectNet",
-    "natural": "natural shifts",
-    "style": "style shifts",
-}
-"""The means over shifts that the page shows, in the order of the table."""
+REAL = "imagenet_real"
 
+MAIN_SETS = ("imagenet", *SHIFT_ORDER)
+FURTHER_SETS = (REAL, *(on_classes(shift) for shift in SHIFT_ORDER if shift in FEWER_CLASSES))
+"""The test sets of the table, and those that only some lines use."""
 
 TRAININGS = {
     "zero_shot": "zero-shot",
@@ -40,114 +33,92 @@ TRAININGS = {
 }
 """The kinds of training as the page names them, in the order of the filters."""
 
-
-class Model(ModelCard, frozen=True, kw_only=True):
-    """A published model, as the page asks for it."""
-
-    def mean(self, name: str, choice: str = DEFAULT) -> Interval | None:
-        """Return one of the means of effective robustness, None if it was not measured."""
-        found = self.robustness.get(choice)
-        return found.means.get(name) if found else None
-
-    def is_extrapolated(self, choice: str = DEFAULT) -> bool:
-        """Return whether any line of a choice is extrapolated to the model."""
-        found = self.robustness.get(choice)
-        return bool(found and found.extrapolated)
-
-
-class Published(PublishedModels, frozen=True, kw_only=True):
-    """The content of `plots/published_models.json`, as the page asks for it."""
-
-    models: list[Model]  # pyright: ignore[reportIncompatibleVariableOverride]  (it is frozen)
-
-    def training(self, key: str) -> str:
-        """Return the name of a kind of training."""
-        return TRAININGS.get(key) or self.trainings[key]
-
-    @property
-    def ordered_choices(self) -> dict[str, ChoiceCard]:
-        """The choices in the order of the page, the default first."""
-        return {key: self.choices[key] for key in (*CHOICES, *self.choices) if key in self.choices}
-
-    @property
-    def ordered_shifts(self) -> dict[str, Shift]:
-        """The shifts in the order of the page."""
-        return {key: self.shifts[key] for key in SHIFT_ORDER if key in self.shifts}
-
-
-def coefficient(regression: Regression, name: str) -> Interval:
-    """Return a coefficient of a regression with its interval.
-
-    Raises
-    ------
-    InputError
-        The regression has no such variable.
-    """
-    for one in regression.terms:
-        if one.name == name:
-            return one.estimate
-    raise InputError(
-        f"plots/published.json: expected a term {name!r}, got "
-        f"{', '.join(one.name for one in regression.terms)}; run `dvc repro published`"
-    )
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """A line, or a plane with a second slope, in the space of its choice; ranges in percent."""
-
-    choice: str
-    left_out: str
-    shift: str
-    slope: float
-    second_slope: float | None
-    intercept: float
-    r_squared: float
-    models: int
-    families: int
-    lowest_imagenet: float
-    highest_imagenet: float
-    lowest_second: float | None
-    highest_second: float | None
-
-
-LINE_COLUMNS = Line.__struct_fields__
-"""The columns of `plots/published_lines.csv`."""
-
 Draws = dict[str, dict[str, dict[str, str]]]
 """`plots/published_draws.json`: by choice, shift and coefficient, base64 of 32-bit floats."""
 
-
-def read_draws(file: Path) -> Draws:
-    """Read the resampled lines.
-
-    Raises
-    ------
-    InputError
-        The file is missing, or holds something else.
-    """
-    try:
-        return msgspec.convert(read_json(file), Draws)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{file}: {error}; `dvc repro` makes it anew") from None
+_CELLS = (
+    *("name", "source", "training", "architecture", "data", "image_size", "counterpart_of"),
+    *("note", "aliases", "also"),
+)
+_RECIPE = ("learning_rate", "epochs", "augmentation", "samples_seen", "gmacs_total")
+_MARKED = MEANS | {shift: (shift,) for shift in SHIFT_ORDER}
+_NOT_PLACED = UnderChoice(shifts={}, means={}, change=None, extrapolated=[])
 
 
-def read_lines(rows: Iterable[Mapping[str, str]]) -> list[Line]:
-    """Return the lines of a table's rows.
+def read_lines(file: Path) -> pd.DataFrame:
+    """Read `plots/published_lines.csv`, whose columns are `LINE_COLUMNS`.
 
     Raises
     ------
     InputError
-        A cell holds something else than its column says.
+        The file is missing or damaged, or a cell is no number.
     """
-    found = []
-    for number, row in enumerate(rows, 1):
-        cells = {name: None if row[name] == "" else row[name] for name in LINE_COLUMNS}
-        cells["left_out"] = row["left_out"]
-        try:
-            found.append(msgspec.convert(cells, Line, strict=False))
-        except msgspec.ValidationError as error:
-            raise InputError(
-                f"plots/published_lines.csv: row {number}: {error}; run "
-                "`dvc repro --force --single-item published`"
-            ) from None
-    return found
+    texts = ("choice", "left_out", "shift")
+    return read_table(file, LINE_COLUMNS, numbers=set(LINE_COLUMNS).difference(texts))
+
+
+def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFrame:
+    """Return the published models with their effective robustness on the lines of a choice.
+
+    A row per model in the order of the file, with the texts of its card and
+
+    * accuracies in percent, by test set, and `robustness_<shift>` in points;
+    * `mean_<mean>`, `low_<mean>`, `high_<mean>`: the means of `MEANS` with their intervals, and
+      `text_<mean>`, the same in words; with `change` for a mean, what finetuning changed;
+    * `mark_<mean>` and `mark_<shift>`, ‡ where a line is extrapolated to the model, and
+      `extrapolated`, whether any line is;
+    * `mean_text`, the mean over all shifts in words, or over those but ObjectNet;
+    * `how`, the name of its training, and `listed`: supervised models are only as counterparts.
+
+    Numbers are NaN, and texts empty, where nothing is published.
+    """
+    rows = []
+    for m in published.models:
+        under = m.robustness.get(choice, _NOT_PLACED)
+        row: dict[str, Any] = {name: getattr(m, name) for name in _CELLS}
+        row["how"] = TRAININGS[m.training]
+        row["listed"] = m.training != "supervised" or m.counterpart_of != ""
+        row["extrapolated"] = bool(under.extrapolated)
+        row |= {name: m.recipe.get(name, "") for name in _RECIPE}
+        row |= {name: m.accuracy.get(name, nan) for name in (*MAIN_SETS, *FURTHER_SETS)}
+        row |= {f"robustness_{shift}": under.shifts.get(shift, nan) for shift in SHIFT_ORDER}
+        for name in MEANS:
+            row |= _interval_cells(name, under.means.get(name))
+        row |= _interval_cells("change", under.change)
+        for name, shifts in _MARKED.items():
+            row[f"mark_{name}"] = mark(not set(shifts).isdisjoint(under.extrapolated))
+        rows.append(row)
+    models = pd.DataFrame(rows)
+    whole = models["text_all"] + models["mark_all"]
+    part = models["text_without_objectnet"] + models["mark_all"] + " without ObjectNet"
+    part = part.where(models["mean_without_objectnet"].notna(), format_number(None))
+    return models.assign(mean_text=whole.where(models["mean_all"].notna(), part))
+
+
+def _interval_cells(name: str, interval: Interval | None) -> dict[str, Any]:
+    value, low, high = interval or (nan, nan, nan)
+    text = format_interval(*interval) if interval else format_number(None)
+    return {f"mean_{name}": value, f"low_{name}": low, f"high_{name}": high, f"text_{name}": text}
+
+
+def by_robustness(models: pd.DataFrame) -> pd.DataFrame:
+    """Order models by their mean over all shifts, then those without one by that without ObjectNet.
+
+    In both groups the highest comes first, but extrapolated models follow the others. `rank` counts
+    the zero-shot models to which no line is extrapolated, from 1.
+    """
+    mean = models["mean_all"].fillna(models["mean_without_objectnet"])
+    lacking = models["mean_all"].isna().astype(int) + mean.isna()
+    ordered = models.assign(lacking=lacking, mean=-mean).sort_values(
+        ["lacking", "extrapolated", "mean", "name"]
+    )
+    ranked = (
+        (ordered["training"] == "zero_shot") & (ordered["lacking"] == 0) & ~ordered["extrapolated"]
+    )
+    return ordered.assign(rank=ranked.cumsum().where(ranked).astype("Int64"))
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as templates and scripts take them, with None for NaN."""
+    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
+    return rows

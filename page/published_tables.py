@@ -1,14 +1,16 @@
-"""The rows of the published models' charts: `plots/published.csv`, and those of the page alone."""
+"""The tables of the published models' charts, `plots/published.csv` and those of the page alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from math import nan
+
+import numpy as np
+import pandas as pd
 
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.published.findings import START
-from interpreting_clip.published.models import Interval
-from page.names import TESTBED_SHIFTS, format_interval, format_number, mark
-from page.published_results import DEFAULT, Line, Model, Published
-from page.standard_lines import Row, accuracy_rows, baseline_accuracy, standard_line_rows
+from interpreting_clip.published.line_choices import DEFAULT
+from page.names import TESTBED_SHIFTS
+from page.published_results import TRAININGS, records
+from page.standard_lines import DRAWN_RANGE, standard_line_rows
 
 STANDARD = "standard models"
 """The name, in the chart of published models, of those that the line is fitted to."""
@@ -25,95 +27,69 @@ published model. Accuracies are in percent, effective robustness on the default'
 are in points; `extrapolated` is ‡ if the line is extrapolated to a model.
 """
 
-Standard = Mapping[str, Any]
-"""A standard model: `name`, and accuracies in percent, None where unknown."""
 
-
-def is_listed(model: Model) -> bool:
-    """Return whether the table lists a model at first: supervised ones only as counterparts."""
-    return model.training != "supervised" or bool(model.counterpart_of)
-
-
-def default_lines(lines: Iterable[Line]) -> dict[str, LogitLine]:
+def default_lines(lines: pd.DataFrame) -> dict[str, LogitLine]:
     """Return the default's line of each shift."""
+    default = lines[(lines["choice"] == DEFAULT) & (lines["left_out"] == "")]
     return {
-        line.shift: LogitLine(
-            slope=line.slope,
-            intercept=line.intercept,
-            r_squared=line.r_squared,
-            models=line.models,
-            low=line.lowest_imagenet / 100,
-            high=line.highest_imagenet / 100,
+        line["shift"]: LogitLine(
+            slope=line["slope"],
+            intercept=line["intercept"],
+            r_squared=line["r_squared"],
+            models=int(line["models"]),
+            low=line["lowest_imagenet"] / 100,
+            high=line["highest_imagenet"] / 100,
         )
-        for line in lines
-        if line.choice == DEFAULT and not line.left_out
+        for line in records(default)
     }
 
 
-def published_rows(
-    standard: Sequence[Standard], published: Published, lines: Sequence[Line]
-) -> list[Row]:
+def published_table(
+    standard: pd.DataFrame, models: pd.DataFrame, lines: pd.DataFrame
+) -> pd.DataFrame:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
 
     Parameters
     ----------
     standard
-        The standard models of the default line.
-    published
-        The models.
+        The standard models of the default line: `name`, and accuracies in percent.
+    models
+        The published models, with their robustness on the default's lines.
     lines
         Every line.
     """
-    listed = [m for m in published.models if is_listed(m)]
-    rows: list[Row] = []
+    # The first sources are drawn last, on top of the others.
+    listed = models[models["listed"]].iloc[::-1]
+    default = default_lines(lines)
+    parts = []
     # In the order of the testbed: Vega-Lite sorts the titles of a facet, but not its panels.
-    fitted = {s: line for s in TESTBED_SHIFTS if (line := default_lines(lines).get(s))}
-    for shift, line in fitted.items():
-        name = TESTBED_SHIFTS[shift]
-        known = [m for m in standard if m["imagenet"] is not None and m.get(shift) is not None]
-        measured = [m for m in listed if shift in m.accuracy]
-        rows += [
-            row | {"training": STANDARD} for row in accuracy_rows(shift, known, TESTBED_SHIFTS)
+    for shift, name in TESTBED_SHIFTS.items():
+        line = default[shift]
+        known = standard.dropna(subset=["imagenet", shift])
+        measured = listed.dropna(subset=[shift])
+        ends = [*known["imagenet"], *measured["imagenet"]]
+        abscissas = measured["imagenet"].clip(*DRAWN_RANGE).to_numpy() / 100
+        parts += [
+            known.assign(
+                kind="standard",
+                label=known["name"],
+                training=STANDARD,
+                shift=name,
+                accuracy=known[shift],
+            ),
+            pd.DataFrame(standard_line_rows(name, line, ends)),
+            measured.assign(
+                kind="encoder",
+                label=measured["name"],
+                training=measured["how"],
+                shift=name,
+                accuracy=measured[shift],
+                baseline=100 * line.predict(abscissas),
+                effective_robustness=measured[f"robustness_{shift}"],
+                extrapolated=measured[f"mark_{shift}"],
+            ),
         ]
-        ends = [*(m["imagenet"] for m in known), *(m.accuracy["imagenet"] for m in measured)]
-        rows += standard_line_rows(name, line, ends)
-        rows += [
-            {
-                "kind": "encoder",
-                "label": m.name,
-                "training": published.training(m.training),
-                "architecture": m.architecture,
-                "data": m.data,
-                "shift": name,
-                "imagenet": m.accuracy["imagenet"],
-                "accuracy": m.accuracy[shift],
-                "baseline": baseline_accuracy(line, m.accuracy["imagenet"]),
-                "effective_robustness": m.robustness[DEFAULT].shifts[shift],
-                "extrapolated": mark(shift in m.robustness[DEFAULT].extrapolated),
-                "mean_text": told_mean(m),
-                **{
-                    f"mean_{key}": mean[0]
-                    for key in ("all", "without_objectnet", "natural", "style")
-                    if (mean := m.mean(key))
-                },
-            }
-            for m in reversed(measured)
-        ]
-    return rows
-
-
-def told_mean(model: Model) -> str:
-    """Return a model's mean robustness with its interval, over all shifts if it has them."""
-    sign = mark(model.is_extrapolated())
-    if whole := model.mean("all"):
-        return f"{told(whole)}{sign}"
-    part = model.mean("without_objectnet")
-    return f"{told(part)}{sign} without ObjectNet" if part else "–"
-
-
-def told(interval: Interval | None) -> str:
-    """Return a number with its interval, a dash for none."""
-    return format_interval(*interval) if interval else format_number(None)
+    return pd.concat(parts, ignore_index=True)[list(PUBLISHED_COLUMNS)]
 
 
 AUGMENTATIONS = ("without augmentation", "RandAugment")
@@ -122,75 +98,51 @@ AUGMENTATIONS = ("without augmentation", "RandAugment")
 OVER = {"all": "all shifts", "natural": "natural shifts", "style": "style shifts"}
 """The means that a chart has a panel for each of."""
 
+_ON_MEANS = ["label", "over", "mean", "mean_text"]
 
-def over_means(row: Row, model: Model) -> list[Row]:
-    """Return a row for each of the means `OVER` that a model has."""
-    return [
-        row | {"label": model.name, "over": over, "mean": mean[0], "mean_text": told(mean)}
+
+def over_means(models: pd.DataFrame) -> pd.DataFrame:
+    """Return the models once for each of the means `OVER` that they have, panel by panel."""
+    panels = [
+        models.assign(
+            label=models["name"],
+            over=over,
+            mean=models[f"mean_{key}"],
+            mean_text=models[f"text_{key}"],
+        )
         for key, over in OVER.items()
-        if (mean := model.mean(key))
     ]
+    return pd.concat(panels, ignore_index=True).dropna(subset=["mean"])
 
 
-def by_panel(rows: Iterable[Row]) -> list[Row]:
-    """Return rows in the order of their panels, which is that of `OVER`."""
-    return sorted(rows, key=lambda row: list(OVER.values()).index(row["over"]))
-
-
-def start_of(published: Published) -> Model | None:
-    """Return the zero-shot CLIP that the soups' ingredients were finetuned from."""
-    return next((m for m in published.models if m.name == START), None)
-
-
-def finetuning_rows(published: Published) -> list[Row]:
+def finetuning_table(models: pd.DataFrame) -> pd.DataFrame:
     """Return the finetuned models whose learning rate is known, and the model they start from."""
-    rows = [
-        row
-        for m in published.models
-        if m.training == "finetuned" and m.recipe.get("learning_rate")
-        for row in over_means(
-            {
-                "kind": "model",
-                "learning_rate": float(m.recipe["learning_rate"]),
-                "epochs": float(m.recipe.get("epochs") or 0),
-                "augmentation": AUGMENTATIONS[bool(m.recipe.get("augmentation"))],
-            },
-            m,
-        )
-    ]
-    if rows and (start := start_of(published)):
-        rows += over_means({"kind": "start"}, start)
-    return by_panel(rows)
-
-
-def soup_rows(published: Published) -> list[Row]:
-    """Return the soups, their ingredients and the model that all start from; none without soups."""
-    soups = [m for m in published.models if m.training == "soup"]
-    if not soups:
-        return []
-    source = soups[0].source
-    ingredients = [m for m in published.models if m.source == source and m.training == "finetuned"]
-    start = start_of(published)
-    named = {
-        "ingredient": ingredients,
-        "soup": soups,
-        "zero-shot start": [start] if start else [],
-    }
-    return by_panel(
-        row
-        for kind, members in named.items()
-        for m in members
-        for row in over_means(
-            {
-                "kind": kind,
-                "imagenet": m.accuracy["imagenet"],
-                "said": {"soup": soup_name(m.name).removesuffix(" soup"), "ingredient": ""}.get(
-                    kind, kind
-                ),
-            },
-            m,
-        )
+    tuned = models[(models["training"] == "finetuned") & (models["learning_rate"] != "")]
+    tuned = tuned.assign(
+        kind="model",
+        learning_rate=tuned["learning_rate"].astype(float),
+        epochs=tuned["epochs"].replace("", "0").astype(float),
+        augmentation=np.where(tuned["augmentation"] == "", *AUGMENTATIONS),
     )
+    start = models[models["name"] == START].assign(kind="start", learning_rate=nan, epochs=nan)
+    columns = ["kind", "learning_rate", "epochs", "augmentation", *_ON_MEANS]
+    return over_means(pd.concat([tuned, start]))[columns]
+
+
+def soup_table(models: pd.DataFrame) -> pd.DataFrame:
+    """Return the soups, their ingredients and the model that all start from."""
+    soups = models[models["training"] == "soup"]
+    ingredients = models[
+        (models["training"] == "finetuned") & models["source"].isin(soups["source"])
+    ]
+    start = models[models["name"] == START]
+    said = soups["name"].map(soup_name).str.removesuffix(" soup")
+    groups = [
+        ingredients.assign(kind="ingredient", said=""),
+        soups.assign(kind="soup", said=said),
+        start.assign(kind="zero-shot start", said="zero-shot start"),
+    ]
+    return over_means(pd.concat(groups))[["kind", "imagenet", "said", *_ON_MEANS]]
 
 
 def soup_name(name: str) -> str:
@@ -198,53 +150,71 @@ def soup_name(name: str) -> str:
     return name.rpartition("/")[2].replace("_", " ").removeprefix("soups ")
 
 
-def scaling_rows(published: Published) -> list[Row]:
+def scaling_table(models: pd.DataFrame) -> pd.DataFrame:
     """Return the models whose compute was published, with samples seen and GMACs."""
-    return by_panel(
-        row
-        for m in published.models
-        if m.recipe.get("gmacs_total") and m.recipe.get("samples_seen")
-        for row in over_means(
-            {
-                "kind": "model",
-                "architecture": m.architecture,
-                "data": m.data,
-                "samples": float(m.recipe["samples_seen"].removesuffix("B")),
-                "gmacs": float(m.recipe["gmacs_total"]),
-                "sign": mark(m.is_extrapolated()),
-            },
-            m,
-        )
+    known = models[(models["gmacs_total"] != "") & (models["samples_seen"] != "")]
+    known = known.assign(
+        samples=known["samples_seen"].str.removesuffix("B").astype(float),
+        gmacs=known["gmacs_total"].astype(float),
     )
+    return over_means(known)[["architecture", "data", "samples", "gmacs", *_ON_MEANS]]
 
 
 GROUPS = {
     "zero_shot": "zero-shot models",
     "captioner": "zero-shot models",
+    "finetuned": "finetuned models and soups",
+    "finetuned_12k": "finetuned models and soups",
+    "soup": "finetuned models and soups",
+    "probed": "finetuned models and soups",
     "supervised": "supervised models",
 }
-"""The panel of each kind of training in the chart of natural and style shifts."""
+"""The panel of each kind of training in the chart of natural and style shifts, in their order."""
 
 
-def kind_rows(published: Published) -> list[Row]:
+def kind_table(models: pd.DataFrame) -> pd.DataFrame:
     """Return the listed models with their means over natural and over style shifts."""
-    rows = [
-        {
-            "kind": "encoder",
-            "label": m.name,
-            "group": GROUPS.get(m.training, "finetuned models and soups"),
-            "training": published.training(m.training),
-            "data": m.data,
-            "natural": natural[0],
-            "style": style[0],
-            "natural_text": told(natural),
-            "style_text": told(style),
-            "mean_text": told_mean(m),
-        }
-        for m in published.models
-        if is_listed(m)
-        and (natural := m.mean("natural_without_objectnet"))
-        and (style := m.mean("style"))
-    ]
-    order = ("zero-shot models", "finetuned models and soups", "supervised models")
-    return sorted(rows, key=lambda row: order.index(row["group"]))
+    natural = "natural_without_objectnet"
+    known = models[models["listed"]].dropna(subset=[f"mean_{natural}", "mean_style"])
+    known = known.assign(
+        kind="encoder",
+        label=known["name"],
+        group=known["training"].map(GROUPS),
+        training=known["how"],
+        natural=known[f"mean_{natural}"],
+        style=known["mean_style"],
+        natural_text=known[f"text_{natural}"],
+        style_text=known["text_style"],
+    )
+    columns = ["kind", "label", "group", "training", "data", "natural", "style"]
+    panels = list(dict.fromkeys(GROUPS.values()))
+    ordered = known.sort_values("group", key=lambda one: one.map(panels.index), kind="stable")
+    return ordered[[*columns, "natural_text", "style_text", "mean_text"]]
+
+
+def counterparts(models: pd.DataFrame) -> pd.DataFrame:
+    """Return the models of one backbone, by backbone; supervised ones follow the others."""
+    found = models[models["counterpart_of"] != ""]
+    found = found.assign(
+        supervised=found["training"] == "supervised",
+        place=found["training"].map(list(TRAININGS).index),
+    )
+    return found.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
+
+
+def counterpart_table(models: pd.DataFrame) -> pd.DataFrame:
+    """Return the `counterparts` that have a mean without ObjectNet, with its interval."""
+    kind = models["training"].str.removesuffix("_12k").map(TRAININGS)
+    separator = models["data"].map(lambda data: ": " if data else "")
+    found = models.assign(
+        backbone=models["counterpart_of"],
+        place=range(len(models)),
+        label=models["how"] + separator + models["data"],
+        training=kind,
+        robustness=models["mean_without_objectnet"],
+        low=models["low_without_objectnet"],
+        high=models["high_without_objectnet"],
+        extrapolated=models["mark_all"],
+    ).dropna(subset=["robustness"])
+    columns = ["backbone", "place", "name", "label", "training", "data", "imagenet"]
+    return found[[*columns, "robustness", "low", "high", "extrapolated"]]

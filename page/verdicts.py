@@ -28,6 +28,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
 
     `dots` are the numbers as a small chart beside the claim, None where it would say nothing.
+    `elsewhere` has the lines under which a claim about published models has another verdict.
     """
 
     chart: str
@@ -36,6 +37,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[str]
     dots: Dots | None = None
     key: str = ""  # its address on the page
+    elsewhere: tuple[str, ...] = ()
 
 
 def judge_order(estimates: Sequence[Estimate]) -> Verdict:

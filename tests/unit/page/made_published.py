@@ -4,20 +4,14 @@ from copy import deepcopy
 from typing import Any
 
 import msgspec
+import pandas as pd
 
 from interpreting_clip.published.findings import Findings
+from interpreting_clip.published.line_choices import MEANS, SHIFT_KINDS
+from interpreting_clip.published.models import LINE_COLUMNS, PublishedModels
 from page.names import TESTBED_SHIFTS
-from page.published_results import LINE_COLUMNS, Line, Published
 from tests.unit.page.made_results import LINES, SHIFTS, beta
 
-NATURAL, STYLE = ("imagenet_v2", "objectnet", "imagenet_a"), ("imagenet_r", "imagenet_sketch")
-MEANS = {
-    "all": SHIFTS,
-    "without_objectnet": tuple(s for s in SHIFTS if s != "objectnet"),
-    "natural": NATURAL,
-    "natural_without_objectnet": ("imagenet_v2", "imagenet_a"),
-    "style": STYLE,
-}
 TEXTS = ("architecture", "data", "image_size", "counterpart_of", "start", "note")
 
 
@@ -40,48 +34,38 @@ def card(name: str, training: str, imagenet: float, above: float, **more: Any) -
     }
 
 
-def choice(label: str, correlation: list[float] | None, leaders: list[str]) -> dict[str, Any]:
-    return {
-        **{"label": label, "text": f"The line {label}.", "shifts": list(SHIFTS)},
-        **{"standard": "testbed", "transform": label, "second": None},
-        **{"method": "least_squares", "abscissa": "all_classes"},
-        **{"models": 3, "families": 3, "compared": 2},
-        **{"rank_correlation": correlation, "leaders": leaders},
-    }
-
-
-def made(*cards: dict[str, Any]) -> Published:
+def made(*cards: dict[str, Any]) -> PublishedModels:
     """Return published models with these cards."""
+    choice = {"text": "", "shifts": SHIFTS, "standard": "testbed", "second": None}
+    choice |= dict.fromkeys(("transform", "method", "abscissa"), "")
+    choice |= {"models": 3, "families": 3, "compared": 2, "rank_correlation": [0.9, 0.8, 1.0]}
     leaders = [c["name"] for c in cards if c["training"] == "zero_shot"][:1]
-    texts = dict.fromkeys(("path", "measured", "note", "licence"), "")
-    source = {"title": "A zoo", "url": "https://example.org/zoo", "commit": "abc"}
+    source = dict.fromkeys(("path", "measured", "note", "licence"), "")
+    source |= {"title": "A zoo", "url": "https://example.org/zoo", "commit": "abc", "sets": []}
     whole = {
         "confidence": 0.9,
-        "shifts": {
-            s: {"label": TESTBED_SHIFTS[s], "kind": "natural" if s in NATURAL else "style"}
-            for s in SHIFTS
-        },
-        "trainings": {"zero_shot": "0", "finetuned": "1", "supervised": "2", "soup": "3"},
-        "sources": {"zoo": texts | source | {"sets": ["imagenet"]}},
+        "shifts": {s: {"label": TESTBED_SHIFTS[s], "kind": SHIFT_KINDS[s]} for s in SHIFTS},
+        "trainings": {},
+        "sources": {"zoo": source},
         "choices": {
-            "linear": choice("linear", [0.9, 0.8, 1.0], []),
-            "default": choice("logit", None, leaders),
+            "default": choice | {"label": "logit", "leaders": leaders},
+            "linear": choice | {"label": "linear", "leaders": []},
         },
-        "models": list(cards),
+        "models": cards,
     }
-    return msgspec.convert(whole, Published)
+    return msgspec.convert(whole, PublishedModels)
 
 
-def made_lines() -> list[Line]:
+def made_lines() -> pd.DataFrame:
     """Return the lines of both choices."""
-    span = {"models": 3, "families": 3, "lowest_imagenet": 35.0, "highest_imagenet": 98.0}
-    known = dict.fromkeys(LINE_COLUMNS) | {"left_out": "", "r_squared": 0.9, **span}
+    known = {"left_out": "", "r_squared": 0.9, "models": 3, "families": 3}
+    known |= {"lowest_imagenet": 35.0, "highest_imagenet": 98.0}
     lines = [
         known | {"choice": key, "shift": s, "slope": slope, "intercept": line.intercept}
         for s, line in LINES.items()
         for key, slope in (("default", line.slope), ("linear", 1.0))
     ]
-    return msgspec.convert(lines, list[Line])
+    return pd.DataFrame(lines, columns=pd.Index(LINE_COLUMNS))
 
 
 def regressions(**terms: float) -> list[dict[str, Any]]:

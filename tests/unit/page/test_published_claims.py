@@ -1,15 +1,17 @@
 """The claims about published models follow the numbers, whichever way they fall."""
 
 from page.published_claims import published_claims
+from page.published_results import model_table
 from tests.unit.page.made_published import card, made
 
 
 def claims(*cards):
-    return {claim.key: claim for claim in published_claims(made(*cards))}
+    published = made(*cards)
+    tables = {choice: model_table(published, choice) for choice in published.choices}
+    return {claim.key: claim for claim in published_claims(published, tables)}
 
 
 def test_zero_shot_models_are_counted_and_those_beyond_the_line_are_not():
-    assert claims() == {}
     found = claims(
         card("RN50/openai", "zero_shot", 60.0, 20.0),
         card("RN50/cc12m", "zero_shot", 40.0, 0.2),
@@ -59,9 +61,9 @@ def test_models_of_one_backbone_are_put_in_order_unless_a_line_is_extrapolated()
 
 def test_a_claim_says_under_which_lines_its_verdict_is_another():
     cards = backbone(8.0)
-    assert [found.elsewhere for found in claims(*cards).values()] == [[], []]
+    assert [found.elsewhere for found in claims(*cards).values()] == [(), ()]
     means = cards[1]["robustness"]["linear"]["means"]
     means["without_objectnet"] = [40.0, 39.5, 40.5]
-    assert claims(*cards)["published-order"].elsewhere == ["not seen under “linear”"]
+    assert claims(*cards)["published-order"].elsewhere == ("not seen under “linear”",)
     del cards[0]["robustness"]["linear"], cards[1]["robustness"]["linear"]
-    assert [found.elsewhere for found in claims(*cards).values()] == [[], []]
+    assert [found.elsewhere for found in claims(*cards).values()] == [(), ()]
