@@ -23,7 +23,6 @@ from interpreting_clip.charts.theme import (
 WIDTH, ROW = 325, 38
 """The width of a chart and the height of a row, in pixels."""
 
-HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
 ENCODER = "datum.number + '  ' + datum.label + (datum.rev ? ', ' + datum.rev : '')"
 DRAWN: dict[str, Any] = {"invalid": None}
 """Otherwise a row without an interval or a null would be left out."""
@@ -35,23 +34,45 @@ def row_names(column: str, along: str) -> alt.Y:
     return alt.Y(f"{column}:N", sort=order, title=None, axis=None)
 
 
-def name_layer(base: alt.Chart, column: str = "name") -> alt.Chart:
-    """Write each encoder's name above its mark, so that the row needs no margin."""
-    text = base.mark_text(align="left", dy=-14, color=INK, limit=WIDTH - 60, **DRAWN)
+def name_layer(base: alt.Chart, column: str = "name", room: int = 60) -> alt.Chart:
+    """Write each encoder's name above its mark, so that the row needs no margin.
+
+    A long name is cut to leave `room`, in pixels, for the number beside it.
+    """
+    text = base.mark_text(align="left", dy=-14, color=INK, limit=WIDTH - room, **DRAWN)
     return text.encode(x=alt.value(0), text=f"{column}:N")
+
+
+def number_layer(base: alt.Chart, column: str) -> alt.Chart:
+    """Write each encoder's number above its mark, at the right."""
+    text = base.mark_text(align="right", dy=-14, color=INK, **DRAWN)
+    return text.encode(x=alt.value("width"), text=f"{column}:N")
+
+
+def interval_layer(
+    base: alt.Chart, low: str = "low", high: str = "high", width: float = 2
+) -> alt.Chart:
+    """Draw the interval between two columns where a row has it."""
+    return base.mark_rule(strokeWidth=width, **DRAWN).encode(
+        x=f"{low}:Q",
+        x2=high,
+        color=training_color(),
+        opacity=shown_if(f"isValid(datum.{low}) && isValid(datum.{high})"),
+    )
+
+
+def null_layer(base: alt.Chart) -> alt.Chart:
+    """Shade what chance gives, from `null_low` to `null_high`."""
+    return base.mark_rule(color=SOFT_INK, strokeWidth=7, **DRAWN).encode(
+        x="null_low:Q", x2="null_high", opacity=shown_if("isValid(datum.null_low)", 0.18)
+    )
 
 
 def kurtosis_panel(_ends: Ends) -> Layers:
     """Draw an encoder per row, with its interval and what chance gives."""
     base = alt.Chart().encode(y=row_names("label", "number"), yOffset=alt.YOffset("rev:N", sort=[]))
-    band = base.mark_rule(color=SOFT_INK, strokeWidth=7, **DRAWN).encode(
-        x="null_low:Q", x2="null_high", opacity=shown_if("isValid(datum.null_low)", 0.18)
-    )
     null = base.mark_tick(color=INK, thickness=2, size=13, **DRAWN).encode(
         x="null:Q", opacity=shown_if("isValid(datum.null)", 0.55)
-    )
-    interval = base.mark_rule(strokeWidth=2, **DRAWN).encode(
-        x="low:Q", x2="high", color=training_color(), opacity=shown_if(HAS_INTERVAL)
     )
     point = base.mark_point(filled=True, size=75, opacity=1, **DRAWN).encode(
         x=alt.X("kurtosis:Q", title="mean kurtosis per image")
@@ -67,7 +88,9 @@ def kurtosis_panel(_ends: Ends) -> Layers:
     )
     span = "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
     return (
-        alt.layer(*gaussian(), band, null, interval, point, name_layer(base))
+        alt.layer(
+            *gaussian(), null_layer(base), null, interval_layer(base), point, name_layer(base)
+        )
         .transform_calculate(
             name=ENCODER,
             interval=interval_text("low", "high", ".2f"),
