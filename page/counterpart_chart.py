@@ -7,32 +7,32 @@ panels have the same axis.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from page.charts import Chart
-from page.names import mark
-from page.panel_ranges import Domains
-from page.vega import Rows
-from page.vega_lite import (
-    COLOUR,
-    INK,
-    SHAPE,
-    Axes,
-    Spec,
-    calculate,
-    field,
-    independent,
-    interval,
-    layer,
-    nominal,
-    quantitative,
-    rounded,
-    specification,
-    tooltip,
-    value,
-    wrapped,
-)
+import altair as alt
+import pandas as pd
 
-WIDTH, ROW = 325, 34
-"""The width of a panel and the height of a row with its label above, in pixels."""
+from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_shape
+from interpreting_clip.charts.rows import (
+    WIDTH,
+    interval_layer,
+    name_layer,
+    number_layer,
+    row_names,
+)
+from interpreting_clip.charts.theme import (
+    TRAINING_COLOURS,
+    TRAININGS,
+    by_name,
+    interval_text,
+    number_text,
+    told,
+    tooltip,
+    training_color,
+    training_shape,
+)
+from page.names import mark
+
+ROW = 34
+"""The height of a row in pixels."""
 
 
 def counterpart_rows(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -65,84 +65,61 @@ def counterpart_rows(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     ]
 
 
-def counterparts(chart: Axes) -> Spec:
+def counterparts_panel(ends: Ends) -> Layers:
     """Draw a row per model with its interval, hollow where the line is extrapolated."""
-    tips = tooltip(
-        *("rev", {"field": "name", "title": "model"}, "training"),
-        {"field": "data", "title": "pretraining data"},
-        quantitative("imagenet", title="ImageNet (%)", format=".1f"),
-        *("robustness_text", "interval"),
+    base = alt.Chart().encode(
+        y=row_names("name", "place").scale(padding=0.9),  # room for the first row's name
+        tooltip=tooltip(
+            *(alt.Tooltip("name:N", title="model"), "training"),
+            alt.Tooltip("data:N", title="pretraining data"),
+            told("imagenet", "ImageNet (%)", ".1f"),
+            *("robustness_text", "interval"),
+        ),
     )
-    # The label of the first row stands above it, and needs room below the frame.
-    padded = {"type": "point", "padding": 0.9}
-    row = nominal("name", sort={"field": "place", "op": "min"}, title=None, axis=None, scale=padded)
-    layers = [
-        layer(
-            "rule", look={"strokeWidth": 2.5}, x=quantitative("low"), x2=field("high"), color=COLOUR
+    point = base.mark_point(filled=True, size=75, opacity=1, strokeWidth=2).encode(
+        x=alt.X("robustness:Q", title="mean effective robustness (points)")
+        .scale(nice=False, padding=8, domain=ends.get("robustness", alt.Undefined))
+        .axis(tickCount=5),
+        color=training_color(),
+        stroke=alt.Stroke(
+            "training:N", scale=by_name(TRAININGS, TRAINING_COLOURS.values()), legend=None
         ),
-        layer(
-            "point",
-            look={"filled": True, "size": 75, "opacity": 1, "strokeWidth": 2},
-            x=chart.along_x(axis={"tickCount": 5}, scale={"padding": 8}),
-            color=COLOUR,
-            stroke=COLOUR | {"legend": None},
-            shape=SHAPE,
-            fillOpacity={"condition": {"test": "datum.extrapolated", "value": 0}, "value": 1},
-            tooltip=tips,
-        ),
-        layer(
-            "text",
-            look={"align": "left", "dy": -13, "color": INK, "limit": WIDTH - 60},
-            x=value(0),
-            text=nominal("label"),
-            tooltip=tips,
-        ),
-        layer(
-            "text",
-            look={"align": "right", "dy": -13, "color": INK},
-            x=value("width"),
-            text=nominal("short"),
-            tooltip=tips,
-        ),
-    ]
-    return specification(
-        "place imagenet robustness low high",
-        transform=[
-            interval("low", "high", ".1f"),
-            rounded("robustness_text", chart.x, ".1f", "' points' + (datum.extrapolated || '')"),
-            calculate("short", f"format(datum['{chart.x}'], '.1f') + (datum.extrapolated || '')"),
-        ],
-        **wrapped(3, [], "backbone"),
-        spec={
-            "width": WIDTH,
-            "height": {"step": ROW},
-            "encoding": {"y": row},
-            "layer": layers,
-        },
-        **independent(scale="y"),
+        shape=training_shape(),
+        fillOpacity=alt.when("datum.extrapolated").then(alt.value(0)).otherwise(alt.value(1)),
+    )
+    return (
+        alt.layer(
+            interval_layer(base), point, name_layer(base, "label"), number_layer(base, "short")
+        )
+        .transform_calculate(
+            interval=interval_text("low", "high", ".1f"),
+            robustness_text=number_text("robustness", ".1f", "' points' + datum.extrapolated"),
+            short=number_text("robustness", ".1f", "datum.extrapolated"),
+        )
+        .properties(width=WIDTH, height=alt.Step(ROW))
     )
 
 
-def same_robustness(rows: Rows) -> Domains:
+def same_robustness(rows: pd.DataFrame) -> Ends:
     """Return the ends of all intervals, with zero: a model on the line."""
-    ends = [float(row[name]) for row in rows for name in ("low", "high")]
-    return {name: (min(0.0, *ends), max(0.0, *ends)) for name in ("robustness", "low")}
+    return {"robustness": (min(0.0, rows["low"].min()), max(0.0, rows["high"].max()))}
 
 
-COUNTERPART_CHART = Chart(
+COUNTERPART_CHART = PanelChart(
     name="counterparts",
     title="Zero-shot, finetuned and supervised models of one backbone",
     table="counterparts",
-    specify=counterparts,
     x="robustness",
     y="name",
-    x_label="mean effective robustness (points)",
-    y_label="model",
+    numbers=("place", "imagenet", "robustness", "low", "high"),
+    draw=counterparts_panel,
+    legend=(by_shape(),),
+    panel="{backbone}",
+    independent={"scale": "y"},
+    ends=same_robustness,
     caption="Mean effective robustness in points over the four shifts that all these models were "
     "measured on, without ObjectNet, with its interval; a panel per backbone. Zero-shot CLIPs, "
     "models finetuned from the same weights, on ImageNet alone or through ImageNet-12k, and models "
     "trained on ImageNet alone. Hollow, and ‡: the line is extrapolated to the model.",
-    panel=lambda row: row["backbone"],
-    shared=same_robustness,
 )
 """The chart of published counterparts, which the page of published models shows."""
