@@ -1,133 +1,169 @@
-"""The small chart of a claim: a row per encoder, with a mark, its interval and what it is against.
+"""The small chart beside a claim: an encoder per row, with its interval and what chance gives."""
 
-Each row is one `<svg>` beside a name and a number in HTML, so that names wrap and a telephone shows
-all of them; rows of one chart have the same axis.
-"""
+from dataclasses import replace
+from typing import Any
 
-import math
-from collections.abc import Iterator
-
+import altair as alt
 import msgspec
+import pandas as pd
 
+from interpreting_clip.charts.panels import Ends, Layers, PanelChart
+from interpreting_clip.charts.rows import (
+    WIDTH,
+    interval_layer,
+    name_layer,
+    null_layer,
+    number_layer,
+    row_names,
+)
+from interpreting_clip.charts.theme import (
+    INK,
+    LIGHT,
+    interval_text,
+    tooltip,
+    training_color,
+    training_shape,
+)
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.measures.intervals import Estimate
-from page.legends import SHAPES
+from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS
-from page.vega_lite import SHAPES as TRAINING_SHAPES
-from page.vega_lite import TRAINING_COLOURS, themed_colour
 
-TRACK, HEIGHT = 220, 20
-"""The size of a row's picture in pixels."""
+ROW = 30
+"""The height of a row in pixels."""
 
-MARGIN = 8
-"""Pixels at both ends of the axis that are free, for half a mark and half a number."""
-
-TICKS = 4
-"""About as many numbers stand along the axis."""
+NUMBERS = ("value", "low", "high", "widest_low", "widest_high", "null_low", "null_high")
+"""The columns that are drawn along the axis."""
 
 
-class DotRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A number with its intervals, as the claim compares it.
+class Dots(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """The numbers that a claim compares.
 
     Attributes
     ----------
-    name, text : what stands beside it; `text` has the number and its interval
-    training : the key of the kind of training, which colours the mark
-    value, low, high : the number and the ends of its interval
-    widest : the ends over replicas too, None without replicas
-    null : the lowest and the highest value by chance, None if there is no such
+    axis : what they are, in words
+    rows : a row per encoder, as `dot_row` makes it
+    reference : a number to compare them with, drawn as an upright mark, and its words
     """
 
-    name: str
-    text: str
-    training: str
-    value: float | int
-    low: float | int
-    high: float | int
-    widest: tuple[float, float] | None = None
-    null: tuple[float, float] | None = None
-
-    @property
-    def path(self) -> str:
-        """The outline of the mark, which has the shape that this kind of training has in charts."""
-        return SHAPES[TRAINING_SHAPES[list(TRAININGS).index(self.training)]]
-
-    @property
-    def colour(self) -> str:
-        """The colour of the mark, as CSS."""
-        return themed_colour(TRAINING_COLOURS[TRAININGS[self.training]])
-
-
-def dot_row(entry: EncoderEntry, estimate: Estimate, widest: Estimate | None, text: str) -> DotRow:
-    """Return the row of an encoder; `widest` is its interval over replicas too."""
-    low, high = estimate.ends
-    return DotRow(
-        name=entry.label,
-        text=text,
-        training=entry.training,
-        value=estimate.value,
-        low=low,
-        high=high,
-        widest=widest.ends if widest else None,
-    )
-
-
-class DotGroup(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that are compared with each other; `name` is empty where each row stands for itself."""
-
-    name: str
-    rows: list[DotRow]
-
-
-class Dots(msgspec.Struct, frozen=True, kw_only=True):
-    """The chart of a claim: `axis` says what is drawn, `reference` is a line with its words."""
-
     axis: str
-    groups: list[DotGroup]
+    rows: list[dict[str, Any]]
     reference: tuple[float, str] | None = None
 
-    @property
-    def rows(self) -> list[DotRow]:
-        """All rows."""
-        return [row for group in self.groups for row in group.rows]
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Both ends of the axis."""
-        values = [one for row in self.rows for one in _numbers(row)]
-        if self.reference:
-            values.append(self.reference[0])
-        low, high = min(values), max(values)
-        return low, high
-
-    @property
-    def ticks(self) -> list[tuple[float, str]]:
-        """Where numbers stand along the axis, in pixels, and the numbers."""
-        low, high = self.ends
-        return [(self.place(value), text) for value, text in _ticks(low, high)]
-
-    def place(self, value: float | int) -> float:
-        """Return where a value is along the axis, in pixels."""
-        low, high = self.ends
-        share = (value - low) / (high - low)
-        return round(MARGIN + share * (TRACK - 2 * MARGIN), 1)
+    def drawing(self, claim: str) -> PanelDrawing:
+        """Draw the chart of a claim, whose key names it."""
+        table = pd.DataFrame(self.rows).assign(
+            place=range(len(self.rows)), reference=self.reference[0] if self.reference else None
+        )
+        words = {
+            str(group): "; ".join(
+                f"{name}: {text}" for name, text in zip(own["name"], own["text"], strict=True)
+            )
+            for group, own in table.groupby("group", sort=False)
+        }
+        chart = replace(DOTS, name=f"dots-{claim}", title=self.axis)
+        return panel_drawing(chart, table, in_words=words)
 
 
-def _numbers(row: DotRow) -> Iterator[float]:
-    ends = (*(row.widest or ()), *(row.null or ()))
-    yield from map(float, (row.value, row.low, row.high, *ends))
+def dot_row(
+    entry: EncoderEntry,
+    estimate: Estimate,
+    widest: Estimate | None,
+    text: str,
+    *,
+    null: tuple[float | int, float | int] | None = None,
+    group: str = "",
+) -> dict[str, Any]:
+    """Return the row of an encoder.
 
-
-def _ticks(low: float, high: float) -> list[tuple[float, str]]:
-    """Return about `TICKS` round numbers between two ends, with their texts."""
-    rough = (high - low) / TICKS
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough)
-    digits = max(0, -math.floor(math.log10(step)))
-    values = [i * step for i in range(math.ceil(low / step), math.floor(high / step) + 1)]
-    return [(value, f"{value:.{digits}f}".replace("-", "−")) for value in values]
+    Parameters
+    ----------
+    estimate, widest : the number with its interval, and with that over replicas too, if any
+    text : the number and its interval as the claim writes them
+    null : the lowest and the highest value by chance, None if there is no such
+    group : the family that the encoder is compared in, where its training is name enough
+    """
+    widest_low, widest_high = widest.ends if widest else (None, None)
+    null_low, null_high = null or (None, None)
+    low, high = estimate.ends
+    return {
+        "group": group,
+        "name": TRAININGS[entry.training] if group else entry.label,
+        "training": TRAININGS[entry.training],
+        "text": text,
+        "value": estimate.value,
+        "low": low,
+        "high": high,
+        "widest_low": widest_low,
+        "widest_high": widest_high,
+        "null_low": null_low,
+        "null_high": null_high,
+    }
 
 
 def informative(dots: Dots) -> Dots | None:
     """Return a chart, or None where it has no rows, or where all numbers are the same."""
-    return dots if len({one for row in dots.rows for one in _numbers(row)}) > 1 else None
+    values = {row[column] for row in dots.rows for column in NUMBERS}
+    return dots if len(values - {None}) > 1 else None
+
+
+def dots_panel(ends: Ends) -> Layers:
+    """Draw a row per encoder, with its intervals, what chance gives and the reference."""
+    base = alt.Chart().encode(
+        y=row_names("name", "place").scale(padding=0.65),
+        tooltip=tooltip(
+            *("name", "training"),
+            alt.Tooltip("text:N", title="value"),
+            alt.Tooltip("with_seeds:N", title="interval with seeds"),
+            "null_text",
+        ),
+    )
+    zero_line = alt.condition(
+        "datum.value === 0", alt.value(LIGHT["frame"]), alt.value(LIGHT["grid"])
+    )
+    point = base.mark_point(filled=True, size=75, opacity=1).encode(
+        x=alt.X("value:Q", title=None)
+        .scale(zero=False, nice=False, padding=8, domain=ends.get("value", alt.Undefined))
+        .axis(tickCount=5, gridColor=zero_line),
+        color=training_color(),
+        shape=training_shape(),
+    )
+    reference = base.mark_tick(color=INK, thickness=2, size=13, opacity=0.55)
+    return (
+        alt.layer(
+            reference.encode(x="reference:Q"),
+            null_layer(base),
+            interval_layer(base, "widest_low", "widest_high", 1),
+            interval_layer(base, width=3),
+            point,
+            name_layer(base, room=95),
+            number_layer(base, "text"),
+        )
+        .transform_calculate(
+            with_seeds=interval_text("widest_low", "widest_high", ".1f"),
+            null_text=interval_text("null_low", "null_high", ".1f"),
+        )
+        .properties(width=WIDTH, height=alt.Step(ROW))
+    )
+
+
+def same_axis(rows: pd.DataFrame) -> Ends:
+    """Return the ends of all that is drawn."""
+    drawn = rows[[*NUMBERS, "reference"]].astype(float)
+    return {"value": (drawn.min().min(), drawn.max().max())}
+
+
+DOTS = PanelChart(
+    name="dots",
+    title="Numbers of a claim",
+    table="dots",
+    x="value",
+    y="name",
+    numbers=(*NUMBERS, "place", "reference"),
+    draw=dots_panel,
+    panel="{group}",
+    independent={"scale": "y"},
+    ends=same_axis,
+    caption="",
+)
+"""The chart beside a claim; its title says what is compared."""

@@ -1,13 +1,14 @@
 """What a study shows and what it does not, in words computed from its numbers."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
-from page.claim_charts import DotGroup, DotRow, Dots, dot_row, informative
+from page.claim_charts import Dots, dot_row, informative
 from page.families import families, trained, untrained_null
 from page.names import (
     DATASETS,
@@ -58,17 +59,14 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             )
             widest = with_seeds(e.replicas.get(KURTOSIS), kurtosis)
             cases.append((judge_against_null(*widest.ends, null), text))
-            row = dot_row(e.entry, kurtosis, widest, format_estimate(kurtosis, 2))
-            rows.append(msgspec.structs.replace(row, null=(min(null), max(null))))
+            value = format_estimate(kurtosis, 2)
+            rows.append(dot_row(e.entry, kurtosis, widest, value, null=(min(null), max(null))))
     return judged_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
         f"its backbone (rank among them, p ≤ {LEVEL:g} at both ends of the interval).",
         cases,
-        Dots(
-            axis="kurtosis; grey: lowest to highest of the untrained encoders",
-            groups=[DotGroup(name="", rows=rows)],
-        ),
+        Dots(axis="kurtosis; grey: lowest to highest of the untrained encoders", rows=rows),
     )
 
 
@@ -106,7 +104,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
             for kind, found in counts.items()
             if found
         ],
-        dots=informative(Dots(axis="outlier features", groups=[DotGroup(name="", rows=rows)])),
+        dots=informative(Dots(axis="outlier features", rows=rows)),
     )
 
 
@@ -147,7 +145,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         cases,
         Dots(
             axis="prunable directions (%); grey: of random heads",
-            groups=[DotGroup(name="", rows=rows)],
+            rows=rows,
             reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
         ),
     )
@@ -159,7 +157,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     A finetuned or supervised encoder with another kind of representation is not comparable.
     """
     cases: list[tuple[Verdict, str]] = []
-    drawn, groups = False, []
+    drawn, rows = False, []
     for f in families(encoders):
         others = [e for e in (f.finetuned, f.supervised) if f.comparable(e)]
         null = untrained_null(f.zero_shot, encoders)
@@ -175,8 +173,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             f"{over_seeds(e.replicas.get(CONCEPTS))}{_beside_chance(one)}"
             for e, one in found
         )
-        rows = [_concept_row(e, one) for e, one in found if one]
-        groups.append(DotGroup(name=f.name, rows=rows))
+        rows += [_concept_row(e, one, f.name) for e, one in found if one]
         verdicts = {judge_order((first, estimate)) for estimate in known}
         verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
         cases.append(
@@ -189,22 +186,18 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         f"(directions; {over}; in parentheses with images permuted, of as many random directions, "
         "and against all images).",
         cases,
-        Dots(axis="unique concepts; grey: of random directions", groups=groups),
+        Dots(axis="unique concepts; grey: of random directions", rows=rows),
     )
 
 
-def _prunable_row(encoder: StudyEncoder, prunable: float) -> DotRow:
+def _prunable_row(encoder: StudyEncoder, prunable: float) -> dict[str, Any]:
     widest = with_seeds(encoder.replicas.get(PRUNED), Estimate(prunable))
     chance = encoder.results.prunable.chance
-    row = dot_row(
+    return dot_row(
         encoder.entry,
         _in_percent(Estimate(prunable)),
         _in_percent(widest),
         format_percent(prunable),
-    )
-    return msgspec.structs.replace(
-        row,
-        widest=row.widest if PRUNED in encoder.replicas else None,
         null=_in_percent(chance).ends if chance else None,
     )
 
@@ -214,13 +207,14 @@ def _in_percent(share: Estimate) -> Estimate:
     return Estimate(100 * share.value, 100 * low, 100 * high)
 
 
-def _concept_row(encoder: StudyEncoder, counts: BasisConcepts) -> DotRow:
-    widest = with_seeds(encoder.replicas.get(CONCEPTS), counts.unique)
-    row = dot_row(encoder.entry, counts.unique, widest, format_estimate(counts.unique, 0))
-    return msgspec.structs.replace(
-        row,
-        name=TRAININGS[encoder.entry.training],
+def _concept_row(encoder: StudyEncoder, counts: BasisConcepts, family: str) -> dict[str, Any]:
+    return dot_row(
+        encoder.entry,
+        counts.unique,
+        with_seeds(encoder.replicas.get(CONCEPTS), counts.unique),
+        format_estimate(counts.unique, 0),
         null=counts.random.ends if counts.random else None,
+        group=family,
     )
 
 

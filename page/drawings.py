@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -71,11 +72,16 @@ class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def panel_drawing(
-    chart: PanelChart, table: pd.DataFrame, *, holds_rows: bool = True
+    chart: PanelChart,
+    table: pd.DataFrame,
+    *,
+    holds_rows: bool = True,
+    in_words: Mapping[str, str] = MappingProxyType({}),
 ) -> PanelDrawing:
     """Draw a chart panel by panel, in the order in which the panels first occur among the rows.
 
-    Where a script of the page sets the rows, `spec` does not hold them.
+    Where a script of the page sets the rows, `spec` does not hold them. `in_words` is what the
+    alternative text says of a panel, by its title; by default the title.
     """
     rows = chart.rows(table)
     spec = panel_spec(chart, chart.ends(rows) if len(rows) else {})
@@ -86,7 +92,7 @@ def panel_drawing(
             svg=draw_svg(
                 {**spec, "data": {**spec["data"], "values": text}},
                 f"{chart.name}-{place}",
-                f"{chart.title}. {title}".strip(),
+                f"{chart.title}. {in_words.get(title, title)}".strip(),
             ),
         )
         for place, (title, text) in enumerate(values.items())

@@ -10,14 +10,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from interpreting_clip.charts.theme import css
 from page.names import format_number, format_percent
 
 
 def template_environment(folder: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:
     """Return the environment of a folder of templates, with `filters` beside the common ones.
 
-    Templates of `templates/shared` can be included too. Values are escaped for HTML, and an
-    undefined name is an error.
+    Templates of `templates/shared` can be included too; `chart_colours` is a style sheet of the
+    charts' colours. Values are escaped for HTML, and an undefined name is an error.
     """
     templates = Path(__file__).parent / "templates"
     environment = Environment(
@@ -29,4 +30,5 @@ def template_environment(folder: str, filters: Mapping[str, Callable[..., Any]])
         keep_trailing_newline=True,
     )
     environment.filters |= {"number": format_number, "percent": format_percent, **filters}
+    environment.globals["chart_colours"] = css()
     return environment

@@ -1,11 +1,10 @@
 """Claims about effective robustness: who has more of it, and whether language is the reason."""
 
 from collections.abc import Mapping, Sequence
-
-import msgspec
+from typing import Any
 
 from interpreting_clip.measures.intervals import Estimate
-from page.claim_charts import DotGroup, DotRow, Dots, dot_row
+from page.claim_charts import Dots, dot_row
 from page.families import families, label_controls
 from page.names import DATASETS, TESTBED_SHIFTS, TRAININGS, format_estimate, format_number, mark
 from page.replicas import over_seeds, with_seeds
@@ -23,14 +22,10 @@ AXIS = "mean effective robustness (points)"
 
 def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
-    cases, groups = [], []
+    cases, rows = [], []
     for f in families(encoders):
         if estimates := _robustness(f.members):
-            rows = [
-                msgspec.structs.replace(row, name=TRAININGS[e.entry.training])
-                for e, row in zip(f.members, _robustness_rows(f.members, estimates), strict=True)
-            ]
-            groups.append(DotGroup(name=f.name, rows=rows))
+            rows += _robustness_rows(f.members, estimates, f.name)
             values = ", ".join(
                 f"{TRAININGS[e.entry.training]} {format_estimate(one)} points"
                 f"{over_seeds(e.replicas.get(ROBUSTNESS))} ({_accuracies(e, names)})"
@@ -44,13 +39,13 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
         f"supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
         cases,
-        Dots(axis=AXIS, groups=groups),
+        Dots(axis=AXIS, rows=rows),
     )
 
 
 def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare encoders that learnt labels with those that learnt captions of the same images."""
-    cases, groups = [], []
+    cases, rows = [], []
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     for pair in label_controls(encoders):
         if estimates := _robustness(pair):
@@ -58,13 +53,13 @@ def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
             text = f"{_against(pair, estimates)}, {raw}"
             verdict = judge_order(_all_with_seeds(pair, estimates))
             cases.append(_unless_extrapolated(pair, verdict, text, names["imagenet"]))
-            groups.append(DotGroup(name="", rows=_robustness_rows(pair, estimates)))
+            rows += _robustness_rows(pair, estimates)
     return judged_claim(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         f"it than captions of the same images{over}.",
         cases,
-        Dots(axis=AXIS, groups=groups),
+        Dots(axis=AXIS, rows=rows),
     )
 
 
@@ -83,14 +78,15 @@ def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
 
 
 def _robustness_rows(
-    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
-) -> list[DotRow]:
+    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate], family: str = ""
+) -> list[dict[str, Any]]:
     return [
         dot_row(
             e.entry,
             one,
             with_seeds(e.replicas.get(ROBUSTNESS), one),
             format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
+            group=family,
         )
         for e, one in zip(encoders, estimates, strict=True)
     ]

@@ -50,7 +50,7 @@ def number_layer(base: alt.Chart, column: str) -> alt.Chart:
 
 
 def interval_layer(
-    base: alt.Chart, low: str = "low", high: str = "high", width: float = 2
+    base: alt.Chart, low: str = "low", high: str = "high", width: int = 2
 ) -> alt.Chart:
     """Draw the interval between two columns where a row has it."""
     return base.mark_rule(strokeWidth=width, **DRAWN).encode(
