@@ -67,7 +67,9 @@ class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def small(self) -> bool:
         """Whether four panels stand in a row of the page, and not three."""
-        widths = re.findall(r' viewBox="0 0 ([\d.]+)', " ".join(p.svg[:400] for p in self.panels))
+        widths = re.findall(
+            r' viewBox="0 0 ([\d.]+)', " ".join(p.svg.partition(">")[0] for p in self.panels)
+        )
         return max(map(float, widths), default=0) < SMALL
 
 

@@ -71,8 +71,8 @@ def test_each_row_of_a_claim_is_drawn_and_told_in_words(warnings):
 
 def test_the_panels_of_a_claim_share_an_axis_that_holds_nulls_and_the_reference():
     rows = [row("zero_shot", 9, "RN", null=(-4, 2)), row("zero_shot", 5, "ViT")]
-    dots = Dots(axis="%", rows=rows, reference=(80, "paper: 80 %"))
-    assert '"domain":[-4.0,80.0]' in dots.drawing("order").spec
+    drawing = Dots(axis="%" * 400, rows=rows, reference=(80, "the paper")).drawing("order")
+    assert '"domain":[-4.0,80.0]' in drawing.spec and not drawing.small
 
 
 def test_a_chart_of_equal_numbers_or_of_none_says_nothing():
