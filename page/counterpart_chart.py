@@ -4,9 +4,6 @@ A panel per backbone and a row per model, with its mean effective robustness and
 panels have the same axis.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
@@ -29,40 +26,9 @@ from interpreting_clip.charts.theme import (
     training_color,
     training_shape,
 )
-from page.names import mark
 
 ROW = 34
 """The height of a row in pixels."""
-
-
-def counterpart_rows(models: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the chart; models without an interval are left out.
-
-    Parameters
-    ----------
-    models
-        Of each model `backbone`, `name`, `training` (zero-shot, finetuned or supervised), `how`
-        (what stands in its row: the training in more words), `data`, ImageNet accuracy `imagenet`
-        in percent, the mean effective robustness `interval` as value, low and high in points, and
-        whether the line is `extrapolated`.
-    """
-    return [
-        {
-            "backbone": m["backbone"],
-            "place": place,
-            "name": m["name"],
-            "label": f"{m['how']}: {m['data']}" if m["data"] else m["how"],
-            "training": m["training"],
-            "data": m["data"],
-            "imagenet": m["imagenet"],
-            "robustness": m["interval"][0],
-            "low": m["interval"][1],
-            "high": m["interval"][2],
-            "extrapolated": mark(m["extrapolated"]),
-        }
-        for place, m in enumerate(models)
-        if m["interval"] is not None
-    ]
 
 
 def counterparts_panel(ends: Ends) -> Layers:

@@ -11,24 +11,23 @@ from urllib.parse import urlsplit
 import msgspec
 import pandas as pd
 
+from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.models import NOTABLE, PublishedModels, SourceCard
-from page.charts import Chart
 from page.counterpart_chart import COUNTERPART_CHART
+from page.drawings import PanelDrawing, panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, format_interval
-from page.panels import PanelDrawing, panel_drawing
 from page.published_charts import (
     FINETUNING,
     KINDS,
-    PUBLISHED,
     PUBLISHED_FRAME,
+    PUBLISHED_ON_PAGE,
     SCALING,
     SOUPS,
     points_outside_frame,
-    published_on_page,
 )
 from page.published_claims import published_claims
 from page.published_findings import (
@@ -60,7 +59,6 @@ from page.published_tables import (
 )
 from page.rendering import template_environment
 from page.standard_lines import line_spans
-from page.vega import script_json
 
 MEANS = {
     "all": "all shifts",
@@ -81,7 +79,7 @@ LABELS = {
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """A chart with the sentences above it."""
 
-    chart: Chart
+    chart: PanelChart
     drawing: PanelDrawing
     sentences: tuple[str, ...]
 
@@ -131,12 +129,8 @@ def published_page(
         "further_sets": FURTHER_SETS,
         "notable": NOTABLE,
         # The script sets the rows of this chart, from `numbers`.
-        "drawing": panel_drawing(
-            msgspec.structs.replace(PUBLISHED, specify=published_on_page),
-            records(points),
-            holds_rows=False,
-        ),
-        "outside": points_outside_frame(records(points)),
+        "drawing": panel_drawing(PUBLISHED_ON_PAGE, points, holds_rows=False),
+        "outside": points_outside_frame(points),
         "figures": _figures(models, findings),
         "backbones": _figure(COUNTERPART_CHART, counterpart_table(backbones)),
         "claims": published_claims(published, tables),
@@ -172,8 +166,8 @@ def _figures(models: pd.DataFrame, findings: Findings) -> dict[str, Figure]:
     }
 
 
-def _figure(chart: Chart, table: pd.DataFrame, *sentences: str) -> Figure:
-    return Figure(chart=chart, drawing=panel_drawing(chart, records(table)), sentences=sentences)
+def _figure(chart: PanelChart, table: pd.DataFrame, *sentences: str) -> Figure:
+    return Figure(chart=chart, drawing=panel_drawing(chart, table), sentences=sentences)
 
 
 def web_address(source: SourceCard) -> str:

@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.models import PublishedModels
-from page.drawing import chart_svg
 from page.published_charts import PUBLISHED
 from page.published_page import published_page
-from page.published_results import Draws, model_table, read_lines, records
+from page.published_results import Draws, model_table, read_lines
 from page.published_tables import PUBLISHED_COLUMNS, published_table
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -28,10 +26,10 @@ def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     findings = read_result(inputs[PLOTS / "published.json"], Findings)
     draws = read_result(inputs[PLOTS / "published_draws.json"], Draws)
     lines = read_lines(inputs[PLOTS / "published_lines.csv"])
-    standard = pd.DataFrame(standard_models(inputs[TESTBED]))
+    standard = standard_models(inputs[TESTBED])
     points = published_table(standard, model_table(published), lines)
     write_table(outputs[PLOTS / "published.csv"], points, PUBLISHED_COLUMNS)
-    compact = chart_svg(PUBLISHED, records(points), panel=(142, 200))
+    compact = chart_svg(PUBLISHED, points, (142, 200))
     write_whole(outputs[PLOTS / "published.svg"], f"{compact}\n".encode())
     page = published_page(published, findings, lines, draws, standard)
     write_whole(outputs[PLOTS / "published.html"], page.encode())

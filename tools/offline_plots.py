@@ -5,8 +5,8 @@
 
 from pathlib import Path
 
-from interpreting_clip.formats.json import write_whole
 from interpreting_clip.charts.pictures import vega_script
+from interpreting_clip.formats.json import write_whole
 from runner.process import launch
 
 _HEAD = """<!DOCTYPE html>

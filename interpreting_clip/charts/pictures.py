@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from xml.sax.saxutils import quoteattr
 
-from interpreting_clip.charts.panels import Spec
+import pandas as pd
+
+from interpreting_clip.charts.panels import PanelChart, Spec, whole_chart
 
 VEGA_LITE = "6.4"
 """The Vega-Lite version that draws, which is Altair's."""
@@ -21,6 +23,16 @@ def vega_script() -> str:
     import vl_convert
 
     return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", VEGA_LITE)
+
+
+def chart_svg(chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | None = None) -> str:
+    """Draw all panels of a chart as one picture for a file; `size` is a panel's, in pixels.
+
+    It has no title: what stands around the file says it.
+    """
+    spec = whole_chart(chart, table, size)
+    del spec["title"]
+    return draw_svg(spec, chart.name, chart.alternative)
 
 
 def draw_svg(spec: Spec, name: str, alternative: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from page.vega import vega_script
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
@@ -18,7 +19,6 @@ from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.models import PublishedModels
 from page.published_page import published_page
 from page.published_results import Draws, read_lines
-from page.vega import vega_script
 from tests.reads import ROOT
 from tests.stress.page.conftest import NARROW, excess_width, violations
 
