@@ -55,12 +55,7 @@ class Dots(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         table = pd.DataFrame(self.rows).assign(
             place=range(len(self.rows)), reference=self.reference[0] if self.reference else None
         )
-        words = {
-            str(group): "; ".join(
-                f"{name}: {text}" for name, text in zip(own["name"], own["text"], strict=True)
-            )
-            for group, own in table.groupby("group", sort=False)
-        }
+        words = (table["name"] + ": " + table["text"]).groupby(table["group"]).agg("; ".join)
         chart = replace(DOTS, name=f"dots-{claim}", title=self.axis)
         return panel_drawing(chart, table, in_words=words)
 
@@ -83,21 +78,13 @@ def dot_row(
     null : the lowest and the highest value by chance, None if there is no such
     group : the family that the encoder is compared in, where its training is name enough
     """
-    widest_low, widest_high = widest.ends if widest else (None, None)
-    null_low, null_high = null or (None, None)
-    low, high = estimate.ends
+    ends = (*estimate.ends, *(widest or estimate).ends, *(null or (None, None)))
     return {
         "group": group,
         "name": TRAININGS[entry.training] if group else entry.label,
         "training": TRAININGS[entry.training],
         "text": text,
-        "value": estimate.value,
-        "low": low,
-        "high": high,
-        "widest_low": widest_low,
-        "widest_high": widest_high,
-        "null_low": null_low,
-        "null_high": null_high,
+        **dict(zip(NUMBERS, (estimate.value, *ends), strict=True)),
     }
 
 
@@ -112,10 +99,7 @@ def dots_panel(ends: Ends) -> Layers:
     base = alt.Chart().encode(
         y=row_names("name", "place").scale(padding=0.65),
         tooltip=tooltip(
-            *("name", "training"),
-            alt.Tooltip("text:N", title="value"),
-            alt.Tooltip("with_seeds:N", title="interval with seeds"),
-            "null_text",
+            "name", "training", alt.Tooltip("text:N", title="value"), "widest_text", "null_text"
         ),
     )
     zero_line = alt.condition(
@@ -140,7 +124,7 @@ def dots_panel(ends: Ends) -> Layers:
             number_layer(base, "text"),
         )
         .transform_calculate(
-            with_seeds=interval_text("widest_low", "widest_high", ".1f"),
+            widest_text=interval_text("widest_low", "widest_high", ".1f"),
             null_text=interval_text("null_low", "null_high", ".1f"),
         )
         .properties(width=WIDTH, height=alt.Step(ROW))

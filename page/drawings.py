@@ -78,7 +78,7 @@ def panel_drawing(
     table: pd.DataFrame,
     *,
     holds_rows: bool = True,
-    in_words: Mapping[str, str] = MappingProxyType({}),
+    in_words: Mapping[str, str] | pd.Series = MappingProxyType({}),
 ) -> PanelDrawing:
     """Draw a chart panel by panel, in the order in which the panels first occur among the rows.
 

@@ -23,6 +23,7 @@ from interpreting_clip.charts.theme import (
 WIDTH, ROW = 325, 38
 """The width of a chart and the height of a row, in pixels."""
 
+HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
 ENCODER = "datum.number + '  ' + datum.label + (datum.rev ? ', ' + datum.rev : '')"
 DRAWN: dict[str, Any] = {"invalid": None}
 """Otherwise a row without an interval or a null would be left out."""
@@ -175,13 +176,10 @@ def concepts_panel(ends: Ends) -> Layers:
     random = total.mark_tick(color=INK, thickness=2, size=18, **DRAWN).encode(
         x="random:Q", opacity=shown_if("isValid(datum.random)", 0.55)
     )
-    number = total.mark_text(align="right", dy=-14, color=INK).encode(
-        x=alt.value("width"), text="total:N"
-    )
     brackets = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
     below = "datum.representation === 'rectified representations' ? 1e6 : 0"
     return (
-        alt.layer(bar, *interval, random, number, name_layer(total))
+        alt.layer(bar, *interval, random, number_layer(total, "total"), name_layer(total))
         .transform_calculate(
             order=f"indexof({list(CATEGORY_COLOURS)}, datum.category)",
             place=f"datum.number + ({below})",

@@ -164,6 +164,7 @@ TITLES = {
     "null_text": "by chance",
     "permuted_text": "with images permuted",
     "random_text": "of random directions",
+    "widest_text": "widest interval",
     "over_all": "against all images",
     "first_label": "across",
     "second_label": "up",
