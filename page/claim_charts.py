@@ -7,6 +7,7 @@ import altair as alt
 import msgspec
 import pandas as pd
 
+from interpreting_clip.charts.colours import LIGHT
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart
 from interpreting_clip.charts.rows import (
     WIDTH,
@@ -18,7 +19,6 @@ from interpreting_clip.charts.rows import (
 )
 from interpreting_clip.charts.theme import (
     INK,
-    LIGHT,
     interval_text,
     tooltip,
     training_color,

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pandas as pd
 
+from interpreting_clip.charts.colours import VARIABLES, recoloured
 from interpreting_clip.charts.panels import Legend, PanelChart, panel_spec, panel_values
 from interpreting_clip.charts.pictures import draw_svg
-from interpreting_clip.charts.theme import VARIABLES, recoloured
 
 SMALL = 280
 """The width in pixels up to which four panels stand in a row."""

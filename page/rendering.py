@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from interpreting_clip.charts.theme import css
+from interpreting_clip.charts.colours import css
 from page.names import format_number, format_percent
 
 

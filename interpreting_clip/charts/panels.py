@@ -14,14 +14,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from interpreting_clip.charts.colours import VARIABLES, recoloured
 from interpreting_clip.charts.theme import (
     CONFIG,
     DASHES,
     GIVEN,
     SHAPES,
     TRAINING_COLOURS,
-    VARIABLES,
-    recoloured,
 )
 
 Ends = Mapping[str, tuple[float, float]]

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from interpreting_clip.charts.colours import LIGHT
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
     OUTLIER_SHARES,
@@ -16,7 +17,7 @@ from interpreting_clip.charts.lines import (
 )
 from interpreting_clip.charts.panels import facets, panel_spec, panel_values, whole_chart
 from interpreting_clip.charts.pictures import draw_svg
-from interpreting_clip.charts.theme import GREY, LIGHT
+from interpreting_clip.charts.theme import GREY
 
 ENCODERS = [(1, "a", "zero-shot", "rn"), (2, "b", "supervised", "rn"), (3, "c", "finetuned", "vit")]
 LINES = [IMPORTANCE, PRUNING, SWEEP]
