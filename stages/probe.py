@@ -1,8 +1,9 @@
 """Stage `probe`: a linear probe, the head of an encoder fitted to labelled images."""
 
+import os
 import sys
 
-import torch
+from threadpoolctl import threadpool_limits
 
 from interpreting_clip.config.encoders import Threads
 from interpreting_clip.config.probes import Probe, ProbeSettings
@@ -22,13 +23,16 @@ from runner.outputs import Outputs
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s weights with the head, and the penalties that were tried."""
-    torch.set_num_threads(params.read("threads", Threads).inference)
+    threads = params.read("threads", Threads).inference
     item = params.read(f"probe.{key}", Probe)
     settings = params.read("heads.probe", ProbeSettings)
     source = inputs[f"data/weights/{item.start}"]
     learnt = inputs[f"data/train_activations/{key}"]
     activations, card = read_activations(learnt, item.dataset), read_json(learnt / "card.json")
-    found = fit_probe(activations.values, activations.classes, settings, read_machine().device)
+    device = read_machine().device
+    os.environ["SCIPY_ARRAY_API"] = "1"  # asked for by scikit-learn's support of a GPU's tensors
+    with threadpool_limits(threads, user_api="blas"):
+        found = fit_probe(activations.values, activations.classes, settings, device)
     for tried in found.tried:
         mark = " (chosen)" if tried.penalty == found.penalty else ""
         sys.stdout.write(f"penalty {tried.penalty:g}: held out, {tried.log_loss:.4f} nats{mark}\n")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from interpreting_clip.config.encoders import Heads
-from interpreting_clip.quantities import Count, Key, Share, StrictStruct
+from interpreting_clip.quantities import Count, Key, StrictStruct
 
 ProbedFeatures = Literal["embedding", "before_projection"]
 """The features that a probe reads: the tower's output, or a CLIP's before its projection."""
@@ -38,15 +38,14 @@ class ProbeSettings(StrictStruct, frozen=True, kw_only=True):
 
     `images_per_class` are taken of the dataset, evenly spaced, or all of them. A share `held_out`
     of these chooses one of the `penalties`. A fit ends when no component of the gradient is larger
-    than `tolerance` times the largest at the start, where all weights are zero, and is refused if
-    that takes more than `iterations`.
+    than `tolerance`, scikit-learn's `tol`, and is refused if that takes more than `iterations`.
     """
 
     images_per_class: ImagesPerClass
     held_out: Annotated[float, Meta(gt=0.0, le=0.5)]
     penalties: Annotated[list[Penalty], Meta(min_length=1, max_length=100)]
     iterations: Count
-    tolerance: Share
+    tolerance: Annotated[float, Meta(gt=0.0, le=1.0)]
 
     def __post_init__(self) -> None:
         """Refuse a penalty that is given twice."""

@@ -40,6 +40,7 @@ LARGE = {
 CLIP = {"torch", "torchvision", "open_clip"}
 TORCH = {"torch", "torch._dynamo"}  # torch.optim imports TorchDynamo
 TRAINING = CLIP | TORCH
+LEARNING = {"sklearn", "scipy", "pandas"}  # scikit-learn imports pandas where it is
 USED = {
     "fetch@imagenet_a": TORCH,
     "weights": CLIP,
@@ -51,8 +52,8 @@ USED = {
     "extract_layers": CLIP,
     "extract_untrained": CLIP,
     "extract_train": CLIP,
-    "probe": CLIP | {"scipy"},
-    "baseline": {"sklearn", "scipy", "pandas"},  # scikit-learn imports pandas where it is
+    "probe": CLIP | LEARNING,
+    "baseline": LEARNING,
     "broden": {"numba", "scipy"},  # numba imports scipy
     "published": {"scipy"},
     "controls": {"torch", "numba", "scipy"},

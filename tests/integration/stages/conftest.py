@@ -44,6 +44,7 @@ def encoders(study: Path) -> None:
     tree = load_tree(Path("params.yaml"))
     short = tree["recipes"]["finetuning"] | {"batch_size": 16, "pieces": 2}
     item = {"dataset": "imagenet_val", "recipe": "short"}
+    # A coarse tolerance: with each step, rounding errors of two devices grow.
     fit = {"held_out": 0.2, "penalties": [0.1, 0.001], "iterations": 300, "tolerance": 0.01}
     learnt = {"dataset": "imagenet_train", "features": "before_projection"}
     encoder = tree["encoders"]["rn_untrained"]

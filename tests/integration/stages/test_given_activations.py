@@ -120,7 +120,7 @@ def test_what_the_folder_lacks_is_absent_and_a_head_may_be_random():
 
 
 def test_a_probe_learns_from_given_activations():
-    fit = {"held_out": 0.2, "penalties": [0.01], "iterations": 500, "tolerance": 0.01}
+    fit = {"held_out": 0.2, "penalties": [0.01], "iterations": 500, "tolerance": 0.001}
     learnt = {"start": "mine", "dataset": "imagenet_train", "features": "embedding"}
     change(
         heads={"probe": {"images_per_class": 5, **fit}},
