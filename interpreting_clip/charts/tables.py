@@ -1,0 +1,211 @@
+"""The table of each kind of result that its chart draws, without columns that identify an encoder.
+
+A notebook's chart, the page and `plots/*.csv` have one assembly: the tables of a study are these of
+its encoders, one below the other. Accuracies are in percent, robustness is in percentage points.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from interpreting_clip.config.shifts import SHIFT_NAMES
+from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.measures.concept_counts import ConceptCounts
+from interpreting_clip.measures.concepts import Concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
+from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.study.encoder_results import TrainingStep
+
+HEADS = ("head", "other centring", "random head")
+"""Whose directions: the head's, those with the centring that is not used, random heads' mean."""
+
+MEAN_OF_SHIFTS = "the shifts, mean"
+"""The `dataset` of the mean accuracy over the testbed's shifts."""
+
+ALL = "all"
+"""The category in the counts of all concepts."""
+
+LEAST_SHARE = 1e-6
+"""The lowest share of the largest importance, since a chart draws it on a logarithmic axis."""
+
+COUNTS = {
+    "unique": "Int64",
+    "low": "Int64",
+    "high": "Int64",
+    "polysemanticity": "float",
+    "permuted": "float",
+    "permuted_low": "Int64",
+    "permuted_high": "Int64",
+    "random": "float",
+    "random_low": "Int64",
+    "random_high": "Int64",
+    "over_all": "Int64",
+    "over_all_permuted": "float",
+    "over_all_random": "float",
+}
+"""The columns of a count of concepts, with both nulls and the count against all images."""
+
+UNKNOWN = Estimate(np.nan)
+
+
+def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
+    """Return one row: the mean kurtosis with its interval, and the number of outlier features."""
+    kurtosis = result.kurtosis
+    row = {
+        "kurtosis": kurtosis.value,
+        "low": kurtosis.low,
+        "high": kurtosis.high,
+        "outlier_features": result.outliers.outlier_features,
+    }
+    return pd.DataFrame([row]).astype({"low": "float", "high": "float"})
+
+
+def outlier_table(result: OutlierFeatures) -> pd.DataFrame:
+    """Return the share of images in which each feature is extreme, by rank from 1.
+
+    `limit` is the share that makes an outlier feature.
+    """
+    shares = np.flip(np.sort(result.share_of_every_feature))
+    ranks = np.arange(1, len(shares) + 1)
+    return pd.DataFrame({"rank": ranks, "share": shares, "limit": result.outlier_share})
+
+
+def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
+    """Return the importance of each direction by rank from 1, of each of `HEADS`.
+
+    `share` is that of the largest, `LEAST_SHARE` or more.
+    """
+    by_head = (result.importance, result.other.importance, result.random_importance)
+    tables = [
+        pd.DataFrame(
+            {
+                "head": head,
+                "rank": np.arange(1, len(importance) + 1),
+                "importance": importance,
+                "share": np.maximum(importance / importance.max(), LEAST_SHARE),
+            }
+        )
+        for head, importance in zip(HEADS, by_head, strict=True)
+        if len(importance)  # a study may draw no random heads
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def pruning_table(results: Mapping[str, Pruning], names: Mapping[str, str]) -> pd.DataFrame:
+    """Return accuracy by the fraction of directions pruned, per dataset and for each of `HEADS`.
+
+    The last rows are `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
+
+    Parameters
+    ----------
+    results : by the key of the test set
+    names : of the test sets that the table shall have, in its order
+    """
+    curves = {key: _pruning_curves(results[key]) for key in names if key in results}
+    shifts = [curves[key] for key in SHIFT_NAMES if key in curves]
+    named = {names[key]: one for key, one in curves.items()}
+    if shifts:
+        named[MEAN_OF_SHIFTS] = sum(shifts[1:], shifts[0]) / len(shifts)
+    table = pd.concat(named, names=["dataset", "fraction"]).reset_index()
+    rows = table.melt(
+        ["dataset", "fraction"], var_name="head", value_name="accuracy", ignore_index=False
+    )
+    return rows.sort_index(kind="stable", ignore_index=True)  # the order of `table`
+
+
+def _pruning_curves(result: Pruning) -> pd.DataFrame:
+    """Return a row for each fraction, and a column for each of `HEADS` that was pruned."""
+    own, other, random = HEADS
+    curves = {own: result.accuracy, other: result.other_accuracy}
+    if len(result.random_accuracy):
+        curves[random] = result.random_accuracy.mean(axis=0)
+    return pd.DataFrame(curves, index=result.fractions)
+
+
+def concept_table(result: Concepts) -> pd.DataFrame:
+    """Return the unique concepts of each basis, of `ALL` and of each category."""
+    rows = [
+        {"basis": basis, "category": category, **_counts(counts)}
+        for basis, found in result.bases.items()
+        for category, counts in {ALL: found, **found.categories}.items()
+    ]
+    return pd.DataFrame(rows).astype(COUNTS)
+
+
+def sweep_table(result: Concepts) -> pd.DataFrame:
+    """Return the unique concepts of each basis at each threshold of the average precision."""
+    rows = [
+        {"basis": basis, "threshold": counts.threshold, **_counts(counts)}
+        for basis, found in result.bases.items()
+        for counts in found.sweep
+    ]
+    return pd.DataFrame(rows, columns=["basis", "threshold", *COUNTS]).astype(COUNTS)
+
+
+def _counts(counts: ConceptCounts) -> dict[str, Any]:
+    permuted, random = counts.permuted or UNKNOWN, counts.random or UNKNOWN
+    return {
+        "unique": counts.unique.value,
+        "low": counts.unique.low,
+        "high": counts.unique.high,
+        "polysemanticity": counts.polysemanticity.value,
+        "permuted": permuted.value,
+        "permuted_low": permuted.low,
+        "permuted_high": permuted.high,
+        "random": random.value,
+        "random_low": random.low,
+        "random_high": random.high,
+        "over_all": counts.over_all,
+        "over_all_permuted": (counts.over_all_permuted or UNKNOWN).value,
+        "over_all_random": (counts.over_all_random or UNKNOWN).value,
+    }
+
+
+def cka_table(result: LayerCka) -> pd.DataFrame:
+    """Return CKA of each pair of layers; indices count the layers of an encoder from 0."""
+    first, second = (index.ravel() for index in np.indices(result.cka.shape))
+    return pd.DataFrame(
+        {
+            "first_layer": np.take(result.first_layers, first),
+            "second_layer": np.take(result.second_layers, second),
+            "first_index": first,
+            "second_index": second,
+            "cka": result.cka.ravel(),
+            "without_outliers": np.array(result.without_outliers, float).ravel(),
+        }
+    )
+
+
+def training_table(steps: Sequence[TrainingStep]) -> pd.DataFrame:
+    """Return loss and accuracy per step; no row for an encoder that was not trained here."""
+    return pd.DataFrame(map(vars, steps), columns=["step", "loss", "accuracy"])
+
+
+def robustness_table(result: EffectiveRobustness, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return accuracy and effective robustness on each shift that has one.
+
+    `extrapolated` is ‡ where the line is extrapolated to the encoder.
+
+    Parameters
+    ----------
+    result : of an encoder
+    names : of the shifts
+    """
+    rows = [
+        {
+            "shift": names[shift],
+            "imagenet": one.imagenet,
+            "accuracy": one.accuracy.value,
+            "effective_robustness": one.robustness.value,
+            "extrapolated": "‡" if one.extrapolated else "",
+        }
+        for shift, one in result.shifts.items()
+        if one.robustness is not None
+    ]
+    columns = ["shift", "imagenet", "accuracy", "effective_robustness", "extrapolated"]
+    return pd.DataFrame(rows, columns=columns)
