@@ -50,7 +50,7 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     rows = []
     for e in trained(encoders, "zero_shot"):
         if e.null:
-            null, kurtosis = e.null.numbers.kurtosis, e.results.kurtosis.kurtosis
+            null, kurtosis = e.null.numbers["kurtosis"], e.results.kurtosis.kurtosis
             p = rank_p_value(kurtosis.value, null)
             text = (
                 f"{e.entry.label} {format_estimate(kurtosis, 2)}"
@@ -125,7 +125,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
             if found.prunable is None or found.is_extrapolated(found.prunable):
                 verdict = "undecided"
         if replicas := e.replicas.get(PRUNED):
-            seen = {value >= PRUNABLE for value in replicas.values}
+            seen = {replicas.low >= PRUNABLE, replicas.high >= PRUNABLE}
             verdict = verdict if seen == {verdict == "shown"} else "undecided"
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())

@@ -7,8 +7,7 @@ the spread beside the intervals. The paper trains each encoder once and reports 
 """
 
 import hashlib
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,33 +27,18 @@ IDENTITY = ("encoder", "seed", "settings", "code")
 
 
 class Replicated(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of an encoder over its replicas.
+    """A number of an encoder over its replicas, which have as many `seeds`.
 
-    `outdated` says that the code of the training has changed since the replicas were trained.
+    `deviation` is the standard deviation, of n - 1 degrees of freedom. `outdated` says that the
+    code of the training has changed since the replicas were trained.
     """
 
-    values: list[float]
+    mean: float
+    deviation: float
+    low: float
+    high: float
+    seeds: int
     outdated: bool
-
-    @property
-    def mean(self) -> float:
-        """The mean over the replicas."""
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation, of n - 1 degrees of freedom."""
-        return statistics.stdev(self.values)
-
-    @property
-    def low(self) -> float:
-        """The lowest value of a replica."""
-        return min(self.values)
-
-    @property
-    def high(self) -> float:
-        """The highest value of a replica."""
-        return max(self.values)
 
 
 def format_replicas(found: Replicated | None, digits: int = 1) -> str:
@@ -130,27 +114,26 @@ def read_replicas(
     InputError
         The table is missing or damaged, or an encoder in it has one replica.
     """
-    rows: dict[str, list[dict[str, str]]] = {}
-    for row in read_table(file, IDENTITY):
-        key = row["encoder"]
-        if training_of(key, study) and row["settings"] == training_settings(key, study):
-            rows.setdefault(key, []).append(row)
+    numbers = [str(name) for name in read_table(file, IDENTITY) if name not in IDENTITY]
     found = {}
-    for key, replicas in rows.items():
-        if len(replicas) < 2:
+    for encoder, replicas in read_table(file, IDENTITY, numbers).groupby("encoder", sort=False):
+        key = str(encoder)
+        if not training_of(key, study):
+            continue
+        own = replicas[replicas["settings"] == training_settings(key, study)]
+        if len(own) == 1:
             raise InputError(f"{file}: expected two replicas of {key} or more, got one")
-        present = training_code(key, study, code)
-        outdated = any(row["code"] != present for row in replicas)
-        found[key] = {
-            name: Replicated(values=_numbers(file, replicas, name), outdated=outdated)
-            for name in replicas[0]
-            if name not in IDENTITY and all(row[name] for row in replicas)
-        }
+        outdated = bool((own["code"] != training_code(key, study, code)).any())
+        if len(own):
+            found[key] = {
+                str(name): Replicated(
+                    mean=values.mean(),
+                    deviation=values.std(),
+                    low=values.min(),
+                    high=values.max(),
+                    seeds=len(own),
+                    outdated=outdated,
+                )
+                for name, values in own[numbers].dropna(axis="columns").items()
+            }
     return found
-
-
-def _numbers(file: Path, rows: Sequence[Mapping[str, str]], name: str) -> list[float]:
-    try:
-        return [float(row[name]) for row in rows]
-    except ValueError as error:
-        raise InputError(f"{file}: {name}: expected numbers: {error}") from None

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from interpreting_clip.config.params import PARAMS, convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
@@ -52,9 +54,9 @@ def main(*arguments: str) -> None:
         write_whole(STUDY, study_text(load_tree(PARAMS)).encode())
         sys.stdout.write(f"{STUDY}: written\n")
     else:
-        rows, names = table_rows(load_tree(PARAMS))
-        write_table(TABLE, rows, (*IDENTITY, *names))
-        sys.stdout.write(f"{TABLE}: {len(rows)} replicas\n")
+        table = replica_table(load_tree(PARAMS))
+        write_table(TABLE, table, [str(name) for name in table])
+        sys.stdout.write(f"{TABLE}: {len(table)} replicas\n")
 
 
 def study_text(study: dict[str, Any]) -> str:
@@ -105,16 +107,15 @@ def typed(study: dict[str, Any]) -> dict[str, Any]:
     return {name: convert(study[name], kind, name) for name, kind in TRAINED_FROM.items()}
 
 
-def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return a row for each replica of the study that was run here, and the numbers' names.
+def replica_table(study: dict[str, Any]) -> pd.DataFrame:
+    """Return a row for each replica of the study that was run here, with all of its numbers.
 
     Raises
     ------
     InputError
         An encoder of params.yaml is no replica, or its results are missing.
     """
-    code, rows, names = read_json(FINGERPRINTS), [], dict[str, None]()
-    sections = typed(study)
+    code, sections, rows = read_json(FINGERPRINTS), typed(study), []
     for key in study["encoders"]:
         stem, _, number = key.rpartition("_")
         if not number.isdecimal() or not training_of(key, study):
@@ -123,12 +124,10 @@ def table_rows(study: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
                 "this there"
             )
         results = read_result(Path(f"plots/encoders/{key}.json"), EncoderResults)
-        values = {one.name: one.value for one in results.numbers}
-        names |= dict.fromkeys(values)
         training = training_settings(key, sections), training_code(key, sections, code)
         identity = zip(IDENTITY, (stem, seed_of(key, study), *training), strict=True)
-        rows.append(dict(identity) | values)
-    return rows, list(names)
+        rows.append(dict(identity) | {one.name: one.value for one in results.numbers})
+    return pd.DataFrame(rows)
 
 
 if __name__ == "__main__":

@@ -55,9 +55,9 @@ def ran(study, tmp_path, monkeypatch) -> Path:
 @pytest.mark.usefixtures("ran")
 def test_the_table_has_a_row_for_each_replica(study, capsys):
     main("--table")
-    rows = read_table(TABLE, IDENTITY)
-    assert "45 replicas" in capsys.readouterr().out and len(rows) == 45
-    first = rows[1]
+    table = read_table(TABLE, IDENTITY)
+    assert "45 replicas" in capsys.readouterr().out and len(table) == 45
+    first = table.loc[1].to_dict()
     assert (first["encoder"], first["seed"], first["code"]) == ("rn_web_broad", "1", "aa")
     assert first["settings"] == training_settings("rn_web_broad", typed(study))
     assert (first["kurtosis.kurtosis"], first["prunable.by_robustness"]) == ("2.01", "")
