@@ -1,16 +1,14 @@
-"""Comparisons across encoders: correlations with robustness, shared concepts, pretraining sets."""
+"""Comparisons across encoders: correlations with robustness, and shared concepts."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import msgspec
-import numpy as np
+import pandas as pd
 
-from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
-from page.families import families, shares_features, trained
-from page.names import REPRESENTATIONS, mark
-from page.results import StudyEncoder
-from page.robustness_tables import ENCODER_COLUMNS, encoder_cells
-from page.standard_lines import Row
+from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, Settings, rank_correlation
+from page.families import families, shares_features
+from page.names import mark
+from page.results import ENCODER_COLUMNS, StudyEncoder, over_encoders
 
 CORRELATION_COLUMNS = (
     *ENCODER_COLUMNS,
@@ -19,99 +17,73 @@ CORRELATION_COLUMNS = (
 """Columns of `plots/correlation.csv`: a measure of an encoder beside its mean robustness."""
 
 
-class Correlation(msgspec.Struct, frozen=True, kw_only=True):
-    """Rank correlation of a measure with effective robustness, over encoders of one kind.
-
-    `extrapolated` of the `encoders` have an extrapolated line. `value` is None if there are too few
-    encoders, or if the measure is the same for all.
-    """
-
-    representation: str
-    measure: str
-    encoders: int
-    extrapolated: int
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-
-
-class SharedConcepts(msgspec.Struct, frozen=True, kw_only=True):
-    """How many concepts both of two encoders encode, and how many only one of them does.
-
-    `by_chance` is how many both would encode if each chose its concepts at random.
-    """
-
-    basis: str
-    first: StudyEncoder
-    second: StudyEncoder
-    both: int
-    by_chance: float
-    only_first: int
-    only_second: int
-
-
-def correlation_rows(encoders: Sequence[StudyEncoder]) -> list[Row]:
+def correlation_table(encoders: Sequence[StudyEncoder]) -> pd.DataFrame:
     """Return kurtosis and concepts beside effective robustness, for each encoder that has both.
 
     Untrained encoders are left out: at chance, their effective robustness means nothing. So are the
     probes of zero-shot encoders, which would count their features twice.
     """
-    rows = []
+    found = {}
     for e in encoders:
-        if shares_features(e, encoders):
-            continue
         robustness, concepts = e.results.robustness, e.results.concepts
+        if e.entry.training == "untrained" or shares_features(e, encoders):
+            continue
+        if robustness.robustness is None:
+            continue
         measures = {"kurtosis": e.results.kurtosis.kurtosis.value}
-        for basis, found in (concepts.bases if concepts else {}).items():
-            measures[f"concepts of {basis}"] = found.unique.value
-        if e.entry.training != "untrained" and robustness.robustness is not None:
-            rows += [
-                encoder_cells(e)
-                | {"representation": REPRESENTATIONS[e.representation]}
-                | {"measure": measure, "value": value}
-                | {"effective_robustness": robustness.robustness.value}
-                | {"extrapolated": mark(bool(robustness.extrapolated))}
-                for measure, value in measures.items()
-            ]
-    return rows
+        for basis, counts in (concepts.bases if concepts else {}).items():
+            measures[f"concepts of {basis}"] = counts.unique.value
+        values = pd.Series(measures, dtype=float, name="value").rename_axis("measure")
+        found[e.number] = values.reset_index().assign(
+            effective_robustness=robustness.robustness.value,
+            extrapolated=mark(bool(robustness.extrapolated)),
+        )
+    return over_encoders(encoders, found).reindex(columns=CORRELATION_COLUMNS)
 
 
-def correlations(
-    rows: Sequence[Row], resamples: int, confidence: float, seed: int
-) -> list[Correlation]:
-    """Correlate each measure of `correlation_rows` with robustness, per kind of representation."""
+def correlations(table: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
+    """Correlate each measure of `correlation_table` with robustness, per kind of representation.
+
+    `extrapolated` of the `encoders` have an extrapolated line. `correlation` is None if there are
+    too few encoders, or if the measure is the same for all.
+    """
     found = []
-    groups = dict.fromkeys((row["representation"], row["measure"]) for row in rows)
-    for representation, measure in sorted(groups, key=lambda group: group[0]):
-        own = [r for r in rows if (r["representation"], r["measure"]) == (representation, measure)]
-        pairs = [[float(r[name]) for r in own] for name in ("value", "effective_robustness")]
-        estimate = {}
-        if len(own) >= MIN_ENCODERS and all(len(set(values)) > 1 for values in pairs):
-            first, second = map(np.array, pairs)
-            one = rank_correlation(first, second, resamples, confidence, seed)
-            estimate = {"value": one.value, "low": one.low, "high": one.high}
-        found.append(
-            Correlation(
-                representation=representation,
-                measure=measure,
-                encoders=len(own),
-                extrapolated=sum(bool(r["extrapolated"]) for r in own),
-                **estimate,
+    by_representation = table.sort_values("representation", kind="stable")
+    for (representation, measure), own in by_representation.groupby(
+        ["representation", "measure"], sort=False
+    ):
+        pairs = own[["value", "effective_robustness"]]
+        correlation = None
+        if len(own) >= MIN_ENCODERS and (pairs.max() > pairs.min()).all():
+            correlation = rank_correlation(
+                own["value"].to_numpy(),
+                own["effective_robustness"].to_numpy(),
+                settings.resamples,
+                settings.confidence,
+                settings.seed,
             )
+        found.append(
+            {
+                "representation": representation,
+                "measure": measure,
+                "encoders": len(own),
+                "extrapolated": int((own["extrapolated"] != "").sum()),
+                "correlation": correlation,
+            }
         )
     return found
 
 
-def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[SharedConcepts]:
-    """Compare each zero-shot encoder's concepts with its finetuned and supervised counterpart's.
+def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:
+    """Count the concepts that a zero-shot encoder shares with a finetuned or supervised one.
 
     A counterpart with another kind of representation, or without concepts, is left out. All
     encoders of a study are scored on the same negatives, so a concept is equally difficult for
-    both.
+    both. `by_chance` is how many both would encode if each chose its concepts at random.
     """
     found = []
     for family in families(encoders):
-        first, concepts = family.zero_shot, family.zero_shot.results.concepts
+        concepts = family.zero_shot.results.concepts
         for second in (family.finetuned, family.supervised):
             others = second.results.concepts
             if not concepts or not others or not family.comparable(second):
@@ -119,24 +91,14 @@ def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[SharedConcepts]:
             for basis, counts in concepts.bases.items():
                 one, other = set(counts.names), set(others.bases[basis].names)
                 found.append(
-                    SharedConcepts(
-                        basis=basis,
-                        first=first,
-                        second=second,
-                        both=len(one & other),
-                        by_chance=len(one) * len(other) / len(concepts.concepts),
-                        only_first=len(one - other),
-                        only_second=len(other - one),
-                    )
+                    {
+                        "first": family.zero_shot.entry.label,
+                        "second": second.entry.label,
+                        "basis": basis,
+                        "both": len(one & other),
+                        "by_chance": len(one) * len(other) / len(concepts.concepts),
+                        "only_first": len(one - other),
+                        "only_second": len(other - one),
+                    }
                 )
-    return found
-
-
-def by_pretraining(encoders: Sequence[StudyEncoder]) -> dict[str, dict[str, list[StudyEncoder]]]:
-    """Return the zero-shot encoders by kind of representation and by pretraining set."""
-    found: dict[str, dict[str, list[StudyEncoder]]] = {}
-    for kind, name in REPRESENTATIONS.items():
-        for e in trained(encoders, "zero_shot"):
-            if e.representation == kind:
-                found.setdefault(name, {}).setdefault(e.entry.data, []).append(e)
     return found

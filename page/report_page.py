@@ -7,15 +7,17 @@ dvc.yaml, since a fingerprint covers only Python modules.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
+import pandas as pd
 
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Number
-from page.across_encoders import Correlation, by_pretraining, shared_concepts
+from page.across_encoders import shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
 from page.claims import study_claims
 from page.concept_finder import concept_finder
@@ -23,6 +25,7 @@ from page.drawing import of_representation
 from page.families import families
 from page.names import (
     DATASETS,
+    INSTRUMENTS,
     REPRESENTATIONS,
     TESTBED_SHIFTS,
     TRAININGS,
@@ -33,37 +36,14 @@ from page.names import (
     mark,
 )
 from page.panels import PanelDrawing, panel_drawing
-from page.provenance import (
-    Provenance,
-    dataset_rows,
-    probe_rows,
-    study_names,
-    training_rows,
-)
-from page.rendering import template_environment
+from page.provenance import Provenance, dataset_rows, study_names
+from page.rendering import records, template_environment
 from page.replicas import format_replicas
-from page.results import (
-    Controls,
-    StudyEncoder,
-    first_complete,
-    moved,
-    own_shifts,
-)
+from page.results import StudyEncoder, first_complete, moved, own_shifts
 from page.robustness_claims import mean_over
 from page.robustness_tables import on_shift_classes
 from page.standard_lines import line_spans
-from page.vega import Rows
 from page.verdicts import Claim
-
-PAPER_CONCEPTS = (
-    ("RN50", 507, 311, 418),
-    ("RN101", 489, 323, 397),
-    ("ViT-B/16", 702, 555, 635),
-    ("ViT-B/32", 689, 557, 559),
-)
-"""Unique concepts of OpenAI's CLIP in the paper's first version: backbone, zero-shot, finetuned,
-supervised."""
-
 
 WITH_A_SECTION = (
     "robustness",
@@ -91,10 +71,10 @@ def report_page(
     encoders: Sequence[StudyEncoder],
     comparisons: Sequence[LayerCka],
     baseline: Baseline,
-    controls: Controls,
-    tables: Mapping[str, Rows],
+    controls: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
     provenance: Provenance,
-    correlations: Sequence[Correlation] = (),
+    correlations: Sequence[Mapping[str, Any]] = (),
     probed: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the whole page; the same results give the same bytes.
@@ -107,13 +87,13 @@ def report_page(
     title, description
         What this study is, in plain text; blank lines separate a description's paragraphs.
     encoders, comparisons, baseline, controls
-        The study's results.
+        The study's results; the controls as `plots/controls.json` has them.
     tables
-        The rows of every chart's CSV by name, including `planted_outliers`; numbers may be strings.
+        Every chart's table by the name of its CSV (`study_tables`).
     provenance
         Where the results come from.
     correlations
-        Those of the rows of the table `correlation`.
+        Those of the table `correlation`.
     probed
         Name and category of every concept that encoders were probed for.
 
@@ -124,8 +104,6 @@ def report_page(
     """
     names = study_names(provenance.datasets, provenance.shifts)
     claims = study_claims(encoders, names)
-    found_concepts = concept_finder(encoders, probed)
-    own_names = {key: entry.label for key, entry in provenance.shifts.items()}
     environment = template_environment(
         "report",
         {
@@ -153,57 +131,27 @@ def report_page(
             if (members := [e for e in encoders if e.representation == kind])
         },
         on_shift_classes=on_shift_classes(baseline),
-        hiding_outliers={
-            found.features: found.hiding
-            for found in (e.results.kurtosis.outliers for e in encoders)
-        },
-        nulls={e.entry.backbone: e.null for e in encoders if e.null},
-        concept_counts=sorted(
-            {len(e.results.concepts.concepts) for e in encoders if e.results.concepts}
-        ),
-        found_concepts=found_concepts,
+        found_concepts=concept_finder(encoders, probed),
         further_measures=further_measures(encoders),
         replicated=[e for e in encoders if e.replicas],
-        negative_sides=any(
-            pair.side == "negative"
-            for concept in found_concepts
-            for finding in concept.findings
-            for _, pair, _ in finding.pairs
-        ),
         complete=first_complete(encoders),
         mean_over=mean_over(encoders, names),
         families=families(encoders),
         correlations=correlations,
         moved=moved,
         shared_concepts=shared_concepts(encoders),
-        by_pretraining=by_pretraining(encoders),
-        paper_concepts=PAPER_CONCEPTS,
         figures={
-            chart.name: _figure(chart, rows, claims)
+            chart.name: _figure(chart, tables[chart.table], claims)
             for chart in (*(in_words_of(c, names, baseline) for c in CHARTS), PLANTED_OUTLIERS)
-            if (rows := tables[chart.table])
+            if len(tables[chart.table])
         },
         controls=controls,
+        instruments=INSTRUMENTS,
         provenance=provenance,
         dataset_rows=dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
         imagenet=names["imagenet"],
-        shift_names={key: name for key, name in names.items() if key != "imagenet"},
         test_sets=names,
-        own_shifts={shift: own_names[shift] for shift in own_shifts(encoders)},
-        own_shift_measured={
-            shift: one
-            for e in reversed(encoders)
-            for shift, one in e.results.robustness.own.items()
-        },
-        own_shift_columns=[
-            (
-                own_names[s],
-                ("Accuracy (%)", f"{names['imagenet']} (%)", "Effective robustness (points)"),
-            )
-            for s in own_shifts(encoders)
-        ],
-        training_rows=training_rows(provenance, encoders),
-        probe_rows=probe_rows(provenance, encoders),
+        own_shifts=own_shifts(encoders),
         datasets={key: names[key] for key in DATASETS},
         shifts={key: names[key] for key in TESTBED_SHIFTS},
         shift_kinds={"natural": NATURAL, "style": STYLE},
@@ -239,20 +187,17 @@ def in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> C
     return msgspec.structs.replace(chart, **called)
 
 
-def _figure(chart: Chart, rows: Rows, claims: Iterable[Claim]) -> Figure:
-    charts = {"": (chart, rows)}
-    kinds = {row["representation"] for row in rows} if chart.by_representation else set()
-    if len(kinds) > 1:
+def _figure(chart: Chart, table: pd.DataFrame, claims: Iterable[Claim]) -> Figure:
+    charts = {"": (chart, table)}
+    groups = dict(list(table.groupby("representation"))) if chart.by_representation else {}
+    if len(groups) > 1:
         charts = {
-            kind: (
-                of_representation(chart, kind),
-                [row for row in rows if row["representation"] == kind],
-            )
+            kind: (of_representation(chart, kind), groups[kind])
             for kind in REPRESENTATIONS.values()
-            if kind in kinds
+            if kind in groups
         }
     return Figure(
         chart=chart,
-        drawings={kind: panel_drawing(one, own) for kind, (one, own) in charts.items()},
+        drawings={kind: panel_drawing(one, records(own)) for kind, (one, own) in charts.items()},
         claims=[claim for claim in claims if claim.chart == chart.name],
     )

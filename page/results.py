@@ -1,50 +1,33 @@
-"""What the report reads of a study: each encoder with its results and nulls, and the controls."""
+"""What the report reads of a study: each encoder with its results, its replicas and its null."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+import numpy as np
+import pandas as pd
 
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.names import INSTRUMENTS, TESTBED_SHIFTS, TRAININGS
+from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
 from page.replicas import Replicated
 
-Number = float | None
-"""A result, or None if the study does not have the data that it needs."""
-
-
-class UntrainedNumbers(msgspec.Struct, frozen=True, kw_only=True):
-    """What the measures of features found, of each untrained encoder in the same order.
-
-    The names are those of the measures; `dimensions` is the participation ratio.
-    """
-
-    kurtosis: list[float]
-    outlier_features: list[int]
-    max_to_median: list[Number]
-    rms_kurtosis: list[float]
-    robust_outliers: list[int | None]
-    dimensions: list[float]
+ENCODER_COLUMNS = ("number", "label", "training", "backbone")
+"""The columns that identify an encoder; `number` keys a chart to the main table."""
 
 
 class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
     """Many untrained encoders of one backbone: `plots/untrained/<backbone>.json`.
 
-    `images` is how many of ImageNet's test images they were measured on.
+    `images` is how many of ImageNet's test images they were measured on. `numbers` has what the
+    measures of features found of each encoder, by the measure's name.
     """
 
     representation: Literal["linear", "rectified"]
     images: int
-    numbers: UntrainedNumbers
-
-    @property
-    def count(self) -> int:
-        """How many encoders there are."""
-        return len(self.numbers.kurtosis)
+    numbers: dict[str, list[Any]]
 
 
 class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,21 +54,13 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
         """Whether its features are `linear` or `rectified`."""
         return self.results.kurtosis.representation or "linear"
 
-    def accuracy_on(self, dataset: str) -> Number:
+    def accuracy_on(self, dataset: str) -> float | None:
         """Return the accuracy in percent on a test set; None if it was not measured there."""
         robustness = self.results.robustness
         if dataset == "imagenet":
             return robustness.imagenet
         shift = robustness.shifts.get(dataset)
         return shift and shift.accuracy.value
-
-    def size_of(self, dataset: str) -> tuple[int | None, int | None]:
-        """Return how many images and classes of a test set were measured; None if unknown."""
-        robustness = self.results.robustness
-        if dataset == "imagenet":
-            return robustness.imagenet_images, robustness.imagenet_classes
-        shift = robustness.shifts.get(dataset)
-        return (shift.images, shift.classes) if shift else (None, None)
 
 
 def report_order(entries: Mapping[str, EncoderEntry]) -> list[str]:
@@ -94,110 +69,34 @@ def report_order(entries: Mapping[str, EncoderEntry]) -> list[str]:
     return sorted(entries, key=lambda k: (entries[k].backbone, ranks[entries[k].training], k))
 
 
-def checked_layers(comparison: LayerCka, file: Path) -> LayerCka:
-    """Return a comparison, or refuse one whose numbers do not fit its layers.
+def over_encoders(
+    encoders: Sequence[StudyEncoder], tables: Mapping[int, pd.DataFrame]
+) -> pd.DataFrame:
+    """Return the tables of encoders, by number, as one: `ENCODER_COLUMNS` and `representation` too.
 
-    Raises
-    ------
-    InputError
-        A matrix has another number of rows or columns than there are layers.
+    An encoder without a table, or with an empty one, has no rows.
     """
-    rows, columns = len(comparison.first_layers), len(comparison.second_layers)
-    for matrix in (comparison.cka.tolist(), comparison.without_outliers):
-        if [len(row) for row in matrix] != [columns] * rows:
-            raise InputError(
-                f"{file}: expected {rows} × {columns} CKA values, one per pair of layers; "
-                "`dvc repro` makes it anew"
-            )
-    return comparison
+    known = {number: table for number, table in tables.items() if len(table)}
+    if not known:
+        return pd.DataFrame()
+    identities = pd.DataFrame(
+        {
+            "number": e.number,
+            "label": e.entry.label,
+            "training": TRAININGS[e.entry.training],
+            "backbone": e.entry.backbone,
+            "representation": REPRESENTATIONS[e.representation],
+        }
+        for e in encoders
+    )
+    joined = pd.concat(known, names=["number"]).reset_index("number")
+    return identities.merge(joined, on="number")
 
 
 def moved(comparison: LayerCka) -> float:
     """Return the largest difference that leaving out outlier features makes to two layers."""
-    changes = [
-        abs(whole - rest)
-        for row, other in zip(comparison.cka.tolist(), comparison.without_outliers, strict=True)
-        for whole, rest in zip(row, other, strict=True)
-        if rest is not None
-    ]
-    return max(changes, default=0.0)
-
-
-class FoundControl(msgspec.Struct, frozen=True, kw_only=True):
-    """One planted number beside the one found, and whether they agree within `tolerance`."""
-
-    what: str
-    planted: float
-    found: float
-    tolerance: float
-    as_planted: bool
-
-
-class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """The controls of one measure."""
-
-    controls: list[FoundControl]
-
-
-class RaisedFeatures(msgspec.Struct, frozen=True, kw_only=True):
-    """Features raised by `size` σ: the share of images in which they are outliers."""
-
-    axes: int
-    size: float
-    found: float
-    arithmetic: float
-
-
-class OutlierLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """How far out `axes` equal outliers get, and from which size on they are beyond the limit."""
-
-    axes: int
-    highest: float
-    raised_by: Number
-
-
-class SanityCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A score of concepts after labels were removed or added, by frequency of the concepts.
-
-    `fell` is the share of the concepts whose score fell, 0 to 1, at each frequency.
-    """
-
-    score: str
-    check: str
-    fell: dict[str, float]
-    passes: bool
-
-
-class ConceptInstrument(msgspec.Struct, frozen=True, kw_only=True):
-    """The controls of concepts, and which of their scores pass the sanity checks."""
-
-    controls: list[FoundControl]
-    checks: list[SanityCheck]
-
-
-class OutlierInstrument(msgspec.Struct, frozen=True, kw_only=True):
-    """The controls of the outlier features, the curve over sizes, and the limits."""
-
-    controls: list[FoundControl]
-    curve: list[RaisedFeatures]
-    limits: list[OutlierLimit]
-
-
-class Controls(msgspec.Struct, frozen=True, kw_only=True):
-    """What was planted and what the measures found: `plots/controls.json`."""
-
-    kurtosis: Instrument
-    outlier_features: OutlierInstrument
-    privileged_basis: Instrument
-    directions: Instrument
-    concepts: ConceptInstrument
-    effective_robustness: Instrument
-    cka: Instrument
-
-    @property
-    def instruments(self) -> dict[str, Instrument | OutlierInstrument | ConceptInstrument]:
-        """The measures' names as the page writes them, each with its controls."""
-        return {name: getattr(self, key) for key, name in INSTRUMENTS.items()}
+    rest = np.array(comparison.without_outliers, float)
+    return float(np.nanmax(np.abs(comparison.cka - rest), initial=0.0))
 
 
 def first_complete(encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:

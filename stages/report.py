@@ -23,17 +23,12 @@ from page.charts import CHARTS
 from page.drawing import chart_svg
 from page.encoder_switch import switch_script
 from page.families import with_null
-from page.provenance import TRAINED_FROM, GivenFolder, Provenance, study_names
+from page.provenance import TRAINED_FROM, Provenance, study_names
+from page.rendering import records
 from page.replicas import read_replicas
 from page.report_page import in_words_of, report_page
-from page.results import (
-    Controls,
-    StudyEncoder,
-    UntrainedNull,
-    checked_layers,
-    report_order,
-)
-from page.study_tables import COLUMNS, PLANTED_COLUMNS, planted_rows, study_tables
+from page.results import StudyEncoder, UntrainedNull, report_order
+from page.study_tables import COLUMNS, study_tables
 from page.vega import vega_script
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -73,19 +68,16 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         encoders.append(with_null(encoder, nulls))
     for key in pairs:
         matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
-        comparisons.append(checked_layers(read_result(matrix, LayerCka), matrix))
+        comparisons.append(read_result(matrix, LayerCka))
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
-    controls = read_result(inputs[PLOTS / "controls.json"], Controls)
+    controls = read_json(inputs[PLOTS / "controls.json"])
     shifts = params.read("shifts", Shifts)
     names = study_names(study["datasets"], shifts)
-    tables = study_tables(encoders, comparisons, baseline, names)
-    for name, rows in tables.items():
-        write_table(outputs[PLOTS / f"{name}.csv"], rows, COLUMNS[name])
-    raised = planted_rows(controls)
-    write_table(outputs[PLOTS / "planted_outliers.csv"], raised, PLANTED_COLUMNS)
-    tables["planted_outliers"] = raised
+    tables = study_tables(encoders, comparisons, baseline, controls, names)
+    for name, table in tables.items():
+        write_table(outputs[PLOTS / f"{name}.csv"], table, COLUMNS[name])
     chart = replace(in_words_of(CHARTS[0], names, baseline), x_label=f"{names['imagenet']} (%)")
-    compact = chart_svg(chart, tables[chart.table], panel=(150, 200))
+    compact = chart_svg(chart, records(tables[chart.table]), panel=(150, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
@@ -104,7 +96,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             trainings=study["pretrain"] | study["finetune"] | study["supervise"],
             probes=params.read("probe", dict[str, Probe]),
             given={
-                key: GivenFolder(folder=entry["folder"], sha256=entry["sha256"])
+                key: entry
                 for key, entry in params.read("weights", dict[str, dict]).items()
                 if entry["source"] == "activations"
             },
@@ -112,9 +104,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             | {name: metadata.version(name) for name in DRAWING},
             kernels=params.read("kernels", Kernels),
         ),
-        correlations=correlations(
-            tables["correlation"], settings.resamples, settings.confidence, settings.seed
-        ),
+        correlations=correlations(tables["correlation"], settings),
         probed=read_probed(inputs["data/broden_labels"]),
     )
     write_whole(outputs[PLOTS / "report.html"], page.encode())

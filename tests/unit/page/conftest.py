@@ -20,8 +20,8 @@ from page.families import with_null
 from page.names import INSTRUMENTS
 from page.provenance import Provenance, study_names
 from page.report_page import report_page
-from page.results import Controls, StudyEncoder, UntrainedNull
-from page.study_tables import planted_rows, study_tables
+from page.results import StudyEncoder, UntrainedNull
+from page.study_tables import study_tables
 from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, written_results
 
 CHECKS = [
@@ -134,8 +134,7 @@ def study_page(
     """Return the page of the study as it is now."""
     provenance = provenance or Provenance()
     encoders, baseline = read(study), read_baseline(study)
-    controls = msgspec.convert(study["controls"], Controls)
-    tables = study_tables(encoders, comparisons, baseline, study_names({}, provenance.shifts))
+    names, controls = study_names({}, provenance.shifts), study["controls"]
     return report_page(
         title="a <miniature>",
         description="First & foremost.\n\nSecond.",
@@ -143,7 +142,7 @@ def study_page(
         comparisons=comparisons,
         baseline=baseline,
         controls=controls,
-        tables=tables | {"planted_outliers": planted_rows(controls)},
+        tables=study_tables(encoders, comparisons, baseline, controls, names),
         provenance=provenance,
     )
 

@@ -10,10 +10,10 @@ import pytest
 from interpreting_clip.config.own_shifts import Shifts
 from page.charts import CHARTS
 from page.line_charts import pruning
-from page.names import DATASETS
+from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance
 from page.robustness_claims import robustness_order
-from page.robustness_tables import robustness_rows
+from page.robustness_tables import robustness_table
 from tests.unit.page.conftest import cells, interval, read, read_baseline, study_page, table
 from tests.unit.page.made_results import beta
 
@@ -44,17 +44,11 @@ def with_own(study) -> dict[str, Any]:
 
 def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
     baseline = read_baseline(with_own)
-    rows = robustness_rows(read(with_own), baseline, DATASETS | NAMES)
-    assert "Alone" not in {row["shift"] for row in rows}
-    own = [row for row in rows if row["shift"] == NAMES["listed"]]
-    standard = [row["label"] for row in own if row["kind"] == "standard"]
-    points = [row for row in own if row["kind"] == "encoder"]
-    assert standard == ["m1", "m2", "m3"]
-    assert {row["effective_robustness"] for row in points} == {2.5}
-    others = [row for row in rows if row not in own]
-    for results in with_own["results"].values():
-        del results["robustness"]["own"]
-    assert robustness_rows(read(with_own), baseline) == others
+    rows = robustness_table(read(with_own), baseline, DATASETS | NAMES)
+    assert set(rows["shift"]) == {*TESTBED_SHIFTS.values(), NAMES["listed"]}
+    by_kind = rows[rows["shift"] == NAMES["listed"]].groupby("kind")
+    assert list(by_kind["label"].unique()["standard"]) == ["m1", "m2", "m3"]
+    assert list(by_kind["effective_robustness"].unique()["encoder"]) == [2.5]
 
 
 def test_means_claims_and_the_chart_of_pruning_leave_it_out(with_own):

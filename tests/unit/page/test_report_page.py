@@ -3,10 +3,14 @@ import re
 import msgspec
 import pytest
 
+from interpreting_clip.config.probes import Probe
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.config.trainings import Finetune, TrainingRecipe
 from interpreting_clip.measures.intervals import Estimate
 from page.charts import CHARTS
 from page.names import format_estimate, format_number
-from page.provenance import GivenFolder, Provenance
+from page.provenance import Provenance
+from tests.reads import ROOT
 from tests.unit.page.conftest import cells, study_page, table
 from tests.unit.page.made_results import SHIFTS
 from tests.unit.page.nesting import Nesting
@@ -96,6 +100,26 @@ def test_numbers_equal_the_results_and_none_is_a_dash(study):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_training_and_a_probe_name_what_they_started_from(study):
+    recipes = load_tree(ROOT / "params.yaml")["recipes"]
+    recipe = msgspec.convert(recipes["finetuning"] | {"seed": 7}, TrainingRecipe)
+    own = Finetune(start="rn_web_broad", dataset="imagenet_train", recipe="mine")
+    of_own = Probe(start="rn_web_broad", dataset="imagenet_train", features="before_projection")
+    alone = Probe(start="dino", dataset="imagenet_train", features="embedding")
+    provenance = Provenance(
+        recipes={"mine": recipe},
+        trainings={"rn_web_broad_finetuned": own},
+        probes={"rn_supervised": of_own, "vit_supervised": alone, "elsewhere": of_own},
+    )
+    text = study_page(study, provenance=provenance)
+    trained = cells(table(text, "Encoders trained here"), "RN finetuned, web-broad")
+    assert (*trained[:2], trained[-1]) == ("imagenet_train", "mine", "7")
+    probes = table(text, "Linear probes")
+    assert cells(probes, "RN supervised")[:2] == ["RN zero-shot, web-broad", "before projection"]
+    assert cells(probes, "ViT supervised")[0] == "dino" and "elsewhere" not in probes
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_each_kind_of_representation_has_a_table_of_its_own(study):
     assert WHY_APART not in study_page(study)
     study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
@@ -128,7 +152,7 @@ def test_what_a_study_or_a_folder_of_activations_lacks_is_a_dash(study, fewer):
     robustness, results["concepts"] = results["robustness"], None
     del robustness["per_shift"]["imagenet_r"]
     robustness |= {"not_given": ["imagenet_r"], "robustness": None, "shift_accuracy": None}
-    given = GivenFolder(folder="runs/<mine>", sha256="ab" * 32)
+    given = {"folder": "runs/<mine>", "sha256": "ab" * 32}
     text = study_page(study, provenance=Provenance(given={"rn_web_broad": given}))
     for said in ("No means of RN zero-shot", "No concepts of RN zero-shot", "runs/&lt;mine&gt;"):
         assert said in text

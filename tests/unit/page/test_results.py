@@ -1,23 +1,21 @@
-"""Which shifts a study measures, and what is refused of its results."""
+"""Which shifts a study measures, what is refused of its results, and how numbers are written."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from interpreting_clip.errors import InputError
-from page.results import checked_layers, first_complete, measured_shifts, moved
+from page.names import format_interval, format_number, format_percent
+from page.results import first_complete, measured_shifts, moved
 from tests.unit.page.conftest import read
 from tests.unit.page.made_results import SHIFTS, comparison
 
 
-def test_layers_fit_their_matrix_and_the_largest_change_leaves_out_those_without_a_rest():
+def test_the_largest_change_leaves_out_layers_without_a_rest():
     whole = comparison("rn_web_broad", "vit_web_broad")
-    assert checked_layers(whole, Path("pair.json")) is whole and moved(whole) == 0
-    with pytest.raises(InputError, match=r"pair\.json: expected 6 × 5 CKA values"):
-        checked_layers(replace(whole, cka=whole.cka[1:]), Path("pair.json"))
     rest = (whole.cka - 0.25).tolist()
     rest[0] = [None] * len(rest[0])
+    assert moved(whole) == 0
     assert moved(replace(whole, without_outliers=rest)) == pytest.approx(0.25)
 
 
@@ -38,3 +36,10 @@ def test_encoders_of_different_shifts_are_refused(fewer):
     del fewer["results"]["rn_supervised"]["robustness"]["per_shift"]["imagenet_r"]
     with pytest.raises(InputError, match=r"rn_supervised\.json: measured on the shifts"):
         measured_shifts(read(fewer))
+
+
+def test_numbers_have_a_true_minus_no_negative_zero_and_brackets_around_an_interval():
+    assert [format_number(x) for x in (-1.25, -0.01, 3.0, None)] == ["−1.2", "0.0", "3.0", "–"]
+    assert format_interval(2.0, -1.0, 3.0) == "2.0 [−1.0, 3.0]"
+    assert format_interval(2.0, None, 3.0) == "2.0"
+    assert (format_percent(0.8), format_percent(None)) == ("80 %", "–")

@@ -1,49 +1,60 @@
+import numpy as np
 import pytest
 
-from page.names import format_interval, format_number, format_percent
-from page.study_tables import concept_rows, kurtosis_rows, study_tables
+from interpreting_clip.charts.tables import HEADS, LEAST_SHARE, MEAN_OF_SHIFTS
+from page.study_tables import COLUMNS, kurtosis_table, study_tables
 from tests.unit.page.conftest import read, read_baseline
+from tests.unit.page.made_results import SHIFTS
 
 
-def test_rows_hold_the_numbers_of_the_results(study, encoders, comparisons):
-    tables = study_tables(encoders, comparisons, read_baseline(study))
-    pruned = study["results"]["rn_web_broad"]["pruning"]["imagenet"]
-    rows = [r["accuracy"] for r in tables["pruning"][9:12]]
-    random = [one[3] for one in pruned["random_accuracy"]]
-    assert rows == [pruned["accuracy"][3], pruned["other_accuracy"][3], sum(random) / 2]
-    assert tables["cka"][7]["cka"] == comparisons[0].cka[1, 1]
-    measured = {
-        (one["measure"], one["number_of_measure"]): one["value"]
-        for one in reversed(tables["measures"])  # the first encoder's last
+@pytest.fixture
+def tables(study, encoders, comparisons):
+    return study_tables(encoders, comparisons, read_baseline(study), study["controls"])
+
+
+def test_tables_hold_the_numbers_of_the_results(study, tables, comparisons):
+    assert {name: tuple(table) for name, table in tables.items()} == COLUMNS
+    assert tables["cka"]["cka"][7] == comparisons[0].cka[1, 1]
+    assert list(tables["planted_outliers"].iloc[-1]) == ["4 raised", 30.0, 18.75, 18.75]
+    measures = tables["measures"].query("label == 'RN zero-shot, web-broad'")
+    values = measures.set_index(["measure", "number_of_measure"])["value"]
+    assert values["concepts", "features: unique concepts"] == 20
+    assert values["kurtosis", "mean kurtosis per image"] == 2.85
+    assert set(tables["training"]["label"]) == {
+        entry["label"] for entry in study["entries"].values() if entry["training"] != "untrained"
     }
-    assert measured["concepts", "features: unique concepts"] == 20
-    assert measured["kurtosis", "mean kurtosis per image"] == 2.85
+
+
+def test_pruning_has_each_head_and_the_mean_over_the_shifts(study, tables):
+    results = study["results"]["rn_web_broad"]["pruning"]
+    at = tables["pruning"].query("number == 1 and fraction == 0.3").set_index(["dataset", "head"])
+    pruned = results["imagenet"]
+    random = np.mean(pruned["random_accuracy"], axis=0)
+    expected = [curve[3] for curve in (pruned["accuracy"], pruned["other_accuracy"], random)]
+    assert at["accuracy"]["ImageNet"].to_dict() == dict(zip(HEADS, expected, strict=True))
+    mean = np.mean([results[shift]["accuracy"][3] for shift in SHIFTS])
+    assert at["accuracy"][MEAN_OF_SHIFTS, "head"] == pytest.approx(mean)
+
+
+def test_importance_is_a_share_of_the_largest_of_its_head(study):
+    directions = study["results"]["rn_web_broad"]["directions"]
+    directions["importance"] = [4.0, 1.0, 0.0]
+    tables = study_tables(read(study), [], read_baseline(study), study["controls"])
+    first = tables["importance"].query("number == 1")
+    assert list(first.query("head == 'head'")["share"]) == [1, 0.25, LEAST_SHARE]
+    assert first.query("rank == 1")["share"].to_list() == [1, 1, 1]
 
 
 def test_the_null_of_kurtosis_is_the_untrained_encoders_of_backbone_and_representation(study):
     def nulls():
-        return {
-            row["label"]: (row["null"], row["null_low"], row["null_high"])
-            for row in kurtosis_rows(read(study))
-        }
+        table = kurtosis_table(read(study)).set_index("label")
+        return table.reindex(columns=["null", "null_low", "null_high"])
 
     study["results"]["rn_web_narrow"]["kurtosis"]["representation"] = "rectified"
-    assert nulls()["RN supervised"] == pytest.approx((2.85, 2.3, 3.4))
-    assert nulls()["ViT supervised"] == pytest.approx((3.3, 2.5, 4.1))
-    assert [label for label, null in nulls().items() if None in null] == [
-        "RN zero-shot, web-narrow"
-    ]
+    found = nulls()
+    assert list(found.loc["RN supervised"]) == pytest.approx([2.85, 2.3, 3.4])
+    assert list(found.loc["ViT supervised"]) == pytest.approx([3.3, 2.5, 4.1])
+    assert list(found.index[found["null"].isna()]) == ["RN zero-shot, web-narrow"]
     study["nulls"] = {}
     single = study["results"]["vit_untrained"]["kurtosis"]["kurtosis"]["value"]
-    assert nulls()["ViT supervised"] == (single, None, None) != nulls()["RN supervised"]
-    for rows in (kurtosis_rows(read(study)), concept_rows(read(study))):
-        kinds = {row["label"]: row["representation"] for row in rows}
-        assert kinds.pop("RN zero-shot, web-narrow") == "rectified representations"
-        assert set(kinds.values()) == {"linear representations"}
-
-
-def test_numbers_have_a_true_minus_no_negative_zero_and_brackets_around_an_interval():
-    assert [format_number(x) for x in (-1.25, -0.01, 3.0, None)] == ["−1.2", "0.0", "3.0", "–"]
-    assert format_interval(2.0, -1.0, 3.0) == "2.0 [−1.0, 3.0]"
-    assert format_interval(2.0, None, 3.0) == "2.0"
-    assert (format_percent(0.8), format_percent(None)) == ("80 %", "–")
+    assert list(nulls().loc["ViT supervised"].dropna()) == [single]
