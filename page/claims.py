@@ -1,7 +1,6 @@
 """What a study shows and what it does not, in words computed from its numbers."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -19,7 +18,6 @@ from page.names import (
     format_percents,
     format_spread,
 )
-from page.replicas import over_seeds, with_seeds
 from page.results import StudyEncoder
 from page.robustness_claims import Names, coverage_of_data, mean_over, robustness_order
 from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order, judged_claim
@@ -49,18 +47,17 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     cases: list[tuple[Verdict, str]] = []
     rows = []
     for e in trained(encoders, "zero_shot"):
-        if e.null:
-            null, kurtosis = e.null.numbers["kurtosis"], e.results.kurtosis.kurtosis
-            p = rank_p_value(kurtosis.value, null)
-            text = (
-                f"{e.entry.label} {format_estimate(kurtosis, 2)}"
-                f"{over_seeds(e.replicas.get(KURTOSIS), 2)} against {format_spread(null, 2)} "
-                f"of {len(null)} untrained encoders, p = {format_number(p, 2)}"
-            )
-            widest = with_seeds(e.replicas.get(KURTOSIS), kurtosis)
-            cases.append((judge_against_null(*widest.ends, null), text))
-            value = format_estimate(kurtosis, 2)
-            rows.append(dot_row(e.entry, kurtosis, widest, value, null=(min(null), max(null))))
+        if not e.null:
+            continue
+        null, kurtosis = e.null.numbers["kurtosis"], e.results.kurtosis.kurtosis
+        value, widest = format_estimate(kurtosis, 2), e.with_seeds(KURTOSIS, kurtosis)
+        text = (
+            f"{e.entry.label} {value}{e.over_seeds(KURTOSIS, 2)} against {format_spread(null, 2)} "
+            f"of {len(null)} untrained encoders, "
+            f"p = {format_number(rank_p_value(kurtosis.value, null), 2)}"
+        )
+        cases.append((judge_against_null(*widest.ends, null), text))
+        rows.append(dot_row(e.entry, kurtosis, widest, value, null=(min(null), max(null))))
     return judged_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
@@ -76,34 +73,32 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     Rectified representations are left out: an extreme among mostly zeros means something else.
     """
     linear = [e for e in encoders if e.representation == "linear"]
-    counts = {
-        kind: [e.results.kurtosis.outliers.outlier_features for e in trained(linear, kind)]
-        for kind in TRAININGS
-    }
-    robust, others = counts["zero_shot"], counts["supervised"]
-    if not robust:
+    counts: dict[str, list[int]] = {kind: [] for kind in TRAININGS}
+    rows = []
+    for e in linear:
+        count = e.results.kurtosis.outliers.outlier_features
+        counts[e.entry.training].append(count)
+        rows.append(dot_row(e.entry, Estimate(count), None, str(count)))
+    if not counts["zero_shot"]:
         return None
     verdict: Verdict = "not shown"
-    if any(robust):
-        verdict = "shown" if all(robust) and not any(others) else "mixed"
-    rows = [
-        dot_row(e.entry, Estimate(count), None, str(count))
-        for e in linear
-        for count in [e.results.kurtosis.outliers.outlier_features]
+    if any(counts["zero_shot"]):
+        shown = all(counts["zero_shot"]) and not any(counts["supervised"])
+        verdict = "shown" if shown else "mixed"
+    findings = [
+        f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
+        f"features, {sum(found)} in all"
+        for kind, found in counts.items()
+        if found
     ]
+    if not any(map(any, counts.values())):
+        findings = [f"none of the {len(linear)} encoders has an outlier feature"]
     return Claim(
         chart="kurtosis",
         text="Zero-shot encoders have outlier features and supervised encoders have none"
         f"{'.' if len(linear) == len(encoders) else ' (linear representations alone).'}",
         verdict=verdict,
-        findings=[f"none of the {len(linear)} encoders has an outlier feature"]
-        if not any(map(any, counts.values()))
-        else [
-            f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
-            f"features, {sum(found)} in all"
-            for kind, found in counts.items()
-            if found
-        ],
+        findings=findings,
         dots=informative(Dots(axis="outlier features", rows=rows)),
     )
 
@@ -130,7 +125,16 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
         if found.prunable is not None:
-            rows.append(_prunable_row(e, found.prunable))
+            value = Estimate(found.prunable)
+            rows.append(
+                dot_row(
+                    e.entry,
+                    _in_percent(value),
+                    _in_percent(e.with_seeds(PRUNED, value)),
+                    format_percent(found.prunable),
+                    null=_in_percent(found.chance).ends if found.chance else None,
+                )
+            )
         chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
         text = (
             f"{e.entry.label}: {format_percent(found.prunable)} of "
@@ -157,29 +161,36 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     A finetuned or supervised encoder with another kind of representation is not comparable.
     """
     cases: list[tuple[Verdict, str]] = []
-    drawn, rows = False, []
+    intervals, rows = False, []
     for f in families(encoders):
-        others = [e for e in (f.finetuned, f.supervised) if f.comparable(e)]
-        null = untrained_null(f.zero_shot, encoders)
-        first, *rest = map(_unique_concepts, (f.zero_shot, *others))
-        known = [estimate for estimate in rest if estimate is not None]
-        if first is None or not known:
+        compared = _with_concepts([e for e in f.members if f.comparable(e)])
+        if len(compared) < 2 or compared[0][0] is not f.zero_shot:
             continue
-        compared = [f.zero_shot, *others, *([null] if null else [])]
-        found = [(e, e.results.concepts and e.results.concepts.directions) for e in compared]
-        drawn = drawn or any(one and one.unique.low is not None for _, one in found[:1])
-        counts = ", ".join(
-            f"{TRAININGS[e.entry.training]} {format_estimate(one and one.unique, 0)}"
-            f"{over_seeds(e.replicas.get(CONCEPTS))}{_beside_chance(one)}"
-            for e, one in found
+        null = untrained_null(f.zero_shot, encoders)
+        found = compared + _with_concepts([null] if null else [])
+        text = ", ".join(
+            f"{TRAININGS[e.entry.training]} {format_estimate(counts.unique, 0)}"
+            f"{e.over_seeds(CONCEPTS)}{_beside_chance(counts)}"
+            for e, counts in found
         )
-        rows += [_concept_row(e, one, f.name) for e, one in found if one]
-        verdicts = {judge_order((first, estimate)) for estimate in known}
+        first, *others = (e.with_seeds(CONCEPTS, counts.unique) for e, counts in compared)
+        verdicts = {judge_order((first, other)) for other in others}
         verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
-        cases.append(
-            ("not shown" if "not shown" in verdicts else verdict, f"{f.name}: {counts} concepts")
-        )
-    over = "intervals over draws of the negatives" if drawn else "counts without an interval"
+        verdict = "not shown" if "not shown" in verdicts else verdict
+        cases.append((verdict, f"{f.name}: {text} concepts"))
+        intervals = intervals or compared[0][1].unique.low is not None
+        rows += [
+            dot_row(
+                e.entry,
+                counts.unique,
+                e.with_seeds(CONCEPTS, counts.unique),
+                format_estimate(counts.unique, 0),
+                null=counts.random.ends if counts.random else None,
+                group=f.name,
+            )
+            for e, counts in found
+        ]
+    over = "intervals over draws of the negatives" if intervals else "counts without an interval"
     return judged_claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
@@ -190,45 +201,18 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     )
 
 
-def _prunable_row(encoder: StudyEncoder, prunable: float) -> dict[str, Any]:
-    widest = with_seeds(encoder.replicas.get(PRUNED), Estimate(prunable))
-    chance = encoder.results.prunable.chance
-    return dot_row(
-        encoder.entry,
-        _in_percent(Estimate(prunable)),
-        _in_percent(widest),
-        format_percent(prunable),
-        null=_in_percent(chance).ends if chance else None,
-    )
+def _with_concepts(encoders: Sequence[StudyEncoder]) -> list[tuple[StudyEncoder, BasisConcepts]]:
+    """Return those encoders that have concepts of directions, with these."""
+    known = [(e, e.results.concepts.directions) for e in encoders if e.results.concepts]
+    return [(e, counts) for e, counts in known if counts]
+
+
+def _beside_chance(counts: BasisConcepts) -> str:
+    """Return what stands beside a count of unique concepts, in the order that the claim says."""
+    nulls = ", ".join(format_number(one and one.value) for one in (counts.permuted, counts.random))
+    return f" ({nulls}; {counts.over_all})"
 
 
 def _in_percent(share: Estimate) -> Estimate:
     low, high = share.ends
     return Estimate(100 * share.value, 100 * low, 100 * high)
-
-
-def _concept_row(encoder: StudyEncoder, counts: BasisConcepts, family: str) -> dict[str, Any]:
-    return dot_row(
-        encoder.entry,
-        counts.unique,
-        with_seeds(encoder.replicas.get(CONCEPTS), counts.unique),
-        format_estimate(counts.unique, 0),
-        null=counts.random.ends if counts.random else None,
-        group=family,
-    )
-
-
-def _beside_chance(counts: BasisConcepts | None) -> str:
-    """Return what stands beside a count of unique concepts, in the order that the claim says."""
-    if counts is None:
-        return ""
-    nulls = ", ".join(format_number(one and one.value) for one in (counts.permuted, counts.random))
-    return f" ({nulls}; {counts.over_all})"
-
-
-def _unique_concepts(encoder: StudyEncoder) -> Estimate | None:
-    """Return the unique concepts of directions, widened by replicas."""
-    concepts = encoder.results.concepts
-    if concepts is None or concepts.directions is None:
-        return None
-    return with_seeds(encoder.replicas.get(CONCEPTS), concepts.directions.unique)

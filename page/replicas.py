@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
-from interpreting_clip.measures.intervals import Estimate
 from page.names import format_number
 
 TRAININGS = ("pretrain", "finetune", "supervise")
@@ -49,20 +48,6 @@ def format_replicas(found: Replicated | None, digits: int = 1) -> str:
     if found is None:
         return ""
     return f" ± {format_number(found.deviation, digits)}{'¶' if found.outdated else ''}"
-
-
-def over_seeds(found: Replicated | None, digits: int = 1) -> str:
-    """Return what stands after an interval in a sentence, if there are replicas."""
-    said = format_replicas(found, digits)
-    return f",{said} over seeds" if said else ""
-
-
-def with_seeds(found: Replicated | None, estimate: Estimate) -> Estimate:
-    """Widen an interval to hold the values of all replicas: a claim has to hold beyond both."""
-    low, high = estimate.ends
-    if found:
-        low, high = min(low, found.low), max(high, found.high)
-    return Estimate(estimate.value, low, high)
 
 
 def training_of(key: str, study: Mapping[str, Any]) -> str:

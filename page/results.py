@@ -10,9 +10,10 @@ import pandas as pd
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
-from page.replicas import Replicated
+from page.replicas import Replicated, format_replicas
 
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
@@ -53,6 +54,21 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     def representation(self) -> str:
         """Whether its features are `linear` or `rectified`."""
         return self.results.kurtosis.representation or "linear"
+
+    def over_seeds(self, name: str, digits: int = 1) -> str:
+        """Return what stands after the interval of a number in a sentence, if it has replicas."""
+        spread = format_replicas(self.replicas.get(name), digits)
+        return f",{spread} over seeds" if spread else ""
+
+    def with_seeds(self, name: str, estimate: Estimate) -> Estimate:
+        """Widen the interval of a number to hold the values of all replicas, if it has any.
+
+        A claim has to hold beyond both.
+        """
+        low, high = estimate.ends
+        if found := self.replicas.get(name):
+            low, high = min(low, found.low), max(high, found.high)
+        return Estimate(estimate.value, low, high)
 
     def accuracy_on(self, dataset: str) -> float | None:
         """Return the accuracy in percent on a test set; None if it was not measured there."""

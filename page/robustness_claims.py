@@ -7,7 +7,6 @@ from interpreting_clip.measures.intervals import Estimate
 from page.claim_charts import Dots, dot_row
 from page.families import families, label_controls
 from page.names import DATASETS, TESTBED_SHIFTS, TRAININGS, format_estimate, format_number, mark
-from page.replicas import over_seeds, with_seeds
 from page.results import StudyEncoder, measured_shifts
 from page.verdicts import Claim, Verdict, judge_order, judged_claim
 
@@ -17,6 +16,9 @@ Names = Mapping[str, str]
 ROBUSTNESS = "robustness.robustness"
 """The number that claims compare, by the name that its replicas have."""
 
+Compared = list[tuple[StudyEncoder, Estimate]]
+"""Encoders with their mean effective robustness."""
+
 AXIS = "mean effective robustness (points)"
 
 
@@ -24,16 +26,13 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
     cases, rows = [], []
     for f in families(encoders):
-        if estimates := _robustness(f.members):
-            rows += _robustness_rows(f.members, estimates, f.name)
+        if compared := _with_robustness(f.members):
             values = ", ".join(
-                f"{TRAININGS[e.entry.training]} {format_estimate(one)} points"
-                f"{over_seeds(e.replicas.get(ROBUSTNESS))} ({_accuracies(e, names)})"
-                for e, one in zip(f.members, estimates, strict=True)
+                f"{TRAININGS[e.entry.training]} {_points(e, one)} ({_accuracies(e, names)})"
+                for e, one in compared
             )
-            verdict = judge_order(_all_with_seeds(f.members, estimates))
-            text = f"{f.name}: {values}"
-            cases.append(_unless_extrapolated(f.members, verdict, text, names["imagenet"]))
+            cases.append(_case(compared, f"{f.name}: {values}", names))
+            rows += _dot_rows(compared, f.name)
     return judged_claim(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
@@ -46,14 +45,13 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
 def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare encoders that learnt labels with those that learnt captions of the same images."""
     cases, rows = [], []
-    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     for pair in label_controls(encoders):
-        if estimates := _robustness(pair):
-            raw = " against ".join(_accuracies(e, names) for e in pair)
-            text = f"{_against(pair, estimates)}, {raw}"
-            verdict = judge_order(_all_with_seeds(pair, estimates))
-            cases.append(_unless_extrapolated(pair, verdict, text, names["imagenet"]))
-            rows += _robustness_rows(pair, estimates)
+        if compared := _with_robustness(pair):
+            values = " against ".join(f"{e.entry.label} {_points(e, one)}" for e, one in compared)
+            accuracies = " against ".join(_accuracies(e, names) for e in pair)
+            cases.append(_case(compared, f"{values}, {accuracies}", names))
+            rows += _dot_rows(compared)
+    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     return judged_claim(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
@@ -71,61 +69,14 @@ def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
     return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
 
 
-def _robustness(encoders: Sequence[StudyEncoder]) -> list[Estimate]:
-    """Return the mean effective robustness of each encoder; nothing if one has no value."""
-    known = [one for e in encoders if (one := e.results.robustness.robustness)]
+def _with_robustness(encoders: Sequence[StudyEncoder]) -> Compared:
+    """Return encoders with their mean effective robustness; nothing if one has no value."""
+    known = [(e, one) for e in encoders if (one := e.results.robustness.robustness)]
     return known if len(known) == len(encoders) else []
 
 
-def _robustness_rows(
-    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate], family: str = ""
-) -> list[dict[str, Any]]:
-    return [
-        dot_row(
-            e.entry,
-            one,
-            with_seeds(e.replicas.get(ROBUSTNESS), one),
-            format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
-            group=family,
-        )
-        for e, one in zip(encoders, estimates, strict=True)
-    ]
-
-
-def _against(pair: tuple[StudyEncoder, StudyEncoder], estimates: Sequence[Estimate]) -> str:
-    return " against ".join(
-        f"{e.entry.label} {format_estimate(one)} points{over_seeds(e.replicas.get(ROBUSTNESS))}"
-        for e, one in zip(pair, estimates, strict=True)
-    )
-
-
-def _all_with_seeds(
-    encoders: Sequence[StudyEncoder], estimates: Sequence[Estimate]
-) -> list[Estimate]:
-    return [
-        with_seeds(e.replicas.get(ROBUSTNESS), one)
-        for e, one in zip(encoders, estimates, strict=True)
-    ]
-
-
-def _unless_extrapolated(
-    encoders: Sequence[StudyEncoder], verdict: Verdict, text: str, name: str
-) -> tuple[Verdict, str]:
-    """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
-
-    Effective robustness is a distance to the line; where no standard model has a similar ImageNet
-    accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
-    """
-    outside = []
-    for e in encoders:
-        robustness = e.results.robustness
-        if shifts := robustness.extrapolated_shifts:
-            at = sorted({robustness.per_shift[s].imagenet or 0.0 for s in shifts})
-            ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
-            outside.append(f"{e.entry.label} ({name} accuracy {ends} %)")
-    if not outside:
-        return verdict, text
-    return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
+def _points(encoder: StudyEncoder, robustness: Estimate) -> str:
+    return f"{format_estimate(robustness)} points{encoder.over_seeds(ROBUSTNESS)}"
 
 
 def _accuracies(encoder: StudyEncoder, names: Names) -> str:
@@ -133,3 +84,34 @@ def _accuracies(encoder: StudyEncoder, names: Names) -> str:
     found = encoder.results.robustness
     imagenet, shifts = map(format_number, (found.imagenet, found.shift_accuracy))
     return f"{names['imagenet']} {imagenet} %, shifts {shifts} %"
+
+
+def _dot_rows(compared: Compared, family: str = "") -> list[dict[str, Any]]:
+    return [
+        dot_row(
+            e.entry,
+            one,
+            e.with_seeds(ROBUSTNESS, one),
+            format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
+            group=family,
+        )
+        for e, one in compared
+    ]
+
+
+def _case(compared: Compared, text: str, names: Names) -> tuple[Verdict, str]:
+    """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
+
+    Effective robustness is a distance to the line; where no standard model has a similar ImageNet
+    accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
+    """
+    outside = []
+    for e, _ in compared:
+        robustness = e.results.robustness
+        if shifts := robustness.extrapolated_shifts:
+            at = sorted({robustness.per_shift[s].imagenet or 0.0 for s in shifts})
+            ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
+            outside.append(f"{e.entry.label} ({names['imagenet']} accuracy {ends} %)")
+    if outside:
+        return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
+    return judge_order([e.with_seeds(ROBUSTNESS, one) for e, one in compared]), text
