@@ -16,7 +16,8 @@ from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
-from interpreting_clip.measures.result import Number
+from interpreting_clip.measures.result import Result
+from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
 from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
 from page.claims import study_claims
@@ -132,7 +133,7 @@ def report_page(
         },
         on_shift_classes=on_shift_classes(baseline),
         found_concepts=concept_finder(encoders, probed),
-        further_measures=further_measures(encoders),
+        further_measures=further_measures(encoders[0].results) if encoders else [],
         replicated=[e for e in encoders if e.replicas],
         complete=first_complete(encoders),
         mean_over=mean_over(encoders, names),
@@ -161,17 +162,10 @@ def report_page(
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
-def further_measures(
-    encoders: Sequence[StudyEncoder],
-) -> dict[str, dict[str, dict[str, Number]]]:
-    """Return the numbers, by encoder and name, of the measures without a section of their own."""
-    found: dict[str, dict[str, dict[str, Number]]] = {}
-    for e in encoders:
-        for one in e.results.numbers:
-            measure = one.name.partition(".")[0]
-            if measure not in WITH_A_SECTION:
-                found.setdefault(measure, {}).setdefault(e.key, {})[one.name] = one
-    return found
+def further_measures(results: EncoderResults) -> list[str]:
+    """Return the measures with numbers that have no section of their own."""
+    measures = {name: one for name, one in vars(results).items() if isinstance(one, Result)}
+    return [name for name, one in measures.items() if one.numbers and name not in WITH_A_SECTION]
 
 
 def in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> Chart:

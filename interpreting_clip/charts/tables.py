@@ -134,7 +134,7 @@ def concept_table(result: Concepts) -> pd.DataFrame:
         for basis, found in result.bases.items()
         for category, counts in {ALL: found, **found.categories}.items()
     ]
-    return pd.DataFrame(rows).astype(COUNTS)
+    return pd.DataFrame(rows, columns=["basis", "category", *COUNTS]).astype(COUNTS)
 
 
 def sweep_table(result: Concepts) -> pd.DataFrame:
@@ -148,22 +148,18 @@ def sweep_table(result: Concepts) -> pd.DataFrame:
 
 
 def _counts(counts: ConceptCounts) -> dict[str, Any]:
-    permuted, random = counts.permuted or UNKNOWN, counts.random or UNKNOWN
-    return {
+    """Return the columns `COUNTS`, and the intervals of the chance levels of `over_all`."""
+    cells = {
         "unique": counts.unique.value,
         "low": counts.unique.low,
         "high": counts.unique.high,
         "polysemanticity": counts.polysemanticity.value,
-        "permuted": permuted.value,
-        "permuted_low": permuted.low,
-        "permuted_high": permuted.high,
-        "random": random.value,
-        "random_low": random.low,
-        "random_high": random.high,
         "over_all": counts.over_all,
-        "over_all_permuted": (counts.over_all_permuted or UNKNOWN).value,
-        "over_all_random": (counts.over_all_random or UNKNOWN).value,
     }
+    for null in ("permuted", "random", "over_all_permuted", "over_all_random"):
+        found = getattr(counts, null) or UNKNOWN
+        cells |= {null: found.value, f"{null}_low": found.low, f"{null}_high": found.high}
+    return cells
 
 
 def cka_table(result: LayerCka) -> pd.DataFrame:
