@@ -24,25 +24,18 @@ from page.results import StudyEncoder, UntrainedNull
 from page.study_tables import study_tables
 from tests.unit.page.made_results import ENCODERS, LINES, SHIFTS, beta, comparison, written_results
 
-CHECKS = [
-    {"score": "balanced", "check": "missing labels", "fell": {"0.01": 0.1}, "passes": False},
-    {"score": "all images", "check": "missing labels", "fell": {"0.01": 1.0}, "passes": True},
-]
-LIMITS = [{"axes": k, "highest": 6.0, "raised_by": size} for k, size in ((3, 16.7), (4, None))]
-
-
-def model(name: str, imagenet: float, above: float = 0.0) -> dict[str, Any]:
-    """Make a model that lies some points above every line."""
-    return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) + above for s in SHIFTS}}
-
 
 def interval(value: float | int, width: float | int = 1) -> dict[str, Any]:
     return {"value": value, "low": value - width, "high": value + width}
 
 
 def study_baseline() -> dict[str, Any]:
+    models = [
+        {"name": f"model {i}", "imagenet": x, **{s: beta(s, x) for s in SHIFTS}}
+        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
+    ]
     return {
-        "models": [model(f"model {i}", x) for i, x in enumerate(np.linspace(35, 98, 16).tolist())],
+        "models": models,
         "lines": msgspec.to_builtins(LINES),
         "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
         "chance": {s: {"accuracy": 8.3, "above": 9.5} for s in SHIFTS},
@@ -61,14 +54,12 @@ def untrained_null(lowest: float, highest: float) -> dict[str, Any]:
 def study_controls() -> dict[str, Any]:
     known = {"planted": 3.0, "found": 2.98, "tolerance": 0.05, "as_planted": True}
     found = {name: {"controls": [{"what": f"planted: {name}", **known}]} for name in INSTRUMENTS}
-    found["concepts"]["checks"] = CHECKS
+    check = {"score": "balanced", "check": "missing labels", "fell": {"0.01": 0.1}}
+    found["concepts"]["checks"] = [check | {"passes": passes} for passes in (False, True)]
+    raised = [(k, size, size / (40 * k)) for k in (1, 3, 4) for size in (4.0, 12.0, 30.0)]
     found["outlier_features"] |= {
-        "curve": [
-            {"axes": k, "size": a, "found": a / (40 * k), "arithmetic": a / (40 * k)}
-            for k in (1, 3, 4)
-            for a in (4.0, 6.0, 8.0, 12.0, 20.0, 30.0)
-        ],
-        "limits": LIMITS,
+        "curve": [{"axes": k, "size": a, "found": x, "arithmetic": x} for k, a, x in raised],
+        "limits": [{"axes": k, "highest": 6.0, "raised_by": a} for k, a in ((3, 16.7), (4, None))],
     }
     return found
 
@@ -159,7 +150,8 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the charts empty: drawing them takes most of a page's time."""
-    monkeypatch.setattr("page.panels.draw_svg", lambda *_: "<svg></svg>")
+    for module in ("panels", "drawings"):
+        monkeypatch.setattr(f"page.{module}.draw_svg", lambda *_: "<svg></svg>")
 
 
 def table(page: str, caption: str) -> str:
