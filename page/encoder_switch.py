@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from page.drawings import script_json
 from page.links import DIRECTIONS_PER_PAGE, feature_page
 from page.results import StudyEncoder
-from page.vega import script_json
 
 
 def switch_script(encoders: Sequence[StudyEncoder]) -> str:

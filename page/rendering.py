@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from interpreting_clip.charts.colours import css
@@ -33,9 +32,3 @@ def template_environment(folder: str, filters: Mapping[str, Callable[..., Any]])
     environment.filters |= {"number": format_number, "percent": format_percent, **filters}
     environment.globals["chart_colours"] = css()
     return environment
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table for a template or a chart, with None where a value is missing."""
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]

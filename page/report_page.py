@@ -7,11 +7,13 @@ dvc.yaml, since a fingerprint covers only Python modules.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pandas as pd
 
+from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
@@ -19,10 +21,10 @@ from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Result
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
-from page.charts import CHARTS, PLANTED_OUTLIERS, Chart
+from page.charts import study_charts
 from page.claims import study_claims
 from page.concept_finder import concept_finder
-from page.drawing import of_representation
+from page.drawings import PanelDrawing, panel_drawing
 from page.families import families
 from page.names import (
     DATASETS,
@@ -36,9 +38,8 @@ from page.names import (
     format_spread,
     mark,
 )
-from page.panels import PanelDrawing, panel_drawing
 from page.provenance import Provenance, dataset_rows, study_names
-from page.rendering import records, template_environment
+from page.rendering import template_environment
 from page.replicas import format_replicas
 from page.results import StudyEncoder, first_complete, moved, own_shifts
 from page.robustness_claims import mean_over
@@ -60,7 +61,7 @@ WITH_A_SECTION = (
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
 
-    chart: Chart
+    chart: PanelChart
     drawings: dict[str, PanelDrawing]
     claims: list[Claim]
 
@@ -143,7 +144,7 @@ def report_page(
         shared_concepts=shared_concepts(encoders),
         figures={
             chart.name: _figure(chart, tables[chart.table], claims)
-            for chart in (*(in_words_of(c, names, baseline) for c in CHARTS), PLANTED_OUTLIERS)
+            for chart in page_charts(names["imagenet"], baseline)
             if len(tables[chart.table])
         },
         controls=controls,
@@ -168,30 +169,25 @@ def further_measures(results: EncoderResults) -> list[str]:
     return [name for name, one in measures.items() if one.numbers and name not in WITH_A_SECTION]
 
 
-def in_words_of(chart: Chart, names: Mapping[str, str], baseline: Baseline) -> Chart:
-    """Return a chart that calls ImageNet as the study does, and says on which classes it is."""
-    said = chart.caption
-    if chart.name == "effective_robustness":
-        classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
-        said = f"{said} ImageNet accuracy is that on {classes}."
-    texts = {"caption": said, "x_label": chart.x_label, "y_label": chart.y_label}
-    called = {
-        key: text.replace(DATASETS["imagenet"], names["imagenet"]) for key, text in texts.items()
-    }
-    return msgspec.structs.replace(chart, **called)
+def page_charts(imagenet: str, baseline: Baseline) -> list[PanelChart]:
+    """Return the study's charts, the first of which says on which classes ImageNet accuracy is."""
+    robustness, *others = study_charts(imagenet)
+    classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
+    caption = f"{robustness.caption} {imagenet} accuracy is that on {classes}."
+    return [replace(robustness, caption=caption), *others]
 
 
-def _figure(chart: Chart, table: pd.DataFrame, claims: Iterable[Claim]) -> Figure:
-    charts = {"": (chart, table)}
+def _figure(chart: PanelChart, table: pd.DataFrame, claims: Iterable[Claim]) -> Figure:
+    drawings = {"": panel_drawing(chart, table)}
     groups = dict(list(table.groupby("representation"))) if chart.by_representation else {}
     if len(groups) > 1:
-        charts = {
-            kind: (of_representation(chart, kind), groups[kind])
-            for kind in REPRESENTATIONS.values()
+        drawings = {
+            kind: panel_drawing(
+                replace(chart, name=f"{chart.name}_{key}", title=f"{chart.title}: {kind}"),
+                groups[kind],
+            )
+            for key, kind in REPRESENTATIONS.items()
             if kind in groups
         }
-    return Figure(
-        chart=chart,
-        drawings={kind: panel_drawing(one, records(own)) for kind, (one, own) in charts.items()},
-        claims=[claim for claim in claims if claim.chart == chart.name],
-    )
+    beneath = [claim for claim in claims if claim.chart == chart.name]
+    return Figure(chart=chart, drawings=drawings, claims=beneath)

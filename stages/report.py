@@ -3,8 +3,7 @@
 from importlib import metadata
 from pathlib import Path
 
-from msgspec.structs import replace
-
+from interpreting_clip.charts.pictures import chart_svg, vega_script
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import Probe
@@ -19,17 +18,13 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.rank_correlation import Settings
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import correlations
-from page.charts import CHARTS
-from page.drawing import chart_svg
 from page.encoder_switch import switch_script
 from page.families import with_null
 from page.provenance import TRAINED_FROM, Provenance, study_names
-from page.rendering import records
 from page.replicas import read_replicas
-from page.report_page import in_words_of, report_page
+from page.report_page import page_charts, report_page
 from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import COLUMNS, study_tables
-from page.vega import vega_script
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -76,8 +71,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     tables = study_tables(encoders, comparisons, baseline, controls, names)
     for name, table in tables.items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, COLUMNS[name])
-    chart = replace(in_words_of(CHARTS[0], names, baseline), x_label=f"{names['imagenet']} (%)")
-    compact = chart_svg(chart, records(tables[chart.table]), panel=(150, 200))
+    chart, *_ = page_charts(names["imagenet"], baseline)
+    compact = chart_svg(chart, tables[chart.table], (150, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())

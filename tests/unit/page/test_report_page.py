@@ -7,7 +7,7 @@ from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, TrainingRecipe
 from interpreting_clip.measures.intervals import Estimate
-from page.charts import CHARTS
+from page.charts import study_charts
 from page.names import format_estimate, format_number
 from page.provenance import Provenance
 from tests.reads import ROOT
@@ -32,7 +32,7 @@ def test_the_page_is_whole_needs_nothing_from_outside_and_is_the_same_twice(stud
     charts = re.findall(r'<div class="chart [^"]*" id="chart-([^"]+)"', text)
     spec = r'<script type="application/json" id="spec-([^"]+)">(.*?)</script>'
     specs = dict(re.findall(spec, text))
-    assert charts == list(specs) and {c.name for c in CHARTS} <= set(charts)
+    assert charts == list(specs) and {c.name for c in study_charts()} <= set(charts)
     panels = [one for spec in specs.values() for one in msgspec.json.decode(spec)["panels"]]
     assert len(panels) == text.count('<div class="panel">') and all(p["values"] for p in panels)
 
