@@ -9,11 +9,6 @@ import numpy as np
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
 from page.names import TESTBED_SHIFTS, format_number
 
-Row = dict[str, Any]
-
-Model = Mapping[str, Any]
-"""A model's `name`, and its accuracy in percent on `imagenet` and each shift, None if unknown."""
-
 DRAWN_RANGE = (0.1, 99.9)
 """The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
 
@@ -71,26 +66,13 @@ def line_ends(line: LogitLine, imagenet: Iterable[float]) -> list[tuple[float, f
     return [(x, baseline_accuracy(line, x)) for x in (low, high)] if low <= high else []
 
 
-def accuracy_rows(shift: str, models: Iterable[Model], names: Mapping[str, str]) -> list[Row]:
-    """Return standard models' accuracies on ImageNet and on a shift."""
-    return [
-        {"kind": "standard", "label": m["name"], "shift": names[shift]}
-        | {"imagenet": m["imagenet"], "accuracy": m[shift]}
-        for m in models
-    ]
-
-
-def standard_line_rows(name: str, line: LogitLine, imagenet: Iterable[float]) -> list[Row]:
+def standard_line_rows(
+    name: str, line: LogitLine, imagenet: Iterable[float]
+) -> list[dict[str, Any]]:
     """Return the line over the models that it was fitted to, and over all that it is drawn for."""
     fitted = (100 * line.low, 100 * line.high)
     return [
-        {
-            "kind": kind,
-            "label": "baseline",
-            "shift": name,
-            "imagenet": x,
-            "accuracy": y,
-        }
+        {"kind": kind, "label": "baseline", "shift": name, "imagenet": x, "accuracy": y}
         for kind, span in (("line", fitted), ("extrapolated", (*fitted, *imagenet)))
         for x, y in line_ends(line, span)
     ]

@@ -29,13 +29,14 @@ def interval(value: float | int, width: float | int = 1) -> dict[str, Any]:
     return {"value": value, "low": value - width, "high": value + width}
 
 
+def model(name: str, imagenet: float) -> dict[str, Any]:
+    """Make a model that lies on every line."""
+    return {"name": name, "imagenet": imagenet, **{s: beta(s, imagenet) for s in SHIFTS}}
+
+
 def study_baseline() -> dict[str, Any]:
-    models = [
-        {"name": f"model {i}", "imagenet": x, **{s: beta(s, x) for s in SHIFTS}}
-        for i, x in enumerate(np.linspace(35, 98, 16).tolist())
-    ]
     return {
-        "models": models,
+        "models": [model(f"model {i}", x) for i, x in enumerate(np.linspace(35, 98, 16).tolist())],
         "lines": msgspec.to_builtins(LINES),
         "abscissa": dict.fromkeys(SHIFTS, "imagenet"),
         "chance": {s: {"accuracy": 8.3, "above": 9.5} for s in SHIFTS},
