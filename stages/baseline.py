@@ -1,10 +1,11 @@
 """Stage `baseline`: the line of standard models from ImageNet to each shift."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
@@ -15,12 +16,11 @@ from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.baseline import (
     ChanceLevel,
     FittedBaseline,
+    model_records,
     read_baseline_table,
 )
 from interpreting_clip.formats.published_accuracies import (
     GUESSING,
-    Model,
-    accuracy_fractions,
     fractions_above_chance,
     lines_above_chance,
     standard_models,
@@ -55,16 +55,15 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     fits = [fitted_lines(models, {s: guessing[s] for s in shifts}, settings)]
     own_models = {}
     for shift in (name for name in own if entries[name].baseline == "published"):
-        own_models[shift] = read_baseline_table(
-            inputs["data/baselines"], shift, abscissa_name(shift, settings)
-        )
+        table = read_baseline_table(inputs["data/baselines"], shift, abscissa_name(shift, settings))
+        own_models[shift] = model_records(table)
         card = read_card(own[shift])
         classes = {**classes, shift: card.class_indices}
         chance = {shift: Guessing(card.images, len(card.class_indices))}
         # By itself, so that its models do not change the resampled lines of other shifts.
-        fits.append(fitted_lines(own_models[shift], chance, settings))
+        fits.append(fitted_lines(table, chance, settings))
     result = FittedBaseline(
-        models=models,
+        models=model_records(models),
         classes=classes,
         own_models=own_models,
         no_baseline=[name for name in own if entries[name].baseline == "none"],
@@ -79,7 +78,7 @@ def abscissa_name(shift: str, settings: Settings) -> str:
 
 
 def fitted_lines(
-    models: Sequence[Model], guessing: Mapping[str, Guessing], settings: Settings
+    models: pd.DataFrame, guessing: Mapping[str, Guessing], settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """Return the parts of a `FittedBaseline` that each shift has an entry of.
 
@@ -107,14 +106,13 @@ def fitted_lines(
     }
 
 
-def at_chance(models: Sequence[Model], shift: str, guessing: Guessing) -> list[str]:
+def at_chance(models: pd.DataFrame, shift: str, guessing: Guessing) -> list[str]:
     """Return the names of the models that were measured on a shift and are not above chance."""
-    unknown = np.isnan(accuracy_fractions(models, shift))
-    low = np.isnan(fractions_above_chance(models, shift, guessing))
-    return [model["name"] for model, is_low in zip(models, low & ~unknown, strict=True) if is_low]
+    low = np.isnan(fractions_above_chance(models, shift, guessing)) & models[shift].notna()
+    return models.loc[low, "name"].tolist()
 
 
-def published_models() -> tuple[list[Model], dict[str, list[int]]]:
+def published_models() -> tuple[pd.DataFrame, dict[str, list[int]]]:
     """Return the testbed's standard models, and the classes of its test sets."""
     known = read_imagenet_classes()
     every = list(range(len(known.wnids)))
@@ -128,7 +126,7 @@ def published_models() -> tuple[list[Model], dict[str, list[int]]]:
 
 def trained_models(
     folders: Mapping[str, Path], settings: Settings
-) -> tuple[list[Model], dict[str, list[int]], dict[str, Guessing]]:
+) -> tuple[pd.DataFrame, dict[str, list[int]], dict[str, Guessing]]:
     """Train standard models on ImageNet's train set and measure them on the test sets.
 
     Parameters
@@ -157,7 +155,7 @@ def trained_models(
     sets = dict(zip(present[1:], shifts, strict=True))
     with error_context("the baseline's standard models", ValueError):
         accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
-    models: list[Model] = [{"name": name, **row} for name, row in accuracies.items()]
+    models = pd.DataFrame([{"name": name, **row} for name, row in accuracies.items()])
     tests = {"imagenet": imagenet, **sets}
     classes = {name: test.class_indices.tolist() for name, test in tests.items()}
     guessing = {

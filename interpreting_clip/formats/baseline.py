@@ -8,11 +8,14 @@ data/baselines/<shift>.csv      standard models on a shift of the study's own
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import Model, read_percentage
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.published_accuracies import read_models
 from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, ResampledLines
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ALL, SUBSET, SHIFT = "imagenet", "imagenet_on_classes", "shift"
 """The columns of accuracies: on ImageNet, on its images of the shift's classes, on the shift."""
@@ -40,14 +43,14 @@ class Baseline:
     own_models : the models of those of the study's own shifts that have a table of theirs
     """
 
-    models: list[Model]
+    models: list[dict[str, Any]]
     lines: dict[str, LogitLine]
     abscissa: dict[str, str]
     chance: dict[str, ChanceLevel]
     at_chance: dict[str, list[str]]
-    own_models: dict[str, list[Model]] = field(default_factory=dict)
+    own_models: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def models_of(self, shift: str) -> list[Model]:
+    def models_of(self, shift: str) -> list[dict[str, Any]]:
         """Return the models that a shift's line was fitted to, or that are at chance on it."""
         return self.own_models.get(shift, self.models)
 
@@ -112,7 +115,7 @@ class FittedBaseline(Baseline):
         return ""
 
 
-def read_baseline_table(folder: Path, shift: str, abscissa: str) -> list[Model]:
+def read_baseline_table(folder: Path, shift: str, abscissa: str) -> "pd.DataFrame":
     """Return the standard models of a shift, as `published_accuracies.standard_models` does.
 
     Parameters
@@ -134,25 +137,21 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> list[Model]:
             f"{file}: expected the accuracies of standard models on this shift, got no file; write "
             f"it (data/baselines/README.md), or say `baseline: none` in 'shifts.{shift}'"
         )
-    rows = read_table(file, ["model", name, SHIFT])
-    models: dict[str, Model] = {}
-    for number, row in enumerate(rows, 1):
-        model = row["model"].strip()
-        if not model or model in models:
-            raise InputError(
-                f"{file}: row {number}: expected the name of another model, got {model!r}; each "
-                "counts once"
-            )
-        found = {key: read_percentage(file, model, key, row[key]) for key in (name, SHIFT)}
-        models[model] = {"name": model, abscissa: found[name], shift: found[SHIFT]}
+    accuracies = [name, SHIFT]
+    models = read_models(file, accuracies, accuracies, required=accuracies)
     if len(models) < MIN_MODELS:
         raise InputError(
             f"{file}: expected {MIN_MODELS} standard models or more, got {len(models)}; add rows, "
             f"or say `baseline: none` in 'shifts.{shift}'"
         )
-    if max(model[abscissa] for model in models.values()) <= 1:
+    if models[name].max() <= 1:
         raise InputError(
             f"{file}: {name}: expected percentages, but no model has more than 1 %; multiply "
             "fractions by 100"
         )
-    return list(models.values())
+    return models[["name", *accuracies]].rename(columns={name: abscissa, SHIFT: shift})
+
+
+def model_records(models: "pd.DataFrame") -> list[dict[Any, Any]]:
+    """Return a table of models as `Baseline` has them."""
+    return models.astype(object).where(models.notna(), None).to_dict("records")

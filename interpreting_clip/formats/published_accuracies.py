@@ -1,9 +1,8 @@
 """The published accuracies of standard models: the testbed's table, which is in the package."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +18,11 @@ from interpreting_clip.measures.logit_line import (
     baseline_lines,
 )
 from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# pandas takes 0.4 s to import, and most stages that import this module read no table.
 
 TESTBED = Path("interpreting_clip/reference/imagenet_testbed_accuracies.csv")
 """In the package: without the testbed's standard models there is no effective robustness."""
@@ -41,13 +45,6 @@ GUESSING = {
 }
 """The images and the classes of each shift, as published."""
 
-Model = dict[str, Any]
-"""A model: `name`, and top-1 accuracy in percent on `imagenet` and each shift, None if unknown.
-
-ImageNet accuracy is over all 1,000 classes for every shift, since OpenCLIP publishes no other. The
-testbed's standard models also have that on the images of each shift's classes (`on_classes`).
-"""
-
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
     """The intervals of published models' effective robustness."""
@@ -59,83 +56,96 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
 
 
-def standard_models(file: Path = INSTALLED) -> list[Model]:
-    """Return the testbed's standard models: trained on ImageNet's train set, no interventions."""
-    parts = [on_classes(shift) for shift in FEWER_CLASSES]
-    rows = read_table(file, ["model", "training", "family", "imagenet", *TESTBED_SHIFTS, *parts])
-    every = [on_classes(shift) for shift in TESTBED_SHIFTS if shift not in FEWER_CLASSES]
-    models = []
-    for row in rows:
-        if row["training"] == "standard":
-            known = accuracies(file, row["model"], row, ("imagenet", *TESTBED_SHIFTS, *parts))
-            models.append(
-                {
-                    "name": row["model"],
-                    "family": row["family"],
-                    **known,
-                    **dict.fromkeys(every, known["imagenet"]),
-                }
-            )
-    return models
+def standard_models(file: Path = INSTALLED) -> "pd.DataFrame":
+    """Return the testbed's standard models: trained on ImageNet's train set, no interventions.
+
+    Each has its `name`, its `family` and its top-1 accuracy in percent on `imagenet`, on each shift
+    and on ImageNet's images of each shift's classes (`on_classes`), NaN where unknown.
+    """
+    measured = ["imagenet", *TESTBED_SHIFTS, *(on_classes(shift) for shift in FEWER_CLASSES)]
+    table = read_models(file, ["training", "family", *measured], measured)
+    models = table.loc[table["training"] == "standard", ["name", "family", *measured]]
+    for shift in TESTBED_SHIFTS:
+        if shift not in FEWER_CLASSES:
+            models[on_classes(shift)] = models["imagenet"]
+    return models.reset_index(drop=True)
 
 
-def accuracies(
-    file: Path, model: str, row: Mapping[str, Any], columns: Sequence[str]
-) -> dict[str, float | None]:
-    """Return a row's accuracies by column, None for an empty cell, which was never published.
+def read_models(
+    file: Path,
+    columns: Collection[str],
+    accuracies: Collection[str],
+    required: Collection[str] = ("imagenet",),
+) -> "pd.DataFrame":
+    """Read a table of models, as text but for their accuracies; `name` stands for `model`.
+
+    Parameters
+    ----------
+    file : CSV in UTF-8
+    columns : those that it has to have besides `model`
+    accuracies : columns in percent, of which some may be lacking; an empty cell is NaN
+    required : those of the accuracies of which no cell may be empty
 
     Raises
     ------
     InputError
-        A cell is not a percentage.
+        As `read_table`, a model has no name or is there twice, or an accuracy is no percentage.
     """
-    cells = {column: row.get(column, "") for column in columns}
-    return {
-        column: None if cell == "" else read_percentage(file, model, column, cell)
-        for column, cell in cells.items()
-    }
+    import pandas as pd
 
-
-def read_percentage(file: Path, model: str, column: str, cell: object) -> float:
-    """Return the percentage in a cell of a table of models.
-
-    Raises
-    ------
-    InputError
-        It is not a percentage.
-    """
-    try:
-        value = float(str(cell))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 100:
+    table = read_table(file, ["model", *columns])
+    table["name"] = table.pop("model").str.strip()
+    # One model may be measured at several image sizes.
+    twice = table.duplicated([key for key in ("name", "image_size") if key in table])
+    wrong = twice | (table["name"] == "")
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
         raise InputError(
-            f"{file}: {model}: `{column}`: expected a percentage from 0 to 100, got {cell!r}"
+            f"{file}: row {row + 1}: expected the name of another model, got "
+            f"{table['name'][row]!r}; each counts once"
         )
-    return value
+    for column in [name for name in accuracies if name in table]:
+        values = pd.to_numeric(table[column], errors="coerce").astype(float)
+        filled = (table[column] != "") | (column in required)
+        refuse_models(
+            file, table, filled & ~values.between(0, 100), column, "a percentage from 0 to 100"
+        )
+        table[column] = values
+    return table
 
 
-def accuracy_fractions(models: Sequence[Model], name: str) -> Float[np.ndarray, " model"]:
-    """Return the models' accuracies on one test set as fractions, NaN where unknown."""
-    return np.array([np.nan if m[name] is None else m[name] / 100 for m in models], np.float64)
+def refuse_models(
+    file: Path, models: "pd.DataFrame", wrong: "pd.Series[bool]", column: str, expected: str
+) -> None:
+    """Refuse a table if a model's cell is wrong.
+
+    Raises
+    ------
+    InputError
+        The cell of some model is wrong; names the first of them.
+    """
+    if wrong.any():
+        first = models[wrong].iloc[0]
+        raise InputError(
+            f"{file}: {first['name']}: `{column}`: expected {expected}, got {first[column]!r}"
+        )
 
 
 def fractions_above_chance(
-    models: Sequence[Model], shift: str, guessing: Guessing | None = None
+    models: "pd.DataFrame", shift: str, guessing: Guessing | None = None
 ) -> Float[np.ndarray, " model"]:
     """Return the models' accuracies on a shift, NaN where unknown or not above chance."""
-    known = accuracy_fractions(models, shift)
+    known = models[shift].to_numpy(float) / 100
     return np.where(above_chance(known, guessing or GUESSING[shift]), known, np.nan)
 
 
-def family_numbers(models: Sequence[Model]) -> Int[np.ndarray, " model"]:
+def family_numbers(models: "pd.DataFrame") -> Int[np.ndarray, " model"]:
     """Return the family of each model, numbered in the order of their first models."""
-    numbers = {name: i for i, name in enumerate(dict.fromkeys(m["family"] for m in models))}
-    return np.array([numbers[model["family"]] for model in models])
+    return models["family"].factorize()[0]
 
 
 def lines_above_chance(
-    models: Sequence[Model],
+    models: "pd.DataFrame",
     guessing: Mapping[str, Guessing],
     starts: Mapping[str, str],
     *,
@@ -150,7 +160,7 @@ def lines_above_chance(
 
     Parameters
     ----------
-    models : those that were measured on all of the shifts
+    models : as `standard_models`, measured on all of the shifts
     guessing : the chance level of each shift
     starts : the name of the ImageNet accuracy that a shift's line starts from
     resamples, seed : as in `resample_lines`
@@ -163,13 +173,13 @@ def lines_above_chance(
     above = {s: fractions_above_chance(models, s, chance) for s, chance in guessing.items()}
     with_line = [s for s, y in above.items() if np.count_nonzero(~np.isnan(y)) >= MIN_MODELS]
     return baseline_lines(
-        {shift: accuracy_fractions(models, starts[shift]) for shift in with_line},
+        {shift: models[starts[shift]].to_numpy(float) / 100 for shift in with_line},
         # A model that is left out keeps its place, and so all others their resamples.
         {shift: above[shift] for shift in with_line},
         resamples,
         seed,
         # Classifiers that were trained here are of no families.
-        family_numbers(models) if all("family" in model for model in models) else None,
+        family_numbers(models) if "family" in models else None,
     )
 
 
