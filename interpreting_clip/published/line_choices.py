@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
+from scipy.stats import theilslopes
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import (
     FEWER_CLASSES,
     TIMM_SHIFTS,
-    Model,
     Settings,
-    accuracy_fractions,
     family_numbers,
     fractions_above_chance,
 )
@@ -139,19 +139,20 @@ class Fit:
 
     Attributes
     ----------
-    coefficients : slope, the second slope if there is one, and intercept, in the choice's space
-    draws : resamples of the same
+    coefficients : `slope`, `second_slope` if there is one, and `intercept`, in the choice's space
+    draws : resamples of the same, a row each
     r_squared : fraction of the variance that the fit explains, in the choice's space
     models, families : how many it was fitted to
-    ranges : the lowest and the highest accuracy of these models on each abscissa, as fractions
+    lowest, highest : the range of these models' accuracies on each abscissa, as fractions
     """
 
-    coefficients: Float[np.ndarray, " coefficient"]
-    draws: Float[np.ndarray, "resample coefficient"]
+    coefficients: pd.Series
+    draws: pd.DataFrame
     r_squared: float
     models: int
     families: int
-    ranges: tuple[tuple[float, float], ...]
+    lowest: Float[np.ndarray, " abscissa"]
+    highest: Float[np.ndarray, " abscissa"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,31 +161,24 @@ class Robustness:
 
     Attributes
     ----------
-    values : per shift, of each model
+    points : a row for each model, a column for each shift
+    extrapolated : alike, whether the line is extrapolated to the model
     draws : per shift, under each resampled line
-    extrapolated : per shift, whether the line is extrapolated to the model
     """
 
-    values: dict[str, Float[np.ndarray, " model"]]
+    points: pd.DataFrame
+    extrapolated: pd.DataFrame
     draws: dict[str, Float[np.ndarray, "resample model"]]
-    extrapolated: dict[str, np.ndarray]
 
-    def mean(
-        self, shifts: Sequence[str]
-    ) -> tuple[Float[np.ndarray, " model"], Float[np.ndarray, "resample model"]]:
-        """Return the mean over shifts and its draws, NaN for a model that lacks one of them.
+    def mean(self, shifts: Sequence[str]) -> tuple[pd.Series, Float[np.ndarray, "resample model"]]:
+        """Return the mean over those shifts that the choice has a line for, and its draws.
 
-        It is taken draw by draw, which keeps the correlation between the lines of the shifts.
+        It is NaN for a model that lacks one of them, and is taken draw by draw, which keeps the
+        correlation between the lines of the shifts.
         """
-        return (
-            np.mean([self.values[s] for s in shifts], axis=0),
-            np.mean([self.draws[s] for s in shifts], axis=0),
-        )
-
-
-def mean_shifts(choice: Choice, mean: str) -> list[str]:
-    """Return the shifts that one of the `MEANS` is over under a choice."""
-    return [shift for shift in MEANS[mean] if shift in choice.shifts]
+        fitted = [shift for shift in shifts if shift in self.draws]
+        points = self.points[fitted].mean(axis=1, skipna=False)
+        return points, np.mean([self.draws[shift] for shift in fitted], axis=0)
 
 
 def abscissas(choice: Choice, shift: str) -> list[str]:
@@ -194,9 +188,7 @@ def abscissas(choice: Choice, shift: str) -> list[str]:
     return [first, choice.second] if choice.second else [first]
 
 
-def fit_choice(
-    choice: Choice, models: Sequence[Model], settings: Settings | None
-) -> dict[str, Fit]:
+def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) -> dict[str, Fit]:
     """Fit the standard models under a choice, a line or plane for each of its shifts.
 
     A model that is not above chance on a shift is no part of that shift's line, as in the study.
@@ -211,98 +203,70 @@ def fit_choice(
     forward, _ = TRANSFORMS[choice.transform]
     fits = {}
     for shift in choice.shifts:
-        start = [accuracy_fractions(models, name) for name in abscissas(choice, shift)]
+        start = models[abscissas(choice, shift)].to_numpy(float) / 100
         end = fractions_above_chance(models, shift)
-        usable = np.all([(x > 0) & (x < 1) for x in (*start, end)], axis=0)
-        design = np.stack([*(forward(x[usable]) for x in start), np.ones(usable.sum())], axis=1)
+        usable = ((start > 0) & (start < 1)).all(axis=1) & (end > 0) & (end < 1)
+        start = start[usable]
+        design = np.column_stack([forward(start), np.ones(len(start))])
         y = forward(end[usable])
+        draws = np.empty((0, design.shape[1]))
         try:
-            if choice.method == "theil_sen" and settings:
-                coefficients, draws = theil_sen(design, y, families[usable], settings)
-            else:
-                coefficients = fit_coefficients(design, y)
-                draws = np.empty((0, len(coefficients)))
-                if settings:
-                    draws = resample_coefficients(
-                        design, y, settings.resamples, settings.seed, families, fitted=usable
-                    )
+            coefficients = fit_coefficients(design, y)
+            if settings and choice.method == "theil_sen":
+                coefficients, draws = theil_sen(design[:, 0], y, families[usable], settings)
+            elif settings:
+                draws = resample_coefficients(
+                    design, y, settings.resamples, settings.seed, families, fitted=usable
+                )
         except (ValueError, np.linalg.LinAlgError) as error:
             raise InputError(
                 f"data/published: standard models of {choice.standard} on {shift}: {error}"
             ) from None
-        residuals = y - design @ coefficients
+        names = ["slope", *(["second_slope"] if choice.second else []), "intercept"]
         fits[shift] = Fit(
-            coefficients=coefficients,
-            draws=draws,
-            r_squared=r_squared(y, residuals),
+            coefficients=pd.Series(coefficients, names),
+            draws=pd.DataFrame(draws, columns=names),
+            r_squared=r_squared(y, y - design @ coefficients),
             models=len(y),
             families=len(np.unique(families[usable])),
-            ranges=tuple((float(x[usable].min()), float(x[usable].max())) for x in start),
+            lowest=start.min(axis=0),
+            highest=start.max(axis=0),
         )
     return fits
 
 
 def theil_sen(
-    design: Float[np.ndarray, "model 2"],
+    x: Float[np.ndarray, " model"],
     y: Float[np.ndarray, " model"],
     families: Int[np.ndarray, " model"],
     settings: Settings,
 ) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "resample 2"]]:
     """Fit the line of Theil (1950) and Sen (1968): the median of the slopes of all pairs.
 
-    The intercept is the median of what is left of `y` (Conover's choice). Pairs with equal
-    abscissas have no slope and are left out. Draws are fits to families drawn with replacement,
-    since the wild bootstrap is not valid for medians.
+    The intercept is the median of what is left of `y` (Conover's choice). Draws are fits to
+    families drawn with replacement, since the wild bootstrap is not valid for medians.
     """
-    x = design[:, 0]
-    first, second = np.triu_indices(len(x), 1)
-    apart = x[first] != x[second]
-    first, second = first[apart], second[apart]
-    slopes = (y[second] - y[first]) / (x[second] - x[first])
     _, own = np.unique(families, return_inverse=True)
-    generator = np.random.default_rng(settings.seed)
     count = own.max() + 1
+    generator = np.random.default_rng(settings.seed)
     drawn = generator.multinomial(count, np.full(count, 1 / count), size=settings.resamples)
-    weights = np.vstack([np.ones(len(x), int), drawn[:, own]])
-    found = weighted_medians(slopes, weights[:, first] * weights[:, second])
-    intercepts = [
-        weighted_medians(y - slope * x, one[None])[0]
-        for slope, one in zip(found, weights, strict=True)
-    ]
-    fits = np.stack([found, np.array(intercepts)], axis=1)
+    models = [np.arange(len(x)), *(np.repeat(np.arange(len(x)), times[own]) for times in drawn)]
+    fits = np.array([theilslopes(y[m], x[m], method="joint")[:2] for m in models])
     return fits[0], fits[1:]
 
 
-def weighted_medians(
-    values: Float[np.ndarray, " value"], weights: Int[np.ndarray, "draw value"]
-) -> Float[np.ndarray, " draw"]:
-    """Return the median of values that each count as often as a draw says.
-
-    It is the mean of the two in the middle where they differ. A draw without any value is NaN.
-    """
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[:, order], axis=1)
-    total = below[:, -1:]
-    lower = np.argmax(2 * below >= total, axis=1)
-    upper = np.argmax(2 * below > total, axis=1)
-    medians = (values[order][lower] + values[order][upper]) / 2
-    return np.where(total[:, 0] > 0, medians, np.nan)
-
-
-def robustness(choice: Choice, fits: Mapping[str, Fit], models: Sequence[Model]) -> Robustness:
+def robustness(choice: Choice, fits: Mapping[str, Fit], models: pd.DataFrame) -> Robustness:
     """Compute the effective robustness of models under a choice, in points."""
     forward, back = TRANSFORMS[choice.transform]
-    values, draws, beyond = {}, {}, {}
+    points, extrapolated, draws = {}, {}, {}
     for shift, fit in fits.items():
-        start = [accuracy_fractions(models, name) for name in abscissas(choice, shift)]
-        measured = accuracy_fractions(models, shift)
+        start = models[abscissas(choice, shift)].to_numpy(float) / 100
+        measured = models[shift].to_numpy(float) / 100
         with np.errstate(invalid="ignore"):
-            design = np.stack([*(forward(x) for x in start), np.ones(len(models))])
-            values[shift] = 100 * (measured - back(fit.coefficients @ design))
-            draws[shift] = 100 * (measured - back(fit.draws @ design))
-        outside = [
-            (x < low - ROUNDING) | (x > high + ROUNDING)
-            for x, (low, high) in zip(start, fit.ranges, strict=True)
-        ]
-        beyond[shift] = np.any(outside, axis=0)
-    return Robustness(values, draws, beyond)
+            design = np.column_stack([forward(start), np.ones(len(start))])
+            points[shift] = 100 * (measured - back(design @ fit.coefficients.to_numpy()))
+            draws[shift] = 100 * (measured - back(fit.draws.to_numpy() @ design.T))
+        outside = (start < fit.lowest - ROUNDING) | (start > fit.highest + ROUNDING)
+        extrapolated[shift] = outside.any(axis=1)
+    index = models.index
+    return Robustness(pd.DataFrame(points, index), pd.DataFrame(extrapolated, index), draws)

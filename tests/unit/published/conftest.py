@@ -1,16 +1,16 @@
 """A small folder of published accuracies, from lines that the tests know."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, Settings
 from interpreting_clip.measures.logit_line import expit, logit
-from interpreting_clip.published.sources import COUNTERPARTS, REAL, SAME_MODELS
+from interpreting_clip.published.sources import ACCURACIES, COUNTERPARTS, REAL, SAME_MODELS
 
 SETTINGS = Settings(resamples=200, seed=3, confidence=0.9)
 SLOPES = dict(zip(TESTBED_SHIFTS, (0.9, 0.8, 1.0, 1.2, 2.0), strict=True))
@@ -40,14 +40,17 @@ def accuracies(imagenet: float, above: float = 0.0, noise: float = 0.0, seed: in
 
 def write(folder: Path, name: str, rows, **more) -> None:
     """Write a source with its table."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    with (folder / f"{name}.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    sets = [key for key in (*SETS, REAL, *PARTS) if key in columns]
+    table = pd.DataFrame(rows)
+    table.to_csv(folder / f"{name}.csv", index=False)
+    sets = [key for key in (*SETS, REAL, *PARTS) if key in table]
     source = {**SOURCE, "table": f"{name}.csv", "sets": sets, **more}
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(source))
+
+
+def frame(*models) -> pd.DataFrame:
+    """Return a table of models, whose other accuracies are unknown."""
+    table = pd.DataFrame(models)
+    return table.reindex(columns=[*table, *(name for name in ACCURACIES if name not in table)])
 
 
 @pytest.fixture(scope="session")
