@@ -141,7 +141,7 @@ def outcome(folder: Path) -> list[Finding]:
     results = read_result(folder / f"plots/encoders/{ENCODER}.json", EncoderResults)
     cards = {name: read_card(folder / f"data/datasets/{key}") for name, (_, key) in SETS.items()}
     zoo = read_published(folder / "data/published").of("openclip")
-    (published,) = (model for model in zoo if model["name"] == MODEL)
+    (published,) = zoo[zoo["name"] == MODEL].to_dict("records")
     return [
         *accuracies(results.robustness, published, cards),
         *outliers(results.kurtosis, cards["imagenet"].images),
@@ -149,7 +149,7 @@ def outcome(folder: Path) -> list[Finding]:
 
 
 def accuracies(
-    measured: EffectiveRobustness, published: Mapping[str, Any], cards: Mapping[str, DatasetCard]
+    measured: EffectiveRobustness, published: Mapping[Any, Any], cards: Mapping[str, DatasetCard]
 ) -> Iterator[Finding]:
     """Yield each accuracy beside the published one; on part of a set, none agrees."""
     values = {"imagenet": measured.imagenet} | {

@@ -11,12 +11,7 @@ import sys
 from tabulate import tabulate
 
 from interpreting_clip.published.models import NOTABLE, standard_models_by_source
-from interpreting_clip.published.sources import (
-    FOLDER,
-    counterparts,
-    largest_difference,
-    read_published,
-)
+from interpreting_clip.published.sources import FOLDER, read_published
 from runner.process import launch
 
 
@@ -29,15 +24,14 @@ def main() -> None:
         A file is not what it should be; the message names it, and the model.
     """
     published = read_published()
-    counterparts(published.models)
     lines = standard_models_by_source(published)
     rows = [
         (key, len(published.of(key)), len(lines.get(key, [])) or "", source.licence, source.title)
         for key, source in published.sources.items()
     ]
     table = tabulate(rows, headers=("source", "models", "standard", "licence", "title"))
-    differences = [round(largest_difference(*pair), 3) for pair in published.same]
-    notable = sum(difference > NOTABLE for difference in differences)
+    differences = published.same["largest_difference"].round(3)
+    notable = (differences > NOTABLE).sum()
     sys.stdout.write(
         f"{FOLDER}\n\n{table}\n\n{len(differences)} pairs of models are the same weights in two "
         f"sources; {notable} differ by more than {NOTABLE} points on some set.\n"

@@ -1,16 +1,19 @@
 """`plots/published_models.json`, its schema and its CSV: every model on every line."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import msgspec
 import numpy as np
+import pandas as pd
 from jaxtyping import Float
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Model, Settings
-from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.formats.published_accuracies import Settings
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
 from interpreting_clip.published.line_choices import (
     CHOICES,
@@ -21,7 +24,6 @@ from interpreting_clip.published.line_choices import (
     Fit,
     Robustness,
     fit_choice,
-    mean_shifts,
     robustness,
 )
 from interpreting_clip.published.sources import (
@@ -29,10 +31,8 @@ from interpreting_clip.published.sources import (
     KINDS,
     RECIPE,
     Published,
-    Source,
-    counterparts,
+    SourceCard,
     distinct_models,
-    largest_difference,
     timm_standard_models,
 )
 
@@ -41,6 +41,11 @@ DIGITS = 3
 
 NOTABLE = 0.3
 """A difference of two sources' accuracies of one model, in points, from which the page says so."""
+
+MODEL_TEXTS = (
+    *("name", "source", "training", "architecture", "data", "image_size"),
+    *("counterpart_of", "start", "note"),
+)
 
 Interval = tuple[float, float, float]
 """A value and the ends of its interval, in points."""
@@ -51,19 +56,6 @@ class Shift(msgspec.Struct, frozen=True, kw_only=True):
 
     label: str
     kind: str
-
-
-class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A source, as `data/published/` describes it."""
-
-    title: str
-    url: str
-    commit: str
-    path: str
-    licence: str
-    sets: list[str]
-    measured: str
-    note: str
 
 
 class ChoiceCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,249 +144,213 @@ class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
     models: list[ModelCard]
 
 
-class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, eq=False)
+class Analysis:
     """What stage `published` computes before it writes.
 
     Attributes
     ----------
-    models : those that the table shows
+    models : those that the table shows, numbered from 0, with their `index` in `Published.models`
+    aliases : other names of the same weights in OpenCLIP's table, by this index
     fits : by choice and shift
-    left_out : by choice, family that was left out, and shift
+    left_out : by choice and the family that was left out, and by shift; they have no draws
     found : by choice
     """
 
-    models: list[Model]
-    also: dict[int, list[Also]]
-    aliases: dict[str, list[str]]
+    models: pd.DataFrame
+    aliases: dict[int, list[str]]
     fits: dict[str, dict[str, Fit]]
-    left_out: dict[str, dict[str, dict[str, Fit]]]
+    left_out: dict[tuple[str, str], dict[str, Fit]]
     found: dict[str, Robustness]
 
 
 def analyse(published: Published, settings: Settings) -> Analysis:
     """Fit the line under every choice, and place every model that the table shows."""
-    models, also, aliases = shown_models(published)
+    models, aliases = shown_models(published)
     standard = standard_models_by_source(published)
     fits = {k: fit_choice(c, standard[c.standard], settings) for k, c in CHOICES.items()}
+    left_out = {}
     # Only of the plain lines: a choice departs from the default in one respect.
-    left_out = {key: without_families(CHOICES[key], standard) for key in (DEFAULT, "timm")}
+    for key in (DEFAULT, "timm"):
+        lines = standard[CHOICES[key].standard]
+        for family in sorted(lines["family"].unique()):
+            others = lines[lines["family"] != family]
+            left_out[key, family] = fit_choice(CHOICES[key], others, None)
     found = {k: robustness(choice, fits[k], models) for k, choice in CHOICES.items()}
-    return Analysis(
-        models=models, also=also, aliases=aliases, fits=fits, left_out=left_out, found=found
-    )
+    return Analysis(models, aliases, fits, left_out, found)
 
 
-def standard_models_by_source(published: Published) -> dict[str, list[Model]]:
+def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:
     """Return the standard models of each source that a line is fitted to."""
+    testbed = published.of("testbed")
     return {
-        "testbed": [m for m in published.of("testbed") if m["training"] == "standard"],
+        "testbed": testbed[testbed["training"] == "standard"],
         "timm": timm_standard_models(published.of("timm")),
     }
 
 
-def shown_models(
-    published: Published,
-) -> tuple[list[Model], dict[int, list[Also]], dict[str, list[str]]]:
-    """Return the models of the table, each set of weights once.
+def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str]]]:
+    """Return the models of the table, each set of weights once, and `Analysis.aliases`.
 
     A model that several sources measured is shown as its first source in `same_models.csv` has it.
     The testbed's models only carry its line.
-
-    Returns
-    -------
-    models : in the order of their sources
-    also : what other sources measured of them, by the model's place
-    aliases : other names of the same weights in OpenCLIP's table, by the name of the first
     """
-    zoo, aliases = distinct_models(published.of("openclip"))
-    once = {id(model) for model in (*zoo, *timm_standard_models(published.of("timm")))}
-    repeated_kinds = {*(("openclip", kind) for kind in KINDS), ("timm", "standard")}
-    models = [
-        model
-        for model in published.models
-        if model["training"] in KINDS
-        and model["source"] != "testbed"
-        and (id(model) in once or (model["source"], model["training"]) not in repeated_kinds)
-    ]
-    places = {id(model): place for place, model in enumerate(models)}
-    also: dict[int, list[Also]] = {}
-    repeated = set()
-    for first, other in published.same:
-        if id(first) in places:
-            also.setdefault(id(first), []).append(
-                Also(
-                    source=other["source"],
-                    name=other["name"],
-                    accuracy=known_accuracies(other),
-                    largest_difference=round(largest_difference(first, other), DIGITS),
-                )
-            )
-            repeated.add(id(other))
-    models = [model for model in models if id(model) not in repeated]
-    return models, {i: also[id(m)] for i, m in enumerate(models) if id(m) in also}, aliases
+    timm, openclip = published.of("timm"), published.of("openclip")
+    larger = timm[timm["training"] == "standard"].index.difference(timm_standard_models(timm).index)
+    distinct, aliases = distinct_models(openclip)
+    models = published.models.drop(larger).drop(openclip.index.difference(distinct.index))
+    models = models[models["training"].isin(list(KINDS)) & (models["source"] != "testbed")]
+    repeated = published.same.loc[published.same["first"].isin(models.index), "other"]
+    models = models[~models.index.isin(repeated)].reset_index()
+    return models.replace({"training": {"standard": "supervised"}}), aliases
 
 
-def known_accuracies(model: Model) -> dict[str, float]:
-    """Return a model's accuracies that were published."""
-    return {key: model[key] for key in ACCURACIES if model[key] is not None}
+def other_measurements(published: Published) -> dict[int, list[Also]]:
+    """Return what other sources measured of the same weights, by the index of the first."""
+    measurements: dict[int, list[Also]] = {}
+    for first, other, difference in published.same.itertuples(index=False):
+        model = published.models.loc[other]
+        also = Also(
+            source=model["source"],
+            name=model["name"],
+            accuracy=known(model[list(ACCURACIES)].to_dict()),
+            largest_difference=rounded(difference),
+        )
+        measurements.setdefault(first, []).append(also)
+    return measurements
 
 
-def without_families(
-    choice: Choice, standard: Mapping[str, Sequence[Model]]
-) -> dict[str, dict[str, Fit]]:
-    """Fit the lines again without each family of standard models; these fits have no draws."""
-    models = standard[choice.standard]
-    fits = {}
-    for family in sorted({model["family"] for model in models}):
-        others = [model for model in models if model["family"] != family]
-        fits[family] = fit_choice(choice, others, None)
-    return fits
+def known(values: Mapping[Any, float]) -> dict[str, float]:
+    """Return the values that are known, without NaN."""
+    return {key: value for key, value in values.items() if not math.isnan(value)}
 
 
 def published_models(
     published: Published, analysis: Analysis, settings: Settings
 ) -> PublishedModels:
     """Return the content of `plots/published_models.json`."""
-    # OpenCLIP's table has no image sizes, those of timm's models tell two of a name apart.
-    backbones = {
-        (m["name"], m["image_size"] if m["source"] == "timm" else ""): m["backbone"]
-        for m in counterparts(published.models)
-    }
+    measurements = other_measurements(published)
     under = {key: under_choice(key, analysis, settings) for key in CHOICES}
     return PublishedModels(
         confidence=settings.confidence,
         shifts={s: Shift(label=SHIFT_NAMES[s], kind=SHIFT_KINDS[s]) for s in TESTBED_SHIFTS},
         trainings={"supervised" if k == "standard" else k: text for k, text in KINDS.items()},
-        sources={key: source_card(source) for key, source in published.sources.items()},
+        sources={
+            key: msgspec.convert(source, SourceCard, from_attributes=True)
+            for key, source in published.sources.items()
+        },
         choices={key: choice_card(key, analysis, settings) for key in CHOICES},
         models=[
             ModelCard(
-                name=m["name"],
-                source=m["source"],
-                training="supervised" if m["training"] == "standard" else m["training"],
-                architecture=m["architecture"],
-                data=m["data"],
-                image_size=m["image_size"],
-                counterpart_of=backbones.get((m["name"], m["image_size"]), ""),
-                start=m["start"],
-                note=m["note"],
-                aliases=analysis.aliases.get(m["name"], []) if m["source"] == "openclip" else [],
-                also=analysis.also.get(i, []),
+                **{text: m[text] for text in MODEL_TEXTS},
+                aliases=analysis.aliases.get(m["index"], []),
+                also=measurements.get(m["index"], []),
                 recipe={key: m[key] for key in RECIPE if m[key] and key != "parameters_millions"},
-                accuracy=known_accuracies(m),
+                accuracy=known({key: m[key] for key in ACCURACIES}),
                 robustness={
                     key: found[i]
                     for key, found in under.items()
                     # On other lines than the default's, supervised models are what is fitted;
                     # counterparts are compared with their backbone's CLIPs under each.
                     if found[i].shifts
-                    and (
-                        key == DEFAULT
-                        or m["training"] != "standard"
-                        or (m["name"], m["image_size"]) in backbones
-                    )
+                    and (key == DEFAULT or m["training"] != "supervised" or m["counterpart_of"])
                 },
             )
-            for i, m in enumerate(analysis.models)
+            for i, m in enumerate(analysis.models.to_dict("records"))
         ],
     )
 
 
-def source_card(source: Source) -> SourceCard:
-    """Return what the page says of a source."""
-    return SourceCard(**{f: getattr(source, f) for f in SourceCard.__struct_fields__})
-
-
 def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[UnderChoice]:
     """Return the effective robustness of every model under a choice."""
-    choice, found, models = CHOICES[key], analysis.found[key], analysis.models
+    found = analysis.found[key]
     means = {
-        name: intervals(*found.mean(shifts), settings.confidence)
-        for name in MEANS
-        if (shifts := mean_shifts(choice, name))
+        name: as_tuples(intervals(*found.mean(shifts), settings.confidence))
+        for name, shifts in MEANS.items()
     }
-    places = {m["name"]: i for i, m in enumerate(models) if m["source"] == "openclip"}
-    results = []
-    for i, model in enumerate(models):
-        shifts = {s: round(float(v[i]), DIGITS) for s, v in found.values.items() if v[i] == v[i]}
-        start = places.get(model["start"])
-        results.append(
-            UnderChoice(
-                shifts=shifts,
-                means={name: means[name][i] if name in means else None for name in MEANS},
-                change=None if start is None else change_from(start, i, found, settings),
-                extrapolated=[s for s in shifts if found.extrapolated[s][i]],
-            )
+    changes = as_tuples(finetuning_changes(analysis.models, found, settings.confidence))
+    rows = zip(
+        found.points.round(DIGITS).to_dict("records"),
+        found.extrapolated.to_dict("records"),
+        strict=True,
+    )
+    return [
+        UnderChoice(
+            shifts=known(values),
+            means={name: mean[i] for name, mean in means.items()},
+            change=changes[i],
+            extrapolated=[shift for shift in known(values) if beyond[shift]],
         )
-    return results
+        for i, (values, beyond) in enumerate(rows)
+    ]
 
 
-def change_from(start: int, end: int, found: Robustness, settings: Settings) -> Interval | None:
-    """Return what finetuning the model at place `start` to that at `end` changed, in the mean."""
-    both = [s for s, one in found.values.items() if not np.isnan(one[[start, end]]).any()]
-    if not both:
-        return None
-    value = np.mean([np.diff(found.values[s][[start, end]]) for s in both], axis=0)
-    draws = np.mean([np.diff(found.draws[s][:, [start, end]]) for s in both], axis=0)
-    return intervals(value, draws, settings.confidence)[0]
+def finetuning_changes(models: pd.DataFrame, found: Robustness, confidence: float) -> pd.DataFrame:
+    """Return what finetuning changed, as `UnderChoice.change`: a row for each model."""
+    openclip = models[models["source"] == "openclip"]
+    starts = models["start"].map(pd.Series(openclip.index, openclip["name"])).dropna().astype(int)
+    before, after = starts.to_numpy(), starts.index.to_numpy()
+    values = found.points.loc[after] - found.points.loc[before].to_numpy()
+    draws = [drawn[:, after] - drawn[:, before] for drawn in found.draws.values()]
+    # Over the shifts that both were measured on.
+    mean = np.ma.masked_invalid(draws).mean(axis=0).filled(np.nan)
+    return intervals(values.mean(axis=1), mean, confidence).reindex(models.index)
 
 
 def intervals(
-    values: Float[np.ndarray, " model"],
-    draws: Float[np.ndarray, "resample model"],
-    confidence: float,
-) -> list[Interval | None]:
-    """Return each model's value and the ends of its percentile interval; None where unknown."""
-    return [
-        None
-        if np.isnan(value)
-        else rounded_interval(percentile_interval(value, resampled, confidence))
-        for value, resampled in zip(values, draws.T, strict=True)
-    ]
+    values: pd.Series, draws: Float[np.ndarray, "resample model"], confidence: float
+) -> pd.DataFrame:
+    """Return each model's value and the ends of its percentile interval; NaN where unknown."""
+    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return pd.DataFrame({"mean": values, "low": low, "high": high}).map(rounded)
+
+
+def as_tuples(table: pd.DataFrame) -> list[Interval | None]:
+    """Return the rows of `intervals`, None where unknown."""
+    rows = table.itertuples(index=False, name=None)
+    return [None if math.isnan(row[0]) else row for row in rows]
 
 
 def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
     """Return what the page says of a choice."""
-    choice, fits = CHOICES[key], analysis.fits[key]
-    shifts = mean_shifts(choice, "without_objectnet")
+    choice, fits, models = CHOICES[key], analysis.fits[key], analysis.models
+    shifts = [shift for shift in MEANS["without_objectnet"] if shift in choice.shifts]
     ours, _ = analysis.found[key].mean(shifts)
     default, _ = analysis.found[DEFAULT].mean(shifts)
-    compared = np.array([m["training"] != "standard" for m in analysis.models]) & ~np.isnan(ours)
+    compared = (models["training"] != "supervised") & ours.notna()
+    correlation = None
+    if key != DEFAULT and compared.sum() >= MIN_ENCODERS:
+        correlation = rank_correlation(
+            ours[compared].to_numpy(),
+            default[compared].to_numpy(),
+            settings.resamples,
+            settings.confidence,
+            settings.seed,
+        )
+    card: dict[str, Any] = asdict(choice) | {"shifts": list(choice.shifts)}
     return ChoiceCard(
-        label=choice.label,
-        text=choice.text,
-        shifts=list(choice.shifts),
-        standard=choice.standard,
-        transform=choice.transform,
-        method=choice.method,
-        second=choice.second,
-        abscissa=choice.abscissa,
+        **card,
         models=max(fit.models for fit in fits.values()),
         families=max(fit.families for fit in fits.values()),
         compared=int(compared.sum()),
-        rank_correlation=None
-        if key == DEFAULT or compared.sum() < MIN_ENCODERS
-        else rounded_interval(
-            rank_correlation(
-                ours[compared],
-                default[compared],
-                settings.resamples,
-                settings.confidence,
-                settings.seed,
-            )
-        ),
-        leaders=leaders(choice, analysis.found[key], analysis.models, settings.confidence),
+        rank_correlation=correlation and rounded_interval(correlation),
+        leaders=leaders(choice, analysis.found[key], models, settings.confidence),
     )
 
 
 def rounded_interval(estimate: Estimate) -> Interval:
     """Return an estimate as value, low and high."""
-    value, low, high = (round(float(x), DIGITS) for x in (estimate.value, *estimate.ends))
-    return value, low, high
+    low, high = estimate.ends
+    return rounded(estimate.value), rounded(low), rounded(high)
+
+
+def rounded(number: float) -> float:
+    """Return a number of a result, NumPy's or Python's, with `DIGITS` decimals."""
+    return round(float(number), DIGITS)
 
 
 def leaders(
-    choice: Choice, found: Robustness, models: Sequence[Model], confidence: float
+    choice: Choice, found: Robustness, models: pd.DataFrame, confidence: float
 ) -> list[str]:
     """Return the names of the zero-shot models that may be the most robust, the highest first.
 
@@ -405,25 +361,12 @@ def leaders(
     a shift, are left out.
     """
     values, draws = found.mean(choice.shifts)
-    beyond = np.any([found.extrapolated[shift] for shift in choice.shifts], axis=0)
-    judged = [
-        i
-        for i, m in enumerate(models)
-        if m["training"] == "zero_shot" and values[i] == values[i] and not beyond[i]
-    ]
-    judged.sort(key=lambda i: (-values[i], models[i]["name"]))
-    if not judged:
-        return []
-    first = judged[0]
-    return [
-        models[i]["name"]
-        for i in judged
-        if i == first
-        or percentile_interval(
-            values[first] - values[i], draws[:, first] - draws[:, i], confidence
-        ).ends[0]
-        <= 0
-    ]
+    within = values.notna() & ~found.extrapolated.any(axis=1)
+    judged = models.assign(mean=values)[within & (models["training"] == "zero_shot")]
+    judged = judged.sort_values(["mean", "name"], ascending=[False, True])
+    behind = draws[:, judged.index[:1]] - draws[:, judged.index]
+    low = np.quantile(behind, (1 - confidence) / 2, axis=0)
+    return judged.loc[low <= 0, "name"].tolist()
 
 
 LINE_COLUMNS = (
@@ -434,24 +377,23 @@ LINE_COLUMNS = (
 """Columns of `plots/published_lines.csv`; ranges are in percent, of each line's own abscissas."""
 
 
-def line_rows(analysis: Analysis) -> list[dict[str, Any]]:
+def line_table(analysis: Analysis) -> pd.DataFrame:
     """Return every line and plane, for others to use.
 
     Slopes and intercepts have twelve decimals, so that anyone who uses them gets our numbers.
     """
-    every = [(key, "", fits) for key, fits in analysis.fits.items()]
-    every += [(k, family, f) for k, by in analysis.left_out.items() for family, f in by.items()]
+    every = {(key, ""): fits for key, fits in analysis.fits.items()} | analysis.left_out
     rows = []
-    for choice, family, fits in every:
+    for (choice, family), fits in every.items():
         for shift, fit in fits.items():
-            slope, *second, intercept = (f"{one:.12f}" for one in fit.coefficients)
-            row = {"choice": choice, "left_out": family, "shift": shift, "slope": slope}
-            row |= {"second_slope": second[0] if second else "", "intercept": intercept}
+            row: dict[Any, Any] = {"choice": choice, "left_out": family, "shift": shift}
+            row |= fit.coefficients.map("{:.12f}".format).to_dict()
             row |= {"r_squared": fit.r_squared, "models": fit.models, "families": fit.families}
-            for name, (low, high) in zip(("imagenet", "second"), fit.ranges, strict=False):
+            ranges = zip(("imagenet", "second"), fit.lowest, fit.highest, strict=False)
+            for name, low, high in ranges:
                 row |= {f"lowest_{name}": 100 * low, f"highest_{name}": 100 * high}
-            rows.append({"lowest_second": "", "highest_second": "", **row})
-    return rows
+            rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def draws_text(analysis: Analysis) -> dict[str, dict[str, dict[str, str]]]:
@@ -460,18 +402,16 @@ def draws_text(analysis: Analysis) -> dict[str, dict[str, dict[str, str]]]:
     The page computes the intervals of a reader's own models from them.
     """
     return {
-        choice: {
-            shift: {
-                name: base64.b64encode(column.astype("<f4").tobytes()).decode()
-                for name, column in zip(
-                    ("slope", *(("second_slope",) if fit.draws.shape[1] == 3 else ()), "intercept"),
-                    fit.draws.T,
-                    strict=True,
-                )
-            }
-            for shift, fit in fits.items()
-        }
+        choice: {shift: encoded_columns(fit.draws) for shift, fit in fits.items()}
         for choice, fits in analysis.fits.items()
+    }
+
+
+def encoded_columns(table: pd.DataFrame) -> dict[str, str]:
+    """Return the columns of a table of floats as `draws_text` has them."""
+    return {
+        str(name): base64.b64encode(column.to_numpy("<f4").tobytes()).decode()
+        for name, column in table.items()
     }
 
 
@@ -490,40 +430,26 @@ nothing is published.
 """
 
 
-def model_rows(models: PublishedModels) -> list[dict[str, Any]]:
+def model_table(models: PublishedModels) -> pd.DataFrame:
     """Return the rows of `plots/published_models.csv`."""
     rows = []
     for m in models.models:
         default = m.robustness[DEFAULT]
-        row = {
-            "name": m.name,
-            "source": m.source,
-            "training": m.training,
-            "architecture": m.architecture,
-            "data": m.data,
-            "image_size": m.image_size,
-            "counterpart_of": m.counterpart_of,
-            "start": m.start,
-            "recipe": "; ".join(f"{key}={value}" for key, value in m.recipe.items()),
-            **{key: m.accuracy.get(key, "") for key in ACCURACIES},
-            **{f"robustness_{s}": default.shifts.get(s, "") for s in TESTBED_SHIFTS},
-            "extrapolated": " ".join(default.extrapolated),
-            "source_url": models.sources[m.source].url,
-            "source_commit": models.sources[m.source].commit,
-        }
+        row: dict[str, Any] = {text: getattr(m, text) for text in MODEL_TEXTS} | m.accuracy
+        row |= {f"robustness_{shift}": value for shift, value in default.shifts.items()}
+        row["recipe"] = "; ".join(f"{key}={value}" for key, value in m.recipe.items())
+        row["extrapolated"] = " ".join(default.extrapolated)
         for name, interval in default.means.items():
-            for end, value in zip(("mean", "low", "high"), interval or ("",) * 3, strict=True):
-                row[f"{end}_{name}"] = value
-        for choice in CHOICES:
-            if choice != DEFAULT:
-                mean = (
-                    under.means["without_objectnet"]
-                    if (under := m.robustness.get(choice))
-                    else None
-                )
-                row[f"mean_{choice}"] = mean[0] if mean else ""
+            if interval:
+                for end, value in zip(("mean", "low", "high"), interval, strict=True):
+                    row[f"{end}_{name}"] = value
+        for choice, under in m.robustness.items():
+            if choice != DEFAULT and (mean := under.means["without_objectnet"]):
+                row[f"mean_{choice}"] = mean[0]
+        row["source_url"] = models.sources[m.source].url
+        row["source_commit"] = models.sources[m.source].commit
         rows.append(row)
-    return rows
+    return pd.DataFrame(rows)
 
 
 def models_json(models: PublishedModels) -> bytes:

@@ -1,20 +1,20 @@
 """`data/published/`: accuracies that others published, one YAML file per source, and its table."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Any
 
 import msgspec
-from msgspec import Meta
+import numpy as np
+import pandas as pd
+from jaxtyping import Int
 
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, close_names
-from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, Model, accuracies
+from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, read_models, refuse_models
 from interpreting_clip.formats.tables import read_table
-from interpreting_clip.quantities import StrictStruct
 
 FOLDER = Path("data/published")
 COUNTERPARTS, SAME_MODELS = "counterparts.csv", "same_models.csv"
@@ -43,19 +43,32 @@ OTHER_KINDS = (
 )
 """The kinds that it leaves out: neither a CLIP nor a standard model."""
 
-TEXTS = ("training", "data", "architecture", "family", "image_size", "start", "note")
+DEFAULTS = ("training", "data", "architecture")
+"""Columns of which a source may give one value for all rows that leave them empty."""
+
+TEXTS = (*DEFAULTS, "family", "image_size", "start", "note")
 RECIPE = (
     *("learning_rate", "weight_decay", "epochs", "augmentation", "mixup", "label_smoothing"),
     *("samples_seen", "gmacs_total", "parameters_millions"),
 )
 """Columns that say how a model was trained, in the source's own units; findings read them."""
 
-Line = Annotated[str, Meta(min_length=1, max_length=200)]
-Text = Annotated[str, Meta(min_length=1, max_length=1000)]
+
+class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A source, as `data/published/` describes it."""
+
+    title: str
+    url: str
+    commit: str
+    path: str
+    licence: str
+    sets: list[str]
+    measured: str
+    note: str
 
 
-class Source(StrictStruct, frozen=True, kw_only=True):
-    """One source of published accuracies.
+class Source(SourceCard, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source of published accuracies: a YAML file.
 
     Attributes
     ----------
@@ -64,46 +77,39 @@ class Source(StrictStruct, frozen=True, kw_only=True):
     licence : of these files, as the source states it
     sets : the test sets that its models were measured on
     measured : how
-    training, data, architecture : those of every model whose row has none
     note : what a reader of the figures has to know
     table : the name of its table beside the YAML file, or its path from there
-    models : its models, instead of a table
+    training, data, architecture : those of every model whose row has none
     """
 
-    title: Line
-    url: Line
-    commit: Line
-    path: Line
-    licence: Line
-    sets: list[str]
-    measured: Text
+    table: str
+    note: str = ""
     training: str = ""
     data: str = ""
     architecture: str = ""
-    note: Annotated[str, Meta(max_length=1000)] = ""
-    table: Annotated[str, Meta(max_length=200)] = ""
-    models: list[dict[str, str | int | float]] = msgspec.field(default_factory=list)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Published:
     """All sources and their models.
 
     Attributes
     ----------
     sources : by name, the name of the file without its suffix
-    models : each with `name`, `source`, the `TEXTS` and the `RECIPE` as text, and its `ACCURACIES`
-        in percent, None where unknown
-    same : pairs of models that are the same weights in two sources
+    models : a row each with `source`, `name`, the `TEXTS` and the `RECIPE` as text, empty where
+        unknown, and its `ACCURACIES` in percent, NaN where unknown. `counterpart_of` is the
+        backbone whose zero-shot, finetuned or supervised model it is
+    same : a row for each two models that are the same weights in two sources: the index of the
+        `first` and of the `other`, and the `largest_difference` of an accuracy, in points
     """
 
     sources: dict[str, Source]
-    models: list[Model]
-    same: list[tuple[Model, Model]]
+    models: pd.DataFrame
+    same: pd.DataFrame
 
-    def of(self, source: str) -> list[Model]:
+    def of(self, source: str) -> pd.DataFrame:
         """Return the models of one source."""
-        return [model for model in self.models if model["source"] == source]
+        return self.models[self.models["source"] == source]
 
 
 def read_published(folder: Path = FOLDER) -> Published:
@@ -114,79 +120,56 @@ def read_published(folder: Path = FOLDER) -> Published:
     InputError
         A file is not what it should be; the message names it, and the model.
     """
-    sources, models = {}, []
-    for file in sorted(folder.glob("*.yaml")):
-        source = convert(load_tree(file), Source, "", file)
-        if unknown := sorted(set(source.sets) - set(ACCURACIES)):
-            raise InputError(
-                f"{file}: 'sets': expected names of test sets, got {unknown[0]!r}; "
-                f"{close_names(unknown[0], ACCURACIES)}"
-            )
-        sources[file.stem] = source
-        models += source_models(file, source)
+    sources = {
+        file.stem: convert(load_tree(file), Source, "", file)
+        for file in sorted(folder.glob("*.yaml"))
+    }
     if not sources:
         raise InputError(f"{folder}: expected a YAML file for each source, found none")
-    known = {(m["source"], m["name"], m["image_size"]): m for m in models}
-    named = {model["name"] for model in models}
-    for model in models:
-        if model["start"] and model["start"] not in named:
-            raise InputError(
-                f"{folder / model['source']}.yaml: {model['name']}: `start`: expected the name of "
-                f"the model that it was finetuned from, got {model['start']!r}; "
-                f"{close_names(model['start'], named)}"
-            )
-    return Published(sources, models, same_models(folder / SAME_MODELS, known))
+    tables = {key: source_models(folder, key, source) for key, source in sources.items()}
+    models = pd.concat(tables.values(), ignore_index=True)
+    for key, table in tables.items():
+        unknown = (table["start"] != "") & ~table["start"].isin(models["name"])
+        expected = "the name of the model that it was finetuned from"
+        refuse_models(folder / sources[key].table, table, unknown, "start", expected)
+    models["counterpart_of"] = counterparts(folder / COUNTERPARTS, models)
+    return Published(sources, models, same_models(folder / SAME_MODELS, models))
 
 
-def source_models(file: Path, source: Source) -> list[Model]:
+def source_models(folder: Path, key: str, source: Source) -> pd.DataFrame:
     """Return the models of one source, with its defaults filled in.
 
     Raises
     ------
     InputError
-        It has a table and models too or neither, an unknown column, a model twice, an unknown kind
-        of training, or an accuracy that is no percentage or of a set that the source does not list.
+        `sets` names no test set, or the table has an unknown column, a model twice, an unknown kind
+        of training, or an accuracy that is no percentage or of a set that `sets` does not list.
     """
-    if bool(source.table) == bool(source.models):
-        raise InputError(f"{file}: expected either `table` or `models`, and one of them only")
-    key, rows = file.stem, cast("Sequence[Mapping[str, Any]]", source.models)
-    if source.table:
-        file = file.parent / source.table
-        rows = read_table(file, ["model", "imagenet"])
-    columns = ("model", *TEXTS, *ACCURACIES, *RECIPE)
-    models: dict[tuple[str, str], Model] = {}
-    for number, row in enumerate(rows, 1):
-        name = str(row.get("model", "")).strip()
-        if not name:
-            raise InputError(f"{file}: model {number}: expected `model`, its name, got nothing")
-        if unknown := set(row) - set(columns):
-            raise InputError(
-                f"{file}: {name}: unknown column {sorted(unknown)[0]!r}; "
-                f"{close_names(sorted(unknown)[0], columns)}"
-            )
-        texts = {text: str(row.get(text, "")) for text in (*TEXTS, *RECIPE)}
-        for text in ("training", "data", "architecture"):
-            texts[text] = texts[text] or getattr(source, text)
-        if texts["training"] not in (*KINDS, *OTHER_KINDS):
-            raise InputError(
-                f"{file}: {name}: `training`: expected one of {', '.join((*KINDS, *OTHER_KINDS))}; "
-                f"got {texts['training']!r}"
-            )
-        texts["architecture"] = texts["architecture"] or architecture(name)
-        texts["family"] = texts["family"] or texts["architecture"]
-        if (name, texts["image_size"]) in models:
-            raise InputError(f"{file}: {name}: it is there twice; each model counts once")
-        found = accuracies(file, name, row, ACCURACIES)
-        if found["imagenet"] is None:
-            raise InputError(f"{file}: {name}: `imagenet`: expected a percentage, got nothing")
-        for test, value in found.items():
-            if value is not None and test not in source.sets:
-                raise InputError(
-                    f"{file}: {name}: `{test}`: `sets` of {key}.yaml does not list it; add it "
-                    "there, and to `measured` how it was measured"
-                )
-        models[name, texts["image_size"]] = {"name": name, "source": key, **texts, **found}
-    return list(models.values())
+    if unknown := sorted(set(source.sets) - set(ACCURACIES)):
+        raise InputError(
+            f"{folder / key}.yaml: 'sets': expected names of test sets, got {unknown[0]!r}; "
+            f"{close_names(unknown[0], ACCURACIES)}"
+        )
+    file = folder / source.table
+    table = read_models(file, ["imagenet"], ACCURACIES)
+    columns = ("name", *TEXTS, *RECIPE, *ACCURACIES)
+    if unknown := list(table.columns.difference(list(columns))):
+        raise InputError(
+            f"{file}: unknown column {unknown[0]!r}; {close_names(unknown[0], columns)}"
+        )
+    for test in [name for name in ACCURACIES if name in table and name not in source.sets]:
+        expected = f"an empty cell, or {test} in `sets` of {key}.yaml and how in `measured`"
+        refuse_models(file, table, table[test].notna(), test, expected)
+    for text in (*TEXTS, *RECIPE):
+        default = getattr(source, text) if text in DEFAULTS else ""
+        table[text] = table[text].replace("", default) if text in table else default
+    kinds = [*KINDS, *OTHER_KINDS]
+    wrong = ~table["training"].isin(kinds)
+    refuse_models(file, table, wrong, "training", f"one of {', '.join(kinds)}")
+    named = table["name"].map(architecture)
+    table["architecture"] = table["architecture"].where(table["architecture"] != "", named)
+    table["family"] = table["family"].where(table["family"] != "", table["architecture"])
+    return table.reindex(columns=columns).assign(source=key)
 
 
 def architecture(name: str) -> str:
@@ -194,91 +177,89 @@ def architecture(name: str) -> str:
     return name.partition("/" if "/" in name else ".")[0]
 
 
-def same_models(
-    file: Path, known: Mapping[tuple[str, str, str], Model]
-) -> list[tuple[Model, Model]]:
-    """Return the pairs of models that are the same weights in two sources.
+def find_models(
+    file: Path, models: pd.DataFrame, wanted: pd.DataFrame
+) -> Int[np.ndarray, " wanted"]:
+    """Return the index of each wanted model, given by source, name and image size.
+
+    Raises
+    ------
+    InputError
+        A model is not there.
+    """
+    known = pd.MultiIndex.from_frame(models[["source", "name", "image_size"]])
+    found = known.get_indexer(pd.MultiIndex.from_frame(wanted))
+    if (found < 0).any():
+        source, name, size = wanted.iloc[int(found.argmin())]
+        raise InputError(
+            f"{file}: expected a model of {source}, got {name!r} at image size "
+            f"{size or 'unknown'!r}; {close_names(name, models['name'])}"
+        )
+    return found
+
+
+def counterparts(file: Path, models: pd.DataFrame) -> pd.Series:
+    """Return the backbone of which a model is the counterpart, empty for most models.
+
+    Counterparts are zero-shot, finetuned and supervised models of one backbone.
+
+    Raises
+    ------
+    InputError
+        The table is missing, lacks a column or names a model that is not there.
+    """
+    table = read_table(file, ["backbone", "training", "model", "image_size"])
+    zero_shot = table["training"] == "zero_shot"
+    wanted = pd.DataFrame(
+        {
+            "source": np.where(zero_shot, "openclip", "timm"),
+            "name": table["model"],
+            # OpenCLIP's table has no image sizes, those of timm's models tell two of a name apart.
+            "image_size": table["image_size"].mask(zero_shot, ""),
+        }
+    )
+    backbones = pd.Series("", index=models.index)
+    backbones[find_models(file, models, wanted)] = table["backbone"].to_numpy()
+    return backbones
+
+
+def same_models(file: Path, models: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of models that are the same weights in two sources, `Published.same`.
 
     Raises
     ------
     InputError
         A row names a model that its source lacks.
     """
-    columns = ("source", "model", "image_size", "also_source", "also_model", "also_image_size")
-    pairs = []
-    for row in read_table(file, columns):
-        found = []
-        for start in ("", "also_"):
-            key = (row[f"{start}source"], row[f"{start}model"], row[f"{start}image_size"])
-            if key not in known:
-                raise InputError(
-                    f"{file}: expected a model of {key[0]}, got {key[1]!r} at image size "
-                    f"{key[2] or 'unknown'!r}; {close_names(key[1], {k[1] for k in known})}"
-                )
-            found.append(known[key])
-        pairs.append((found[0], found[1]))
-    return pairs
+    key = ["source", "model", "image_size"]
+    table = read_table(file, [*key, *(f"also_{name}" for name in key)])
+    first = find_models(file, models, table[key])
+    other = find_models(file, models, table[[f"also_{name}" for name in key]])
+    accuracies = models[list(ACCURACIES)].to_numpy()
+    differences = np.nanmax(np.abs(accuracies[first] - accuracies[other]), axis=1)
+    return pd.DataFrame({"first": first, "other": other, "largest_difference": differences})
 
 
-def largest_difference(one: Model, other: Model) -> float:
-    """Return the largest difference of two models' accuracies on a test set, in points."""
-    return max(
-        abs(one[key] - other[key])
-        for key in ACCURACIES
-        if one[key] is not None and other[key] is not None
-    )
-
-
-def timm_standard_models(models: Iterable[Model]) -> list[Model]:
+def timm_standard_models(models: pd.DataFrame) -> pd.DataFrame:
     """Return timm's models that were trained on ImageNet-1k alone, each once.
 
     For a model that was measured at several image sizes, this is the smallest, at which it was
     trained.
     """
-    smallest: dict[str, Model] = {}
-    for model in models:
-        if model["training"] == "standard":
-            kept = smallest.setdefault(model["name"], model)
-            if int(model["image_size"]) < int(kept["image_size"]):
-                smallest[model["name"]] = model
-    return list(smallest.values())
+    standard = models[models["training"] == "standard"]
+    sizes = standard["image_size"].astype(int)
+    return standard.loc[sizes.groupby(standard["name"], sort=False).idxmin()]
 
 
-def counterparts(models: Iterable[Model], file: Path = FOLDER / COUNTERPARTS) -> list[Model]:
-    """Return zero-shot, finetuned and supervised models of one backbone, with their accuracies.
-
-    Each has its `backbone`, the `data` that it learnt from, its `training`, and a `note` if it
-    differs from the backbone's other models.
-
-    Raises
-    ------
-    InputError
-        The table is missing, lacks a column or names a model that the others lack.
-    """
-    known = {(m["name"], m["image_size"]): m for m in models if m["source"] in ("openclip", "timm")}
-    found = []
-    for row in read_table(file, ["backbone", "data", "training", "model", "image_size", "note"]):
-        size = "" if row["training"] == "zero_shot" else row["image_size"]
-        if (model := known.get((row["model"], size))) is None:
-            raise InputError(
-                f"{file}: {row['model']} at {row['image_size']} pixels: expected a model of "
-                f"{'timm' if size else 'openclip'}"
-            )
-        found.append({**model, **row})
-    return found
-
-
-def distinct_models(models: Sequence[Model]) -> tuple[list[Model], dict[str, list[str]]]:
+def distinct_models(models: pd.DataFrame) -> tuple[pd.DataFrame, dict[Any, list[str]]]:
     """Join models that have equal accuracies on all test sets: the same weights under two names.
 
     Returns
     -------
-    models, joined : the first model of each, and the names of the others by its name
+    models, joined : the first model of each, and the names of the others by its index
     """
-    first: dict[tuple[float | None, ...], Model] = {}
-    joined: dict[str, list[str]] = {}
-    for model in models:
-        kept = first.setdefault(tuple(model[name] for name in ("imagenet", *TESTBED_SHIFTS)), model)
-        if kept is not model:
-            joined.setdefault(kept["name"], []).append(model["name"])
-    return list(first.values()), joined
+    accuracies = [models[test] for test in ("imagenet", *TESTBED_SHIFTS)]
+    first = models.index.to_series().groupby(accuracies, dropna=False).transform("first")
+    repeated = models[first != models.index]
+    joined = repeated["name"].groupby(first).agg(list)
+    return models.drop(repeated.index), joined.to_dict()

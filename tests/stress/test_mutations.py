@@ -182,8 +182,9 @@ def published(folder: Path) -> Format:
         (folder / file.name).write_bytes(file.read_bytes())
     rows = (folder / "openclip.csv").read_text().splitlines(keepends=True)
     kept = [row for row in rows if row.startswith(("model,", "ViT-B-16/", "ViT-B-32/o"))]
-    header = (ROOT / PUBLISHED / "same_models.csv").read_text().splitlines(keepends=True)[0]
-    (folder / "same_models.csv").write_text(header)
+    for name in ("same_models.csv", "counterparts.csv"):
+        header, *_ = (ROOT / PUBLISHED / name).read_text().splitlines(keepends=True)
+        (folder / name).write_text(header)
     return "openclip.csv", "".join(kept).encode(), lambda file: read_published(file.parent)
 
 

@@ -9,6 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -231,7 +232,7 @@ def test_effective_robustness_is_that_of_the_published_models():
     settings = Settings(resamples=1000, seed=0, confidence=0.95)
     models = standard_models_by_source(read_published(ROOT / FOLDER))["testbed"]
     line = CHOICES[DEFAULT]
-    expected = robustness(line, fit_choice(line, models, settings), [VIT])
+    expected = robustness(line, fit_choice(line, models, settings), pd.DataFrame([VIT]))
     mean, draws = expected.mean(TESTBED_SHIFTS)
     exact = ic.effective_robustness(VIT, images=dict.fromkeys(VIT))
     assert exact.robustness is not None and exact.models == 87

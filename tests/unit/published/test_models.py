@@ -4,6 +4,7 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
+from scipy.special import ndtr, ndtri
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.measures.logit_line import expit, logit
@@ -12,23 +13,18 @@ from interpreting_clip.published.models import (
     PublishedModels,
     analyse,
     draws_text,
-    line_rows,
+    line_table,
     models_json,
     published_models,
     schema,
 )
-from interpreting_clip.published.sources import counterparts, read_published
+from interpreting_clip.published.sources import read_published
 from tests.unit.published.conftest import SETTINGS
 
 
 @pytest.fixture(scope="module")
 def published(folder):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "interpreting_clip.published.models.counterparts",
-            lambda models: counterparts(models, folder / "counterparts.csv"),
-        )
-        yield read_published(folder)
+    return read_published(folder)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +96,7 @@ def test_a_choice_has_the_models_that_were_measured_for_it(models):
 
 
 def test_leaders_are_those_that_the_lines_do_not_part(models, analysis):
-    names = [m["name"] for m in analysis.models]
+    names = analysis.models["name"].tolist()
     value, draws = analysis.found[DEFAULT].mean(TESTBED_SHIFTS)
     vit, rn = names.index("ViT/web"), names.index("RN/web")
     low = np.quantile(draws[:, vit] - draws[:, rn], 0.05)
@@ -120,8 +116,6 @@ def test_lines_and_draws_give_the_numbers_of_the_table(models, analysis):
     """Anyone can compute a model's interval from what is published."""
     text, vit = draws_text(analysis)["probit"], by_name(models)["ViT/web"]
     drawn = []
-    from scipy.special import ndtr, ndtri
-
     for shift, columns in text.items():
         slope, intercept = (
             np.frombuffer(base64.b64decode(columns[name]), "<f4") for name in ("slope", "intercept")
@@ -129,15 +123,15 @@ def test_lines_and_draws_give_the_numbers_of_the_table(models, analysis):
         drawn.append(vit.accuracy[shift] - 100 * ndtr(slope * ndtri(0.7) + intercept))
     ends = np.quantile(np.mean(drawn, axis=0), [0.05, 0.95])
     assert vit.robustness["probit"].means["all"][1:] == pytest.approx(tuple(ends), abs=2e-3)
-    rows = line_rows(analysis)
-    (line,) = [
-        r for r in rows if (r["choice"], r["left_out"], r["shift"]) == ("probit", "", "imagenet_a")
-    ]
+    lines = {
+        (r["choice"], r["left_out"], r["shift"]): r for r in line_table(analysis).to_dict("records")
+    }
+    line = lines["probit", "", "imagenet_a"]
     above = vit.accuracy["imagenet_a"] - 100 * ndtr(
         float(line["slope"]) * ndtri(0.7) + float(line["intercept"])
     )
     assert vit.robustness["probit"].shifts["imagenet_a"] == pytest.approx(above, abs=1e-3)
-    left_out = {r["left_out"] for r in rows if r["choice"] == DEFAULT}
+    left_out = {family for choice, family, _ in lines if choice == DEFAULT}
     assert left_out == {"", *(f"f{i}" for i in range(8))}
-    (plane,) = [r for r in rows if r["choice"] == "with_v2" and r["shift"] == "imagenet_a"]
+    plane = lines["with_v2", "", "imagenet_a"]
     assert plane["second_slope"] and plane["lowest_second"] < plane["highest_second"]

@@ -1,65 +1,53 @@
-import shutil
+from math import isnan
 
 import pytest
-import yaml
 
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.tables import read_table
 from interpreting_clip.published.sources import (
+    COUNTERPARTS,
     FOLDER,
-    counterparts,
+    SAME_MODELS,
     distinct_models,
-    largest_difference,
     read_published,
     timm_standard_models,
 )
 from tests.reads import ROOT
-from tests.unit.published.conftest import SETS, SOURCE, accuracies, write
+from tests.unit.published.conftest import SETS, accuracies, frame, write
 
 
 def test_a_row_overrides_what_its_source_says_of_all(folder):
     published = read_published(folder)
     assert list(published.sources) == ["openclip", "scaling", "testbed", "timm"]
-    vit, *_ = published.of("openclip")
+    vit = published.of("openclip").iloc[0]
     assert (vit["name"], vit["training"], vit["data"]) == ("ViT/web", "zero_shot", "Web")
     assert (vit["architecture"], vit["family"], vit["imagenet"]) == ("ViT", "ViT", 70.0)
-    assert vit["imagenet_real"] is None
-    (tuned,) = [m for m in published.of("timm") if m["start"]]
-    assert (tuned["training"], tuned["objectnet"], tuned["architecture"]) == (
-        "finetuned",
-        None,
-        "vit",
-    )
+    (tuned,) = published.models.query("name == 'vit.ft'").to_dict("records")
+    assert (tuned["training"], tuned["architecture"]) == ("finetuned", "vit")
+    assert isnan(tuned["objectnet"]) and not isnan(tuned["imagenet_a"])
 
 
-def test_a_source_may_list_its_models_itself(tmp_path):
-    model = {"model": "mine", "training": "zero_shot", **accuracies(70.0, 5.0)}
-    source = {**SOURCE, "sets": list(SETS), "models": [model]}
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(source))
-    shutil.copy(ROOT / FOLDER / "same_models.csv", tmp_path)
-    with pytest.raises(InputError, match=r"same_models.csv: .*openclip"):
-        read_published(tmp_path)
-    (tmp_path / "same_models.csv").write_text(
-        "source,model,image_size,also_source,also_model,also_image_size\n"
-    )
-    (read,) = read_published(tmp_path).models
-    assert (read["source"], read["name"], read["imagenet_r"]) == (
-        "mine",
-        "mine",
-        model["imagenet_r"],
-    )
+def test_models_are_paired_across_sources(folder):
+    published = read_published(folder)
+    (pair,) = published.same.to_dict("records")
+    names = published.models["name"]
+    assert (names[pair["first"]], names[pair["other"]]) == ("ViT/web", "ViT/Samples-3B")
+    assert pair["largest_difference"] == pytest.approx(0.5)
+    counterparts = published.models[published.models["counterpart_of"] == "ViT"]
+    assert counterparts["name"].tolist() == ["ViT/web", "vit.ft"]
 
 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         ({"imagenet_r": "101"}, r"mine.csv: a: `imagenet_r`: .*'101'"),
-        ({"imagenet": ""}, r"mine.csv: a: `imagenet`: .*nothing"),
+        ({"imagenet": ""}, r"mine.csv: a: `imagenet`: .*''"),
         ({"training": "clip"}, r"mine.csv: a: `training`: .*zero_shot.*'clip'"),
-        ({"model": "b"}, r"mine.csv: b: .*twice"),
-        ({"model": " "}, r"mine.csv: model 1: .*`model`"),
-        ({"start": "x"}, r"mine.yaml: a: `start`: .*'x'"),
-        ({"imagnet": "1"}, r"mine.csv: a: .*'imagnet'"),
-        ({"imagenet_on_r_classes": "1"}, r"mine.csv: a: `imagenet_on_r_classes`: `sets`"),
+        ({"model": "b"}, r"mine.csv: row 2: .*'b'"),
+        ({"model": " "}, r"mine.csv: row 1: .*''"),
+        ({"start": "x"}, r"mine.csv: a: `start`: .*'x'"),
+        ({"imagnet": "1"}, r"mine.csv: .*'imagnet'"),
+        ({"imagenet_on_r_classes": "1"}, r"mine.csv: a: `imagenet_on_r_classes`: .*`sets`"),
     ],
 )
 def test_refuses_a_wrong_row(tmp_path, change, said):
@@ -75,7 +63,6 @@ def test_refuses_a_wrong_row(tmp_path, change, said):
     [
         ({"licence": None}, r"mine.yaml: 'licence'"),
         ({"sets": ["imagenet_w"]}, r"mine.yaml: 'sets': .*'imagenet_w'"),
-        ({"models": [{"model": "a"}]}, r"mine.yaml: .*`table` or `models`"),
         ({"table": "none.csv"}, r"none.csv: no such file"),
     ],
 )
@@ -85,26 +72,35 @@ def test_refuses_a_wrong_source(tmp_path, change, said):
         read_published(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "row", "said"),
+    [
+        (COUNTERPARTS, "B,d,finetuned,none,224,", "model of timm, got 'none' at image size '224'"),
+        (SAME_MODELS, "mine,a,,other,b,,", "model of other, got 'b' at image size 'unknown'"),
+    ],
+)
+def test_refuses_to_pair_a_model_that_no_source_has(tmp_path, file, row, said):
+    write(tmp_path, "mine", [{"model": "a", "training": "zero_shot", **accuracies(70.0)}])
+    for name in (COUNTERPARTS, SAME_MODELS):
+        header, *_ = (ROOT / FOLDER / name).read_text().splitlines()
+        (tmp_path / name).write_text(f"{header}\n{row}\n" if name == file else f"{header}\n")
+    with pytest.raises(InputError, match=f"{file}: .*{said}"):
+        read_published(tmp_path)
+
+
 def test_models_with_the_same_accuracies_everywhere_count_once():
-    one = dict.fromkeys(SETS, 50.0)
-    models = [{"name": n, **one} for n in "abc"] + [{"name": "d", **one, "imagenet_a": 50.1}]
+    one = dict.fromkeys(SETS, 50.0) | {"objectnet": None}
+    models = frame(*({"name": n, **one} for n in "abc"), {"name": "d", **one, "imagenet_a": 50.1})
     found, joined = distinct_models(models)
-    assert [model["name"] for model in found] == ["a", "d"]
-    assert joined == {"a": ["b", "c"]}
+    assert found["name"].tolist() == ["a", "d"] and joined == {0: ["b", "c"]}
 
 
 def test_a_standard_model_counts_once_at_the_size_at_which_it_was_trained():
-    models = [
-        {"name": "a", "image_size": size, "training": "standard"} for size in ("288", "96", "224")
-    ] + [{"name": "b", "image_size": "224", "training": "finetuned"}]
-    assert [(m["name"], m["image_size"]) for m in timm_standard_models(models)] == [("a", "96")]
-
-
-def test_a_counterpart_that_no_table_has_is_refused(tmp_path):
-    file = tmp_path / "counterparts.csv"
-    file.write_text("backbone,data,training,model,image_size,note\nB,d,finetuned,none,224,\n")
-    with pytest.raises(InputError, match=r"counterparts.csv: none at 224"):
-        counterparts([], file)
+    sizes = ("288", "96", "224")
+    models = [{"name": "a", "image_size": size, "training": "standard"} for size in sizes]
+    models.append({"name": "b", "image_size": "224", "training": "finetuned"})
+    found = timm_standard_models(frame(*models))
+    assert found[["name", "image_size"]].to_numpy().tolist() == [["a", "96"]]
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +109,7 @@ def published():
 
 
 def test_the_sources_have_as_many_models_as_was_published(published):
-    counts = {name: len(published.of(name)) for name in published.sources}
+    counts = published.models["source"].value_counts().to_dict()
     assert counts == {
         "mobileclip": 14,
         "model_soups": 74,
@@ -123,26 +119,24 @@ def test_the_sources_have_as_many_models_as_was_published(published):
         "timm": 1556,
     }
     assert len(distinct_models(published.of("openclip"))[0]) == 117
-    assert len(timm_standard_models(published.of("timm"))) == 956
-    assert sum(m["training"] in {"finetuned", "finetuned_12k"} for m in published.of("timm")) == 37
+    timm = published.of("timm")
+    assert len(timm_standard_models(timm)) == 956
+    assert timm["training"].isin(["finetuned", "finetuned_12k"]).sum() == 37
 
 
 def test_the_same_weights_agree_in_two_sources(published):
     """Most within half a point; what differs more is resized or padded in another way."""
-    differences = [round(largest_difference(first, other), 3) for first, other in published.same]
-    assert len(differences) == 91
-    assert sum(difference > 0.3 for difference in differences) == 48
-    assert max(differences) < 4
+    differences = published.same["largest_difference"].round(3)
+    assert len(differences) == 91 and differences.max() < 4
+    assert (differences > 0.3).sum() == 48
 
 
 def test_the_counterparts_are_of_one_backbone(published):
-    found = counterparts(published.models, ROOT / FOLDER / "counterparts.csv")
-    assert len({m["name"] for m in found}) == len(found)
-    kinds = {m["name"]: m["training"] for m in published.models}
-    for model in found:
-        expected = "standard" if model["training"] == "supervised" else model["training"]
-        assert kinds[model["name"]] == expected
-        assert (model["data"] == "ImageNet") == (model["training"] == "supervised")
-        if model["start"]:
-            (start,) = [m for m in found if m["name"] == model["start"]]
-            assert (start["backbone"], start["data"]) == (model["backbone"], model["data"])
+    found = published.models[published.models["counterpart_of"] != ""]
+    assert found["name"].is_unique and found["counterpart_of"].nunique() == 9
+    table = read_table(ROOT / FOLDER / COUNTERPARTS, ["model", "training"]).set_index("model")
+    said = found["name"].map(table["training"]).replace("supervised", "standard")
+    assert (said == found["training"]).all()
+    tuned = found[found["start"] != ""]
+    backbones = found.set_index("name")["counterpart_of"]
+    assert (tuned["start"].map(backbones) == tuned["counterpart_of"]).all()
