@@ -7,11 +7,10 @@ from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.published.findings import (
     FINETUNING_COLUMNS,
-    SCALING,
     SCALING_COLUMNS,
-    finetuning_rows,
+    finetuning_table,
     published_findings,
-    scaling_rows,
+    scaling_table,
 )
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.models import (
@@ -19,8 +18,8 @@ from interpreting_clip.published.models import (
     MODEL_COLUMNS,
     analyse,
     draws_text,
-    line_rows,
-    model_rows,
+    line_table,
+    model_table,
     models_json,
     published_models,
     schema,
@@ -43,10 +42,10 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     findings = msgspec.to_builtins(published_findings(published, analysis, settings))
     write_json(outputs["plots/published.json"], findings)
     fits = analysis.fits[DEFAULT]
-    for name, rows, columns in (
-        ("published_models", model_rows(models), MODEL_COLUMNS),
-        ("published_lines", line_rows(analysis), LINE_COLUMNS),
-        ("finetuning", finetuning_rows(published, fits), FINETUNING_COLUMNS),
-        ("scaling", scaling_rows(published.of(SCALING), fits, settings), SCALING_COLUMNS),
+    for name, table, columns in (
+        ("published_models", model_table(models), MODEL_COLUMNS),
+        ("published_lines", line_table(analysis), LINE_COLUMNS),
+        ("finetuning", finetuning_table(published, fits, settings), FINETUNING_COLUMNS),
+        ("scaling", scaling_table(published, fits, settings), SCALING_COLUMNS),
     ):
-        write_table(outputs[f"plots/{name}.csv"], rows, columns)
+        write_table(outputs[f"plots/{name}.csv"], table, columns)

@@ -1,27 +1,22 @@
 """What published models say of finetuning, of averaging weights, and of pretraining data."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 import numpy as np
-from jaxtyping import Bool, Float
+import pandas as pd
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Model, Settings
+from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import percentile_interval
-from interpreting_clip.measures.least_squares import (
-    fit_coefficients,
-    r_squared,
-    resample_coefficients,
-)
+from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.measures.rank_correlation import rank_correlation
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Fit, robustness
 from interpreting_clip.published.models import (
-    DIGITS,
     Analysis,
     Interval,
     intervals,
+    rounded,
     rounded_interval,
 )
 from interpreting_clip.published.sources import Published
@@ -31,7 +26,6 @@ SOUPS, SCALING = "model_soups", "openclip_scaling"
 START = "ViT-B-32/openai"
 """The zero-shot CLIP that the ingredients of the soups were finetuned from."""
 
-NUMBERS = ("learning_rate", "epochs", "weight_decay", "mixup", "label_smoothing")
 OUTCOMES = ("all", "natural", "style")
 """The means over shifts that are regressed."""
 
@@ -119,15 +113,16 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 def published_findings(published: Published, analysis: Analysis, settings: Settings) -> Findings:
     """Compute what the published models say, all on the default's lines."""
     fits = analysis.fits[DEFAULT]
+    tuned = finetuning_table(published, fits, settings)
     return Findings(
         confidence=settings.confidence,
-        finetuning=finetuning(published, fits, settings),
-        soups=soups(published.of(SOUPS), fits),
-        scaling=scaling(published.of(SCALING), fits, settings),
+        finetuning=finetuning(tuned, settings),
+        soups=soups(tuned),
+        scaling=scaling(scaling_table(published, fits, settings), settings),
     )
 
 
-def finetuning(published: Published, fits: Mapping[str, Fit], settings: Settings) -> Finetuning:
+def finetuning(models: pd.DataFrame, settings: Settings) -> Finetuning:
     """Regress the soups' ingredients' effective robustness on how each was finetuned.
 
     The hyper-parameters come from a random search (Wortsman et al. 2022), so that the variables are
@@ -137,135 +132,115 @@ def finetuning(published: Published, fits: Mapping[str, Fit], settings: Settings
     applies to an image explains less, and settings with none cost as much as the others. Models
     with equal accuracies count once, and the linear probe, which has no recipe, does not count.
     """
-    models = [m for m in published.of(SOUPS) if m["training"] != "soup"]
-    means, _ = mean_robustness(models, fits)
-    tuned = {
-        tuple(m[key] for key in ("imagenet", *TESTBED_SHIFTS)): i
-        for i, m in enumerate(models)
-        if m["learning_rate"]
-    }
-    kept = sorted(tuned.values())
-    numbers = {key: np.array([float(models[i][key] or 0) for i in kept]) for key in NUMBERS}
-    variables = {
-        ("learning rate", "factor of ten"): np.log10(numbers["learning_rate"]),
-        ("epochs", "epoch"): numbers["epochs"],
-        ("weight decay", "factor of ten"): np.log10(numbers["weight_decay"]),
-        ("augmentation", "with it"): np.array(
-            [float(models[i]["augmentation"] != "") for i in kept]
-        ),
-        ("mixup", "with it"): (numbers["mixup"] > 0).astype(float),
-        ("label smoothing", "with it"): (numbers["label_smoothing"] > 0).astype(float),
-    }
-    rates, every = np.log10(numbers["learning_rate"]), means["all"]
-    (start,) = (m for m in published.of("openclip") if m["name"] == START)
-    before, _ = mean_robustness([start], fits)
+    (start,) = models[models["model"] == START].to_dict("records")
+    models = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
+    tuned = models[models["learning_rate"] != ""]
+    tuned = tuned.drop_duplicates(["imagenet", *TESTBED_SHIFTS], keep="last")
+    numbers = ["learning_rate", "epochs", "weight_decay", "mixup", "label_smoothing"]
+    recipes = tuned[numbers].replace("", "0").astype(float)
+    variables = pd.DataFrame(
+        {
+            ("learning rate", "factor of ten"): np.log10(recipes["learning_rate"]),
+            ("epochs", "epoch"): recipes["epochs"],
+            ("weight decay", "factor of ten"): np.log10(recipes["weight_decay"]),
+            ("augmentation", "with it"): tuned["augmentation"] != "",
+            ("mixup", "with it"): recipes["mixup"] > 0,
+            ("label smoothing", "with it"): recipes["label_smoothing"] > 0,
+        }
+    )
+    rates, every = variables["learning rate", "factor of ten"], tuned["all"]
     correlation = rank_correlation(
-        rates, every[kept], settings.resamples, settings.confidence, settings.seed
+        *(rates.to_numpy(), every.to_numpy()),
+        *(settings.resamples, settings.confidence, settings.seed),
     )
     return Finetuning(
-        start={name: round(float(value[0]), DIGITS) for name, value in before.items()},
+        start={name: rounded(start[name]) for name in MEANS},
         models=len(models),
-        lowest=round(float(every.min()), DIGITS),
-        median=round(float(np.median(every)), DIGITS),
-        highest=round(float(every.max()), DIGITS),
-        with_recipe=len(kept),
+        lowest=rounded(models["all"].min()),
+        median=rounded(models["all"].median()),
+        highest=rounded(models["all"].max()),
+        with_recipe=len(tuned),
         learning_rate=rounded_interval(correlation),
-        linear_correlation=round(float(np.corrcoef(rates, every[kept])[0, 1]), DIGITS),
-        regressions=[regression(name, means[name][kept], variables, settings) for name in OUTCOMES],
+        linear_correlation=rounded(rates.corr(every)),
+        regressions=[regression(name, tuned[name], variables, settings) for name in OUTCOMES],
     )
 
 
-def soups(models: Sequence[Model], fits: Mapping[str, Fit]) -> list[Soup]:
+def soups(models: pd.DataFrame) -> list[Soup]:
     """Set the soups against their ingredients (Wortsman et al. 2022)."""
-    means, _ = mean_robustness(models, fits)
-    single = np.array([m["training"] != "soup" for m in models])
-    accuracy, every = np.array([m["imagenet"] for m in models]), means["all"]
+    ingredients = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
     found = []
-    for i, model in enumerate(models):
-        if model["training"] == "soup":
-            accurate, robust = accuracy[single] < accuracy[i], every[single] < every[i]
-            found.append(
-                Soup(
-                    name=model["name"],
-                    imagenet=model["imagenet"],
-                    robustness={k: round(float(v[i]), DIGITS) for k, v in means.items()},
-                    ingredients=int(single.sum()),
-                    less_accurate=int(accurate.sum()),
-                    less_robust=int(robust.sum()),
-                    less_in_both=int((accurate & robust).sum()),
-                )
+    for soup in models[models["training"] == "soup"].to_dict("records"):
+        less_accurate = ingredients["imagenet"] < soup["imagenet"]
+        less_robust = ingredients["all"] < soup["all"]
+        found.append(
+            Soup(
+                name=soup["model"],
+                imagenet=soup["imagenet"],
+                robustness={name: rounded(soup[name]) for name in MEANS},
+                ingredients=len(ingredients),
+                less_accurate=int(less_accurate.sum()),
+                less_robust=int(less_robust.sum()),
+                less_in_both=int((less_accurate & less_robust).sum()),
             )
+        )
     return found
 
 
-def scaling(models: Sequence[Model], fits: Mapping[str, Fit], settings: Settings) -> Scaling:
+def scaling(models: pd.DataFrame, settings: Settings) -> Scaling:
     """Regress effective robustness on samples seen, size and data (Cherti et al. 2023).
 
     Compute per sample stands for the size of the model. The coefficients of the data sets are
     relative to LAION-400M. Models to which a line is extrapolated are left out.
     """
-    models = [m for m in models if m["data"].startswith("LAION")]
-    means, beyond = mean_robustness(models, fits)
-    kept = np.flatnonzero(~beyond)
-    seen = np.array([samples_seen(models[i]) for i in kept])
-    compute = np.array([float(models[i]["gmacs_total"]) for i in kept])
-    variables = {
-        ("samples seen", "factor of ten"): np.log10(seen),
-        ("compute per sample", "factor of ten"): np.log10(compute / seen),
-    }
-    for data in ("LAION-80M", "LAION-2B"):
-        chosen = np.array([float(models[i]["data"] == data) for i in kept])
-        variables[data, "in place of LAION-400M"] = chosen
+    models = models[models["data"].str.startswith("LAION")]
+    kept = models[~models["extrapolated"]]
+    seen, compute = kept["samples_seen"], kept["gmacs_total"]
+    variables = pd.DataFrame(
+        {
+            ("samples seen", "factor of ten"): np.log10(seen),
+            ("compute per sample", "factor of ten"): np.log10(compute / seen),
+            ("LAION-80M", "in place of LAION-400M"): kept["data"] == "LAION-80M",
+            ("LAION-2B", "in place of LAION-400M"): kept["data"] == "LAION-2B",
+        }
+    )
     return Scaling(
         models=len(kept),
-        left_out=[models[i]["name"] for i in np.flatnonzero(beyond)],
-        regressions=[regression(name, means[name][kept], variables, settings) for name in OUTCOMES],
+        left_out=models.loc[models["extrapolated"], "model"].tolist(),
+        regressions=[regression(name, kept[name], variables, settings) for name in OUTCOMES],
     )
 
 
 def regression(
-    outcome: str,
-    y: Float[np.ndarray, " model"],
-    variables: Mapping[tuple[str, str], Float[np.ndarray, " model"]],
-    settings: Settings,
+    outcome: str, points: pd.Series, variables: pd.DataFrame, settings: Settings
 ) -> Regression:
-    """Regress points of effective robustness on variables, given by name and unit."""
-    columns = np.stack(list(variables.values()), axis=1)
-    design = np.column_stack([columns, np.ones(len(y))])
-    coefficients = fit_coefficients(design, y)
-    draws = resample_coefficients(design, y, settings.resamples, settings.seed)
-    correlations = np.corrcoef(columns, rowvar=False) - np.eye(columns.shape[1])
+    """Regress points of effective robustness on variables, columns of a name and a unit."""
+    # It takes a second to import, and the page reads the types of this module.
+    from sklearn.linear_model import LinearRegression
+
+    x, y = variables.to_numpy(float), points.to_numpy()
+    fit = LinearRegression().fit(x, y)
+    draws = resample_coefficients(
+        np.column_stack([x, np.ones(len(y))]), y, settings.resamples, settings.seed
+    )
+    correlations = np.corrcoef(x, rowvar=False) - np.eye(x.shape[1])
     return Regression(
         outcome=outcome,
         models=len(y),
-        r_squared=round(r_squared(y, y - design @ coefficients), DIGITS),
-        largest_correlation=round(float(np.abs(correlations).max()), DIGITS),
+        r_squared=rounded(fit.score(x, y)),
+        largest_correlation=rounded(np.abs(correlations).max()),
         terms=[
             Term(
                 name=name,
                 unit=unit,
-                values=(round(float(values.min()), DIGITS), round(float(values.max()), DIGITS)),
+                values=(rounded(x[:, i].min()), rounded(x[:, i].max())),
                 estimate=rounded_interval(
-                    percentile_interval(coefficients[i], draws[:, i], settings.confidence)
+                    percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
                 ),
             )
-            for i, ((name, unit), values) in enumerate(variables.items())
+            for i, (name, unit) in enumerate(variables.columns.to_list())
         ],
     )
-
-
-def mean_robustness(
-    models: Sequence[Model], fits: Mapping[str, Fit]
-) -> tuple[dict[str, Float[np.ndarray, " model"]], Bool[np.ndarray, " model"]]:
-    """Return the mean effective robustness of models, and whether a line is extrapolated."""
-    found = robustness(CHOICES[DEFAULT], fits, models)
-    means = {name: found.mean(shifts)[0] for name, shifts in MEANS.items()}
-    return means, np.any(list(found.extrapolated.values()), axis=0)
-
-
-def samples_seen(model: Model) -> float:
-    """Return how many image-text pairs a model has seen, from text such as `13B`."""
-    return float(model["samples_seen"].removesuffix("B")) * 1e9
 
 
 FINETUNING_COLUMNS = (
@@ -279,38 +254,35 @@ SCALING_COLUMNS = (
 """Columns of `plots/finetuning.csv` and `plots/scaling.csv`.
 
 Accuracies are in percent, means in points. `samples_seen` and `gmacs_total` are numbers; `low` and
-`high` are the interval of `all`.
+`high` are the interval of `all`; `extrapolated` is whether any line is extrapolated to a model.
 """
 
 
-def finetuning_rows(published: Published, fits: Mapping[str, Fit]) -> list[dict[str, Any]]:
+def finetuning_table(
+    published: Published, fits: Mapping[str, Fit], settings: Settings
+) -> pd.DataFrame:
     """Return the soups, their ingredients and the zero-shot model that they started from."""
-    start = [m for m in published.of("openclip") if m["name"] == START]
-    models = [*start, *published.of(SOUPS)]
-    means, _ = mean_robustness(models, fits)
-    return [
-        {key: m.get(key, "") for key in FINETUNING_COLUMNS}
-        | {"model": m["name"]}
-        | {name: float(means[name][i]) for name in OUTCOMES}
-        for i, m in enumerate(models)
-    ]
+    openclip = published.of("openclip")
+    start = openclip[openclip["name"] == START]
+    return with_robustness(pd.concat([start, published.of(SOUPS)]), fits, settings)
 
 
-def scaling_rows(
-    models: Sequence[Model], fits: Mapping[str, Fit], settings: Settings
-) -> list[dict[str, Any]]:
+def scaling_table(
+    published: Published, fits: Mapping[str, Fit], settings: Settings
+) -> pd.DataFrame:
     """Return the models of the scaling study, and OpenAI's, which it has for comparison."""
+    models = with_robustness(published.of(SCALING), fits, settings)
+    # In billions of image-text pairs, such as `13B`.
+    seen = models["samples_seen"].str.removesuffix("B").astype(float) * 1e9
+    return models.assign(samples_seen=seen, gmacs_total=models["gmacs_total"].astype(float))
+
+
+def with_robustness(
+    models: pd.DataFrame, fits: Mapping[str, Fit], settings: Settings
+) -> pd.DataFrame:
+    """Return models with the means of their effective robustness, and what else the tables have."""
     found = robustness(CHOICES[DEFAULT], fits, models)
-    means, beyond = mean_robustness(models, fits)
-    every = intervals(*found.mean(MEANS["all"]), settings.confidence)
-    rows = []
-    for i, model in enumerate(models):
-        _, low, high = every[i] or (None, None, None)
-        rows.append(
-            {key: model.get(key, "") for key in SCALING_COLUMNS}
-            | {"model": model["name"], "samples_seen": samples_seen(model)}
-            | {"gmacs_total": float(model["gmacs_total"])}
-            | {name: float(means[name][i]) for name in OUTCOMES}
-            | {"low": low, "high": high, "extrapolated": bool(beyond[i])}
-        )
-    return rows
+    means = {name: found.mean(shifts)[0] for name, shifts in MEANS.items()}
+    ends = intervals(*found.mean(MEANS["all"]), settings.confidence)[["low", "high"]]
+    models = models.rename(columns={"name": "model"}).join(ends)
+    return models.assign(**means, extrapolated=found.extrapolated.any(axis=1))

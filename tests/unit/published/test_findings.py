@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
@@ -6,14 +7,12 @@ from interpreting_clip.formats.published_accuracies import Settings, standard_mo
 from interpreting_clip.measures.logit_line import fit_line, logit
 from interpreting_clip.published.findings import (
     FINETUNING_COLUMNS,
-    SCALING,
     SCALING_COLUMNS,
     finetuning,
-    finetuning_rows,
-    mean_robustness,
+    finetuning_table,
     regression,
     scaling,
-    scaling_rows,
+    scaling_table,
     soups,
 )
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice
@@ -34,13 +33,23 @@ def fits(published):
     return fit_choice(CHOICES[DEFAULT], standard_models_by_source(published)["testbed"], SETTINGS)
 
 
+@pytest.fixture(scope="module")
+def tuned(published, fits):
+    return finetuning_table(published, fits, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def scaled(published, fits):
+    return scaling_table(published, fits, SETTINGS)
+
+
 def terms(one) -> dict[str, tuple[float, float, float]]:
     return {term.name: term.estimate for term in one.terms}
 
 
 def test_a_regression_finds_what_was_planted():
     generator = np.random.default_rng(0)
-    variables = {(name, "unit"): generator.normal(size=60) for name in "abc"}
+    variables = pd.DataFrame({(name, "unit"): generator.normal(size=60) for name in "abc"})
     y = 2.0 * variables["a", "unit"] - 1.0 * variables["b", "unit"] + 5
     found = regression("all", y + generator.normal(scale=0.1, size=60), variables, SETTINGS)
     estimates = terms(found)
@@ -50,37 +59,32 @@ def test_a_regression_finds_what_was_planted():
     assert found.r_squared > 0.99 and 0 < found.largest_correlation < 0.4
 
 
-def test_finetuning_costs_robustness_by_learning_rate(published, fits):
+def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
     """The same facts from a calculation apart from ours: numpy's lines and correlation."""
-    standard = standard_models(ROOT / "interpreting_clip/reference/imagenet_testbed_accuracies.csv")
-    rows = [m for m in published.of("model_soups") if m["training"] != "soup"]
+    standard = standard_models()
+    models = published.of("model_soups")
+    models = models[models["training"] != "soup"]
     above = []
     for shift in TESTBED_SHIFTS:
-        pairs = [
-            (m["imagenet"] / 100, m[shift] / 100) for m in standard if m[shift] not in (None, 0.0)
-        ]
-        line = fit_line(*np.array(pairs).T)
-        at = np.array([m["imagenet"] / 100 for m in rows])
-        odds = line.slope * logit(at) + line.intercept
-        above.append([m[shift] for m in rows] - 100 / (1 + np.exp(-odds)))
+        fitted = standard[standard[shift] > 0]
+        line = fit_line(fitted["imagenet"].to_numpy() / 100, fitted[shift].to_numpy() / 100)
+        odds = line.slope * logit(models["imagenet"].to_numpy() / 100) + line.intercept
+        above.append(models[shift] - 100 / (1 + np.exp(-odds)))
     mean = np.mean(above, axis=0)
-    found = finetuning(published, fits, SETTINGS)
+    found = finetuning(tuned, SETTINGS)
     assert (found.models, found.with_recipe) == (72, 70)
     assert (found.lowest, found.highest) == pytest.approx((mean.min(), mean.max()), abs=0.1)
     assert (round(found.lowest, 1), round(found.highest, 1)) == (3.1, 16.1)
     assert round(found.median, 1) == 11.8 and round(found.start["all"], 1) == 26.6
     assert found.linear_correlation == pytest.approx(-0.80, abs=0.005)
-    assert not any(one.any() for one in [mean_robustness(rows, fits)[1]]), (
-        "a line is extrapolated to one of them"
-    )
     estimates = terms(found.regressions[0])
     assert estimates["learning rate"][2] < -4 < -3 < estimates["augmentation"][2] < -2
     for name in ("weight decay", "label smoothing", "mixup"):
         assert estimates[name][1] < 0 < estimates[name][2]
 
 
-def test_the_soups_beside_their_ingredients(published, fits):
-    found = {soup.name: soup for soup in soups(published.of("model_soups"), fits)}
+def test_the_soups_beside_their_ingredients(tuned):
+    found = {soup.name: soup for soup in soups(tuned)}
     greedy, uniform = found["ViT-B-32/greedy_soup"], found["ViT-B-32/uniform_soup"]
     assert (
         round(greedy.robustness["all"], 1) == 10.9 and round(uniform.robustness["all"], 1) == 13.3
@@ -89,15 +93,8 @@ def test_the_soups_beside_their_ingredients(published, fits):
     assert greedy.less_in_both == greedy.less_robust < uniform.less_robust
 
 
-def test_mobileclip2_is_less_robust_than_mobileclip(published, fits):
-    models = published.of("mobileclip")
-    means, _ = mean_robustness(models, fits)
-    found = {m["name"]: round(float(v), 1) for m, v in zip(models, means["all"], strict=True)}
-    assert (found["mobileclip2_l14"], found["mobileclip_l14"]) == (34.6, 38.2)
-
-
-def test_scaling_leaves_out_what_is_extrapolated_and_openai_s(published, fits):
-    found = scaling(published.of(SCALING), fits, SETTINGS)
+def test_scaling_leaves_out_what_is_extrapolated_and_openai_s(scaled):
+    found = scaling(scaled, SETTINGS)
     assert found.models + len(found.left_out) == 29
     assert all("B-32" in name and "80M" in name for name in found.left_out)
     estimates = terms(found.regressions[0])
@@ -105,11 +102,9 @@ def test_scaling_leaves_out_what_is_extrapolated_and_openai_s(published, fits):
     assert estimates["LAION-80M"][2] < 0
 
 
-def test_the_tables_have_a_row_per_model(published, fits):
-    tuned = finetuning_rows(published, fits)
-    assert len(tuned) == 75 and all(set(row) == set(FINETUNING_COLUMNS) for row in tuned)
-    assert tuned[0]["training"] == "zero_shot" and round(tuned[0]["all"], 1) == 26.6
-    scaled = scaling_rows(published.of(SCALING), fits, SETTINGS)
-    assert len(scaled) == 32 and all(set(row) == set(SCALING_COLUMNS) for row in scaled)
-    assert all(row["low"] < row["all"] < row["high"] for row in scaled)
-    assert {row["samples_seen"] for row in scaled} == {3e9, 13e9, 34e9}
+def test_the_tables_have_a_row_per_model(tuned, scaled):
+    assert len(tuned) == 75 and {*FINETUNING_COLUMNS} <= {*tuned}
+    assert tuned["training"].iloc[0] == "zero_shot" and not tuned["extrapolated"].any()
+    assert len(scaled) == 32 and {*SCALING_COLUMNS} <= {*scaled}
+    assert (scaled["low"] < scaled["all"]).all() and (scaled["all"] < scaled["high"]).all()
+    assert {*scaled["samples_seen"]} == {3e9, 13e9, 34e9}
