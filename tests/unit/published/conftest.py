@@ -57,30 +57,23 @@ def frame(*models) -> pd.DataFrame:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of five sources to read, whose standard models lie about the lines."""
     tmp_path = tmp_path_factory.mktemp("published")
-    standard = []
-    for i, x in enumerate(np.linspace(50, 85, 24)):
-        parts = dict.fromkeys(PARTS, float(x + 5))
-        known = accuracies(float(x), noise=0.05, seed=i)
-        row = {"model": f"m{i}", "training": "standard", "family": f"f{i % 8}"}
-        standard.append(row | known | parts)
+    standard = [
+        {"model": f"m{i}", "training": "standard", "family": f"f{i % 8}"}
+        | accuracies(x, noise=0.05, seed=i)
+        | dict.fromkeys(PARTS, x + 5)
+        for i, x in enumerate(np.linspace(50, 85, 24).tolist())
+    ]
     write(tmp_path, "testbed", standard)
-    timm = []
-    for i, x in enumerate(np.linspace(40, 88, 30)):
-        known = accuracies(float(x), noise=0.05, seed=100 + i)
-        del known["objectnet"]
-        row = {"model": f"t{i}.in1k", "image_size": 224, "training": "standard"}
-        row |= {"family": f"g{i % 10}", "data": "ImageNet", "start": "", REAL: float(x + 4)}
-        row |= {PARTS[0]: float(x + 5), PARTS[1]: float(x + 6)}
-        timm.append(row | known)
+    timm = [
+        {"model": f"t{i}.in1k", "image_size": 224, "training": "standard", "family": f"g{i % 10}"}
+        | accuracies(x, noise=0.05, seed=100 + i)
+        | {REAL: x + 4, PARTS[0]: x + 5, PARTS[1]: x + 6}
+        for i, x in enumerate(np.linspace(40, 88, 30).tolist())
+    ]
     timm.append(timm[3] | {"image_size": 288, "imagenet": 51.0})
-    tuned = accuracies(80.0, 3.0)
-    del tuned["objectnet"]
-    timm.append(
-        {"model": "vit.ft", "image_size": 224, "training": "finetuned", "start": "ViT/web"}
-        | {"data": "Web", REAL: 84.0, PARTS[0]: 90.0, PARTS[1]: 91.0}
-        | tuned
-    )
-    write(tmp_path, "timm", timm)
+    tuned = {"model": "vit.ft", "image_size": 224, "training": "finetuned", "start": "ViT/web"}
+    timm.append(tuned | accuracies(80.0, 3.0) | {REAL: 84.0, PARTS[0]: 90.0, PARTS[1]: 91.0})
+    write(tmp_path, "timm", pd.DataFrame(timm).drop(columns="objectnet"))
     zoo = [
         {"model": "ViT/web", **accuracies(70.0, 9.0)},
         {"model": "ViT-again/web", **accuracies(70.0, 9.0)},
@@ -88,14 +81,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"model": "big/web", **accuracies(88.0, 2.0)},
     ]
     write(tmp_path, "openclip", zoo, training="zero_shot", data="Web")
-    other = accuracies(70.0, 9.0) | {"imagenet_a": accuracies(70.0, 9.0)["imagenet_a"] + 0.5}
-    write(
-        tmp_path,
-        "scaling",
-        [{"model": "ViT/Samples-3B", "samples_seen": "3B", "gmacs_total": 1e9, **other}],
-        training="zero_shot",
-        data="LAION-2B",
-    )
+    other = accuracies(70.0, 9.0)
+    other["imagenet_a"] += 0.5
+    scaled = {"model": "ViT/Samples-3B", "samples_seen": "3B", "gmacs_total": 1e9, **other}
+    write(tmp_path, "scaling", [scaled], training="zero_shot", data="LAION-2B")
     same = "source,model,image_size,also_source,also_model,also_image_size,evidence\n"
     (tmp_path / SAME_MODELS).write_text(f"{same}openclip,ViT/web,,scaling,ViT/Samples-3B,,said\n")
     (tmp_path / COUNTERPARTS).write_text(

@@ -4,9 +4,6 @@ from scipy import stats
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import (
-    family_numbers,
-)
 from interpreting_clip.measures.logit_line import baseline_lines, expit, logit
 from interpreting_clip.published.line_choices import (
     CHOICES,
@@ -37,7 +34,7 @@ def test_the_default_is_the_study_s_own_line_with_its_draws(standard):
         {shift: models[shift].to_numpy() / 100 for shift in TESTBED_SHIFTS},
         SETTINGS.resamples,
         SETTINGS.seed,
-        family_numbers(models),
+        models["family"].factorize()[0],
     )
     for shift, line in lines.items():
         fit = fits[shift]
