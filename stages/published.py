@@ -43,7 +43,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     write_json(outputs["plots/published.json"], findings)
     fits = analysis.fits[DEFAULT]
     for name, table, columns in (
-        ("published_models", model_table(models), MODEL_COLUMNS),
+        ("published_models", model_table(models, analysis), MODEL_COLUMNS),
         ("published_lines", line_table(analysis), LINE_COLUMNS),
         ("finetuning", finetuning_table(published, fits, settings), FINETUNING_COLUMNS),
         ("scaling", scaling_table(published, fits, settings), SCALING_COLUMNS),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
@@ -139,11 +139,6 @@ def fractions_above_chance(
     return np.where(above_chance(known, guessing or GUESSING[shift]), known, np.nan)
 
 
-def family_numbers(models: "pd.DataFrame") -> Int[np.ndarray, " model"]:
-    """Return the family of each model, numbered in the order of their first models."""
-    return models["family"].factorize()[0]
-
-
 def lines_above_chance(
     models: "pd.DataFrame",
     guessing: Mapping[str, Guessing],
@@ -179,7 +174,7 @@ def lines_above_chance(
         resamples,
         seed,
         # Classifiers that were trained here are of no families.
-        family_numbers(models) if "family" in models else None,
+        models["family"].factorize()[0] if "family" in models else None,
     )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
-from scipy.stats import theilslopes
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
@@ -20,7 +19,6 @@ from interpreting_clip.formats.published_accuracies import (
     FEWER_CLASSES,
     TIMM_SHIFTS,
     Settings,
-    family_numbers,
     fractions_above_chance,
 )
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
@@ -162,7 +160,7 @@ class Robustness:
     Attributes
     ----------
     points : a row for each model, a column for each shift
-    extrapolated : alike, whether the line is extrapolated to the model
+    extrapolated : alike, whether the model was measured and the line is extrapolated to it
     draws : per shift, under each resampled line
     """
 
@@ -199,7 +197,7 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) 
     InputError
         Too few standard models, or families of them, were measured.
     """
-    families = family_numbers(models)
+    families, _ = models["family"].factorize()
     forward, _ = TRANSFORMS[choice.transform]
     fits = {}
     for shift in choice.shifts:
@@ -246,6 +244,9 @@ def theil_sen(
     The intercept is the median of what is left of `y` (Conover's choice). Draws are fits to
     families drawn with replacement, since the wild bootstrap is not valid for medians.
     """
+    # It takes a second to import, and the page reads the choices of this module.
+    from scipy.stats import theilslopes
+
     _, own = np.unique(families, return_inverse=True)
     count = own.max() + 1
     generator = np.random.default_rng(settings.seed)
@@ -267,6 +268,6 @@ def robustness(choice: Choice, fits: Mapping[str, Fit], models: pd.DataFrame) ->
             points[shift] = 100 * (measured - back(design @ fit.coefficients.to_numpy()))
             draws[shift] = 100 * (measured - back(fit.draws.to_numpy() @ design.T))
         outside = (start < fit.lowest - ROUNDING) | (start > fit.highest + ROUNDING)
-        extrapolated[shift] = outside.any(axis=1)
+        extrapolated[shift] = outside.any(axis=1) & ~np.isnan(measured)
     index = models.index
     return Robustness(pd.DataFrame(points, index), pd.DataFrame(extrapolated, index), draws)

@@ -42,11 +42,6 @@ DIGITS = 3
 NOTABLE = 0.3
 """A difference of two sources' accuracies of one model, in points, from which the page says so."""
 
-MODEL_TEXTS = (
-    *("name", "source", "training", "architecture", "data", "image_size"),
-    *("counterpart_of", "start", "note"),
-)
-
 Interval = tuple[float, float, float]
 """A value and the ends of its interval, in points."""
 
@@ -150,11 +145,13 @@ class Analysis:
 
     Attributes
     ----------
-    models : those that the table shows, numbered from 0, with their `index` in `Published.models`
+    models : those that the table shows, numbered from 0, with their `index` in `Published.models`,
+        and whether each is `compared` under all choices
     aliases : other names of the same weights in OpenCLIP's table, by this index
     fits : by choice and shift
     left_out : by choice and the family that was left out, and by shift; they have no draws
     found : by choice
+    means : by choice and the name of the mean, as `intervals`
     """
 
     models: pd.DataFrame
@@ -162,6 +159,7 @@ class Analysis:
     fits: dict[str, dict[str, Fit]]
     left_out: dict[tuple[str, str], dict[str, Fit]]
     found: dict[str, Robustness]
+    means: dict[tuple[str, str], pd.DataFrame]
 
 
 def analyse(published: Published, settings: Settings) -> Analysis:
@@ -177,7 +175,11 @@ def analyse(published: Published, settings: Settings) -> Analysis:
             others = lines[lines["family"] != family]
             left_out[key, family] = fit_choice(CHOICES[key], others, None)
     found = {k: robustness(choice, fits[k], models) for k, choice in CHOICES.items()}
-    return Analysis(models, aliases, fits, left_out, found)
+    means = {}
+    for key, one in found.items():
+        for name, shifts in MEANS.items():
+            means[key, name] = intervals(*one.mean(shifts), settings.confidence)
+    return Analysis(models, aliases, fits, left_out, found, means)
 
 
 def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:
@@ -202,7 +204,11 @@ def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str
     models = models[models["training"].isin(list(KINDS)) & (models["source"] != "testbed")]
     repeated = published.same.loc[published.same["first"].isin(models.index), "other"]
     models = models[~models.index.isin(repeated)].reset_index()
-    return models.replace({"training": {"standard": "supervised"}}), aliases
+    models["training"] = models["training"].replace("standard", "supervised")
+    # On other lines than the default's, supervised models are what is fitted; counterparts are
+    # compared with their backbone's CLIPs under each.
+    models["compared"] = (models["training"] != "supervised") | (models["counterpart_of"] != "")
+    return models, aliases
 
 
 def other_measurements(published: Published) -> dict[int, list[Also]]:
@@ -231,6 +237,18 @@ def published_models(
     """Return the content of `plots/published_models.json`."""
     measurements = other_measurements(published)
     under = {key: under_choice(key, analysis, settings) for key in CHOICES}
+    cards = analysis.models.to_dict("records")
+    for i, card in enumerate(cards):
+        card["aliases"] = analysis.aliases.get(card["index"], [])
+        card["also"] = measurements.get(card["index"], [])
+        recipe = {key: card[key] for key in RECIPE if key != "parameters_millions"}
+        card["recipe"] = {key: text for key, text in recipe.items() if text}
+        card["accuracy"] = known({key: card[key] for key in ACCURACIES})
+        card["robustness"] = {
+            key: found[i]
+            for key, found in under.items()
+            if found[i].shifts and (key == DEFAULT or card["compared"])
+        }
     return PublishedModels(
         confidence=settings.confidence,
         shifts={s: Shift(label=SHIFT_NAMES[s], kind=SHIFT_KINDS[s]) for s in TESTBED_SHIFTS},
@@ -240,48 +258,25 @@ def published_models(
             for key, source in published.sources.items()
         },
         choices={key: choice_card(key, analysis, settings) for key in CHOICES},
-        models=[
-            ModelCard(
-                **{text: m[text] for text in MODEL_TEXTS},
-                aliases=analysis.aliases.get(m["index"], []),
-                also=measurements.get(m["index"], []),
-                recipe={key: m[key] for key in RECIPE if m[key] and key != "parameters_millions"},
-                accuracy=known({key: m[key] for key in ACCURACIES}),
-                robustness={
-                    key: found[i]
-                    for key, found in under.items()
-                    # On other lines than the default's, supervised models are what is fitted;
-                    # counterparts are compared with their backbone's CLIPs under each.
-                    if found[i].shifts
-                    and (key == DEFAULT or m["training"] != "supervised" or m["counterpart_of"])
-                },
-            )
-            for i, m in enumerate(analysis.models.to_dict("records"))
-        ],
+        models=msgspec.convert(cards, list[ModelCard]),
     )
 
 
 def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[UnderChoice]:
     """Return the effective robustness of every model under a choice."""
     found = analysis.found[key]
-    means = {
-        name: as_tuples(intervals(*found.mean(shifts), settings.confidence))
-        for name, shifts in MEANS.items()
-    }
+    points = found.points.round(DIGITS).to_dict("records")
+    extrapolated = found.extrapolated.to_dict("records")
+    means = {name: as_tuples(analysis.means[key, name]) for name in MEANS}
     changes = as_tuples(finetuning_changes(analysis.models, found, settings.confidence))
-    rows = zip(
-        found.points.round(DIGITS).to_dict("records"),
-        found.extrapolated.to_dict("records"),
-        strict=True,
-    )
     return [
         UnderChoice(
-            shifts=known(values),
+            shifts=known(points[i]),
             means={name: mean[i] for name, mean in means.items()},
             change=changes[i],
-            extrapolated=[shift for shift in known(values) if beyond[shift]],
+            extrapolated=[str(shift) for shift, beyond in extrapolated[i].items() if beyond],
         )
-        for i, (values, beyond) in enumerate(rows)
+        for i in analysis.models.index
     ]
 
 
@@ -430,26 +425,22 @@ nothing is published.
 """
 
 
-def model_table(models: PublishedModels) -> pd.DataFrame:
+def model_table(models: PublishedModels, analysis: Analysis) -> pd.DataFrame:
     """Return the rows of `plots/published_models.csv`."""
-    rows = []
-    for m in models.models:
-        default = m.robustness[DEFAULT]
-        row: dict[str, Any] = {text: getattr(m, text) for text in MODEL_TEXTS} | m.accuracy
-        row |= {f"robustness_{shift}": value for shift, value in default.shifts.items()}
-        row["recipe"] = "; ".join(f"{key}={value}" for key, value in m.recipe.items())
-        row["extrapolated"] = " ".join(default.extrapolated)
-        for name, interval in default.means.items():
-            if interval:
-                for end, value in zip(("mean", "low", "high"), interval, strict=True):
-                    row[f"{end}_{name}"] = value
-        for choice, under in m.robustness.items():
-            if choice != DEFAULT and (mean := under.means["without_objectnet"]):
-                row[f"mean_{choice}"] = mean[0]
-        row["source_url"] = models.sources[m.source].url
-        row["source_commit"] = models.sources[m.source].commit
-        rows.append(row)
-    return pd.DataFrame(rows)
+    points = analysis.found[DEFAULT].points.round(DIGITS)
+    table = analysis.models.join(points.add_prefix("robustness_"))
+    for name in MEANS:
+        table = table.join(analysis.means[DEFAULT, name].add_suffix(f"_{name}"))
+    for choice in CHOICES:
+        mean = analysis.means[choice, "without_objectnet"]["mean"]
+        table[f"mean_{choice}"] = mean.where(table["compared"])
+    cards = models.models
+    return table.assign(
+        recipe=["; ".join(f"{k}={v}" for k, v in card.recipe.items()) for card in cards],
+        extrapolated=[" ".join(card.robustness[DEFAULT].extrapolated) for card in cards],
+        source_url=[models.sources[card.source].url for card in cards],
+        source_commit=[models.sources[card.source].commit for card in cards],
+    )
 
 
 def models_json(models: PublishedModels) -> bytes:
