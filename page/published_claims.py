@@ -7,7 +7,7 @@ import pandas as pd
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.models import PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from page.names import format_number
 from page.published_results import TRAININGS
 from page.verdicts import SEEN, Claim, Verdict, judge_order, judged_claim

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from interpreting_clip.published.findings import Findings, Regression
-from interpreting_clip.published.models import Interval
+from interpreting_clip.published.schema import Findings, Interval, Regression
 from page.names import format_interval, format_number
 from page.published_tables import soup_name
 

@@ -14,9 +14,8 @@ import pandas as pd
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
-from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.models import NOTABLE, PublishedModels, SourceCard
+from interpreting_clip.published.schema import NOTABLE, Findings, PublishedModels, SourceCard
 from page.counterpart_chart import COUNTERPART_CHART
 from page.drawings import PanelDrawing, panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, format_interval

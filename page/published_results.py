@@ -10,7 +10,7 @@ from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
-from interpreting_clip.published.models import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
+from interpreting_clip.published.schema import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
 from page.names import format_interval, format_number, mark
 
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")

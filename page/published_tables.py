@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.measures.logit_line import LogitLine
-from interpreting_clip.published.findings import START
 from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.published.schema import START
 from page.names import TESTBED_SHIFTS
 from page.published_results import TRAININGS, records
 from page.standard_lines import DRAWN_RANGE, standard_line_rows

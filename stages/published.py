@@ -14,7 +14,6 @@ from interpreting_clip.published.findings import (
 )
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.models import (
-    LINE_COLUMNS,
     MODEL_COLUMNS,
     analyse,
     draws_text,
@@ -22,8 +21,8 @@ from interpreting_clip.published.models import (
     model_table,
     models_json,
     published_models,
-    schema,
 )
+from interpreting_clip.published.schema import LINE_COLUMNS, schema
 from interpreting_clip.published.sources import read_published
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -7,8 +7,7 @@ from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
-from interpreting_clip.published.findings import Findings
-from interpreting_clip.published.models import PublishedModels
+from interpreting_clip.published.schema import Findings, PublishedModels
 from page.published_charts import PUBLISHED
 from page.published_page import published_page
 from page.published_results import Draws, model_table, read_lines

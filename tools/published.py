@@ -10,7 +10,8 @@ import sys
 
 from tabulate import tabulate
 
-from interpreting_clip.published.models import NOTABLE, standard_models_by_source
+from interpreting_clip.published.models import standard_models_by_source
+from interpreting_clip.published.schema import NOTABLE
 from interpreting_clip.published.sources import FOLDER, read_published
 from runner.process import launch
 

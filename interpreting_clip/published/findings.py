@@ -2,112 +2,33 @@
 
 from collections.abc import Mapping
 
-import msgspec
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LinearRegression
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.measures.rank_correlation import rank_correlation
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Fit, robustness
-from interpreting_clip.published.models import (
-    Analysis,
-    Interval,
-    intervals,
-    rounded,
-    rounded_interval,
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
+from interpreting_clip.published.line_fits import Fit, robustness
+from interpreting_clip.published.models import Analysis, intervals, rounded, rounded_interval
+from interpreting_clip.published.schema import (
+    START,
+    Findings,
+    Finetuning,
+    Regression,
+    Scaling,
+    Soup,
+    Term,
 )
 from interpreting_clip.published.sources import Published
 
 SOUPS, SCALING = "model_soups", "openclip_scaling"
 
-START = "ViT-B-32/openai"
-"""The zero-shot CLIP that the ingredients of the soups were finetuned from."""
-
 OUTCOMES = ("all", "natural", "style")
 """The means over shifts that are regressed."""
-
-
-class Term(msgspec.Struct, frozen=True, kw_only=True):
-    """A coefficient of a regression, in points, and its interval.
-
-    `unit` says what it is points per. `values` are the lowest and the highest of the variable among
-    the models.
-    """
-
-    name: str
-    unit: str
-    values: tuple[float, float]
-    estimate: Interval
-
-
-class Regression(msgspec.Struct, frozen=True, kw_only=True):
-    """A least-squares regression of effective robustness over models.
-
-    `largest_correlation` is that between any two of its variables, in absolute value: where it is
-    high, their coefficients cannot be told apart.
-    """
-
-    outcome: str
-    models: int
-    r_squared: float
-    largest_correlation: float
-    terms: list[Term]
-
-
-class Finetuning(msgspec.Struct, frozen=True, kw_only=True):
-    """What finetuning costs, over the ingredients of the soups.
-
-    `start` is the zero-shot model's effective robustness, by the means; `lowest`, `median` and
-    `highest` are those of the finetuned models' mean over all shifts. `with_recipe` models have
-    hyper-parameters. `learning_rate` is the rank correlation of the learning rate with this mean,
-    `linear_correlation` Pearson's correlation of its logarithm.
-    """
-
-    start: dict[str, float]
-    models: int
-    lowest: float
-    median: float
-    highest: float
-    with_recipe: int
-    learning_rate: Interval
-    linear_correlation: float
-    regressions: list[Regression]
-
-
-class Soup(msgspec.Struct, frozen=True, kw_only=True):
-    """An average of finetuned weights beside its ingredients.
-
-    `robustness` has its effective robustness, by the means. Of the `ingredients`, so many are less
-    accurate on ImageNet, less robust in the mean of all shifts, and both.
-    """
-
-    name: str
-    imagenet: float
-    robustness: dict[str, float]
-    ingredients: int
-    less_accurate: int
-    less_robust: int
-    less_in_both: int
-
-
-class Scaling(msgspec.Struct, frozen=True, kw_only=True):
-    """Effective robustness over pretraining data and compute, where no line is extrapolated."""
-
-    models: int
-    left_out: list[str]
-    regressions: list[Regression]
-
-
-class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `plots/published.json`."""
-
-    confidence: float
-    finetuning: Finetuning
-    soups: list[Soup]
-    scaling: Scaling
 
 
 def published_findings(published: Published, analysis: Analysis, settings: Settings) -> Findings:
@@ -215,9 +136,6 @@ def regression(
     outcome: str, points: pd.Series, variables: pd.DataFrame, settings: Settings
 ) -> Regression:
     """Regress points of effective robustness on variables, columns of a name and a unit."""
-    # It takes a second to import, and the page reads the types of this module.
-    from sklearn.linear_model import LinearRegression
-
     x, y = variables.to_numpy(float), points.to_numpy()
     fit = LinearRegression().fit(x, y)
     draws = resample_coefficients(

@@ -1,4 +1,4 @@
-"""`plots/published_models.json`, its schema and its CSV: every model on every line."""
+"""`plots/published_models.json` and its CSV: every model on every line."""
 
 import base64
 import math
@@ -15,128 +15,29 @@ from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
-from interpreting_clip.published.line_choices import (
-    CHOICES,
-    DEFAULT,
-    MEANS,
-    SHIFT_KINDS,
-    Choice,
-    Fit,
-    Robustness,
-    fit_choice,
-    robustness,
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, SHIFT_KINDS, Choice
+from interpreting_clip.published.line_fits import Fit, Robustness, fit_choice, robustness
+from interpreting_clip.published.schema import (
+    Also,
+    ChoiceCard,
+    Interval,
+    ModelCard,
+    PublishedModels,
+    Shift,
+    SourceCard,
+    UnderChoice,
 )
 from interpreting_clip.published.sources import (
     ACCURACIES,
     KINDS,
     RECIPE,
     Published,
-    SourceCard,
     distinct_models,
     timm_standard_models,
 )
 
 DIGITS = 3
 """Decimals of accuracies and of effective robustness, both in percent: those of the sources."""
-
-NOTABLE = 0.3
-"""A difference of two sources' accuracies of one model, in points, from which the page says so."""
-
-Interval = tuple[float, float, float]
-"""A value and the ends of its interval, in points."""
-
-
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """A shift's name, and whether it is natural or one of style."""
-
-    label: str
-    kind: str
-
-
-class ChoiceCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A choice of the line.
-
-    `rank_correlation` is Spearman's between the mean effective robustness here and on the default's
-    lines, over the same shifts (without ObjectNet) and the `compared` models, which are those that
-    are not standard; its interval is over these models. It is None for the default itself, and for
-    fewer than four models. `leaders` are the zero-shot models within the lines' range that may be
-    the most robust.
-    """
-
-    label: str
-    text: str
-    shifts: list[str]
-    standard: str
-    transform: str
-    method: str
-    second: str | None
-    abscissa: str
-    models: int
-    families: int
-    compared: int
-    rank_correlation: Interval | None
-    leaders: list[str]
-
-
-class UnderChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's effective robustness under a choice, in points.
-
-    `shifts` has each shift that was measured, `means` the means of `MEANS` with their intervals,
-    None where a shift of the mean was not measured. `change` is what finetuning changed: the model
-    minus the one that it started from, in the mean over the shifts that both were measured on, with
-    the interval of the difference on the same lines; None for a model without a known start.
-    `extrapolated` lists the shifts whose line is extrapolated to the model.
-    """
-
-    shifts: dict[str, float]
-    means: dict[str, Interval | None]
-    change: Interval | None
-    extrapolated: list[str]
-
-
-class Also(msgspec.Struct, frozen=True, kw_only=True):
-    """The same weights in another source, and the largest difference of an accuracy, in points."""
-
-    source: str
-    name: str
-    accuracy: dict[str, float]
-    largest_difference: float
-
-
-class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A published model: accuracies in percent, effective robustness by choice.
-
-    `training` is one of `KINDS`, with `supervised` for standard models. `counterpart_of` is the
-    backbone whose training regimes it stands for, `start` the model that it was finetuned from,
-    `aliases` other names of the same weights in its source, `recipe` what the source says of its
-    training, as text.
-    """
-
-    name: str
-    source: str
-    training: str
-    architecture: str
-    data: str
-    image_size: str
-    counterpart_of: str
-    start: str
-    note: str
-    aliases: list[str]
-    also: list[Also]
-    recipe: dict[str, str]
-    accuracy: dict[str, float]
-    robustness: dict[str, UnderChoice]
-
-
-class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
-    """All published models that the page shows, their sources, and the choices of the line."""
-
-    confidence: float
-    shifts: dict[str, Shift]
-    trainings: dict[str, str]
-    sources: dict[str, SourceCard]
-    choices: dict[str, ChoiceCard]
-    models: list[ModelCard]
 
 
 @dataclass(frozen=True, eq=False)
@@ -364,14 +265,6 @@ def leaders(
     return judged.loc[low <= 0, "name"].tolist()
 
 
-LINE_COLUMNS = (
-    *("choice", "left_out", "shift", "slope", "second_slope", "intercept", "r_squared"),
-    *("models", "families", "lowest_imagenet", "highest_imagenet"),
-    *("lowest_second", "highest_second"),
-)
-"""Columns of `plots/published_lines.csv`; ranges are in percent, of each line's own abscissas."""
-
-
 def line_table(analysis: Analysis) -> pd.DataFrame:
     """Return every line and plane, for others to use.
 
@@ -449,9 +342,3 @@ def models_json(models: PublishedModels) -> bytes:
     rows = ",\n".join(msgspec.json.encode(m).decode() for m in rest.pop("models"))
     head = msgspec.json.format(msgspec.json.encode(rest), indent=1).decode()
     return f'{head.rstrip().removesuffix("}").rstrip()},\n "models": [\n{rows}\n]}}\n'.encode()
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of `plots/published_models.json`."""
-    found = msgspec.json.schema(PublishedModels)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}

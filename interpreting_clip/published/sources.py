@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
@@ -15,6 +14,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, read_models, refuse_models
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.published.schema import SourceCard
 
 FOLDER = Path("data/published")
 COUNTERPARTS, SAME_MODELS = "counterparts.csv", "same_models.csv"
@@ -52,19 +52,6 @@ RECIPE = (
     *("samples_seen", "gmacs_total", "parameters_millions"),
 )
 """Columns that say how a model was trained, in the source's own units; findings read them."""
-
-
-class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A source, as `data/published/` describes it."""
-
-    title: str
-    url: str
-    commit: str
-    path: str
-    licence: str
-    sets: list[str]
-    measured: str
-    note: str
 
 
 class Source(SourceCard, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -105,12 +105,12 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     }
     assert found["kurtosis", ""] == {"numpy"}
     assert found["broden", ""] == {"llvmlite", "numba", "numpy"}
-    page = {"jinja2", "markupsafe", "numpy", "vl-convert-python"}
+    page = {"altair", "jinja2", "markupsafe", "numpy", "pandas", "vl-convert-python"}
     # These know the types of all results, and with them the measures' modules.
     assert found["report", ""] == page | {"llvmlite", "numba"}
     assert found["summarize", ""] == {"llvmlite", "numba", "numpy"}
-    assert found["published", ""] == {"numpy", "scipy"}
-    assert found["published_page", ""] == page | {"scipy"}
+    assert found["published", ""] == {"numpy", "pandas", "scikit-learn", "scipy"}
+    assert found["published_page", ""] == page
     concepts = found["broden", ""]  # the pages read its result
     assert found["browse", ""] == concepts | {"jinja2", "markupsafe", "pillow"}
     assert found["thumbnails", ""] == {"numpy", "pillow"}
@@ -267,7 +267,7 @@ EDITS = [
     ("stages/__main__.py", EDIT, set()),
     ("interpreting_clip/kernels.py", EDIT, EVERYTHING),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL | {"baseline", "weights"}),
-    ("constraints.txt", "scikit-learn==9\n", {"baseline", "probe"}),
+    ("constraints.txt", "scikit-learn==9\n", {"baseline", "probe", "published"}),
     ("constraints.txt", "ruff==9\n", set()),
 ]
 

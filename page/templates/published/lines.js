@@ -1,4 +1,4 @@
-// Effective robustness, as interpreting_clip/published/line_choices.py computes it: lines and planes in the
+// Effective robustness, as interpreting_clip/published/line_fits.py computes it: lines and planes in the
 // space of a choice, and the resampled lines that intervals come from.
 
 const data = JSON.parse(document.getElementById("published-numbers").textContent);

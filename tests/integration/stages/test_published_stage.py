@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from interpreting_clip.published.models import PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from tests.integration.stages.two_encoders import rows
 
 pytestmark = pytest.mark.usefixtures("tiny")

@@ -15,8 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
-from interpreting_clip.published.findings import Findings
-from interpreting_clip.published.models import PublishedModels
+from interpreting_clip.published.schema import Findings, PublishedModels
 from page.published_page import published_page
 from page.published_results import Draws, read_lines
 from tests.reads import ROOT

@@ -6,9 +6,8 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from interpreting_clip.published.findings import Findings
 from interpreting_clip.published.line_choices import MEANS, SHIFT_KINDS
-from interpreting_clip.published.models import LINE_COLUMNS, PublishedModels
+from interpreting_clip.published.schema import LINE_COLUMNS, Findings, PublishedModels
 from page.names import TESTBED_SHIFTS
 from tests.unit.page.made_results import LINES, SHIFTS, beta
 

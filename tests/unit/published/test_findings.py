@@ -15,7 +15,8 @@ from interpreting_clip.published.findings import (
     scaling_table,
     soups,
 )
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, fit_choice
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT
+from interpreting_clip.published.line_fits import fit_choice
 from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
 from tests.reads import ROOT

@@ -10,14 +10,13 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.measures.logit_line import expit, logit
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.models import (
-    PublishedModels,
     analyse,
     draws_text,
     line_table,
     models_json,
     published_models,
-    schema,
 )
+from interpreting_clip.published.schema import PublishedModels, schema
 from interpreting_clip.published.sources import read_published
 from tests.unit.published.conftest import SETTINGS
 

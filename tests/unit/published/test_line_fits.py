@@ -5,14 +5,8 @@ from scipy import stats
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.logit_line import baseline_lines, expit, logit
-from interpreting_clip.published.line_choices import (
-    CHOICES,
-    DEFAULT,
-    Choice,
-    fit_choice,
-    robustness,
-    theil_sen,
-)
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, Choice
+from interpreting_clip.published.line_fits import fit_choice, robustness, theil_sen
 from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import read_published
 from tests.unit.published.conftest import SETTINGS, frame
