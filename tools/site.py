@@ -23,7 +23,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from page.vega import script_json
+from page.drawings import script_json
 from runner.process import launch
 from tools.cache import files_below
 from tools.citation import CITATION, bibtex, cited_paper

@@ -1,5 +1,6 @@
 """Tables as CSV, and the training curves that DVCLive writes: read and written whole."""
 
+import io
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -56,15 +57,20 @@ def read_table(
     Raises
     ------
     InputError
-        The file is missing, is not a table in UTF-8, lacks a column, has a row that is too long,
-        or a cell that should be a number and is none; names the row, counted from 1.
+        The file is missing, is cut off, is not a table in UTF-8, lacks a column, has a row that is
+        too long, or a cell that should be a number and is none; names the row, counted from 1.
     """
     import pandas as pd
 
     try:
+        content = file.read_bytes()
         with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
             table = pd.read_csv(
-                file, sep=delimiter, dtype=str, keep_default_na=False, index_col=False
+                io.BytesIO(content),
+                sep=delimiter,
+                dtype=str,
+                keep_default_na=False,
+                index_col=False,
             )
     except FileNotFoundError:
         raise InputError(
@@ -75,6 +81,11 @@ def read_table(
             f"{file}: expected a table in UTF-8, with as many cells in each row as in the first, "
             f"got {error}; delete it, then `dvc repro`, `dvc pull` or `git restore` makes it"
         ) from None
+    if not content.endswith(b"\n"):
+        raise InputError(
+            f"{file}: expected a newline at its end, got none, so it may be cut off; add one if it "
+            "is whole, or else delete it: `dvc repro`, `dvc pull` or `git restore` makes it"
+        )
     if missing := [c for c in columns if c not in table]:
         raise InputError(f"{file}: expected the columns {', '.join(columns)}; missing: {missing}")
     for name in [name for name in numbers if name in table]:

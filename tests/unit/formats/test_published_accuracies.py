@@ -19,7 +19,7 @@ def table(tmp_path, *rows: str):
     file = tmp_path / "table.csv"
     parts = map(on_classes, FEWER_CLASSES)
     header = ",".join(["model,training,family,imagenet", *TESTBED_SHIFTS, *parts])
-    file.write_text("\n".join([header, *rows]))
+    file.write_text("\n".join([header, *rows, ""]))
     return file
 
 

@@ -34,6 +34,7 @@ def test_writes_integers_with_gaps_a_clean_zero_and_no_rows(tmp_path):
         (b"b\n1\n", "missing: .*'a'"),
         (b"a\n1,2\n", "as many cells"),
         (b"a,b\n1,2\n3,4,5\n", "as many cells"),
+        (b"a\n1\n2", "newline at its end"),
         (b"a\n1\nx\n", "row 2: `a`: expected a number, got 'x'"),
         (b"a\ninf\n", "row 1: `a`: expected a number, got 'inf'"),
     ],
@@ -74,8 +75,8 @@ def test_an_encoder_that_came_ready_has_no_points(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("step\tloss\n5\t2.5\n10", "loss.tsv: .*empty cell"),
-        ("step\tloss\n5\tx", "loss.tsv: row 1"),
+        ("step\tloss\n5\t2.5\n10\n", "loss.tsv: .*empty cell"),
+        ("step\tloss\n5\tx\n", "loss.tsv: row 1"),
         ("step\tloss\n5\t2.5\n", "same steps"),
     ],
 )
