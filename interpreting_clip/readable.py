@@ -28,16 +28,8 @@ def text(result: "Result") -> str:
 
 def table(result: "Result") -> str:
     """Return the table of a result as text, with its notes."""
-    rows = [HEAD, *map(table_row, _known(result.numbers))]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(HEAD))]
-    # Empty columns, such as the unit of counts, are left out.
-    kept = [i for i in range(len(HEAD)) if any(row[i] for row in rows[1:]) or i == 1]
-    lines = [
-        "  ".join(
-            row[i].ljust(widths[i]) if i in (0, 2) else row[i].rjust(widths[i]) for i in kept
-        ).rstrip()
-        for row in rows
-    ]
+    columns = map(_aligned, _columns(result.numbers))
+    lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
     return "\n".join([*lines, *result.notes])
 
 
@@ -60,12 +52,10 @@ def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
 
 def html_table(numbers: "Sequence[Number]") -> str:
     """Return numbers as a table in HTML."""
-    head = "".join(f"<th>{one}</th>" for one in HEAD)
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in table_row(one)) + "</tr>"
-        for one in _known(numbers)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    names, *rows = zip(*_columns(numbers), strict=True)
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(x)}</td>' for x in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def table_row(number: "Number") -> tuple[str, str, str, str, str]:
@@ -97,8 +87,18 @@ def listed(names: Sequence[object], shown: int = SHOWN) -> str:
     return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
 
 
-def _known(numbers: "Sequence[Number]") -> "list[Number]":
-    return [one for one in numbers if one.value is not None]
+def _columns(numbers: "Sequence[Number]") -> list[tuple[str, ...]]:
+    """Return the columns of a table, each with its name first, but for empty ones."""
+    rows = [table_row(one) for one in numbers if one.value is not None]
+    columns = zip(HEAD, *rows, strict=True)
+    return [column for column in columns if any(column[1:]) or column[0] == "value"]
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Return the cells of a column with equal widths; text is to the left, numbers to the right."""
+    width = max(map(len, column))
+    is_text = column[0] in ("", "unit")
+    return [cell.ljust(width) if is_text else cell.rjust(width) for cell in column]
 
 
 def _sizes(result: "Result") -> Iterator[str]:

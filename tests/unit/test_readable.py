@@ -1,6 +1,6 @@
 """A result shows its numbers as a table, in a terminal and in a notebook."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -36,6 +36,12 @@ def test_the_table_has_value_unit_interval_and_chance_level():
         "Interval: made up.",
         "Arrays: curve [4]",
     ]
+
+
+def test_a_column_that_no_number_fills_is_left_out():
+    part = replace(LOSS, loss=Estimate(1.0), unknown=0.5)
+    assert "interval" not in repr(part) and "<th>interval</th>" not in part._repr_html_()
+    assert "<th>unit</th>" in part._repr_html_()
 
 
 def test_a_notebook_has_the_same_table_escaped():
