@@ -73,9 +73,10 @@ def read_array(place: str, role: str) -> GivenArray:
     fitting = [key for key, array in arrays.items() if array.ndim == dimensions]
     fitting = [name] if name else [key for key in names if key in fitting][:1] or fitting
     if len(fitting) != 1:
+        advice = f"; name one as {file}:NAME" if any(arrays) else ""  # that of an npy has no name
         raise InputError(
             f"{file}: no {role}: looked for {', '.join(names)}, or a single "
-            f"{('vector', 'matrix')[dimensions - 1]}; {there}; name one as {file}:NAME"
+            f"{('vector', 'matrix')[dimensions - 1]}; {there}{advice}"
         )
     return GivenArray(file, fitting[0], arrays[fitting[0]], arrays)
 

@@ -15,6 +15,7 @@ def folder(tmp_path, monkeypatch):
     save_file(arrays, "a.safetensors")
     save_file({**arrays, "features": arrays["h"]}, "named.safetensors")
     np.save("a.npy", np.arange(6.0).reshape(2, 3))
+    np.save("vector.npy", np.arange(3.0))
 
 
 def test_an_array_is_chosen_by_the_user_by_its_name_or_as_the_only_one():
@@ -41,6 +42,7 @@ def test_other_arrays_of_the_file_are_found_by_their_names():
         ),
         ("a.safetensors:z", r"'z'.*h \[4, 2\], other \[4, 3\], y \[4\]"),
         ("none.npy:x", "none.npy: no such file"),
+        ("vector.npy", r"vector\.npy: .*one array \[3\]$"),
     ],
 )
 def test_refusals_name_the_file_and_list_what_is_there(place, said):
