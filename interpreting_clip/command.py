@@ -6,7 +6,7 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -211,7 +211,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
             name = role.removeprefix("shift ")
             measure = partial(api.accuracy, **shift, **head)
             yield f"accuracy_{name}", f"Accuracy on {name}", (role,), measure
-    measured = comparable_accuracies(given, study)
+    measured = comparable_accuracies(given, study, known)
     if both := sorted(measured.keys() & known.keys()):
         raise InputError(f"--accuracy {both[0]}: the files give it too; leave one out")
     accuracies = {**measured, **known}
@@ -225,20 +225,27 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     yield "cka", "CKA", ("activations", "compare"), cka
 
 
-def comparable_accuracies(given: Mapping[str, Any], study: Study) -> dict[str, Accuracy]:
-    """Return the measured accuracies that lines of standard models are for, by set."""
+def comparable_accuracies(
+    given: Mapping[str, Any], study: Study, known: Collection[str]
+) -> dict[str, Accuracy]:
+    """Return the measured accuracies that lines of standard models are for, by set.
+
+    Those of sets whose accuracy is known lack nothing.
+    """
     found: dict[str, Accuracy] = {}
     for measure, result in study.results.items():
         if not isinstance(result, Accuracy):
             continue
         name = measure.removeprefix("accuracy_") if measure != "accuracy" else IMAGENET
         test = given["labels" if name == IMAGENET else f"shift {name}"]
-        if reason := no_line(name, result.classes, test["aliases"], IMAGENET in found):
-            relation = "from" if name == IMAGENET else "on"
-            study.missing[f"Effective robustness {relation} {name}"] = reason
+        imagenet = IMAGENET in found or IMAGENET in known
+        if reason := no_line(name, result.classes, test["aliases"], imagenet):
+            if name not in known:
+                relation = "from" if name == IMAGENET else "on"
+                study.missing[f"Effective robustness {relation} {name}"] = reason
             continue
         found[name] = result
-        if name in FEWER_CLASSES:
+        if name in FEWER_CLASSES and IMAGENET in found:
             # The testbed's own abscissa of these shifts.
             own, among = given["labels"], {one: test[one] for one in ("among", "aliases")}
             class_map = map_classes(test["among"], len(given["head"]["head"]), test["aliases"])
