@@ -206,7 +206,10 @@ def panel_expression(chart: PanelChart) -> str:
 
 
 def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
-    """Return a specification whose legends list only what some rows have; None: no legends."""
+    """Return a specification whose legends list only what some rows have; None: no legends.
+
+    Legends and tooltips leave out what is not known of the rows.
+    """
     if isinstance(spec, list):
         return [with_legends(one, rows) for one in spec]
     if not isinstance(spec, dict):
@@ -220,10 +223,17 @@ def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
             encoding["legend"] = None
         elif encoding["field"] in rows and "domain" in encoding.get("scale", {}):
             drawn = set(rows[encoding["field"]])
-            listed = [name for name in encoding["scale"]["domain"] if name in drawn]
-            if listed and encoding.get("legend", {}) is not None:
-                encoding["legend"] = {**encoding.get("legend", {}), "values": listed}
+            listed = [name for name in encoding["scale"]["domain"] if name in drawn - {GIVEN}]
+            if encoding.get("legend", {}) is not None:
+                legend = {**encoding.get("legend", {}), "values": listed}
+                encoding["legend"] = legend if listed else None
+    if rows is not None and isinstance(found.get("tooltip"), list):
+        found["tooltip"] = [one for one in found["tooltip"] if _is_known(one["field"], rows)]
     return found
+
+
+def _is_known(column: str, rows: pd.DataFrame) -> bool:
+    return column not in rows or not set(rows[column].dropna()) <= {"", GIVEN}
 
 
 # --- Each panel by itself

@@ -24,7 +24,9 @@ WIDTH, ROW = 325, 38
 """The width of a chart and the height of a row, in pixels."""
 
 HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
-ENCODER = "datum.number + '  ' + datum.label + (datum.rev ? ', ' + datum.rev : '')"
+ENCODER = (
+    "(datum.number ? datum.number + '  ' : '') + datum.label + (datum.rev ? ', ' + datum.rev : '')"
+)
 DRAWN: dict[str, Any] = {"invalid": None}
 """Otherwise a row without an interval or a null would be left out."""
 
