@@ -1,5 +1,6 @@
 """Charts with a row per encoder: a mark with its interval, and the name above it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -151,7 +152,7 @@ ALL = "all"
 """The category in the rows of totals."""
 
 
-def concepts_panel(ends: Ends) -> Layers:
+def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) -> Layers:
     """Draw an encoder per row: its concepts by category, and the totals of all draws."""
     tips = tooltip(
         *("label", "training", "basis", "category"),
@@ -161,12 +162,15 @@ def concepts_panel(ends: Ends) -> Layers:
     base = alt.Chart().encode(y=row_names("label", "place"), tooltip=tips)
     total = base.transform_filter(alt.datum.category == ALL)
     bars = base.transform_filter(alt.datum.category != ALL)
-    colours = by_name(CATEGORY_COLOURS, CATEGORY_COLOURS.values())
     bar = bars.mark_bar(stroke=GROUND, strokeWidth=0.8, size=13).encode(
         x=alt.X("unique:Q", title="unique concepts", stack="zero")
         .scale(domain=ends.get("unique", alt.Undefined))
         .axis(tickMinStep=1, format="d", tickCount=6),
-        color=alt.Color("category:N", title="Broden category", scale=colours),
+        color=alt.Color(
+            "category:N",
+            title="Broden category",
+            scale=by_name(colours, colours.values()),
+        ),
         order="order:Q",
     )
     interval = [
@@ -183,7 +187,7 @@ def concepts_panel(ends: Ends) -> Layers:
     return (
         alt.layer(bar, *interval, random, number_layer(total, "total"), name_layer(total))
         .transform_calculate(
-            order=f"indexof({list(CATEGORY_COLOURS)}, datum.category)",
+            order=f"indexof({list(colours)}, datum.category)",
             place=f"datum.number + ({below})",
             name=ENCODER,
             total=f"datum.unique + ({brackets})",

@@ -44,12 +44,13 @@ def logits(percents: Iterable[float]) -> list[float]:
     return [round(float(x), 6) for x in logit(drawn / 100)]
 
 
-PERCENTS = alt.Axis(
-    values=logits((1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)),
-    labelExpr="format(100 / (1 + exp(-datum.value)), '.0f')",
-    labelOverlap=True,
-)
-"""An axis of logits with ticks in percent."""
+def percent_axis(*ticks: float) -> alt.Axis:
+    """Return an axis of logits with ticks in percent."""
+    text = "format(100 / (1 + exp(-datum.value)), '.0f')"
+    return alt.Axis(values=logits(ticks), labelExpr=text, labelOverlap=True)
+
+
+PERCENTS = percent_axis(1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)
 
 
 def with_logits(layers: alt.LayerChart) -> alt.LayerChart:
@@ -77,7 +78,9 @@ def baseline_lines(**more: Any) -> list[alt.Chart]:
     ]
 
 
-def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
+def robustness_panel(
+    ends: Ends, imagenet: str = "ImageNet", percents: alt.Axis = PERCENTS
+) -> Layers:
     """Draw the encoders, numbered, and their distance from the line of the standard models."""
     on_imagenet = f"{imagenet} (%)"
     accuracies = told("imagenet", on_imagenet, ".1f"), told("accuracy", ON_SHIFT, ".1f")
@@ -103,10 +106,10 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     return (
         placed_numbers(with_logits(layers), "x_logit", "y_logit", 0.055, ends)
         .encode(
-            x=alt.X("x_logit:Q", title=on_imagenet, axis=PERCENTS).scale(
+            x=alt.X("x_logit:Q", title=on_imagenet, axis=percents).scale(
                 domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
             ),
-            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
+            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=percents).scale(
                 domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=14
             ),
         )
@@ -218,7 +221,7 @@ def number_layers(points: alt.Chart, x: str, gap: int) -> tuple[list[alt.Chart],
     rules: list[alt.Chart] = []
     texts: list[alt.Chart] = []
     for odd, align, sign in ((1, "right", -1), (0, "left", 1)):
-        side = points.transform_filter(f"datum.nth % 2 === {odd}")
+        side = points.transform_filter(f"datum.number && datum.nth % 2 === {odd}")
         rule = side.mark_rule(color=SOFT_INK, strokeWidth=0.75, x2Offset=sign * gap)
         rules.append(rule.encode(x2=x, y2="label_y"))
         number = side.encode(y="label_y:Q", text=alt.Text("number:Q", format="d"))
