@@ -10,6 +10,7 @@
 * and which image shows which concept: `concepts`
 * the same images through two encoders: `cka`
 * accuracies alone: `effective_robustness`
+* `chart` draws a result, or those of several encoders
 
 Activations come first, and everything else is a keyword. They may be arrays of NumPy, tensors of
 PyTorch on any device, arrays of JAX or lists. A result shows itself as a table; `to_frame()` is
@@ -36,11 +37,13 @@ if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imp
         privileged_basis,
         pruning,
     )
+    from interpreting_clip.charts.results import chart
 
     __version__: str
 
 __all__ = (
     "accuracy",
+    "chart",
     "cka",
     "concepts",
     "directions",
@@ -54,7 +57,7 @@ __all__ = (
 
 
 def __getattr__(name: str) -> Any:
-    """Import the measures when the first of them is used (PEP 562).
+    """Import the measures, or the charts, when the first of them is used (PEP 562).
 
     So a stage, which imports the module of its measure, loads no other; and its fingerprint counts
     no other (`runner.source_code`).
@@ -65,6 +68,10 @@ def __getattr__(name: str) -> Any:
         return version("interpreting-clip")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "chart":
+        from interpreting_clip.charts.results import chart
+
+        return chart
     from interpreting_clip import api
 
     return getattr(api, name)
