@@ -4,7 +4,10 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from interpreting_clip.command_charts import chart
+from interpreting_clip.charts.colours import css
+from interpreting_clip.charts.panels import panel_spec, panel_values
+from interpreting_clip.charts.pictures import panel_pictures
+from interpreting_clip.charts.results import CHARTS, ResultChart, encoders_table
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_whole
@@ -18,23 +21,18 @@ MADE_BY = "interpreting-clip measure"
 """By which a page and its JSON are known as ours, so that nobody else's are overwritten."""
 
 STYLE = """
-:root{color-scheme:light dark;--text:#1a1a1a;--back:#fff;--soft:#666;--rule:#ddd;--own:#0b62a4;
---null:#c4570a;--bar:#9cc3e0}
-@media(prefers-color-scheme:dark){:root{--text:#e8e8e8;--back:#16181b;--soft:#a0a4a8;--rule:#383c40;
---own:#6db6f2;--null:#f2a05e;--bar:#2f5f85}}
-body{font:16px/1.5 system-ui,sans-serif;color:var(--text);background:var(--back);max-width:52rem;
-margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;color:var(--chart-ink);background:var(--chart-ground);
+max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
 .wide{overflow-x:auto;margin:1rem 0}
 table{border-collapse:collapse}
-td,th{padding:.2rem .7rem;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap;
-font-variant-numeric:tabular-nums}
+td,th{padding:.2rem .7rem;border-bottom:1px solid var(--chart-frame);text-align:right;
+white-space:nowrap;font-variant-numeric:tabular-nums}
 td:first-child,th:first-child{text-align:left;white-space:normal;overflow-wrap:normal}
 td.file{white-space:normal;overflow-wrap:anywhere}
-p.note{color:var(--soft);margin:.2rem 0}
-svg{width:100%;max-width:42rem;height:auto;font:12px system-ui,sans-serif;fill:var(--text)}
-svg .grid{stroke:var(--rule)} svg polyline{fill:none;stroke-width:2}
-svg .own{stroke:var(--own)} svg circle.own{fill:var(--own)} svg .bar{fill:var(--bar)}
-svg .null{stroke:var(--null);stroke-dasharray:5 4}
+p.note,figcaption{color:var(--chart-soft-ink);margin:.2rem 0}
+figure{margin:1rem 0} .panels{display:flex;flex-wrap:wrap;gap:1rem}
+.panels b{display:block} svg{max-width:100%;height:auto}
 """
 
 
@@ -112,7 +110,7 @@ def html(study: Study) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>What the activations tell</title>
 <meta name="generator" content="{MADE_BY}">
 <meta name="viewport" content="width=device-width,initial-scale=1">
-<style>{STYLE}</style></head><body>
+<style>{css()}{STYLE}</style></head><body>
 <h1>What the activations tell</h1>
 <p>Every number stands beside its chance level, where it has one. Definitions:
 docs/measures.md of interpreting-clip.</p>
@@ -126,11 +124,22 @@ docs/measures.md of interpreting-clip.</p>
 def section(name: str, title: str, result: Result) -> str:
     """Return a measure's part of the page."""
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in result.notes)
-    drawn = chart(result)
-    figure = f"<figure>{drawn}</figure>" if drawn else ""
+    figures = [figure(one, result) for one in CHARTS.get(type(result), {}).values()]
     return (
         f'<section id="{escape(name)}"><h2>{escape(title)}</h2>'
-        f"{wide(html_table(result.numbers), title)}{notes}{figure}</section>"
+        f"{wide(html_table(result.numbers), title)}{notes}{''.join(figures)}</section>"
+    )
+
+
+def figure(drawn: ResultChart, result: Result) -> str:
+    """Return a chart of a result, a picture per panel, and what it draws."""
+    chart, table = drawn.chart, encoders_table(drawn, {"": result})
+    spec = panel_spec(chart, chart.ends(chart.rows(table)))
+    pictures = panel_pictures(chart, spec, panel_values(chart, table, spec))
+    panels = [f"<div><b>{escape(title)}</b>{svg}</div>" for title, svg in pictures.items()]
+    return (
+        f'<figure><div class="panels">{"".join(panels)}</div>'
+        f"<figcaption>{escape(f'{chart.title}. {drawn.words}')}</figcaption></figure>"
     )
 
 

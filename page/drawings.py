@@ -11,7 +11,7 @@ import pandas as pd
 
 from interpreting_clip.charts.colours import VARIABLES, recoloured
 from interpreting_clip.charts.panels import Legend, PanelChart, panel_spec, panel_values
-from interpreting_clip.charts.pictures import draw_svg
+from interpreting_clip.charts.pictures import panel_pictures
 
 SMALL = 280
 """The width in pixels up to which four panels stand in a row."""
@@ -88,22 +88,12 @@ def panel_drawing(
     rows = chart.rows(table)
     spec = panel_spec(chart, chart.ends(rows) if len(rows) else {})
     values = panel_values(chart, table, spec)
-    panels = [
-        Panel(
-            title=title,
-            svg=draw_svg(
-                {**spec, "data": {**spec["data"], "values": text}},
-                f"{chart.name}-{place}",
-                f"{chart.title}. {in_words.get(title, title)}".strip(),
-            ),
-        )
-        for place, (title, text) in enumerate(values.items())
-    ]
+    pictures = panel_pictures(chart, spec, values, in_words)
     data = [{"title": k, "values": text if holds_rows else ""} for k, text in values.items()]
     return PanelDrawing(
         name=chart.name,
         title=chart.title,
-        panels=panels,
+        panels=[Panel(title=title, svg=svg) for title, svg in pictures.items()],
         legend=[entry for legend in chart.legend for entry in legend_entries(legend, rows)],
         spec=script_json({"spec": spec, "panels": data}),
     )

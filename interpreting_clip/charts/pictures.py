@@ -3,8 +3,9 @@
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from xml.sax.saxutils import quoteattr
 
 import pandas as pd
@@ -33,6 +34,30 @@ def chart_svg(chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | No
     spec = whole_chart(chart, table, size)
     del spec["title"]
     return draw_svg(spec, chart.name, chart.alternative)
+
+
+def panel_pictures(
+    chart: PanelChart,
+    spec: Spec,
+    values: Mapping[str, str],
+    in_words: Mapping[str, str] | pd.Series = MappingProxyType({}),
+) -> dict[str, str]:
+    """Draw each panel of a chart as SVG, by its title.
+
+    Parameters
+    ----------
+    chart : of the panels
+    spec, values : a panel without its rows, and the rows of each (`panel_spec`, `panel_values`)
+    in_words : what the alternative text says of a panel, by its title; by default the title
+    """
+    return {
+        title: draw_svg(
+            {**spec, "data": {**spec["data"], "values": rows}},
+            f"{chart.name}-{place}",
+            f"{chart.title}. {in_words.get(title, title)}".strip(),
+        )
+        for place, (title, rows) in enumerate(values.items())
+    }
 
 
 def draw_svg(spec: Spec, name: str, alternative: str) -> str:

@@ -50,7 +50,7 @@ def page() -> str:
     text = Path("out/index.html").read_text()
     tags = " ".join(re.findall("<[^>]*>", text))
     assert not re.search(r"<(script|img|link|iframe)|\b(src|href|on\w+)=", tags)
-    assert "url(" not in text and "@import" not in text and "prefers-color-scheme:dark" in text
+    assert not re.search(r"url\((?!#)|@import", text) and "prefers-color-scheme: dark" in text
     return text
 
 
@@ -144,6 +144,13 @@ def test_known_accuracies_need_no_other_file():
     robust = found["measures"]["effective_robustness"]["robustness"]["value"]
     assert robust == pytest.approx(expected.value, abs=1e-6) and found["inputs"] == {}
     assert page().count("<svg") == 1
+
+
+def test_a_known_accuracy_takes_the_place_of_one_that_has_no_line():
+    known = ("--accuracy", "imagenet=76.2", "--accuracy", "imagenet_v2=70.1")
+    found = report(*MINE, "--labels", "classes.npy", *known)
+    assert "effective_robustness" in found["measures"] and "accuracy" in found["measures"]
+    assert not any("robustness" in title for title in found["not_measured"])
 
 
 def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():
