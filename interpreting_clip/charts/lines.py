@@ -98,7 +98,8 @@ def importance_panel(ends: Ends) -> Layers:
     y = alt.Y("height:Q", title="importance / the largest").scale(
         nice=False, domain=ends.get("height", alt.Undefined)
     )
-    powers = {"values": list(range(-6, 1)), "labelExpr": "format(pow(10, datum.value), '~g')"}
+    ticks = [power + np.log10(part) for power in range(-6, 0) for part in (1, 3)]
+    powers = {"values": [*ticks, 0], "labelExpr": "format(pow(10, datum.value), '.1~g')"}
     lines = encoder_lines(
         x.axis(tickMinStep=1, tickCount=6, format="d", grid=False),
         y.axis(**powers),
