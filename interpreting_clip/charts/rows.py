@@ -28,6 +28,7 @@ HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
 ENCODER = (
     "(datum.number ? datum.number + '  ' : '') + datum.label + (datum.rev ? ', ' + datum.rev : '')"
 )
+WHOLE = "datum.value % 1 ? '' : datum.label"
 DRAWN: dict[str, Any] = {"invalid": None}
 """Otherwise a row without an interval or a null would be left out."""
 
@@ -165,7 +166,7 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
     bar = bars.mark_bar(stroke=GROUND, strokeWidth=0.8, size=13).encode(
         x=alt.X("unique:Q", title="unique concepts", stack="zero")
         .scale(domain=ends.get("unique", alt.Undefined))
-        .axis(tickMinStep=1, format="d", tickCount=6),
+        .axis(tickMinStep=1, format="d", tickCount=6, labelExpr=WHOLE),
         color=alt.Color(
             "category:N",
             title="Broden category",
