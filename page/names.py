@@ -1,10 +1,12 @@
 """The names that tables, charts and the page give to the keys of results, and number formats."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import mean, stdev
+from types import MappingProxyType
 
 from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.logit_line import LogitLine
 
 TESTBED_SHIFTS = SHIFT_NAMES
 """The testbed's natural distribution shifts, in the order in which they are shown."""
@@ -101,3 +103,24 @@ def format_percents(fraction: Estimate | None) -> str:
 def mark(extrapolated: bool) -> str:
     """Return the mark of a number that was read from an extrapolated line, or nothing."""
     return "‡" if extrapolated else ""
+
+
+def line_spans(
+    lines: Mapping[str, LogitLine], names: Mapping[str, str] = MappingProxyType(TESTBED_SHIFTS)
+) -> str:
+    """Say which ImageNet accuracies the lines' models span, by shift only if these differ.
+
+    Parameters
+    ----------
+    lines
+        The line of each shift.
+    names
+        The names of the shifts.
+    """
+    shifts: dict[str, list[str]] = {}
+    for shift, line in lines.items():
+        span = f"{format_number(100 * line.low)} to {format_number(100 * line.high)} %"
+        shifts.setdefault(span, []).append(names[shift])
+    if len(shifts) == 1:
+        return next(iter(shifts))
+    return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())

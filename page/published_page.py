@@ -18,7 +18,7 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import NOTABLE, Findings, PublishedModels, SourceCard
 from page.counterpart_chart import COUNTERPART_CHART
 from page.drawings import PanelDrawing, panel_drawing, script_json
-from page.names import DATASETS, TESTBED_SHIFTS, format_interval
+from page.names import DATASETS, TESTBED_SHIFTS, format_interval, line_spans
 from page.published_charts import (
     FINETUNING,
     KINDS,
@@ -57,7 +57,6 @@ from page.published_tables import (
     soup_table,
 )
 from page.rendering import template_environment
-from page.standard_lines import line_spans
 
 MEANS = {
     "all": "all shifts",

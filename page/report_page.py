@@ -36,6 +36,7 @@ from page.names import (
     format_interval,
     format_percents,
     format_spread,
+    line_spans,
     mark,
 )
 from page.provenance import Provenance, dataset_rows, study_names
@@ -44,7 +45,6 @@ from page.replicas import format_replicas
 from page.results import StudyEncoder, first_complete, moved, own_shifts
 from page.robustness_claims import mean_over
 from page.robustness_tables import on_shift_classes
-from page.standard_lines import line_spans
 from page.verdicts import Claim
 
 WITH_A_SECTION = (

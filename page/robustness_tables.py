@@ -9,10 +9,10 @@ from types import MappingProxyType
 import pandas as pd
 
 from interpreting_clip.charts import tables
+from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
 from interpreting_clip.formats.baseline import Baseline
 from page.names import TESTBED_SHIFTS
 from page.results import ENCODER_COLUMNS, StudyEncoder, measured_shifts, over_encoders, own_shifts
-from page.standard_lines import baseline_accuracy, standard_line_rows
 
 _POINT = ("shift", "imagenet", "accuracy", "baseline", "effective_robustness", "extrapolated")
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from page.vega import vega_script
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from interpreting_clip.charts.pictures import vega_script
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.schema import Findings, PublishedModels

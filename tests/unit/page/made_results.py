@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from interpreting_clip.charts.standard_lines import predicted_accuracy
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concept_counts import (
     BasisConcepts,
@@ -23,7 +24,6 @@ from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import plain
 from interpreting_clip.study.encoder_results import EncoderResults, TrainingStep
-from page.standard_lines import predicted_accuracy
 from tests.drawn_directions import filled
 
 CURVES = {

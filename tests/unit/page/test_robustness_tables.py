@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from interpreting_clip.charts.standard_lines import baseline_accuracy
 from interpreting_clip.measures.logit_line import LogitLine
 from page.robustness_tables import robustness_table
-from page.standard_lines import baseline_accuracy
 from tests.unit.page.conftest import read, read_baseline
 from tests.unit.page.made_results import beta
 
