@@ -151,7 +151,7 @@ def fewer(study: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the charts empty: drawing them takes most of a page's time."""
-    monkeypatch.setattr("page.drawings.draw_svg", lambda *_: "<svg></svg>")
+    monkeypatch.setattr("interpreting_clip.charts.pictures.draw_svg", lambda *_: "<svg></svg>")
 
 
 def table(page: str, caption: str) -> str:
