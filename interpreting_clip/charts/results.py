@@ -20,16 +20,25 @@ from interpreting_clip.charts.scatter import (
     percent_axis,
     robustness_panel,
 )
-from interpreting_clip.charts.standard_lines import standard_table
+from interpreting_clip.charts.standard_lines import standard_line_rows
 from interpreting_clip.charts.theme import GIVEN, GREY, SOFT_INK
-from interpreting_clip.config.shifts import SHIFT_NAMES
+from interpreting_clip.config.shifts import SHIFT_NAMES, on_classes
+from interpreting_clip.formats.published_accuracies import (
+    fractions_above_chance,
+    published_lines,
+    standard_models,
+)
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
+from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import Result
+
+TOLERANCE = 0.01
+"""In points: accuracies are rounded to ten-thousandths of a percent."""
 
 
 @dataclass(frozen=True)
@@ -198,3 +207,47 @@ def encoders_table(drawn: ResultChart, results: Mapping[str, Any]) -> pd.DataFra
     if drawn.table is robustness_table:
         table = pd.concat([standard_table(table), table], ignore_index=True)
     return table.astype({"number": "Int64"})
+
+
+def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
+    """Return the published standard models, and their line, on each shift of some encoders.
+
+    Parameters
+    ----------
+    encoders : their `imagenet`, `accuracy` and `effective_robustness` by the name of the `shift`
+
+    Raises
+    ------
+    ValueError
+        They were compared with other standard models, or with two ImageNet accuracies.
+    """
+    models, parts = standard_models(), []
+    for shift, name in SHIFT_NAMES.items():
+        own = encoders[encoders["shift"] == name]
+        if len(own):
+            start, line = _line_of(shift, own)
+            points = models[["name", start]].set_axis(["label", "imagenet"], axis="columns")
+            points = points.assign(accuracy=100 * fractions_above_chance(models, shift)).dropna()
+            parts += [
+                points.assign(kind="standard", shift=name),
+                pd.DataFrame(standard_line_rows(name, line, own["imagenet"])),
+            ]
+    return pd.concat(parts)
+
+
+def _line_of(shift: str, encoders: pd.DataFrame) -> tuple[str, LogitLine]:
+    """Return the line that encoders were compared with, and the ImageNet accuracy it starts from.
+
+    That is over all classes, or over the shift's alone.
+    """
+    for start in ("imagenet", on_classes(shift)):
+        line = published_lines({shift: start}, resamples=1)[0][shift]
+        on_line = 100 * line.predict(encoders["imagenet"].to_numpy(float) / 100)
+        above = encoders["accuracy"] - on_line
+        if (above - encoders["effective_robustness"]).abs().max() < TOLERANCE:
+            return start, line
+    raise ValueError(
+        f"{shift}: expected results that were compared with the published standard models, all "
+        "from accuracy on the same classes of ImageNet; draw these apart from others, or on the "
+        "page of their study"
+    )

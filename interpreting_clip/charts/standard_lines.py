@@ -1,21 +1,11 @@
-"""The line through standard models, and the table of them that a chart of robustness draws."""
+"""The line through standard models, as charts of robustness draw it."""
 
 from collections.abc import Iterable
 
 import numpy as np
-import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
-from interpreting_clip.config.shifts import SHIFT_NAMES, on_classes
-from interpreting_clip.formats.published_accuracies import (
-    fractions_above_chance,
-    published_lines,
-    standard_models,
-)
 from interpreting_clip.measures.logit_line import LogitLine, expit, logit
-
-TOLERANCE = 0.01
-"""In points: accuracies are rounded to ten-thousandths of a percent."""
 
 
 def predicted_accuracy(line: LogitLine, imagenet: float) -> float:
@@ -60,47 +50,3 @@ def standard_line_rows(
         for kind, span in (("line", fitted), ("extrapolated", (*fitted, *imagenet)))
         for x, y in line_ends(line, span)
     ]
-
-
-def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
-    """Return the published standard models, and their line, on each shift of some encoders.
-
-    Parameters
-    ----------
-    encoders : their `imagenet`, `accuracy` and `effective_robustness` by the name of the `shift`
-
-    Raises
-    ------
-    ValueError
-        They were compared with other standard models, or with two ImageNet accuracies.
-    """
-    models, parts = standard_models(), []
-    for shift, name in SHIFT_NAMES.items():
-        own = encoders[encoders["shift"] == name]
-        if len(own):
-            start, line = _line_of(shift, own)
-            points = models[["name", start]].set_axis(["label", "imagenet"], axis="columns")
-            points = points.assign(accuracy=100 * fractions_above_chance(models, shift)).dropna()
-            parts += [
-                points.assign(kind="standard", shift=name),
-                pd.DataFrame(standard_line_rows(name, line, own["imagenet"])),
-            ]
-    return pd.concat(parts)
-
-
-def _line_of(shift: str, encoders: pd.DataFrame) -> tuple[str, LogitLine]:
-    """Return the line that encoders were compared with, and the ImageNet accuracy it starts from.
-
-    That is over all classes, or over the shift's alone.
-    """
-    for start in ("imagenet", on_classes(shift)):
-        line = published_lines({shift: start}, resamples=1)[0][shift]
-        on_line = 100 * line.predict(encoders["imagenet"].to_numpy(float) / 100)
-        above = encoders["accuracy"] - on_line
-        if (above - encoders["effective_robustness"]).abs().max() < TOLERANCE:
-            return start, line
-    raise ValueError(
-        f"{shift}: expected results that were compared with the published standard models, all "
-        "from accuracy on the same classes of ImageNet; draw these apart from others, or on the "
-        "page of their study"
-    )
