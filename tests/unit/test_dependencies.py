@@ -108,7 +108,7 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     page = {"altair", "jinja2", "markupsafe", "numpy", "pandas", "vl-convert-python"}
     # These know the types of all results, and with them the measures' modules.
     assert found["report", ""] == page | {"llvmlite", "numba"}
-    assert found["summarize", ""] == {"llvmlite", "numba", "numpy"}
+    assert found["summarize", ""] == {"llvmlite", "numba", "numpy", "pandas"}
     assert found["published", ""] == {"numpy", "pandas", "scikit-learn", "scipy"}
     assert found["published_page", ""] == page
     concepts = found["broden", ""]  # the pages read its result
