@@ -111,6 +111,8 @@ def legend_entries(legend: Legend, rows: pd.DataFrame) -> Iterator[LegendEntry]:
     """Yield an entry for each name that is drawn."""
     for name, look in legend.looks.items():
         own = rows[rows[legend.column] == name] if legend.column in rows else rows
+        if legend.counted:
+            own = own[own[legend.counted] > 0]
         if len(own) or legend.column not in rows:
             yield LegendEntry(
                 text=name,

@@ -56,12 +56,14 @@ class Legend:
     """The looks of a column's values, by name in the order in which a page lists those it draws.
 
     `numbered` says that the chart writes encoders' numbers without their names, so that the legend
-    has to name them. Without such a column, all names are listed.
+    has to name them. `counted` is a column of counts: a name whose counts are all 0 is not drawn.
+    If the table lacks `column`, all names are listed.
     """
 
     column: str
     looks: Mapping[str, Look]
     numbered: bool = False
+    counted: str = ""
 
 
 def by_shape(*, numbered: bool = False) -> Legend:

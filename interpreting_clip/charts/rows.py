@@ -219,6 +219,7 @@ CONCEPTS = PanelChart(
         Legend(
             column="category",
             looks={name: Look(colour=c, shape="square") for name, c in CATEGORY_COLOURS.items()},
+            counted="unique",
         ),
     ),
     panel="{basis}",
