@@ -106,6 +106,8 @@ class PanelChart:
     legend : what its colours, shapes and dashes stand for
     panel : the title of the panel that a row is in, with columns in braces; empty for one panel
     columns : panels in a row of `facets`
+    order : a column that panels of `facets` are ordered by, so that those of two revisions are
+        neighbours; the others stand in the order of the rows
     facets : further properties of the facets, such as `{"spacing": …}`
     independent : what each panel has of its own in `facets`: `{"scale": "xy", "axis": "x"}`
     ends : the ends that the panels of a page share
@@ -125,6 +127,7 @@ class PanelChart:
     legend: tuple[Legend, ...] = ()
     panel: str = ""
     columns: int = 3
+    order: str = ""
     facets: Mapping[str, Any] = field(default_factory=dict)
     independent: Mapping[str, str] = field(default_factory=dict)
     ends: Callable[[pd.DataFrame], Ends] = no_ends
@@ -188,7 +191,8 @@ def facets(chart: PanelChart) -> alt.FacetChart:
         facet=alt.Facet(
             "panel:N",
             title=None,
-            sort=[],
+            # In the order of the rows, which an empty list keeps and `None` does not.
+            sort=alt.EncodingSortField(chart.order, op="min") if chart.order else [],
             header=alt.Header(labelExpr="split(datum.label, '\\n')", labelAnchor="start"),
         ),
         spec=chart.draw({}),
