@@ -33,7 +33,7 @@ UNOPENED = {
 
 LARGE = {
     *("torch", "torch._dynamo", "torchvision", "open_clip", "timm", "transformers"),
-    *("huggingface_hub", "sklearn", "scipy", "pandas", "numba", "vl_convert"),
+    *("huggingface_hub", "sklearn", "scipy", "pandas", "numba", "altair", "vl_convert"),
 }
 """Packages that take a tenth of a second or more to import."""
 
@@ -41,6 +41,7 @@ CLIP = {"torch", "torchvision", "open_clip"}
 TORCH = {"torch", "torch._dynamo"}  # torch.optim imports TorchDynamo
 TRAINING = CLIP | TORCH
 LEARNING = {"sklearn", "scipy", "pandas"}  # scikit-learn imports pandas where it is
+PAGE = {"pandas", "altair", "vl_convert"}
 USED = {
     "fetch@imagenet_a": TORCH,
     "weights": CLIP,
@@ -55,10 +56,11 @@ USED = {
     "probe": CLIP | LEARNING,
     "baseline": LEARNING,
     "broden": {"numba", "scipy"},  # numba imports scipy
-    "published": {"scipy"},
+    "published": LEARNING,
     "controls": {"torch", "numba", "scipy"},
-    "report": {"vl_convert"},
-    "published_page": {"vl_convert", "scipy"},
+    "summarize": {"pandas"},
+    "report": PAGE,
+    "published_page": PAGE,
 }
 """Which of them a stage, or an instance of it, is for; the others need none."""
 
