@@ -1,15 +1,14 @@
 """Stage `broden`: the concepts that an encoder's directions and features encode."""
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
-from interpreting_clip.formats.json import read_json, whole_file
+from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.tables import write_table
 from interpreting_clip.measures import extremes
 from interpreting_clip.measures.concept_counts import encoded_pairs
 from interpreting_clip.measures.concept_labels import ConceptLabels
@@ -62,15 +61,19 @@ def rare_concepts(folder: Path, minimum: int) -> list[str]:
     return [concept["name"] for concept in left_out if 0 < concept["images"] < minimum]
 
 
+PAIR_COLUMNS = ("basis", "number", "side", "concept", "category", "precision")
+
+
 def write_pairs(file: Path, found: Concepts, categories: Sequence[str]) -> None:
     """Write encoded pairs by basis as CSV: directions by importance from 1, features from 0."""
-    with whole_file(file) as stream, io.TextIOWrapper(stream, "utf-8", newline="") as text:
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(("basis", "number", "side", "concept", "category", "precision"))
-        named = list(zip(found.concepts, categories, strict=True))
-        for name, basis in found.bases.items():
-            first = 1 if name == "directions" else 0
-            for pair in encoded_pairs(basis, found.threshold, named, first=first):
-                precision = round(pair.precision, 4)
-                row = (name, pair.number, pair.side, pair.concept, pair.category, precision)
-                writer.writerow(row)
+    import pandas as pd
+
+    named = list(zip(found.concepts, categories, strict=True))
+    rows = [
+        (name, pair.number, pair.side, pair.concept, pair.category, round(pair.precision, 4))
+        for name, basis in found.bases.items()
+        for pair in encoded_pairs(
+            basis, found.threshold, named, first=1 if name == "directions" else 0
+        )
+    ]
+    write_table(file, pd.DataFrame(rows, columns=list(PAIR_COLUMNS)), PAIR_COLUMNS)

@@ -55,7 +55,7 @@ USED = {
     "extract_train": CLIP,
     "probe": CLIP | LEARNING,
     "baseline": LEARNING,
-    "broden": {"numba", "scipy"},  # numba imports scipy
+    "broden": {"numba", "scipy", "pandas"},  # numba imports scipy
     "published": LEARNING,
     "controls": {"torch", "numba", "scipy"},
     "summarize": {"pandas"},
