@@ -4,7 +4,7 @@ It computes nothing, so it is in no stage's fingerprint; `Result` imports it whe
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -43,9 +43,8 @@ def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
     """Return numbers as a table of pandas, indexed by name."""
     import pandas as pd
 
-    columns = ("name", "label", "value", "low", "high", "chance", "unit")
-    rows = [{name: asdict(one)[name] for name in columns} for one in numbers]
-    table = pd.DataFrame(rows, columns=list(columns)).set_index("name")
+    columns = ["name", "label", "value", "low", "high", "chance", "unit"]
+    table = pd.DataFrame(list(numbers), columns=columns).set_index("name")
     # NaN where no number has an interval, as where one has none.
     return table.astype(dict.fromkeys(("value", "low", "high", "chance"), float))
 

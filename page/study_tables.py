@@ -112,8 +112,9 @@ def cka_table(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka])
 
 def measure_table(results: EncoderResults) -> pd.DataFrame:
     """Return every number of every measure, with its interval and its chance level."""
-    numbers = results.to_frame().rename(columns={"label": "number_of_measure"})
-    return numbers.assign(measure=numbers.index.str.split(".").str[0])
+    numbers = pd.DataFrame(results.numbers).rename(columns={"label": "number_of_measure"})
+    numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
+    return numbers.assign(measure=numbers["name"].str.partition(".")[0]).astype(numeric)
 
 
 def planted_table(controls: Mapping[str, Any]) -> pd.DataFrame:
