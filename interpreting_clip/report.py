@@ -3,17 +3,20 @@
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from interpreting_clip.charts.colours import css
-from interpreting_clip.charts.panels import panel_spec, panel_values
-from interpreting_clip.charts.pictures import panel_pictures
-from interpreting_clip.charts.results import CHARTS, ResultChart, encoders_table
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_whole
 from interpreting_clip.given_files import GivenArray
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
+
+if TYPE_CHECKING:
+    from interpreting_clip.charts.results import ResultChart
+
+# Charts are imported where they are drawn: Altair takes longer than many measures.
 
 PAGE, NUMBERS = "index.html", "measures.json"
 
@@ -32,7 +35,7 @@ td:first-child,th:first-child{text-align:left;white-space:normal;overflow-wrap:n
 td.file{white-space:normal;overflow-wrap:anywhere}
 p.note,figcaption{color:var(--chart-soft-ink);margin:.2rem 0}
 figure{margin:1rem 0} .panels{display:flex;flex-wrap:wrap;gap:1rem}
-.panels b{display:block} svg{max-width:100%;height:auto}
+.panels b{display:block} svg{max-width:100%;height:auto;overflow:visible}
 """
 
 
@@ -123,6 +126,8 @@ docs/measures.md of interpreting-clip.</p>
 
 def section(name: str, title: str, result: Result) -> str:
     """Return a measure's part of the page."""
+    from interpreting_clip.charts.results import CHARTS
+
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in result.notes)
     figures = [figure(one, result) for one in CHARTS.get(type(result), {}).values()]
     return (
@@ -131,15 +136,25 @@ def section(name: str, title: str, result: Result) -> str:
     )
 
 
-def figure(drawn: ResultChart, result: Result) -> str:
+def figure(drawn: "ResultChart", result: Result) -> str:
     """Return a chart of a result, a picture per panel, and what it draws."""
-    chart, table = drawn.chart, encoders_table(drawn, {"": result})
-    spec = panel_spec(chart, chart.ends(chart.rows(table)))
-    pictures = panel_pictures(chart, spec, panel_values(chart, table, spec))
-    panels = [f"<div><b>{escape(title)}</b>{svg}</div>" for title, svg in pictures.items()]
+    from interpreting_clip.charts.panels import panel_spec, panel_values
+    from interpreting_clip.charts.pictures import panel_pictures
+    from interpreting_clip.charts.results import encoders_table
+
+    chart = drawn.chart
+    rows = chart.rows(encoders_table(drawn, {"": result}))
+    spec = panel_spec(chart, chart.ends(rows))
+    values = panel_values(chart, rows, spec)
+    words = {title: f"{title}. {drawn.words}".removeprefix(". ") for title in values}
+    pictures = panel_pictures(chart, spec, values, words)
+    panels = [
+        f"<div>{f'<b>{escape(title)}</b>' if title else ''}{svg}</div>"
+        for title, svg in pictures.items()
+    ]
     return (
         f'<figure><div class="panels">{"".join(panels)}</div>'
-        f"<figcaption>{escape(f'{chart.title}. {drawn.words}')}</figcaption></figure>"
+        f"<figcaption>{escape(f'{chart.title}. {drawn.words}'.strip())}</figcaption></figure>"
     )
 
 

@@ -140,13 +140,9 @@ def same_axis(rows: pd.DataFrame) -> Ends:
 DOTS = PanelChart(
     name="dots",
     title="Numbers of a claim",
-    table="dots",
-    x="value",
-    y="name",
     numbers=(*NUMBERS, "place", "reference"),
     draw=dots_panel,
     panel="{group}",
-    independent={"scale": "y"},
     ends=same_axis,
     caption="",
 )

@@ -74,14 +74,10 @@ def same_robustness(rows: pd.DataFrame) -> Ends:
 COUNTERPART_CHART = PanelChart(
     name="counterparts",
     title="Zero-shot, finetuned and supervised models of one backbone",
-    table="counterparts",
-    x="robustness",
-    y="name",
     numbers=("place", "imagenet", "robustness", "low", "high"),
     draw=counterparts_panel,
     legend=(by_shape(),),
     panel="{backbone}",
-    independent={"scale": "y"},
     ends=same_robustness,
     caption="Mean effective robustness in points over the four shifts that all these models were "
     "measured on, without ObjectNet, with its interval; a panel per backbone. Zero-shot CLIPs, "

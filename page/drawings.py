@@ -87,7 +87,7 @@ def panel_drawing(
     """
     rows = chart.rows(table)
     spec = panel_spec(chart, chart.ends(rows) if len(rows) else {})
-    values = panel_values(chart, table, spec)
+    values = panel_values(chart, rows, spec)
     pictures = panel_pictures(chart, spec, values, in_words)
     data = [{"title": k, "values": text if holds_rows else ""} for k, text in values.items()]
     return PanelDrawing(

@@ -346,9 +346,6 @@ def same_kinds(table: pd.DataFrame) -> Ends:
 FINETUNING = PanelChart(
     name="finetuning",
     title="What finetuning costs",
-    table="finetuning",
-    x="learning_rate",
-    y="mean",
     numbers=("learning_rate", "epochs", "mean"),
     draw=finetuning_panel,
     legend=(Legend(column="augmentation", looks=AUGMENTATION_LOOKS),),
@@ -361,9 +358,6 @@ FINETUNING = PanelChart(
 SOUPS = PanelChart(
     name="soups",
     title="Soups and their ingredients",
-    table="finetuning",
-    x="imagenet",
-    y="mean",
     numbers=("imagenet", "mean"),
     draw=soups_panel,
     legend=(Legend(column="kind", looks=SOUP_LOOKS),),
@@ -376,9 +370,6 @@ SOUPS = PanelChart(
 SCALING = PanelChart(
     name="scaling",
     title="Pretraining data and compute",
-    table="scaling",
-    x="gmacs",
-    y="mean",
     numbers=("gmacs", "samples", "mean"),
     draw=scaling_panel,
     legend=(Legend(column="data", looks=DATA_LOOKS),),
@@ -391,9 +382,6 @@ SCALING = PanelChart(
 KINDS = PanelChart(
     name="kinds",
     title="Natural and style shifts",
-    table="published",
-    x="natural",
-    y="style",
     numbers=("natural", "style"),
     draw=kinds_panel,
     legend=(Legend(column="training", looks=TRAINING_LOOKS),),

@@ -1,7 +1,7 @@
 """The report: one HTML page that can be read without a script and needs no network.
 
 Its text and tables are in `templates/report/page.html.jinja` and the templates that it includes,
-its style in `page.css`, its script in `page.js`. The folder is a dependency of stage `report` in
+its style in `report.css`, its script in `page.js`. The folder is a dependency of stage `report` in
 dvc.yaml, since a fingerprint covers only Python modules.
 """
 

@@ -31,7 +31,7 @@ from runner.outputs import Outputs
 
 PLOTS = Path("plots")
 
-DRAWING = ("numpy", "vl-convert-python")
+DRAWING = ("altair", "numpy", "pandas", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
 
 

@@ -62,7 +62,7 @@ CKA = PanelChart(
     draw=cka_panel,
     legend=(
         Legend(
-            column="shade",
+            column="",
             looks={f"CKA {v:g}": Look(colour=PURPLE, shape="square", opacity=v) for v in SHADES},
         ),
     ),

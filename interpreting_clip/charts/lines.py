@@ -99,7 +99,12 @@ def importance_panel(ends: Ends) -> Layers:
         nice=False, domain=ends.get("height", alt.Undefined)
     )
     ticks = [power + np.log10(part) for power in range(-6, 0) for part in (1, 3)]
-    powers = {"values": [*ticks, 0], "labelExpr": "format(pow(10, datum.value), '.1~g')"}
+    powers = {
+        "values": [*ticks, 0],
+        "tickCount": len(ticks) + 1,  # or Vega would leave out every other one
+        "labelExpr": "format(pow(10, datum.value), '.1~g')",
+        "labelOverlap": True,
+    }
     lines = encoder_lines(
         x.axis(tickMinStep=1, tickCount=6, format="d", grid=False),
         y.axis(**powers),
@@ -180,6 +185,7 @@ PRUNING = PanelChart(
     draw=pruning_panel,
     legend=(by_dash(numbered=True),),
     panel="Backbone {backbone}: {dataset}",
+    columns=2,
     order="number",
     facets=FLUSH,
     independent={"axis": "xy"},
@@ -206,7 +212,8 @@ def sweep_panel(ends: Ends) -> Layers:
         (
             "basis",
             told("threshold", "threshold of average precision", ".2~f"),
-            *("unique", "interval", "permuted_text", "random_text", "over_all"),
+            told("unique", "unique concepts", "d"),
+            *("interval", "permuted_text", "random_text", "over_all"),
         ),
     )
     return with_places(lines, "threshold", "unique").transform_calculate(
@@ -232,6 +239,7 @@ SWEEP = PanelChart(
     draw=sweep_panel,
     legend=(by_dash(numbered=True),),
     panel="Backbone {backbone}: {basis}",
+    columns=2,
     order="number",
     facets=FLUSH,
     independent={"axis": "xy"},
@@ -303,7 +311,10 @@ def planted_outliers_panel(_ends: Ends) -> Layers:
     base = alt.Chart().encode(
         x=size.axis(grid=False, values=[2, 4, 6, 8, 10, 15, 20, 30, 60, 120], labelOverlap=True),
         tooltip=tooltip(
-            "features", told("size", along, "~f"), told("found", up, ".1f"), "arithmetic"
+            "features",
+            told("size", along, "~f"),
+            told("found", up, ".1f"),
+            told("arithmetic", "by arithmetic (%)", ".1f"),
         ),
     )
     predicted = base.mark_line(strokeWidth=1.75, color=INK).encode(

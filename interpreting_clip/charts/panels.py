@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import altair as alt
@@ -21,6 +22,7 @@ from interpreting_clip.charts.theme import (
     GIVEN,
     SHAPES,
     TRAINING_COLOURS,
+    TRAININGS,
 )
 
 Ends = Mapping[str, tuple[float, float]]
@@ -93,16 +95,16 @@ def no_ends(_table: pd.DataFrame) -> Ends:
 
 @dataclass(frozen=True, kw_only=True)
 class PanelChart:
-    """One chart of the CSV `plots/<table>.csv`.
+    """One chart of a table.
 
     Attributes
     ----------
     name, title, caption : `caption` is what stands below it
-    table : the name of the CSV
-    x, y : the columns that `dvc plots` asks for
     numbers : the columns of numbers that it draws; all others are text
     draw : returns what one panel draws, without data, for the ends of the axes that panels share.
         Its transforms see the rows of all panels in `facets`, so they group by `panel`
+    table, x, y : the name of the CSV in `plots/`, and the columns that `dvc plots` asks for; empty
+        for a chart that only a page has
     legend : what its colours, shapes and dashes stand for
     panel : the title of the panel that a row is in, with columns in braces; empty for one panel
     columns : panels in a row of `facets`
@@ -119,11 +121,11 @@ class PanelChart:
     name: str
     title: str
     caption: str
-    table: str
-    x: str
-    y: str
     numbers: tuple[str, ...]
     draw: Callable[[Ends], Layers]
+    table: str = ""
+    x: str = ""
+    y: str = ""
     legend: tuple[Legend, ...] = ()
     panel: str = ""
     columns: int = 3
@@ -156,8 +158,9 @@ def template(chart: PanelChart) -> Spec:
 
     Rows of several revisions have panels of their own, or share them (`revisions_together`).
     """
+    # The legends of published models list other kinds of training than those of encoders.
     names = [name for one in chart.legend if one.column == "training" for name in one.looks]
-    listed = pd.DataFrame({"training": [name for name in names if name != GIVEN]})
+    listed = pd.DataFrame({"training": names or TRAININGS})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
     spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": _numeric(chart)}}
     return _finished(spec)
@@ -168,14 +171,15 @@ def whole_chart(
 ) -> Spec:
     """Return all panels of a chart with the rows of a table; `size` is a panel's, in pixels."""
     rows = thinned(chart.rows(table))
-    spec = with_legends(facets(chart).to_dict(validate=False), rows)
+    ends = chart.ends(rows) if len(rows) else {}
+    spec = with_legends(facets(chart, ends).to_dict(validate=False), rows)
     spec["data"] = {"values": csv_text(rows, chart, spec), "format": _csv(chart)}
     if size:
         spec["spec"] |= dict(zip(("width", "height"), size, strict=True))
     return _finished(spec)
 
 
-def facets(chart: PanelChart) -> alt.FacetChart:
+def facets(chart: PanelChart, ends: Ends = MappingProxyType({})) -> alt.FacetChart:
     """Return all panels of a chart, laid out in rows, without data."""
     filters = [
         alt.FilterTransform(filter=alt.FieldOneOfPredicate(field=column, oneOf=list(values)))
@@ -195,7 +199,7 @@ def facets(chart: PanelChart) -> alt.FacetChart:
             sort=alt.EncodingSortField(chart.order, op="min") if chart.order else [],
             header=alt.Header(labelExpr="split(datum.label, '\\n')", labelAnchor="start"),
         ),
-        spec=chart.draw({}),
+        spec=chart.draw(ends),
         columns=chart.columns,
         resolve=resolve,
         title=chart.title,
@@ -212,9 +216,9 @@ def panel_expression(chart: PanelChart) -> str:
 
 
 def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
-    """Return a specification whose legends list only what some rows have; None: no legends.
+    """Return a specification whose legends and tooltips leave out what is not known of some rows.
 
-    Legends and tooltips leave out what is not known of the rows.
+    Without rows it has no legends at all.
     """
     if isinstance(spec, list):
         return [with_legends(one, rows) for one in spec]
@@ -255,11 +259,10 @@ def panel_spec(chart: PanelChart, ends: Ends, colours: Mapping[str, str] = VARIA
     return recoloured(_finished(spec, quiet), colours)
 
 
-def panel_values(chart: PanelChart, table: pd.DataFrame, spec: Spec) -> dict[str, str]:
-    """Return the rows of each panel as CSV, by its title, in the order of the table."""
-    rows = thinned(chart.rows(table))
-    panels = rows.groupby("panel", sort=False)
-    return {str(title): csv_text(own, chart, spec) for title, own in panels}
+def panel_values(chart: PanelChart, rows: pd.DataFrame, spec: Spec) -> dict[str, str]:
+    """Return the rows of each panel as CSV, by its title, in the order of `chart.rows`."""
+    panels = thinned(rows).groupby("panel", sort=False)
+    return {str(title): csv_text(own.drop(columns="panel"), chart, spec) for title, own in panels}
 
 
 # --- Rows

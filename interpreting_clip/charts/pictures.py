@@ -80,7 +80,13 @@ def draw_svg(spec: Spec, name: str, alternative: str) -> str:
     new = {one: f"{name}-{index}" for index, one in enumerate(old)}
     svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
     svg = re.sub(r"(<[^<>]*\burl\(#)([^)]+)", lambda m: f"{m[1]}{new.get(m[2], m[2])}", svg)
+    # Points that only answer a pointer are not needed in a picture, nor is a thousandth of a pixel.
+    svg = re.sub(r'<path[^<>]* opacity="0"[^<>]*/>', "", svg)
+    svg = re.sub(r"<[^<>]+>", lambda tag: _LONG.sub(lambda n: f"{float(n[0]):.2f}", tag[0]), svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label={quoteattr(alternative)} ', 1)
+
+
+_LONG = re.compile(r"\d+\.\d{3,}(?:e-?\d+)?")
 
 
 @contextmanager

@@ -13,7 +13,13 @@ from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import IMPORTANCE, OUTLIER_SHARES, PRUNING, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
-from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS, KURTOSIS, concepts_panel
+from interpreting_clip.charts.rows import (
+    CATEGORY_COLOURS,
+    CONCEPTS,
+    KURTOSIS,
+    concepts_panel,
+    kurtosis_panel,
+)
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
     EFFECTIVE_ROBUSTNESS,
@@ -72,12 +78,12 @@ def pruning_table(result: Pruning) -> pd.DataFrame:
 
 
 def concept_table(result: Concepts) -> pd.DataFrame:
-    """Return the counts of concepts; those without one of Broden's categories are `GIVEN`."""
+    """Return the counts of concepts; those without one of Broden's categories are `OTHER`."""
     table = tables.concept_table(result).assign(representation="")
     if set(table["category"]) == {tables.ALL}:
-        table = pd.concat([table, table.assign(category=GIVEN)])
+        table = pd.concat([table, table.assign(category=OTHER)])
     known = table["category"].isin([tables.ALL, *CATEGORY_COLOURS])
-    return table.assign(category=table["category"].where(known, GIVEN))
+    return table.assign(category=table["category"].where(known, OTHER))
 
 
 def cka_table(result: LayerCka) -> pd.DataFrame:
@@ -96,6 +102,11 @@ def robustness_table(result: EffectiveRobustness) -> pd.DataFrame:
 PERCENTS = (1.0, 3.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
 """Ticks of accuracies that are nearer to each other than those of a study's encoders."""
 
+OTHER = "other"
+"""The category of concepts that have none of Broden's."""
+
+ROTATED = "after a random rotation"
+
 HEADS = {"head": ("head", "random head")}
 RANDOM_HEADS = "Dashed: the mean of random heads."
 
@@ -107,7 +118,11 @@ OUTLIERS = ResultChart(
 
 CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     Kurtosis: {
-        "kurtosis": ResultChart(KURTOSIS, kurtosis_table, "Upright mark: after a random rotation."),
+        "kurtosis": ResultChart(
+            replace(KURTOSIS, draw=partial(kurtosis_panel, chance=ROTATED)),
+            kurtosis_table,
+            f"Upright mark: {ROTATED}.",
+        ),
         "outlier_features": replace(OUTLIERS, table=lambda one: tables.outlier_table(one.outliers)),
     },
     OutlierFeatures: {"outlier_features": OUTLIERS},
@@ -124,7 +139,7 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
             replace(
                 CONCEPTS,
                 title="Concepts that are encoded",
-                draw=partial(concepts_panel, colours={**CATEGORY_COLOURS, GIVEN: GREY}),
+                draw=partial(concepts_panel, colours={**CATEGORY_COLOURS, OTHER: GREY}),
             ),
             concept_table,
             "Ticks: the mean for as many random directions.",
@@ -164,8 +179,8 @@ def chart(
     TypeError
         The results are of several measures, or of one that has no chart.
     ValueError
-        There are none, there is no chart of this name, or accuracies were compared with other
-        standard models than the published ones.
+        There are none, there is no chart of this name, or accuracies were compared with no
+        standard models, or with others than the published ones.
     """
     named = dict(results) if isinstance(results, Mapping) else {"": results}
     if not named:
@@ -204,7 +219,7 @@ def encoders_table(drawn: ResultChart, results: Mapping[str, Any]) -> pd.DataFra
         for number, (label, result) in enumerate(results.items(), 1)
     ]
     table = pd.concat(parts, ignore_index=True)
-    if drawn.table is robustness_table:
+    if drawn.table is robustness_table:  # the only chart that draws more than the results
         table = pd.concat([standard_table(table), table], ignore_index=True)
     return table.astype({"number": "Int64"})
 
@@ -219,8 +234,11 @@ def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        They were compared with other standard models, or with two ImageNet accuracies.
+        There are none, or they were compared with other standard models, or with two ImageNet
+        accuracies.
     """
+    if encoders.empty:
+        raise ValueError("results: expected an effective robustness on a shift or more, got none")
     models, parts = standard_models(), []
     for shift, name in SHIFT_NAMES.items():
         own = encoders[encoders["shift"] == name]

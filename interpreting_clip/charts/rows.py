@@ -73,7 +73,7 @@ def null_layer(base: alt.Chart) -> alt.Chart:
     )
 
 
-def kurtosis_panel(_ends: Ends) -> Layers:
+def kurtosis_panel(_ends: Ends, chance: str = "untrained encoders") -> Layers:
     """Draw an encoder per row, with its interval and what chance gives."""
     base = alt.Chart().encode(y=row_names("label", "number"), yOffset=alt.YOffset("rev:N", sort=[]))
     null = base.mark_tick(color=INK, thickness=2, size=13, **DRAWN).encode(
@@ -88,7 +88,9 @@ def kurtosis_panel(_ends: Ends) -> Layers:
         tooltip=tooltip(
             *("label", "training"),
             told("kurtosis", "mean kurtosis per image", ".2f"),
-            *("interval", "null_text", "outlier_features"),
+            "interval",
+            alt.Tooltip("null_text:N", title=chance),
+            "outlier_features",
         ),
     )
     span = "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
@@ -184,6 +186,7 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
         x="random:Q", opacity=shown_if("isValid(datum.random)", 0.55)
     )
     brackets = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
+    # Below all linear ones, since numbers of the two kinds do not compare.
     below = "datum.representation === 'rectified representations' ? 1e6 : 0"
     return (
         alt.layer(bar, *interval, random, number_layer(total, "total"), name_layer(total))

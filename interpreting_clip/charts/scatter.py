@@ -82,7 +82,7 @@ def robustness_panel(
     ends: Ends, imagenet: str = "ImageNet", percents: alt.Axis = PERCENTS
 ) -> Layers:
     """Draw the encoders, numbered, and their distance from the line of the standard models."""
-    on_imagenet = f"{imagenet} (%)"
+    on_imagenet = f"{imagenet} accuracy (%)"
     accuracies = told("imagenet", on_imagenet, ".1f"), told("accuracy", ON_SHIFT, ".1f")
     standard = (
         alt.Chart()

@@ -98,7 +98,6 @@ def by_name(names: Iterable[str], values: Iterable[Any]) -> alt.Scale:
 
 
 TITLES = {
-    "rev": "revision",
     "label": "name",
     "robustness_text": "effective robustness",
     "outlier_features": "outlier features",
