@@ -29,14 +29,9 @@ RESULTS: dict[str, Any] = {
     "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, null_draws=1),
     "effective_robustness": ic.effective_robustness(ACCURACIES),
     "cka": LayerCka(
-        first="a",
-        second="b",
-        first_layers=["x", "y"],
-        second_layers=["z"],
-        first_outliers=[0, 0],
-        second_outliers=[0],
-        cka=np.array([[0.1], [0.9]]),
-        without_outliers=[[None], [0.9]],
+        **{"first": "a", "first_layers": ["x", "y"], "first_outliers": [0, 0]},
+        **{"second": "b", "second_layers": ["z"], "second_outliers": [0]},
+        **{"cka": np.array([[0.1], [0.9]]), "without_outliers": [[None], [0.9]]},
     ),
 }
 CASES = [(name, name) for name in RESULTS]
@@ -52,10 +47,8 @@ def rows(chart: alt.FacetChart) -> pd.DataFrame:
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
 def test_every_chart_draws_one_encoder_and_two_without_a_warning(kind, name, warned):
-    alone, both = (
-        ic.chart(given, name)
-        for given in (RESULTS[kind], {"mine": RESULTS[kind], "another": RESULTS[kind]})
-    )
+    result = RESULTS[kind]
+    alone, both = (ic.chart(r, name) for r in (result, {"mine": result, "another": result}))
     for chart in (alone, both):
         assert draw_svg(chart.to_dict(), "chart", "a").count("<path") > 5 and warned() == ""
     assert "training" not in str(alone.to_dict()["spec"]).replace("field': 'training'", "")

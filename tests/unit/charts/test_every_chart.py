@@ -1,0 +1,144 @@
+"""What all charts have in common: they are valid, draw their rows, and share the ends of axes."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from interpreting_clip.charts.layer_matrix import CKA, FEW
+from interpreting_clip.charts.lines import (
+    IMPORTANCE,
+    OUTLIER_SHARES,
+    PLANTED_OUTLIERS,
+    PRUNING,
+    SWEEP,
+    TRAINING_ACCURACY,
+    TRAINING_LOSS,
+)
+from interpreting_clip.charts.panels import facets, whole_chart
+from interpreting_clip.charts.pictures import draw_svg
+from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
+from interpreting_clip.charts.scatter import (
+    CORRELATION,
+    DRAWN_RANGE,
+    EFFECTIVE_ROBUSTNESS,
+    logits,
+    robustness_chart,
+)
+from page.claim_charts import DOTS
+from page.counterpart_chart import COUNTERPART_CHART
+from page.drawings import panel_drawing
+from page.published_charts import (
+    FINETUNING,
+    KINDS,
+    PUBLISHED,
+    PUBLISHED_ON_PAGE,
+    SCALING,
+    SOUPS,
+)
+from tests.unit.charts.small_tables import (
+    ACCURACIES,
+    CLAIM,
+    CONCEPT_COUNTS,
+    CORRELATIONS,
+    COUNTERPARTS,
+    IMPORTANCES,
+    KURTOSES,
+    OUTLIERS,
+    PLANTED,
+    PRUNINGS,
+    PUBLISHED_MODELS,
+    SWEEPS,
+    TRAINING,
+    line,
+    marks,
+    models,
+    panels,
+    similarities,
+)
+
+RANGE = logits((30.0, DRAWN_RANGE[1]))
+
+# A table of each chart, and how many marks and panels it has.
+CASES = [
+    (IMPORTANCE, IMPORTANCES, 9, 2),  # without random heads
+    (PRUNING, PRUNINGS, 18, 4),  # of two of the three test sets
+    (SWEEP, SWEEPS, 9, 2),
+    (TRAINING_LOSS, TRAINING, 9, 3),
+    (TRAINING_ACCURACY, TRAINING, 6, 3),
+    (PLANTED_OUTLIERS, PLANTED, 4, 1),
+    (OUTLIER_SHARES, OUTLIERS, 3, 1),
+    (KURTOSIS, KURTOSES, 3, 1),
+    (CONCEPTS, CONCEPT_COUNTS, 8 + 4, 2),  # with the ticks of random directions
+    (CKA, similarities(FEW), FEW**2, 1),
+    (EFFECTIVE_ROBUSTNESS, ACCURACIES, 6 + 6, 2),
+    (CORRELATION, CORRELATIONS, 7 + 5, 2),  # where the line is extrapolated, there is no filling
+    (DOTS, CLAIM, 2, 1),
+    (COUNTERPART_CHART, COUNTERPARTS, 3, 2),
+    (PUBLISHED, PUBLISHED_MODELS, 16, 1),
+    (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
+    (FINETUNING, models("model", "start"), 8, 1),
+    (SOUPS, models("soup", "ingredient"), 16, 1),
+    (SCALING, pd.concat([models("model"), models("model", data="LAION-5B")]), 8, 1),
+    (KINDS, pd.concat([models("a"), models("a", group="ViT")]), 16, 2),
+]
+
+
+@pytest.mark.parametrize(
+    ("chart", "table", "drawn", "parts"), CASES, ids=lambda one: getattr(one, "name", "")
+)
+def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, parts, warned):
+    facets(chart).to_dict()  # validates
+    kind = "rect" if chart in (CKA, CONCEPTS) else "symbol"
+    alone = panels(chart, table)
+    pictures = ["".join(alone.values())]
+    if chart not in (DOTS, COUNTERPART_CHART):  # of a page alone, which draws each panel by itself
+        pictures.append(draw_svg(whole_chart(chart, table), chart.name, chart.alternative))
+    assert warned() == ""
+    assert [len(marks(svg, kind)) for svg in pictures] == [drawn] * len(pictures)
+    assert len(alone) == parts
+
+
+@pytest.mark.parametrize(
+    ("chart", "table", "text", "times"),
+    [
+        (PRUNING, PRUNINGS, "paper: 80 %", 4),
+        (PLANTED_OUTLIERS, PLANTED, "3 raised", 1),
+        (OUTLIER_SHARES, OUTLIERS, "above: outlier features", 1),
+        (KURTOSIS, KURTOSES, "a Gaussian: 3", 1),
+        (CONCEPTS, CONCEPT_COUNTS, "3 [2, 5]", 2),
+        (CONCEPTS, CONCEPT_COUNTS, "3", 2 + 2),  # without an interval, and on the axis
+        (CKA, similarities(FEW), "1.00", FEW),
+        (CKA, similarities(FEW + 1), "1.00", 0),  # where numbers do not fit
+        (robustness_chart("drawn ImageNet"), ACCURACIES, "drawn ImageNet (%)", 2),
+        (COUNTERPART_CHART, COUNTERPARTS, "9.0‡", 1),
+        (PUBLISHED, line(30), "standard models", 1),
+        (PUBLISHED, line(50), "models", 1),  # a steep line has its name in two lines beside it
+    ],
+)
+def test_texts_that_charts_write(chart, table, text, times):
+    assert "".join(panels(chart, table).values()).count(f">{text}<") == times
+
+
+@pytest.mark.parametrize(
+    ("chart", "table", "ends"),
+    [
+        (IMPORTANCE, IMPORTANCES, {"height": (np.log10(0.125), 0)}),
+        (SWEEP, SWEEPS, {"threshold": (0.6, 0.8), "unique": (0, 8)}),
+        (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
+        (CONCEPTS, CONCEPT_COUNTS.assign(high=None), {"unique": (0, 3)}),
+        (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
+        (CORRELATION, CORRELATIONS, {"effective_robustness": (5, 25)}),
+        (DOTS, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
+        (COUNTERPART_CHART, COUNTERPARTS, {"robustness": (0, 41.5)}),
+        (KINDS, models("a", style=-3), {"natural": (-2, 11), "style": (-5, -1)}),
+    ],
+)
+def test_panels_share_the_ends_of_their_axes(chart, table, ends):
+    found = chart.ends(chart.rows(table))
+    assert found.keys() == ends.keys()
+    spec = panel_drawing(chart, table).spec
+    for column, expected in ends.items():
+        assert found[column] == pytest.approx(tuple(expected))
+        assert f'"domain":{json.dumps(list(found[column]), separators=(",", ":"))}' in spec

@@ -1,0 +1,122 @@
+"""Facts that one chart has, or a few."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from interpreting_clip.charts.colours import VARIABLES
+from interpreting_clip.charts.layer_matrix import CKA
+from interpreting_clip.charts.lines import IMPORTANCE, PRUNING, SWEEP
+from interpreting_clip.charts.panels import template
+from interpreting_clip.charts.pictures import draw_svg
+from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS
+from interpreting_clip.charts.scatter import CORRELATION, EFFECTIVE_ROBUSTNESS
+from page.claim_charts import NUMBERS, Dots, informative
+from page.counterpart_chart import COUNTERPART_CHART
+from page.published_charts import (
+    OWN,
+    PUBLISHED,
+    PUBLISHED_ON_PAGE,
+    TRAINING_LOOKS,
+    points_outside_frame,
+)
+from tests.unit.charts.small_tables import (
+    ACCURACIES,
+    CLAIM,
+    CONCEPT_COUNTS,
+    CORRELATIONS,
+    COUNTERPARTS,
+    IMPORTANCES,
+    PRUNINGS,
+    SWEEPS,
+    marks,
+    numbers,
+    panels,
+    similarities,
+)
+
+
+@pytest.mark.parametrize(
+    ("chart", "table", "axis", "apart"),
+    [
+        (IMPORTANCE, IMPORTANCES, 1, 20),
+        (PRUNING, PRUNINGS, 1, 20),
+        (SWEEP, SWEEPS, 1, 20),
+        (EFFECTIVE_ROBUSTNESS, ACCURACIES, 2, 10),
+        (CORRELATION, CORRELATIONS, 2, 10),
+    ],
+)
+def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table, axis, apart):
+    rows = chart.rows(table)
+    for title, svg in panels(chart, table).items():
+        found = numbers(svg)
+        encoders = rows.loc[rows["panel"] == title, "number"].dropna().unique()
+        assert [int(number) for number, *_ in found] == sorted(encoders)
+        places = sorted(place[axis] for place in found)
+        assert all(high - low > apart for low, high in pairwise(places))
+
+
+def test_random_heads_are_grey_lines_without_numbers_where_they_are_kept():
+    both = replace(IMPORTANCE, only={})
+    (alone,), (drawn,) = (panels(one, IMPORTANCES[:6]).values() for one in (IMPORTANCE, both))
+    grey = f'stroke="{VARIABLES["grey"]}"'
+    assert (alone.count(grey), drawn.count(grey)) == (0, 1)
+    assert len(numbers(drawn)) == 1
+
+
+def test_bars_have_the_colours_of_their_categories():
+    bars = "".join("".join(marks(p, "rect")) for p in panels(CONCEPTS, CONCEPT_COUNTS).values())
+    assert [bars.count(f'"{CATEGORY_COLOURS[name]}"') for name in ("object", "part")] == [4, 0]
+
+
+def test_the_first_layer_stands_at_the_lower_left():
+    (drawn,) = panels(CKA, similarities(3)).values()
+    across, up = drawn.split(">layer 0<")[0], drawn.rsplit(">layer 0<", 1)[0]
+    assert ">layer 2<" not in across and up.count(">layer 2<") == 2
+
+
+def test_counterparts_are_hollow_where_the_line_is_extrapolated():
+    filled, hollow = marks(panels(COUNTERPART_CHART, COUNTERPARTS)["B/32"], "symbol")
+    assert 'fill-opacity="0"' in hollow and 'fill-opacity="0"' not in filled
+
+
+def test_revisions_have_panels_of_their_own():
+    spec = template(EFFECTIVE_ROBUSTNESS)
+    table = pd.concat([ACCURACIES.assign(rev=rev) for rev in ("HEAD", "workspace")])
+    spec["data"]["values"] = table.astype(object).where(table.notna(), "").to_dict("records")
+    drawn = draw_svg(spec, "revisions", "")
+    assert drawn.count(">HEAD<") == drawn.count(">workspace<") == 2
+
+
+def test_a_template_lists_all_trainings_but_not_a_readers_own_models():
+    spec = template(PUBLISHED)["spec"]["layer"][-1]["encoding"]["color"]
+    assert spec["legend"]["values"] == list(TRAINING_LOOKS)
+    assert OWN in spec["scale"]["domain"]
+
+
+def test_the_script_of_the_page_sets_the_horizontal_axis_and_the_choice():
+    params = PUBLISHED_ON_PAGE.draw({}).to_dict(validate=False)["params"]
+    assert {one["name"] for one in params} == {"chosen", "abscissa", "left", "right"}
+
+
+def test_points_outside_the_frame_are_counted_and_lines_are_not():
+    points = [("encoder", 3, 50), ("standard", 60, 0.2), ("encoder", 60, 50), ("line", 3, 3)]
+    table = pd.DataFrame(points, columns=["kind", "imagenet", "accuracy"])
+    assert points_outside_frame(table) == 2
+
+
+def test_the_numbers_of_a_claim_are_told_in_words():
+    rows: list[Any] = pd.concat([CLAIM, CLAIM[:1].assign(group="ViT")]).to_dict("records")
+    first, second = Dots(axis="points", rows=rows).drawing("order").panels
+    assert (first.title, second.title) == ("RN", "ViT")
+    assert 'aria-label="points. a: 3 [2, 5]; b: 3 [2, 5]"' in first.svg
+
+
+def test_a_chart_of_equal_numbers_or_of_none_says_nothing():
+    same: dict[str, Any] = dict.fromkeys(NUMBERS, 1)
+    for rows in ([], [same, same]):
+        assert informative(Dots(axis="a", rows=rows)) is None
+    assert informative(Dots(axis="a", rows=[same, same | {"low": 0}]))
