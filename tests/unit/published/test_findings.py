@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Settings, standard_models
-from interpreting_clip.measures.logit_line import fit_line, logit
+from interpreting_clip.formats.published_accuracies import published_lines
 from interpreting_clip.published.findings import (
     FINETUNING_COLUMNS,
     SCALING_COLUMNS,
@@ -15,33 +14,18 @@ from interpreting_clip.published.findings import (
     scaling_table,
     soups,
 )
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT
-from interpreting_clip.published.line_fits import fit_choice
-from interpreting_clip.published.models import standard_models_by_source
-from interpreting_clip.published.sources import FOLDER, read_published
-from tests.reads import ROOT
-
-SETTINGS = Settings(resamples=400, seed=0, confidence=0.95)
+from interpreting_clip.published.line_choices import DEFAULT
+from tests.unit.published.conftest import SETTINGS
 
 
 @pytest.fixture(scope="module")
-def published():
-    return read_published(ROOT / FOLDER)
+def tuned(published, analysis):
+    return finetuning_table(published, analysis.fits[DEFAULT], SETTINGS)
 
 
 @pytest.fixture(scope="module")
-def fits(published):
-    return fit_choice(CHOICES[DEFAULT], standard_models_by_source(published)["testbed"], SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def tuned(published, fits):
-    return finetuning_table(published, fits, SETTINGS)
-
-
-@pytest.fixture(scope="module")
-def scaled(published, fits):
-    return scaling_table(published, fits, SETTINGS)
+def scaled(published, analysis):
+    return scaling_table(published, analysis.fits[DEFAULT], SETTINGS)
 
 
 def terms(one) -> dict[str, tuple[float, float, float]]:
@@ -53,29 +37,20 @@ def test_a_regression_finds_what_was_planted():
     variables = pd.DataFrame({(name, "unit"): generator.normal(size=60) for name in "abc"})
     y = 2.0 * variables["a", "unit"] - 1.0 * variables["b", "unit"] + 5
     found = regression("all", y + generator.normal(scale=0.1, size=60), variables, SETTINGS)
-    estimates = terms(found)
-    for name, planted in (("a", 2.0), ("b", -1.0), ("c", 0.0)):
-        value, low, high = estimates[name]
+    for (value, low, high), planted in zip(terms(found).values(), (2, -1, 0), strict=True):
         assert value == pytest.approx(planted, abs=0.05) and low < planted < high
     assert found.r_squared > 0.99 and 0 < found.largest_correlation < 0.4
 
 
 def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
-    """The same facts from a calculation apart from ours: numpy's lines and correlation."""
-    standard = standard_models()
-    models = published.of("model_soups")
-    models = models[models["training"] != "soup"]
-    above = []
-    for shift in TESTBED_SHIFTS:
-        fitted = standard[standard[shift] > 0]
-        line = fit_line(fitted["imagenet"].to_numpy() / 100, fitted[shift].to_numpy() / 100)
-        odds = line.slope * logit(models["imagenet"].to_numpy() / 100) + line.intercept
-        above.append(models[shift] - 100 / (1 + np.exp(-odds)))
-    mean = np.mean(above, axis=0)
+    """The range is from a calculation apart from ours: the study's own lines."""
+    lines, _ = published_lines(dict.fromkeys(TESTBED_SHIFTS, "imagenet"), resamples=1)
+    models = published.of("model_soups").query("training != 'soup'")
+    imagenet = models["imagenet"].to_numpy() / 100
+    mean = np.mean([models[s] - 100 * line.predict(imagenet) for s, line in lines.items()], axis=0)
     found = finetuning(tuned, SETTINGS)
     assert (found.models, found.with_recipe) == (72, 70)
-    assert (found.lowest, found.highest) == pytest.approx((mean.min(), mean.max()), abs=0.1)
-    assert (round(found.lowest, 1), round(found.highest, 1)) == (3.1, 16.1)
+    assert (found.lowest, found.highest) == pytest.approx((mean.min(), mean.max()), abs=1e-3)
     assert round(found.median, 1) == 11.8 and round(found.start["all"], 1) == 26.6
     assert found.linear_correlation == pytest.approx(-0.80, abs=0.005)
     estimates = terms(found.regressions[0])
@@ -85,11 +60,8 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
 
 
 def test_the_soups_beside_their_ingredients(tuned):
-    found = {soup.name: soup for soup in soups(tuned)}
-    greedy, uniform = found["ViT-B-32/greedy_soup"], found["ViT-B-32/uniform_soup"]
-    assert (
-        round(greedy.robustness["all"], 1) == 10.9 and round(uniform.robustness["all"], 1) == 13.3
-    )
+    greedy, uniform = sorted(soups(tuned), key=lambda soup: soup.name)
+    assert [round(soup.robustness["all"], 1) for soup in (greedy, uniform)] == [10.9, 13.3]
     assert (greedy.less_accurate, greedy.ingredients) == (72, 72)
     assert greedy.less_in_both == greedy.less_robust < uniform.less_robust
 

@@ -1,7 +1,10 @@
-from math import isnan
+from typing import Any
 
+import pandas as pd
 import pytest
+import yaml
 
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.published.sources import (
@@ -13,63 +16,41 @@ from interpreting_clip.published.sources import (
     timm_standard_models,
 )
 from tests.reads import ROOT
-from tests.unit.published.conftest import SETS, accuracies, frame, write
+from tests.unit.published.conftest import frame
+
+SETS = ["imagenet", *TESTBED_SHIFTS]
+SAME = dict.fromkeys(SETS, 50.0)
+SOURCE = dict.fromkeys(("title", "url", "commit", "path", "licence", "measured"), "x")
 
 
-def test_a_row_overrides_what_its_source_says_of_all(folder):
-    published = read_published(folder)
-    assert list(published.sources) == ["openclip", "scaling", "testbed", "timm"]
-    vit = published.of("openclip").iloc[0]
-    assert (vit["name"], vit["training"], vit["data"]) == ("ViT/web", "zero_shot", "Web")
-    assert (vit["architecture"], vit["family"], vit["imagenet"]) == ("ViT", "ViT", 70.0)
-    (tuned,) = published.models.query("name == 'vit.ft'").to_dict("records")
-    assert (tuned["training"], tuned["architecture"]) == ("finetuned", "vit")
-    assert isnan(tuned["objectnet"]) and not isnan(tuned["imagenet_a"])
-
-
-def test_models_are_paired_across_sources(folder):
-    published = read_published(folder)
-    (pair,) = published.same.to_dict("records")
-    names = published.models["name"]
-    assert (names[pair["first"]], names[pair["other"]]) == ("ViT/web", "ViT/Samples-3B")
-    assert pair["largest_difference"] == pytest.approx(0.5)
-    counterparts = published.models[published.models["counterpart_of"] == "ViT"]
-    assert counterparts["name"].tolist() == ["ViT/web", "vit.ft"]
+def read_source(folder, row: dict[str, Any], **source: Any) -> None:
+    """Read two models of one source, the first with columns of its own."""
+    rows = [{"model": name, "training": "zero_shot", **SAME} for name in "ab"]
+    pd.DataFrame([rows[0] | row, rows[1]]).to_csv(folder / "mine.csv", index=False)
+    source = {**SOURCE, "table": "mine.csv", "sets": SETS, **source}
+    (folder / "mine.yaml").write_text(yaml.safe_dump(source))
+    read_published(folder)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("row", "source", "said"),
     [
-        ({"imagenet_r": "101"}, r"mine.csv: a: `imagenet_r`: .*'101'"),
-        ({"imagenet": ""}, r"mine.csv: a: `imagenet`: .*''"),
-        ({"training": "clip"}, r"mine.csv: a: `training`: .*zero_shot.*'clip'"),
-        ({"model": "b"}, r"mine.csv: row 2: .*'b'"),
-        ({"model": " "}, r"mine.csv: row 1: .*''"),
-        ({"start": "x"}, r"mine.csv: a: `start`: .*'x'"),
-        ({"imagnet": "1"}, r"mine.csv: .*'imagnet'"),
-        ({"imagenet_on_r_classes": "1"}, r"mine.csv: a: `imagenet_on_r_classes`: .*`sets`"),
+        ({"imagenet_r": "101"}, {}, r"mine.csv: a: `imagenet_r`: .*'101'"),
+        ({"imagenet": ""}, {}, r"mine.csv: a: `imagenet`: .*''"),
+        ({"training": "clip"}, {}, r"mine.csv: a: `training`: .*zero_shot.*'clip'"),
+        ({"model": "b"}, {}, r"mine.csv: row 2: .*'b'"),
+        ({"model": " "}, {}, r"mine.csv: row 1: .*''"),
+        ({"start": "x"}, {}, r"mine.csv: a: `start`: .*'x'"),
+        ({"imagnet": "1"}, {}, r"mine.csv: .*'imagnet'"),
+        ({"imagenet_on_r_classes": "1"}, {}, r"mine.csv: a: `imagenet_on_r_classes`: .*`sets`"),
+        ({}, {"licence": None}, r"mine.yaml: 'licence'"),
+        ({}, {"sets": ["imagenet_w"]}, r"mine.yaml: 'sets': .*'imagenet_w'"),
+        ({}, {"table": "none.csv"}, r"none.csv: no such file"),
     ],
 )
-def test_refuses_a_wrong_row(tmp_path, change, said):
-    rows = [{"model": name, "training": "zero_shot", **accuracies(70.0)} for name in "ab"]
-    rows[0] |= change
-    write(tmp_path, "mine", rows, sets=list(SETS))
+def test_refuses_a_wrong_source(tmp_path, row, source, said):
     with pytest.raises(InputError, match=said):
-        read_published(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"licence": None}, r"mine.yaml: 'licence'"),
-        ({"sets": ["imagenet_w"]}, r"mine.yaml: 'sets': .*'imagenet_w'"),
-        ({"table": "none.csv"}, r"none.csv: no such file"),
-    ],
-)
-def test_refuses_a_wrong_source(tmp_path, change, said):
-    write(tmp_path, "mine", [{"model": "a", "training": "zero_shot", **accuracies(70.0)}], **change)
-    with pytest.raises(InputError, match=said):
-        read_published(tmp_path)
+        read_source(tmp_path, row, **source)
 
 
 @pytest.mark.parametrize(
@@ -80,16 +61,15 @@ def test_refuses_a_wrong_source(tmp_path, change, said):
     ],
 )
 def test_refuses_to_pair_a_model_that_no_source_has(tmp_path, file, row, said):
-    write(tmp_path, "mine", [{"model": "a", "training": "zero_shot", **accuracies(70.0)}])
     for name in (COUNTERPARTS, SAME_MODELS):
         header, *_ = (ROOT / FOLDER / name).read_text().splitlines()
         (tmp_path / name).write_text(f"{header}\n{row}\n" if name == file else f"{header}\n")
     with pytest.raises(InputError, match=f"{file}: .*{said}"):
-        read_published(tmp_path)
+        read_source(tmp_path, {})
 
 
 def test_models_with_the_same_accuracies_everywhere_count_once():
-    one = dict.fromkeys(SETS, 50.0) | {"objectnet": None}
+    one = SAME | {"objectnet": None}
     models = frame(*({"name": n, **one} for n in "abc"), {"name": "d", **one, "imagenet_a": 50.1})
     found, joined = distinct_models(models)
     assert found["name"].tolist() == ["a", "d"] and joined == {0: ["b", "c"]}
@@ -103,21 +83,23 @@ def test_a_standard_model_counts_once_at_the_size_at_which_it_was_trained():
     assert found[["name", "image_size"]].to_numpy().tolist() == [["a", "96"]]
 
 
-@pytest.fixture(scope="module")
-def published():
-    return read_published(ROOT / FOLDER)
+# --- The sources in git
+
+
+def test_a_source_says_what_its_rows_leave_open(published):
+    models = published.models.set_index("name")
+    soup = models.loc["ViT-B-32/greedy_soup"]
+    assert (soup["training"], soup["data"], soup["architecture"]) == ("soup", "OpenAI", "ViT-B-32")
+    names = ["RN50x4/openai", "eva_giant_patch14_224.clip_ft_in1k"]
+    assert models.loc[names, "architecture"].tolist() == ["RN50x4", "eva_giant_patch14_224"]
+    assert models.loc[names, "family"].tolist() == ["RN50x4", "eva"]
+    assert models.loc[models["source"] == "timm", "objectnet"].isna().all()
 
 
 def test_the_sources_have_as_many_models_as_was_published(published):
     counts = published.models["source"].value_counts().to_dict()
-    assert counts == {
-        "mobileclip": 14,
-        "model_soups": 74,
-        "openclip": 121,
-        "openclip_scaling": 32,
-        "testbed": 216,
-        "timm": 1556,
-    }
+    expected = {"mobileclip": 14, "model_soups": 74, "openclip": 121, "openclip_scaling": 32}
+    assert counts == expected | {"testbed": 216, "timm": 1556}
     assert len(distinct_models(published.of("openclip"))[0]) == 117
     timm = published.of("timm")
     assert len(timm_standard_models(timm)) == 956
