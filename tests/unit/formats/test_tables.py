@@ -12,9 +12,8 @@ def test_round_trip(tmp_path):
     write_table(file, table, ["model", "x"])
     assert file.read_text() == 'model,x\n"a,b",0.333333\nNone,\n'
     found = read_table(file, ["x"], numbers=["x"])
-    assert found["model"].tolist() == ["a,b", "None"]
-    assert found["x"].tolist()[0] == 0.333333
-    assert np.isnan(found["x"][1])
+    expected = pd.DataFrame({"model": ["a,b", "None"], "x": [0.333333, np.nan]})
+    pd.testing.assert_frame_equal(found, expected)
 
 
 def test_writes_integers_with_gaps_a_clean_zero_and_no_rows(tmp_path):
@@ -29,8 +28,9 @@ def test_writes_integers_with_gaps_a_clean_zero_and_no_rows(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
+        (None, "no such file"),
         (b"a\n\xff\n", "UTF-8.*`dvc repro`"),
-        (b"", "UTF-8.*`dvc repro`"),
+        (b"", "UTF-8"),
         (b"b\n1\n", "missing: .*'a'"),
         (b"a\n1,2\n", "as many cells"),
         (b"a,b\n1,2\n3,4,5\n", "as many cells"),
@@ -40,9 +40,8 @@ def test_writes_integers_with_gaps_a_clean_zero_and_no_rows(tmp_path):
     ],
 )
 def test_refuses_what_is_no_table_with_these_columns(tmp_path, content, message):
-    with pytest.raises(InputError, match=r"t.csv: no such file"):
-        read_table(tmp_path / "t.csv", ["a"])
-    (tmp_path / "t.csv").write_bytes(content)
+    if content is not None:
+        (tmp_path / "t.csv").write_bytes(content)
     with pytest.raises(InputError, match=rf"t\.csv: .*{message}"):
         read_table(tmp_path / "t.csv", ["a"], numbers=["a"])
 
@@ -62,25 +61,18 @@ def curve(tmp_path):
     return tmp_path
 
 
-def test_joins_the_metrics_by_step(curve):
+def test_joins_the_metrics_by_step_unless_the_encoder_came_ready(curve):
     expected = {"step": 10, "loss": 0.0, "accuracy": 1.0, "learning_rate": 2.0}
     assert read_curve(curve)[1] == expected
-
-
-def test_an_encoder_that_came_ready_has_no_points(tmp_path):
-    (tmp_path / "ready.json").touch()
-    assert read_curve(tmp_path) == []
+    (curve / "ready.json").touch()
+    assert read_curve(curve) == []
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("step\tloss\n5\t2.5\n10\n", "loss.tsv: .*empty cell"),
-        ("step\tloss\n5\tx\n", "loss.tsv: row 1"),
-        ("step\tloss\n5\t2.5\n", "same steps"),
-    ],
+    ("rows", "message"),
+    [("5\t2.5\n10\n", "loss.tsv: .*empty cell"), ("5\tx\n", "row 1"), ("5\t2.5\n", "same steps")],
 )
-def test_refuses_a_damaged_metric_and_one_of_other_steps(curve, text, message):
-    (curve / "plots/metrics/loss.tsv").write_text(text)
+def test_refuses_a_damaged_metric_and_one_of_other_steps(curve, rows, message):
+    (curve / "plots/metrics/loss.tsv").write_text(f"step\tloss\n{rows}")
     with pytest.raises(InputError, match=message):
         read_curve(curve)
