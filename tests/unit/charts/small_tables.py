@@ -98,7 +98,6 @@ CLAIM = rows({"name": ["a", "b"]}, value=3, place=[0, 1], training="zero-shot")
 COUNTERPARTS = rows(
     {"backbone": ["B/32", "B/32", "L/14"], "name": ["a", "b", "c"], "place": [0, 1, 2]},
     robustness=[30, 9, 40],
-    low=[28, 5, 38],
     high=[32, 11, 41.5],
     extrapolated=["", "‡", ""],
     training="zero-shot",
