@@ -10,7 +10,7 @@ import pytest
 
 from interpreting_clip.charts.colours import VARIABLES
 from interpreting_clip.charts.layer_matrix import CKA
-from interpreting_clip.charts.lines import IMPORTANCE, PRUNING, SWEEP
+from interpreting_clip.charts.lines import IMPORTANCE, PRUNING, SWEEP, TRAINING_ACCURACY
 from interpreting_clip.charts.panels import template
 from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS
@@ -33,6 +33,7 @@ from tests.unit.charts.small_tables import (
     IMPORTANCES,
     PRUNINGS,
     SWEEPS,
+    TRAINING,
     marks,
     numbers,
     panels,
@@ -65,6 +66,11 @@ def test_random_heads_are_grey_lines_without_numbers_where_they_are_kept():
     grey = f'stroke="{VARIABLES["grey"]}"'
     assert (alone.count(grey), drawn.count(grey)) == (0, 1)
     assert len(numbers(drawn)) == 1
+
+
+def test_the_line_of_a_training_passes_over_steps_that_did_not_log_its_column():
+    (line,) = marks(panels(TRAINING_ACCURACY, TRAINING)["a"], "line")
+    assert line.count("L") == 1
 
 
 def test_bars_have_the_colours_of_their_categories():
