@@ -1,20 +1,17 @@
 """Facts that one chart has, or a few."""
 
 from dataclasses import replace
-from itertools import combinations
-from math import dist
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from interpreting_clip.charts.colours import VARIABLES
 from interpreting_clip.charts.layer_matrix import CKA
-from interpreting_clip.charts.lines import IMPORTANCE, PRUNING, SWEEP, TRAINING_ACCURACY
+from interpreting_clip.charts.lines import IMPORTANCE, TRAINING_ACCURACY
 from interpreting_clip.charts.panels import template
 from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS
-from interpreting_clip.charts.scatter import CORRELATION, EFFECTIVE_ROBUSTNESS
+from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS
 from page.claim_charts import NUMBERS, Dots, informative
 from page.counterpart_chart import COUNTERPART_CHART
 from page.published_charts import (
@@ -28,36 +25,14 @@ from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
     CONCEPT_COUNTS,
-    CORRELATIONS,
     COUNTERPARTS,
     IMPORTANCES,
-    PRUNINGS,
-    SWEEPS,
     TRAINING,
     marks,
     numbers,
     panels,
     similarities,
 )
-
-
-@pytest.mark.parametrize(
-    ("chart", "table"),
-    [
-        (IMPORTANCE, IMPORTANCES),
-        (PRUNING, PRUNINGS),
-        (SWEEP, SWEEPS),
-        (EFFECTIVE_ROBUSTNESS, ACCURACIES),
-        (CORRELATION, CORRELATIONS),
-    ],
-)
-def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
-    rows = chart.rows(table)
-    for title, svg in panels(chart, table).items():
-        found = numbers(svg)
-        encoders = rows.loc[rows["panel"] == title, "number"].dropna()
-        assert [int(number) for number, *_ in found] == sorted({*encoders})
-        assert all(dist(one[1:], other[1:]) > 12 for one, other in combinations(found, 2))
 
 
 def test_random_heads_are_grey_lines_without_numbers_where_they_are_kept():
