@@ -1,4 +1,5 @@
 import base64
+from itertools import product
 from math import isnan
 
 import jsonschema
@@ -49,14 +50,14 @@ def test_where_a_line_is_extrapolated_is_a_matter_of_its_standard_models(cards):
 def test_what_finetuning_changed_is_taken_on_the_same_lines(cards, analysis):
     """So that an error of the line that both share cancels."""
     assert (cards[TUNED].start, cards[TUNED].counterpart_of) == (VIT, "ViT-B/32")
+    assert cards[TUNED].robustness[DEFAULT].means["all"] is None
     names = analysis.models["name"].tolist()
-    tuned, start = names.index(TUNED), names.index(VIT)
-    for key in (DEFAULT, "probit", "timm"):
+    for card, key in product((cards[TUNED], cards[FAR]), (DEFAULT, "probit", "timm")):
+        tuned, start = names.index(card.name), names.index(card.start)
         value, draws = analysis.found[key].mean(MEANS["without_objectnet"])
         ends = np.quantile(draws[:, tuned] - draws[:, start], [0.025, 0.975])
         expected = (value[tuned] - value[start], *ends)
-        assert cards[TUNED].robustness[key].change == pytest.approx(expected, abs=2e-3)
-    assert cards[TUNED].robustness[DEFAULT].means["all"] is None
+        assert card.robustness[key].change == pytest.approx(expected, abs=2e-3)
 
 
 def test_a_choice_has_the_models_that_were_measured_for_it(models, cards):
