@@ -14,6 +14,7 @@ import pandas as pd
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
+from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import NOTABLE, Findings, PublishedModels, SourceCard
 from page.counterpart_chart import COUNTERPART_CHART
@@ -44,7 +45,6 @@ from page.published_results import (
     Draws,
     by_robustness,
     model_table,
-    records,
 )
 from page.published_tables import (
     counterpart_table,
@@ -134,7 +134,7 @@ def published_page(
         "claims": published_claims(published, tables),
         "models": records(listed),
         "ranked": listed["rank"].max(),
-        "leaders": records(models.set_index("name", drop=False).loc[leaders]),
+        "leaders": records(ordered[ordered["rank"].notna() & ordered["name"].isin(leaders)]),
         "data": sorted(set(listed["data"]) - {""}, key=str.casefold),
         "supervised": (models["training"] == "supervised").sum(),
         "counterparts": records(backbones),

@@ -116,9 +116,3 @@ def by_robustness(models: pd.DataFrame) -> pd.DataFrame:
         (ordered["training"] == "zero_shot") & (ordered["lacking"] == 0) & ~ordered["extrapolated"]
     )
     return ordered.assign(rank=ranked.cumsum().where(ranked).astype("Int64"))
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table as templates and scripts take them, with None for NaN."""
-    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
-    return rows

@@ -7,11 +7,12 @@ import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.charts.standard_lines import standard_line_rows
+from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START
 from page.names import TESTBED_SHIFTS
-from page.published_results import TRAININGS, records
+from page.published_results import TRAININGS
 
 STANDARD = "standard models"
 """The name, in the chart of published models, of those that the line is fitted to."""

@@ -10,6 +10,7 @@ import pandas as pd
 
 from interpreting_clip.charts import tables
 from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.baseline import Baseline
 from page.names import TESTBED_SHIFTS
 from page.results import ENCODER_COLUMNS, StudyEncoder, measured_shifts, over_encoders, own_shifts
@@ -47,6 +48,11 @@ def robustness_table(
         The study's results.
     names
         The names of the testbed's shifts, and of the study's own.
+
+    Raises
+    ------
+    InputError
+        A shift that encoders were compared on has no line.
     """
     trained = [e for e in encoders if e.entry.training != "untrained"]
     found = over_encoders(
@@ -55,6 +61,8 @@ def robustness_table(
     own = [shift for shift in own_shifts(encoders) if shift in baseline.lines]
     parts = []
     for shift in [*measured_shifts(encoders), *own] if encoders else []:
+        if shift not in baseline.lines:
+            raise InputError(f"plots/baseline.json: no line for {shift}; run `dvc repro`")
         line, name = baseline.lines[shift], names[shift]
         points = found[found["shift"] == name]
         drawn = [baseline_accuracy(line, x) for x in points["imagenet"]]

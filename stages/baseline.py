@@ -16,7 +16,6 @@ from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.baseline import (
     ChanceLevel,
     FittedBaseline,
-    model_records,
     read_baseline_table,
 )
 from interpreting_clip.formats.published_accuracies import (
@@ -27,6 +26,7 @@ from interpreting_clip.formats.published_accuracies import (
 )
 from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.shift_folders import read_shift_folders
+from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.measures.logit_line import Settings
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
@@ -56,14 +56,14 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     own_models = {}
     for shift in (name for name in own if entries[name].baseline == "published"):
         table = read_baseline_table(inputs["data/baselines"], shift, abscissa_name(shift, settings))
-        own_models[shift] = model_records(table)
+        own_models[shift] = records(table)
         card = read_card(own[shift])
         classes = {**classes, shift: card.class_indices}
         chance = {shift: Guessing(card.images, len(card.class_indices))}
         # By itself, so that its models do not change the resampled lines of other shifts.
         fits.append(fitted_lines(table, chance, settings))
     result = FittedBaseline(
-        models=model_records(models),
+        models=records(models),
         classes=classes,
         own_models=own_models,
         no_baseline=[name for name in own if entries[name].baseline == "none"],

@@ -30,7 +30,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     learnt = inputs[f"data/train_activations/{key}"]
     activations, card = read_activations(learnt, item.dataset), read_json(learnt / "card.json")
     device = read_machine().device
-    os.environ["SCIPY_ARRAY_API"] = "1"  # asked for by scikit-learn's support of a GPU's tensors
+    if device not in ("cpu", "mps"):
+        # scikit-learn asks for it before it takes a GPU's tensors.
+        os.environ["SCIPY_ARRAY_API"] = "1"
+    # Of NumPy's BLAS. SciPy's, which is loaded later, has one thread (`OPENBLAS_NUM_THREADS`).
     with threadpool_limits(threads, user_api="blas"):
         found = fit_probe(activations.values, activations.classes, settings, device)
     for tried in found.tried:

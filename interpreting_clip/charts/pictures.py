@@ -80,13 +80,19 @@ def draw_svg(spec: Spec, name: str, alternative: str) -> str:
     new = {one: f"{name}-{index}" for index, one in enumerate(old)}
     svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
     svg = re.sub(r"(<[^<>]*\burl\(#)([^)]+)", lambda m: f"{m[1]}{new.get(m[2], m[2])}", svg)
-    # Points that only answer a pointer are not needed in a picture, nor is a thousandth of a pixel.
+    # Points that only answer a pointer are not needed in a picture.
     svg = re.sub(r'<path[^<>]* opacity="0"[^<>]*/>', "", svg)
-    svg = re.sub(r"<[^<>]+>", lambda tag: _LONG.sub(lambda n: f"{float(n[0]):.2f}", tag[0]), svg)
+    svg = re.sub(r"<[^<>]+>", _plain, svg)
     return svg.replace("<svg ", f'<svg role="img" aria-label={quoteattr(alternative)} ', 1)
 
 
+_ROLE = re.compile(r' (?:role|aria-[a-z]+)="[^"]*"')
 _LONG = re.compile(r"\d+\.\d{3,}(?:e-?\d+)?")
+
+
+def _plain(tag: re.Match[str]) -> str:
+    """Return a tag without roles, since one text describes the picture, and with two decimals."""
+    return _LONG.sub(lambda number: f"{float(number[0]):.2f}", _ROLE.sub("", tag[0]))
 
 
 @contextmanager

@@ -107,6 +107,8 @@ def pruning_table(results: Mapping[str, Pruning], names: Mapping[str, str]) -> p
     names : of the test sets that the table shall have, in its order
     """
     curves = {key: _pruning_curves(results[key]) for key in names if key in results}
+    if not curves:
+        return pd.DataFrame(columns=["dataset", "fraction", "head", "accuracy"])
     shifts = [curves[key] for key in SHIFT_NAMES if key in curves]
     named = {names[key]: one for key, one in curves.items()}
     if shifts:

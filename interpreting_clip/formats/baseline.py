@@ -138,7 +138,7 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> "pd.DataFram
             f"it (data/baselines/README.md), or say `baseline: none` in 'shifts.{shift}'"
         )
     accuracies = [name, SHIFT]
-    models = read_models(file, accuracies, accuracies, required=accuracies)
+    models = read_models(file, accuracies, accuracies, required=accuracies, unique=["name"])
     if len(models) < MIN_MODELS:
         raise InputError(
             f"{file}: expected {MIN_MODELS} standard models or more, got {len(models)}; add rows, "
@@ -150,8 +150,3 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> "pd.DataFram
             "fractions by 100"
         )
     return models[["name", *accuracies]].rename(columns={name: abscissa, SHIFT: shift})
-
-
-def model_records(models: "pd.DataFrame") -> list[dict[Any, Any]]:
-    """Return a table of models as `Baseline` has them."""
-    return models.astype(object).where(models.notna(), None).to_dict("records")

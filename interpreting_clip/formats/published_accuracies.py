@@ -76,6 +76,7 @@ def read_models(
     columns: Collection[str],
     accuracies: Collection[str],
     required: Collection[str] = ("imagenet",),
+    unique: Collection[str] = ("name", "image_size"),
 ) -> "pd.DataFrame":
     """Read a table of models, as text but for their accuracies; `name` stands for `model`.
 
@@ -85,6 +86,7 @@ def read_models(
     columns : those that it has to have besides `model`
     accuracies : columns in percent, of which some may be lacking; an empty cell is NaN
     required : those of the accuracies of which no cell may be empty
+    unique : columns that no two rows may have in common; one model may have several image sizes
 
     Raises
     ------
@@ -94,9 +96,10 @@ def read_models(
     import pandas as pd
 
     table = read_table(file, ["model", *columns])
+    if "name" in table:
+        raise InputError(f"{file}: unknown column 'name'; the names of models are in `model`")
     table["name"] = table.pop("model").str.strip()
-    # One model may be measured at several image sizes.
-    twice = table.duplicated([key for key in ("name", "image_size") if key in table])
+    twice = table.duplicated([one for one in unique if one in table])
     wrong = twice | (table["name"] == "")
     if wrong.any():
         row = int(wrong.to_numpy().argmax())

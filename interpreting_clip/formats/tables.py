@@ -1,10 +1,9 @@
 """Tables as CSV, and the training curves that DVCLive writes: read and written whole."""
 
-import io
-import warnings
+import csv
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +20,7 @@ CURVE_COLUMNS = ("loss", "accuracy", "learning_rate")
 
 
 def write_table(file: Path, table: "pd.DataFrame", columns: Sequence[str]) -> None:
-    """Write columns of a table as CSV, in this order; floats are rounded as in the JSON results.
+    """Write columns of a table as CSV, in this order; floats have the JSON results' decimals.
 
     A missing value is an empty cell, as is a column that the table lacks. A column of integers with
     gaps has to be of type `Int64`, or its integers would be written as floats.
@@ -31,7 +30,7 @@ def write_table(file: Path, table: "pd.DataFrame", columns: Sequence[str]) -> No
     InputError
         A number is infinite.
     """
-    table = table.reindex(columns=list(columns))
+    table = table.reindex(columns=list(columns)).infer_objects()
     with error_context(file):
         for name, values in table.select_dtypes("float").items():
             rounded(values.dropna().to_numpy(), DIGITS, str(name))
@@ -57,35 +56,31 @@ def read_table(
     Raises
     ------
     InputError
-        The file is missing, is cut off, is not a table in UTF-8, lacks a column, has a row that is
-        too long, or a cell that should be a number and is none; names the row, counted from 1.
+        The file is missing, is not a table in UTF-8, lacks a column or has one twice, has a row of
+        another length, or a cell that should be a number and is none; names the row, from 1.
     """
     import pandas as pd
 
     try:
-        content = file.read_bytes()
-        with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):
-            table = pd.read_csv(
-                io.BytesIO(content),
-                sep=delimiter,
-                dtype=str,
-                keep_default_na=False,
-                index_col=False,
-            )
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            lines = [line for line in csv.reader(stream, delimiter=delimiter, strict=True) if line]
     except FileNotFoundError:
         raise InputError(
             f"{file}: no such file; `dvc repro` or `dvc pull` makes it, or `git restore`"
         ) from None
-    except (ValueError, pd.errors.ParserWarning) as error:  # pandas' own errors are ValueErrors
-        raise InputError(
-            f"{file}: expected a table in UTF-8, with as many cells in each row as in the first, "
-            f"got {error}; delete it, then `dvc repro`, `dvc pull` or `git restore` makes it"
-        ) from None
-    if not content.endswith(b"\n"):
-        raise InputError(
-            f"{file}: expected a newline at its end, got none, so it may be cut off; add one if it "
-            "is whole, or else delete it: `dvc repro`, `dvc pull` or `git restore` makes it"
-        )
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{file}: expected a table in UTF-8, got {error}") from None
+    names, *rows = lines or [[]]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"{file}: expected each column once, got {twice[0]!r} twice")
+    # pandas would fill a short row, of a file that was cut off, with empty cells.
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise InputError(
+                f"{file}: row {number}: expected {len(names)} cells, got {len(row)}; if the file "
+                "is damaged, delete it: `dvc repro`, `dvc pull` or `git restore` makes it"
+            )
+    table = pd.DataFrame(rows, columns=names, dtype=str)
     if missing := [c for c in columns if c not in table]:
         raise InputError(f"{file}: expected the columns {', '.join(columns)}; missing: {missing}")
     for name in [name for name in numbers if name in table]:
@@ -98,6 +93,12 @@ def read_table(
             )
         table[name] = values
     return table
+
+
+def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Return the rows of a table, with None for a missing value."""
+    rows: list[Any] = table.astype(object).where(table.notna(), None).to_dict("records")
+    return rows
 
 
 def read_curve(directory: Path) -> list[dict[str, float | int]]:

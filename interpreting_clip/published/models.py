@@ -183,7 +183,7 @@ def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[Under
 
 def finetuning_changes(models: pd.DataFrame, found: Robustness, confidence: float) -> pd.DataFrame:
     """Return what finetuning changed, as `UnderChoice.change`: a row for each model."""
-    openclip = models[models["source"] == "openclip"]
+    openclip = models[models["source"] == "openclip"].drop_duplicates("name")
     starts = models["start"].map(pd.Series(openclip.index, openclip["name"])).dropna().astype(int)
     before, after = starts.to_numpy(), starts.index.to_numpy()
     values = found.points.loc[after] - found.points.loc[before].to_numpy()

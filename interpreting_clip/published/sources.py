@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Int
+from msgspec import Meta
 
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
@@ -69,7 +70,7 @@ class Source(SourceCard, frozen=True, kw_only=True, forbid_unknown_fields=True):
     training, data, architecture : those of every model whose row has none
     """
 
-    table: str
+    table: Annotated[str, Meta(min_length=1)]
     note: str = ""
     training: str = ""
     data: str = ""
@@ -117,7 +118,9 @@ def read_published(folder: Path = FOLDER) -> Published:
     models = pd.concat(tables.values(), ignore_index=True)
     for key, table in tables.items():
         unknown = (table["start"] != "") & ~table["start"].isin(models["name"])
-        expected = "the name of the model that it was finetuned from"
+        names = sorted(models["name"])
+        close = close_names(next(iter(table["start"][unknown]), ""), names)
+        expected = f"the name of the model that it was finetuned from ({close})"
         refuse_models(folder / sources[key].table, table, unknown, "start", expected)
     models["counterpart_of"] = counterparts(folder / COUNTERPARTS, models)
     return Published(sources, models, same_models(folder / SAME_MODELS, models))
@@ -141,9 +144,8 @@ def source_models(folder: Path, key: str, source: Source) -> pd.DataFrame:
     table = read_models(file, ["imagenet"], ACCURACIES)
     columns = ("name", *TEXTS, *RECIPE, *ACCURACIES)
     if unknown := list(table.columns.difference(list(columns))):
-        raise InputError(
-            f"{file}: unknown column {unknown[0]!r}; {close_names(unknown[0], columns)}"
-        )
+        known = ("model", *columns[1:])
+        raise InputError(f"{file}: unknown column {unknown[0]!r}; {close_names(unknown[0], known)}")
     for test in [name for name in ACCURACIES if name in table and name not in source.sets]:
         expected = f"an empty cell, or {test} in `sets` of {key}.yaml and how in `measured`"
         refuse_models(file, table, table[test].notna(), test, expected)

@@ -11,7 +11,7 @@ from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classe
 from interpreting_clip.datasets.card import DatasetCard, write_absent, write_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.baseline import ChanceLevel, FittedBaseline, model_records
+from interpreting_clip.formats.baseline import ChanceLevel, FittedBaseline
 from interpreting_clip.formats.published_accuracies import (
     GUESSING,
     published_lines,
@@ -19,6 +19,7 @@ from interpreting_clip.formats.published_accuracies import (
 )
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.shift_folders import write_shift_names
+from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.measures.logit_line import Settings, baseline_lines
 from stages import baseline
@@ -67,7 +68,7 @@ def test_the_published_baseline_with_that_of_an_own_shift(run, abscissa):
         baseline_lines({"listed": x}, {"listed": y}, 20, 9),
     )
     expected = FittedBaseline(
-        models=model_records(standard_models()),
+        models=records(standard_models()),
         lines={s: line for lines, _ in fits for s, line in lines.items()},
         resampled={s: drawn for _, resampled in fits for s, drawn in resampled.items()},
         abscissa=starts,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.baseline import FittedBaseline, model_records, read_baseline_table
+from interpreting_clip.formats.baseline import FittedBaseline, read_baseline_table
+from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.logit_line import LogitLine
 
 ROWS = ("a,70,80,60", "b,75,85.5,62", "c,80,90,70")
@@ -22,10 +23,10 @@ def table(folder: Path, rows: Iterable[str], columns: str = "imagenet,imagenet_o
 def test_the_abscissa_chooses_the_column_and_the_other_may_be_left_out(tmp_path):
     on_classes = read_baseline_table(table(tmp_path, ROWS), "mine", "imagenet_on_mine_classes")
     expected = {"name": "b", "imagenet_on_mine_classes": 85.5, "mine": 62.0}
-    assert model_records(on_classes)[1] == expected
+    assert records(on_classes)[1] == expected
     folder = table(tmp_path, ["a,1,2", "b,3,4", "c,5,6"], "imagenet,shift")
     found = read_baseline_table(folder, "mine", "imagenet")
-    assert model_records(found)[2] == {"name": "c", "imagenet": 5.0, "mine": 6.0}
+    assert records(found)[2] == {"name": "c", "imagenet": 5.0, "mine": 6.0}
 
 
 @pytest.mark.parametrize(

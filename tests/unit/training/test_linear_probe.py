@@ -55,6 +55,16 @@ def test_two_classes_have_the_weight_of_the_closed_form():
     np.testing.assert_allclose(head.bias + 7 * head.weight[:, 0], 0, atol=1e-5)
 
 
+def test_a_feature_that_varies_by_rounding_alone_has_no_weight():
+    features, classes = drawn()
+    noise = np.random.default_rng(1).integers(-1, 2, len(features)) * np.spacing(np.float32(0.3))
+    features[:, 0] = np.float32(0.3) + noise.astype(np.float32)
+    head = fit_probe(features, classes, settings(penalties=[0.001])).head
+    assert np.abs(head.weight[:, 0]).max() < 1e-5
+    with pytest.raises(InputError, match="one class"):
+        fit_probe(features, np.zeros(len(features), int), settings())
+
+
 def test_the_penalty_has_the_lowest_log_loss_on_what_is_held_out():
     features, classes = drawn()
     found = fit_probe(features, classes, settings())
