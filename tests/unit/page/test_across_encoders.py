@@ -17,12 +17,14 @@ def test_measures_are_ranked_with_robustness_apart_by_representation(study):
         results[key]["kurtosis"]["representation"] = "rectified"
     rows = correlations(correlation_table(read(study)), BOOTSTRAP)
     assert len(rows) == 6
-    linear, few = (rows[place] for place in (0, 3))
-    others = [k for k in results if "untrained" not in k and k not in rectified]
-    values = [results[k]["kurtosis"]["kurtosis"]["value"] for k in others]
-    robustness = [results[k]["robustness"]["robustness"]["value"] for k in others]
+    linear, few = rows[0], rows[3]
+    others = [results[k] for k in results if "untrained" not in k and k not in rectified]
+    pairs = [
+        (one["kurtosis"]["kurtosis"]["value"], one["robustness"]["robustness"]["value"])
+        for one in others
+    ]
     assert (linear["measure"], linear["encoders"]) == ("kurtosis", len(others))
-    assert linear["correlation"].value == pytest.approx(stats.spearmanr(values, robustness)[0])
+    assert linear["correlation"].value == pytest.approx(stats.spearmanr(pairs).statistic)
     assert few["representation"] == "rectified representations"
     assert (few["encoders"], few["correlation"]) == (2, None)
 
@@ -30,6 +32,7 @@ def test_measures_are_ranked_with_robustness_apart_by_representation(study):
 def test_a_measure_that_is_the_same_for_all_has_no_correlation_and_a_probe_counts_once(study):
     for results in study["results"].values():
         results["concepts"]["directions"]["unique"] = {"value": 3}
+        results["robustness"]["extrapolated"] = 0
     study["results"]["rn_web_broad"]["robustness"]["extrapolated"] = 1
     study["results"]["vit_supervised"]["robustness"]["robustness"] = None
     own, alone = study["entries"]["rn_web_broad_labels"], study["entries"]["rn_supervised"]
@@ -47,9 +50,10 @@ def test_concepts_are_shared_by_name_and_never_across_representations(study):
     one["directions"]["names"], one["features"]["names"] = ["a (object)", "b (part)"], []
     other["directions"]["names"] = ["b (part)", "c (scene)", "d (scene)"]
     study["results"]["rn_supervised"]["kurtosis"]["representation"] = "rectified"
-    found = shared_concepts(read(study))
+    directions, features, *_ = found = shared_concepts(read(study))
     assert "RN supervised" not in {s["second"] for s in found}
     labels = {"first": "RN zero-shot, web-broad", "second": "RN finetuned, web-broad"}
-    counts = {"both": 1, "by_chance": 2 * 3 / 40, "only_first": 1, "only_second": 2}
-    assert found[0] == labels | {"basis": "directions"} | counts
-    assert (found[1]["basis"], found[1]["both"], found[1]["by_chance"]) == ("features", 0, 0)
+    chance = 2 * 3 / len(one["concepts"])
+    counts = {"both": 1, "by_chance": chance, "only_first": 1, "only_second": 2}
+    assert directions == labels | {"basis": "directions"} | counts
+    assert (features["basis"], features["both"], features["by_chance"]) == ("features", 0, 0)

@@ -2,19 +2,21 @@ from page.concept_finder import concept_finder
 from tests.unit.page.conftest import read
 
 
-def test_each_concept_has_every_encoder_that_encodes_it_and_a_probed_one_may_have_none(encoders):
-    disc, moon, star = concept_finder(encoders, [("moon", "object"), ("star", "object")])
-    assert [one["name"] for one in (disc, moon, star)] == ["disc", "moon", "star"]
-    assert not moon["pairs"] and star["weaker"] == 0
-    assert {one["encoder"].number for one in star["pairs"]} == set(range(1, 12))
-    first = [one for one in star["pairs"] if one["encoder"].number == 1]
-    assert [one["pair"].precision for one in first] == [0.9502, 0.9502, 0.9301, 0.9301]
-    assert first[1]["href"] == "directions/rn_web_broad/features.html#feature-7"
-
-
-def test_of_many_pairs_the_strongest_are_linked_and_the_others_counted(study):
-    directions = study["results"]["vit_supervised"]["concepts"]["directions"]
-    directions["encoded"][1]["precision"] = 0.99
-    disc, star = concept_finder(read(study), links=6)
-    assert (disc["weaker"], star["weaker"]) == (2 * 11 - 3, 4 * 11 - 3)
-    assert len(star["pairs"]) == 3 and star["pairs"][0]["encoder"].key == "vit_supervised"
+def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(study):
+    results = study["results"]["rn_web_broad"]
+    several = [{"number": n, "precision": 0.99 + n / 1000} for n in (4, 7)]
+    pair = {"concept": "circle", "category": "object", "side": "positive"}
+    results["concepts"]["features"]["encoded"] = [pair | one for one in several]
+    results["outlier_axes"]["axes"][0]["feature"] = 4  # and 7 is not examined
+    encoders = read(study)
+    moon, *_ = found = concept_finder(encoders, [("a moon", "object")])
+    assert (moon["name"], moon["pairs"]) == ("a moon", [])
+    assert [one["name"] for one in found] == sorted(one["name"] for one in found)
+    (circle,) = (one for one in found if one["name"] == "circle")
+    pairs = [one["pair"].precision for one in circle["pairs"]]
+    assert pairs == sorted(pairs, reverse=True) and circle["weaker"] == 0
+    folder = "directions/rn_web_broad"
+    addresses = [f"{folder}/features_0.html#feature-7", f"{folder}/features.html#feature-4"]
+    assert [one["href"] for one in circle["pairs"][:2]] == addresses
+    few = {one["name"]: one for one in concept_finder(encoders, links=3 * (len(found) - 1))}
+    assert (len(few["circle"]["pairs"]), few["circle"]["weaker"]) == (3, len(pairs) - 3)

@@ -12,30 +12,27 @@ from interpreting_clip.config.own_shifts import Shifts
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance
 from page.robustness_claims import robustness_order
-from page.robustness_tables import robustness_table
-from page.study_tables import study_tables
-from tests.unit.page.conftest import cells, interval, read, read_baseline, study_page, table
-from tests.unit.page.made_results import beta
+from tests.unit.page.conftest import cells, interval, read, study_page, table, tables_of, undrawn
 
 NAMES = {"alone": "Alone", "listed": "My listed shift"}
 REASON = "the study compares it with no standard models (`shifts.alone.baseline: none`)"
+ACCURACY = interval(62.5)
 
 
 @pytest.fixture
 def with_own(study) -> dict[str, Any]:
-    """The study with two shifts of its own: without a line, and with a line like ImageNet-V2's."""
+    """The study with two shifts of its own: without a line, and with one like ImageNet-V2's."""
+    known = {"images": 150, "classes": 8, "imagenet_images": 70, "guessing": 12.5}
+    known |= {"accuracy": ACCURACY, "imagenet": 83.0}
     for results in study["results"].values():
-        imagenet = results["robustness"]["imagenet"]
-        accuracy = interval(beta("imagenet_v2", imagenet) + 2.5)
-        known = {"images": 150, "classes": 8, "imagenet_images": 70, "guessing": 12.5}
-        known |= {"accuracy": accuracy, "imagenet": imagenet}
         results["robustness"]["own"] = {
             "alone": known | {"robustness": None, "left_out": REASON},
             "listed": known | {"robustness": interval(2.5)},
         }
     baseline = study["baseline"]
-    for part in ("lines", "abscissa", "chance"):
+    for part in ("lines", "chance"):
         baseline[part]["listed"] = baseline[part]["imagenet_v2"]
+    baseline["abscissa"]["listed"] = "imagenet"
     baseline["at_chance"]["listed"] = ["m0"]
     models = [{"name": f"m{i}", "imagenet": 60.0 + i, "listed": 40.0 + i} for i in range(4)]
     baseline["own_models"] = {"listed": models}
@@ -43,8 +40,7 @@ def with_own(study) -> dict[str, Any]:
 
 
 def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
-    baseline = read_baseline(with_own)
-    rows = robustness_table(read(with_own), baseline, DATASETS | NAMES)
+    rows = tables_of(with_own, DATASETS | NAMES)["effective_robustness"]
     assert set(rows["shift"]) == {*TESTBED_SHIFTS.values(), NAMES["listed"]}
     by_kind = rows[rows["shift"] == NAMES["listed"]].groupby("kind")
     assert list(by_kind["label"].unique()["standard"]) == ["m1", "m2", "m3"]
@@ -53,11 +49,9 @@ def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
 
 def test_claims_and_the_mean_accuracy_of_pruning_leave_it_out(with_own):
     def found():
-        encoders, baseline = read(with_own), read_baseline(with_own)
-        tables = study_tables(encoders, [], baseline, with_own["controls"], DATASETS | NAMES)
-        claim = robustness_order(encoders)
-        pruning = tables["pruning"].set_index("dataset")["accuracy"]
-        return claim and claim.findings, list(pruning[MEAN_OF_SHIFTS])
+        claim = robustness_order(read(with_own))
+        pruning = tables_of(with_own, DATASETS | NAMES)["pruning"].set_index("dataset")
+        return claim and claim.findings, list(pruning["accuracy"][MEAN_OF_SHIFTS])
 
     before = found()
     for results in with_own["results"].values():
@@ -66,17 +60,14 @@ def test_claims_and_the_mean_accuracy_of_pruning_leave_it_out(with_own):
     assert found() == before
 
 
-@pytest.mark.usefixtures("undrawn")
 def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(with_own):
     entry = {"kind": "own", "source": "folder", "folder": "mine", "classes": "all"}
     known = {k: entry | {"label": name, "baseline": "none"} for k, name in NAMES.items()}
-    page = study_page(with_own, provenance=Provenance(shifts=msgspec.convert(known, Shifts)))
-    shifts = table(page, "The study’s own shifts")
-    assert [name for name in NAMES.values() if name in shifts] == list(NAMES.values())
-    value = with_own["results"]["rn_web_broad"]["robustness"]["own"]["alone"]["accuracy"]["value"]
-    found = cells(shifts, "RN zero-shot, web-broad")
-    assert found[0] == f"{value:.1f} [{value - 1:.1f}, {value + 1:.1f}]"
-    assert (*found[1:3], found[5]) == ("83.0", "–", "2.5 [1.5, 3.5]")
+    with undrawn():
+        page = study_page(with_own, Provenance(shifts=msgspec.convert(known, Shifts)))
+    found = cells(table(page, "The study’s own shifts"), "RN zero-shot, web-broad")
+    accuracy = ["62.5 [61.5, 63.5]", "83.0"]
+    assert found == [*accuracy, "–", *accuracy, "2.5 [1.5, 3.5]"]
     text = " ".join(re.sub("<[^>]*>", " ", unescape(page)).split())
     assert "Alone 150 images of 8 classes (chance 12.5 %)" in text and REASON in text
     assert "The line of My listed shift is through 3 of the 4 standard models" in text

@@ -1,6 +1,5 @@
 """Replicas: which of a table are the study's own, and what they change on the page."""
 
-import copy
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +19,7 @@ from page.replicas import (
 )
 from page.robustness_claims import robustness_order
 from tests.reads import ROOT
-from tests.unit.page.conftest import read
+from tests.unit.page.conftest import interval, read
 from tools.replicas import typed
 
 CODE = {"pretrain": "aa", "finetune": "bb", "supervise": "cc"}
@@ -54,51 +53,44 @@ def read_rows(folder: Path, rows: list[dict], study: dict, code: dict[str, str] 
     return read_replicas(file, typed(study), code)
 
 
-def test_numbers_come_back_by_encoder_and_name(params, rows, tmp_path):
-    found = read_rows(tmp_path, rows, params)
-    spread = found[ZERO_SHOT]["kurtosis.kurtosis"]
-    assert spread == Replicated(mean=3.0, deviation=0.5, low=2.5, high=3.5, **SPREAD)
-    assert found == {key: {"kurtosis.kurtosis": spread} for key in (ZERO_SHOT, FINETUNED)}
+def test_numbers_come_back_by_encoder_and_name_and_a_lone_replica_is_refused(
+    params, rows, tmp_path
+):
+    spread = Replicated(mean=3.0, deviation=0.5, low=2.5, high=3.5, **SPREAD)
+    expected = {key: {"kurtosis.kurtosis": spread} for key in (ZERO_SHOT, FINETUNED)}
+    assert read_rows(tmp_path, rows, params) == expected
+    with pytest.raises(InputError, match=rf"replicas\.csv: .*two replicas of {ZERO_SHOT}"):
+        read_rows(tmp_path, rows[:1], params)
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("recipes.rn_broad.epochs", 3),
-        ("backbones.rn.embedding", 32),
-        ("datasets.web_broad.images", 9),
-        (f"pretrain.{ZERO_SHOT}.dataset", "web_narrow"),
-    ],
-)
-def test_replicas_with_other_settings_are_none_of_the_study_s(params, rows, tmp_path, path, value):
-    section, key, name = path.split(".")
-    params[section][key][name] = value
-    assert read_rows(tmp_path, rows, params) == {}
+def test_replicas_with_other_settings_or_of_other_code_are_left_out_or_outdated(
+    params, rows, tmp_path
+):
+    for stage, keys in (
+        ("pretrain", {ZERO_SHOT, FINETUNED}),
+        ("finetune", {FINETUNED}),
+        ("supervise", set()),
+    ):
+        found = read_rows(tmp_path, rows, params, CODE | {stage: "new"})
+        outdated = {key for key, one in found.items() if one["kurtosis.kurtosis"].outdated}
+        assert outdated == keys, stage
+    for section, key, name, value in (
+        ("recipes", "rn_broad", "epochs", 3),
+        ("backbones", "rn", "embedding", 32),
+        ("datasets", "web_broad", "images", 9),
+        ("pretrain", ZERO_SHOT, "dataset", "web_narrow"),
+    ):
+        changed = params | {section: params[section] | {key: params[section][key] | {name: value}}}
+        assert read_rows(tmp_path, rows, changed) == {}, section
 
 
 def test_another_spelling_is_not_another_setting(params):
-    other = copy.deepcopy(params)
-    assert repr(other["datasets"]["web_broad"]["rotation"]) == "20.0"
-    other["datasets"]["web_broad"]["rotation"] = 20
+    expected = training_settings(FINETUNED, typed(params))
+    assert repr(params["datasets"]["web_broad"]["rotation"]) == "20.0"
+    params["datasets"]["web_broad"]["rotation"] = 20
     # the default, written out
-    assert other["recipes"]["rn_broad"].setdefault("activation_checkpointing", False) is False
-    assert training_settings(FINETUNED, typed(other)) == training_settings(FINETUNED, typed(params))
-
-
-@pytest.mark.parametrize(
-    ("stage", "keys"),
-    [("pretrain", {ZERO_SHOT, FINETUNED}), ("finetune", {FINETUNED}), ("supervise", set())],
-)
-def test_other_code_outdates_what_it_trains_and_what_starts_from_that(
-    params, rows, tmp_path, stage, keys
-):
-    found = read_rows(tmp_path, rows, params, CODE | {stage: "new"})
-    assert {key for key, one in found.items() if one["kurtosis.kurtosis"].outdated} == keys
-
-
-def test_a_lone_replica_is_refused(params, rows, tmp_path):
-    with pytest.raises(InputError, match=rf"replicas\.csv: .*two replicas of {ZERO_SHOT}"):
-        read_rows(tmp_path, rows[:1], params)
+    params["recipes"]["rn_broad"]["activation_checkpointing"] = False
+    assert training_settings(FINETUNED, typed(params)) == expected
 
 
 def test_a_deviation_stands_behind_an_interval_and_is_marked_if_outdated():
@@ -110,9 +102,10 @@ def test_a_deviation_stands_behind_an_interval_and_is_marked_if_outdated():
 
 def test_a_claim_is_seen_only_beyond_the_range_over_seeds(study):
     del study["entries"]["vit_web_broad"]
+    for key, mean in ((ZERO_SHOT, 28), (FINETUNED, 12), ("rn_supervised", 0)):
+        study["results"][key]["robustness"]["robustness"] = interval(mean)
     for low, verdict in ((25.0, "shown"), (5.0, "undecided")):
         spread = Replicated(mean=28.0, deviation=1.5, low=low, high=31.0, **SPREAD)
         study["replicas"] = {ZERO_SHOT: {"robustness.robustness": spread}}
         claim = robustness_order(read(study))
-        assert claim is not None and claim.verdict == verdict
-        assert "± 1.5 over seeds" in claim.findings[0]
+        assert claim and claim.verdict == verdict and "± 1.5 over seeds" in claim.findings[0]

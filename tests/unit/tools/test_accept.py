@@ -12,10 +12,9 @@ import yaml
 
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.card import DatasetCard, write_card
-from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.published.sources import FOLDER as PUBLISHED
 from tests.reads import ROOT
-from tests.unit.page.made_results import written_results
 from tools import accept
 from tools.accept import (
     ENCODER,
@@ -36,7 +35,7 @@ def results(tmp_path: Path) -> Results:
 
     def write(imagenet=63.32, v2=55.92, features=(EXTREME,), *, partial=False) -> Path:
         folder = tmp_path / FOLDER
-        results = written_results("rn_supervised")
+        results = read_json(ROOT / "plots/encoders/rn_supervised.json")
         results["robustness"]["imagenet"] = imagenet
         results["robustness"]["per_shift"]["imagenet_v2"]["accuracy"] = {"value": v2}
         extreme = {"feature": list(features), "share": [0.987 for _ in features]}

@@ -6,12 +6,11 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.study.check import check
 from page.replicas import IDENTITY, training_settings
 from tests.reads import ROOT
-from tests.unit.page.made_results import written_results
 from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text, typed
 
 
@@ -44,7 +43,7 @@ def ran(study, tmp_path, monkeypatch) -> Path:
     Path("studies").mkdir()
     Path("params.yaml").write_text(study_text(study))
     Path("code.json").write_text('{"pretrain": "aa", "finetune": "bb", "supervise": "cc"}')
-    results = written_results("rn_supervised")
+    results = read_json(ROOT / "plots/encoders/rn_supervised.json")
     results["prunable"]["by_robustness"] = None
     for number, key in enumerate(replicated(study)["encoders"]):
         results["kurtosis"]["kurtosis"]["value"] = 2 + number / 100
@@ -61,7 +60,8 @@ def test_the_table_has_a_row_for_each_replica(study, capsys):
     assert (first["encoder"], first["seed"], first["code"]) == ("rn_web_broad", "1", "aa")
     assert first["settings"] == training_settings("rn_web_broad", typed(study))
     assert (first["kurtosis.kurtosis"], first["prunable.by_robustness"]) == ("2.01", "")
-    assert first["concepts.directions.unique"] == "16"
+    made = read_json(ROOT / "plots/encoders/rn_supervised.json")["concepts"]["directions"]["unique"]
+    assert first["concepts.directions.unique"] == str(made["value"])
 
 
 @pytest.mark.usefixtures("ran")
