@@ -24,8 +24,8 @@ def test_directions_are_numbered_by_importance_with_their_nearest_feature():
     directions = directions_of(vectors, np.array([1.0, 2.0, 0.5]), np.array([0.6, 0.3, 0.1]))
     found = direction_entries(directions, CURVE, draw_axes([1, 2], [1, 1]), None)
     assert [(entry.number, entry.singular_value) for entry in found] == [(1, 1), (2, 2), (3, 0.5)]
-    for name in ("share", "logit_variance"):
-        assert [getattr(entry, name) for entry in found] == pytest.approx([0.6, 0.3, 0.1])
+    for entry, share in zip(found, (0.6, 0.3, 0.1), strict=True):
+        assert (entry.share, entry.logit_variance) == pytest.approx((share, share))
     assert [(entry.feature, entry.cosine) for entry in found[:2]] == [(2, 0.8), (1, 0.8)]
 
 
@@ -42,10 +42,9 @@ def test_concepts_and_images_are_those_of_the_direction(browser):
         listed = [concept.precision for concept in found.concepts]
         assert listed == sorted(precisions, reverse=True)[: max(found.encoded, LISTED)]
         assert [concept.encoded for concept in found.concepts] == [p >= THRESHOLD for p in listed]
-        outlined = segmented & encodes
-        best = int(np.argmax(np.where(outlined, precisions, 0))) if outlined.any() else None
-        assert found.outlined == best
-        assert found.outlined_name == ("" if best is None else names[best])
+        outlined = np.where(segmented & encodes, precisions, 0)
+        best = int(outlined.argmax()) if outlined.any() else None
+        assert (found.outlined, found.outlined_name) == (best, "" if best is None else names[best])
         for image in (*found.top, *found.bottom):
             shown = probe.labels.concept[probe.labels.image == image.image]
             known = {names[number - 1] for number in shown.tolist()}
@@ -53,23 +52,20 @@ def test_concepts_and_images_are_those_of_the_direction(browser):
             mask = probe.outline(image.image, found)
             assert (mask is not None) == (best is not None and best + 1 in shown)
     assert {entry.probed.outlined is None for entry in browser.directions} == {True, False}
-
-
-def test_a_concept_leads_to_the_best_directions_or_to_the_nearest(browser):
-    names = browser.probe.found.concepts
-    assert [concept.name for concept in browser.concepts] == sorted(names)
     for concept in browser.concepts:
-        column = browser.probe.found.directions.precisions[:, names.index(concept.name)]
+        column = basis.precisions[:, names.index(concept.name)]
         assert concept.encoding == (column >= THRESHOLD).sum()
+        # the best directions, or the nearest to one that would encode it
         best = np.argsort(-column)[: max(concept.encoding, 1)].tolist()
         assert concept.best == [(row + 1, column[row]) for row in best]
+    assert [concept.name for concept in browser.concepts] == sorted(names)
     assert {concept.encoding == 0 for concept in browser.concepts} == {True, False}
 
 
 def test_features_are_the_outliers_or_the_most_extreme_and_those_that_encode(browser, tmp_path):
     assert [entry.outlier for entry in browser.features] == [True, True]
-    none = draw_browser(tmp_path / "none", outliers=0)
-    assert [entry.outlier for entry in none.features] == [False]
+    without = draw_browser(tmp_path / "none", outliers=0)
+    assert [entry.outlier for entry in without.features] == [False]
     encodes = (browser.probe.found.features.precisions >= THRESHOLD).any(axis=1)
     examined = {entry.number for entry in browser.features}
     expected = [f for f in np.flatnonzero(encodes).tolist() if f not in examined]

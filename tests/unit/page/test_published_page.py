@@ -2,102 +2,113 @@
 
 import json
 import re
+from statistics import median
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.published.schema import Findings, PublishedModels
+from page.names import format_number
 from page.published_findings import finetuning_sentences, kind_sentences, scaling_sentences
 from page.published_page import published_page
-from page.published_results import model_table
+from page.published_results import model_table, read_lines
 from page.published_tables import kind_table, published_table
-from tests.unit.page.conftest import model
-from tests.unit.page.made_published import card, made, made_findings, made_lines
-from tests.unit.page.nesting import Nesting
+from tests.reads import ROOT
+from tests.unit.page.conftest import PLOTS, Tags, undrawn
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028&'\""
-RECIPE = {"learning_rate": "1e-5", "epochs": "8", "augmentation": "rand-m9-n2"}
-COMPUTE = {"samples_seen": "3B", "gmacs_total": "2e10"}
-CARDS = (
-    card("low/openai", "zero_shot", 60.0, 9.0, aliases=["low-quickgelu/openai"]),
-    card("high/openai", "zero_shot", 20.0, 30.0),
-    card("ViT-B-32/openai", "zero_shot", 63.0, 7.0),
-    card("b.clip_ft_in1k", "finetuned", 80.0, 5.0),
-    card("b.in1k", "supervised", 80.0, 1.0, counterpart_of="ViT-B/32"),
-    card("other.in1k", "supervised", 70.0, 0.5),
-    card("B/model_1", "finetuned", 75.0, 3.0, recipe=RECIPE),
-    card("B/greedy_soup", "soup", 81.0, 6.0),
-    card("C/m", "zero_shot", 66.0, 8.0, data="LAION-2B", recipe=COMPUTE),
-)
-STANDARD = pd.DataFrame([model(name, x) for name, x in (("a", 40.0), ("b", 60.0), ("c", 80.0))])
+LINES = read_lines(PLOTS / "published_lines.csv")
+STANDARD = pd.DataFrame(standard_models(ROOT / TESTBED))
 
 
-def page_of(cards) -> str:
-    return published_page(made(*cards), made_findings(), made_lines(), {}, STANDARD)
+@pytest.fixture(scope="module")
+def published() -> PublishedModels:
+    """Return the published models, one of which has a hostile name."""
+    found = read_result(PLOTS / "published_models.json", PublishedModels)
+    hostile = replace(found.models[0], name=HOSTILE, note=HOSTILE, aliases=[HOSTILE, "x"])
+    return replace(found, models=[hostile, *found.models[1:]])
 
 
-def numbers(page: str) -> dict[str, Any]:
+def page_of(published: PublishedModels) -> str:
+    findings = read_result(PLOTS / "published.json", Findings)
+    with undrawn():
+        return published_page(published, findings, LINES, {}, STANDARD)
+
+
+@pytest.fixture(scope="module")
+def page(published) -> str:
+    return page_of(published)
+
+
+@pytest.fixture(scope="module")
+def numbers(page) -> dict[str, Any]:
     (text,) = re.findall(r'id="published-numbers">(.*?)</script>', page)
     return json.loads(text)
 
 
-def test_the_page_is_whole_links_to_its_parts_and_is_the_same_twice():
-    text = page_of(CARDS)
-    page = Nesting(text)
-    assert (page.open, page.wrong, page.loads) == ([], [], []) and text == page_of(CARDS)
-    assert "Depends on the line" not in text
-    assert len(page.identifiers) == len(set(page.identifiers))
-    links = [href.partition("#") for href in page.links]
-    assert {inner for outer, _, inner in links if not outer} <= set(page.identifiers)
-    assert {outer for outer, *_ in links if outer} == {
-        *("report.html", "published_models.csv", "published_models.json", "published.csv"),
-        *("published_models.schema.json", "published_lines.csv", "https://example.org/zoo"),
-        "../README.md",
-    }
+def test_the_page_is_well_formed_links_to_its_parts_and_is_the_same_twice(published, page):
+    found = Tags(page)
+    assert (found.wrong, found.loads) == ([], []) and page == page_of(published)
+    assert len(found.identifiers) == len(set(found.identifiers))
+    within = {link[1:] for link in found.links if link.startswith("#")}
+    assert within <= set(found.identifiers)
+    for link in set(found.links) - {f"#{one}" for one in within}:
+        assert link.startswith("https://github.com/") or (PLOTS / link.partition("#")[0]).exists()
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_the_page_ranks_within_the_lines_and_has_them_at_full_precision():
-    page = page_of(CARDS)
-    rows = re.findall(r'<th scope="row">(\S+) <a.*?</th><td>(.*?)</td>', page)
-    ranks = {name: rank for name, rank in rows if rank != "–"}
-    assert ranks == {"low/openai": "1", "C/m": "2", "ViT-B-32/openai": "3"}
-    # What lacks a shift follows, and what a line is extrapolated to comes last of its group.
-    assert [name for name, _ in rows[3:6]] == ["B/greedy_soup", "high/openai", "b.clip_ft_in1k"]
-    assert "<strong>low/openai</strong> leads the 3 ranked" in page
-    lines = numbers(page)["lines"]
-    for line in made_lines().to_dict("records"):
-        drawn = lines[line["choice"]][""][line["shift"]]
+def test_hostile_names_stay_text_and_a_claim_that_depends_on_the_line_is_marked(page, numbers):
+    assert "<img" not in page and HOSTILE in {model[0] for model in numbers["models"]}
+    assert "Depends on the line" in page
+
+
+def test_the_page_ranks_within_the_lines_and_has_them_at_full_precision(published, page, numbers):
+    models = model_table(published)
+    zero_shot = models[(models["training"] == "zero_shot") & ~models["extrapolated"]]
+    ranked = zero_shot.dropna(subset="mean_all").sort_values("mean_all", ascending=False)
+    found = re.findall(r'<th scope="row">(.+?) <a.*?</th><td>(\d+)</td>', page)
+    assert [int(rank) for _, rank in found] == list(range(1, len(ranked) + 1))
+    best = list(ranked["name"][:9])
+    assert [name for name, _ in found[:9]] == best
+    assert f"<strong>{best[0]}</strong> leads the {len(ranked)} ranked" in page
+    for line in LINES.to_dict("records"):
+        drawn = numbers["lines"][line["choice"]][line["left_out"]][line["shift"]]
         assert (drawn["slope"], drawn["intercept"]) == (line["slope"], line["intercept"])
-        assert (drawn["second"], drawn["ranges"]) == (None, [[35.0, 98.0]])
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_hostile_names_stay_text_and_a_claim_that_depends_on_the_line_is_marked():
-    one = card(HOSTILE, "zero_shot", 60.0, 99.0, note=HOSTILE, aliases=[HOSTILE, "x"])
-    one["robustness"]["linear"]["means"]["all"] = [-3.0, -4.0, -2.0]
-    text = page_of([*CARDS, one])
-    assert "<img" not in text and "Depends on the line" in text
-    assert numbers(text)["models"][0][0] == HOSTILE
-
-
-def test_rows_fit_the_columns_and_a_model_has_its_height_above_the_line():
-    rows = published_table(STANDARD, model_table(made(*CARDS)), made_lines())
+def test_a_model_has_its_height_above_the_line_and_its_mark(published):
+    rows = published_table(STANDARD, model_table(published), LINES)
     models = rows[rows["kind"] == "encoder"]
     height = models["accuracy"] - models["baseline"]
-    assert height.to_numpy() == pytest.approx(models["effective_robustness"], abs=1e-9)
-    assert set(models["label"]) == {card["name"] for card in CARDS} - {"other.in1k"}
-    assert set(models.loc[models["extrapolated"] == "‡", "label"]) == {"high/openai"}
-    shifts = models.loc[models["label"] == "b.in1k", "shift"]
-    assert len(shifts) == 4 and "ObjectNet" not in set(shifts)
+    assert height.to_numpy() == pytest.approx(models["effective_robustness"], abs=6e-4)
+    found = models.set_index(["label", "shift"])["extrapolated"].to_dict()
+    expected = {}
+    for model in published.models:
+        under = model.robustness["default"]
+        for shift in under.shifts if model.training != "supervised" or model.counterpart_of else ():
+            name = published.shifts[shift].label
+            expected[model.name, name] = "‡" if shift in under.extrapolated else ""
+    assert found == expected and set(expected.values()) == {"‡", ""}
 
 
-def test_sentences_follow_the_numbers():
-    findings = made_findings()
-    _, finetuning = finetuning_sentences(findings)
-    scaling, data = scaling_sentences(findings)
+def test_sentences_follow_the_numbers(published):
+    findings = read_json(PLOTS / "published.json")
+    rate, *_ = findings["finetuning"]["regressions"][0]["terms"]
+    samples, compute, laion, _ = findings["scaling"]["regressions"][0]["terms"]
+    rate["estimate"], samples["estimate"] = [-4, -5, -3], [3, 2, 4]
+    compute["estimate"], laion["estimate"] = [0.5, -0.5, 1.5], [-3, -4, -2]
+    changed = msgspec.convert(findings, Findings)
+    _, finetuning = finetuning_sentences(changed)
+    scaling, data = scaling_sentences(changed)
     assert "costs 4.0 [3.0, 5.0] points" in finetuning and "adds 3.0 [2.0, 4.0]" in scaling
     assert "no effect that shows (0.5 [−0.5, 1.5] points)" in scaling
-    assert "LAION −3.0 [−4.0, −2.0] points" in data
-    kinds = kind_table(model_table(made(*CARDS)))
-    assert "4 zero-shot models is 8.5" in kind_sentences(kinds)[0]
+    assert f"{laion['name']} −3.0 [−4.0, −2.0] points" in data
+    zero_shot = [m.robustness["default"] for m in published.models if m.training == "zero_shot"]
+    natural = [mean[0] for one in zero_shot if (mean := one.means["natural_without_objectnet"])]
+    said, _ = kind_sentences(kind_table(model_table(published)))
+    assert f"{len(natural)} zero-shot models is {format_number(median(natural))} points" in said
