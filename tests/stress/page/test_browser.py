@@ -16,10 +16,7 @@ BAD = f"""<!DOCTYPE html>
 <title>Bad</title>
 <p style="color: #aaa; width: 500px">Pale, and too wide for a telephone</p>
 <img src="http://127.0.0.1:9/outside.png" alt="from outside">
-<script>
-throw Error("a fault");
-</script>
-<p>{HOSTILE}</p>
+<script>throw Error("a fault");</script>{HOSTILE}
 """
 
 
@@ -29,6 +26,6 @@ def test_what_is_bad_on_a_page_is_found(tmp_path: Path, browser: Browser):
         page.goto((tmp_path / "bad.html").as_uri())
         page.set_viewport_size(NARROW)
         assert excess_width(page) > 0
-        assert any(line.startswith("color-contrast, ") for line in violations(page))
+        assert "color-contrast, " in str(violations(page))
     for complaint in ("loads http://127.0.0.1:9/outside.png", "ran", "a fault"):
-        assert any(complaint in line for line in complaints), complaint
+        assert complaint in str(complaints)
