@@ -23,8 +23,10 @@ from tests.stress.page.conftest import NARROW, excess_width, violations
 PLOTS = ROOT / "plots"
 
 POINT = """(label) => {
-  const marks = [...document.querySelectorAll("#chart-published path")];
-  const known = (datum) => datum?.label === label && datum.shift === "ObjectNet";
+  const panels = [...document.querySelectorAll("#chart-published .panel")];
+  const panel = panels.find((one) => one.querySelector("p").textContent === "ObjectNet");
+  const known = (datum) => datum?.label === label && datum.training;
+  const marks = [...panel.querySelectorAll("path")];
   const box = marks.find((mark) => known(mark.__data__?.datum)).getBoundingClientRect();
   return [box.x + box.width / 2, box.y + box.height / 2];
 }"""

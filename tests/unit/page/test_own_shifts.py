@@ -39,25 +39,23 @@ def with_own(study) -> dict[str, Any]:
     return study
 
 
-def test_only_a_shift_with_a_line_has_rows_and_its_own_models(with_own):
-    rows = tables_of(with_own, DATASETS | NAMES)["effective_robustness"]
+def test_one_with_a_line_has_rows_and_its_own_models_but_no_part_in_means_and_claims(with_own):
+    def summary():
+        tables = tables_of(with_own, DATASETS | NAMES)
+        pruning = tables["pruning"].set_index("dataset")["accuracy"]
+        claim = robustness_order(read(with_own))
+        findings = claim and claim.findings
+        return tables["effective_robustness"], findings, list(pruning[MEAN_OF_SHIFTS])
+
+    rows, *before = summary()
     assert set(rows["shift"]) == {*TESTBED_SHIFTS.values(), NAMES["listed"]}
     by_kind = rows[rows["shift"] == NAMES["listed"]].groupby("kind")
     assert list(by_kind["label"].unique()["standard"]) == ["m1", "m2", "m3"]
     assert list(by_kind["effective_robustness"].unique()["encoder"]) == [2.5]
-
-
-def test_claims_and_the_mean_accuracy_of_pruning_leave_it_out(with_own):
-    def found():
-        claim = robustness_order(read(with_own))
-        pruning = tables_of(with_own, DATASETS | NAMES)["pruning"].set_index("dataset")
-        return claim and claim.findings, list(pruning["accuracy"][MEAN_OF_SHIFTS])
-
-    before = found()
     for results in with_own["results"].values():
         results["robustness"]["own"]["listed"]["robustness"] = interval(-99.0)
         results["pruning"]["listed"] = results["pruning"]["imagenet"]
-    assert found() == before
+    assert summary()[1:] == tuple(before)
 
 
 def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(with_own):

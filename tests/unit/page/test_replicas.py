@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from msgspec.structs import replace
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
@@ -12,7 +11,6 @@ from interpreting_clip.formats.tables import write_table
 from page.replicas import (
     IDENTITY,
     Replicated,
-    format_replicas,
     read_replicas,
     training_code,
     training_settings,
@@ -91,13 +89,6 @@ def test_another_spelling_is_not_another_setting(params):
     # the default, written out
     params["recipes"]["rn_broad"]["activation_checkpointing"] = False
     assert training_settings(FINETUNED, typed(params)) == expected
-
-
-def test_a_deviation_stands_behind_an_interval_and_is_marked_if_outdated():
-    assert format_replicas(None) == ""
-    spread = Replicated(mean=2.0, deviation=1.414, low=1.0, high=3.0, **SPREAD)
-    assert format_replicas(spread, 2) == " ± 1.41"
-    assert format_replicas(replace(spread, outdated=True), 0) == " ± 1¶"
 
 
 def test_a_claim_is_seen_only_beyond_the_range_over_seeds(study):

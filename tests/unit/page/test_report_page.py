@@ -4,6 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, TrainingRecipe
@@ -28,7 +29,7 @@ from tests.unit.page.conftest import (
 
 ZERO_SHOT, SUPERVISED = "RN zero-shot, web-broad", "RN supervised"
 WHY_APART = "Numbers of the two kinds do not compare."
-SPREAD = Replicated(mean=3.0, deviation=0.5, low=2.5, high=3.5, seeds=3, outdated=False)
+SPREAD = Replicated(mean=3.0, deviation=0.5, low=2.5, high=3.5, seeds=3, outdated=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,15 @@ def changed() -> str:
     of_own = Probe(start="rn_web_broad", features="before_projection", **on)
     probes = {"rn_supervised": of_own, "elsewhere": of_own}
     probes["vit_supervised"] = Probe(start="dino", features="embedding", **on)
-    provenance = Provenance(recipes=recipes, trainings=trainings, probes=probes)
+    folder = {"folder": "web", "limit": 9, "partial": True}
+    hub = {"repository": "a/b", "revision": "main"}
+    datasets = {
+        "imagenet_val": {"kind": "imagenet", "source": "hub", "hub": hub},
+        "imagenet_r": {"kind": "absent", "source": "none"},
+        "web": {"kind": "captions", "source": "folder"} | folder,
+    }
+    known = {"datasets": msgspec.convert(datasets, dict[str, DatasetEntry])}
+    provenance = Provenance(recipes=recipes, trainings=trainings, probes=probes, **known)
     with undrawn():
         return study_page(study, provenance)
 
@@ -127,7 +136,13 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
         assert cells(table(whole, caption), SUPERVISED)[: len(known)] == known, caption
 
 
-def test_a_training_and_a_probe_name_what_they_started_from(changed):
+def test_the_page_names_what_encoders_and_datasets_come_from(changed):
+    datasets = table(changed, "Datasets")
+    known = ["imagenet", "hub: a/b at main", "2000", "24", "–", "whole", "–"]
+    assert cells(datasets, "imagenet_val") == known
+    part = "a fixed subset of about 9 images; only a part of the set is there"
+    assert cells(datasets, "web") == ["captions", "folder: web", "–", "–", "–", part, "–"]
+    assert cells(datasets, "imagenet_r")[0] == "absent"
     trained = cells(table(changed, "Encoders trained here"), "RN finetuned, web-broad")
     assert (*trained[:2], trained[-1]) == ("imagenet_train", "mine", "7")
     probes = table(changed, "Linear probes")
@@ -150,7 +165,7 @@ def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(c
     assert cells(both, SUPERVISED)[1] == "–" and "‡" not in "".join(cells(both, SUPERVISED))
     assert cells(table(changed, "Privileged directions"), ZERO_SHOT)[-2] == "–"
     kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
-    assert cells(kurtosis, ZERO_SHOT)[0].endswith("] ± 0.50")
+    assert cells(kurtosis, ZERO_SHOT)[0].endswith("] ± 0.50¶")
     assert "3.00 ± 0.50" in cells(table(changed, "The encoders over seeds"), ZERO_SHOT)[3]
 
 

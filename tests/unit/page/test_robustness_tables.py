@@ -1,7 +1,5 @@
 import pytest
 
-from interpreting_clip.charts.standard_lines import baseline_accuracy
-from interpreting_clip.measures.logit_line import LogitLine
 from tests.unit.page.conftest import tables_of
 
 
@@ -34,9 +32,3 @@ def test_a_shift_that_a_study_or_an_encoder_does_without_is_left_out(fewer):
     rows = tables_of(fewer)["effective_robustness"]
     assert set(rows["shift"]) == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
     assert "ImageNet-R" not in set(rows.query("number == 1")["shift"])
-
-
-def test_a_line_in_logits_has_its_closed_form():
-    for slope, intercept, percent, expected in ((1, 0, 0.2, 0.2), (2, 1.0986122886681098, 50, 75)):
-        line = LogitLine(float(slope), float(intercept), 1.0, 3, 0.3, 0.7)
-        assert baseline_accuracy(line, float(percent)) == pytest.approx(expected, rel=1e-12)

@@ -1,11 +1,10 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
-from page.sprites import GROUND, eroded, sprite, tile
+from page.sprites import GROUND, sprite, tile
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -27,14 +26,6 @@ def test_the_outline_is_white_inside_of_the_mask_and_black_around_it():
     assert (found[:, half - 1] == 255).all() and (found[1:-1, half] == 0).all()
     assert np.array_equal(found[1:-1, 1 : half - 1], colour(SIDE - 2, half - 2))
     assert np.array_equal(found[:, half + 1 :], colour(SIDE, half - 1))
-
-
-@pytest.mark.parametrize("edge", [False, True])
-def test_erosion_agrees_with_a_loop(edge):
-    mask = np.random.default_rng(0).random((9, 7)) < 0.8
-    around = np.pad(mask, 1, constant_values=edge)
-    plain = [[around[i : i + 3, j : j + 3].all() for j in range(7)] for i in range(9)]
-    assert np.array_equal(eroded(mask, edge), plain)
 
 
 def test_tiles_stand_in_rows_and_the_bytes_are_the_same_again():
