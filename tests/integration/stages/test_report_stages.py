@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
@@ -62,10 +63,10 @@ def summarized(tiny: None, run) -> dict[str, EncoderResults]:
         for name, one in vars(made).items():
             if name != "training":
                 write_result(Path(f"data/{STORED_BY.get(name, name)}/{key}/{name}.json"), one)
-    for metric, scale in (("loss", 1), ("accuracy", 100), ("learning_rate", 1)):
-        values = [(one.step, getattr(one, metric) / scale) for one in found["second"].training]
-        lines = [f"{step}\t{value}\n" for step, value in values]
-        (folder / f"{metric}.tsv").write_text(f"step\t{metric}\n{''.join(lines)}")
+    steps = pd.DataFrame(vars(step) for step in found["second"].training)
+    steps["accuracy"] /= 100
+    for metric in ("loss", "accuracy", "learning_rate"):
+        steps[["step", metric]].to_csv(folder / f"{metric}.tsv", sep="\t", index=False)
     run("summarize", "first", unread=["data/training/first"])
     run("summarize", "second")
     return found

@@ -9,8 +9,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
-    Dialog,
     Page,
+    Request,
     ViewportSize,
     sync_playwright,
 )
@@ -55,29 +55,23 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @contextmanager
 def watched_page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
-    """Open an empty page, and list the errors on it, and what it loads from elsewhere or asks."""
+    """Open an empty page, and list the errors on it, and what it loads from elsewhere."""
     complaints: list[str] = []
 
-    def loads(url: str) -> None:
-        if not url.startswith(LOCAL):
-            complaints.append(f"loads {url}")
+    def loads(request: Request) -> None:
+        if not request.url.startswith(LOCAL):
+            complaints.append(f"loads {request.url}")
 
     def says(message: ConsoleMessage) -> None:
         # Chromium reports that a clone has no computed.js; readers see that only in its console
         if message.type == "error" and not message.location["url"].endswith("/computed.js"):
             complaints.append(message.text)
 
-    def asks(dialog: Dialog) -> None:
-        complaints.append(f"asks {dialog.message}")
-        dialog.dismiss()
-
     context = browser.new_context(color_scheme="light", viewport={"width": 1280, "height": 900})
-    context.on("request", lambda request: loads(request.url))
+    context.on("request", loads)
     context.on("console", says)
-    context.on("dialog", asks)
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     page = context.new_page()
-    page.on("websocket", lambda socket: loads(socket.url))
     yield page, complaints
     context.close()
 

@@ -38,7 +38,8 @@ def judged(claim, study) -> Any:
 
 
 def test_order_is_judged_by_intervals_and_a_value_above_a_null_at_both_of_its_ends():
-    for *means, verdict in ((9, 5, 1, "shown"), (5, 9, 1, "not shown"), (9, 5, 4, "undecided")):
+    order = {(9, 5, 1): "shown", (5, 9, 1): "not shown", (9, 5, 4): "undecided"}
+    for means, verdict in (order | {(5, 6, 1): "undecided"}).items():
         assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
     ends = {(3.5, 3.6): "shown", (3.3, 3.6): "undecided", (3.2, 3.3): "not shown"}
     assert {(low, high): judge_against_null(low, high, NULL) for low, high in ends} == ends
