@@ -98,8 +98,8 @@ def test_a_model_has_its_height_above_the_line_and_its_mark(published):
 
 def test_sentences_follow_the_numbers(published, page):
     findings = read_result(PLOTS / "published.json", Findings)
-    rate = findings.finetuning.regressions[0].terms[0].estimate
-    assert f"costs {format_interval(*(abs(rate[i]) for i in (0, 2, 1)))} points" in page
+    value, low, high = findings.finetuning.regressions[0].terms[0].estimate
+    assert f"costs {format_interval(-value, -high, -low)} points" in page
     scaling = findings.scaling.regressions[0]
     samples, compute, laion, _ = scaling.terms
     assert f"adds {format_interval(*samples.estimate)} points" in page
