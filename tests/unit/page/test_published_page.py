@@ -2,6 +2,7 @@
 
 import json
 import re
+from html import unescape
 from statistics import median
 from typing import Any
 
@@ -27,9 +28,10 @@ STANDARD = pd.DataFrame(standard_models(ROOT / TESTBED))
 
 @pytest.fixture(scope="module")
 def published() -> PublishedModels:
-    """Return the published models, one of which has a hostile name."""
+    """Return the published models, the first with a hostile name and beyond one shift's line."""
     found = read_result(PLOTS / "published_models.json", PublishedModels)
     hostile = replace(found.models[0], name=HOSTILE, note=HOSTILE, aliases=[HOSTILE, "x"])
+    hostile.robustness["default"].extrapolated.append("objectnet")
     return replace(found, models=[hostile, *found.models[1:]])
 
 
@@ -69,10 +71,13 @@ def test_the_page_ranks_within_the_lines_and_has_them_at_full_precision(publishe
     models = model_table(published)
     zero_shot = models[(models["training"] == "zero_shot") & ~models["extrapolated"]]
     ranked = zero_shot.dropna(subset="mean_all").sort_values("mean_all", ascending=False)
-    found = re.findall(r'<th scope="row">(.+?) <a.*?</th><td>(\d+)</td>', page)
+    rows = re.findall(r'<th scope="row">(.+?) <a.*?</th><td>(\d+|–)</td>', unescape(page))
+    found = [row for row in rows if row[1] != "–"]
     assert [int(rank) for _, rank in found] == list(range(1, len(ranked) + 1))
     best = list(ranked["name"][:9])
     assert [name for name, _ in found[:9]] == best
+    # what a line is extrapolated to follows the ranked models, however robust
+    assert rows.index((HOSTILE, "–")) > rows.index(found[-1])
     assert f"<strong>{best[0]}</strong> leads the {len(ranked)} ranked" in page
     for line in LINES.to_dict("records"):
         drawn = numbers["lines"][line["choice"]][line["left_out"]][line["shift"]]
