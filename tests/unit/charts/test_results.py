@@ -90,7 +90,7 @@ def test_the_line_is_the_one_that_was_compared_with():
 
 def test_concepts_of_other_categories_than_brodens_have_bars():
     own = ic.concepts(VALUES, labels=SHOWN, categories=["hue", "color", "hue"], null_draws=0)
-    for result, categories in ((own, {"given", "color"}), (RESULTS["concepts"], {"given"})):
+    for result, categories in ((own, {"other", "color"}), (RESULTS["concepts"], {"other"})):
         assert {*rows(ic.chart(result))["category"]} == categories | {"all"}
 
 

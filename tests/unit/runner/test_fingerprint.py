@@ -76,8 +76,8 @@ def test_refuses_recorded_fingerprints_that_are_none(code_copy, text):
 
 
 ALL = {*COMPUTING.values()}.union(*TRANSITIVE_DEPENDENCIES.values())
-UNUSED = {"torch": {"jinja2"}}
-"""What a package requires for something that no stage does: torch, to compile kernels."""
+UNUSED = {"torch": {"jinja2"}, "altair": {"jinja2"}}
+"""What a package requires for something that no stage does: compiling kernels, writing HTML."""
 
 LINES = "numpy==2.4.6              # via numba\nopen_clip_torch==3.3.0 ; x\n"
 RECORD = "# What pip chose.\ntorch: 2.13.0\ntorchvision: 0.28.0\n"
