@@ -33,6 +33,7 @@ REACHED = {
     "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
     "interpreting_clip.published": {"published", "published_page"},
+    "interpreting_clip.charts": PAGE,
     "interpreting_clip.encoders": ENCODERS,
     "interpreting_clip.loading": ENCODERS,
     "interpreting_clip.synthetic": {"fetch_world", "fetch_shifts"},
@@ -50,7 +51,7 @@ NOTHING = {
     *("stages/__main__.py", "stages/code.py"),
     *(
         f"interpreting_clip/{name}.py"
-        for name in ("__main__", "api", "arrays", "charts", "command")
+        for name in ("__main__", "api", "arrays", "charts/results", "command")
     ),
     *(f"interpreting_clip/{name}.py" for name in ("given_files", "readable", "report")),
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
