@@ -98,7 +98,9 @@ def importance_panel(ends: Ends) -> Layers:
     y = alt.Y("height:Q", title="importance / the largest").scale(
         nice=False, domain=ends.get("height", alt.Undefined)
     )
-    ticks = [power + np.log10(part) for power in range(-6, 0) for part in (1, 3)]
+    # Few classes have importances within one power of ten.
+    parts = (1, 3) if ends.get("height", (-6.0, 0.0))[0] < -1 else range(1, 10)
+    ticks = [power + np.log10(part) for power in range(-6, 0) for part in parts]
     powers = {
         "values": [*ticks, 0],
         "tickCount": len(ticks) + 1,  # or Vega would leave out every other one
