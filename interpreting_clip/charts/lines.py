@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_dash
+from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
     DASHES,
     GREY,
@@ -191,7 +192,7 @@ PRUNING = PanelChart(
     order="number",
     facets=FLUSH,
     independent={"axis": "xy"},
-    only={"head": ("head",), "dataset": ("ImageNet", "drawn ImageNet", "the shifts, mean")},
+    only={"head": ("head",), "dataset": ("ImageNet", "drawn ImageNet", MEAN_OF_SHIFTS)},
     caption="Top-1 accuracy in percent after the least important fraction of the head's "
     "directions is projected out of the activations, on ImageNet and in the mean of the "
     "shifts; a panel per backbone. Dotted: the paper prunes up to 80 % without harm. "

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from interpreting_clip.charts.rows import ALL
 from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concept_counts import ConceptCounts
@@ -26,9 +27,6 @@ HEADS = ("head", "other centring", "random head")
 
 MEAN_OF_SHIFTS = "the shifts, mean"
 """The `dataset` of the mean accuracy over the testbed's shifts."""
-
-ALL = "all"
-"""The category in the counts of all concepts."""
 
 LEAST_SHARE = 1e-6
 """The lowest share of the largest importance, since a chart draws it on a logarithmic axis."""
