@@ -178,9 +178,10 @@ def page_charts(imagenet: str, baseline: Baseline) -> list[PanelChart]:
 
 
 def _figure(chart: PanelChart, table: pd.DataFrame, claims: Iterable[Claim]) -> Figure:
-    drawings = {"": panel_drawing(chart, table)}
     groups = dict(list(table.groupby("representation"))) if chart.by_representation else {}
-    if len(groups) > 1:
+    if len(groups) < 2:
+        drawings = {"": panel_drawing(chart, table)}
+    else:
         drawings = {
             kind: panel_drawing(
                 replace(chart, name=f"{chart.name}_{key}", title=f"{chart.title}: {kind}"),
