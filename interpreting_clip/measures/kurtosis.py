@@ -9,6 +9,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.feature_energy import (
+    FeatureEnergy,
+    differ_from_mean,
+    feature_energy,
+)
 from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
 from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
 from interpreting_clip.measures.result import Label, Result, beside
@@ -82,12 +87,18 @@ class OutlierFeatures(Result):
     feature : index of each outlier feature, from 0, the one that is extreme in most images first
     share : fraction of images, 0 to 1, in which each is extreme
     mean_abs_z : its mean distance from the mean of its image, in standard deviations
+    energy : its share, 0 to 1, of the energy of all features
+    constant : how much of its energy, 0 to 1, is the same in every image
+    total_energy, total_constant : these two of all outlier features together; None if there is none
     sweep : the number of outlier features at further shares
-    share_of_every_feature, mean_abs_z_of_every_feature : the same of each feature, outlier or not
+    share_of_every_feature, mean_abs_z_of_every_feature, energy_of_every_feature,
+        constant_of_every_feature : the same of each feature, outlier or not
     """
 
     outlier_features: Annotated[int, Label("outlier features", 0, headline="outliers")]
     largest_share: Annotated[float, Label("images in which the most extreme feature is extreme", 3)]
+    total_energy: Annotated[float | None, Label("share of the energy in outlier features", 3)]
+    total_constant: Annotated[float | None, Label("how much of it is the same in every image", 3)]
     hiding: Annotated[int, Label("equal outliers that would hide each other", 0)]
     features: int
     outlier_sigma: float
@@ -95,17 +106,25 @@ class OutlierFeatures(Result):
     feature: Int[np.ndarray, " _outlier"]
     share: Float[np.ndarray, " _outlier"]
     mean_abs_z: Float[np.ndarray, " _outlier"]
+    energy: Float[np.ndarray, " _outlier"]
+    constant: Float[np.ndarray, " _outlier"]
     sweep: list[OutliersAt]
     share_of_every_feature: Float[np.ndarray, " _feature"] = beside()
     mean_abs_z_of_every_feature: Float[np.ndarray, " _feature"] = beside()
+    energy_of_every_feature: Float[np.ndarray, " _feature"] = beside()
+    constant_of_every_feature: Float[np.ndarray, " _feature"] = beside()
 
     @property
     def notes(self) -> list[str]:
         """Which features they are."""
         from interpreting_clip.readable import listed
 
-        pairs = zip(self.feature.tolist(), self.share.tolist(), strict=True)
-        named = [f"{feature} (in {share:.3f} of the images)" for feature, share in pairs]
+        columns = zip(self.feature, self.share, self.energy, self.constant, strict=True)
+        named = [
+            f"{feature} (in {share:.3f} of the images; {energy:.3f} of the energy, of which "
+            f"{constant:.3f} is constant)"
+            for feature, share, energy, constant in columns
+        ]
         first = [f"Outlier features: {listed(named)}."] if named else []
         return [*first, "Chance level: privileged_basis counts them after random rotations."]
 
@@ -117,8 +136,10 @@ class Kurtosis(Result):
     Attributes
     ----------
     kurtosis : mean over images, with a bootstrap interval; without one if there is one image
-    isotropic : what is expected of the same activations after a random rotation
+    centred : the same minus the mean image; None if an image equals the mean image
+    isotropic : what is expected of both after a random rotation
     outliers : the outlier features
+    centred_outliers : how many there are minus the mean image; None if `centred` is
     representation : of a study's encoder, `linear` or `rectified`; None where it is unknown
     per_image : the kurtosis of each image
     """
@@ -128,15 +149,26 @@ class Kurtosis(Result):
     kurtosis: Annotated[
         Estimate, Label("mean kurtosis per image", 2, chance="isotropic", headline="kurtosis")
     ]
+    centred: Annotated[
+        Estimate | None,
+        Label(
+            "mean kurtosis per image, minus the mean image",
+            2,
+            chance="isotropic",
+            headline="centred_kurtosis",
+        ),
+    ]
     isotropic: float
     outliers: OutlierFeatures
+    centred_outliers: Annotated[int | None, Label("outlier features, minus the mean image", 0)]
     representation: Literal["linear", "rectified"] | None = None
     per_image: Float[np.ndarray, " _image"] = beside()
 
     @property
     def notes(self) -> list[str]:
         """What the interval is, and which features are outlier features."""
-        return [*super().notes, *self.outliers.notes]
+        equal = "No kurtosis minus the mean image: an image equals it, as a single one does."
+        return [*super().notes, *([] if self.centred else [equal]), *self.outliers.notes]
 
 
 def kurtosis(
@@ -148,20 +180,37 @@ def kurtosis(
     features of that image (Crabbé et al. 2024). It is not the excess kurtosis: a Gaussian has 3,
     and the smallest possible value is 1.
 
+    The kurtosis *minus the mean image* is that of `h - mean(h)`, the mean being over these images.
+    It is ours: a large feature that is the same in every image raises the kurtosis, but tells no
+    images apart. Adding one vector to all images does not change it. Its interval resamples the
+    images as well, and keeps the mean image (our choice: a mean image of each resample would take a
+    pass for each). A single image equals the mean image, so it has no such kurtosis.
+
     Parameters
     ----------
-    activations : one row per image, before L2 normalisation (which would not change the result)
+    activations : one row per image, before L2 normalisation. Unit length would not change the
+        kurtosis of an image, but it changes the mean image and what is left of an image without it
 
     Raises
     ------
     ValueError
         As `kurtosis_and_deviations` and `are_outliers`.
     """
-    per_image, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
+    sigma, share = settings.outlier_sigma, settings.outlier_share
+    bootstrap = settings.resamples, settings.confidence, settings.seed
+    energy = feature_energy(activations)
+    per_image, beyond, mean_abs_z = kurtosis_and_deviations(activations, sigma)
+    centred, centred_outliers = None, None
+    if differ_from_mean(activations, energy):
+        rest, extreme, _ = kurtosis_and_deviations(activations, sigma, energy.mean_image)
+        centred = bootstrap_mean(rest, *bootstrap)
+        centred_outliers = int(are_outliers(extreme, len(rest), share).sum())
     return Kurtosis(
-        kurtosis=bootstrap_mean(per_image, settings.resamples, settings.confidence, settings.seed),
+        kurtosis=bootstrap_mean(per_image, *bootstrap),
+        centred=centred,
         isotropic=isotropic_kurtosis(activations.shape[1]),
-        outliers=_outliers(beyond, mean_abs_z, len(per_image), settings),
+        outliers=_outliers(beyond, mean_abs_z, energy, len(per_image), settings),
+        centred_outliers=centred_outliers,
         per_image=per_image,
     )
 
@@ -181,9 +230,12 @@ def outlier_features(
 
     Every extreme feature increases σ, so a few can hide each other: see `hiding_outliers`.
 
+    Each outlier feature has its share of the energy and how much of that is the same in every image
+    (`feature_energy`): a feature can be extreme in every image because it is a constant.
+
     Parameters
     ----------
-    activations : as in `kurtosis`
+    activations : as in `kurtosis`; unit length changes the two shares
 
     Raises
     ------
@@ -191,11 +243,13 @@ def outlier_features(
         As `kurtosis`.
     """
     _, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
-    return _outliers(beyond, mean_abs_z, len(activations), settings)
+    return _outliers(beyond, mean_abs_z, feature_energy(activations), len(activations), settings)
 
 
 def kurtosis_and_deviations(
-    activations: Float[np.ndarray, "image feature"], sigma: float
+    activations: Float[np.ndarray, "image feature"],
+    sigma: float,
+    minus: Float[np.ndarray, " feature"] | None = None,
 ) -> tuple[Float[np.ndarray, " image"], Int[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
     """Measure in one pass each image's kurtosis, and how often and how far each feature deviates.
 
@@ -203,6 +257,7 @@ def kurtosis_and_deviations(
     ----------
     activations : as in `kurtosis`
     sigma : the number of standard deviations beyond which a feature is extreme, above 0
+    minus : is subtracted from every image first
 
     Returns
     -------
@@ -219,7 +274,7 @@ def kurtosis_and_deviations(
     images, features = activations.shape
     per_image = np.empty(images)
     beyond, total = np.zeros(features, np.int64), np.zeros(features)
-    for rows, z in standardized(activations):
+    for rows, z in standardized(activations, minus):
         squares = z**2
         per_image[rows] = np.einsum("ij,ij->i", squares, squares) / features
         distance = np.abs(z, out=z)
@@ -230,6 +285,7 @@ def kurtosis_and_deviations(
 
 def standardized(
     activations: Float[np.ndarray, "image feature"],
+    minus: Float[np.ndarray, " feature"] | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield `z = (h - μ) / σ` in chunks, with μ and σ over the features of each image.
 
@@ -238,6 +294,7 @@ def standardized(
     Parameters
     ----------
     activations : one row per image
+    minus : is subtracted from every image first
 
     Yields
     ------
@@ -248,7 +305,8 @@ def standardized(
     ValueError
         All features of an image are equal, so that σ = 0 (the image is named).
     """
-    for rows, chunk in chunks(activations, CHUNK_SIZE):
+    for rows, values in chunks(activations, CHUNK_SIZE):
+        chunk = values if minus is None else values - minus
         # Rounding can make σ of equal numbers differ from 0, so compare the numbers themselves.
         constant = chunk.max(axis=1) == chunk.min(axis=1)
         if constant.any():
@@ -274,14 +332,18 @@ def isotropic_kurtosis(features: int) -> float:
 def _outliers(
     beyond: Int[np.ndarray, " feature"],
     mean_abs_z: Float[np.ndarray, " feature"],
+    energy: FeatureEnergy,
     images: int,
     settings: Settings,
 ) -> OutlierFeatures:
     share = beyond / images
     order = most_extreme_first(share, mean_abs_z)
     feature = order[are_outliers(beyond, images, settings.outlier_share)[order]]
+    total_energy, total_constant = energy.total(feature)
     return OutlierFeatures(
         outlier_features=len(feature),
+        total_energy=total_energy,
+        total_constant=total_constant,
         largest_share=float(share.max()),
         hiding=hiding_outliers(len(share), settings.outlier_sigma),
         features=len(share),
@@ -290,10 +352,14 @@ def _outliers(
         feature=feature,
         share=share[feature],
         mean_abs_z=mean_abs_z[feature],
+        energy=energy.share[feature],
+        constant=energy.constant[feature],
         sweep=[
             OutliersAt(share=one, outlier_features=int(are_outliers(beyond, images, one).sum()))
             for one in settings.sweep
         ],
         share_of_every_feature=share,
         mean_abs_z_of_every_feature=mean_abs_z,
+        energy_of_every_feature=energy.share,
+        constant_of_every_feature=energy.constant,
     )

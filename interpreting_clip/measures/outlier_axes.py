@@ -34,6 +34,7 @@ class OutlierAxis(Result):
     feature : its index
     share : fraction of images in which it is extreme
     outlier : False for the most extreme feature, which stands here if there is no outlier feature
+    energy, constant : its share of the energy, and how much of that is the same in every image
     cosine : the largest |cos| of the axis with a direction, 0 to 1
     rank : that direction's place by importance, 1 being the most important
     within : the fraction, 0 to 1, of the axis's squared length in the span of all directions; the
@@ -47,6 +48,8 @@ class OutlierAxis(Result):
     feature: int
     share: float
     outlier: bool
+    energy: float
+    constant: float
     cosine: float
     rank: int
     within: float
@@ -125,6 +128,8 @@ def outlier_axes(
                 feature=feature,
                 share=float(outliers.share_of_every_feature[feature]),
                 outlier=bool(len(outliers.feature)),
+                energy=float(outliers.energy_of_every_feature[feature]),
+                constant=float(outliers.constant_of_every_feature[feature]),
                 cosine=float(cosines[nearest[feature], feature]),
                 rank=int(nearest[feature]) + 1,
                 within=float(spans[-1, feature]),

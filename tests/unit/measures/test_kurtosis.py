@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
 from interpreting_clip.measures.kurtosis import (
+    Kurtosis,
     OutlierFeatures,
     Settings,
     kurtosis,
     outlier_features,
 )
 from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
+from tests.reads import ROOT
 
 RNG = np.random.default_rng(0)
 GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
@@ -70,6 +73,81 @@ def test_refuses_an_image_without_spread_and_names_it():
         kurtosis(activations)
 
 
+# --- minus the mean image
+
+
+def centred(activations: np.ndarray) -> float:
+    found = kurtosis(activations, settings=Settings(resamples=1)).centred
+    assert found
+    return found.value
+
+
+def test_images_that_each_differ_from_the_mean_in_one_feature_have_its_closed_form():
+    # Of n equally many images with one feature of their own, h - mean is 1 - 1 / n and -1 / n.
+    p, shared = 1 / 128, 50 * RNG.normal(size=128)
+    expected = ((1 - p) ** 3 + p**3) / (p * (1 - p))
+    assert centred(shared + np.eye(128)) == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_scale_and_a_vector_that_is_added_to_all_images_do_not_change_the_centred_kurtosis():
+    moved = 7 * (GAUSSIAN + 100 * RNG.normal(size=128))
+    assert centred(moved) == pytest.approx(centred(GAUSSIAN), rel=1e-10)
+
+
+def test_the_centred_kurtosis_agrees_with_scipy_on_images_minus_their_mean_and_has_an_interval():
+    activations = (GAUSSIAN**3 + 1000 * (np.arange(128) == 9)).astype(np.float64)
+    rest = activations - activations.mean(axis=0)
+    oracle = stats.kurtosis(rest, axis=1, fisher=False)
+    found = kurtosis(activations, settings=Settings(resamples=30, confidence=0.8, seed=4))
+    expected = bootstrap_mean(oracle, 30, 0.8, 4)
+    assert found.centred and found.centred.ends == pytest.approx(expected.ends, rel=1e-9)
+    assert (found.outliers.outlier_features, found.centred_outliers) == (1, 0)
+
+
+def test_a_feature_that_flips_its_sign_stays_an_outlier_without_the_mean_image():
+    flipping = GAUSSIAN.copy()
+    flipping[:, 9] = np.tile([40, -40], 200)
+    found = kurtosis(flipping)
+    assert (found.outliers.outlier_features, found.centred_outliers) == (1, 1)
+    assert found.centred and found.centred.value == pytest.approx(found.kurtosis.value, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "activations",
+    [
+        GAUSSIAN[:1],
+        np.full((3, 128), 0.1) * np.arange(128),
+        GAUSSIAN[0] + np.array([[0.1], [-0.1], [0.3]]),
+        np.stack([GAUSSIAN[0], GAUSSIAN[:2].mean(axis=0, dtype=np.float64), GAUSSIAN[1]]),
+    ],
+    ids=["single", "all equal", "equal but for an offset", "one equals the mean"],
+)
+def test_an_image_of_which_nothing_is_left_gives_no_centred_kurtosis_but_all_else(activations):
+    found: Kurtosis = kurtosis(activations)
+    assert (found.centred, found.centred_outliers) == (None, None)
+    assert found.kurtosis.value > 1 and "equals it" in found.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "whole", "rest", "outliers"),
+    [
+        ("images", 87.2401, 6.8363, {442: (1.0, 0.39849, 0.99071)}),
+        ("captions", 76.9928, 3.8923, {362: (0.99, 0.36363, 0.96528)}),
+        ("random_images", 2.9420, 2.9528, {}),
+    ],
+)
+def test_the_outlier_feature_of_a_real_clip_is_a_constant(name, whole, rest, outliers):
+    # The expected values come from NumPy alone.
+    arrays = read_tensors(ROOT / "data/arrays/clip_vit_b16_coco.safetensors", name)
+    found = kurtosis(arrays[name])
+    assert found.centred
+    assert (found.kurtosis.value, found.centred.value) == pytest.approx((whole, rest), abs=1e-4)
+    assert (found.outliers.feature.tolist(), found.centred_outliers) == (list(outliers), 0)
+    columns = found.outliers.share, found.outliers.energy, found.outliers.constant
+    for found_one, expected in zip(np.transpose(columns), outliers.values(), strict=True):
+        assert found_one == pytest.approx(expected, abs=1e-5)
+
+
 # --- outlier features
 
 
@@ -81,7 +159,30 @@ def test_lone_features_deviate_by_their_closed_form():
     np.testing.assert_allclose(found.mean_abs_z[0], 0.75 * 7 + 0.25 / 7, rtol=1e-12)
     assert (found.outlier_features, found.largest_share, found.features) == (2, 0.75, 50)
     assert [one.outlier_features for one in found.sweep] == [2, 1]
-    assert "8 (in 0.750 of the images), 9 (in 0.250 of the images)" in found.notes[0]
+    assert found.notes[0].startswith("Outlier features: 8 (in 0.750 of the images; 0.750 of")
+
+
+def test_energy_and_what_is_constant_of_it_are_those_of_their_closed_form():
+    constant, flipping = np.full(400, 30.0), np.tile([40.0, -40.0], 200)
+    mixed, nothing = 30 + np.tile([10.0, -10.0], 200), np.zeros(400)
+    signs = RNG.choice([-1.0, 1.0], (400, 96))
+    found = outliers(np.column_stack([constant, flipping, mixed, nothing, signs]), sigma=2.0)
+    squares = np.array([900, 1600, 1000]) / (900 + 1600 + 1000 + 96)
+    shares = found.energy_of_every_feature, found.constant_of_every_feature
+    np.testing.assert_allclose(shares[0][:4], [*squares, 0])
+    np.testing.assert_allclose(shares[1][:4], [1, 0, 0.9, 1], atol=1e-12)
+    assert sorted(found.feature.tolist()) == [0, 1, 2]
+    np.testing.assert_array_equal(found.energy, shares[0][found.feature])
+    np.testing.assert_array_equal(found.constant, shares[1][found.feature])
+    together = squares.sum(), (900 + 0.9 * 1000) / 3500
+    assert (found.total_energy, found.total_constant) == pytest.approx(together)
+    # Scale changes neither, and noise of mean 0 has little that is constant.
+    scaled = outliers(7 * GAUSSIAN)
+    np.testing.assert_allclose(
+        scaled.energy_of_every_feature, outliers(GAUSSIAN).energy_of_every_feature
+    )
+    assert scaled.constant_of_every_feature.mean() == pytest.approx(1 / 400, rel=0.5)
+    assert (scaled.total_energy, scaled.total_constant) == (None, None)
 
 
 def test_deviations_agree_with_scipy_and_a_feature_exactly_sigma_away_is_not_beyond_it():

@@ -90,6 +90,9 @@ def test_without_outlier_features_the_most_extreme_feature_is_examined():
         axes = outlier_axes({"a": drawn()}, head=HEADS[0], directions=own, outliers=found)
         assert [(one.feature, one.outlier) for one in axes.axes] == [(7, outlier)]
         assert axes.axes[0].share == found.largest_share
+        squares = (raised**2).sum(axis=0)
+        assert axes.axes[0].energy == pytest.approx(squares[7] / squares.sum())
+        assert axes.axes[0].constant == pytest.approx(300 * raised[:, 7].mean() ** 2 / squares[7])
         assert axes.axes[0].costs == {"a": pruning_costs(drawn(), HEADS[0], ALL[7:8], 0.95)[0]}
 
 
