@@ -8,7 +8,11 @@ from typing import Any
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.controls.control import Control, Settings
 from interpreting_clip.controls.drawn_accuracies import robustness_controls
-from interpreting_clip.controls.features import kurtosis_controls, outlier_controls
+from interpreting_clip.controls.features import (
+    constant_controls,
+    kurtosis_controls,
+    outlier_controls,
+)
 from interpreting_clip.controls.label_checks import sanity_checks
 from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.moved_images import ruled_cka_controls
@@ -58,6 +62,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     with error_context(folder, ValueError):
         kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
         outliers, curve, limits = outlier_controls(activations, sigma, share, seed)
+        outliers += constant_controls(activations.shape[1], sigma, share, seed)
         basis = basis_controls(activations, sigma, share, rotations, seed)
         fractions = [step / steps for step in range(steps)]
         directions = [

@@ -1,4 +1,4 @@
-"""Features of known kurtosis, and outlier features raised in an encoder's real activations."""
+"""Features of known kurtosis, raised in an encoder's real activations, or constant or varying."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,6 +69,75 @@ def plain_kurtosis(values: Float[np.ndarray, "image feature"]) -> Float[np.ndarr
     """Compute each image's kurtosis as its definition says."""
     deviations = values - values.mean(axis=1, keepdims=True)
     return (deviations**4).mean(axis=1) / (deviations**2).mean(axis=1) ** 2
+
+
+ROUNDING = 1e-9
+"""How far, relative to its size, what follows by arithmetic may be off."""
+
+ENERGY = 400
+"""The energy of a planted outlier feature, as a multiple of that of all others together."""
+
+PLANTED = {
+    "that is the same in every image": 1.0,
+    "of mean 0, whose sign differs between images": 0.0,
+    "with 80 % of its energy the same in every image": 0.8,
+}
+"""By kind of outlier feature, how much of its energy is constant."""
+
+
+def constant_controls(features: int, sigma: float, share: float, seed: int) -> list[Control]:
+    """Plant one outlier feature, and measure whether it is a constant or tells images apart.
+
+    Half of the other features are 1 and half are -1, in an order drawn for each image, so that
+    their energy is n - 1 and none is an outlier. The planted feature has `ENERGY` times as much. It
+    is `a + b` in half of the images and `a - b` in the others, so `a² / (a² + b²)` of its energy is
+    constant, and `b` is left of it minus the mean image. It lies about `sqrt(n)` σ from its image's
+    mean, so it is found unless n features are too few for any outlier.
+
+    Parameters
+    ----------
+    features : n
+    sigma, share : beyond how many σ, and in which share of the images, an outlier feature is
+    seed : of the draws
+    """
+    rng = np.random.default_rng(seed)
+    settings = Settings(outlier_sigma=sigma, outlier_share=share)
+    possible = int(most_equal_outliers(features, sigma) > 0)
+    size, signs = np.sqrt(ENERGY * (features - 1)), np.repeat([1.0, -1.0], IMAGES // 2)
+    rows = []
+    for kind, constant in PLANTED.items():
+        values = np.tile((-1.0) ** np.arange(features), (IMAGES, 1))
+        rng.permuted(values[:, 1:], axis=1, out=values[:, 1:])
+        values[:, 0] = size * (np.sqrt(constant) + np.sqrt(1 - constant) * signs)
+        found, rest = kurtosis(values, settings=settings), values - values.mean(axis=0)
+        numbers = {
+            "outlier features": (possible, found.outliers.outlier_features),
+            "outlier features minus the mean image": (
+                possible if constant < 1 else 0,
+                found.centred_outliers or 0,
+            ),
+            "kurtosis minus the mean image": (
+                float(plain_kurtosis(rest).mean()),
+                found.centred.value if found.centred else 0.0,
+            ),
+            "its share of the energy": (
+                ENERGY / (ENERGY + 1),
+                float(found.outliers.energy_of_every_feature[0]),
+            ),
+            "how much of its energy is constant": (
+                constant,
+                float(found.outliers.constant_of_every_feature[0]),
+            ),
+        }
+        rows += [
+            Control(
+                f"An outlier feature {kind}, one of {features:,} features: {name}",
+                *pair,
+                tolerance=ROUNDING * max(1, pair[0]),
+            )
+            for name, pair in numbers.items()
+        ]
+    return rows
 
 
 @dataclass(frozen=True)

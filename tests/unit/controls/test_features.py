@@ -6,6 +6,7 @@ from scipy import stats
 
 from interpreting_clip.controls import features
 from interpreting_clip.controls.features import (
+    constant_controls,
     kurtosis_controls,
     limit,
     most_equal_outliers,
@@ -74,16 +75,16 @@ def test_few_features_have_no_outliers(activations):
     assert limit(20, 1, 6.0).highest == pytest.approx(np.sqrt(19))
 
 
-def over_images(values):
+def over_images(values, *_):
     yield slice(0, len(values)), (values - values.mean(axis=0)) / values.std(axis=0)
 
 
-def without_mean(values):
+def without_mean(values, *_):
     yield slice(0, len(values)), values / values.std(axis=1, keepdims=True)
 
 
-def one_less(values):
-    for rows, z in standardize(values):
+def one_less(values, *minus):
+    for rows, z in standardize(values, *minus):
         yield rows, z * np.sqrt(1 - 1 / values.shape[1])
 
 
@@ -96,3 +97,31 @@ def test_a_broken_standardization_is_seen(monkeypatch, activations, broken):
 def test_a_broken_choice_of_outlier_features_is_seen(monkeypatch, activations):
     monkeypatch.setattr(kurtosis, "are_outliers", lambda *counts: chosen(*counts)[::-1])
     assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])
+
+
+@pytest.mark.parametrize(("width", "found"), [(128, 1), (37, 0)])
+def test_a_constant_is_no_outlier_without_the_mean_image_and_what_varies_is_one(width, found):
+    controls = constant_controls(width, 6.0, 0.5, 0)
+    assert wrong(controls) == []
+    planted = [control.planted for control in controls]
+    constant, varying, both = planted[:5], planted[5:10], planted[10:]
+    assert constant[:2] == [found, 0] and varying[:2] == both[:2] == [found, found]
+    assert [one[4] for one in (constant, varying, both)] == [1, 0, 0.8]
+    # Of signs alone each image has a kurtosis of 1, of one feature that outweighs all others n.
+    assert constant[2] == pytest.approx(1, abs=0.1) and varying[2] == pytest.approx(width, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda found: replace(found, mean_image=0 * found.mean_image),
+        lambda found: replace(found, constant=1 - found.constant),
+        lambda found: replace(found, constant=np.sqrt(found.constant)),
+        lambda found: replace(found, share=found.share[::-1]),
+    ],
+    ids=["nothing subtracted", "the rest", "square root", "another feature"],
+)
+def test_a_broken_energy_or_mean_image_is_seen(monkeypatch, broken):
+    energy = kurtosis.feature_energy
+    monkeypatch.setattr(kurtosis, "feature_energy", lambda values: broken(energy(values)))
+    assert wrong(constant_controls(64, 6.0, 0.5, 0))
