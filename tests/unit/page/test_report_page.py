@@ -50,6 +50,11 @@ def changed() -> str:
     results["rn_web_broad"]["robustness"]["per_shift"]["objectnet"]["extrapolated"] = True
     results["rn_supervised"]["robustness"]["natural"] = None
     results["rn_supervised"]["kurtosis"]["representation"] = "rectified"
+    extreme = results["rn_web_broad"]["kurtosis"]
+    extreme |= {"centred": None, "centred_outliers": 0}
+    extreme["outliers"] |= {"outlier_features": 1, "largest_share": 0.9}
+    extreme["outliers"] |= {"total_energy": 0.4, "total_constant": 0.99}
+    extreme["outliers"]["sweep"][0]["outlier_features"] = 1
     for one in results.values():
         one["prunable"]["chance"] = None
         one["directions"] |= {"random_importance": [], "random_importance_ratio": None}
@@ -101,6 +106,8 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
     (encoder,) = (e for e in read(study) if e.key == "rn_supervised")
     found, null = encoder.results, study["nulls"]["rn"]["numbers"]["kurtosis"]
     robustness, kurtosis, prunable = found.robustness, found.kurtosis.kurtosis, found.prunable
+    centred, axis = found.kurtosis.centred, found.outlier_axes.axes[0]
+    extreme = axis.share, axis.energy, axis.constant
     on_shift = [robustness.per_shift[shift] for shift in SHIFTS]
     accuracies = [robustness.imagenet, *(one.accuracy.value for one in on_shift)]
     heights = [one.robustness and one.robustness.value for one in on_shift]
@@ -115,7 +122,12 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
         "Accuracy": [*map(number, accuracies), number(robustness.shift_accuracy)],
         "Effective robustness": [*means, *map(number, heights)],
         "Kurtosis and outlier features": [
-            *(estimate(kurtosis, 2), format_spread(null, 2), number(p_value, 2))
+            *(estimate(kurtosis, 2), estimate(centred, 2)),
+            *(format_spread(null, 2), number(p_value, 2)),
+        ],
+        "Outlier features and the head": [
+            *(f"{axis.feature}§", *(number(100 * one) for one in extreme)),
+            number(axis.cosine, 2),
         ],
         "Unique concepts of directions": [
             *(estimate(counts.unique, 0), estimate(counts.random), over_all),
@@ -158,6 +170,13 @@ def test_each_kind_of_representation_has_a_table_of_its_own(study, whole, change
         found = table(changed, f"Kurtosis and outlier features: {kind} representations")
         assert found.count('<th scope="row">') == encoders
         assert (f"{SUPERVISED}<" in found) == (kind == "rectified")
+
+
+def test_outlier_features_stand_beside_those_minus_the_mean_image_and_their_energy(changed):
+    kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
+    shown = cells(kurtosis, ZERO_SHOT)
+    assert shown[1] == "–" and shown[5:9] == ["1", "0", "40 %", "99 %"]
+    assert cells(kurtosis, "RN finetuned, web-broad")[5:9] == ["0", "0", "–", "–"]
 
 
 def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(changed):
