@@ -198,8 +198,9 @@ def kurtosis(
     """
     sigma, share = settings.outlier_sigma, settings.outlier_share
     bootstrap = settings.resamples, settings.confidence, settings.seed
-    energy = feature_energy(activations)
+    # First: this refuses an image without spread, so that there is some energy.
     per_image, beyond, mean_abs_z = kurtosis_and_deviations(activations, sigma)
+    energy = feature_energy(activations)
     centred, centred_outliers = None, None
     if differ_from_mean(activations, energy):
         rest, extreme, _ = kurtosis_and_deviations(activations, sigma, energy.mean_image)

@@ -71,6 +71,8 @@ def test_refuses_an_image_without_spread_and_names_it():
     activations[206] = 0.1
     with pytest.raises(ValueError, match="image 206: "):
         kurtosis(activations)
+    with pytest.raises(ValueError, match="image 0: all its features are equal"):
+        kurtosis(np.zeros((3, 100)))
 
 
 # --- minus the mean image
