@@ -42,7 +42,9 @@ class OutlierAxis(Result):
     within_top : the same of the span of the most important directions alone, as many as each entry
         of `tops`; an axis that has nothing to do with k directions of n features has k / n there
     logit_variance : share of the variance of the logits over classes that runs through it
-    costs : points of accuracy lost without it, on each test set
+    costs : points of accuracy lost on each test set if it is 0
+    costs_at_mean : the same if it is its mean over the images of the set. It is less than `costs`
+        for a constant that the head reads as a bias, which is then kept
     """
 
     feature: int
@@ -56,6 +58,7 @@ class OutlierAxis(Result):
     within_top: list[float]
     logit_variance: float
     costs: dict[str, Estimate]
+    costs_at_mean: dict[str, Estimate]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -89,7 +92,8 @@ def outlier_axes(
     Crabbé et al. (2024) link outlier features to privileged directions; measuring the link by the
     direction nearest to the axis is our choice. Of equally near ones, the most important counts. An
     axis between several important directions is near to none of them, but it lies in their span:
-    `within_top`. What a feature costs is the accuracy lost without it (`pruning_costs`).
+    `within_top`. What a feature costs is the accuracy lost without it (`pruning_costs`), and with
+    its mean in place of it: the head may need what it says of an image, or only that it is there.
 
     The `MOST_AXES` most extreme outlier features are examined; if there is no outlier feature, the
     most extreme feature is.
@@ -121,7 +125,13 @@ def outlier_axes(
     cosines = np.abs(directions.vectors)
     nearest, spans = np.argmax(cosines, axis=0), np.cumsum(cosines**2, axis=0)
     tops = [top for top in TOP if top <= count]
-    costs = {name: pruning_costs(test, head, examined, confidence) for name, test in tests.items()}
+    costs, costs_at_mean = (
+        {
+            name: pruning_costs(test, head, examined, confidence, at_mean=at_mean)
+            for name, test in tests.items()
+        }
+        for at_mean in (False, True)
+    )
     return OutlierAxes(
         axes=[
             OutlierAxis(
@@ -136,6 +146,7 @@ def outlier_axes(
                 within_top=[float(spans[top - 1, feature]) for top in tops],
                 logit_variance=float(directions.feature_logit_variance[feature]),
                 costs={name: lost[place] for name, lost in costs.items()},
+                costs_at_mean={name: lost[place] for name, lost in costs_at_mean.items()},
             )
             for place, feature in enumerate(examined.tolist())
         ],
@@ -146,13 +157,19 @@ def outlier_axes(
 
 
 def pruning_costs(
-    test: Activations, head: Head, features: Int[np.ndarray, " pruned"], confidence: float
+    test: Activations,
+    head: Head,
+    features: Int[np.ndarray, " pruned"],
+    confidence: float,
+    *,
+    at_mean: bool = False,
 ) -> list[Estimate]:
     """Compute the points of top-1 accuracy lost when one feature is pruned and all others are kept.
 
     A feature is pruned as a direction is: `h - h_i e_i`, followed by the unchanged head, which
     normalises what is left if it normalises features. The product with W is `W h - h_i W e_i`, so
-    all features share `W h`.
+    all features share `W h`. With `at_mean`, the feature is its mean m over the images and not 0:
+    `h - (h_i - m) e_i`.
 
     The interval is that of Agresti & Min (2005) for the difference of two fractions of the same
     images: normal, with half an image added to each of the four outcomes, so that it has a width
@@ -163,6 +180,7 @@ def pruning_costs(
     test : the head chooses among its classes
     features : indices of the features that are pruned
     confidence : of the interval, above 0 and below 1
+    at_mean : keep the feature's mean
 
     Raises
     ------
@@ -173,8 +191,12 @@ def pruning_costs(
         raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
     class_map = test.class_map(len(head.weight))
     head, predictions = restrict_head(head, test.values, test.classes, class_map)
-    weight = np.asarray(head.weight, np.float64)
+    weight, images = np.asarray(head.weight, np.float64), len(test.classes)
     lost, gained = np.zeros((2, len(features)), dtype=np.int64)
+    levels = np.zeros(len(features))
+    if at_mean:
+        for _, chunk in chunks(test.values):
+            levels += chunk[:, features].sum(axis=0) / images
     for rows, chunk in chunks(test.values):
         product, whole = chunk @ weight.T, np.sum(chunk**2, axis=1)
         # What cancellation leaves of a length that is 0 must not be scaled up to 1.
@@ -182,17 +204,18 @@ def pruning_costs(
         logits = to_logits(product, np.sqrt(whole), head)
         before = predictions[np.argmax(logits, axis=1)] == test.classes[rows]
         for i, feature in enumerate(features):
-            values = chunk[:, feature]
-            squares = whole - values**2
+            values, level = chunk[:, feature], levels[i]
+            squares = whole - values**2 + level**2
             lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
-            logits = to_logits(product - np.outer(values, weight[:, feature]), lengths, head)
+            removed = np.outer(values - level, weight[:, feature])
+            logits = to_logits(product - removed, lengths, head)
             after = predictions[np.argmax(logits, axis=1)] == test.classes[rows]
             lost[i] += np.count_nonzero(before & ~after)
             gained[i] += np.count_nonzero(after & ~before)
     # Half an image for each outcome: right both times, lost, gained, wrong both times.
-    images = len(test.classes) + 2
-    center = (lost - gained) / images
-    error = np.sqrt((lost + gained + 1) / images - center**2) / np.sqrt(images)
+    outcomes = images + 2
+    center = (lost - gained) / outcomes
+    error = np.sqrt((lost + gained + 1) / outcomes - center**2) / np.sqrt(outcomes)
     margin = NormalDist().inv_cdf((1 + confidence) / 2) * error
-    ends = (lost - gained) / len(test.classes), center - margin, center + margin
+    ends = (lost - gained) / images, center - margin, center + margin
     return [Estimate(*found) for found in (100 * np.array(ends)).T.tolist()]

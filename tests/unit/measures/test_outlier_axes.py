@@ -46,9 +46,11 @@ def drawn(values=ACTIVATIONS, classes=CLASSES, held=range(10), aliases=None) -> 
     return Activations(values, classes, np.array(list(held)), aliases or {})
 
 
-def costs(test: Activations, head=HEADS[0], features=ALL, confidence=0.95) -> np.ndarray:
+def costs(
+    test: Activations, head=HEADS[0], features=ALL, confidence=0.95, at_mean=False
+) -> np.ndarray:
     """Return the fractions lost without each feature, and the ends of their intervals."""
-    found = pruning_costs(test, head, features, confidence)
+    found = pruning_costs(test, head, features, confidence, at_mean=at_mean)
     return np.array([[one.value, *one.ends] for one in found]).T / 100
 
 
@@ -104,15 +106,26 @@ def test_pruning_the_feature_of_a_class_costs_that_class():
         np.testing.assert_allclose(found[0], [lost, 0.2, 0.2, 0])
 
 
+def test_a_constant_that_is_a_bias_costs_nothing_at_its_mean():
+    images = np.column_stack([RNG.normal(size=(300, 2)), np.full(300, 5.0)])
+    head = Head(np.array([[1.0, 0, 1], [0, 1, -1]]), None, normalize_features=False)
+    right = np.argmax(images @ head.weight.T, axis=1)
+    test = drawn(images, right, range(2))
+    assert costs(test, head, np.array([2]))[0] > 0.3
+    assert costs(test, head, np.array([2]), at_mean=True)[0] == 0
+
+
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("scale", [1, 8])
-def test_costs_agree_with_pruned_images_one_feature_after_another(head, scale):
+@pytest.mark.parametrize("at_mean", [False, True])
+def test_costs_agree_with_pruned_images_one_feature_after_another(head, scale, at_mean):
     class_map, some = map_classes(range(8), 10, {8: 2}), CLASSES < 8
     images, classes = scale * ACTIVATIONS[some], CLASSES[some]
     before = correct_predictions(images, classes, head, class_map).mean()
-    value, low, high = costs(drawn(images, classes, range(8), {8: 2}), head)
+    value, low, high = costs(drawn(images, classes, range(8), {8: 2}), head, at_mean=at_mean)
+    level = images.mean(axis=0) if at_mean else np.zeros(len(ALL))
     without = [
-        correct_predictions(np.where(f == ALL, 0, images), classes, head, class_map).mean()
+        correct_predictions(np.where(f == ALL, level, images), classes, head, class_map).mean()
         for f in ALL
     ]
     np.testing.assert_allclose(value, before - without, atol=1e-12)
