@@ -8,7 +8,7 @@
 * activations alone: `kurtosis`, `outlier_features`, `participation_ratio`, `privileged_basis`
 * and a head: `accuracy`, `directions`, `pruning`
 * and which image shows which concept: `concepts`
-* the same images through two encoders: `cka`
+* the same images through two encoders: `cka` and others
 * accuracies alone: `effective_robustness`
 * `chart` draws a result, or those of several encoders
 
@@ -25,35 +25,10 @@ other packages do.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imports
-    from interpreting_clip.api import (
-        accuracy,
-        cka,
-        concepts,
-        directions,
-        effective_robustness,
-        kurtosis,
-        outlier_features,
-        participation_ratio,
-        privileged_basis,
-        pruning,
-    )
-    from interpreting_clip.charts.results import chart
+    from interpreting_clip.api import *  # noqa: F403
+    from interpreting_clip.charts.results import chart as chart
 
     __version__: str
-
-__all__ = (
-    "accuracy",
-    "chart",
-    "cka",
-    "concepts",
-    "directions",
-    "effective_robustness",
-    "kurtosis",
-    "outlier_features",
-    "participation_ratio",
-    "privileged_basis",
-    "pruning",
-)
 
 
 def __getattr__(name: str) -> Any:
@@ -62,21 +37,28 @@ def __getattr__(name: str) -> Any:
     So a stage, which imports the module of its measure, loads no other; and its fingerprint counts
     no other (`runner.source_code`).
     """
+    from importlib.util import find_spec
+
     if name == "__version__":
         from importlib.metadata import version
 
         return version("interpreting-clip")
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "chart":
         from interpreting_clip.charts.results import chart
 
         return chart
-    from interpreting_clip import api
+    # `from interpreting_clip import measures` asks for the name before it imports the module.
+    if name == "__all__" or not (name.startswith("_") or find_spec(f"{__name__}.{name}")):
+        from interpreting_clip import api
 
-    return getattr(api, name)
+        names = (*api.__all__, "chart")
+        if name == "__all__":
+            return names
+        if name in names:
+            return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     """Return the names, those of the measures too, for completion."""
-    return sorted([*globals(), *__all__, "__version__"])
+    return sorted([*globals(), *__getattr__("__all__"), "__version__"])

@@ -43,6 +43,7 @@ from interpreting_clip.measures import participation_ratio as of_dimensions
 from interpreting_clip.measures import privileged_basis as of_basis
 from interpreting_clip.measures import pruning as of_pruning
 from interpreting_clip.measures.guessing import Guessing
+from interpreting_clip.measures.result import Result
 from interpreting_clip.quantities import (
     Confidence,
     Count,
@@ -52,6 +53,19 @@ from interpreting_clip.quantities import (
     Positive,
     Share,
     ThreadCount,
+)
+
+__all__ = (
+    "accuracy",
+    "cka",
+    "concepts",
+    "directions",
+    "effective_robustness",
+    "kurtosis",
+    "outlier_features",
+    "participation_ratio",
+    "privileged_basis",
+    "pruning",
 )
 
 Returned = TypeVar("Returned")
@@ -294,6 +308,14 @@ def effective_robustness(
         starts={shift: measured[start] for shift, start in starts.items()},
         settings=of_lines.Settings(confidence=settings.confidence, seed=settings.seed),
     )
+
+
+COMPARISONS: dict[str, Callable[..., Result]] = {
+    name: globals()[name]
+    for name in __all__
+    if [*inspect.signature(globals()[name]).parameters][:2] == ["first", "second"]
+}
+"""The measures of two representations of the same images, by name."""
 
 
 def measured_accuracies(

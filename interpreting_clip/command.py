@@ -22,7 +22,7 @@ from interpreting_clip.given_files import NAMES, GivenArray, read_array, read_na
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.activations import images_of_classes, map_classes
 from interpreting_clip.measures.result import Result
-from interpreting_clip.readable import table
+from interpreting_clip.readable import measure_title, table
 from interpreting_clip.report import Study, write_report
 
 EPILOG = f"""\
@@ -90,7 +90,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--shift", metavar="NAME=FILE", help=f"activations on a shift: {shifts}", **several)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
-    add("--compare", metavar="FILE", help="activations of another encoder, for CKA")
+    add("--compare", metavar="FILE", help="activations of another encoder")
     known = "an accuracy that you know: imagenet, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
@@ -221,8 +221,9 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
     found = {**given.get("concepts", {}), "directions": study.results.get("directions")}
     yield "concepts", "Concepts", ("concepts",), partial(api.concepts, **found)
-    cka = partial(api.cka, images, given.get("compare"))
-    yield "cka", "CKA", ("activations", "compare"), cka
+    for name, measure in api.COMPARISONS.items():
+        compare = partial(measure, images, given.get("compare"))
+        yield name, measure_title(name), ("activations", "compare"), compare
 
 
 def comparable_accuracies(

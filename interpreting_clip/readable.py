@@ -21,6 +21,11 @@ SHOWN = 10
 """The most features, concepts or the like that a result lists by name."""
 
 
+def measure_title(name: str) -> str:
+    """Return the name of a measure or of a section as a heading."""
+    return name.upper() if name == "cka" else name.replace("_", " ").capitalize()
+
+
 def text(result: "Result") -> str:
     """Return the name of a result, its table, and the sizes of its arrays."""
     return "\n".join([type(result).__name__, table(result), *_sizes(result)])

@@ -25,6 +25,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.measures.result import Result, labels
 from interpreting_clip.quantities import Described
+from interpreting_clip.readable import measure_title
 from interpreting_clip.study.sections import Sections, further_measures
 from runner.process import launch
 
@@ -89,7 +90,7 @@ def further_settings() -> str:
     """Return a section of params.md for each measure that has none written by hand."""
     return "\n".join(
         f"## `{name}`\n\n{summary(name)} "
-        f"([definition](measures.md#{title(name).lower().replace(' ', '-')})).\n\n"
+        f"([definition](measures.md#{measure_title(name).lower().replace(' ', '-')})).\n\n"
         f"{settings_table(settings)}"
         for name, settings in further_measures().items()
     )
@@ -98,7 +99,7 @@ def further_settings() -> str:
 def definitions() -> str:
     """Return a section of measures.md for each module: what its functions compute."""
     return "\n".join(
-        f"## {title(one.name)}\n\n{summary(one.name)}.{settings}\n\n{parts}\n"
+        f"## {measure_title(one.name)}\n\n{summary(one.name)}.{settings}\n\n{parts}\n"
         for one in pkgutil.iter_modules(measures.__path__)
         if (parts := "\n\n".join(described_functions(one.name)))
         for settings in [
@@ -127,11 +128,6 @@ def definition(function: Any) -> str:
     return re.split(r"\n(?:Parameters|Returns|Raises)\n-", inspect.cleandoc(function.__doc__))[
         0
     ].strip()
-
-
-def title(name: str) -> str:
-    """Return a measure's name as a heading."""
-    return name.upper() if name == "cka" else name.replace("_", " ").capitalize()
 
 
 def module(name: str) -> Any:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 import interpreting_clip as ic
+from interpreting_clip.api import COMPARISONS
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.published_accuracies import Settings
@@ -45,7 +46,10 @@ CALLS = {
     "directions": lambda h, w: ic.directions(h, head=w, random_heads=2),
     "pruning": lambda h, w: ic.pruning(h, head=w, classes=CLASS, random_heads=2),
     "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, null_draws=1),
-    "cka": lambda h, w: ic.cka(h, VALUES[:, ::2]),
+    **{
+        name: lambda h, w, compare=compare: compare(h, VALUES[:, ::2])
+        for name, compare in COMPARISONS.items()
+    },
 }
 MEASURES = [*CALLS, "effective_robustness"]
 
@@ -80,6 +84,8 @@ def test_all_names_are_there_and_no_other():
     assert {*MEASURES, "chart"} == {*ic.__all__}
     with pytest.raises(AttributeError, match="kurtoses"):
         _ = ic.kurtoses
+    assert all(getattr(ic, name) is measure for name, measure in COMPARISONS.items())
+    assert "cka" in COMPARISONS and "kurtosis" not in COMPARISONS
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert ic.__version__ == project["version"] and project["urls"]
     assert (ROOT / "interpreting_clip/py.typed").exists()
@@ -87,7 +93,8 @@ def test_all_names_are_there_and_no_other():
 
 def test_to_import_the_library_costs_no_numpy_and_to_use_it_no_torch():
     code = (
-        "import sys, interpreting_clip as ic; print('numpy' in sys.modules); "
+        "import sys, interpreting_clip as ic; from interpreting_clip import measures; "
+        "print('numpy' in sys.modules); "
         "ic.kurtosis([[1, 2, 4.], [1, 3, 4]]); "
         "print({'torch', 'numba', 'pandas', 'altair'} & {*sys.modules})"
     )
