@@ -1,4 +1,4 @@
-"""Generate the tables of docs/reference.
+"""Generate the tables of docs/reference, and that of the functions in docs/arrays.md.
 
     python -m tools.manual [--check]
 
@@ -18,6 +18,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
+import interpreting_clip
 from interpreting_clip import measures
 from interpreting_clip.config.params import element_types
 from interpreting_clip.config.syntax import load_tree
@@ -30,6 +31,7 @@ from interpreting_clip.study.sections import Sections, further_measures
 from runner.process import launch
 
 PARAMS, MEASURES = Path("docs/reference/params.md"), Path("docs/reference/measures.md")
+ARRAYS = Path("docs/arrays.md")
 
 TEXTS = Path("tools/manual.yaml")
 """By table and key, the texts about the sections that belong to no measure."""
@@ -55,7 +57,7 @@ def main(option: str = "") -> None:
     """
     if option not in ("", "--check"):
         raise InputError(f"expected --check or nothing, got {option!r}")
-    for file in (PARAMS, MEASURES):
+    for file in (PARAMS, MEASURES, ARRAYS):
         text = file.read_text("utf-8")
         present = PART.sub(lambda part: part[1] + written(part[2]) + part[4], text)
         if option and present != text:
@@ -78,6 +80,7 @@ def written(name: str) -> str:
         "settings of further measures": further_settings,
         "definitions": definitions,
         "numbers": numbers_table,
+        "functions": functions_table,
         **{key: lambda key=key: settings_table(sections[key]) for key in sections},
         **{key: lambda key=key: texts_table(key, texts[key], sections) for key in texts},
     }
@@ -90,7 +93,7 @@ def further_settings() -> str:
     """Return a section of params.md for each measure that has none written by hand."""
     return "\n".join(
         f"## `{name}`\n\n{summary(name)} "
-        f"([definition](measures.md#{measure_title(name).lower().replace(' ', '-')})).\n\n"
+        f"([definition](measures.md#{anchor(name)})).\n\n"
         f"{settings_table(settings)}"
         for name, settings in further_measures().items()
     )
@@ -130,9 +133,35 @@ def definition(function: Any) -> str:
     ].strip()
 
 
+def anchor(name: str) -> str:
+    """Return the anchor of a measure's section in measures.md."""
+    return measure_title(name).lower().replace(" ", "-")
+
+
 def module(name: str) -> Any:
     """Return a measure's module."""
     return pkgutil.resolve_name(f"{measures.__name__}.{name}")
+
+
+def functions_table() -> str:
+    """Return the library's functions: what each needs, and the first sentence about it.
+
+    The definition is the section of docs/measures.md, or else that of the function's module.
+    """
+    by_hand = Path("docs/measures.md").read_text("utf-8")
+    rows = []
+    for name in interpreting_clip.__all__:
+        function = getattr(interpreting_clip, name)
+        parameters = inspect.signature(function).parameters.values()
+        needs = ", ".join(one.name for one in parameters if one.default is one.empty)
+        said = inspect.cleandoc(function.__doc__).partition("\n")[0].rstrip(".")
+        parent, _, home = inspect.unwrap(function).__module__.rpartition(".")
+        if f"\n## {measure_title(name)}\n" in by_hand:
+            said += f" ([definition](measures.md#{anchor(name)}))"
+        elif parent == measures.__name__:
+            said += f" ([definition](reference/measures.md#{anchor(home)}))"
+        rows.append((f"`{name}`", needs, said))
+    return table(("function", "needs", "what it does"), rows)
 
 
 def numbers_table() -> str:

@@ -11,6 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import interpreting_clip as ic
+from interpreting_clip.api import COMPARISONS
 from interpreting_clip.command import main, start
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import DIGITS, rounded
@@ -60,7 +61,8 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     missing = found["not_measured"]
     assert "--head" in missing["Privileged directions"] and "--labels" in missing["Pruning"]
     shown = capsys.readouterr().out
-    assert "mean kurtosis per image" in shown and "Not measured: CKA; needs --compare" in shown
+    assert "mean kurtosis per image" in shown and "Not measured: CKA" in shown
+    assert "--compare" in missing["CKA"]
     assert shown.endswith("out/index.html\nout/measures.json\n")
     assert page().count("<svg") == 2
 
@@ -78,7 +80,7 @@ def test_the_results_are_those_of_the_functions():
         "directions": ic.directions(VALUES, head=HEAD),
         "accuracy": ic.accuracy(VALUES, **head, classes=CLASS),
         "pruning": ic.pruning(VALUES, **head, classes=CLASS),
-        "cka": ic.cka(VALUES, VALUES),
+        **{name: compare(VALUES, VALUES) for name, compare in COMPARISONS.items()},
     }
     assert {*found["measures"]} == {*ALONE, *results}
     for name, result in results.items():
