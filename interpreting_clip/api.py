@@ -39,6 +39,7 @@ from interpreting_clip.measures import concepts as of_concepts
 from interpreting_clip.measures import directions as of_directions
 from interpreting_clip.measures import effective_robustness as of_lines
 from interpreting_clip.measures import kurtosis as of_kurtosis
+from interpreting_clip.measures import mutual_neighbours as of_neighbours
 from interpreting_clip.measures import participation_ratio as of_dimensions
 from interpreting_clip.measures import privileged_basis as of_basis
 from interpreting_clip.measures import pruning as of_pruning
@@ -62,6 +63,7 @@ __all__ = (
     "directions",
     "effective_robustness",
     "kurtosis",
+    "mutual_neighbours",
     "outlier_features",
     "participation_ratio",
     "privileged_basis",
@@ -268,6 +270,7 @@ directions = for_arrays(of_directions.directions)
 pruning = for_arrays(of_pruning.pruning)
 concepts = for_arrays(of_concepts.concepts)
 cka = for_arrays(of_cka.cka)
+mutual_neighbours = for_arrays(of_neighbours.mutual_neighbours)
 
 
 @for_arrays

@@ -1,0 +1,188 @@
+"""Mutual nearest neighbours: whether two encoders see the same images as alike."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.quantities import Count, Described, Resamples, Seed, StrictStruct
+
+ROWS = 256
+"""How many images are compared with all others at a time: 200 MB if there are 50,000."""
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """How many neighbours count, and the null: images of one side are permuted."""
+
+    k: Annotated[
+        Count,
+        Described(
+            "how many nearest neighbours each image has",
+            "images",
+            legal="1 or more, below the number of images",
+        ),
+    ] = 10
+    permutations: Annotated[
+        Resamples,
+        Described("of one side's images, for the p value; fewer than 19 decide nothing at 0.05"),
+    ] = 999
+    seed: Annotated[Seed, Described("of the permutations")] = 0
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class MutualNeighbours(Result):
+    """Which share of an image's nearest neighbours two representations have in common.
+
+    Attributes
+    ----------
+    alignment : 0 to 1, the mean over images
+    p_value : the share of permutations that reach the alignment, itself counted as one
+    permuted : mean, lowest and highest alignment of the permutations
+    k, images : how many neighbours each image has, among how many images
+    chance : expected if the images of one are permuted, `k / (images - 1)`
+    """
+
+    CAPTION: ClassVar[str] = (
+        "Of each image's k nearest other images, the share that both sides have in common. Chance: "
+        "the expectation if the images of one side are permuted; in brackets, the lowest and the "
+        "highest of the permutations. The alignment itself has no interval."
+    )
+
+    alignment: Annotated[float, Label("share of common nearest neighbours", 3, chance="chance")]
+    p_value: Annotated[float, Label("p value", 3)]
+    permuted: Annotated[Estimate, Label("share if the images are permuted", 3)]
+    k: Annotated[int, Label("neighbours of each image", 0)]
+    images: Annotated[int, Label("images", 0)]
+    chance: float
+
+
+def mutual_neighbours(
+    first: Float[np.ndarray, "_image ..."],
+    second: Float[np.ndarray, "_image ..."],
+    *,
+    settings: Settings = Settings(),
+) -> MutualNeighbours:
+    """Compute which share of each image's nearest neighbours two representations have in common.
+
+    `mean_i |N₁(i) ∩ N₂(i)| / k`, where N(i) are the k images other than i with the largest cosine
+    similarity to i: the mutual k-nearest-neighbour alignment of Huh et al. 2024, "The Platonic
+    Representation Hypothesis" (arXiv 2405.07987), as `mutual_knn` in their code computes it
+    (github.com/minyoungg/platonic-rep, metrics.py; k = 10 there, too). Their script first clips
+    features at the 95th percentile; we take activations as they are. The alignment is 1 if all
+    neighbourhoods are the same, and rotating or scaling a representation changes nothing. It sees
+    only which images are near, where CKA compares all similarities at once. Activations are not
+    centred, so a few large features can dominate the cosines. It depends on k and on the number of
+    images: compare alignments of the same images only.
+
+    Chance is exactly k / (n - 1) for n images. If the images of one side are permuted at random, an
+    image gets the place of some other, and those around it are a random k of the n - 1 others: each
+    of its k neighbours on the other side is among them with this probability. The p value is
+    one-sided, from such permutations. There is no interval over images: they share neighbours, and
+    in a bootstrap the copies of an image would be its nearest neighbours. Equally similar images,
+    such as two with the same activations, rank in their order.
+
+    Memory: a copy of one side in double precision, and the similarities of 256 images to all.
+
+    Parameters
+    ----------
+    first, second : the same images in the same order; features of any shape
+    settings : how many neighbours, and the permutations
+
+    Raises
+    ------
+    ValueError
+        The numbers of images differ or are not above `k`, a feature is not finite, all features of
+        an image are 0, or all images have the same direction.
+    """
+    images, k = len(first), settings.k
+    if images != len(second):
+        raise ValueError(
+            f"first has {images:,} images and second {len(second):,}; expected the same images in "
+            "the same order"
+        )
+    if k >= images:
+        raise ValueError(
+            f"{k} neighbours among {images} images: expected more images than neighbours; lower "
+            "`k` or give more images"
+        )
+    near = [
+        nearest(unit_rows(values.reshape(images, -1), name), k)
+        for name, values in (("first", first), ("second", second))
+    ]
+    value = shared(*near) / (images * k)
+    rng = np.random.default_rng(settings.seed)
+    null = [
+        # Image i takes the place of image `order[i]`, in its row and among the neighbours.
+        shared(order[near[0]], near[1][order]) / (images * k)
+        for order in (rng.permutation(images) for _ in range(settings.permutations))
+    ]
+    return MutualNeighbours(
+        alignment=value,
+        p_value=rank_p_value(value, null),
+        permuted=Estimate(float(np.mean(null)), min(null), max(null)),
+        k=k,
+        images=images,
+        chance=k / (images - 1),
+    )
+
+
+def unit_rows(
+    values: Float[np.ndarray, "image feature"], name: str
+) -> Float[np.ndarray, "image feature"]:
+    """Return the activations scaled to unit length, in double precision."""
+    units = np.array(values, dtype=np.float64)
+    for start in range(0, len(units), ROWS):
+        rows = units[start : start + ROWS]
+        largest = np.abs(rows).max(axis=1, keepdims=True)  # squares of what is left are finite
+        for wrong, what in (
+            (~np.isfinite(largest), "hold NaN or infinity"),
+            (largest == 0, "are all 0"),
+        ):
+            if wrong.any():
+                image = start + int(np.argmax(wrong))
+                raise ValueError(
+                    f"{name}, image {image}: its activations {what}, so it has no direction; "
+                    "extract them again or leave the image out"
+                )
+        rows /= largest
+        rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+    if (units == units[0]).all():
+        raise ValueError(f"{name}: all images have the same direction; expected some that differ")
+    return units
+
+
+def nearest(units: Float[np.ndarray, "image feature"], k: int) -> Int[np.ndarray, "image {k}"]:
+    """Return the k nearest other images of each image, in no order.
+
+    The product of matrices rounds differently with other threads or processors. So it only chooses
+    candidates: all that its rounding errors leave in question. Where these are more than k, sums
+    whose order is always the same decide.
+    """
+    images, features = units.shape
+    found = np.empty((images, k), dtype=np.int64)
+    # Each product is off by at most `features * eps / 2` (Higham 2002, section 3.1), and so is the
+    # sum that decides: the k nearest are at most twice their sum below the k-th largest product.
+    error = 2 * (features + 2) * np.finfo(np.float64).eps
+    for start in range(0, images, ROWS):
+        similarity = units[start : start + ROWS] @ units.T
+        own = np.arange(len(similarity))
+        similarity[own, start + own] = -np.inf
+        least = np.partition(similarity, images - k, axis=1)[:, images - k]
+        candidates = similarity >= least[:, None] - error
+        for row, chosen in enumerate(candidates, start):
+            (others,) = np.nonzero(chosen)
+            if len(others) > k:
+                exact = (units[others] * units[row]).sum(axis=1)
+                others = others[np.argsort(-exact, kind="stable")[:k]]
+            found[row] = others
+    return found
+
+
+def shared(first: Int[np.ndarray, "image k"], second: Int[np.ndarray, "image k"]) -> int:
+    """Count the neighbours in both lists of each image, which name no neighbour twice."""
+    both = np.sort(np.concatenate((first, second), axis=1), axis=1)
+    return int(np.count_nonzero(both[:, 1:] == both[:, :-1]))
