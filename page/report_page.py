@@ -15,10 +15,10 @@ import pandas as pd
 
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.formats.baseline import Baseline
-from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Result
+from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
 from page.charts import study_charts
@@ -71,7 +71,7 @@ def report_page(
     title: str,
     description: str,
     encoders: Sequence[StudyEncoder],
-    comparisons: Sequence[LayerCka],
+    comparisons: Sequence[ComparisonResults],
     baseline: Baseline,
     controls: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
@@ -124,7 +124,8 @@ def report_page(
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
         claims=claims,
         encoders=encoders,
-        comparisons=comparisons,
+        comparisons=[one.cka for one in comparisons],
+        compared=compared(comparisons),
         baseline=baseline,
         labels={e.key: e.entry.label for e in encoders},
         by_representation={
@@ -167,6 +168,16 @@ def further_measures(results: EncoderResults) -> list[str]:
     """Return the measures with numbers that have no section of their own."""
     measures = {name: one for name, one in vars(results).items() if isinstance(one, Result)}
     return [name for name, one in measures.items() if one.numbers and name not in WITH_A_SECTION]
+
+
+def compared(comparisons: Sequence[ComparisonResults]) -> dict[str, list[Result]]:
+    """Return what comparisons measured besides CKA, by measure: a result for each comparison."""
+    found: dict[str, list[Result]] = {}
+    for comparison in comparisons:
+        for name, one in vars(comparison).items():
+            if one.numbers:
+                found.setdefault(name, []).append(one)
+    return found
 
 
 def page_charts(imagenet: str, baseline: Baseline) -> list[PanelChart]:

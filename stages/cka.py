@@ -1,26 +1,39 @@
-"""Stage `cka`: how similar the layers of two encoders are."""
+"""Stage `cka`: how similar two encoders are, layer by layer and in their activations."""
 
+from inspect import signature
 from pathlib import Path
 
 from interpreting_clip.config.encoders import Comparison
+from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.results import write_result
+from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.grams import LayerGrams
+from interpreting_clip.study.comparison_results import ON_ACTIVATIONS, ComparisonResults
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write comparison `key`: the CKA of every layer of one encoder with every layer of another."""
+    """Write comparison `key`: CKA of all layers, and what is measured of the activations."""
     pair = params.read(f"comparisons.{key}", Comparison)
     rows, columns = (inputs[f"data/layer_grams/{one}"] for one in (pair.first, pair.second))
     first, second = read_grams(rows), read_grams(columns)
     with error_context(f"{rows} and {columns}", ValueError):
-        result = layer_cka(first, second, keys=(pair.first, pair.second))
+        layers = layer_cka(first, second, keys=(pair.first, pair.second))
+    folders = [inputs[f"data/activations/{one}"] for one in (pair.first, pair.second)]
+    images = [read_activations(folder, TEST_SETS[0]).values for folder in folders]
+    found = {}
+    for measure in ON_ACTIVATIONS:
+        kind = type(signature(measure).parameters["settings"].default)
+        settings = params.read(measure.__name__, kind)
+        with error_context(" and ".join(map(str, folders)), ValueError):
+            found[measure.__name__] = measure(*images, settings=settings)
+    result = ComparisonResults(cka=layers, **found)
     write_result(outputs[f"plots/comparisons/{key}.json"], result)
 
 

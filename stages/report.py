@@ -14,8 +14,8 @@ from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
-from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.rank_correlation import Settings
+from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import correlations
 from page.encoder_switch import switch_script
@@ -62,13 +62,14 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         )
         encoders.append(with_null(encoder, nulls))
     for key in pairs:
-        matrix = inputs[PLOTS / "comparisons"] / f"{key}.json"
-        comparisons.append(read_result(matrix, LayerCka))
+        file = inputs[PLOTS / "comparisons"] / f"{key}.json"
+        comparisons.append(read_result(file, ComparisonResults))
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     controls = read_json(inputs[PLOTS / "controls.json"])
     shifts = params.read("shifts", Shifts)
     names = study_names(study["datasets"], shifts)
-    tables = study_tables(encoders, comparisons, baseline, controls, names)
+    layers = [one.cka for one in comparisons]
+    tables = study_tables(encoders, layers, baseline, controls, names)
     for name, table in tables.items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, COLUMNS[name])
     chart, *_ = page_charts(names["imagenet"], baseline)

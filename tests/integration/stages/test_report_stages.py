@@ -13,7 +13,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
 from tests.integration.stages.two_encoders import (
     FEATURES,
@@ -88,8 +88,9 @@ def test_report(run, summarized):
     run("summarize_baseline")
     assert result("plots/baseline.json")["lines"] == made["lines"]
     shutil.copy(ROOT / "plots/controls.json", "plots")
-    pair = read_result(ROOT / "plots/comparisons/rn_vit.json", LayerCka)
-    write_result(Path("plots/comparisons/pair.json"), replace(pair, first="first", second="second"))
+    pair = read_result(ROOT / "plots/comparisons/rn_vit.json", ComparisonResults)
+    pair = replace(pair, cka=replace(pair.cka, first="first", second="second"))
+    write_result(Path("plots/comparisons/pair.json"), pair)
     write_untrained("linear")
     run("untrained", "rn")
     for folder in ("plots/encoders", "plots/untrained", "plots/comparisons"):

@@ -17,7 +17,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result
-from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.families import with_null
 from page.names import DATASETS, TESTBED_SHIFTS
@@ -44,7 +44,7 @@ def load_study() -> dict[str, Any]:
         "results": {key: read_json(PLOTS / f"encoders/{key}.json") for key in params["encoders"]},
         "nulls": {key: read_json(PLOTS / f"untrained/{key}.json") for key in params["untrained"]},
         "comparisons": [
-            read_result(PLOTS / f"comparisons/{key}.json", LayerCka)
+            read_result(PLOTS / f"comparisons/{key}.json", ComparisonResults)
             for key in params["comparisons"]
         ],
         "baseline": read_json(PLOTS / "baseline.json"),
@@ -84,7 +84,8 @@ def read(study: dict[str, Any]) -> list[StudyEncoder]:
 
 def tables_of(study: dict[str, Any], names: dict[str, str] = DATASETS) -> dict[str, pd.DataFrame]:
     baseline = msgspec.convert(study["baseline"], Baseline)
-    return study_tables(read(study), study["comparisons"], baseline, study["controls"], names)
+    layers = [one.cka for one in study["comparisons"]]
+    return study_tables(read(study), layers, baseline, study["controls"], names)
 
 
 def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> str:  # noqa: B008

@@ -11,7 +11,7 @@ from tests.unit.page.conftest import SHIFTS, read
 
 
 def test_the_largest_change_leaves_out_layers_without_a_rest(study):
-    whole = study["comparisons"][0]
+    whole = study["comparisons"][0].cka
     rest = (whole.cka - 0.25).tolist()
     rest[0] = [None] * len(rest[0])
     assert moved(replace(whole, without_outliers=rest)) == pytest.approx(0.25)

@@ -12,7 +12,7 @@ def test_tables_hold_the_numbers_of_the_results(study):
     directions["importance"] = [4.0, 1.0, 0.0]
     tables = tables_of(study)
     assert {name: tuple(table) for name, table in tables.items()} == COLUMNS
-    cka = study["comparisons"][0].cka
+    cka = study["comparisons"][0].cka.cka
     assert tables["cka"]["cka"][cka.shape[1] + 1] == cka[1, 1]
     planted = study["controls"]["outlier_features"]["curve"][-1]
     expected = [f"{planted['axes']} raised", planted["size"]]
