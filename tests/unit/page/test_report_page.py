@@ -8,6 +8,7 @@ from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, TrainingRecipe
+from interpreting_clip.readable import measure_title
 from page.charts import study_charts
 from page.names import format_estimate as estimate
 from page.names import format_number as number
@@ -15,6 +16,7 @@ from page.names import format_percent as percent
 from page.names import format_percents, format_spread, mark
 from page.provenance import Provenance
 from page.replicas import Replicated
+from page.report_page import compared
 from tests.reads import ROOT
 from tests.unit.page.conftest import (
     SHIFTS,
@@ -148,6 +150,16 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
     }
     for caption, known in tables.items():
         assert cells(table(whole, caption), SUPERVISED)[: len(known)] == known, caption
+
+
+def test_what_is_measured_of_two_encoders_has_a_table_with_a_row_for_each_comparison(study, whole):
+    measures = compared(study["comparisons"])
+    assert measures
+    for name, results in measures.items():
+        shown = table(whole, measure_title(name))
+        for one in (result.numbers[0] for result in results):
+            cells_of_one = (number(value, one.digits) for value in (one.value, one.chance))
+            assert "".join(f"<td>{cell}</td>" for cell in cells_of_one) in shown
 
 
 def test_the_page_names_what_encoders_and_datasets_come_from(changed):
