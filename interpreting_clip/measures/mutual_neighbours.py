@@ -71,12 +71,15 @@ def mutual_neighbours(
     `mean_i |N₁(i) ∩ N₂(i)| / k`, where N(i) are the k images other than i with the largest cosine
     similarity to i: the mutual k-nearest-neighbour alignment of Huh et al. 2024, "The Platonic
     Representation Hypothesis" (arXiv 2405.07987), as `mutual_knn` in their code computes it
-    (github.com/minyoungg/platonic-rep, metrics.py; k = 10 there, too). Their script first clips
-    features at the 95th percentile; we take activations as they are. The alignment is 1 if all
+    (github.com/minyoungg/platonic-rep, metrics.py; k = 10 there, too). The alignment is 1 if all
     neighbourhoods are the same, and rotating or scaling a representation changes nothing. It sees
-    only which images are near, where CKA compares all similarities at once. Activations are not
-    centred, so a few large features can dominate the cosines. It depends on k and on the number of
-    images: compare alignments of the same images only.
+    only which images are near, where CKA compares all similarities at once. It depends on k and on
+    the number of images: compare alignments of the same images only.
+
+    Two choices are ours. Activations are taken as they are, neither centred nor clipped, so that
+    outlier features count in the cosines: Huh et al.'s script first clips features at the 95th
+    percentile of their sizes. And cosines are in double precision: those of an untrained encoder
+    are all near 1 and lie within the rounding errors of single precision.
 
     Chance is exactly k / (n - 1) for n images. If the images of one side are permuted at random, an
     image gets the place of some other, and those around it are a random k of the n - 1 others: each
