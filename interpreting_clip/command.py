@@ -6,7 +6,7 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 import argparse
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,19 @@ import numpy as np
 
 from interpreting_clip import api
 from interpreting_clip.api import IMAGENET, SETS
+from interpreting_clip.array_measures import (
+    LEAST_IMAGES,
+    Step,
+    comparisons_of_arrays,
+    measures_of_arrays,
+)
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.given_files import NAMES, GivenArray, read_array, read_names, test_set
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.activations import images_of_classes, map_classes
-from interpreting_clip.measures.result import Result
-from interpreting_clip.readable import measure_title, table
+from interpreting_clip.readable import table
 from interpreting_clip.report import Study, write_report
 
 EPILOG = f"""\
@@ -39,6 +44,7 @@ the set, and `aliases`, rows of a class of the head and the one that it counts a
 
 NEEDS = {
     "activations": "activations, the first argument",
+    "enough images": f"at least {LEAST_IMAGES} images",
     "head": "--head, of the same encoder",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
@@ -54,13 +60,6 @@ REQUIRES = {
     "compare": ("activations",),
 }
 """Options that say nothing without others."""
-
-BLOCKS = 20
-"""Blocks of images of the participation ratio's interval, unless there are too few images."""
-
-
-Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
-"""A measure: its name, its title, what gives its arguments (`NEEDS`), and the call."""
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -190,22 +189,8 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
 
 def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iterator[Step]:
     """Yield every measure with what it needs; some use the results of those before them."""
-    images, test = given.get("activations"), given.get("labels", {})
+    yield from measures_of_arrays(given)
     head = given.get("head", {})
-    alone, with_head = ("activations",), ("activations", "head")
-    yield "kurtosis", "Kurtosis and outlier features", alone, partial(api.kurtosis, images)
-    blocks = BLOCKS if images is None else min(BLOCKS, len(images) // 2)
-    if blocks >= 2:
-        dimensions = partial(api.participation_ratio, images, blocks=blocks)
-        yield "participation_ratio", "Participation ratio", alone, dimensions
-    else:
-        study.missing["Participation ratio"] = "at least four images"
-    yield "privileged_basis", "Privileged basis", alone, partial(api.privileged_basis, images)
-    directions = partial(api.directions, images, **head)
-    yield "directions", "Privileged directions", with_head, directions
-    with_labels = (*with_head, "labels")
-    yield "accuracy", "Accuracy", with_labels, partial(api.accuracy, **test, **head)
-    yield "pruning", "Pruning", with_labels, partial(api.pruning, **test, **head)
     for role, shift in given.items():
         if role.startswith("shift "):
             name = role.removeprefix("shift ")
@@ -221,9 +206,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
     found = {**given.get("concepts", {}), "directions": study.results.get("directions")}
     yield "concepts", "Concepts", ("concepts",), partial(api.concepts, **found)
-    for name, measure in api.COMPARISONS.items():
-        compare = partial(measure, images, given.get("compare"))
-        yield name, measure_title(name), ("activations", "compare"), compare
+    yield from comparisons_of_arrays(given)
 
 
 def comparable_accuracies(

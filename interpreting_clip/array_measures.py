@@ -1,0 +1,67 @@
+"""The measures that activations, a head, classes and a second representation allow, in order.
+
+The command and the stage `arrays` both take their measures from here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from interpreting_clip import api
+from interpreting_clip.measures import participation_ratio
+from interpreting_clip.measures.result import Result
+from interpreting_clip.readable import measure_title
+
+Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
+"""A measure: its name, its title, what gives its arguments, and the call."""
+
+Keywords = Mapping[str, Mapping[str, Any]]
+"""By the name of a measure, its settings and other keywords; a measure without any has defaults."""
+
+LEAST_IMAGES = 4
+"""The participation ratio needs two blocks of two images."""
+
+
+def measures_of_arrays(
+    given: Mapping[str, Any], keywords: Keywords = MappingProxyType({})
+) -> Iterator[Step]:
+    """Yield every measure of activations and of a head on them, with what it needs.
+
+    Parameters
+    ----------
+    given : `activations`; `head`, the keywords for a head; `labels`, the activations and their
+        classes as keywords of `accuracy`. A measure can be called if all that it needs is here
+    keywords : further ones
+    """
+    images, test, head = given.get("activations"), given.get("labels", {}), given.get("head", {})
+    alone, with_head = ("activations",), ("activations", "head")
+    with_labels = (*with_head, "labels")
+
+    def call(name: str, *arrays: Any, **more: Any) -> Callable[[], Result]:
+        return partial(getattr(api, name), *arrays, **{**keywords.get(name, {}), **more})
+
+    yield "kurtosis", "Kurtosis and outlier features", alone, call("kurtosis", images)
+    settings = keywords.get("participation_ratio", {}).get("settings")
+    blocks = (settings or participation_ratio.Settings()).blocks
+    needs = alone
+    if images is not None:
+        blocks = min(blocks, len(images) // 2)
+        needs += ("enough images",) * (len(images) < LEAST_IMAGES)
+    dimensions = call("participation_ratio", images, blocks=blocks)
+    yield "participation_ratio", "Participation ratio", needs, dimensions
+    yield "privileged_basis", "Privileged basis", alone, call("privileged_basis", images)
+    directions = call("directions", images, **head)
+    yield "directions", "Privileged directions", with_head, directions
+    yield "accuracy", "Accuracy", with_labels, call("accuracy", **test, **head)
+    yield "pruning", "Pruning", with_labels, call("pruning", **test, **head)
+
+
+def comparisons_of_arrays(
+    given: Mapping[str, Any], keywords: Keywords = MappingProxyType({})
+) -> Iterator[Step]:
+    """Yield every measure of two representations: of `activations` and of `compare`."""
+    needs = ("activations", "compare")
+    pair = [given.get(name) for name in needs]
+    for name, measure in api.COMPARISONS.items():
+        yield name, measure_title(name), needs, partial(measure, *pair, **keywords.get(name, {}))
