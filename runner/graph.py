@@ -19,7 +19,7 @@ class StageEntry:
     """What dvc.yaml lists under a stage, or under one instance of it.
 
     `params` are dotted paths in params.yaml, and `fingerprints` keys in code.json, the stage's own
-    first. `results` are the outputs that are kept in git instead of DVC's cache. `makers` are the
+    first. `files` are the outputs that are files: all others are folders. `makers` are the
     stages of the whole graph, by the outputs that they write; it is in `file`.
     """
 
@@ -29,7 +29,7 @@ class StageEntry:
     params: tuple[str, ...]
     fingerprints: tuple[str, ...]
     outs: tuple[str, ...]
-    results: tuple[str, ...]
+    files: tuple[str, ...]
     makers: Mapping[str, str] = field(compare=False)
     file: Path = field(compare=False)
 
@@ -74,7 +74,7 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
     elif key:
         raise InputError(f"stage {stage}: expected no arguments, got {key}")
     filled = {part: _filled(body.get(part, ()), names) for part in ("deps", "params", *OUTPUTS)}
-    outs = {path: options for part in OUTPUTS for path, options in _options(filled[part])}
+    outs = [path for part in OUTPUTS for path in _paths(filled[part])]
     listed = [one for one in filled["params"] if isinstance(one, str)]
     fingerprints = [
         key for one in filled["params"] if isinstance(one, dict) for key in one.get("code.json", ())
@@ -86,7 +86,7 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         params=tuple(listed),
         fingerprints=tuple(fingerprints),
         outs=tuple(outs),
-        results=tuple(path for path, options in outs.items() if options.get("cache") is False),
+        files=tuple(path for path in outs if Path(path).suffix),
         makers=dict(_makers(stages, params)),
         file=graph,
     )
@@ -97,7 +97,7 @@ def _makers(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tu
         each = "foreach" in body
         for key in _entries(body, params) if each else [""]:
             for part in OUTPUTS:
-                for path, _ in _options(body.get("do", body).get(part, ())):
+                for path in _paths(body.get("do", body).get(part, ())):
                     yield _filled(path, {"key": key}), f"{stage}@{key}" if each else stage
 
 
@@ -110,12 +110,9 @@ OUTPUTS = ("outs", "metrics", "plots")
 """The keys of dvc.yaml under which a stage's outputs stand."""
 
 
-def _options(listed: Iterable[Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+def _paths(listed: Iterable[Any]) -> Iterable[str]:
     for one in listed:
-        if isinstance(one, str):
-            yield one, {}
-        else:
-            yield from one.items()
+        yield from [one] if isinstance(one, str) else one
 
 
 def _filled(node: Any, names: Mapping[str, Any]) -> Any:

@@ -12,11 +12,11 @@ class Outputs:
     """Where a stage writes the outputs that its entry in dvc.yaml lists.
 
     Each is written into a folder `<output>.partial`, and moves into place when all are written and
-    nothing has failed. `results` are those that are files.
+    nothing has failed. `files` are those that are no folders.
     """
 
-    def __init__(self, listed: Collection[str], results: Collection[str], stage: str = "") -> None:
-        self.listed, self.results, self.stage = listed, results, stage
+    def __init__(self, listed: Collection[str], files: Collection[str], stage: str = "") -> None:
+        self.listed, self.files, self.stage = listed, files, stage
         self._at_end: list[Callable[[], None]] = []
 
     def __getitem__(self, path: str | Path) -> Path:
@@ -34,7 +34,7 @@ class Outputs:
                 f"`- {name}` under its `outs`"
             )
         partial = partial_folder(Path(name))
-        return partial / Path(name).name if name in self.results else partial
+        return partial / Path(name).name if name in self.files else partial
 
     def at_end(self, action: Callable[[], None]) -> None:
         """Do something when the outputs are in place, or will not be made of these inputs.

@@ -37,7 +37,7 @@ SECONDS = Path(".scratch/seconds")
 
 CODE = ("interpreting_clip", "page", "runner", "stages")
 
-READING = ("fetch", "fetch_shifts", "weights")
+READING = ("fetch", "fetch_arrays", "fetch_shifts", "weights")
 """The stages that read from outside of the repository: a network, or folders of the user's."""
 
 PLACES = ("captions", "file", "folder")
@@ -102,7 +102,7 @@ def compute(
     """
     params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
     inputs = Inputs(entry.deps, entry.stage, recorded_inputs(entry))
-    outputs = Outputs(entry.outs, entry.results, entry.stage)
+    outputs = Outputs(entry.outs, entry.files, entry.stage)
     given = *filter(None, [entry.key]), params, inputs, outputs
     if one_of_several:
         call_main(entry, given)

@@ -22,6 +22,9 @@ SUFFIXES = (".safetensors", ".npy")
 BLOCK = 2**22
 """The most numbers that are converted at a time."""
 
+NPY_MAGIC = b"\x93NUMPY"
+"""How a .npy file begins."""
+
 NPY_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}
 """How many bytes say how long the header is, by the version of the format."""
 
@@ -189,8 +192,8 @@ def read_npy_header(stream: IO[bytes]) -> dict[str, Any]:
     NumPy's own reader would take a header that is damaged apart once more, as Python 2 wrote it,
     with a warning or any exception.
     """
-    magic, version = stream.read(6), stream.read(2)
-    if magic != b"\x93NUMPY" or version not in NPY_LENGTHS:
+    magic, version = stream.read(len(NPY_MAGIC)), stream.read(2)
+    if magic != NPY_MAGIC or version not in NPY_LENGTHS:
         raise ValueError("no such beginning")
     length = int.from_bytes(stream.read(NPY_LENGTHS[version]), "little")
     if length > NPY_HEADER:
