@@ -28,7 +28,9 @@ class Accuracy(Result):
 
     CAPTION: ClassVar[str] = "Interval: Wilson's score interval. Chance: guessing."
 
-    accuracy: Annotated[Estimate, Label("top-1 accuracy", 1, unit="%", chance="guessing")]
+    accuracy: Annotated[
+        Estimate, Label("top-1 accuracy", 1, unit="%", chance="guessing", headline="accuracy")
+    ]
     images: Annotated[int, Label("images", 0)]
     classes: Annotated[int, Label("classes to choose from", 0)]
     guessing: float

@@ -39,7 +39,13 @@ class Pruning(Result):
     CAPTION: ClassVar[str] = "Chance: the mean of random heads, pruned in the same way."
 
     by_accuracy: Annotated[
-        float, Label("share of the directions that can be pruned", 2, chance="accuracy_chance")
+        float,
+        Label(
+            "share of the directions that can be pruned",
+            2,
+            chance="accuracy_chance",
+            headline="prunable",
+        ),
     ]
     whole: Annotated[float, Label("accuracy with all directions", 1, unit="%")]
     accuracy_chance: float | None

@@ -19,6 +19,7 @@ from interpreting_clip.config.encoders import (
     Precision,
     Threads,
 )
+from interpreting_clip.config.measured_arrays import ArrayDownload, MeasuredArrays
 from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import HeadsWithProbe, Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
@@ -69,6 +70,8 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     probe: dict[Key, Probe]
     encoders: dict[Key, EncoderEntry]
     untrained: dict[Key, UntrainedEntry]
+    array_downloads: dict[Key, ArrayDownload]
+    arrays: dict[Key, MeasuredArrays]
     layers: Layers
     comparisons: dict[Key, Comparison]
     cka: cka.Settings

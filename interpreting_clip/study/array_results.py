@@ -1,0 +1,53 @@
+"""What a study measures of arrays that others have published, as the page reads it."""
+
+from dataclasses import dataclass, replace
+
+from interpreting_clip.measures.accuracy import Accuracy
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.outlier_axes import OutlierAxes
+from interpreting_clip.measures.participation_ratio import ParticipationRatio
+from interpreting_clip.measures.privileged_basis import PrivilegedBasis
+from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.result import Number, Result
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ArrayResults(Result):
+    """What is measured of one entry of `arrays`: `plots/arrays/<key>.json`.
+
+    Attributes
+    ----------
+    images, features : of the activations
+    participation_ratio : None of fewer than four images
+    directions : None without a head
+    accuracy, pruning, outlier_axes : None without a head or classes
+    comparisons : by the name of another array, the numbers of every measure of two representations
+        of the same images; their names begin with the measure's
+    """
+
+    images: int
+    features: int
+    kurtosis: Kurtosis
+    participation_ratio: ParticipationRatio | None = None
+    privileged_basis: PrivilegedBasis
+    accuracy: Accuracy | None = None
+    directions: PrivilegedDirections | None = None
+    pruning: Pruning | None = None
+    outlier_axes: OutlierAxes | None = None
+    comparisons: dict[str, list[Number]]
+
+    @property
+    def numbers(self) -> list[Number]:
+        """The numbers with their labels, and those of the comparisons."""
+        compared = [
+            replace(
+                number,
+                name=f"comparisons.{other}.{number.name}",
+                label=f"{other.replace('_', ' ')}: {number.label}",
+                headline=number.headline and f"{number.headline}_{other}",
+            )
+            for other, numbers in self.comparisons.items()
+            for number in numbers
+        ]
+        return [*super().numbers, *compared]

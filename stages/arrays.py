@@ -1,0 +1,167 @@
+"""Stage `arrays`: every measure that arrays which others have published allow."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from interpreting_clip import api
+from interpreting_clip.array_measures import (
+    COMPARISONS,
+    comparisons_of_arrays,
+    measures_of_arrays,
+)
+from interpreting_clip.arrays import as_matrix
+from interpreting_clip.config.measured_arrays import NONE, OWN_ROW, MeasuredArrays
+from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.json import write_json
+from interpreting_clip.given_files import read_array
+from interpreting_clip.measures.activations import Activations
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
+from interpreting_clip.measures.result import Number, plain
+from interpreting_clip.quantities import Confidence
+from interpreting_clip.study.array_results import ArrayResults
+from runner.inputs import Inputs
+from runner.listed_params import ListedParams
+from runner.outputs import Outputs
+
+MEASURES = ("kurtosis", "participation_ratio", "privileged_basis", "directions", "pruning")
+
+ROUNDED = 0.01
+"""How far the length of a normalised activation may be from 1; half precision gives 0.001."""
+
+
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write what is measured of entry `key`, and its headline numbers for DVC's tables."""
+    entry = params.read(f"arrays.{key}", MeasuredArrays)
+    file = inputs[entry.file]
+    require_digest(file, entry.sha256)
+    keywords = read_keywords(params)
+    with error_context(file, ValueError), error_context(file, TypeError):
+        given = read_given(file, entry)
+        results = measured(given, entry, keywords)
+    headline = {one.headline: one.value for one in results.numbers if one.headline}
+    write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=3)
+    write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
+
+
+def require_digest(file: Path, sha256: str | None) -> None:
+    """Refuse another file than the one that the study names; that of a download is known."""
+    if sha256 and (found := file_digest(file)) != sha256:
+        raise InputError(
+            f"{file}: expected the SHA-256 {sha256}, got {found}; get the file again, or correct "
+            "`sha256` in params.yaml"
+        )
+
+
+def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
+    """Return the settings of each measure, by its name: the section of the module they are in."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, measure in {**{one: getattr(api, one) for one in MEASURES}, **COMPARISONS}.items():
+        # What the decorator `for_arrays` wraps has the settings as one argument.
+        kind = type(signature(measure.__wrapped__).parameters["settings"].default)
+        section = kind.__module__.rpartition(".")[2]
+        found[name] = {"settings": params.read(section, kind)}
+    limits = found["kurtosis"]["settings"]
+    found["privileged_basis"] |= {
+        "outlier_sigma": limits.outlier_sigma,
+        "outlier_share": limits.outlier_share,
+    }
+    found["accuracy"] = {"confidence": params.read("robustness.confidence", Confidence)}
+    return found
+
+
+def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
+    """Return the arguments that the arrays give measures, and `compare`, arrays by name."""
+
+    def read(name: str, role: str) -> np.ndarray:
+        return read_array(f"{file}:{name}", role).values
+
+    images = as_matrix(read(entry.activations, "activations"), entry.activations)
+    require_length(images, entry)
+    given: dict[str, Any] = {"activations": images}
+    if entry.head != NONE:
+        normalize = entry.normalize_features
+        given["head"] = {"head": read(entry.head, "head"), "normalize_features": normalize}
+    if entry.classes != NONE:
+        own = entry.classes == OWN_ROW
+        classes = np.arange(len(images)) if own else read(entry.classes, "labels")
+        given["labels"] = {"activations": images, "classes": classes}
+    given["compare"] = {name: read(name, "compare") for name in entry.compare}
+    return given
+
+
+def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredArrays) -> None:
+    """Refuse activations that are not of unit length although the study says so, or are.
+
+    Raises
+    ------
+    ValueError
+        Names an activation, and its length.
+    """
+    lengths = np.linalg.norm(images.astype(np.float64), axis=1)
+    off = np.abs(lengths - 1)
+    if entry.unit_length != bool((off <= ROUNDED).all()):
+        worst = int(np.argmax(off))
+        raise ValueError(
+            f"{entry.activations}: image {worst} has the length {lengths[worst]:.4f}, the furthest "
+            f"from 1; expected `unit_length: {str(not entry.unit_length).lower()}`, which the page "
+            "repeats"
+        )
+
+
+def measured(
+    given: Mapping[str, Any], entry: MeasuredArrays, keywords: dict[str, dict[str, Any]]
+) -> ArrayResults:
+    """Return the results of every measure whose arguments are given."""
+    images = given["activations"]
+    found: dict[str, Any] = {
+        name: measure()
+        for name, _, needs, measure in measures_of_arrays(given, keywords)
+        if given.keys() >= {*needs}
+    }
+    comparisons = {
+        name: [
+            numbered
+            for measure in comparisons_of_arrays({**given, "compare": other}, keywords)
+            for numbered in numbers(measure[0], measure[-1]())
+        ]
+        for name, other in given["compare"].items()
+    }
+    results = ArrayResults(
+        images=len(images), features=images.shape[1], **found, comparisons=comparisons
+    )
+    return replace(results, outlier_axes=axes(given, entry, results, keywords))
+
+
+def numbers(measure: str, result: Any) -> list[Number]:
+    """Return the numbers of a comparison, their names with the measure's."""
+    return [replace(one, name=f"{measure}.{one.name}") for one in result.numbers]
+
+
+def axes(
+    given: Mapping[str, Any],
+    entry: MeasuredArrays,
+    results: ArrayResults,
+    keywords: dict[str, dict[str, Any]],
+) -> OutlierAxes | None:
+    """Return what the outlier features do to the head, if there is one with classes."""
+    if results.accuracy is None or results.directions is None:
+        return None
+    weight = as_matrix(given["head"]["head"], entry.head, "class")
+    test = Activations(
+        given["activations"], np.asarray(given["labels"]["classes"]), np.arange(len(weight))
+    )
+    return outlier_axes(
+        {entry.activations: test},
+        head=Head(weight, None, entry.normalize_features),
+        directions=results.directions,
+        outliers=results.kurtosis.outliers,
+        confidence=keywords["kurtosis"]["settings"].confidence,
+    )
