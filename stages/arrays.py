@@ -10,11 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip import api
-from interpreting_clip.array_measures import (
-    COMPARISONS,
-    comparisons_of_arrays,
-    measures_of_arrays,
-)
+from interpreting_clip.array_measures import comparisons_of_arrays, measures_of_arrays
 from interpreting_clip.arrays import as_matrix
 from interpreting_clip.config.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from interpreting_clip.errors import InputError, error_context
@@ -63,11 +59,12 @@ def require_digest(file: Path, sha256: str | None) -> None:
 def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
     """Return the settings of each measure, by its name: the section of the module they are in."""
     found: dict[str, dict[str, Any]] = {}
-    for name, measure in {**{one: getattr(api, one) for one in MEASURES}, **COMPARISONS}.items():
+    for name in (*MEASURES, *api.COMPARISONS):
         # What the decorator `for_arrays` wraps has the settings as one argument.
-        kind = type(signature(measure.__wrapped__).parameters["settings"].default)
-        section = kind.__module__.rpartition(".")[2]
-        found[name] = {"settings": params.read(section, kind)}
+        own = signature(getattr(api, name).__wrapped__).parameters.get("settings")
+        if own:
+            kind = type(own.default)
+            found[name] = {"settings": params.read(kind.__module__.rpartition(".")[2], kind)}
     limits = found["kurtosis"]["settings"]
     found["privileged_basis"] |= {
         "outlier_sigma": limits.outlier_sigma,

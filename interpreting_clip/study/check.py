@@ -21,6 +21,7 @@ from interpreting_clip.config.weight_sources import (
     WeightsEntry,
 )
 from interpreting_clip.errors import InputError, close_names
+from interpreting_clip.study.check_arrays import check_arrays
 from interpreting_clip.study.check_datasets import (
     NEEDED,
     Complaints,
@@ -317,6 +318,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_worlds,
     check_subsets,
     check_untrained,
+    check_arrays,
     check_comparisons,
     check_unused,
     check_controls,

@@ -125,6 +125,45 @@ def test_refuses_what_does_not_fit(complaint, changes, expected):
     assert re.search(expected, complaint(changes), re.MULTILINE)
 
 
+DOWNLOAD = {"url": "https://example.org/a.npy", "sha256": "0" * 64}
+FETCHED = "data/downloaded_arrays/mine.safetensors"
+ARRAYS = [
+    ({"arrays/clip/file": "data/arrays/gone.safetensors"}, "'arrays.clip.file': .*gone"),
+    ({"arrays/clip/file": "params.yaml"}, "'arrays.clip.file': .*data/arrays/"),
+    ({"arrays/clip/file": FETCHED}, "'arrays.clip.file': .*array_downloads: none yet"),
+    ({"arrays/clip/sha256": ...}, "'arrays.clip.sha256' is missing"),
+    ({"arrays/clip/head": "none"}, "'arrays.clip.head': .*`classes: none`"),
+    ({"arrays/clip/compare": ["captions", "captions"]}, "'arrays.clip.compare': "),
+    ({"arrays/clip/compare": ["images"]}, "'arrays.clip.compare': .*'images'"),
+    ({"arrays/again": load_tree(NANO)["arrays"]["clip"]}, "'arrays.again.label': .*'arrays.clip'"),
+    ({"array_downloads/mine": DOWNLOAD}, "'array_downloads.mine': nothing uses it"),
+    (
+        {"array_downloads/mine": DOWNLOAD, "arrays/clip/file": FETCHED},
+        "'arrays.clip.sha256': .*array_downloads.mine",
+    ),
+    (
+        {"array_downloads/mine": DOWNLOAD | {"url": "https://me:secret@example.org/a"}},
+        "'array_downloads.mine': .*login",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), ARRAYS)
+def test_refuses_arrays_without_a_file_or_with_a_part_missing(complaint, changes, expected):
+    found = complaint(changes)
+    assert re.search(expected, found, re.MULTILINE) and "secret" not in found
+
+
+def test_arrays_may_be_downloaded_and_have_no_head(tmp_path):
+    tree = load_tree(NANO)
+    tree["array_downloads"]["mine"] = DOWNLOAD
+    mine = tree["arrays"]["clip"] | {"label": "Mine", "file": FETCHED, "head": "none"}
+    del mine["sha256"]
+    tree["arrays"]["mine"] = mine | {"classes": "none", "normalize_features": False}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    assert check(tmp_path / "params.yaml").arrays["mine"].sha256 is None
+
+
 EXTERNAL = {"kind": "external", "model": "a net in JAX"}
 GIVEN = {
     "source": "activations",
