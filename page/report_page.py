@@ -21,6 +21,7 @@ from interpreting_clip.measures.result import Result
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
+from page.array_sections import ArrayEntry, array_sections
 from page.charts import study_charts
 from page.claims import study_claims
 from page.concept_finder import concept_finder
@@ -76,6 +77,7 @@ def report_page(
     controls: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     provenance: Provenance,
+    arrays: Sequence[ArrayEntry] = (),
     correlations: Sequence[Mapping[str, Any]] = (),
     probed: Sequence[tuple[str, str]] = (),
 ) -> str:
@@ -94,6 +96,8 @@ def report_page(
         Every chart's table by the name of its CSV (`study_tables`).
     provenance
         Where the results come from.
+    arrays
+        Activations that others have published, with their results.
     correlations
         Those of the table `correlation`.
     probed
@@ -106,6 +110,7 @@ def report_page(
     """
     names = study_names(provenance.datasets, provenance.shifts)
     claims = study_claims(encoders, names)
+    published = array_sections(arrays)
     environment = template_environment(
         "report",
         {
@@ -123,6 +128,11 @@ def report_page(
         title=title,
         paragraphs=[p for p in description.split("\n\n") if p.strip()],
         claims=claims,
+        array_sections=published,
+        array_figures={
+            one.number: [_figure(chart, table, ()) for chart, table in one.charts]
+            for one in published
+        },
         encoders=encoders,
         comparisons=[one.cka for one in comparisons],
         compared=compared(comparisons),

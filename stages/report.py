@@ -5,6 +5,7 @@ from pathlib import Path
 
 from interpreting_clip.charts.pictures import chart_svg, vega_script
 from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.config.measured_arrays import MeasuredArrays
 from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
@@ -15,9 +16,12 @@ from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures.rank_correlation import Settings
+from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import correlations
+from page.array_sections import COLUMNS as ARRAY_COLUMNS
+from page.array_sections import ArrayEntry, array_tables
 from page.encoder_switch import switch_script
 from page.families import with_null
 from page.provenance import TRAINED_FROM, Provenance, study_names
@@ -61,6 +65,14 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             replicas=replicas.get(key, {}),
         )
         encoders.append(with_null(encoder, nulls))
+    arrays = [
+        ArrayEntry(
+            key=key,
+            entry=entry,
+            results=read_result(inputs[PLOTS / "arrays"] / f"{key}.json", ArrayResults),
+        )
+        for key, entry in params.read("arrays", dict[str, MeasuredArrays]).items()
+    ]
     for key in pairs:
         file = inputs[PLOTS / "comparisons"] / f"{key}.json"
         comparisons.append(read_result(file, ComparisonResults))
@@ -70,8 +82,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     names = study_names(study["datasets"], shifts)
     layers = [one.cka for one in comparisons]
     tables = study_tables(encoders, layers, baseline, controls, names)
-    for name, table in tables.items():
-        write_table(outputs[PLOTS / f"{name}.csv"], table, COLUMNS[name])
+    for name, table in (tables | array_tables(arrays)).items():
+        columns = COLUMNS.get(name) or ARRAY_COLUMNS[name]
+        write_table(outputs[PLOTS / f"{name}.csv"], table, columns)
     chart, *_ = page_charts(names["imagenet"], baseline)
     compact = chart_svg(chart, tables[chart.table], (150, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
@@ -85,6 +98,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         baseline=baseline,
         controls=controls,
         tables=tables,
+        arrays=arrays,
         provenance=Provenance(
             datasets=study["datasets"],
             shifts=shifts,

@@ -11,6 +11,8 @@ from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import Number, Result
 
+OUTLIERS = "kurtosis.outliers.outlier_features"
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ArrayResults(Result):
@@ -39,7 +41,14 @@ class ArrayResults(Result):
 
     @property
     def numbers(self) -> list[Number]:
-        """The numbers with their labels, and those of the comparisons."""
+        """The numbers with their labels, and those of the comparisons.
+
+        Outlier features by chance are those after random rotations.
+        """
+        rotated = self.privileged_basis.rotated_outliers.value
+        own = [
+            replace(one, chance=rotated) if one.name == OUTLIERS else one for one in super().numbers
+        ]
         compared = [
             replace(
                 number,
@@ -50,4 +59,4 @@ class ArrayResults(Result):
             for other, numbers in self.comparisons.items()
             for number in numbers
         ]
-        return [*super().numbers, *compared]
+        return [*own, *compared]

@@ -1,0 +1,174 @@
+"""Activations that others have published: their tables in `plots/`, their sections of the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+import msgspec
+import pandas as pd
+
+from interpreting_clip.charts import tables
+from interpreting_clip.charts.lines import PRUNING
+from interpreting_clip.charts.panels import PanelChart
+from interpreting_clip.charts.rows import KURTOSIS, kurtosis_panel
+from interpreting_clip.charts.theme import GIVEN
+from interpreting_clip.config.measured_arrays import MeasuredArrays
+from interpreting_clip.measures.result import Number
+from interpreting_clip.study.array_results import ArrayResults
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "arrays": (
+        *("key", "label", "measure", "name", "number_of_measure", "unit"),
+        *("value", "low", "high", "chance"),
+    ),
+    "arrays_pruning": ("key", "label", "dataset", "head", "fraction", "accuracy"),
+}
+"""Columns of `plots/<name>.csv`; accuracies are in percent."""
+
+KURTOSIS_OF_ARRAYS = replace(
+    KURTOSIS,
+    name="arrays_kurtosis",
+    table="",
+    draw=partial(kurtosis_panel, chance="after a random rotation"),
+    panel="",
+    legend=(),
+    caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴, "
+    "averaged over the images; bars are bootstrap intervals over images. The upright mark is what is "
+    "expected after a random rotation.",
+)
+
+PRUNING_OF_ARRAYS = replace(
+    PRUNING,
+    name="arrays_pruning",
+    table="",
+    panel="{label}",
+    only={"head": ("head", "random head")},
+    legend=(),
+    caption="Top-1 accuracy in percent after the least important fraction of the head's directions "
+    "is projected out of the activations. Grey and dashed: the mean of random heads. Dotted: the "
+    "paper prunes up to 80 % without harm.",
+)
+
+
+class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `arrays` with its results: `plots/arrays/<key>.json`."""
+
+    key: str
+    entry: MeasuredArrays
+    results: ArrayResults
+
+
+class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers, with a chance level, of an entry's activations beside another array."""
+
+    label: str
+    other: str
+    numbers: list[Number]
+
+
+class ArraySection(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries with the same `section`, in the order of their keys; `number` counts sections.
+
+    `rows` has the numbers of all entries by the number's name, None where an entry lacks it; those
+    that are the same for all and have no chance level, such as that of the features, are left out.
+    """
+
+    number: int
+    title: str
+    entries: list[ArrayEntry]
+
+    @property
+    def rows(self) -> list[tuple[Number, list[Number | None]]]:
+        """The numbers of the activations and of the head, in the order of the results."""
+        each = [
+            {one.name: one for one in e.results.numbers if not one.name.startswith("comparisons.")}
+            for e in self.entries
+        ]
+        names = dict.fromkeys(name for one in each for name in one)
+        rows = []
+        for name in names:
+            found = [one.get(name) for one in each]
+            known = [one for one in found if one]
+            same = len(each) > 1 and len({(one.value, one.chance) for one in known}) == 1
+            if known[0].chance is not None or not same:
+                rows.append((known[0], found))
+        return rows
+
+    @property
+    def compared(self) -> list[ComparedRow]:
+        """A row for each array that an entry's activations are compared with."""
+        return [
+            ComparedRow(
+                label=e.entry.label,
+                other=other.replace("_", " "),
+                numbers=[one for one in numbers if one.chance is not None],
+            )
+            for e in self.entries
+            for other, numbers in e.results.comparisons.items()
+        ]
+
+    @property
+    def charts(self) -> list[tuple[PanelChart, pd.DataFrame]]:
+        """The charts that have something to draw, each with its table."""
+        drawn = (
+            (KURTOSIS_OF_ARRAYS, kurtosis_table(self.entries)),
+            (PRUNING_OF_ARRAYS, pruning_table(self.entries)),
+        )
+        return [
+            (replace(chart, name=f"{chart.name}_{self.number}"), table)
+            for chart, table in drawn
+            if len(table)
+        ]
+
+
+def array_sections(entries: Sequence[ArrayEntry]) -> list[ArraySection]:
+    """Return a section for each title, in the order in which the titles occur."""
+    titles = dict.fromkeys(e.entry.section for e in entries)
+    return [
+        ArraySection(
+            number=number, title=title, entries=[e for e in entries if e.entry.section == title]
+        )
+        for number, title in enumerate(titles, 1)
+    ]
+
+
+def array_tables(entries: Sequence[ArrayEntry]) -> dict[str, pd.DataFrame]:
+    """Return the table of each CSV in `COLUMNS`: every number, and the curves of pruning."""
+    found = {"arrays": numbers_table(entries), "arrays_pruning": pruning_table(entries)}
+    return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
+
+
+def numbers_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
+    """Return a row for each number of each entry."""
+    numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
+    parts = [
+        pd.DataFrame(e.results.numbers).assign(key=e.key, label=e.entry.label).astype(numeric)
+        for e in entries
+    ]
+    if not parts:
+        return pd.DataFrame()
+    table = pd.concat(parts, ignore_index=True)
+    return table.assign(measure=table["name"].str.partition(".")[0])
+
+
+def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
+    """Return each entry's kurtosis beside that after a random rotation."""
+    rows = [
+        tables.kurtosis_table(e.results.kurtosis).assign(
+            null=e.results.kurtosis.isotropic, number=number, label=e.entry.label, training=GIVEN
+        )
+        for number, e in enumerate(entries, 1)
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+def pruning_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
+    """Return the accuracies of the entries that have a head and classes, at each pruned share."""
+    parts = [
+        tables.pruning_table({e.key: e.results.pruning}, {e.key: e.entry.images}).assign(
+            key=e.key, label=e.entry.label, training=GIVEN, number=None
+        )
+        for e in entries
+        if e.results.pruning
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
