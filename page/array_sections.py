@@ -33,8 +33,8 @@ KURTOSIS_OF_ARRAYS = replace(
     panel="",
     legend=(),
     caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴, "
-    "averaged over the images; bars are bootstrap intervals over images. The upright mark is what is "
-    "expected after a random rotation.",
+    "averaged over the images; bars are bootstrap intervals over images. The upright mark is what "
+    "is expected after a random rotation.",
 )
 
 PRUNING_OF_ARRAYS = replace(
