@@ -152,12 +152,15 @@ def numbers_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
 
 
 def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
-    """Return each entry's kurtosis beside that after a random rotation."""
+    """Return each entry's kurtosis beside that after a random rotation.
+
+    Entries have no numbers: those on the page count the study's encoders.
+    """
     rows = [
         tables.kurtosis_table(e.results.kurtosis).assign(
-            null=e.results.kurtosis.isotropic, number=number, label=e.entry.label, training=GIVEN
+            null=e.results.kurtosis.isotropic, number=None, label=e.entry.label, training=GIVEN
         )
-        for number, e in enumerate(entries, 1)
+        for e in entries
     ]
     return pd.concat(rows, ignore_index=True)
 

@@ -65,14 +65,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             replicas=replicas.get(key, {}),
         )
         encoders.append(with_null(encoder, nulls))
-    arrays = [
-        ArrayEntry(
-            key=key,
-            entry=entry,
-            results=read_result(inputs[PLOTS / "arrays"] / f"{key}.json", ArrayResults),
-        )
-        for key, entry in params.read("arrays", dict[str, MeasuredArrays]).items()
-    ]
     for key in pairs:
         file = inputs[PLOTS / "comparisons"] / f"{key}.json"
         comparisons.append(read_result(file, ComparisonResults))
@@ -82,9 +74,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     names = study_names(study["datasets"], shifts)
     layers = [one.cka for one in comparisons]
     tables = study_tables(encoders, layers, baseline, controls, names)
+    arrays = read_arrays(params, inputs)
     for name, table in (tables | array_tables(arrays)).items():
-        columns = COLUMNS.get(name) or ARRAY_COLUMNS[name]
-        write_table(outputs[PLOTS / f"{name}.csv"], table, columns)
+        write_table(outputs[PLOTS / f"{name}.csv"], table, {**COLUMNS, **ARRAY_COLUMNS}[name])
     chart, *_ = page_charts(names["imagenet"], baseline)
     compact = chart_svg(chart, tables[chart.table], (150, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
@@ -118,6 +110,15 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         probed=read_probed(inputs["data/broden_labels"]),
     )
     write_whole(outputs[PLOTS / "report.html"], page.encode())
+
+
+def read_arrays(params: ListedParams, inputs: Inputs) -> list[ArrayEntry]:
+    """Return what was measured of each entry of `arrays`."""
+    folder = inputs[PLOTS / "arrays"]
+    return [
+        ArrayEntry(key=key, entry=entry, results=read_result(folder / f"{key}.json", ArrayResults))
+        for key, entry in params.read("arrays", dict[str, MeasuredArrays]).items()
+    ]
 
 
 def read_probed(folder: Path) -> list[tuple[str, str]]:

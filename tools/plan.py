@@ -110,10 +110,12 @@ def make_plan(study: Sections, machine: Machine, *, offline: bool) -> tuple[Tabl
     images = {key: image_count(key, entry) for key, entry in datasets.items()}
     sources = {key: dataset_sources(entry) for key, entry in datasets.items()}
     files = {key: found for key, found in weight_sources(study).items() if found}
-    asked = chain.from_iterable([*sources.values(), *files.values()])
+    arrays = {key: [AskedSource("url", one.url)] for key, one in study.array_downloads.items()}
+    asked = chain.from_iterable([*sources.values(), *files.values(), *arrays.values()])
     answers = ask_all(asked, machine, offline=offline)
     # A source that several entries share counts once.
-    downloads, stored, dataset_rows, weight_rows = {}, [], [], []
+    downloads, stored, dataset_rows = {}, [], []
+    file_rows: Tables = {"weights": [], "arrays": []}
     for key, entry in datasets.items():
         each, whole = image_bytes(key, entry, study.sources.world), official_count(key, entry)
         # No image of an unknown size takes no room.
@@ -131,11 +133,13 @@ def make_plan(study: Sections, machine: Machine, *, offline: bool) -> tuple[Tabl
                 "stored": size(stored[-1]),
             }
         )
-    for key, found in files.items():
-        total, state = download(found, answers, weight_bytes(study, key))
-        downloads[tuple(found)] = total
-        row = {"weights": key, "from": str(found[0]), "download": size(total), "state": state}
-        weight_rows.append(row)
+    for kind, named in (("weights", files), ("arrays", arrays)):
+        for key, found in named.items():
+            estimate = weight_bytes(study, key) if kind == "weights" else UNKNOWN
+            total, state = download(found, answers, estimate)
+            downloads[tuple(found)] = total
+            row = {kind: key, "from": str(found[0]), "download": size(total), "state": state}
+            file_rows[kind].append(row)
     folders = {
         machine.downloads: list(downloads.values()),
         "data/datasets": stored,
@@ -143,7 +147,8 @@ def make_plan(study: Sections, machine: Machine, *, offline: bool) -> tuple[Tabl
     }
     tables = {
         "Datasets": dataset_rows,
-        "Weights": weight_rows,
+        "Weights": file_rows["weights"],
+        "Arrays": file_rows["arrays"],
         "Encoders, and the images that pass forward to measure them": encoder_rows(study, images),
         "Trainings, and the images that pass forward and backward": [
             training_row(study, key, images) for key in trainings(study)

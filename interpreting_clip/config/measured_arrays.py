@@ -1,12 +1,14 @@
 """Activations that others have published: the sections `arrays` and `array_downloads`."""
 
+import re
+
 from interpreting_clip.quantities import Name, Place, Sha256, StrictStruct, Url, require_public
 
 DOWNLOADED = "data/downloaded_arrays/{key}.safetensors"
 """The file of an entry of `array_downloads`."""
 
-IN_GIT = "data/arrays/"
-"""The folder of all other files."""
+IN_GIT = re.compile(r"data/arrays/[\w./-]+\.safetensors")
+"""All other files."""
 
 NONE, OWN_ROW = "none", "own_row"
 """What may stand in place of the name of an array."""
@@ -26,7 +28,7 @@ class ArrayDownload(StrictStruct, frozen=True, kw_only=True):
 class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     """Arrays in a file, and what each of them is.
 
-    `activations`, `head`, `classes` and `compare` are names of arrays in `file`. Of `head` and
+    `activations`, `compare`, `head` and `classes` are names of arrays in `file`. Of `head` and
     `classes`, `none` says that there is none; `classes: own_row` that image i is of class i, as
     where each image has a caption of its own. Entries with the same `section` stand in one section
     of the page. `sha256` is that of a file in git; `array_downloads` has that of another one.
@@ -39,8 +41,8 @@ class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     file: Place
     sha256: Sha256 | None = None
     activations: Name
+    compare: list[Name]
     head: Name
     classes: Name
     normalize_features: bool
     unit_length: bool
-    compare: list[Name]

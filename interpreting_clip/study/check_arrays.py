@@ -19,11 +19,11 @@ def check_arrays(study: Sections) -> Complaints:
         if entry.file in files:
             if entry.sha256:
                 yield f"{name}.sha256': leave it out; 'array_downloads.{files[entry.file]}' has it"
-        elif not (entry.file.startswith(IN_GIT) and Path(entry.file).is_file()):
+        elif not (IN_GIT.fullmatch(entry.file) and Path(entry.file).is_file()):
             legal = ", ".join(files) or f"none yet, such as {DOWNLOADED.format(key='mine')}"
             yield (
-                f"{name}.file': there is no {short(entry.file)}; expected a file in {IN_GIT}, or "
-                f"that of an entry of array_downloads: {legal}"
+                f"{name}.file': there is no {short(entry.file)}; expected "
+                f"data/arrays/….safetensors, or the file of an entry of array_downloads: {legal}"
             )
         elif not entry.sha256:
             yield f"{name}.sha256' is missing: `sha256sum {entry.file}` prints it"

@@ -12,6 +12,7 @@ from tests.reads import ROOT
 from tests.stress.conftest import LONG
 
 FETCH = {f"fetch_{source}" for source in ("world", "hub", "archive", "folder", "none", "shifts")}
+ARRAYS = {"arrays", "fetch_arrays"}
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
 EXTRACT = {"extract", "extract_broden", "extract_layers", "extract_untrained", "extract_train"}
 TRAIN = {"pretrain", "finetune", "supervise"}
@@ -19,17 +20,17 @@ ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate", "probe"}
 PAGE = {"report", "published_page", "browse"}
 MEASURE = {
     *("baseline", "robustness", "kurtosis", "directions", "broden", "cka", "controls"),
-    *("published", "summarize", "untrained", *further_measures()),
+    *("arrays", "published", "summarize", "untrained", *further_measures()),
 }
 LABELS = {"broden_labels", "thumbnails"}
-ALL = FETCH | ENCODERS | MEASURE | LABELS | PAGE | {"study", "summarize_baseline"}
+ALL = FETCH | ENCODERS | MEASURE | ARRAYS | LABELS | PAGE | {"study", "summarize_baseline"}
 
 REACHED = {
     "runner": set(),
     "tools": set(),
     "page": PAGE,
     "stages": ALL,
-    "interpreting_clip.study": {"study"},
+    "interpreting_clip.study": {"arrays", "report", "study", "summarize"},
     "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
     "interpreting_clip.published": {"published", "published_page"},
@@ -41,8 +42,12 @@ REACHED = {
     - {"cka", "kurtosis", "robustness", "directions", "published_page"},
     "interpreting_clip.downloads": ALL - MEASURE - HEADS | {"baseline"},
     "interpreting_clip.formats": ALL,
-    "interpreting_clip.config": ALL - LABELS - {"broden", "summarize_baseline"},
-    "interpreting_clip.measures": MEASURE | HEADS | PAGE | {"extract_layers", "study"},
+    "interpreting_clip.config": ALL - LABELS - {"broden"},
+    "interpreting_clip.measures": MEASURE
+    | HEADS
+    | EXTRACT
+    | PAGE
+    | {"probe", "study", "summarize_baseline"},
     "interpreting_clip": ALL,
 }
 """By package, the stages that an edit of one of its modules may make stale."""
@@ -51,9 +56,8 @@ NOTHING = {
     *("stages/__main__.py", "stages/code.py"),
     *(
         f"interpreting_clip/{name}.py"
-        for name in ("__main__", "api", "arrays", "charts/results", "command")
+        for name in ("__init__", "__main__", "charts/results", "command", "readable", "report")
     ),
-    *(f"interpreting_clip/{name}.py" for name in ("given_files", "readable", "report")),
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
     *("interpreting_clip/errors.py", "interpreting_clip/urls.py", "page/plot_templates.py"),
 }
