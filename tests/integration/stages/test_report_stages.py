@@ -19,6 +19,7 @@ from tests.integration.stages.two_encoders import (
     FEATURES,
     result,
     rows,
+    write_arrays,
     write_untrained,
 )
 from tests.reads import ROOT
@@ -93,7 +94,9 @@ def test_report(run, summarized):
     write_result(Path("plots/comparisons/pair.json"), pair)
     write_untrained("linear")
     run("untrained", "rn")
-    for folder in ("plots/encoders", "plots/untrained", "plots/comparisons"):
+    write_arrays()
+    run("arrays", "mine", unread=["data/study"])
+    for folder in ("plots/arrays", "plots/encoders", "plots/untrained", "plots/comparisons"):
         Path(folder, "removed.json").write_text("{}")
     run("report")
     labels = ["the first", "the second"]  # not in the order of params.yaml
@@ -104,8 +107,11 @@ def test_report(run, summarized):
     for row, one in zip(rows("kurtosis"), summarized.values(), strict=True):
         assert float(row["kurtosis"]) == one.kurtosis.kurtosis.value
         assert float(row["null"]) == pytest.approx(null, abs=1e-5)
+    assert {(row["key"], row["label"]) for row in rows("arrays")} == {("mine", "Mine")}
     assert {row["label"] for row in rows("training")} == {"the second"}
     assert {(row["first_label"], row["second_label"]) for row in rows("cka")} == {tuple(labels)}
     study, page = load_tree(Path("params.yaml"))["study"], Path("plots/report.html").read_text()
-    assert all(word in page for word in (*labels, study["title"], study["description"]))
+    assert all(
+        word in page for word in (*labels, "Of others", study["title"], study["description"])
+    )
     assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")

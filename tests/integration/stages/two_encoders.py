@@ -12,6 +12,7 @@ from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.baseline import FittedBaseline
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import write_activations
@@ -25,6 +26,7 @@ from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from tests.drawn_directions import filled
+from tests.pipeline.refusals import change
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, link_code
 
@@ -58,6 +60,24 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """What differs from the nano study: settings for few features, and none that is a default."""
 
+ARRAYS = Path("data/arrays/mine.safetensors")
+
+MINE = {
+    "label": "Mine",
+    "section": "Of others",
+    "images": "drawn numbers",
+    "origin": "this test",
+    "file": str(ARRAYS),
+    "sha256": "0" * 64,  # `write_arrays` knows it
+    "activations": "images",
+    "compare": ["others"],
+    "head": "weights",
+    "classes": "labels",
+    "normalize_features": True,
+    "unit_length": False,
+}
+"""An entry of `arrays`."""
+
 LINES = {
     shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9)
     for i, shift in enumerate((*TESTBED_SHIFTS, "listed"))
@@ -85,6 +105,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
     study["shifts"] = {}
     write_shift_names(Path("data/shifts"), [])
+    study["arrays"] = {"mine": MINE}
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     baseline = filled(
@@ -178,6 +199,21 @@ def write_untrained(representation: str) -> np.ndarray:
     write_tensors(folder / "activations.safetensors", {"activations": values})
     write_json(folder / "card.json", {"representation": representation})
     return values
+
+
+def write_arrays(**changed: np.ndarray) -> dict[str, np.ndarray]:
+    """Write the arrays of `MINE`, other ones in place of some, and the file's SHA-256."""
+    test = activations("first", "imagenet_val")
+    arrays = {
+        "images": test.values,
+        "others": activations("second", "imagenet_val").values,
+        "weights": head("first").weight,
+        "labels": test.classes,
+        **changed,
+    }
+    write_tensors(ARRAYS, arrays)
+    change(arrays={"mine": MINE | {"sha256": file_digest(ARRAYS)}})
+    return arrays
 
 
 def rows(table: str) -> list[dict[str, str]]:

@@ -1,0 +1,193 @@
+"""The stages that download arrays which others have published, and measure them."""
+
+import hashlib
+import io
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save
+
+import interpreting_clip as ic
+from interpreting_clip.config.params import Params
+from interpreting_clip.formats.json import rounded
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.measures import directions, kurtosis, participation_ratio
+from interpreting_clip.measures.result import plain
+from interpreting_clip.study.array_results import ArrayResults
+from tests.integration.stages.two_encoders import (
+    ARRAYS,
+    CLASSES,
+    IMAGES,
+    MINE,
+    result,
+    write_arrays,
+)
+from tests.pipeline.refusals import change, refused
+from tests.reads import ROOT, run_stage
+
+pytestmark = pytest.mark.usefixtures("tiny")
+
+RNG = np.random.default_rng(0)
+
+
+def measured(run, **changed) -> ArrayResults:
+    """Run the stage on the arrays in the file, with some keys of the entry changed."""
+    if changed:
+        entry = Params().read("arrays.mine", dict)
+        change(arrays={"mine": entry | changed})
+    run("arrays", "mine", unread=["data/study"])
+    return read_result(Path("plots/arrays/mine.json"), ArrayResults)
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Compare results, or parts of them, but for the decimals that a file does not have."""
+    ours, theirs = (plain(one, without_beside=True) for one in (found, expected))
+    return json.dumps(rounded(ours, 4, "")) == json.dumps(rounded(theirs, 4, ""))
+
+
+def test_every_measure_is_the_librarys_with_the_settings_of_the_study(run):
+    arrays, read = write_arrays(), Params().read
+    found, images = measured(run), arrays["images"]
+    own = {"head": arrays["weights"], "normalize_features": True}
+    classes = {**own, "classes": arrays["labels"]}
+    tails = read("kurtosis", kurtosis.Settings)
+    pruned = read("directions", directions.Settings)
+    blocks = read("participation_ratio", participation_ratio.Settings)
+    assert same(found.kurtosis, ic.kurtosis(images, settings=tails))
+    assert same(found.participation_ratio, ic.participation_ratio(images, settings=blocks))
+    assert same(found.accuracy, ic.accuracy(images, **classes, confidence=0.8))
+    assert same(found.directions, ic.directions(images, **own, settings=pruned))
+    assert same(found.pruning, ic.pruning(images, **classes, settings=pruned))
+    limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
+    basis = ic.privileged_basis(images, **limits, rotations=6, robust_deviations=3.0)
+    assert same(found.privileged_basis, basis)
+    cka = ic.cka(images, arrays["others"], **limits)
+    compared = {n.name: n for n in found.numbers if n.name.startswith("comparisons.others.cka.")}
+    assert len(compared) == len(cka.numbers)
+    assert compared["comparisons.others.cka.cka"].value == pytest.approx(cka.cka, abs=1e-5)
+    assert result("metrics/arrays/mine.json").keys() >= {
+        *("kurtosis", "outliers", "accuracy", "prunable", "cka_others")
+    }
+
+
+def test_the_accuracy_that_an_outlier_feature_is_worth(run):
+    arrays = write_arrays()
+    found = measured(run)
+    assert found.outlier_axes is not None and found.accuracy is not None
+    axis = found.outlier_axes.axes[0]
+    without = arrays["images"].copy()
+    without[:, axis.feature] = 0
+    head = {"head": arrays["weights"], "normalize_features": True, "classes": arrays["labels"]}
+    lost = found.accuracy.accuracy.value - ic.accuracy(without, **head).accuracy.value
+    assert axis.costs["images"].value == pytest.approx(lost, abs=1e-5)
+
+
+def test_an_images_own_row_is_its_class(run):
+    images = RNG.standard_normal((IMAGES, 8)).astype(np.float32)
+    unit = images / np.linalg.norm(images, axis=1, keepdims=True)
+    write_arrays(images=unit, weights=unit)
+    found = measured(run, classes="own_row", unit_length=True)
+    assert found.accuracy is not None and found.accuracy.accuracy.value == 100
+    assert found.accuracy.guessing == 100 / IMAGES
+
+
+def test_without_a_head_what_needs_one_is_left_out(run):
+    write_arrays()
+    found = measured(run, head="none", classes="none", normalize_features=False, compare=[])
+    assert (found.accuracy, found.directions, found.pruning, found.outlier_axes) == (None,) * 4
+    assert found.comparisons == {} and found.participation_ratio is not None
+
+
+def test_three_images_have_no_participation_ratio(run):
+    write_arrays(images=RNG.standard_normal((3, 8)).astype(np.float32))
+    found = measured(run, head="none", classes="none", normalize_features=False, compare=[])
+    assert found.images == 3 and found.participation_ratio is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "entry", "expected"),
+    [
+        ({}, {"sha256": "0" * 64}, "SHA-256 0000"),
+        ({}, {"activations": "image"}, "no array 'image'; it holds images"),
+        ({}, {"compare": ["gone"]}, "no array 'gone'"),
+        ({}, {"unit_length": True}, "length .*unit_length: false"),
+        ({"images": np.eye(8, dtype=np.float32)}, {}, "length 1.0000.*unit_length: true"),
+        ({"weights": np.ones((CLASSES, 7), np.float32)}, {}, "head: expected 8 .* got 7"),
+        ({"labels": np.arange(IMAGES)}, {}, "classes: entry 5: .*0 to 4"),
+        ({"others": np.ones((9, 8), np.float32)}, {}, "first has 40 images and second 9"),
+    ],
+)
+def test_arrays_that_are_not_what_the_study_says_are_refused(arrays, entry, expected):
+    write_arrays(**arrays)
+    change(arrays={"mine": Params().read("arrays.mine", dict) | entry})
+    assert re.search(f"^{ARRAYS}: .*{expected}", refused("arrays", "mine"))
+    assert not Path("plots/arrays/mine.json").exists()
+
+
+def npy(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
+
+
+VALUES = RNG.standard_normal((IMAGES, 8)).astype(np.float16)
+FILES = {"a.npy": npy(VALUES), "a.safetensors": save({"array": VALUES.astype(np.float32)})}
+FILES["a.html"] = b"<html>Please log in"
+FETCHED = Path("data/downloaded_arrays/far.safetensors")
+
+
+def offer(server, name: str, sha256: str = "") -> None:
+    """Let a server have a file, and the study an entry that names it with its SHA-256."""
+    server.files[f"/{name}"] = FILES[name]
+    sha256 = sha256 or hashlib.sha256(FILES[name]).hexdigest()
+    change(array_downloads={"far": {"url": f"{server.url}/{name}", "sha256": sha256}})
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+def test_a_download_is_one_file_of_arrays_that_can_be_measured(run, server, name):
+    offer(server, name)
+    run_stage("fetch_arrays", "far")
+    (array,) = load_file(FETCHED).values()
+    assert np.array_equal(array, VALUES) and array.dtype == np.float32
+    far = MINE | {"file": str(FETCHED), "activations": "array", "head": "none", "compare": []}
+    del far["sha256"]
+    change(arrays={"mine": far | {"classes": "none", "normalize_features": False}})
+    assert same(
+        measured(run).kurtosis.kurtosis,
+        ic.kurtosis(
+            VALUES.astype(np.float32), settings=Params().read("kurtosis", kurtosis.Settings)
+        ).kurtosis,
+    )
+
+
+def test_another_file_than_the_one_that_is_named_is_refused(server):
+    offer(server, "a.npy", "f" * 64)
+    assert "expected the sha256 ffff" in refused("fetch_arrays", "far")
+    assert not FETCHED.exists()
+
+
+def test_a_page_in_place_of_a_file_is_refused(server):
+    offer(server, "a.html")
+    assert "not a whole safetensors file" in refused("fetch_arrays", "far")
+
+
+def test_the_real_arrays_are_a_clip_and_random_weights():
+    """The accuracies, kurtoses and the outlier feature were found with NumPy alone."""
+    arrays = load_file(ROOT / "data/arrays/clip_vit_b16_coco.safetensors")
+    own = np.arange(500)
+    for prefix, accuracy, kurtosis_, outliers in (
+        ("", 55.2, 87.24, [442]),
+        ("random_", 0.2, 2.94, []),
+    ):
+        images, captions = arrays[f"{prefix}images"], arrays[f"{prefix}captions"]
+        found = ic.accuracy(images, head=captions, classes=own, normalize_features=True)
+        assert found.accuracy.value == pytest.approx(accuracy) and found.guessing == 0.2
+        nearest = np.argmax(images.astype(float) @ captions.T.astype(float), axis=1)
+        assert found.accuracy.value == pytest.approx(100 * np.mean(nearest == own))
+        tails = ic.kurtosis(images, resamples=10)
+        assert tails.kurtosis.value == pytest.approx(kurtosis_, abs=0.005)
+        assert tails.outliers.feature.tolist() == outliers
