@@ -59,7 +59,7 @@ class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers, with a chance level, of an entry's activations beside another array."""
+    """What is measured of an entry's activations and of another array, but for counts."""
 
     label: str
     other: str
@@ -101,7 +101,7 @@ class ArraySection(msgspec.Struct, frozen=True, kw_only=True):
             ComparedRow(
                 label=e.entry.label,
                 other=other.replace("_", " "),
-                numbers=[one for one in numbers if one.chance is not None],
+                numbers=[one for one in numbers if one.digits],
             )
             for e in self.entries
             for other, numbers in e.results.comparisons.items()

@@ -57,7 +57,7 @@ class Cka(Result):
 
     CAPTION: ClassVar[str] = "Chance: the expectation if the images of one side are permuted."
 
-    cka: Annotated[float, Label("CKA", 3, chance="permuted", headline="cka")]
+    cka: Annotated[float, Label("CKA", 3, chance="permuted")]
     without_outliers: Annotated[
         float | None, Label("CKA without outlier features", 3, chance="permuted")
     ]

@@ -54,7 +54,7 @@ class ArrayResults(Result):
                 number,
                 name=f"comparisons.{other}.{number.name}",
                 label=f"{other.replace('_', ' ')}: {number.label}",
-                headline=number.headline and f"{number.headline}_{other}",
+                headline="",  # a column for each array would be too many for a terminal
             )
             for other, numbers in self.comparisons.items()
             for number in numbers

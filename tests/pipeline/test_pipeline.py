@@ -18,6 +18,7 @@ MEASURES = {WRITTEN[dep] for dep in body("summarize")["deps"] if "training" not 
 MEASURES |= {"browse", "summarize"}
 ONCE = {"study", "report"}
 UNOPENED = {
+    "arrays": {"data/study"},
     "fetch": {"data/study"},
     "fetch_shifts": {"data/study"},
     "weights": {"data/study"},
@@ -65,16 +66,17 @@ USED = {
 """Which of them a stage, or an instance of it, is for; the others need none."""
 
 EXTRACTS = ("head", "extract", "extract_broden", "extract_layers")
-RAN = sorted(set(STAGES) - {"supervise", "interpolate"})
+RAN = sorted(set(STAGES) - {"fetch_arrays", "supervise", "interpolate"})
 
 
 STARTING = {
     *("stages/__main__.py", "interpreting_clip/errors.py", "interpreting_clip/urls.py"),
+    "interpreting_clip/readable.py",
     *(f"interpreting_clip/config/{name}.py" for name in ("machine", "params", "syntax")),
     *(f"interpreting_clip/formats/{name}.py" for name in ("files", "json")),
     "interpreting_clip/quantities.py",
 }
-"""What the runner imports in every stage, and computes nothing."""
+"""What the runner or a stage imports, and computes nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +158,8 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, spied, stage):
 
 def test_dvcs_table_of_metrics_fits_a_terminal(nano):
     lines = nano.run("dvc", "metrics", "show").splitlines()
-    assert len(lines) == 1 + len(nano.params()["encoders"])  # the first has the titles
+    files = [*nano.params()["encoders"], *nano.params()["arrays"]]
+    assert len(lines) == 1 + len(files)  # the first has the titles
     own = [name for name in lines[0].split() if name.endswith(tuple(nano.params()["shifts"]))]
     # Each of the study's own shifts has two columns more.
     assert len(own) == 2 and max(map(len, lines)) - sum(len(name) + 4 for name in own) <= 152

@@ -40,7 +40,9 @@ def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
 
 def test_an_edit_of_a_measure_runs_its_stages_and_what_rests_on_them(clean):
     edit(clean, "interpreting_clip/measures/cka.py", "return hsic(", "return 0.5 * hsic(")
-    assert clean.repro() == {"code", "study", "cka@rn_finetuning", "controls", "report"}
+    assert clean.repro() == {
+        *("code", "study", "cka@rn_finetuning", "arrays@clip", "controls", "report")
+    }
 
 
 def test_code_is_seen_once_the_fingerprints_are_made_and_refused_otherwise(clean):
@@ -51,7 +53,7 @@ def test_code_is_seen_once_the_fingerprints_are_made_and_refused_otherwise(clean
     # The last ones read its result.
     readers = clean.of_every_encoder("summarize", "browse") | {"report"}
     expected = clean.of_every_encoder("kurtosis", "privileged_basis") | readers
-    assert stale(clean) == expected | {"untrained@rn", "controls"}
+    assert stale(clean) == expected | {"untrained@rn", "arrays@clip", "controls"}
     edit(clean, kurtosis, "EDITED = True", "EDITED = False")
     said = clean.run("dvc", "repro", "--single-item", KURTOSIS, ok=False)
     assert "error: code.json: 'kurtosis': " in said and "`dvc repro code`" in said

@@ -70,7 +70,7 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study(run):
     assert len(compared) == len(cka.numbers)
     assert compared["comparisons.others.cka.cka"].value == pytest.approx(cka.cka, abs=1e-5)
     assert result("metrics/arrays/mine.json").keys() >= {
-        *("kurtosis", "outliers", "accuracy", "prunable", "cka_others")
+        *("kurtosis", "outliers", "accuracy", "prunable")
     }
 
 
