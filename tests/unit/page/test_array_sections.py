@@ -1,0 +1,123 @@
+"""Published activations on the page and in the CSVs."""
+
+import msgspec
+import numpy as np
+import pytest
+
+import interpreting_clip as ic
+from interpreting_clip.config.measured_arrays import MeasuredArrays
+from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.study.array_results import ArrayResults
+from page.array_sections import ArrayEntry, array_sections, array_tables
+from page.names import format_number
+from page.provenance import Provenance
+from page.report_page import report_page
+from page.study_tables import study_tables
+from tests.unit.page.conftest import PLOTS, Tags, cells, table, undrawn
+
+RNG = np.random.default_rng(0)
+IMAGES, CAPTIONS = RNG.standard_normal((2, 30, 8))
+IMAGES[:, 3] += 40
+OWN = np.arange(30)
+ENTRY = {
+    "section": "A real <CLIP>",
+    "images": "photographs & drawings",
+    "origin": "others",
+    "file": "data/arrays/a.safetensors",
+    "activations": "images",
+    "compare": ["captions"],
+    "normalize_features": True,
+    "unit_length": True,
+}
+
+
+def entry(key: str, *, head: bool = True, **changed: object) -> ArrayEntry:
+    """Measure the images, with the captions as a head or without."""
+    own = (
+        {"head": "captions", "classes": "own_row"} if head else {"head": "none", "classes": "none"}
+    )
+    classes = {"head": CAPTIONS, "classes": OWN, "normalize_features": True}
+    results = ArrayResults(
+        images=30,
+        features=8,
+        kurtosis=ic.kurtosis(IMAGES, outlier_sigma=2.0, resamples=20),
+        participation_ratio=ic.participation_ratio(IMAGES, blocks=5),
+        privileged_basis=ic.privileged_basis(IMAGES, rotations=2),
+        accuracy=ic.accuracy(IMAGES, **classes) if head else None,
+        directions=ic.directions(IMAGES, head=CAPTIONS, random_heads=2) if head else None,
+        pruning=ic.pruning(IMAGES, **classes, random_heads=2) if head else None,
+        comparisons={"captions": ic.cka(IMAGES, CAPTIONS).numbers},
+    )
+    about = msgspec.convert(ENTRY | {"label": f"the {key}"} | own | changed, MeasuredArrays)
+    return ArrayEntry(key=key, entry=about, results=results)
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[ArrayEntry]:
+    return [entry("first"), entry("second", head=False)]
+
+
+def page(arrays: list[ArrayEntry]) -> str:
+    """Return the page of a study without encoders."""
+    baseline = msgspec.convert(read_json(PLOTS / "baseline.json"), Baseline)
+    controls = read_json(PLOTS / "controls.json")
+    with undrawn():
+        return report_page(
+            title="a study",
+            description="",
+            encoders=[],
+            comparisons=[],
+            baseline=baseline,
+            controls=controls,
+            tables=study_tables([], [], baseline, controls),
+            provenance=Provenance(),
+            arrays=arrays,
+        )
+
+
+def test_the_section_has_each_number_beside_chance(entries):
+    found = page(entries)
+    assert Tags(found).wrong == []
+    assert "<h2>A real &lt;CLIP&gt;</h2>" in found and "photographs &amp; drawings" in found
+    numbers = table(found, "A real &lt;CLIP&gt;: each number and its chance level")
+    own = entries[0].results
+    assert cells(numbers, "Top-1 accuracy (%)")[1:] == [f"{100 / 30:.1f}", "–", "–"]
+    assert cells(numbers, "Outlier features")[0] == str(own.kurtosis.outliers.outlier_features)
+    # The same in both and without a chance level
+    assert ">Features</th>" not in numbers
+    compared = table(found, "A real &lt;CLIP&gt;: the same images in two representations")
+    cka = next(one for one in own.comparisons["captions"] if one.name == "cka")
+    assert cells(compared, "the first")[:3] == ["captions", format_number(cka.value, 3), "0.000"]
+    assert "data/arrays/README.md" in found and 'href="#arrays-1"' in found
+
+
+def test_each_title_has_a_section_that_says_what_its_arrays_lack():
+    arrays = [entry("one"), entry("other", head=False, section="Birds", unit_length=False)]
+    found = page(arrays)
+    first, second = (found[found.index(f'id="arrays-{n}"') :] for n in (1, 2))
+    first, second = first.partition("</section>")[0], second.partition("</section>")[0]
+    assert "unit length" in first and "caption" in first and "chart-arrays_pruning_1" in first
+    assert "<h2>Birds</h2>" in second and "chart-arrays_kurtosis_2" in second
+    assert "unit length" not in second and "chart-arrays_pruning_2" not in second
+
+
+def test_without_arrays_there_is_no_section_and_no_row():
+    found = page([])
+    assert 'id="arrays' not in found and 'href="#arrays' not in found
+    assert all(len(one) == 0 for one in array_tables([]).values()) and array_sections([]) == []
+
+
+def test_the_csvs_have_every_number_and_every_curve(entries):
+    tables = array_tables(entries)
+    for one in entries:
+        rows = tables["arrays"][tables["arrays"]["key"] == one.key]
+        assert list(rows["name"]) == [number.name for number in one.results.numbers]
+        assert list(rows["value"]) == [number.value for number in one.results.numbers]
+    curve = tables["arrays_pruning"].query("head == 'head'")
+    pruning = entries[0].results.pruning
+    assert pruning is not None and set(curve["key"]) == {"first"}
+    assert np.array_equal(curve["accuracy"], pruning.accuracy)
+    by_name = tables["arrays"].query("key == 'first'").set_index("name")
+    rotated = entries[0].results.privileged_basis.rotated_outliers.value
+    assert by_name.loc["kurtosis.outliers.outlier_features", "chance"] == rotated
