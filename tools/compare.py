@@ -35,8 +35,8 @@ from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
 RANKED = "data/concepts/"
 """Outputs whose arrays are of average precisions."""
 
-HEADLINES = ("imagenet", "drawn_imagenet", "shifts", "drawn_shifts", "robust")
-"""Which of an encoder's numbers in `metrics/` are accuracies or differences of them."""
+HEADLINES = ("accuracy", "imagenet", "drawn_imagenet", "shifts", "drawn_shifts", "robust")
+"""Which numbers in `metrics/` are accuracies or differences of them."""
 
 ORDERED = (".top", ".bottom", ".negative")
 """How arrays are called that say which image or side has a score: near-equal ones trade places.

@@ -71,6 +71,7 @@ def replicated(study: dict[str, Any]) -> dict[str, Any]:
     """Return a study with each trained encoder once for each seed, from that of its recipe on."""
     numbers = range(SEEDS)
     made = study | {"study": STUDY_TEXTS, "comparisons": {}, "probe": {}}
+    made |= {"arrays": {}, "array_downloads": {}}
     made["encoders"] = {
         f"{key}_{number}": entry | {"label": f"{entry['label']}, seed {seed + number}"}
         for key, entry in study["encoders"].items()
