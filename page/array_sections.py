@@ -50,6 +50,13 @@ PRUNING_OF_ARRAYS = replace(
 )
 
 
+OF_THE_SAMPLE = (
+    *("kurtosis.outliers.hiding", "participation_ratio.features", "directions.directions"),
+    *("accuracy.images", "accuracy.classes", "pruning.whole"),
+)
+"""Numbers that the page's table leaves out: sizes, and what stands in it already."""
+
+
 class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of `arrays` with its results: `plots/arrays/<key>.json`."""
 
@@ -67,11 +74,7 @@ class ComparedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArraySection(msgspec.Struct, frozen=True, kw_only=True):
-    """The entries with the same `section`, in the order of their keys; `number` counts sections.
-
-    `rows` has the numbers of all entries by the number's name, None where an entry lacks it; those
-    that are the same for all and have no chance level, such as that of the features, are left out.
-    """
+    """The entries with the same `section`, in the order of their keys; `number` counts sections."""
 
     number: int
     title: str
@@ -79,18 +82,16 @@ class ArraySection(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rows(self) -> list[tuple[Number, list[Number | None]]]:
-        """The numbers of the activations and of the head, in the order of the results."""
-        each = [
-            {one.name: one for one in e.results.numbers if not one.name.startswith("comparisons.")}
-            for e in self.entries
-        ]
-        names = dict.fromkeys(name for one in each for name in one)
+        """A number of the activations or of the head, and that of each entry, None if it lacks it.
+
+        Numbers that no entry has are left out.
+        """
+        each = [{one.name: one for one in e.results.numbers} for e in self.entries]
         rows = []
-        for name in names:
+        for name in dict.fromkeys(name for one in each for name in one):
             found = [one.get(name) for one in each]
-            known = [one for one in found if one]
-            same = len(each) > 1 and len({(one.value, one.chance) for one in known}) == 1
-            if known[0].chance is not None or not same:
+            known = [one for one in found if one and one.value is not None]
+            if known and not name.startswith("comparisons.") and name not in OF_THE_SAMPLE:
                 rows.append((known[0], found))
         return rows
 

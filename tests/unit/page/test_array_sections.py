@@ -8,9 +8,12 @@ import interpreting_clip as ic
 from interpreting_clip.config.measured_arrays import MeasuredArrays
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json
+from interpreting_clip.measures.activations import Activations
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.study.array_results import ArrayResults
 from page.array_sections import ArrayEntry, array_sections, array_tables
-from page.names import format_number
+from page.names import format_estimate, format_number
 from page.provenance import Provenance
 from page.report_page import report_page
 from page.study_tables import study_tables
@@ -38,15 +41,24 @@ def entry(key: str, *, head: bool = True, **changed: object) -> ArrayEntry:
         {"head": "captions", "classes": "own_row"} if head else {"head": "none", "classes": "none"}
     )
     classes = {"head": CAPTIONS, "classes": OWN, "normalize_features": True}
+    kurtosis = ic.kurtosis(IMAGES, outlier_sigma=2.0, resamples=20)
+    directions = ic.directions(IMAGES, head=CAPTIONS, random_heads=2)
+    axes = outlier_axes(
+        {"images": Activations(IMAGES, OWN, OWN)},
+        head=Head(CAPTIONS, None, True),
+        directions=directions,
+        outliers=kurtosis.outliers,
+    )
     results = ArrayResults(
         images=30,
         features=8,
-        kurtosis=ic.kurtosis(IMAGES, outlier_sigma=2.0, resamples=20),
+        kurtosis=kurtosis,
         participation_ratio=ic.participation_ratio(IMAGES, blocks=5),
         privileged_basis=ic.privileged_basis(IMAGES, rotations=2),
         accuracy=ic.accuracy(IMAGES, **classes) if head else None,
-        directions=ic.directions(IMAGES, head=CAPTIONS, random_heads=2) if head else None,
+        directions=directions if head else None,
         pruning=ic.pruning(IMAGES, **classes, random_heads=2) if head else None,
+        outlier_axes=axes if head else None,
         comparisons={"captions": ic.cka(IMAGES, CAPTIONS).numbers},
     )
     about = msgspec.convert(ENTRY | {"label": f"the {key}"} | own | changed, MeasuredArrays)
@@ -84,8 +96,14 @@ def test_the_section_has_each_number_beside_chance(entries):
     own = entries[0].results
     assert cells(numbers, "Top-1 accuracy (%)")[1:] == [f"{100 / 30:.1f}", "–", "–"]
     assert cells(numbers, "Outlier features")[0] == str(own.kurtosis.outliers.outlier_features)
-    # The same in both and without a chance level
     assert ">Features</th>" not in numbers
+    assert cells(numbers, "Mean kurtosis per image, minus the mean image")[1] == format_number(
+        own.kurtosis.isotropic, 2
+    )
+    assert own.outlier_axes is not None and own.outlier_axes.axes[0].feature == 3
+    cost = format_estimate(own.outlier_axes.axes[0].costs["images"])
+    assert "the first: feature 3 is an outlier feature" in found
+    assert f"costs {cost} points of accuracy" in found
     compared = table(found, "A real &lt;CLIP&gt;: the same images in two representations")
     cka = next(one for one in own.comparisons["captions"] if one.name == "cka")
     assert cells(compared, "the first")[:3] == ["captions", format_number(cka.value, 3), "0.000"]
