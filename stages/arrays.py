@@ -11,14 +11,13 @@ from jaxtyping import Float
 
 from interpreting_clip import api
 from interpreting_clip.array_measures import comparisons_of_arrays, measures_of_arrays
-from interpreting_clip.arrays import as_matrix
+from interpreting_clip.arrays import as_head, as_matrix
 from interpreting_clip.config.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.given_files import read_array
 from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
 from interpreting_clip.measures.result import Number, plain
 from interpreting_clip.quantities import Confidence
@@ -84,8 +83,11 @@ def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
     require_length(images, entry)
     given: dict[str, Any] = {"activations": images}
     if entry.head != NONE:
-        normalize = entry.normalize_features
-        given["head"] = {"head": read(entry.head, "head"), "normalize_features": normalize}
+        given["head"] = {
+            "head": read(entry.head, "head"),
+            "bias": None if entry.bias is None else read(entry.bias, "head"),
+            "normalize_features": entry.normalize_features,
+        }
     if entry.classes != NONE:
         own = entry.classes == OWN_ROW
         classes = np.arange(len(images)) if own else read(entry.classes, "labels")
@@ -151,13 +153,12 @@ def axes(
     """Return what the outlier features do to the head, if there is one with classes."""
     if results.accuracy is None or results.directions is None:
         return None
-    weight = as_matrix(given["head"]["head"], entry.head, "class")
-    test = Activations(
-        given["activations"], np.asarray(given["labels"]["classes"]), np.arange(len(weight))
-    )
+    images, classes = given["activations"], np.asarray(given["labels"]["classes"])
+    weight, bias, normalize = given["head"].values()
+    head = as_head(weight, bias, normalize, images.shape[1])
     return outlier_axes(
-        {entry.activations: test},
-        head=Head(weight, None, entry.normalize_features),
+        {entry.activations: Activations(images, classes, np.arange(len(head.weight)))},
+        head=head,
         directions=results.directions,
         outliers=results.kurtosis.outliers,
         confidence=keywords["kurtosis"]["settings"].confidence,

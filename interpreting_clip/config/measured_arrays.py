@@ -28,10 +28,11 @@ class ArrayDownload(StrictStruct, frozen=True, kw_only=True):
 class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     """Arrays in a file, and what each of them is.
 
-    `activations`, `compare`, `head` and `classes` are names of arrays in `file`. Of `head` and
-    `classes`, `none` says that there is none; `classes: own_row` that image i is of class i, as
-    where each image has a caption of its own. Entries with the same `section` stand in one section
-    of the page. `sha256` is that of a file in git; `array_downloads` has that of another one.
+    `activations`, `compare`, `head`, its `bias` and `classes` are names of arrays in `file`. Of
+    `head` and `classes`, `none` says that there is none; `classes: own_row` that image i is of
+    class i, as where each image has a caption of its own. Entries with the same `section` stand in
+    one section of the page. `sha256` is that of a file in git; `array_downloads` has that of
+    another one.
     """
 
     label: Name
@@ -43,6 +44,7 @@ class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     activations: Name
     compare: list[Name]
     head: Name
+    bias: Name | None = None
     classes: Name
     normalize_features: bool
     unit_length: bool

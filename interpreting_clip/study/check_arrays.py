@@ -27,10 +27,12 @@ def check_arrays(study: Sections) -> Complaints:
             )
         elif not entry.sha256:
             yield f"{name}.sha256' is missing: `sha256sum {entry.file}` prints it"
-        if entry.head == NONE and (entry.classes != NONE or entry.normalize_features):
+        if entry.head == NONE and (
+            entry.classes != NONE or entry.normalize_features or entry.bias is not None
+        ):
             yield (
-                f"{name}.head': classes and `normalize_features` need a head; name its array, or "
-                f"set `classes: {NONE}` and `normalize_features: false`"
+                f"{name}.head': classes, `bias` and `normalize_features` need a head; name its "
+                f"array, or set `classes: {NONE}` and `normalize_features: false`"
             )
         if entry.activations in entry.compare or len({*entry.compare}) < len(entry.compare):
             yield f"{name}.compare': expected other arrays than '{entry.activations}', each once"

@@ -95,6 +95,16 @@ def test_an_images_own_row_is_its_class(run):
     assert found.accuracy.guessing == 100 / IMAGES
 
 
+def test_a_head_may_have_a_bias(run):
+    """With one that outweighs all else, every image is of the first class."""
+    bias = np.array([1000.0, 0, 0, 0, 0], np.float32)
+    labels = write_arrays(bias=bias)["labels"]
+    found = measured(run, bias="bias")
+    assert found.accuracy is not None and found.outlier_axes is not None
+    assert found.accuracy.accuracy.value == pytest.approx(100 * np.mean(labels == 0))
+    assert found.outlier_axes.axes[0].costs["images"].value == 0
+
+
 def test_without_a_head_what_needs_one_is_left_out(run):
     write_arrays()
     found = measured(run, head="none", classes="none", normalize_features=False, compare=[])
