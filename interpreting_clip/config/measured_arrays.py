@@ -7,7 +7,7 @@ from interpreting_clip.quantities import Name, Place, Sha256, StrictStruct, Url,
 DOWNLOADED = "data/downloaded_arrays/{key}.safetensors"
 """The file of an entry of `array_downloads`."""
 
-IN_GIT = re.compile(r"data/arrays/[\w./-]+\.safetensors")
+IN_GIT = re.compile(r"data/arrays/[\w./-]{1,200}\.safetensors")
 """All other files."""
 
 NONE, OWN_ROW = "none", "own_row"

@@ -48,6 +48,7 @@ def small_study() -> dict[str, Any]:
     reference["images"] = 128
     study["untrained"]["rn"] |= {"encoders": 2, "images": 20}
     study["layers"]["images"] = 32
+    study["arrays"] = {}
     study["participation_ratio"]["blocks"] = 8
     study["privileged_basis"]["rotations"] = 3
     study["controls"] |= {"encoder": "rn_web_broad", "repetitions": 5, "resamples": 20}
@@ -78,6 +79,7 @@ def compute(folder: Path, *emulator: str) -> dict[str, str]:
     runs of `controls`: the study goes on from there.
     """
     (folder / "data").mkdir(parents=True)
+    (folder / "plots/arrays").mkdir(parents=True)
     for name in (*CODE, "data/reference", "data/published", "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))

@@ -22,7 +22,8 @@ COMPLAINT = r" *params\.yaml: (line \d|'|the top level|there is no section |the 
 def test_a_study_is_accepted_or_refused_in_a_line_per_complaint(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
-    Path("data/reference").symlink_to(ROOT / "data/reference")
+    for name in ("data/arrays", "data/reference"):
+        Path(name).symlink_to(ROOT / name)
     trees, accepted = bases(), 0
     for seed in range(STUDIES):
         text = draw_study(trees, Random(seed))

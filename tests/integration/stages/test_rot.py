@@ -35,6 +35,7 @@ def start(request, tmp_path, monkeypatch):
     study["interpolate"] = {"mixed": pair | {"alpha": 0.5}}
     probe = {"start": "rn_web_broad", "dataset": "imagenet_train", "features": "embedding"}
     study["probe"] = {"probed": probe}
+    study["array_downloads"] = {"far": {"url": "https://localhost/a.npy", "sha256": "0" * 64}}
     Path("params.yaml").write_text(yaml.safe_dump(study))
     stage = request.param
     entries = GRAPH[stage].get("foreach", "").strip("${}")
