@@ -46,7 +46,7 @@ APART = (*TRAININGS, *PROBING, "weights", "interpolate", "fetch", "extract_untra
 APART += ("arrays", "fetch_arrays")
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
-COSTS = {**dict.fromkeys(TRAININGS, 30), "controls": 15, "arrays": 10, "baseline": 5, "fetch": 5}
+COSTS = {**dict.fromkeys(TRAININGS, 30), "controls": 15, "arrays": 3, "baseline": 5, "fetch": 5}
 """Roughly how many seconds a stage takes in the miniature; 1 if it is not named."""
 
 Jobs = dict[str, dict[str, Any]]
