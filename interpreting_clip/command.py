@@ -1,4 +1,4 @@
-"""The command `interpreting-clip measure`: from files to numbers, JSON and a page.
+"""The command `interpreting-clip`, and `measure`: from files to numbers, JSON and a page.
 
 interpreting-clip measure mine.safetensors --head head.safetensors --report out
 """
@@ -23,6 +23,7 @@ from interpreting_clip.array_measures import (
 )
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
+from interpreting_clip.extract_command import add_extract
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.given_files import NAMES, GivenArray, read_array, read_names, test_set
 from interpreting_clip.measures.accuracy import Accuracy
@@ -35,7 +36,8 @@ Files are safetensors or npy. FILE.safetensors:NAME chooses an array; otherwise 
 names is taken, or the only array with as many dimensions:
   activations  {", ".join(NAMES["activations"][1])}  [image, feature]
   classes      {", ".join(NAMES["labels"][1])}  [image]; also beside the activations
-  head         {", ".join(NAMES["head"][1])}  [class, feature], with bias [class]
+  head         {", ".join(NAMES["head"][1])}  [class, feature], with bias [class];
+               also beside the activations
   concepts     {", ".join(NAMES["concepts"][1])}  [image, concept], with activations of its own
                images, if these are others
 A file of a shift has classes beside the activations, and may have `class_indices`, the classes of
@@ -45,7 +47,7 @@ the set, and `aliases`, rows of a class of the head and the one that it counts a
 NEEDS = {
     "activations": "activations, the first argument",
     "enough images": f"at least {LEAST_IMAGES} images",
-    "head": "--head, of the same encoder",
+    "head": "--head, of the same encoder, or an array `weight` beside the activations",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
     "compare": "--compare, activations of another encoder on the same images",
@@ -68,6 +70,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         prog="interpreting-clip", description="Measures of image encoders, from files of arrays."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_extract(commands)
     measure = commands.add_parser(
         "measure",
         help="measure what files of activations, heads, labels and accuracies allow",
@@ -75,6 +78,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    measure.set_defaults(command=measure_files)
     add = measure.add_argument
     add("activations", nargs="?", metavar="FILE", help="activations, before L2 normalisation")
     add("--head", metavar="FILE", help="the head's weights, and its bias")
@@ -105,6 +109,12 @@ def pair(text: str) -> tuple[str, str]:
 
 
 def main(words: Sequence[str]) -> None:
+    """Run the command that the words name."""
+    options = parse(words)
+    options.command(options)
+
+
+def measure_files(options: argparse.Namespace) -> None:
     """Measure what the options name, print it, and write the report if one is asked for.
 
     Raises
@@ -113,7 +123,7 @@ def main(words: Sequence[str]) -> None:
         Nothing is named; a file is missing or damaged, lacks the array that it is named for, or
         holds something that a measure refuses; or as `write_report`.
     """
-    options, study = parse(words), Study()
+    study = Study()
     given = read(options, study)
     for name, title, needs, measure in steps(given, study, dict(options.accuracy)):
         if lacking := [NEEDS[need] for need in needs if need not in given]:
@@ -136,6 +146,7 @@ def main(words: Sequence[str]) -> None:
 def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
     """Read the files, and return the arguments that they give measures, by what these need."""
     given: dict[str, Any] = {}
+    head = None
 
     def array(role: str, place: str, kind: str = "") -> GivenArray:
         study.inputs[role] = read_array(place, kind or role)
@@ -148,10 +159,13 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         if labels:
             study.inputs["labels"] = labels
             given["labels"] = test_set(images, labels)
+        head = images.beside_it("head")
     if options.head:
         head = array("head", options.head)
+    if head:
+        study.inputs["head"] = head
         bias = head.others.get(head.name.removesuffix("weight") + "bias")
-        normalize = options.normalize_features
+        normalize = options.normalize_features or bool(head.others.get("normalize_features", 0))
         given["head"] = {"head": head.values, "bias": bias, "normalize_features": normalize}
     for name, place in options.shift:
         images = array(f"shift {name}", place, "activations")

@@ -149,7 +149,7 @@ MEASURES_FOR_ARRAYS = tuple(
     f"interpreting_clip/{name}.py"
     for name in (
         *("api", "array_measures", "arrays", "charts/results", "command", "given_files"),
-        "report",
+        *("extract_command", "extraction", "image_folder", "named_encoder", "report"),
     )
 )
 

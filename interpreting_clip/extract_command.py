@@ -1,0 +1,112 @@
+"""The command `interpreting-clip extract`: from images to a file of activations.
+
+interpreting-clip extract openclip:ViT-B-32/openai photos/ --to mine.safetensors
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.errors import InputError
+
+MADE_BY = "interpreting-clip extract"
+"""By which a file is known as ours, so that nobody else's is overwritten."""
+
+EPILOG = """\
+The encoder is one of
+  openclip:ViT-B-32/openai         a CLIP of OpenCLIP, with weights of its zoo
+  timm:resnet50.a1_in1k            a model of timm; without a tag, timm's default weights
+  torchvision:resnet50/IMAGENET1K_V2
+  hub:OWNER/REPOSITORY             a repository of the Hugging Face hub for open_clip or timm
+  checkpoint.pt --backbone openclip:ViT-B-32
+                                   a file of weights and its architecture (openclip:, timm:,
+                                   torchvision:)
+  openclip:ViT-B-32 --random 0     the architecture with random weights, without a head
+
+The images are a folder of images, or of a folder for each class. Classes are numbered in the order
+of their folders, 2 before 10; folders called by ImageNet's WordNet ids have ImageNet's numbers.
+
+The file has the arrays
+  activations         [image, feature]  before L2 normalisation, float32
+  classes             [image]           if there are class folders
+  class_indices       [class]           the classes that have images
+  weight, bias        [class, feature]  the head: zero-shot of a CLIP if there are class folders
+                                        or --class-names, otherwise the encoder's own
+  normalize_features  1 if the head takes activations of unit length, else 0
+and, as metadata, the names of images and classes, the encoder and its preprocessing. `interpreting-
+clip measure` takes all of them from this file:
+  interpreting-clip extract openclip:ViT-B-32/openai imagenet/val --to mine.safetensors
+  interpreting-clip measure mine.safetensors --report out
+"""
+
+
+def add_extract(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = commands.add_parser(
+        "extract",
+        help="compute the activations of an encoder on a folder of images",
+        description="Compute the activations of an encoder on a folder of images.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=main)
+    add = parser.add_argument
+    add("encoder", metavar="ENCODER", help="an encoder by its name, or a file of weights")
+    add("images", metavar="FOLDER", type=Path, help="images, or a folder of them for each class")
+    add("--to", metavar="FILE", type=Path, required=True, help="the safetensors file to write")
+    add("--backbone", metavar="NAME", help="the architecture of a file of weights")
+    add("--random", metavar="SEED", type=int, help="draw random weights")
+    add(
+        "--with",
+        metavar="KEY=VALUE",
+        dest="keys",
+        action="append",
+        default=[],
+        help="a further key of the entry that a study has for such weights: revision; of a file "
+        "state, prefix, head_name, normalize_features, mean, std, resize, interpolation",
+    )
+    add(
+        "--class-names",
+        metavar="FILE",
+        type=Path,
+        help="names of the classes for the zero-shot head, one a line in the order of the classes; "
+        "default: ImageNet's, or those of the folders",
+    )
+    add(
+        "--template",
+        metavar="TEXT",
+        dest="templates",
+        action="append",
+        help="a prompt with {} for the class, may be given several times; or openai_imagenet, the "
+        "80 prompts of CLIP (default), or simple_imagenet, 7 of them",
+    )
+    add("--no-head", action="store_true", help="write no head")
+    add("--precision", default="float32", choices=("float32", "bfloat16", "float16"))
+    add("--device", help="cpu, cuda, cuda:1 or mps; default: cuda if there is one, else cpu")
+    add("--batch-size", type=int, help="images per forward pass; default: 256")
+    add("--workers", type=int, help="processes that load images; default: one per processor")
+    add(
+        "--downloads",
+        metavar="FOLDER",
+        default=str(Path.home() / ".cache/interpreting-clip"),
+        help="where downloaded weights are kept; default: %(default)s",
+    )
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the activations that the options name.
+
+    Raises
+    ------
+    InputError
+        A package of the pipeline is missing; or as `extract`.
+    """
+    try:
+        # Imported here: the library alone has none of what this needs.
+        from interpreting_clip.extraction import extract
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"extract: the package {error.name} is missing; in the clone of this repository, run "
+            "pip install '.[pipeline]'"
+        ) from None
+    extract(options)

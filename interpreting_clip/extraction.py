@@ -1,0 +1,237 @@
+"""The command `extract` at work: an encoder's activations on a folder, in one safetensors file."""
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from interpreting_clip.config.encoders import ZeroShotHead
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.config.params import convert
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import Encoder, to_array
+from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.encoders.state_dicts import describe_found
+from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
+from interpreting_clip.errors import InputError, error_context, one_line
+from interpreting_clip.extract_command import MADE_BY
+from interpreting_clip.formats.array_files import LONGEST_HEADER
+from interpreting_clip.formats.arrays import (
+    StreamedArray,
+    as_stream,
+    checked_blocks,
+    encoded_header,
+)
+from interpreting_clip.formats.json import whole_file
+from interpreting_clip.given_files import read_names
+from interpreting_clip.image_folder import ImageFolder, read_folder
+from interpreting_clip.measures.head import Head
+from interpreting_clip.named_encoder import name_encoder
+
+TEMPLATES = "openai_imagenet"
+
+
+def extract(options: argparse.Namespace) -> None:
+    """Compute what the options name, and write it whole or not at all.
+
+    Raises
+    ------
+    InputError
+        The images, the encoder or the class names cannot be had, or an option is not legal; an
+        image is damaged; or there is a file of that name that is not ours.
+    """
+    out, machine, templates = options.to, machine_of(options), prompts(options.templates)
+    require_writable(out)
+    images = read_folder(options.images)
+    names = class_names(options.class_names, images)
+    with error_context(options.encoder):
+        named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
+        encoder, found = find_encoder(*named, machine)
+    if found is not None:
+        say("taken", describe_found(found))
+    say("preprocessing", describe_preprocessing(named[0], encoder.card.preprocess))
+    if images.ignored:
+        say("left out", f"{len(images.ignored):,} files of other kinds: {images.ignored[0]}, …")
+    head, what = None, "none, as asked for"
+    if not options.no_head:
+        head, what = head_of(encoder, images, names, templates, machine.device)
+    say("head", what)
+    about = {
+        "made_by": MADE_BY,
+        "encoder": encoder_words(options),
+        "precision": options.precision,
+        "card": card_of(encoder),
+        "images": images.names,
+    }
+    if names:
+        about["class_names"] = names
+    if head is not None and encoder.card.kind == "clip":
+        about["templates"] = templates
+    rows = streamed_activations(encoder, images, machine, options.precision)
+    with tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar:
+        streamed = StreamedArray(rows.shape, rows.dtype, counted(rows.blocks, bar))
+        arrays = arrays_of(streamed, images, head)
+        write_arrays(out, arrays, about)
+    shapes = [f"{name} {' × '.join(map(str, one.shape)) or '1'}" for name, one in arrays.items()]
+    say(str(out), ", ".join(shapes))
+
+
+def say(subject: str, what: str) -> None:
+    """Print a line about something."""
+    sys.stdout.write(f"{one_line(f'{subject}: {what}')}\n")
+    sys.stdout.flush()  # what follows may take hours
+
+
+def machine_of(options: argparse.Namespace) -> Machine:
+    """Return the machine's settings that the options give."""
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    given = {
+        "device": device,
+        "batch_size": options.batch_size,
+        "workers": options.workers,
+        "downloads": options.downloads,
+    }
+    given = {key: value for key, value in given.items() if value is not None}
+    machine = convert(given, Machine, "", "extract")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise InputError(f"--device {device}: torch finds no such GPU; leave it out for the CPU")
+    return machine
+
+
+def require_writable(out: Path) -> None:
+    """Refuse a file that is not ours, or whose name says something else, before hours of work."""
+    if out.suffix != ".safetensors":
+        raise InputError(f"--to {out}: expected a name that ends in .safetensors")
+    if out.is_dir():
+        raise InputError(f"--to {out}: expected a file, got a folder; name a file in it")
+    if out.exists():
+        with out.open("rb") as stream:
+            ours = MADE_BY.encode() in stream.read(256)
+        if not ours:
+            raise InputError(f"{out}: not written by {MADE_BY}, so kept; name another file")
+
+
+def prompts(given: list[str] | None) -> list[str] | str:
+    """Return templates with `{}` for the class, or the name of a set of them."""
+    chosen = given or [TEMPLATES]
+    value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
+    return convert({"templates": value}, ZeroShotHead, "", "--template").templates
+
+
+def class_names(file: Path | None, images: ImageFolder) -> list[str]:
+    """Return the names of the classes: those in a file, or of the folders; none without either.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or not a name for each class in it.
+    """
+    if file is None:
+        return images.class_names
+    names = read_names(file)
+    if blank := [line for line, name in enumerate(names, 1) if not name.strip()]:
+        raise InputError(f"{file}: line {blank[0]} is empty, expected the name of a class")
+    if not names or (images.class_folders and len(names) != len(images.class_names)):
+        expected = f"{len(images.class_names):,} names" if images.class_folders else "names"
+        raise InputError(f"{file}: expected {expected}, one a line, got {len(names):,}")
+    return names
+
+
+def head_of(
+    encoder: Encoder, images: ImageFolder, names: list[str], templates: Any, device: str
+) -> tuple[Head | None, str]:
+    """Return the head to write, None if there is none, and words about it."""
+    card = encoder.card
+    if card.kind == "clip":
+        if not names:
+            return None, "none, for there are neither class folders nor --class-names"
+        encoder.module.to(device)
+        made = Head(zero_shot_head(encoder, names, templates), None, True)
+        return made, f"zero-shot, {len(names):,} classes: {', '.join(names[:3])}, …"
+    if encoder.head is None:
+        return None, "none, for the encoder has no head"
+    rows = len(card.classes or [])
+    if images.class_folders and not images.numbered_as_imagenet:
+        return None, (
+            f"none, for the encoder's own has {rows:,} classes of ImageNet, and the folders do not "
+            "have the names of these, their WordNet ids"
+        )
+    bias = encoder.head.bias
+    weight = to_array(encoder.head.weight)
+    made = Head(weight, None if bias is None else to_array(bias), card.normalize_features)
+    return made, f"the encoder's own, {rows:,} classes"
+
+
+def counted(blocks: Iterable[np.ndarray], bar: Any) -> Iterator[np.ndarray]:
+    """Yield blocks of rows, and count the rows on a progress bar."""
+    for block in blocks:
+        bar.update(len(block))
+        yield block
+
+
+def encoder_words(options: argparse.Namespace) -> str:
+    """Return the words of the command line that name the encoder."""
+    words = [options.encoder]
+    words += [] if options.backbone is None else ["--backbone", options.backbone]
+    words += [] if options.random is None else ["--random", str(options.random)]
+    return shlex.join([*words, *(word for key in options.keys for word in ("--with", key))])
+
+
+def card_of(encoder: Encoder) -> dict[str, Any]:
+    """Return an encoder's card without the names of classes and the words of captions."""
+    card = msgspec.to_builtins(encoder.card)
+    return {key: value for key, value in card.items() if key not in ("classes", "vocabulary")}
+
+
+def arrays_of(
+    activations: StreamedArray, images: ImageFolder, head: Head | None
+) -> dict[str, StreamedArray]:
+    """Return the arrays to write, those of larger numbers first, so that all are aligned."""
+    arrays: dict[str, np.ndarray | StreamedArray] = {}
+    if images.class_folders:
+        arrays |= {"class_indices": np.unique(images.classes), "classes": images.classes}
+    arrays["activations"] = activations
+    if head is not None:
+        arrays |= {} if head.bias is None else {"bias": head.bias}
+        arrays["weight"] = head.weight
+        arrays["normalize_features"] = np.array(head.normalize_features, np.uint8)
+    return {name: as_stream(array) for name, array in arrays.items()}
+
+
+def write_arrays(
+    out: Path, arrays: Mapping[str, StreamedArray], about: Mapping[str, object]
+) -> None:
+    """Write arrays, while they are computed, and texts about them into one safetensors file.
+
+    What is no text becomes JSON. `formats.arrays` writes the files of stages, without such texts.
+
+    Raises
+    ------
+    InputError
+        The names of so many images are longer than a header can be; or as `checked_blocks`.
+    """
+    texts = {
+        key: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
+        for key, one in about.items()
+    }
+    entries = {"__metadata__": texts, **json.loads(encoded_header(arrays)[8:])}
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    if len(header) > LONGEST_HEADER:
+        raise InputError(
+            f"{out}: the names of the images take {len(header):,} bytes, and safetensors allow "
+            f"{LONGEST_HEADER:,}; extract a part of the images at a time"
+        )
+    with whole_file(out) as stream:
+        stream.write(len(header).to_bytes(8, "little") + header)
+        for name, array in arrays.items():
+            for block in checked_blocks(array, f"{out}: '{name}'"):
+                stream.write(block.data)

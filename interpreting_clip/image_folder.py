@@ -1,0 +1,115 @@
+"""A folder of images, or of a folder for each class, as the command `extract` reads it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from interpreting_clip.datasets.class_folders import is_stray, walk
+from interpreting_clip.datasets.images import SUFFIXES, decode_image
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.errors import InputError
+
+
+@dataclass(frozen=True)
+class ImageFolder:
+    """The images below a folder, an `ImageDataset`.
+
+    Attributes
+    ----------
+    names : their paths below the folder, 2 before 10
+    class_folders : the folders that they lie in, in the same order; none if there are no classes
+    ignored : other files
+    """
+
+    root: Path
+    names: list[str]
+    class_folders: list[str]
+    ignored: list[str]
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.names)
+
+    def __getitem__(self, image: int) -> UInt8[np.ndarray, "height width 3"]:
+        """Decode one image with Pillow, which refuses every damaged one."""
+        file = self.root / self.names[image]
+        return decode_image(file.read_bytes(), str(file))
+
+    @cached_property
+    def imagenet(self) -> list[str]:
+        """ImageNet's WordNet ids in the order of its classes; none if a folder has another name."""
+        if not self.class_folders:
+            return []
+        # `data/reference` has them too, but is not installed with the package.
+        from timm.data.imagenet_info import ImageNetInfo
+
+        known = ImageNetInfo("imagenet-1k").label_names()
+        return known if {*self.class_folders} <= {*known} else []
+
+    @property
+    def classes(self) -> Int[np.ndarray, " image"]:
+        """The class of each image: the position of its folder, or ImageNet's number."""
+        order = self.imagenet or self.class_folders
+        number = {name: index for index, name in enumerate(order)}
+        return np.array([number[class_folder(name)] for name in self.names], np.int64)
+
+    @property
+    def class_names(self) -> list[str]:
+        """What the classes are called: open_clip's names of ImageNet's, or those of the folders."""
+        if self.imagenet:
+            return list(import_open_clip().IMAGENET_CLASSNAMES)
+        return [name.replace("_", " ") for name in self.class_folders]
+
+    @property
+    def numbered_as_imagenet(self) -> bool:
+        """Whether the class of an image is its row of a head for ImageNet's 1,000 classes."""
+        return bool(self.imagenet) or self.class_folders == [str(row) for row in range(1000)]
+
+
+def read_folder(root: Path) -> ImageFolder:
+    """List the images below a folder; hidden files and texts do not count.
+
+    If all of them lie in folders, the first folder on the way to an image is its class, as with
+    torchvision's `ImageFolder`.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, no image in it or in the folder of a class, or some images lie in
+        folders and others beside these.
+    """
+    if not root.is_dir():
+        raise InputError(f"{root}: expected a folder of images, got no folder of this name")
+    names, ignored = [], []
+    for path, _ in walk(root):
+        if is_stray(path) or any(part.startswith(".") for part in PurePosixPath(path).parts):
+            continue
+        (names if PurePosixPath(path).suffix.lower() in SUFFIXES else ignored).append(path)
+    kinds = ", ".join(sorted(SUFFIXES))
+    if not names:
+        raise InputError(f"{root}: expected images ({kinds}), found none")
+    inside = [name for name in names if class_folder(name)]
+    if not inside:
+        return ImageFolder(root, names, [], ignored)
+    if len(inside) < len(names):
+        beside = next(name for name in names if not class_folder(name))
+        raise InputError(
+            f"{root}: {beside} lies beside the folders, {inside[0]} in one; expected all images in "
+            "class folders, or none"
+        )
+    found = list(dict.fromkeys(map(class_folder, inside)))
+    folders = {path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "."}
+    if empty := sorted(folders - {*found}):
+        raise InputError(
+            f"{root / empty[0]}: expected images ({kinds}) of this class, found none; remove the "
+            "folder or add its images, for classes are numbered in the order of their folders"
+        )
+    return ImageFolder(root, names, found, ignored)
+
+
+def class_folder(path: str) -> str:
+    """Return the first folder of a path, nothing if it has none."""
+    return path.rpartition("/")[0].partition("/")[0]
