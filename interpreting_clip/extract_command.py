@@ -9,9 +9,6 @@ from typing import Any
 
 from interpreting_clip.errors import InputError
 
-MADE_BY = "interpreting-clip extract"
-"""By which a file is known as ours, so that nobody else's is overwritten."""
-
 EPILOG = """\
 The encoder is one of
   openclip:ViT-B-32/openai         a CLIP of OpenCLIP, with weights of its zoo

@@ -5,6 +5,7 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.state_dicts import describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, error_context, one_line
-from interpreting_clip.extract_command import MADE_BY
 from interpreting_clip.formats.array_files import LONGEST_HEADER
 from interpreting_clip.formats.arrays import (
     StreamedArray,
@@ -36,7 +36,11 @@ from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
 from interpreting_clip.named_encoder import name_encoder
 
+MADE_BY = "interpreting-clip extract"
+"""By which a file is known as ours, so that nobody else's is overwritten."""
+
 TEMPLATES = "openai_imagenet"
+"""The templates of the studies on real images."""
 
 
 def extract(options: argparse.Namespace) -> None:
@@ -52,7 +56,8 @@ def extract(options: argparse.Namespace) -> None:
     require_writable(out)
     images = read_folder(options.images)
     names = class_names(options.class_names, images)
-    with error_context(options.encoder):
+    # Errors about a file name it themselves.
+    with nullcontext() if options.backbone else error_context(options.encoder):
         named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
         encoder, found = find_encoder(*named, machine)
     if found is not None:

@@ -57,27 +57,27 @@ def name_encoder(
         if not file.is_file():
             raise InputError(f"{words}: expected a file of weights for {backbone}, found none")
         entry |= {"source": "checkpoint", "file": words, "sha256": file_digest(file)}
-        return as_entries(entry, kind, model, words)
+        return as_entries(entry, kind, model)
     if Path(words).is_file():
         raise InputError(
-            f"{words}: a file of weights needs its architecture, such as --backbone "
-            "openclip:ViT-B-32 or timm:resnet50"
+            "a file of weights needs its architecture, such as --backbone openclip:ViT-B-32 or "
+            "timm:resnet50"
         )
     kind, model, tag = split_words(words)
     if seed is not None:
         if tag or kind == "hub":
-            raise InputError(f"--random: expected an architecture without weights, got {words}")
-        return as_entries(entry | {"source": "untrained", "seed": seed}, kind, model, words)
+            raise InputError("--random: expected an architecture without weights")
+        return as_entries(entry | {"source": "untrained", "seed": seed}, kind, model)
     if kind == "hub":
         files = open_repository(model, str(entry.get("revision", "main")), "model").files
         kind, model = "open_clip" if CONFIG in files else "timm", HUB_MODEL + model
     elif kind == "open_clip":
         model = with_activation(model, tag)
     elif kind == "timm":
-        tag = tag or default_tag(model)
-    if not (tag or model.startswith(HUB_MODEL)):
-        return as_entries(entry | {"source": kind, "tag": "(none)"}, kind, model, words)
-    return as_entries(entry | {"source": kind, "tag": tag or None}, kind, model, words)
+        tag = known_tag(model, tag)
+    # The library answers "(none)" with a list of its tags; a repository has one set of weights.
+    tag = tag or (None if model.startswith(HUB_MODEL) else "(none)")
+    return as_entries(entry | {"source": kind, "tag": tag}, kind, model)
 
 
 def read_key(text: str) -> tuple[str, Any]:
@@ -96,7 +96,7 @@ def split_words(words: str) -> tuple[str, str, str]:
     name, _, model = words.partition(":")
     if name not in KINDS or not model:
         expected = ", ".join(f"{known}:…" for known in KINDS)
-        raise InputError(f"{words}: expected {expected} or a file of weights, which is not there")
+        raise InputError(f"expected {expected} or a file of weights, got '{words}'")
     kind = KINDS[name]
     if kind == "hub":
         return kind, model, ""
@@ -104,12 +104,12 @@ def split_words(words: str) -> tuple[str, str, str]:
     return kind, model, tag
 
 
-def as_entries(entry: dict[str, Any], kind: str, model: str, words: str) -> Entries:
+def as_entries(entry: dict[str, Any], kind: str, model: str) -> Entries:
     """Return the entries of a study, with its types."""
     named = {"backbone": "named", **{key: one for key, one in entry.items() if one is not None}}
     return (
-        convert(named, WeightsEntry, "", words),
-        convert({"kind": kind, "model": model}, AnyBackbone, "", words),
+        convert(named, WeightsEntry, "", "its entry"),
+        convert({"kind": kind, "model": model}, AnyBackbone, "", "its backbone"),
     )
 
 
@@ -124,8 +124,8 @@ def with_activation(model: str, tag: str) -> str:
     return quick if settings.get("quick_gelu") and quick in zoo.list_models() else model
 
 
-def default_tag(model: str) -> str:
-    """Return the tag of the weights that timm takes if none is named.
+def known_tag(model: str, tag: str) -> str:
+    """Return the tag of weights of timm, by default of those that timm itself takes.
 
     Raises
     ------
@@ -136,4 +136,4 @@ def default_tag(model: str) -> str:
 
     if not timm.is_model(model):
         raise InputError(f"timm has no model '{model}'; {close_names(model, timm.list_models())}")
-    return getattr(timm.get_pretrained_cfg(model), "tag", "")
+    return tag or getattr(timm.get_pretrained_cfg(model), "tag", "")

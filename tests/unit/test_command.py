@@ -91,6 +91,25 @@ def test_the_results_are_those_of_the_functions():
     assert page().count("<svg") == 4
 
 
+def test_a_head_beside_the_activations_is_taken_and_may_want_them_of_unit_length():
+    spread = VALUES * np.linspace(0.01, 4, IMAGES, dtype=np.float32)[:, None]
+    head = {"weight": HEAD, "bias": np.linspace(0, 9, CLASSES, dtype=np.float32)}
+    arrays = {"activations": spread, "classes": CLASS, **head}
+    measured = []
+    for unit in (0, 1):
+        save_file({**arrays, "normalize_features": np.array(unit, np.uint8)}, "whole.safetensors")
+        found = report("whole.safetensors")
+        own = ic.accuracy(
+            spread, head=HEAD, bias=head["bias"], classes=CLASS, normalize_features=bool(unit)
+        )
+        measured.append(found["measures"]["accuracy"]["accuracy"]["value"])
+        assert measured[-1] == pytest.approx(own.accuracy.value, abs=1e-6)
+        assert found["inputs"]["head"]["array"] == "weight"
+    assert measured[0] != measured[1]
+    other = report("whole.safetensors", "--head", "head.safetensors")
+    assert other["inputs"]["head"]["array"] == "head.weight"
+
+
 def test_the_files_of_a_study_are_read_as_they_are():
     write_activations(
         Path("study"), "imagenet_val", VALUES, classes=CLASS, class_indices=np.arange(CLASSES)

@@ -1,0 +1,300 @@
+"""The command `extract` writes what the encoder's own library computes, whole or not at all."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torchvision.transforms import v2
+
+import interpreting_clip as ic
+from interpreting_clip.command import main
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.datasets.card import write_card
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.shards import write_images
+from interpreting_clip.encoders.activations import extract_dataset
+from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.weights import build_encoder
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.array_files import read_arrays
+from interpreting_clip.image_folder import read_folder
+from interpreting_clip.named_encoder import name_encoder
+from tests.integration.encoders.conftest import saved
+from tests.pipeline.zoo import pickled
+from tests.reads import ROOT
+from tests.unit.datasets.conftest import card
+from tests.unit.encoders.conftest import TINY
+
+NAMES = ["cat/2.png", "cat/10.png", "hot_dog/a.png", "hot_dog/c.png", "hot_dog/deep/b.png"]
+CLASSES = [0, 0, 1, 1, 1]
+TEMPLATES = ("a photo of a {}.", "a drawing of the {}")
+OPTIONS = ("--workers", "1", "--device", "cpu", "--downloads", "downloads")
+TINY_HUB = ("hub:me/tiny", "photos", "--to", "mine.safetensors")
+MODEL = "test_vit"
+
+
+def draw(folder: Path, names: Sequence[str] = NAMES) -> None:
+    rng = np.random.default_rng(0)
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (70, 90, 3), dtype=np.uint8)).save(file)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work beside a folder of photographs in class folders."""
+    monkeypatch.chdir(tmp_path)
+    draw(tmp_path / "photos")
+    return tmp_path
+
+
+@pytest.fixture
+def tiny_hub(hub, tiny_clip: Encoder) -> Encoder:
+    """Put a CLIP on the hub, and return it."""
+    config = json.dumps({"model_cfg": TINY.config}).encode()
+    files = {"open_clip_config.json": config}
+    hub.add("me/tiny", {**files, "open_clip_model.safetensors": saved(tiny_clip.module)}, "model")
+    return tiny_clip
+
+
+def extract(*words: str) -> dict[str, np.ndarray]:
+    main(["extract", *words, *OPTIONS])
+    return {key: one.numbers() for key, one in read_arrays(Path("mine.safetensors")).items()}
+
+
+def about() -> dict[str, Any]:
+    """Return what the file says about itself."""
+    with safe_open("mine.safetensors", "numpy") as stored:
+        texts = stored.metadata()
+    return {key: json.loads(one) if one[0] in "[{" else one for key, one in texts.items()}
+
+
+def seen(names: Sequence[str], size: int, resize: int, mean: Any, std: Any) -> torch.Tensor:
+    """Return photographs as torchvision's own transforms prepare them."""
+    bicubic = v2.InterpolationMode.BICUBIC
+    steps = v2.Resize(resize, bicubic), v2.CenterCrop(size), v2.PILToTensor()
+    pixels = [v2.Compose(steps)(Image.open(f"photos/{name}")).float() / 255 for name in names]
+    return v2.Normalize(list(mean), list(std))(torch.stack(pixels))
+
+
+def close(found: np.ndarray, expected: torch.Tensor) -> None:
+    np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_a_clip_has_its_embeddings_and_its_zero_shot_head(tiny_hub, capsys):
+    found = extract(*TINY_HUB, *(word for text in TEMPLATES for word in ("--template", text)))
+    module = tiny_hub.module.eval()
+    mean, std = open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD
+    close(found["activations"], module.encode_image(seen(NAMES, 32, 32, mean, std)))
+    assert found["activations"].dtype == np.float32 and found["classes"].tolist() == CLASSES
+    rows = []
+    for name in ("cat", "hot dog"):
+        tokens = open_clip.tokenize([text.format(name) for text in TEMPLATES])
+        unit = torch.nn.functional.normalize(module.encode_text(tokens), dim=1)
+        rows.append(torch.nn.functional.normalize(unit.mean(dim=0), dim=0))
+    close(found["weight"], torch.stack(rows))
+    assert found["normalize_features"] == 1 and "bias" not in found
+    said = about()
+    assert said["images"] == NAMES and said["class_names"] == ["cat", "hot dog"]
+    assert said["templates"] == [*TEMPLATES] and said["encoder"] == "hub:me/tiny"
+    assert len(said["card"]["origin"]["sha256"]) == 64 and said["card"]["preprocess"]["size"] == 32
+    printed = capsys.readouterr()
+    assert printed.err == "" and "activations 5 × 16" in printed.out.splitlines()[-1]
+
+
+def test_measure_takes_the_file_as_it_is(tiny_hub, capsys):
+    found = extract(*TINY_HUB, "--template", TEMPLATES[0])
+    main(["measure", "mine.safetensors", "--report", "out"])
+    measured = json.loads(Path("out/measures.json").read_text())["measures"]["accuracy"]
+    unit = found["activations"] / np.linalg.norm(found["activations"], axis=1, keepdims=True)
+    right = (unit @ found["weight"].T).argmax(axis=1) == CLASSES
+    assert measured["accuracy"]["value"] == pytest.approx(100 * right.mean())
+    assert measured["images"] == 5
+
+
+def test_rows_are_those_of_stage_extract(tiny_hub):
+    found = extract(*TINY_HUB, "--no-head")
+    assert "weight" not in found
+    stored = [((Path("photos") / name).read_bytes(), 0, None) for name in NAMES]
+    write_card(card(write_images(stored, 2, Path("shards")), 5), Path("shards"))
+    machine = Machine(downloads="downloads", workers=1)
+    encoder = build_encoder(*name_encoder("hub:me/tiny", None, None, ()), machine)
+    extract_dataset(encoder, Path("shards"), Path("out"), machine, "float32")
+    stage = read_arrays(Path("out/shards.safetensors"))["activations"].stored
+    assert np.array_equal(found["activations"], stage)
+
+
+def test_a_folder_without_classes_has_a_head_only_for_names_in_a_file(tiny_hub, capsys):
+    draw(Path("flat"), ["b.png", "a.png"])
+    words = ("hub:me/tiny", "flat", "--to", "mine.safetensors", "--template", TEMPLATES[0])
+    assert {*extract(*words)} == {"activations"} and about()["images"] == ["a.png", "b.png"]
+    assert "--class-names" in capsys.readouterr().out
+    Path("names.txt").write_text("dog\ncat\nmouse\n")
+    found = extract(*words, "--class-names", "names.txt")
+    assert found["weight"].shape == (3, 16) and "classes" not in found
+    assert about()["class_names"] == ["dog", "cat", "mouse"]
+
+
+@pytest.mark.filterwarnings("ignore:head has 1,000 rows")
+@torch.inference_mode()
+def test_a_checkpoint_of_a_classifier_has_its_own_head_for_imagenet_s_classes():
+    model = timm.create_model(MODEL).eval()
+    Path("mine.pt").write_bytes(pickled(model.state_dict()))
+    Path("photos/cat").rename("photos/n01443537")
+    Path("photos/hot_dog").rename("photos/n07697537")
+    words = ("mine.pt", "photos", "--to", "mine.safetensors", "--backbone", f"timm:{MODEL}")
+    found = extract(*words, "--with", "mean=[0.5, 0.4, 0.3]", "--with", "resize=170")
+    config = timm.data.resolve_data_config(model=model)  # pyright: ignore
+    names = about()["images"]
+    images = seen(names, 160, 170, (0.5, 0.4, 0.3), config["std"])
+    features = model.forward_head(model.forward_features(images), pre_logits=True)  # pyright: ignore
+    close(found["activations"], features)
+    head = model.get_classifier()  # pyright: ignore
+    close(found["weight"], head.weight)
+    close(found["bias"], head.bias)
+    assert found["normalize_features"] == 0 and found["classes"].tolist() == [1, 1, 934, 934, 934]
+    assert found["class_indices"].tolist() == [1, 934]
+    main(["measure", "mine.safetensors", "--report", "out"])
+    measured = json.loads(Path("out/measures.json").read_text())["measures"]["accuracy"]
+    right = ic.accuracy(
+        features, head=head.weight, bias=head.bias, classes=found["classes"], among=[1, 934]
+    )
+    assert measured["accuracy"]["value"] == pytest.approx(right.accuracy.value, abs=1e-5)
+
+
+def test_a_classifier_of_imagenet_has_no_head_for_other_classes(capsys):
+    Path("mine.pt").write_bytes(pickled(timm.create_model(MODEL).state_dict()))
+    words = ("mine.pt", "photos", "--to", "mine.safetensors", "--backbone", f"timm:{MODEL}")
+    assert {*extract(*words)} == {"activations", "class_indices", "classes"}
+    assert "WordNet" in capsys.readouterr().out
+
+
+def test_random_weights_are_those_of_the_seed():
+    words = (f"timm:{MODEL}", "photos", "--to", "mine.safetensors", "--random")
+    first, again, other = (extract(*words, seed)["activations"].copy() for seed in "112")
+    assert np.array_equal(first, again) and not np.allclose(first, other)
+    assert about()["encoder"] == f"timm:{MODEL} --random 2"
+
+
+def test_the_same_words_write_the_same_bytes_over_an_earlier_file_of_ours(tiny_hub):
+    extract(*TINY_HUB, "--template", TEMPLATES[0])
+    before = Path("mine.safetensors").read_bytes()
+    extract(*TINY_HUB, "--template", TEMPLATES[0])
+    assert Path("mine.safetensors").read_bytes() == before
+
+
+def test_classes_are_numbered_2_before_10_and_imagenet_s_as_in_the_table():
+    draw(Path("numbers"), [f"{name}/x.png" for name in (10, 2, 1)])
+    numbers = read_folder(Path("numbers"))
+    assert numbers.class_folders == ["1", "2", "10"] and numbers.classes.tolist() == [0, 1, 2]
+    assert not numbers.numbered_as_imagenet
+    known = read_imagenet_classes(ROOT / "data/reference")
+    draw(Path("val"), [f"{wnid}/x.png" for wnid in known.wnids[::-100]])
+    val = read_folder(Path("val"))
+    assert val.numbered_as_imagenet and val.classes.tolist() == [*range(99, 1000, 100)]
+    assert val.class_names == known.names and val.imagenet == known.wnids
+
+
+def test_hidden_files_and_texts_do_not_count_and_others_are_named():
+    for name in (".cache/x.png", "cat/.x.png", "cat/notes.txt", "cat/raw.tif"):
+        Path("photos", name).parent.mkdir(exist_ok=True)
+        Path("photos", name).write_bytes(b"x")
+    found = read_folder(Path("photos"))
+    assert found.names == NAMES and found.ignored == ["cat/raw.tif"]
+
+
+@pytest.mark.parametrize(
+    ("words", "tag", "model"),
+    [
+        ("openclip:ViT-B-32/openai", "openai", "ViT-B-32-quickgelu"),
+        ("openclip:ViT-B-32/laion2b_s34b_b79k", "laion2b_s34b_b79k", "ViT-B-32"),
+        ("timm:resnet50.a1_in1k", "a1_in1k", "resnet50"),
+        ("timm:efficientnet_lite0", "ra_in1k", "efficientnet_lite0"),
+        ("torchvision:resnet50/IMAGENET1K_V2", "IMAGENET1K_V2", "resnet50"),
+    ],
+)
+def test_words_name_an_entry_of_a_study(words, tag, model):
+    entry, backbone = name_encoder(words, None, None, ["revision=v1"] if tag == "a1_in1k" else [])
+    assert entry.tag == tag and backbone.model == model  # pyright: ignore
+    assert getattr(entry, "revision", None) == ("v1" if tag == "a1_in1k" else None)
+
+
+RANDOM = (f"timm:{MODEL}", "photos", "--random", "0")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((RANDOM[0], "nowhere", "--random", "0"), "nowhere: expected a folder"),
+        ((RANDOM[0], "empty", "--random", "0"), "empty: expected images"),
+        ((RANDOM[0], "mixed", "--random", "0"), r"b\.png.*cat/a\.png"),
+        ((RANDOM[0], "gap", "--random", "0"), "gap/dog"),
+        (("openclip:ViT-B-33/openai", "photos"), "ViT-B-32"),
+        (("openclip:RN50/opnai", "photos"), "openai"),
+        (("openclip:RN50", "photos"), "yfcc15m"),
+        (("timm:resnet5O", "photos"), "resnet50"),
+        (("torchvision:resnet5/X", "photos"), "resnet50"),
+        (("opnclip:RN50/openai", "photos"), "openclip:…"),
+        (("photos/cat/2.png", "photos"), "--backbone openclip"),
+        (("none.pt", "photos", "--backbone", "openclip:RN50"), "none.pt"),
+        (("photos/cat/2.png", "photos", "--backbone", "openclip:RN50/openai"), "without weights"),
+        ((*RANDOM, "--with", "mean"), "KEY=VALUE"),
+        ((*RANDOM, "--with", "resize=8"), "resize"),
+        ((*RANDOM, "--template", "no braces", "--template", "{}"), "no braces"),
+        ((*RANDOM, "--class-names", "one.txt"), "2 names.*got 1"),
+        ((*RANDOM, "--batch-size", "0"), "batch_size"),
+        ((*RANDOM, "--device", "gpu"), "device"),
+        ((*RANDOM, "--to", "mine.npy"), "safetensors"),
+        ((*RANDOM, "--to", "theirs.safetensors"), "theirs.safetensors.*kept"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_in_one_line(words, message):
+    for name in ("mixed/cat/a.png", "mixed/b.png", "gap/cat/a.png"):
+        draw(Path(), [name])
+    Path("gap/dog").mkdir()
+    Path("empty").mkdir()
+    Path("one.txt").write_text("cat\n")
+    Path("theirs.safetensors").write_bytes(b"something else")
+    with pytest.raises(InputError, match=message) as raised:
+        main(["extract", "--to", "mine.safetensors", *words])
+    assert "\n" not in str(raised.value)
+    assert not Path("mine.safetensors").exists()
+    assert Path("theirs.safetensors").read_bytes() == b"something else"
+
+
+def test_a_damaged_image_is_named_and_nothing_is_half_written():
+    words = (*RANDOM, "--to", "mine.safetensors", "--batch-size", "1")
+    extract(*words)
+    before, last = Path("mine.safetensors").read_bytes(), Path("photos", NAMES[-1])
+    last.write_bytes(last.read_bytes()[:-20])
+    with pytest.raises(InputError, match=NAMES[-1]):
+        extract(*words)
+    assert Path("mine.safetensors").read_bytes() == before
+    assert [file.name for file in Path().glob("mine*")] == ["mine.safetensors"]
+
+
+def test_without_torch_one_line_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("interpreting_clip.extraction")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(InputError, match=r"torch is missing.*\[pipeline\]"):
+        extract(*RANDOM, "--to", "mine.safetensors")
+
+
+def test_the_command_line_loads_torch_only_to_extract():
+    code = "import sys, interpreting_clip.command as c; c.parse(['measure']); print(*sys.modules)"
+    words = [sys.executable, "-c", code]
+    loaded = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert {"torch", "timm", "open_clip"}.isdisjoint(loaded.split())
