@@ -19,7 +19,7 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, to_array
-from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.state_dicts import describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, error_context, one_line
@@ -79,7 +79,7 @@ def extract(options: argparse.Namespace) -> None:
     if names:
         about["class_names"] = names
     if head is not None and encoder.card.kind == "clip":
-        about["templates"] = templates
+        about["templates"] = prompt_templates(templates)
     rows = streamed_activations(encoder, images, machine, options.precision)
     with tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar:
         streamed = StreamedArray(rows.shape, rows.dtype, counted(rows.blocks, bar))
