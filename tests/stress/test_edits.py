@@ -58,6 +58,10 @@ NOTHING = {
         f"interpreting_clip/{name}.py"
         for name in ("__init__", "__main__", "charts/results", "command", "readable", "report")
     ),
+    *(
+        f"interpreting_clip/{name}.py"
+        for name in ("extract_command", "extraction", "image_folder", "named_encoder")
+    ),
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
     *("interpreting_clip/errors.py", "interpreting_clip/urls.py", "page/plot_templates.py"),
 }

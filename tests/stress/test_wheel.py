@@ -84,10 +84,15 @@ def test_every_measure_and_the_command_work(python, tmp_path):
         value = written["kurtosis"]["kurtosis"]["value"]
         assert value == pytest.approx(found["kurtosis"], abs=1e-6)
         assert "<svg" in (tmp_path / "out/index.html").read_text()
-    wrong = [python.parent / "interpreting-clip", "measure", "none.npy"]
-    failed = subprocess.run(wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert failed.returncode == 1 and failed.stderr.startswith("error: none.npy: no such file")
-    assert failed.stderr.count("\n") == 1
+    refused = {
+        "measure none.npy": "error: none.npy: no such file",
+        "extract timm:resnet18 . --to x.safetensors": "error: extract: the package torch",
+    }
+    for words, message in refused.items():
+        wrong = [python.parent / "interpreting-clip", *words.split()]
+        failed = subprocess.run(wrong, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert failed.returncode == 1 and failed.stderr.startswith(message)
+        assert failed.stderr.count("\n") == 1
 
 
 def test_the_library_alone_is_in_it(python):
