@@ -21,7 +21,8 @@ The encoder is one of
   openclip:ViT-B-32 --random 0     the architecture with random weights, without a head
 
 The images are a folder of images, or of a folder for each class. Classes are numbered in the order
-of their folders, 2 before 10; folders called by ImageNet's WordNet ids have ImageNet's numbers.
+of their folders, 2 before 10. Folders called by ImageNet's WordNet ids, or 0 to 999 as in
+ImageNet-V2, have ImageNet's numbers and names.
 
 The file has the arrays
   activations         [image, feature]  before L2 normalisation, float32
@@ -96,14 +97,17 @@ def main(options: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        A package of the pipeline is missing; or as `extract`.
+        A package of the pipeline is missing; it was interrupted; or as `extract`.
     """
     try:
         # Imported here: the library alone has none of what this needs.
         from interpreting_clip.extraction import extract
+
+        extract(options)
     except ModuleNotFoundError as error:
         raise InputError(
             f"extract: the package {error.name} is missing; in the clone of this repository, run "
             "pip install '.[pipeline]'"
         ) from None
-    extract(options)
+    except KeyboardInterrupt:
+        raise InputError(f"extract: interrupted, {options.to} was not written") from None

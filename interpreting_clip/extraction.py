@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -158,13 +159,18 @@ def head_of(
     if card.kind == "clip":
         if not names:
             return None, "none, for there are neither class folders nor --class-names"
+        if ids := [name for name in names if re.fullmatch(r"n\d{8}", name)]:
+            raise InputError(
+                f"{images.root}: {ids[0]}: a prompt needs a name, and not all folders are classes "
+                "of ImageNet; name them with --class-names, or write no head with --no-head"
+            )
         encoder.module.to(device)
         made = Head(zero_shot_head(encoder, names, templates), None, True)
         return made, f"zero-shot, {len(names):,} classes: {', '.join(names[:3])}, …"
     if encoder.head is None:
         return None, "none, for the encoder has no head"
     rows = len(card.classes or [])
-    if images.class_folders and not images.numbered_as_imagenet:
+    if images.class_folders and not images.imagenet:
         return None, (
             f"none, for the encoder's own has {rows:,} classes of ImageNet, and the folders do not "
             "have the names of these, their WordNet ids"

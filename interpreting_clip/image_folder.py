@@ -40,9 +40,14 @@ class ImageFolder:
 
     @cached_property
     def imagenet(self) -> list[str]:
-        """ImageNet's WordNet ids in the order of its classes; none if a folder has another name."""
-        if not self.class_folders:
-            return []
+        """The names of ImageNet's 1,000 class folders, if those here are some of them; or none.
+
+        That is its WordNet ids in their order, or 0 to 999 if all of these are here, as in
+        ImageNet-V2: fewer numbers may be any classes.
+        """
+        numbers = [str(number) for number in range(1000)]
+        if not self.class_folders or self.class_folders == numbers:
+            return self.class_folders
         # `data/reference` has them too, but is not installed with the package.
         from timm.data.imagenet_info import ImageNetInfo
 
@@ -51,7 +56,7 @@ class ImageFolder:
 
     @property
     def classes(self) -> Int[np.ndarray, " image"]:
-        """The class of each image: the position of its folder, or ImageNet's number."""
+        """The class of each image: ImageNet's number, or the position of its folder."""
         order = self.imagenet or self.class_folders
         number = {name: index for index, name in enumerate(order)}
         return np.array([number[class_folder(name)] for name in self.names], np.int64)
@@ -62,11 +67,6 @@ class ImageFolder:
         if self.imagenet:
             return list(import_open_clip().IMAGENET_CLASSNAMES)
         return [name.replace("_", " ") for name in self.class_folders]
-
-    @property
-    def numbered_as_imagenet(self) -> bool:
-        """Whether the class of an image is its row of a head for ImageNet's 1,000 classes."""
-        return bool(self.imagenet) or self.class_folders == [str(row) for row in range(1000)]
 
 
 def read_folder(root: Path) -> ImageFolder:
@@ -85,7 +85,7 @@ def read_folder(root: Path) -> ImageFolder:
         raise InputError(f"{root}: expected a folder of images, got no folder of this name")
     names, ignored = [], []
     for path, _ in walk(root):
-        if is_stray(path) or any(part.startswith(".") for part in PurePosixPath(path).parts):
+        if is_hidden(path):
             continue
         (names if PurePosixPath(path).suffix.lower() in SUFFIXES else ignored).append(path)
     kinds = ", ".join(sorted(SUFFIXES))
@@ -101,13 +101,18 @@ def read_folder(root: Path) -> ImageFolder:
             "class folders, or none"
         )
     found = list(dict.fromkeys(map(class_folder, inside)))
-    folders = {path.name for path in root.iterdir() if path.is_dir() and path.name[0] != "."}
-    if empty := sorted(folders - {*found}):
+    folders = {path.name for path in root.iterdir() if path.is_dir()} - {*found}
+    if empty := sorted(name for name in folders if not is_hidden(f"{name}/image")):
         raise InputError(
             f"{root / empty[0]}: expected images ({kinds}) of this class, found none; remove the "
             "folder or add its images, for classes are numbered in the order of their folders"
         )
     return ImageFolder(root, names, found, ignored)
+
+
+def is_hidden(path: str) -> bool:
+    """Say whether a file does not count: a hidden one, a text, or one of an operating system."""
+    return is_stray(path) or any(part.startswith(".") for part in PurePosixPath(path).parts)
 
 
 def class_folder(path: str) -> str:

@@ -27,9 +27,10 @@ from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.weights import build_encoder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.array_files import read_arrays
-from interpreting_clip.image_folder import read_folder
+from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.named_encoder import name_encoder
 from tests.integration.encoders.conftest import saved
+from tests.integration.encoders.test_weight_sources import timm_config
 from tests.pipeline.zoo import pickled
 from tests.reads import ROOT
 from tests.unit.datasets.conftest import card
@@ -181,6 +182,18 @@ def test_a_classifier_of_imagenet_has_no_head_for_other_classes(capsys):
     assert "WordNet" in capsys.readouterr().out
 
 
+def test_a_repository_of_timm_is_known_by_its_configuration(hub):
+    model = timm.create_model(MODEL, num_classes=0)
+    files = {"model.safetensors": saved(model), "config.json": timm_config(MODEL, "mine")}
+    hub.add("me/vit", files, "model")
+    config = {"std": (0.2, 0.2, 0.2), "mean": (0.5, 0.4, 0.3)}
+    found = extract("hub:me/vit", "photos", "--to", "mine.safetensors")
+    assert {*found} == {"activations", "class_indices", "classes"}
+    assert found["activations"].shape == (5, 64)
+    assert about()["card"]["architecture"] == {"kind": "timm", "model": MODEL}
+    assert {key: tuple(about()["card"]["preprocess"][key]) for key in config} == config
+
+
 def test_random_weights_are_those_of_the_seed():
     words = (f"timm:{MODEL}", "photos", "--to", "mine.safetensors", "--random")
     first, again, other = (extract(*words, seed)["activations"].copy() for seed in "112")
@@ -199,16 +212,28 @@ def test_classes_are_numbered_2_before_10_and_imagenet_s_as_in_the_table():
     draw(Path("numbers"), [f"{name}/x.png" for name in (10, 2, 1)])
     numbers = read_folder(Path("numbers"))
     assert numbers.class_folders == ["1", "2", "10"] and numbers.classes.tolist() == [0, 1, 2]
-    assert not numbers.numbered_as_imagenet
+    assert not numbers.imagenet
     known = read_imagenet_classes(ROOT / "data/reference")
     draw(Path("val"), [f"{wnid}/x.png" for wnid in known.wnids[::-100]])
     val = read_folder(Path("val"))
-    assert val.numbered_as_imagenet and val.classes.tolist() == [*range(99, 1000, 100)]
+    assert val.classes.tolist() == [*range(99, 1000, 100)]
     assert val.class_names == known.names and val.imagenet == known.wnids
+    v2 = ImageFolder(Path("v2"), ["9/x.png", "10/x.png"], [str(row) for row in range(1000)], [])
+    assert v2.class_names == known.names and v2.classes.tolist() == [9, 10]
+
+
+def test_wordnet_ids_that_are_not_all_imagenet_s_are_no_prompts(tiny_hub):
+    draw(Path("some"), ["n01443537/x.png", "n00000001/x.png"])
+    words = ("hub:me/tiny", "some", "--to", "mine.safetensors")
+    with pytest.raises(InputError, match=r"n00000001.*--class-names"):
+        extract(*words)
+    Path("names.txt").write_text("thing\ngoldfish\n")
+    found = extract(*words, "--class-names", "names.txt", "--template", "{}")
+    assert found["classes"].tolist() == [0, 1] and found["weight"].shape == (2, 16)
 
 
 def test_hidden_files_and_texts_do_not_count_and_others_are_named():
-    for name in (".cache/x.png", "cat/.x.png", "cat/notes.txt", "cat/raw.tif"):
+    for name in (".cache/x.png", "__MACOSX/x.png", "cat/.x.png", "cat/notes.txt", "cat/raw.tif"):
         Path("photos", name).parent.mkdir(exist_ok=True)
         Path("photos", name).write_bytes(b"x")
     found = read_folder(Path("photos"))
@@ -285,12 +310,23 @@ def test_a_damaged_image_is_named_and_nothing_is_half_written():
     assert [file.name for file in Path().glob("mine*")] == ["mine.safetensors"]
 
 
-def test_without_torch_one_line_says_what_to_install(monkeypatch):
+@pytest.mark.parametrize("package", ["torch", "timm"])
+def test_without_a_package_one_line_says_what_to_install(monkeypatch, package):
     for name in [name for name in sys.modules if name.startswith("interpreting_clip.extraction")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=r"torch is missing.*\[pipeline\]"):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"{package} is missing.*\[pipeline\]"):
         extract(*RANDOM, "--to", "mine.safetensors")
+
+
+def test_an_interrupted_run_leaves_no_file(monkeypatch):
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("interpreting_clip.encoders.activations.embed", interrupt)
+    with pytest.raises(InputError, match="interrupted"):
+        extract(*RANDOM, "--to", "mine.safetensors")
+    assert not list(Path().glob("mine*"))
 
 
 def test_the_command_line_loads_torch_only_to_extract():
