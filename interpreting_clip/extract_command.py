@@ -97,13 +97,13 @@ def main(options: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        A package of the pipeline is missing; it was interrupted; or as `extract`.
+        A package of the pipeline is missing; it was interrupted; or as `extract_folder`.
     """
     try:
         # Imported here: the library alone has none of what this needs.
-        from interpreting_clip.extraction import extract
+        from interpreting_clip.extraction import extract_folder
 
-        extract(options)
+        extract_folder(options)
     except ModuleNotFoundError as error:
         raise InputError(
             f"extract: the package {error.name} is missing; in the clone of this repository, run "

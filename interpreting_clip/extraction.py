@@ -44,7 +44,7 @@ TEMPLATES = "openai_imagenet"
 """The templates of the studies on real images."""
 
 
-def extract(options: argparse.Namespace) -> None:
+def extract_folder(options: argparse.Namespace) -> None:
     """Compute what the options name, and write it whole or not at all.
 
     Raises
