@@ -86,8 +86,8 @@ def extract_folder(options: argparse.Namespace) -> None:
         streamed = StreamedArray(rows.shape, rows.dtype, counted(rows.blocks, bar))
         arrays = arrays_of(streamed, images, head)
         write_arrays(out, arrays, about)
-    shapes = [f"{name} {' × '.join(map(str, one.shape)) or '1'}" for name, one in arrays.items()]
-    say(str(out), ", ".join(shapes))
+    shapes = {name: " × ".join(map(str, one.shape)) for name, one in arrays.items() if one.shape}
+    say(str(out), ", ".join(f"{name} {shape}" for name, shape in shapes.items()))
 
 
 def say(subject: str, what: str) -> None:
