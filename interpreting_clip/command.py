@@ -85,7 +85,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add(
         "--normalize-features",
         action="store_true",
-        help="the head takes activations of unit length, as CLIP's zero-shot heads do",
+        help="the head takes activations of unit length, as CLIP's zero-shot heads do; a file of "
+        "`extract` says so itself",
     )
     add("--labels", metavar="FILE", help="the class of each image")
     several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
