@@ -37,7 +37,7 @@ class SparseTargets:
     start : image i is a positive of the concepts `cells[start[2 i] : start[2 i + 1]]`, and a
         negative in the entries `cells[start[2 i + 1] : start[2 i + 2]]`
     cells : for a positive its concept; for a negative `concept · draws + draw`
-    positives : number of positives of each concept
+    positives, negatives : how many images of each concept are that, in each draw
     draws : how often negatives were drawn
     all_negatives : whether each image is a negative of every concept that it is not a positive of;
         if so, negatives are not listed, and there is one draw
@@ -46,6 +46,7 @@ class SparseTargets:
     start: Int[np.ndarray, " bound"]
     cells: UInt[np.ndarray, " entry"]
     positives: Int[np.ndarray, " concept"]
+    negatives: Int[np.ndarray, " concept"]
     draws: int
     all_negatives: bool
 
@@ -57,7 +58,8 @@ class Precisions:
     Attributes
     ----------
     drawn : above 0, at most 1, for each draw of the negatives; the first labelling is that of the
-        targets, the others are its permutations
+        targets, the others are its permutations. If asked for, the negated directions follow all
+        others
     over_all : the same if all other images are negatives
     """
 
@@ -102,6 +104,7 @@ def permuted_average_precisions(
     targets: SparseTargets,
     permutations: Sequence[Int[np.ndarray, " image"]],
     workers: int = 1,
+    negated: bool = False,
 ) -> Precisions:
     """Compute average precisions with the labels as they are, and with those of other images.
 
@@ -116,11 +119,12 @@ def permuted_average_precisions(
     ----------
     scores, targets, workers : as in `average_precisions`
     permutations : each of all images
+    negated : measure the negated scores, too, which share the ranking
     """
     directions, concepts = scores.shape[1], len(targets.positives)
-    labellings = 1 + len(permutations)
-    drawn = np.empty((labellings, targets.draws, directions, concepts))
-    over_all = np.empty((labellings, directions, concepts))
+    labellings, sides = 1 + len(permutations), 1 + negated
+    drawn = np.empty((labellings, targets.draws, sides * directions, concepts))
+    over_all = np.empty((labellings, sides * directions, concepts))
     # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
@@ -146,12 +150,15 @@ def permuted_average_precisions(
                     labelled,
                     targets.start,
                     targets.cells,
-                    concepts,
+                    targets.positives,
+                    targets.negatives,
                     targets.draws,
                     targets.all_negatives,
+                    negated,
                 )
-                drawn[labelling, :, direction] = sums[:, :-1].T / targets.positives
-                over_all[labelling, direction] = sums[:, -1] / targets.positives
+                for row, side in zip((direction, directions + direction), sums, strict=False):
+                    drawn[labelling, :, row] = side[:, :-1].T / targets.positives
+                    over_all[labelling, row] = side[:, -1] / targets.positives
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
@@ -181,7 +188,7 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
     """
     # Half the memory of 64-bit indices, which only sets of a billion images need.
     row = np.int32 if 2 * images < 2**31 else np.int64
-    rows, cells, sizes, positives = [np.empty(0, row)], [], [], []
+    rows, cells, sizes, positives, rests = [np.empty(0, row)], [], [], [], []
     drawn: set[int | None] = set()
     for concept, each in enumerate(examples):
         # One draw of no negatives, which are implied.
@@ -203,6 +210,7 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
         cells += [concept, *range(concept * draws, (concept + 1) * draws)]
         sizes += [len(each.positives), *[count] * draws]
         positives.append(len(each.positives))
+        rests.append(rest)
     draws = drawn.pop() if drawn else None
     # Use the smallest type that fits: memory bandwidth is the limit.
     cell = np.uint16 if len(positives) * (draws or 1) <= 2**16 else np.uint32
@@ -212,6 +220,7 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
         start=start,
         cells=compiled(sort_by_row)(key, np.repeat(np.array(cells, cell), sizes), start),
         positives=np.array(positives, np.int64),
+        negatives=np.array(rests, np.int64),
         draws=draws or 1,
         all_negatives=bool(positives) and draws is None,
     )
@@ -239,10 +248,12 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     labelled: Int[np.ndarray, " image"],
     start: Int[np.ndarray, " bound"],
     cells: UInt[np.ndarray, " entry"],
-    count: int,
+    positives: Int[np.ndarray, " concept"],
+    negatives: Int[np.ndarray, " concept"],
     draws: int,
     all_negatives: bool,
-) -> Float[np.ndarray, "concept column"]:
+    negated: bool,
+) -> Float[np.ndarray, "side concept column"]:
     """Sum for each concept, over its positives, the precision at the positive's score.
 
     Returns a column for each draw and one, the last, over all images.
@@ -252,39 +263,44 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
     scores : those of one direction
     order : the images by descending score, equal scores in any order
     labelled : the images whose labels count, in the same order
-    start, cells, draws, all_negatives : as in `SparseTargets`
-    count : number of concepts
+    start, cells, positives, negatives, draws, all_negatives : as in `SparseTargets`
+    negated : sum on a second side, too, in which the images come in the opposite order
     """
-    sums = np.zeros((count, draws + 1))
-    positives, negatives = np.zeros(count, np.int32), np.zeros(count * draws, np.int32)
+    count = len(positives)
+    sums = np.zeros((1 + negated, count, draws + 1))
+    hits, misses = np.zeros(count, np.int32), np.zeros(count * draws, np.int32)
     first = 0
     while first < len(order):
         # Equal scores are one step: count all their images before computing a precision.
         last = first + 1
         while last < len(order) and scores[order[last]] == scores[order[first]]:
             last += 1
-        for place in range(first, last):
-            image = labelled[place]
-            for entry in range(start[2 * image], start[2 * image + 1]):
-                positives[cells[entry]] += 1
-            for entry in range(start[2 * image + 1], start[2 * image + 2]):
-                negatives[cells[entry]] += 1
-        # Now the counts are those of all images with at least this score.
-        for place in range(first, last):
-            image = labelled[place]
-            for entry in range(start[2 * image], start[2 * image + 1]):
-                concept = cells[entry]
-                found = float(positives[concept])
-                total = sums[concept]
-                # Every image so far is a positive or not, so there are `last` of them.
-                total[draws] += found / last
-                if not all_negatives:
-                    of_concept = negatives[concept * draws : (concept + 1) * draws]
-                    for draw in range(draws):
-                        total[draw] += found / (found + of_concept[draw])
+        # The negated side is summed before the images of this step are counted, since those with at
+        # most its score are all that are not counted yet.
+        for side in range(negated, -1, -1):
+            for place in range(first, first if side else last):
+                image = labelled[place]
+                for entry in range(start[2 * image], start[2 * image + 1]):
+                    hits[cells[entry]] += 1
+                for entry in range(start[2 * image + 1], start[2 * image + 2]):
+                    misses[cells[entry]] += 1
+            # Every image up to here is a positive or not.
+            rank = len(order) - first if side else last
+            for place in range(first, last):
+                image = labelled[place]
+                for entry in range(start[2 * image], start[2 * image + 1]):
+                    concept = cells[entry]
+                    found = float(abs(side * positives[concept] - hits[concept]))
+                    total = sums[side, concept]
+                    total[draws] += found / rank
+                    if not all_negatives:
+                        seen = misses[concept * draws : (concept + 1) * draws]
+                        for draw in range(draws):
+                            rest = abs(side * negatives[concept] - seen[draw])
+                            total[draw] += found / (found + rest)
         first = last
     if all_negatives:
-        sums[:, 0] = sums[:, 1]
+        sums[:, :, 0] = sums[:, :, 1]
     return sums
 
 

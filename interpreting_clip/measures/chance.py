@@ -1,4 +1,4 @@
-"""Chance levels: the probability of an average precision, and false discoveries.
+"""Chance levels: the probability of an average precision, and the fewest images of a concept.
 
 Under chance the ranking of the images has nothing to do with the concept: each order of k positives
 and m negatives is equally probable, and no two scores are equal. The paper has no chance level; all
@@ -9,7 +9,7 @@ import math
 from functools import cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from interpreting_clip.measures.average_precision import ROUNDING
 from interpreting_clip.measures.intervals import Estimate
@@ -243,65 +243,6 @@ def fewest_images(threshold: float, directions: int, concepts: int, *, sides: in
             f"{LARGEST} images per concept; raise the threshold"
         )
     return next(images for images in range(1, LARGEST + 1) if are_enough(images))
-
-
-def best_direction_chance(
-    precisions: Float[np.ndarray, "direction concept"],
-    positives: Int[np.ndarray, " concept"],
-    negatives: Int[np.ndarray, " concept"],
-    *,
-    sides: int = 1,
-) -> Float[np.ndarray, " concept"]:
-    """Compute for each concept how probable its best direction's average precision is by chance.
-
-    The probability of the best direction's precision, times the number of directions (Bonferroni),
-    at most 1: an upper bound, whatever the dependence of the directions.
-
-    If there are more negatives than positives, the probability is that with as many negatives as
-    positives. It is too high, since to leave out negatives cannot lower a precision; so the bound
-    still holds.
-
-    Parameters
-    ----------
-    precisions : average precision of each direction for each concept
-    positives, negatives : number of images with, and without, each concept
-    sides : as in `fewest_images`
-    """
-    directions = len(precisions)
-    best = precisions.max(axis=0)
-    each = [
-        chance_of_precision(precision, count, min(count, others))
-        for precision, count, others in zip(
-            best.tolist(), positives.tolist(), negatives.tolist(), strict=True
-        )
-    ]
-    return np.minimum(directions * sides * np.array(each), 1.0)
-
-
-def discoveries(
-    probabilities: Float[np.ndarray, " concept"], rate: float
-) -> Bool[np.ndarray, " concept"]:
-    """Return which of several findings to believe, so that on average at most `rate` are false.
-
-    Benjamini & Hochberg 1995: with the probabilities p_1 ≤ … ≤ p_n, the first i with the largest i
-    for which `p_i ≤ i · rate / n`. It holds for findings that are independent or positively
-    dependent; concepts that share images are dependent in ways that nobody has proved to be either.
-
-    Parameters
-    ----------
-    probabilities : of each finding by chance, 0 to 1
-    rate : above 0, below 1
-
-    Raises
-    ------
-    ValueError
-        The rate is not between 0 and 1.
-    """
-    if not 0 < rate < 1:
-        raise ValueError(f"a false discovery rate of {rate:g}: expected above 0, below 1")
-    ordered, count = np.sort(probabilities), len(probabilities)
-    below = np.flatnonzero(ordered <= np.arange(1, count + 1) * rate / count)
-    return probabilities <= (ordered[below[-1]] if len(below) else -1.0)
 
 
 def _require_both(positives: int, negatives: int) -> None:

@@ -12,6 +12,7 @@ from interpreting_clip.measures.chance import chance_level
 from interpreting_clip.measures.concept_nulls import RandomBest
 from interpreting_clip.measures.concept_scores import ConceptScores, Group
 from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.nulls import grouped_p_value
 from interpreting_clip.measures.result import Label, Result, beside
 
 Named = tuple[str, str]
@@ -34,11 +35,11 @@ class ConceptCounts(Result):
     Attributes
     ----------
     unique : concepts that some direction encodes; no interval with a single draw
-    random : the same of as many random directions, the mean and the middle 90 % of the draws
+    random : the same of as many random directions, the mean and the middle 90 % of the sets
     over_all : the count if all other images are negatives
     permuted, over_all_permuted, over_all_random : chance levels of `unique` and of `over_all`, with
-        permuted images and with random directions: the mean and the middle 90 % of the draws. None
-        without draws of a null
+        permuted images (in every draw of the negatives) and with random directions (in the first):
+        the mean and the middle 90 % of the draws. None without draws of a null
     encoding_directions : how many directions encode some concept
     polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
     """
@@ -86,7 +87,9 @@ class BasisConcepts(ConceptCounts):
 
     Attributes
     ----------
-    discovered : concepts that the best direction tells from chance at the false discovery rate
+    random_p : share of the sets of as many random directions that encode at least as many concepts
+        in the same draw of the negatives; None without rotations
+    random_p_error : its standard error; None with fewer than two rotations
     categories : the counts of each category of concepts; empty where concepts have none
     sweep : the counts at further thresholds
     pairs : how many pairs of a direction and a concept that it encodes there are
@@ -99,7 +102,8 @@ class BasisConcepts(ConceptCounts):
     top_scores, bottom_scores : their scores
     """
 
-    discovered: Annotated[int, Label("concepts at the false discovery rate", 0)]
+    random_p: Annotated[float | None, Label("p among random directions", 3)]
+    random_p_error: Annotated[float | None, Label("standard error of this p", 3)]
     categories: dict[str, ConceptCounts]
     sweep: list[ThresholdCounts]
     pairs: int
@@ -120,7 +124,6 @@ def basis_concepts(
     named: Sequence[Named],
     *,
     first: int,
-    discovered: int,
 ) -> BasisConcepts:
     """Return what the directions or features of a basis encode.
 
@@ -130,7 +133,6 @@ def basis_concepts(
     groups : those that were scored: of all concepts, of each category, at each further threshold
     named : the concepts, in the order of the columns
     first : number of the first direction or feature
-    discovered : concepts that the best direction tells from chance
     """
     (_, whole), *others = (
         (group, _counts(scores, random, group, encoded))
@@ -138,9 +140,12 @@ def basis_concepts(
     )
     threshold = groups[0].threshold
     unique = np.flatnonzero(encodes_concepts(scores.best[0, 0], threshold)).tolist()
+    by_chance = groups[0].count(random.drawn)
+    p_value, error = grouped_p_value(len(unique), by_chance) if by_chance.size else (None, None)
     return BasisConcepts(
         **whole,
-        discovered=discovered,
+        random_p=p_value,
+        random_p_error=error,
         categories={
             group.category: ConceptCounts(**counts) for group, counts in others if group.category
         },

@@ -1,6 +1,6 @@
 """The average precisions of many directions for many concepts, and what remains of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.measures.average_precision import (
+    ROUNDING,
     Precisions,
     SparseTargets,
     encodes_concepts,
@@ -103,13 +104,7 @@ def score_concepts(
     best_over_all = np.zeros((labellings, concepts))
     extremes: list[Extremes] = []
     held = labellings * (targets.draws + 1) * concepts
-    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), held))
-    # Part by part, so that the average precisions of all draws are never held at once.
-    for part in (slice(first, first + step) for first in range(0, count, step)):
-        if vectors is None:
-            scores = np.asarray(activations[:, part], np.float64)
-        else:
-            scores = project(activations, vectors[part])
+    for part, scores in score_parts(activations, vectors, held):
         found, negative[part] = _precisions(scores, targets, permutations, sign, workers)
         if images:
             extremes.append(extreme_images(scores, images))
@@ -130,15 +125,34 @@ def _precisions(
     workers: int,
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
     """Return average precisions, and which of the first draw are of the negated scores."""
-    found = permuted_average_precisions(scores, targets, permutations, workers)
-    if sign == "fixed":
+    either = sign == "either"
+    found = permuted_average_precisions(scores, targets, permutations, workers, either)
+    if not either:
         return found, np.zeros(found.over_all.shape[1:], np.bool_)
-    negated = permuted_average_precisions(-scores, targets, permutations, workers)
-    # Of two equal precisions, that of the scores as they are counts.
-    negative = negated.drawn[0, 0] > found.drawn[0, 0]
-    np.maximum(found.drawn, negated.drawn, out=found.drawn)
-    np.maximum(found.over_all, negated.over_all, out=found.over_all)
-    return found, negative
+    drawn, negated = np.split(found.drawn, 2, axis=2)
+    over_all = np.maximum(*np.split(found.over_all, 2, axis=1))
+    # Of two precisions that are equal but for rounding, that of the scores as they are counts.
+    negative = negated[0, 0] > drawn[0, 0] + ROUNDING
+    return Precisions(np.maximum(drawn, negated), over_all), negative
+
+
+def score_parts(
+    activations: Float[np.ndarray, "image feature"], vectors: Vectors | None, held: int
+) -> Iterator[tuple[slice, Float[np.ndarray, "image direction"]]]:
+    """Yield the scores of some directions at a time, so that memory stays bounded.
+
+    Parameters
+    ----------
+    activations, vectors : as in `score_concepts`
+    held : how many average precisions of each direction are held
+    """
+    count = activations.shape[1] if vectors is None else len(vectors)
+    step = max(1, NUMBERS_AT_A_TIME // max(len(activations), held))
+    for part in (slice(first, first + step) for first in range(0, count, step)):
+        if vectors is None:
+            yield part, np.asarray(activations[:, part], np.float64)
+        else:
+            yield part, project(activations, vectors[part])
 
 
 def project(

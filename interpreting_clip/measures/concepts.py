@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.chance import best_direction_chance, discoveries, fewest_images
+from interpreting_clip.measures.chance import fewest_images
 from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
 from interpreting_clip.measures.concept_labels import (
     ConceptLabels,
@@ -19,7 +19,7 @@ from interpreting_clip.measures.concept_labels import (
     positive_images,
 )
 from interpreting_clip.measures.concept_nulls import image_permutations, score_random_directions
-from interpreting_clip.measures.concept_scores import ConceptScores, Group, Sign, score_concepts
+from interpreting_clip.measures.concept_scores import Group, Sign, score_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.result import Part, Result
 from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
@@ -32,8 +32,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     """A concept's negatives, and the threshold of its average precision, with a sweep.
 
     `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
-    other image. With `either`, the negative side of a direction counts too. `null_draws` is the
-    number of draws of each null.
+    other image. With `either`, the negative side of a direction counts too. `permutations` and
+    `rotations` are the draws of the nulls.
     """
 
     negatives: Annotated[
@@ -78,17 +78,28 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")] = (
         msgspec.field(default_factory=lambda: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
     )
-    null_draws: Annotated[
+    permutations: Annotated[
         int,
         Meta(ge=0, le=1000),
         Described(
-            "draws of each [null](measures.md#chance-levels): permuted images, and random "
-            "directions. Each is counted in every draw of the negatives. At 0, counts have no "
-            "chance level. A draw of both takes about twice as long as the count itself",
+            "draws of [permuted images](measures.md#chance-levels), each counted in every draw of "
+            "the negatives. At 0, counts have no such chance level. A draw takes about as long as "
+            "the count itself",
             "draws",
             paper="not given",
         ),
     ] = 5
+    rotations: Annotated[
+        int,
+        Meta(ge=0, le=1000),
+        Described(
+            "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
+            "counted in the first draw of the negatives. With 40, the standard error of a p near "
+            "0.05 is below 0.02; it falls with the square root. At 0, there is no p",
+            "rotations",
+            paper="not given",
+        ),
+    ] = 40
     minimum_images: Annotated[
         Count | None,
         Described(
@@ -100,15 +111,6 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             legal="1 to 1,000,000,000",
         ),
     ] = None
-    false_discovery_rate: Annotated[
-        float,
-        Meta(gt=0.0, lt=1.0),
-        Described(
-            "of the concepts that are counted beside those at the threshold: on average at most "
-            "this share of them is there by chance",
-            "share",
-        ),
-    ] = 0.05
 
     @property
     def sides(self) -> int:
@@ -126,7 +128,7 @@ class Concepts(Result):
     features : of single features
     concepts : names of the concepts that were measured, in the order of the columns
     left_out : names of those on too few images, or on all
-    minimum_images, threshold, null_draws, false_discovery_rate : see `Settings`
+    minimum_images, threshold, permutations, rotations : see `Settings`
     """
 
     CAPTION: ClassVar[str] = (
@@ -140,8 +142,8 @@ class Concepts(Result):
     left_out: list[str]
     minimum_images: int
     threshold: float
-    null_draws: int
-    false_discovery_rate: float
+    permutations: int
+    rotations: int
 
     @property
     def bases(self) -> dict[str, BasisConcepts]:
@@ -211,7 +213,7 @@ def concepts(
     targets = concept_targets(
         pairs, columns[kept], images, settings.negatives, settings.seed, draws=settings.draws
     )
-    permutations = image_permutations(images, settings.null_draws, settings.seed)
+    permutations = image_permutations(images, settings.permutations, settings.seed)
     vectors = None if directions is None else _orthonormal(directions, features)
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     bases = {0: None} if vectors is None else {1: vectors, 0: None}
@@ -231,21 +233,14 @@ def concepts(
     random = score_random_directions(
         activations,
         [len(each.precisions) for each in scores],
-        targets,
-        draws=settings.null_draws,
+        concept_targets(pairs, columns[kept], images, settings.negatives, settings.seed),
+        rotations=settings.rotations,
         seed=settings.seed,
         sign=settings.sign,
         workers=workers,
     )
     *of_directions, of_features = (
-        basis_concepts(
-            found,
-            by_chance,
-            groups,
-            named,
-            first=first,
-            discovered=_discovered(found, targets.positives, images, settings),
-        )
+        basis_concepts(found, by_chance, groups, named, first=first)
         for first, found, by_chance in zip(bases, scores, random, strict=True)
     )
     return Concepts(
@@ -255,8 +250,8 @@ def concepts(
         left_out=[*left_out, *(name for place, (name, _) in enumerate(every) if place not in kept)],
         minimum_images=minimum,
         threshold=settings.threshold,
-        null_draws=settings.null_draws,
-        false_discovery_rate=settings.false_discovery_rate,
+        permutations=settings.permutations,
+        rotations=settings.rotations,
     )
 
 
@@ -302,15 +297,6 @@ def _groups(named: Sequence[Named], settings: Settings) -> list[Group]:
         ),
         *(Group(every, threshold) for threshold in settings.sweep),
     ]
-
-
-def _discovered(
-    found: ConceptScores, positives: Int[np.ndarray, " concept"], images: int, settings: Settings
-) -> int:
-    probabilities = best_direction_chance(
-        found.precisions, positives, images - positives, sides=settings.sides
-    )
-    return int(discoveries(probabilities, settings.false_discovery_rate).sum())
 
 
 def _orthonormal(
