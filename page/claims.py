@@ -17,6 +17,7 @@ from page.names import (
     format_percent,
     format_percents,
     format_spread,
+    format_with_error,
 )
 from page.results import StudyEncoder
 from page.robustness_claims import Names, coverage_of_data, mean_over, robustness_order
@@ -194,8 +195,8 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
     return judged_claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
-        f"(directions; {over}; in parentheses with images permuted, of as many random directions, "
-        "and against all images).",
+        f"(directions; {over}; in parentheses with images permuted, of as many random directions "
+        "with the count's p among sets of these, and against all images).",
         cases,
         Dots(axis="unique concepts; grey: of random directions", rows=rows),
     )
@@ -210,6 +211,8 @@ def _with_concepts(encoders: Sequence[StudyEncoder]) -> list[tuple[StudyEncoder,
 def _beside_chance(counts: BasisConcepts) -> str:
     """Return what stands beside a count of unique concepts, in the order that the claim says."""
     nulls = ", ".join(format_number(one and one.value) for one in (counts.permuted, counts.random))
+    if counts.random_p is not None:
+        nulls += f", p = {format_with_error(counts.random_p, counts.random_p_error)}"
     return f" ({nulls}; {counts.over_all})"
 
 

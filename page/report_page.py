@@ -37,6 +37,7 @@ from page.names import (
     format_interval,
     format_percents,
     format_spread,
+    format_with_error,
     line_spans,
     mark,
 )
@@ -122,6 +123,7 @@ def report_page(
             "seeds": format_replicas,
             "spans": line_spans,
             "spread": format_spread,
+            "with_error": format_with_error,
         },
     )
     html = environment.get_template("page.html.jinja").render(

@@ -94,12 +94,12 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Meta(ge=0, le=1000),
         Described(
             "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
-            "counted in the first draw of the negatives. With 40, the standard error of a p near "
+            "counted in the first draw of the negatives. With 50, the standard error of a p near "
             "0.05 is below 0.02; it falls with the square root. At 0, there is no p",
             "rotations",
             paper="not given",
         ),
-    ] = 40
+    ] = 50
     minimum_images: Annotated[
         Count | None,
         Described(
@@ -133,7 +133,8 @@ class Concepts(Result):
 
     CAPTION: ClassVar[str] = (
         "Interval: the lowest and the highest count over draws of the negatives. Chance: the mean "
-        "over permuted images."
+        "over permuted images. p: the share of sets of as many random directions that encode at "
+        "least as many concepts, in the first draw."
     )
 
     directions: Annotated[BasisConcepts | None, Part("directions")]

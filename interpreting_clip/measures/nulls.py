@@ -63,7 +63,7 @@ def two_sided_p_value(value: float, null: Sequence[float]) -> float:
 
 
 def grouped_p_value(
-    value: float, null: Shaped[np.ndarray, "group draw"]
+    value: float | int, null: Shaped[np.ndarray, "group draw"]
 ) -> tuple[float, float | None]:
     """Return the one-sided p value of a number in a null of independent groups, and its error.
 

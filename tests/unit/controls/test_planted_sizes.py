@@ -78,11 +78,11 @@ def test_broken_numbers_are_seen(monkeypatch, activations, broken):
 
 
 def test_a_rotation_of_too_few_features_is_seen(monkeypatch, activations):
-    def half(features, rng):
-        rotation = np.eye(features)
-        rotation[: features // 2, : features // 2] = drawn(features // 2, rng)
+    def half(rows, features, rng):
+        rotation = np.eye(rows, features)
+        rotation[: rows // 2, : rows // 2] = drawn(rows // 2, rows // 2, rng)
         return rotation
 
-    drawn = measure.random_rotation
-    monkeypatch.setattr(measure, "random_rotation", half)
+    drawn = measure.random_frame
+    monkeypatch.setattr(measure, "random_frame", half)
     assert wrong(basis_controls(activations, 6.0, 0.5, SETTINGS, 0))

@@ -6,6 +6,7 @@ from interpreting_clip.measures import average_precision as module
 from interpreting_clip.measures.average_precision import (
     Examples,
     average_precisions,
+    permuted_average_precisions,
     sparse_targets,
 )
 
@@ -44,6 +45,20 @@ def test_each_concept_agrees_with_scikit_learn(seed):
             labels = np.isin(kept, positives)
             expected = [average_precision_score(labels, one) for one in scores[kept].T]
             np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_the_negated_side_is_that_of_negated_scores(everything):
+    scores, order = RNG.normal(size=(60, 4)).round(1), RNG.permutation(60)
+    drawn = np.stack([RNG.permutation(order[20:])[:15] for _ in range(3)])
+    examples = [Examples(np.sort(order[:20]), None if everything else drawn)]
+    targets = sparse_targets(examples * 2, 60)
+    found = permuted_average_precisions(scores, targets, [order], negated=True)
+    for side, one in enumerate((scores, -scores)):
+        alone = permuted_average_precisions(one, targets, [order])
+        kept = slice(4 * side, 4 * side + 4)
+        np.testing.assert_allclose(found.drawn[:, :, kept], alone.drawn, rtol=1e-12)
+        np.testing.assert_allclose(found.over_all[:, kept], alone.over_all, rtol=1e-12)
 
 
 def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():

@@ -10,11 +10,9 @@ from sklearn.metrics import average_precision_score
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.measures import chance
 from interpreting_clip.measures.chance import (
-    best_direction_chance,
     chance_bounds,
     chance_level,
     chance_of_precision,
-    discoveries,
     exact_chance,
     fewest_images,
 )
@@ -92,39 +90,15 @@ def test_a_study_leaves_out_the_concepts_that_chance_would_find(directions, conc
         assert given["minimum_images"] == fewest_images(given["threshold"], directions, concepts)
 
 
-def test_the_best_direction_is_charged_for_all_of_them():
-    precisions = np.array([[0.5, 0.9], [0.8, 0.2], [0.7, 0.1]])
-    positives, negatives = np.array([12, 10]), np.array([12, 1000])
-    plain = np.array([exact_chance(0.8, 12, 12), exact_chance(0.9, 10, 10)])
-    for sides in (1, 2):
-        found = best_direction_chance(precisions, positives, negatives, sides=sides)
-        np.testing.assert_allclose(found, 3 * sides * plain)
-    low = best_direction_chance(np.full((500, 1), 0.5), positives[:1], negatives[:1])
-    np.testing.assert_array_equal(low, 1)
-
-
-def test_discoveries_are_those_of_benjamini_and_hochberg():
-    # Their example (1995, table 1): four of fifteen at 5 %.
-    values = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459]
-    values += [0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
-    order = np.random.default_rng(0).permutation(15)
-    found = discoveries(np.array(values)[order], 0.05)
-    np.testing.assert_array_equal(found, np.array([True] * 4 + [False] * 11)[order])
-    assert not discoveries(np.full(5, 0.5), 0.05).any()
-    assert discoveries(np.empty(0), 0.05).shape == (0,)
-
-
 def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
     assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
     assert chance_level(np.empty((0, 3), int)) is None
     assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
 
 
-def test_refuses_to_enumerate_too_many_rankings_and_a_rate_that_is_none():
+def test_refuses_to_enumerate_too_many_rankings():
     with pytest.raises(ValueError, match="`chance_of_precision`"):
         exact_chance(0.6, 30, 30)
     for compute in (exact_chance, chance_of_precision):
         with pytest.raises(ValueError, match="at least one of each"):
             compute(0.9, 5, 0)
-    with pytest.raises(ValueError, match="above 0, below 1"):
-        discoveries(np.zeros(3), 1.0)

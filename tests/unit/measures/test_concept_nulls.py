@@ -1,5 +1,7 @@
 """Nulls of concept counts: permuted images and random directions."""
 
+from itertools import combinations, product
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from interpreting_clip.measures.concept_nulls import (
     score_random_directions,
 )
 from interpreting_clip.measures.concept_scores import score_concepts
+from interpreting_clip.measures.nulls import random_rotation
 
 RNG = np.random.default_rng(0)
 IMAGES, FEATURES, CONCEPTS = 400, 16, 30
@@ -22,7 +25,8 @@ IMAGES, FEATURES, CONCEPTS = 400, 16, 30
 
 # Each concept is on eight images.
 SHOWN = RNG.permuted(np.tile(np.arange(IMAGES)[:, None], (1, CONCEPTS)), axis=0) < 8
-TARGETS = concept_targets(*labels_and_numbers(SHOWN), IMAGES, "balanced", 0, draws=3)
+LABELS = labels_and_numbers(SHOWN)
+TARGETS = concept_targets(*LABELS, IMAGES, "balanced", 0, draws=3)
 NOISE = RNG.standard_normal((IMAGES, FEATURES))
 # Every concept has a direction of its own, as far as there are features.
 PLANTED = NOISE + 6 * SHOWN @ np.eye(CONCEPTS, FEATURES)
@@ -51,13 +55,56 @@ def test_a_permutation_moves_all_labels_of_an_image_together():
         np.testing.assert_allclose(each, average_precisions(plain, TARGETS), rtol=1e-12)
 
 
-def test_two_numbers_of_directions_are_scored_like_each_alone():
-    found = score_random_directions(PLANTED, [5, FEATURES], TARGETS, draws=3, seed=2, sign="either")
-    for number, best in zip((5, FEATURES), found, strict=True):
-        for draw in range(3):
-            scores = PLANTED @ random_directions(FEATURES, number, 2, draw).T
-            each = np.maximum(*(average_precisions(one, TARGETS) for one in (scores, -scores)))
-            np.testing.assert_allclose(best.drawn[draw], each.max(axis=1), rtol=1e-12)
-        assert not np.allclose(best.drawn[0], best.drawn[1])
-    with pytest.raises(ValueError, match="ascending"):
-        score_random_directions(PLANTED, [5, 4], TARGETS, draws=1, seed=2)
+def test_each_set_is_of_rows_of_its_rotation_with_signs():
+    activations, targets = PLANTED[:, :4], concept_targets(*LABELS, IMAGES, "balanced", 0)
+    found = score_random_directions(activations, [2, 4], targets, rotations=2, seed=2, workers=2)
+    for rotation in range(2):
+        vectors = random_directions(4, 2, rotation)
+        np.testing.assert_allclose(vectors @ vectors.T, np.eye(4), atol=1e-12)
+        scores = activations @ vectors.T
+        both = np.stack([average_precisions(one, targets)[0] for one in (scores, -scores)])
+        for number, best in zip((2, 4), found, strict=True):
+            every = [
+                np.max([both[sign, row] for row, sign in zip(rows, signs, strict=True)], axis=0)
+                for rows in combinations(range(4), number)
+                for signs in product((0, 1), repeat=number)
+            ]
+            which = np.isclose(best.drawn[rotation][:, None], every, rtol=1e-12).all(axis=2)
+            assert which.any(axis=1).all() and which.any(axis=0).sum() > 5
+
+
+def test_sets_encode_as_many_concepts_as_rotations_drawn_anew():
+    targets = concept_targets(*LABELS, IMAGES, "balanced", 0)
+    (found,) = score_random_directions(PLANTED, [FEATURES], targets, rotations=60, seed=1)
+    shares = (found.drawn >= 0.9).sum(axis=2).mean(axis=1)
+    plain = []
+    for draw in range(200):
+        vectors = random_rotation(FEATURES, np.random.default_rng((9, draw)))
+        best = average_precisions(PLANTED @ vectors, targets)[0].max(axis=0)
+        plain.append((best >= 0.9).sum())
+    error = np.sqrt(np.var(shares, ddof=1) / 60 + np.var(plain, ddof=1) / 200)
+    assert abs(shares.mean() - np.mean(plain)) < 3.5 * error
+    assert np.std(plain) > 0.5
+
+
+def test_where_either_side_counts_signs_change_nothing():
+    targets = concept_targets(*LABELS, IMAGES, "all", 0)
+    given = {"rotations": 1, "seed": 2, "sign": "either"}
+    (found,) = score_random_directions(PLANTED, [FEATURES], targets, **given)
+    scores = PLANTED @ random_directions(FEATURES, 2, 0).T
+    both = np.maximum(*(average_precisions(one, targets)[0] for one in (scores, -scores)))
+    for best in (*found.drawn[0], *found.over_all[0]):
+        np.testing.assert_allclose(best, both.max(axis=0), rtol=1e-12)
+
+
+def test_more_rotations_and_other_sizes_leave_a_set_as_it_is():
+    targets = concept_targets(*LABELS, IMAGES, "balanced", 0)
+    few = score_random_directions(NOISE, [3], targets, rotations=1, seed=2)[0]
+    more = score_random_directions(NOISE, [FEATURES, 3], targets, rotations=2, seed=2)[1]
+    np.testing.assert_array_equal(more.drawn[:1], few.drawn)
+    np.testing.assert_array_equal(more.over_all[:1], few.over_all)
+
+
+def test_refuses_more_directions_than_features():
+    with pytest.raises(ValueError, match="17 random directions of 16 features"):
+        score_random_directions(NOISE, [FEATURES + 1], TARGETS, rotations=1, seed=2)

@@ -31,9 +31,9 @@ def test_agrees_with_average_precisions_of_all_scores(sign, directions):
         other = average_precisions(-scores, targets)
         negative, every = other > every, np.maximum(every, other)
         over_all = np.maximum(over_all, average_precisions(-scores, everything))
-    np.testing.assert_array_equal(found.precisions, every[0])
+    np.testing.assert_allclose(found.precisions, every[0], rtol=1e-12)
     np.testing.assert_array_equal(found.negative, negative[0])
-    np.testing.assert_array_equal(found.best[0], every.max(axis=1))
+    np.testing.assert_allclose(found.best[0], every.max(axis=1), rtol=1e-12)
     np.testing.assert_allclose(found.best_over_all[0], over_all[0].max(axis=0))
     for group, encoded in zip(GROUPS, found.encoded, strict=True):
         plain = (every[:, :, group.concepts] >= group.threshold).sum(axis=2)

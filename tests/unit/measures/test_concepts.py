@@ -21,7 +21,7 @@ NOISE = RNG.standard_normal((IMAGES, FEATURES))
 PLANTED = NOISE + 8 * SHOWN[:, :3] @ np.eye(FEATURES)[[0, 1, 3]]
 FREQUENT = labels_and_numbers(SHOWN[:, :3])
 NAMES, KINDS = ["red", "door", "wood", "rare", "all"], ["color", "part", "part", "part", "color"]
-FEW = Settings(draws=4, null_draws=2, sweep=[0.7, 0.99], minimum_images=10)
+FEW = Settings(draws=4, permutations=2, rotations=3, sweep=[0.7, 0.99], minimum_images=10)
 
 
 def test_planted_concepts_are_found_on_their_features():
@@ -32,7 +32,7 @@ def test_planted_concepts_are_found_on_their_features():
     features: Any = found.features
     assert features.unique == Estimate(3, 3, 3) and features.permuted == Estimate(0.0, 0, 0)
     assert 0 < features.random.value < 3
-    assert features.discovered == features.pairs == 3 and features.categories == {}
+    assert features.pairs == 3 and features.categories == {}
     pairs = [(pair.number, pair.concept, pair.category) for pair in features.encoded]
     assert pairs == [(0, "concept 0", ""), (1, "concept 1", ""), (3, "concept 2", "")]
     np.testing.assert_array_equal(features.top, np.argsort(-PLANTED, axis=0)[:4].T)
@@ -80,10 +80,22 @@ def test_a_concept_keeps_its_negatives_whatever_else_is_measured():
     np.testing.assert_array_equal(part.features.precisions, whole.features.precisions[:, [2, 0]])
 
 
+def test_p_is_the_share_of_random_sets_that_encode_as_many():
+    # Features of noise are random directions themselves; those of planted concepts are not.
+    given = msgspec.structs.replace(FEW, rotations=20, threshold=0.6)
+    noise = concepts(NOISE, labels=SHOWN, settings=given).features
+    assert noise.random_p > 0.05 and 0 < noise.random_p_error < 0.1
+    given = msgspec.structs.replace(given, threshold=0.99)
+    planted = concepts(PLANTED, labels=SHOWN, settings=given).features
+    assert planted.random_p < 0.05 and planted.random.value < planted.unique.value
+    assert planted.random_p >= 1 / 501
+
+
 def test_without_draws_of_nulls_there_is_no_chance_level():
-    found = concepts(NOISE, labels=SHOWN, settings=msgspec.structs.replace(FEW, null_draws=0))
-    names = ("permuted", "random", "over_all_permuted", "over_all_random")
-    assert {getattr(found.features, name) for name in names} == {None}
+    none = msgspec.structs.replace(FEW, permutations=0, rotations=0)
+    found = concepts(NOISE, labels=SHOWN, settings=none)
+    names = ("permuted", "random", "over_all_permuted", "over_all_random", "random_p")
+    assert {getattr(found.features, name) for name in (*names, "random_p_error")} == {None}
 
 
 def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.nulls import random_rotation, rank_p_value
+from interpreting_clip.measures.nulls import (
+    grouped_p_value,
+    random_frame,
+    random_rotation,
+    rank_p_value,
+    two_sided_p_value,
+)
 
 
 def test_rotations_are_orthogonal_and_uniform():
@@ -19,3 +25,49 @@ def test_draws_that_equal_the_value_count_against_it():
     assert found == [1 / 4, 3 / 4, 1]
     with pytest.raises(ValueError, match="at least one"):
         rank_p_value(1.0, [])
+
+
+def test_a_few_rows_are_orthonormal_and_as_uniform_as_a_rotation():
+    rng = np.random.default_rng(1)
+    drawn = np.stack([random_frame(2, 5, rng) for _ in range(3000)])
+    products = drawn @ drawn.transpose(0, 2, 1)
+    np.testing.assert_allclose(products, np.broadcast_to(np.eye(2), (3000, 2, 2)), atol=1e-12)
+    # The moments of a coordinate of a uniform unit vector in five dimensions.
+    for power, moment in ((1, 0), (2, 1 / 5), (4, 3 / 35)):
+        np.testing.assert_allclose((drawn**power).mean(axis=0), moment, atol=4 / 3000**0.5)
+
+
+def test_two_sides_are_twice_the_nearer_one_at_most_one():
+    null = [1.0, 2.0, 3.0, 4.0]
+    found = [two_sided_p_value(value, null) for value in (9.0, 0.0, 4.0, 2.5)]
+    assert found == [2 / 5, 2 / 5, 4 / 5, 1]
+    mirrored = [two_sided_p_value(-value, [-one for one in null]) for value in (9.0, 0.0, 4.0, 2.5)]
+    assert mirrored == found
+
+
+def test_a_two_sided_p_is_below_a_level_no_more_often_than_it_says():
+    drawn = np.random.default_rng(2).standard_normal((2000, 40))
+    found = np.array([two_sided_p_value(row[0], row[1:].tolist()) for row in drawn])
+    # With 39 draws, 0.05 is one of the values that p has, so that the share is 0.05 itself.
+    assert np.mean(found <= 0.05) == pytest.approx(0.05, abs=3.5 * (0.05 * 0.95 / 2000) ** 0.5)
+
+
+def test_a_p_among_groups_has_the_error_of_their_shares():
+    p_value, error = grouped_p_value(2, np.array([[1, 2, 3, 0], [0, 1, 1, 1], [2, 2, 0, 5]]))
+    assert p_value == 6 / 13
+    assert error == pytest.approx(np.std([2 / 4, 0, 3 / 4], ddof=1) / 3**0.5)
+    assert grouped_p_value(9, np.zeros((3, 4))) == (1 / 13, 1 / 13)
+    assert grouped_p_value(2, np.array([[1, 2, 3]])) == (3 / 4, None)
+    with pytest.raises(ValueError, match="at least one"):
+        grouped_p_value(1, np.zeros((0, 4)))
+
+
+def test_the_error_among_groups_is_the_scatter_of_p():
+    # The draws of a group share most of what they are, so that draws alone would promise too much.
+    rng = np.random.default_rng(3)
+    shared, own = rng.standard_normal((400, 20, 1)), rng.standard_normal((400, 20, 30))
+    found = np.array([grouped_p_value(1.5, null) for null in shared + 0.5 * own])
+    scatter = found[:, 0].std(ddof=1)
+    assert np.sqrt((found[:, 1] ** 2).mean()) == pytest.approx(scatter, rel=0.12)
+    p_value = found[:, 0].mean()
+    assert scatter > 3 * (p_value * (1 - p_value) / 600) ** 0.5

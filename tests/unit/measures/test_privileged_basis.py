@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from interpreting_clip.measures.kurtosis import kurtosis
-from interpreting_clip.measures.nulls import random_rotation
+from interpreting_clip.measures.nulls import random_frame, random_rotation
 from interpreting_clip.measures.privileged_basis import (
     BasisNumbers,
     Settings,
     basis_numbers,
     privileged_basis,
+    span_coordinates,
 )
 
 SETTINGS = Settings(rotations=20, seed=3, robust_deviations=6.0)
@@ -74,7 +75,7 @@ def test_a_plain_computation_says_the_same():
 def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations():
     activations = outlying(300)
     own, result = measured(activations), privileged_basis(activations, settings=SETTINGS)
-    rotations = [random_rotation(64, np.random.default_rng((3, number))) for number in range(20)]
+    rotations = [random_frame(64, 64, np.random.default_rng((3, number))) for number in range(20)]
     rotated = [measured(activations, rotation) for rotation in rotations]
     for name in ("max_to_median", "rms_kurtosis", "robust_outliers"):
         assert getattr(result, name) == getattr(own, name)
@@ -83,7 +84,7 @@ def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations()
     drawn = [one.kurtosis for one in rotated]
     expected = np.mean(drawn), min(drawn), max(drawn)
     assert astuple(result.rotated_kurtosis) == pytest.approx(expected)
-    assert (result.kurtosis_p, result.rotated_outliers.value) == (1 / 21, 0)
+    assert (result.kurtosis_p, result.rotated_outliers.value) == (2 / 21, 0)
 
 
 def test_noise_has_no_privileged_basis():
@@ -99,3 +100,23 @@ def test_an_image_without_spread_is_named_by_its_own_number():
     activations[1500] = 0
     with pytest.raises(ValueError, match="image 1500: "):
         privileged_basis(activations, settings=SETTINGS)
+
+
+def test_features_below_all_rotations_differ_as_those_above_do():
+    # All features are as large, so that the kurtosis is 1, the least there is.
+    even = np.sign(draw(100, 64)) + 1e-3 * draw(100, 64)
+    assert privileged_basis(even, settings=SETTINGS).kurtosis_p == 2 / 21
+    assert privileged_basis(draw(1500, 64), settings=SETTINGS).kurtosis_p > 0.05
+
+
+def test_fewer_images_than_features_are_rotated_within_their_span():
+    activations = outlying(40, 64).astype(np.float32)
+    few = span_coordinates(activations)
+    assert few.shape == (40, 40)
+    np.testing.assert_allclose(few @ few.T, activations @ activations.T, rtol=1e-5)
+    # The whole rotation of each image, drawn as often, gives the same kurtosis but for chance.
+    result = privileged_basis(activations, settings=Settings(rotations=300))
+    rng = np.random.default_rng(1)
+    whole = [measured(activations, random_rotation(64, rng)).kurtosis for _ in range(300)]
+    error = np.std(whole) / 300**0.5
+    assert abs(result.rotated_kurtosis.value - np.mean(whole)) < 3.5 * 2**0.5 * error

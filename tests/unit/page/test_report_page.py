@@ -125,15 +125,16 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
         "Effective robustness": [*means, *map(number, heights)],
         "Kurtosis and outlier features": [
             *(estimate(kurtosis, 2), estimate(centred, 2)),
-            *(format_spread(null, 2), number(p_value, 2)),
+            *(format_spread(null, 2), number(p_value, 3)),
         ],
         "Outlier features and the head": [
             *(f"{axis.feature}§", *(number(100 * one) for one in extreme)),
             number(axis.cosine, 2),
         ],
         "Unique concepts of directions": [
-            *(estimate(counts.unique, 0), estimate(counts.random), over_all),
-            *(str(counts.discovered), estimate(counts.polysemanticity, 2)),
+            *(estimate(counts.unique, 0), estimate(counts.random)),
+            f"{number(counts.random_p, 3)} ± {number(counts.random_p_error, 3)}",
+            *(over_all, estimate(counts.polysemanticity, 2)),
         ],
         "Privileged directions": [
             *(str(head.directions), percent(prunable.prunable), percent(prunable.by_accuracy)),
