@@ -83,10 +83,10 @@ def test_a_concept_keeps_its_negatives_whatever_else_is_measured():
 def test_p_is_the_share_of_random_sets_that_encode_as_many():
     # Features of noise are random directions themselves; those of planted concepts are not.
     given = msgspec.structs.replace(FEW, rotations=20, threshold=0.6)
-    noise = concepts(NOISE, labels=SHOWN, settings=given).features
+    noise: Any = concepts(NOISE, labels=SHOWN, settings=given).features
     assert noise.random_p > 0.05 and 0 < noise.random_p_error < 0.1
     given = msgspec.structs.replace(given, threshold=0.99)
-    planted = concepts(PLANTED, labels=SHOWN, settings=given).features
+    planted: Any = concepts(PLANTED, labels=SHOWN, settings=given).features
     assert planted.random_p < 0.05 and planted.random.value < planted.unique.value
     assert planted.random_p >= 1 / 501
 
