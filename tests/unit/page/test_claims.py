@@ -134,6 +134,15 @@ def test_concepts_are_compared_within_a_family(study):
         assert ("without an interval" in found.text) == ("low" not in zero_shot)
 
 
+def test_a_count_has_its_p_among_random_directions_with_the_error(study):
+    directions = study["results"]["rn_web_broad"]["concepts"]["directions"]
+    directions |= {"random_p": 0.0512, "random_p_error": 0.0098}
+    assert "p = 0.051 ± 0.010" in judged(concept_order, study).findings[0]
+    directions |= {"random_p": None, "random_p_error": None}
+    first, _, _ = judged(concept_order, study).findings[0].partition("finetuned")
+    assert "p = " not in first
+
+
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
     for key in ("rn_web_narrow", "rn_supervised", "vit_supervised", "rn_web_broad_labels"):
         results = study["results"][key]
