@@ -93,6 +93,8 @@ def test_untrained(run):
         expected = asdict(privileged_basis.basis_numbers(images, 1.5, 0.1, 3.0))
         ratio = participation_ratio.participation_ratio(images, settings=settings)
         expected["dimensions"] = ratio.dimensions.value
+        rest = kurtosis.kurtosis(images - images.mean(axis=0, dtype=np.float64)).kurtosis
+        expected["centred_kurtosis"] = rest.value
         numbers = {name: drawn[number] for name, drawn in found["numbers"].items()}
         assert numbers == pytest.approx(expected, abs=1e-5)
 
