@@ -16,7 +16,8 @@ RUN = """
 import sys, nbformat
 from nbclient import NotebookClient
 notebook = nbformat.read(sys.argv[1], 4)
-NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+folder = {"metadata": {"path": sys.argv[3]}}
+NotebookClient(notebook, timeout=120, kernel_name="python3", resources=folder).execute()
 nbformat.write(notebook, sys.argv[2])
 """
 
@@ -28,9 +29,12 @@ def committed() -> Any:
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Execute the notebook in an empty folder, in a process of its own."""
+    """Execute the notebook in a process of its own, where it reads the arrays that are in git."""
     folder = tmp_path_factory.mktemp("tutorial")
-    words = [sys.executable, "-c", RUN, TUTORIAL, folder / "executed.ipynb"]
+    (folder / "docs").mkdir()
+    (folder / "data").mkdir()
+    (folder / "data/arrays").symlink_to(ROOT / "data/arrays")
+    words = [sys.executable, "-c", RUN, TUTORIAL, folder / "executed.ipynb", folder / "docs"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder)}
     environment["PYTHONWARNINGS"] = ""
     done = subprocess.run(
