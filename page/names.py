@@ -30,7 +30,7 @@ INSTRUMENTS = {
     "directions": "Directions and pruning",
     "concepts": "Concepts",
     "effective_robustness": "Effective robustness",
-    "cka": "CKA",
+    "cka": "CKA and mutual neighbours",
 }
 """The measures, in the order in which the page shows what was planted for each."""
 

@@ -17,6 +17,7 @@ from interpreting_clip.controls.label_checks import sanity_checks
 from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.moved_images import ruled_cka_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
+from interpreting_clip.controls.planted_neighbours import neighbour_controls
 from interpreting_clip.controls.planted_sizes import basis_controls
 from interpreting_clip.controls.rotations import cka_controls
 from interpreting_clip.controls.shifted_head import shift_controls
@@ -25,7 +26,7 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import read_activations
-from interpreting_clip.measures import privileged_basis
+from interpreting_clip.measures import mutual_neighbours, privileged_basis
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
 from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.quantities import Confidence, Count, Percents, Positive, Seed, Share
@@ -55,6 +56,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     limits_of_layers = OutlierLimits(
         params.read("cka.outlier_sigma", Positive), params.read("cka.outlier_share", Share)
     )
+    neighbours = params.read("mutual_neighbours", mutual_neighbours.Settings)
     folder, seed = inputs[f"data/activations/{settings.encoder}"], settings.seed
     shown = inputs["data/broden_labels"]
     activations = read_activations(folder, TEST_SETS[0]).values
@@ -76,6 +78,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         )
         similarity = cka_controls(activations, images, minibatch, seed)
         ruled = ruled_cka_controls(activations, images, minibatch, limits_of_layers, seed)
+        shared = neighbour_controls(activations, images, neighbours, seed)
     result = {
         "kurtosis": verdict(kurtosis),
         "outlier_features": verdict(
@@ -85,7 +88,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         "directions": verdict(directions),
         "concepts": verdict(concepts, checks=list(map(asdict, checks))),
         "effective_robustness": verdict(robustness, coverage=list(map(asdict, coverage))),
-        "cka": verdict([*similarity, *ruled]),
+        "cka": verdict([*similarity, *ruled, *shared]),
     }
     write_json(outputs["plots/controls.json"], result, digits=4)
 

@@ -101,7 +101,7 @@ def test_text_is_escaped_and_a_control_is_open_if_it_fails(whole, changed):
     assert "<b>" not in changed and "</span>&lt;b&gt;&amp;&#39;</th>" in changed
     assert "✗" not in whole and '<details class="control" open>' not in whole
     assert changed.count("✗ no") == changed.count('<details class="control" open>') == 1
-    assert "<td>−0.5000</td>" in table(changed, "CKA: planted and found")
+    assert "<td>−0.5000</td>" in table(changed, "CKA and mutual neighbours: planted and found")
 
 
 def test_tables_have_the_numbers_of_the_results(study, whole):
@@ -190,8 +190,8 @@ def test_each_kind_of_representation_has_a_table_of_its_own(study, whole, change
 def test_outlier_features_stand_beside_those_minus_the_mean_image_and_their_energy(changed):
     kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
     shown = cells(kurtosis, ZERO_SHOT)
-    assert shown[1] == "–" and shown[5:9] == ["1", "0", "40 %", "99 %"]
-    assert cells(kurtosis, "RN finetuned, web-broad")[5:9] == ["0", "0", "–", "–"]
+    assert shown[1] == "–" and shown[6:10] == ["1", "0", "40 %", "99 %"]
+    assert cells(kurtosis, "RN finetuned, web-broad")[6:10] == ["0", "0", "–", "–"]
 
 
 def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(changed):

@@ -1,0 +1,79 @@
+"""Images in groups, some of which two representations have in common."""
+
+import msgspec
+import numpy as np
+from jaxtyping import Float, Int
+
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.measures.grams import u_center
+from interpreting_clip.measures.mutual_neighbours import Settings, mutual_neighbours
+
+GROUPS = 60
+
+FEATURES = 64
+
+SPREAD = 0.01
+"""How far images lie from the centre of their group, which has a length of about 8."""
+
+ROUNDING = 1e-3
+"""The share of neighbours that rounding may decide in a rotated copy."""
+
+
+def neighbour_controls(
+    activations: Float[np.ndarray, "image feature"], images: int, settings: Settings, seed: int
+) -> list[Control]:
+    """Measure how many neighbours a rotated copy shares, and images whose groups are known.
+
+    Neighbours depend on cosines alone, so a rotated and scaled copy has the same. In the second
+    control, the neighbours of an image are the others of its group of k + 1. Half of the groups are
+    the same on both sides, and the images of the others are dealt out to groups anew on one side.
+    Of m such images, each shares `k / (m - 1)` of its neighbours on average, with a variance as in
+    `cka_controls`, of the matrices that say which two images are in one group.
+
+    Parameters
+    ----------
+    activations : of an encoder
+    images : the first ones are used, at most so many
+    settings : how many neighbours
+    seed : of the rotation and the groups
+    """
+    rng = np.random.default_rng(seed)
+    settings = msgspec.structs.replace(settings, permutations=1)  # no p value is needed
+    own = np.asarray(activations[:images], np.float64)
+    rotation = np.linalg.qr(rng.standard_normal((own.shape[1], own.shape[1]))).Q
+    copied = mutual_neighbours(own, 3 * own @ rotation, settings=settings)
+    size = settings.k + 1
+    groups = np.repeat(np.arange(GROUPS), size)
+    moved = groups.copy()
+    half = slice(len(groups) // 2, None)
+    moved[half] = rng.permutation(groups[half])
+    found = mutual_neighbours(grouped(groups, rng), grouped(moved, rng), settings=settings)
+    dealt = len(groups[half])
+    together = [
+        u_center((one[half, None] == one[half]).astype(np.float64)) for one in (groups, moved)
+    ]
+    variance = 2 * np.prod([np.sum(one**2) for one in together]) / (dealt * (dealt - 3))
+    return [
+        Control(
+            f"Neighbours that {len(own):,} of the encoder's activations share with a rotated and "
+            "scaled copy",
+            1.0,
+            copied.alignment,
+            ROUNDING,
+        ),
+        Control(
+            f"Neighbours that {len(groups):,} images in groups of {size} share with a copy in "
+            "which half of the images change their groups",
+            0.5 + 0.5 * settings.k / (dealt - 1),
+            found.alignment,
+            float(STANDARD_ERRORS * np.sqrt(variance) / (len(groups) * settings.k)),
+        ),
+    ]
+
+
+def grouped(
+    groups: Int[np.ndarray, " image"], rng: np.random.Generator
+) -> Float[np.ndarray, "image feature"]:
+    """Draw images close to the centre of their group."""
+    centres = rng.standard_normal((GROUPS, FEATURES))
+    return centres[groups] + SPREAD * rng.standard_normal((len(groups), FEATURES))
