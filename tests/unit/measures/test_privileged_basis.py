@@ -31,6 +31,11 @@ def outlying(images: int = 1500, features: int = 64) -> np.ndarray:
     return activations
 
 
+def test_rotations_have_nothing_to_do_with_activations_from_the_same_seed():
+    rotated = privileged_basis(draw(300, 64)).rotated_kurtosis  # the default seed is 0, too
+    assert rotated.ends[1] < 3.2
+
+
 def test_a_single_feature_of_n_has_the_kurtosis_of_its_images_and_of_its_sizes():
     single = np.zeros((30, 16))
     single[:, 3] = np.linspace(-2, -1, 30)
@@ -75,7 +80,8 @@ def test_a_plain_computation_says_the_same():
 def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations():
     activations = outlying(300)
     own, result = measured(activations), privileged_basis(activations, settings=SETTINGS)
-    rotations = [random_frame(64, 64, np.random.default_rng((3, number))) for number in range(20)]
+    keys = [np.random.SeedSequence(3, spawn_key=(number,)) for number in range(20)]
+    rotations = [random_frame(64, 64, np.random.default_rng(key)) for key in keys]
     rotated = [measured(activations, rotation) for rotation in rotations]
     for name in ("max_to_median", "rms_kurtosis", "robust_outliers"):
         assert getattr(result, name) == getattr(own, name)
