@@ -43,12 +43,11 @@ def feature_energy(activations: Float[np.ndarray, "image feature"]) -> FeatureEn
     rest is the variance over images. Both are ours, and both change if activations are brought to
     unit length.
 
-    Constants are known from such models. The embeddings of a modality lie in a narrow cone, apart
-    from those of the other (Liang et al. 2022, "Mind the Gap", abstract), and only a few dimensions
-    make up that gap (Schrodi et al. 2024, arXiv 2404.07983, abstract). A few massive activations of
-    language models largely keep their values whatever the input and act as biases (Sun et al. 2024,
-    "Massive Activations in Large Language Models", abstract, which reports them of vision
-    transformers, too).
+    Related observations, each from the paper's abstract: the embeddings of a modality lie in a
+    narrow cone, apart from those of the other (Liang et al. 2022, "Mind the Gap"); only few
+    dimensions drive that gap (Schrodi et al. 2024, arXiv 2404.07983); in language models, a few
+    massive activations largely keep their values whatever the input and act as biases (Sun et al.
+    2024, "Massive Activations in Large Language Models", who also study vision transformers).
 
     Parameters
     ----------
