@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import msgspec
 import pandas as pd
@@ -29,12 +30,13 @@ KURTOSIS_OF_ARRAYS = replace(
     KURTOSIS,
     name="arrays_kurtosis",
     table="",
-    draw=partial(kurtosis_panel, chance="after a random rotation"),
+    draw=partial(kurtosis_panel, chance=""),
     panel="",
     legend=(),
     caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴, "
-    "averaged over the images; bars are bootstrap intervals over images. The upright mark is what "
-    "is expected after a random rotation.",
+    "averaged over the images; bars are bootstrap intervals over images. Minus the mean image: "
+    "each image without what all of them have in common. After a random rotation of n features, "
+    "3 (n − 1) / (n + 1) is expected.",
 )
 
 PRUNING_OF_ARRAYS = replace(
@@ -52,9 +54,11 @@ PRUNING_OF_ARRAYS = replace(
 
 OF_THE_SAMPLE = (
     *("kurtosis.outliers.hiding", "participation_ratio.features", "directions.directions"),
-    *("accuracy.images", "accuracy.classes", "pruning.whole"),
+    *("accuracy.images", "accuracy.classes", "pruning.whole", "privileged_basis.rotated_outliers"),
 )
 """Numbers that the page's table leaves out: sizes, and what stands in it already."""
+
+NEIGHBOURS = "mutual_neighbours.k"
 
 
 class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +113,13 @@ class ArraySection(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
     @property
+    def neighbours(self) -> list[int]:
+        """How many nearest neighbours of each image the comparisons compare."""
+        compared = chain.from_iterable(e.results.comparisons.values() for e in self.entries)
+        numbers = chain.from_iterable(compared)
+        return sorted({int(one.value) for one in numbers if one.name == NEIGHBOURS and one.value})
+
+    @property
     def charts(self) -> list[tuple[PanelChart, pd.DataFrame]]:
         """The charts that have something to draw, each with its table."""
         drawn = (
@@ -153,17 +164,26 @@ def numbers_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
 
 
 def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
-    """Return each entry's kurtosis beside that after a random rotation.
+    """Return each entry's kurtosis, and below it that minus the mean image.
 
     Entries have no numbers: those on the page count the study's encoders.
     """
-    rows = [
-        tables.kurtosis_table(e.results.kurtosis).assign(
-            null=e.results.kurtosis.isotropic, number=None, label=e.entry.label, training=GIVEN
-        )
-        for e in entries
-    ]
-    return pd.concat(rows, ignore_index=True)
+    rows = []
+    for e in entries:
+        found = e.results.kurtosis
+        row = tables.kurtosis_table(found).assign(label=e.entry.label)
+        rows.append(row)
+        if found.centred:
+            rows.append(
+                row.assign(
+                    label=f"{e.entry.label}, minus the mean image",
+                    kurtosis=found.centred.value,
+                    low=found.centred.low,
+                    high=found.centred.high,
+                    outlier_features=found.centred_outliers,
+                )
+            )
+    return pd.concat(rows, ignore_index=True).assign(null=None, number=None, training=GIVEN)
 
 
 def pruning_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:

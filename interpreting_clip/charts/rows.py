@@ -39,12 +39,14 @@ def row_names(column: str, along: str) -> alt.Y:
     return alt.Y(f"{column}:N", sort=order, title=None, axis=None)
 
 
-def name_layer(base: alt.Chart, column: str = "name", room: int = 60) -> alt.Chart:
+def name_layer(base: alt.Chart, column: str = "name", room: int = 60, halo: int = 0) -> alt.Chart:
     """Write each encoder's name above its mark, so that the row needs no margin.
 
-    A long name is cut to leave `room`, in pixels, for the number beside it.
+    A long name is cut to leave `room`, in pixels, for the number beside it. With a `halo`, in
+    pixels, only the ground around the letters is drawn, so that no line runs through them.
     """
-    text = base.mark_text(align="left", dy=-14, color=INK, limit=WIDTH - room, **DRAWN)
+    look = {"color": GROUND, "stroke": GROUND, "strokeWidth": halo} if halo else {"color": INK}
+    text = base.mark_text(align="left", dy=-14, limit=WIDTH - room, **look, **DRAWN)
     return text.encode(x=alt.value(0), text=f"{column}:N")
 
 
@@ -74,7 +76,7 @@ def null_layer(base: alt.Chart) -> alt.Chart:
 
 
 def kurtosis_panel(_ends: Ends, chance: str = "untrained encoders") -> Layers:
-    """Draw an encoder per row, with its interval and what chance gives."""
+    """Draw an encoder per row, with its interval and, unless `chance` is empty, what it gives."""
     base = alt.Chart().encode(y=row_names("label", "number"), yOffset=alt.YOffset("rev:N", sort=[]))
     null = base.mark_tick(color=INK, thickness=2, size=13, **DRAWN).encode(
         x="null:Q", opacity=shown_if("isValid(datum.null)", 0.55)
@@ -89,15 +91,14 @@ def kurtosis_panel(_ends: Ends, chance: str = "untrained encoders") -> Layers:
             *("label", "training"),
             told("kurtosis", "mean kurtosis per image", ".2f"),
             "interval",
-            alt.Tooltip("null_text:N", title=chance),
+            *([alt.Tooltip("null_text:N", title=chance)] if chance else []),
             "outlier_features",
         ),
     )
     span = "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
+    names = name_layer(base, room=0, halo=4), name_layer(base, room=0)
     return (
-        alt.layer(
-            *gaussian(), null_layer(base), null, interval_layer(base), point, name_layer(base)
-        )
+        alt.layer(*gaussian(), null_layer(base), null, interval_layer(base), *names, point)
         .transform_calculate(
             name=ENCODER,
             interval=interval_text("low", "high", ".2f"),

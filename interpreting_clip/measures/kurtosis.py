@@ -98,7 +98,9 @@ class OutlierFeatures(Result):
     outlier_features: Annotated[int, Label("outlier features", 0, headline="outliers")]
     largest_share: Annotated[float, Label("images in which the most extreme feature is extreme", 3)]
     total_energy: Annotated[float | None, Label("share of the energy in outlier features", 3)]
-    total_constant: Annotated[float | None, Label("how much of it is the same in every image", 3)]
+    total_constant: Annotated[
+        float | None, Label("constant share of the outlier features' energy", 3)
+    ]
     hiding: Annotated[int, Label("equal outliers that would hide each other", 0)]
     features: int
     outlier_sigma: float

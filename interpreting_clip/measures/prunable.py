@@ -39,7 +39,7 @@ class Prunable(Result):
         float | None,
         Label(
             "share of the directions that can be pruned, by accuracy and robustness",
-            2,
+            3,
             chance="chance",
             headline="prunable",
         ),
@@ -52,7 +52,7 @@ class Prunable(Result):
         float | None,
         Label(
             "share that can be pruned, by mean effective robustness alone",
-            2,
+            3,
             chance="robustness_chance",
         ),
     ]

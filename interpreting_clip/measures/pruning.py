@@ -42,7 +42,7 @@ class Pruning(Result):
         float,
         Label(
             "share of the directions that can be pruned",
-            2,
+            3,
             chance="accuracy_chance",
             headline="prunable",
         ),

@@ -1,5 +1,8 @@
 """Published activations on the page and in the CSVs."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -12,12 +15,13 @@ from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.study.array_results import ArrayResults
-from page.array_sections import ArrayEntry, array_sections, array_tables
+from page.array_sections import ArrayEntry, array_sections, array_tables, kurtosis_table
 from page.names import format_estimate, format_number
 from page.provenance import Provenance
 from page.report_page import report_page
+from page.results import StudyEncoder
 from page.study_tables import study_tables
-from tests.unit.page.conftest import PLOTS, Tags, cells, table, undrawn
+from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, read, table, undrawn
 
 RNG = np.random.default_rng(0)
 IMAGES, CAPTIONS = RNG.standard_normal((2, 30, 8))
@@ -43,6 +47,10 @@ def entry(key: str, *, head: bool = True, **changed: object) -> ArrayEntry:
     classes = {"head": CAPTIONS, "classes": OWN, "normalize_features": True}
     kurtosis = ic.kurtosis(IMAGES, outlier_sigma=2.0, resamples=20)
     directions = ic.directions(IMAGES, head=CAPTIONS, random_heads=2)
+    neighbours = [
+        replace(one, name=f"mutual_neighbours.{one.name}")
+        for one in ic.mutual_neighbours(IMAGES, CAPTIONS, k=7, permutations=9).numbers
+    ]
     axes = outlier_axes(
         {"images": Activations(IMAGES, OWN, OWN)},
         head=Head(CAPTIONS, None, True),
@@ -59,7 +67,7 @@ def entry(key: str, *, head: bool = True, **changed: object) -> ArrayEntry:
         directions=directions if head else None,
         pruning=ic.pruning(IMAGES, **classes, random_heads=2) if head else None,
         outlier_axes=axes if head else None,
-        comparisons={"captions": ic.cka(IMAGES, CAPTIONS).numbers},
+        comparisons={"captions": [*ic.cka(IMAGES, CAPTIONS).numbers, *neighbours]},
     )
     about = msgspec.convert(ENTRY | {"label": f"the {key}"} | own | changed, MeasuredArrays)
     return ArrayEntry(key=key, entry=about, results=results)
@@ -70,19 +78,19 @@ def entries() -> list[ArrayEntry]:
     return [entry("first"), entry("second", head=False)]
 
 
-def page(arrays: list[ArrayEntry]) -> str:
-    """Return the page of a study without encoders."""
+def page(arrays: list[ArrayEntry], encoders: Sequence[StudyEncoder] = ()) -> str:
+    """Return the page of a study, without encoders if none are given."""
     baseline = msgspec.convert(read_json(PLOTS / "baseline.json"), Baseline)
     controls = read_json(PLOTS / "controls.json")
     with undrawn():
         return report_page(
             title="a study",
             description="",
-            encoders=[],
+            encoders=encoders,
             comparisons=[],
             baseline=baseline,
             controls=controls,
-            tables=study_tables([], [], baseline, controls),
+            tables=study_tables(encoders, [], baseline, controls),
             provenance=Provenance(),
             arrays=arrays,
         )
@@ -107,6 +115,7 @@ def test_the_section_has_each_number_beside_chance(entries):
     compared = table(found, "A real &lt;CLIP&gt;: the same images in two representations")
     cka = next(one for one in own.comparisons["captions"] if one.name == "cka")
     assert cells(compared, "the first")[:3] == ["captions", format_number(cka.value, 3), "0.000"]
+    assert "the 7 other images" in found and "Outlier features, rotated" not in numbers
     assert "data/arrays/README.md" in found and 'href="#arrays-1"' in found
 
 
@@ -118,6 +127,22 @@ def test_each_title_has_a_section_that_says_what_its_arrays_lack():
     assert "unit length" in first and "caption" in first and "chart-arrays_pruning_1" in first
     assert "<h2>Birds</h2>" in second and "chart-arrays_kurtosis_2" in second
     assert "unit length" not in second and "chart-arrays_pruning_2" not in second
+
+
+def test_only_beside_encoders_the_section_tells_of_their_verdicts(entries):
+    without, beside = (page(entries, encoders) for encoders in ([], read(load_study())))
+    assert ["not among them" in one for one in (without, beside)] == [False, True]
+
+
+def test_the_chart_has_the_kurtosis_minus_the_mean_image_below_the_other(entries):
+    shown = kurtosis_table(entries[:1])
+    known = entries[0].results.kurtosis
+    assert list(shown["kurtosis"]) == [known.kurtosis.value, known.centred.value]
+    assert list(shown["outlier_features"]) == [1, known.centred_outliers]
+    assert list(shown["label"]) == ["the first", "the first, minus the mean image"]
+    single = replace(known, centred=None, centred_outliers=None)
+    results = replace(entries[0].results, kurtosis=single)
+    assert len(kurtosis_table([msgspec.structs.replace(entries[0], results=results)])) == 1
 
 
 def test_without_arrays_there_is_no_section_and_no_row():
