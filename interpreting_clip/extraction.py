@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from interpreting_clip.encoders.encoder import Encoder, to_array
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.state_dicts import describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
-from interpreting_clip.errors import InputError, error_context, one_line
+from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.array_files import LONGEST_HEADER
 from interpreting_clip.formats.arrays import (
     StreamedArray,
@@ -36,6 +36,7 @@ from interpreting_clip.given_files import read_names
 from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
 from interpreting_clip.named_encoder import name_encoder
+from interpreting_clip.readable import listed
 
 MADE_BY = "interpreting-clip extract"
 """By which a file is known as ours, so that nobody else's is overwritten."""
@@ -57,15 +58,15 @@ def extract_folder(options: argparse.Namespace) -> None:
     require_writable(out)
     images = read_folder(options.images)
     names = class_names(options.class_names, images)
-    # Errors about a file name it themselves.
-    with nullcontext() if options.backbone else error_context(options.encoder):
+    with encoder_context(options):
         named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
         encoder, found = find_encoder(*named, machine)
     if found is not None:
         say("taken", describe_found(found))
     say("preprocessing", describe_preprocessing(named[0], encoder.card.preprocess))
     if images.ignored:
-        say("left out", f"{len(images.ignored):,} files of other kinds: {images.ignored[0]}, …")
+        files = "1 file" if len(images.ignored) == 1 else f"{len(images.ignored):,} files"
+        say("left out", f"{files} of other kinds: {listed(images.ignored, 1)}")
     head, what = None, "none, as asked for"
     if not options.no_head:
         head, what = head_of(encoder, images, names, templates, machine.device)
@@ -94,6 +95,19 @@ def say(subject: str, what: str) -> None:
     """Print a line about something."""
     sys.stdout.write(f"{one_line(f'{subject}: {what}')}\n")
     sys.stdout.flush()  # what follows may take hours
+
+
+@contextmanager
+def encoder_context(options: argparse.Namespace) -> Iterator[None]:
+    """Put the encoder in front of an error, in place of a section of a study that nobody wrote."""
+    try:
+        yield
+    except InputError as error:
+        problem = str(error).removeprefix("weights: ").removeprefix("backbones: ")
+        # Errors about a file name it themselves.
+        raise InputError(
+            problem if options.backbone else f"{options.encoder}: {problem}"
+        ) from error
 
 
 def machine_of(options: argparse.Namespace) -> Machine:
@@ -166,7 +180,8 @@ def head_of(
             )
         encoder.module.to(device)
         made = Head(zero_shot_head(encoder, names, templates), None, True)
-        return made, f"zero-shot, {len(names):,} classes: {', '.join(names[:3])}, …"
+        classes = "1 class" if len(names) == 1 else f"{len(names):,} classes"
+        return made, f"zero-shot, {classes}: {listed(names, 3)}"
     if encoder.head is None:
         return None, "none, for the encoder has no head"
     rows = len(card.classes or [])
@@ -197,9 +212,16 @@ def encoder_words(options: argparse.Namespace) -> str:
 
 
 def card_of(encoder: Encoder) -> dict[str, Any]:
-    """Return an encoder's card without the names of classes and the words of captions."""
+    """Return an encoder's card without the names of classes and the words of captions.
+
+    An image tower without a head, such as one with random weights, has no `kind`: a study calls it
+    a classifier.
+    """
     card = msgspec.to_builtins(encoder.card)
-    return {key: value for key, value in card.items() if key not in ("classes", "vocabulary")}
+    left_out = {"classes", "vocabulary"}
+    if encoder.card.kind == "classifier" and encoder.head is None:
+        left_out.add("kind")
+    return {key: value for key, value in card.items() if key not in left_out}
 
 
 def arrays_of(

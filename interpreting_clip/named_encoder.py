@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import fields
 from yaml import MarkedYAMLError
 
 from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone
-from interpreting_clip.config.params import convert
+from interpreting_clip.config.params import convert, struct_type
 from interpreting_clip.config.syntax import Loader
 from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.downloads.hub import open_repository
@@ -24,6 +25,9 @@ KINDS = {"openclip": "open_clip", "timm": "timm", "torchvision": "torchvision", 
 
 SEPARATORS = {"open_clip": "/", "timm": ".", "torchvision": "/"}
 """What stands between a model and the tag of its weights."""
+
+FROM_WORDS = ("source", "backbone", "file", "url", "sha256", "tag", "seed")
+"""The keys of an entry that its words give."""
 
 Entries = tuple[WeightsEntry, AnyBackbone]
 
@@ -75,7 +79,12 @@ def name_encoder(
         model = with_activation(model, tag)
     elif kind == "timm":
         tag = known_tag(model, tag)
-    # The library answers "(none)" with a list of its tags; a repository has one set of weights.
+    if not tag and (tags := known_tags(kind, model)):
+        raise InputError(
+            f"name its weights, as in {words}{SEPARATORS[kind]}{tags[0]}, or add --random 0 for "
+            f"random ones; known: {', '.join(tags)}"
+        )
+    # The library refuses "(none)", or its model; a repository has one set of weights.
     tag = tag or (None if model.startswith(HUB_MODEL) else "(none)")
     return as_entries(entry | {"source": kind, "tag": tag}, kind, model)
 
@@ -84,10 +93,15 @@ def read_key(text: str) -> tuple[str, Any]:
     """Return the key and the value of KEY=VALUE; the value is YAML, as in a study."""
     key, equals, value = text.partition("=")
     try:
-        if equals and key not in ("source", "backbone", "file", "url", "sha256", "tag", "seed"):
+        if equals and key not in FROM_WORDS:
             return key, Loader(value).get_single_data()
     except MarkedYAMLError:
         pass
+    if key in FROM_WORDS:
+        raise InputError(
+            f"--with {key}: this key comes from the encoder's name, --backbone or --random; leave "
+            "it out"
+        )
     raise InputError(f"--with {text}: expected KEY=VALUE, such as mean=[0.5, 0.5, 0.5]")
 
 
@@ -107,8 +121,14 @@ def split_words(words: str) -> tuple[str, str, str]:
 def as_entries(entry: dict[str, Any], kind: str, model: str) -> Entries:
     """Return the entries of a study, with its types."""
     named = {"backbone": "named", **{key: one for key, one in entry.items() if one is not None}}
+    keys = [field.encode_name for field in fields(struct_type(WeightsEntry, named))]  # pyright: ignore
+    if unknown := [key for key in named if key not in (*keys, *FROM_WORDS)]:
+        legal = ", ".join(key for key in keys if key not in FROM_WORDS)
+        raise InputError(
+            f"--with {unknown[0]}: these weights have no such key; legal: {legal or 'none'}"
+        )
     return (
-        convert(named, WeightsEntry, "", "its entry"),
+        convert(named, WeightsEntry, "", "--with"),
         convert({"kind": kind, "model": model}, AnyBackbone, "", "its backbone"),
     )
 
@@ -122,6 +142,17 @@ def with_activation(model: str, tag: str) -> str:
     quick = f"{model}-quickgelu"
     settings = zoo.pretrained.get_pretrained_cfg(model, tag) or {}
     return quick if settings.get("quick_gelu") and quick in zoo.list_models() else model
+
+
+def known_tags(kind: str, model: str) -> list[str]:
+    """Return the tags of a model's weights in open_clip's or torchvision's zoo; none of others."""
+    if kind == "open_clip":
+        return import_open_clip().pretrained.list_pretrained_tags_by_model(model)
+    if kind == "torchvision":
+        from torchvision.models import get_model_weights, list_models
+
+        return [one.name for one in get_model_weights(model)] if model in list_models() else []
+    return []
 
 
 def known_tag(model: str, tag: str) -> str:

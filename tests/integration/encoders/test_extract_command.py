@@ -42,6 +42,7 @@ TEMPLATES = ("a photo of a {}.", "a drawing of the {}")
 OPTIONS = ("--workers", "1", "--device", "cpu", "--downloads", "downloads")
 TINY_HUB = ("hub:me/tiny", "photos", "--to", "mine.safetensors")
 MODEL = "test_vit"
+RANDOM = (f"timm:{MODEL}", "photos", "--random", "0")
 
 
 def draw(folder: Path, names: Sequence[str] = NAMES) -> None:
@@ -194,11 +195,20 @@ def test_a_repository_of_timm_is_known_by_its_configuration(hub):
     assert {key: tuple(about()["card"]["preprocess"][key]) for key in config} == config
 
 
+def test_what_is_left_out_is_counted_and_an_example_is_named(capsys):
+    words = (*RANDOM, "--to", "mine.safetensors")
+    for name, said in (("b.pdf", ": 1 file of other kinds: b.pdf\n"), ("a.pdf", ": 2 files of ")):
+        Path("photos", name).write_text("x")
+        extract(*words)
+        assert f"left out{said}" in capsys.readouterr().out
+
+
 def test_random_weights_are_those_of_the_seed():
     words = (f"timm:{MODEL}", "photos", "--to", "mine.safetensors", "--random")
     first, again, other = (extract(*words, seed)["activations"].copy() for seed in "112")
     assert np.array_equal(first, again) and not np.allclose(first, other)
     assert about()["encoder"] == f"timm:{MODEL} --random 2"
+    assert "kind" not in about()["card"]  # neither a CLIP nor a classifier
 
 
 def test_the_same_words_write_the_same_bytes_over_an_earlier_file_of_ours(tiny_hub):
@@ -256,9 +266,6 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
     assert getattr(entry, "revision", None) == ("v1" if tag == "a1_in1k" else None)
 
 
-RANDOM = (f"timm:{MODEL}", "photos", "--random", "0")
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -268,7 +275,9 @@ RANDOM = (f"timm:{MODEL}", "photos", "--random", "0")
         ((RANDOM[0], "gap", "--random", "0"), "gap/dog"),
         (("openclip:ViT-B-33/openai", "photos"), "ViT-B-32"),
         (("openclip:RN50/opnai", "photos"), "openai"),
-        (("openclip:RN50", "photos"), "yfcc15m"),
+        (("openclip:RN50", "photos"), "^openclip:RN50: .*openclip:RN50/openai.*yfcc15m"),
+        (("openclip:RN51", "photos"), "^openclip:RN51: open_clip has no model"),
+        (("torchvision:resnet50", "photos"), "torchvision:resnet50/IMAGENET1K_V1.*--random"),
         (("timm:resnet5O", "photos"), "resnet50"),
         (("torchvision:resnet5/X", "photos"), "resnet50"),
         (("opnclip:RN50/openai", "photos"), "openclip:…"),
@@ -276,7 +285,10 @@ RANDOM = (f"timm:{MODEL}", "photos", "--random", "0")
         (("none.pt", "photos", "--backbone", "openclip:RN50"), "none.pt"),
         (("photos/cat/2.png", "photos", "--backbone", "openclip:RN50/openai"), "without weights"),
         ((*RANDOM, "--with", "mean"), "KEY=VALUE"),
-        ((*RANDOM, "--with", "resize=8"), "resize"),
+        ((*RANDOM, "--with", "resize=8"), "--with resize.*legal: none"),
+        ((*RANDOM, "--with", "seed=3"), "--with seed: .*leave it out"),
+        (("torchvision:resnet50/X", "photos", "--with", "state=a"), "--with state"),
+        (("timm:resnet50", "photos", "--with", "state=a"), "--with state.*legal: revision"),
         ((*RANDOM, "--template", "no braces", "--template", "{}"), "no braces"),
         ((*RANDOM, "--class-names", "one.txt"), "2 names.*got 1"),
         ((*RANDOM, "--batch-size", "0"), "batch_size"),
