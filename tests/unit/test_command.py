@@ -62,6 +62,8 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     assert "--head" in missing["Privileged directions"] and "--labels" in missing["Pruning"]
     shown = capsys.readouterr().out
     assert "mean kurtosis per image" in shown and "Not measured: CKA" in shown
+    assert re.search("Not measured: CKA, .*; need --compare", shown)
+    assert "Concepts; needs --concepts" in shown
     assert "--compare" in missing["CKA"]
     assert shown.endswith("out/index.html\nout/measures.json\n")
     assert page().count("<svg") == 2
@@ -195,6 +197,7 @@ REFUSED = {
     "shift without classes": ([*MINE, "--shift", "a=mine.safetensors"], "called classes or labels"),
     "twice": (["--accuracy", "imagenet=7", "--accuracy", "imagenet=8"], "imagenet: .*twice"),
     "imagenet": ([*MINE, "--labels=few.npy", "--shift=imagenet=shift.safetensors"], "twice"),
+    "other images": ([*MINE, "--compare", "narrow.npy"], r"--compare narrow\.npy: .*120.*got 4"),
     "text": (["--accuracy", "imagenet=many", "--accuracy", "objectnet=3"], "--accuracy: .*many"),
     "concepts": (["mine.safetensors", "--concepts", "mine.safetensors"], "true or false"),
 }  # fmt: skip
