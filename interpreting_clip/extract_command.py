@@ -20,9 +20,9 @@ The encoder is one of
                                    torchvision:)
   openclip:ViT-B-32 --random 0     the architecture with random weights, without a head
 
-The images are a folder of images, or of a folder for each class. Classes are numbered in the order
-of their folders, 2 before 10. Folders called by ImageNet's WordNet ids, or 0 to 999 as in
-ImageNet-V2, have ImageNet's numbers and names.
+FOLDER holds images, or one folder of images per class. Classes are numbered in the order of their
+folders, 2 before 10. Folders named with ImageNet's WordNet ids, or 0 to 999 as in ImageNet-V2, have
+ImageNet's numbers and names.
 
 The file has the arrays
   activations         [image, feature]  before L2 normalisation, float32
@@ -50,7 +50,7 @@ def add_extract(commands: Any) -> None:
     parser.set_defaults(command=main)
     add = parser.add_argument
     add("encoder", metavar="ENCODER", help="an encoder by its name, or a file of weights")
-    add("images", metavar="FOLDER", type=Path, help="images, or a folder of them for each class")
+    add("images", metavar="FOLDER", type=Path, help="images, or one folder of them per class")
     add("--to", metavar="FILE", type=Path, required=True, help="the safetensors file to write")
     add("--backbone", metavar="NAME", help="the architecture of a file of weights")
     add("--random", metavar="SEED", type=int, help="draw random weights")
@@ -60,8 +60,8 @@ def add_extract(commands: Any) -> None:
         dest="keys",
         action="append",
         default=[],
-        help="a further key of the entry that a study has for such weights: revision; of a file "
-        "state, prefix, head_name, normalize_features, mean, std, resize, interpolation",
+        help="set another key of a weights entry: revision; for a weights file also state, prefix, "
+        "head_name, normalize_features, mean, std, resize, interpolation",
     )
     add(
         "--class-names",
