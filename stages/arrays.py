@@ -1,4 +1,4 @@
-"""Stage `arrays`: every measure that arrays which others have published allow."""
+"""Stage `arrays`: measure published activations."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -110,8 +110,7 @@ def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredAr
         worst = int(np.argmax(off))
         raise ValueError(
             f"{entry.activations}: image {worst} has the length {lengths[worst]:.4f}, the furthest "
-            f"from 1; expected `unit_length: {str(not entry.unit_length).lower()}`, which the page "
-            "repeats"
+            f"from 1; set `unit_length: {str(not entry.unit_length).lower()}`"
         )
 
 
