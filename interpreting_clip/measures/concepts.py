@@ -178,7 +178,7 @@ def concepts(
     settings: Settings = Settings(),
     workers: int = 1,
 ) -> Concepts:
-    """Count the concepts that directions, and single features, encode.
+    """Count the concepts that single features encode, and directions if they are given.
 
     A direction encodes a concept if the projection on it ranks images with the concept above
     others: the average precision is at least the threshold (Crabbé et al. 2024).

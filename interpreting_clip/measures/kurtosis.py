@@ -221,15 +221,15 @@ def kurtosis(
 def outlier_features(
     activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
 ) -> OutlierFeatures:
-    """Find the features that are extreme in at least the share `outlier_share` of the images.
+    """Find the features that are extreme in most images.
 
     A feature is extreme in an image if `|h_i - μ| > outlier_sigma · σ`, with μ and σ over the
-    features of that image (6 in Crabbé et al. 2024). The paper does not say in how many images an
-    outlier feature has to be extreme, so that share is a setting, with a sweep. It has to be far
-    above 0 for two reasons. Pooled ReLU features are sparse and each is extreme in a few images: a
-    supervised EfficientNet-Lite0 has 10 that are extreme in 1.0 to 1.4 % of 1,000 photographs, and
-    none in 2 %. And a feature that stands for one class is extreme only in that class's images. At
-    one half or more, a feature must be extreme in most images, as CLIP's outlier features are.
+    features of that image (6 in Crabbé et al. 2024). An outlier feature is extreme in at least the
+    share `outlier_share` of the images, 0.5 by default, as CLIP's outlier features are. The paper
+    gives no share, so it is a setting, with a sweep. It has to be far above 0 for two reasons.
+    Pooled ReLU features are sparse and each is extreme in a few images: a supervised
+    EfficientNet-Lite0 has 10 that are extreme in 1.0 to 1.4 % of 1,000 photographs, and none in
+    2 %. And a feature that stands for one class is extreme only in that class's images.
 
     Every extreme feature increases σ, so a few can hide each other: see `hiding_outliers`.
 

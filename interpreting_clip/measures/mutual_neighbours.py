@@ -66,7 +66,7 @@ def mutual_neighbours(
     *,
     settings: Settings = Settings(),
 ) -> MutualNeighbours:
-    """Compute which share of each image's nearest neighbours two representations have in common.
+    """Compute the fraction of nearest neighbours that two representations share.
 
     `mean_i |N₁(i) ∩ N₂(i)| / k`, where N(i) are the k images other than i with the largest cosine
     similarity to i: the mutual k-nearest-neighbour alignment of Huh et al. 2024, "The Platonic

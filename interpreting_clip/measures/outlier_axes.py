@@ -93,7 +93,7 @@ def outlier_axes(
     direction nearest to the axis is our choice. Of equally near ones, the most important counts. An
     axis between several important directions is near to none of them, but it lies in their span:
     `within_top`. What a feature costs is the accuracy lost without it (`pruning_costs`), and with
-    its mean in place of it: the head may need what it says of an image, or only that it is there.
+    its mean in place of it: the head may use how it varies, or only its constant.
 
     The `MOST_AXES` most extreme outlier features are examined; if there is no outlier feature, the
     most extreme feature is.

@@ -43,11 +43,12 @@ class ParticipationRatio(Result):
 def participation_ratio(
     activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
 ) -> ParticipationRatio:
-    """Compute `(Σ λ)² / Σ λ²`, with the eigenvalues λ of the features' covariance.
+    """Estimate how many dimensions the activations use.
 
-    Gao et al. 2017, "A theory of multineuronal dimensionality, dynamics and measurement". It is 1
-    if all images lie on a line, and n if n features vary equally and independently. No eigenvalue
-    is computed: the sums are the trace of the covariance C and that of C².
+    `(Σ λ)² / Σ λ²`, with the eigenvalues λ of the features' covariance (Gao et al. 2017, "A theory
+    of multineuronal dimensionality, dynamics and measurement"). It is 1 if all images lie on a
+    line, and n if n features vary equally and independently. No eigenvalue is computed: the sums
+    are the trace of the covariance C and that of C².
 
     With few images the ratio comes out too low, since the sampled covariance of independent
     features has chance correlations: n features and N images have n N / (n + N) in place of n,
