@@ -99,11 +99,12 @@ def say(subject: str, what: str) -> None:
 
 @contextmanager
 def encoder_context(options: argparse.Namespace) -> Iterator[None]:
-    """Put the encoder in front of an error, in place of a section of a study that nobody wrote."""
+    """Put the encoder in front of an error, and leave out where it would be in a study."""
     try:
         yield
     except InputError as error:
         problem = str(error).removeprefix("weights: ").removeprefix("backbones: ")
+        problem = problem.replace(" in params.yaml", "")
         # Errors about a file name it themselves.
         raise InputError(
             problem if options.backbone else f"{options.encoder}: {problem}"

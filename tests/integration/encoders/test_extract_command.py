@@ -181,6 +181,8 @@ def test_a_classifier_of_imagenet_has_no_head_for_other_classes(capsys):
     words = ("mine.pt", "photos", "--to", "mine.safetensors", "--backbone", f"timm:{MODEL}")
     assert {*extract(*words)} == {"activations", "class_indices", "classes"}
     assert "WordNet" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"^`resize` .*; correct it, or leave it out"):
+        extract(*words, "--with", "resize=8")
 
 
 def test_a_repository_of_timm_is_known_by_its_configuration(hub):
@@ -201,6 +203,12 @@ def test_what_is_left_out_is_counted_and_an_example_is_named(capsys):
         Path("photos", name).write_text("x")
         extract(*words)
         assert f"left out{said}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tiny_hub")
+def test_a_repository_that_is_not_there_is_refused_without_a_study():
+    with pytest.raises(InputError, match=r"^hub:me/none: .*; check `repository`, "):
+        extract("hub:me/none", *TINY_HUB[1:])
 
 
 def test_random_weights_are_those_of_the_seed():
