@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from interpreting_clip import api
-from interpreting_clip.measures import participation_ratio
+from interpreting_clip.measures import mutual_neighbours, participation_ratio
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import measure_title
 
@@ -61,7 +61,17 @@ def comparisons_of_arrays(
     given: Mapping[str, Any], keywords: Keywords = MappingProxyType({})
 ) -> Iterator[Step]:
     """Yield every measure of two representations: of `activations` and of `compare`."""
-    needs = ("activations", "compare")
-    pair = [given.get(name) for name in needs]
+    both = ("activations", "compare")
+    pair = [given.get(name) for name in both]
     for name, measure in api.COMPARISONS.items():
-        yield name, measure_title(name), needs, partial(measure, *pair, **keywords.get(name, {}))
+        more = keywords.get(name, {})
+        needs = (*both, "neighbours") if lacks_neighbours(name, pair[0], more) else both
+        yield name, measure_title(name), needs, partial(measure, *pair, **more)
+
+
+def lacks_neighbours(name: str, images: Any, keywords: Mapping[str, Any]) -> bool:
+    """Say whether there are fewer other images than the neighbours that a measure asks for."""
+    if name != "mutual_neighbours" or images is None:
+        return False
+    settings = keywords.get("settings") or mutual_neighbours.Settings()
+    return len(images) <= settings.k

@@ -47,6 +47,7 @@ the set, and `aliases`, rows of a class of the head and the one that it counts a
 NEEDS = {
     "activations": "activations, the first argument",
     "enough images": f"at least {LEAST_IMAGES} images",
+    "neighbours": "more images than an image has nearest neighbours, 10",
     "head": "--head, of the same encoder, or an array `weight` beside the activations",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",

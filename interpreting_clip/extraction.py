@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -133,6 +134,11 @@ def require_writable(out: Path) -> None:
         raise InputError(f"--to {out}: expected a name that ends in .safetensors")
     if out.is_dir():
         raise InputError(f"--to {out}: expected a file, got a folder; name a file in it")
+    there = next(folder for folder in out.absolute().parents if folder.exists())
+    try:
+        tempfile.TemporaryFile(dir=there).close()
+    except OSError as error:
+        raise InputError(f"--to {out}: {there}: {error.strerror}; name another folder") from None
     if out.exists():
         with out.open("rb") as stream:
             ours = MADE_BY.encode() in stream.read(256)

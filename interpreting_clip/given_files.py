@@ -62,8 +62,11 @@ def read_array(place: str, role: str) -> GivenArray:
     """
     file, name = Path(place), ""
     if not file.exists() and ":" in place:
-        before, _, name = place.rpartition(":")
-        file = Path(before)
+        # Both names may have colons: the file is the shortest that there is.
+        parts = place.split(":")
+        starts = [":".join(parts[:end]) for end in range(1, len(parts))]
+        before = next((one for one in starts if Path(one).is_file()), starts[-1])
+        file, name = Path(before), place[len(before) + 1 :]
     arrays = {key: array.numbers() for key, array in read_arrays(file).items()}
     dimensions, names = NAMES[role]
     sizes = [f"{key or 'one array'} {list(array.shape)}" for key, array in arrays.items()]

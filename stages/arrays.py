@@ -127,8 +127,11 @@ def measured(
     comparisons = {
         name: [
             numbered
-            for measure in comparisons_of_arrays({**given, "compare": other}, keywords)
-            for numbered in numbers(measure[0], measure[-1]())
+            for measure, _, needs, compare in comparisons_of_arrays(
+                {**given, "compare": other}, keywords
+            )
+            if given.keys() >= {*needs}
+            for numbered in numbers(measure, compare())
         ]
         for name, other in given["compare"].items()
     }

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
+from interpreting_clip.measures.kurtosis import kurtosis
 from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
 from interpreting_clip.measures.privileged_basis import basis_numbers
 from interpreting_clip.quantities import Positive, Share
@@ -29,7 +29,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         found = [
             {
                 **asdict(basis_numbers(values, sigma, share, robust)),
-                "centred_kurtosis": centred_kurtosis(values, sigma),
+                "centred_kurtosis": centred_kurtosis(values),
                 "dimensions": participation_ratio(values, settings=settings).dimensions.value,
             }
             for values in activations
@@ -42,7 +42,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     write_json(outputs[f"plots/untrained/{key}.json"], result)
 
 
-def centred_kurtosis(values: Float[np.ndarray, "image feature"], sigma: float) -> float:
-    """Return the mean kurtosis of the images minus the mean image."""
-    per_image, _, _ = kurtosis_and_deviations(values, sigma, values.mean(axis=0, dtype=np.float64))
-    return float(per_image.mean())
+def centred_kurtosis(values: Float[np.ndarray, "image feature"]) -> float | None:
+    """Return the mean kurtosis of the images minus the mean image; None if one is its equal."""
+    found = kurtosis(values).centred
+    return found and found.value

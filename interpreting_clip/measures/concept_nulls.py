@@ -17,7 +17,7 @@ from interpreting_clip.measures.average_precision import (
     permuted_average_precisions,
 )
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
-from interpreting_clip.measures.nulls import random_rotation
+from interpreting_clip.measures.nulls import random_frame
 
 SETS = 25
 """How many sets of random directions each rotation gives."""
@@ -46,7 +46,8 @@ def random_directions(features: int, seed: int, rotation: int) -> Vectors:
     features : of the space
     seed, rotation : not negative; each pair of them has its own directions
     """
-    return np.ascontiguousarray(random_rotation(features, _generator(seed, _RANDOM, rotation)).T)
+    generator = _generator(seed, _RANDOM, rotation)
+    return np.ascontiguousarray(random_frame(features, features, generator))
 
 
 @dataclass(frozen=True, eq=False)

@@ -85,8 +85,12 @@ def mutual_neighbours(
     image gets the place of some other, and those around it are a random k of the n - 1 others: each
     of its k neighbours on the other side is among them with this probability. The p value is
     one-sided, from such permutations. There is no interval over images: they share neighbours, and
-    in a bootstrap the copies of an image would be its nearest neighbours. Equally similar images,
-    such as two with the same activations, rank in their order.
+    in a bootstrap the copies of an image would be its nearest neighbours.
+
+    Equally similar images, such as two with the same activations, rank in their order on the first
+    side and in a random order on the second. With one order for both, representations with many
+    ties, such as sparse ones, would seem aligned: two independent ones of 80 classes for 500 images
+    had 0.27 in place of 0.02.
 
     Memory: a copy of one side in double precision, and the similarities of 256 images to all.
 
@@ -112,9 +116,12 @@ def mutual_neighbours(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
             "`k` or give more images"
         )
+    # A stream apart from that of the permutations.
+    ties = np.random.SeedSequence(settings.seed, spawn_key=(0,))
+    orders = np.arange(images), np.random.default_rng(ties).permutation(images)
     near = [
-        nearest(unit_rows(values.reshape(images, -1), name), k)
-        for name, values in (("first", first), ("second", second))
+        nearest(unit_rows(values.reshape(images, -1), name), k, order)
+        for name, values, order in zip(("first", "second"), (first, second), orders, strict=True)
     ]
     value = shared(*near) / (images * k)
     rng = np.random.default_rng(settings.seed)
@@ -158,8 +165,12 @@ def unit_rows(
     return units
 
 
-def nearest(units: Float[np.ndarray, "image feature"], k: int) -> Int[np.ndarray, "image {k}"]:
+def nearest(
+    units: Float[np.ndarray, "image feature"], k: int, order: Int[np.ndarray, " image"]
+) -> Int[np.ndarray, "image {k}"]:
     """Return the k nearest other images of each image, in no order.
+
+    Of equally similar images, those of the lowest `order` are nearer.
 
     The product of matrices rounds differently with other threads or processors. So it only chooses
     candidates: all that its rounding errors leave in question. Where these are more than k, sums
@@ -180,7 +191,7 @@ def nearest(units: Float[np.ndarray, "image feature"], k: int) -> Int[np.ndarray
             (others,) = np.nonzero(chosen)
             if len(others) > k:
                 exact = (units[others] * units[row]).sum(axis=1)
-                others = others[np.argsort(-exact, kind="stable")[:k]]
+                others = others[np.lexsort((order[others], -exact))[:k]]
             found[row] = others
     return found
 

@@ -70,8 +70,9 @@ def grouped_p_value(
     The p value is `(r + 1) / (N + 1)` if r of all N draws are at least as large as the value. Draws
     of one group may depend on each other, so the error is the standard error of the mean over the
     groups' shares of such draws: `s / √groups` with their standard deviation s. It is at least
-    `1 / (N + 1)`, the step of p. With few groups `rank_p_value` is the valid test; this one is as
-    exact as its error says.
+    `1 / (N + 1)`, the step of p, and if fewer than two groups have such a draw, at least the step
+    over groups, `1 / (groups + 1)`. If the draws of a group are all the same, they count once. With
+    few groups `rank_p_value` is the valid test; this one is as exact as its error says.
 
     Parameters
     ----------
@@ -89,10 +90,14 @@ def grouped_p_value(
     """
     if not null.size:
         raise ValueError("a null without draws: expected at least one")
+    if (null == null[:, :1]).all():
+        null = null[:, :1]
     reached = null >= value
     step = 1 / (null.size + 1)
     p_value = float((reached.sum() + 1) * step)
     if len(null) == 1:
         return p_value, None
     error = reached.mean(axis=1).std(ddof=1) / np.sqrt(len(null))
+    if np.count_nonzero(reached.any(axis=1)) < 2:
+        step = 1 / (len(null) + 1)
     return p_value, max(float(error), step)

@@ -54,7 +54,6 @@ class ArrayResults(Result):
                 number,
                 name=f"comparisons.{other}.{number.name}",
                 label=f"{other.replace('_', ' ')}: {number.label}",
-                headline="",  # a column for each array would be too many for a terminal
             )
             for other, numbers in self.comparisons.items()
             for number in numbers

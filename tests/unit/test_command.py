@@ -74,6 +74,16 @@ def test_three_images_have_no_participation_ratio():
     assert "Participation ratio" in report("three.npy")["not_measured"]
 
 
+def test_ten_images_have_no_ten_nearest_others_but_all_else():
+    np.save("ten.npy", VALUES[:10])
+    found = report("ten.npy", "--compare", "ten.npy")
+    assert {*found["measures"]} == {*ALONE, "cka"}
+    assert "10" in found["not_measured"]["Mutual neighbours"]
+    blocks = ic.participation_ratio(VALUES[:10], blocks=5)  # 20 need 40 images
+    expected = pytest.approx(blocks.dimensions.low, abs=1e-5)
+    assert found["measures"]["participation_ratio"]["dimensions"]["low"] == expected
+
+
 def test_the_results_are_those_of_the_functions():
     found = report(*MINE, "--labels", "classes.npy", "--compare", "mine.safetensors")
     head = {"head": HEAD, "bias": np.zeros(CLASSES)}

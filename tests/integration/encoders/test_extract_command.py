@@ -281,6 +281,7 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
         ((RANDOM[0], "empty", "--random", "0"), "empty: expected images"),
         ((RANDOM[0], "mixed", "--random", "0"), r"b\.png.*cat/a\.png"),
         ((RANDOM[0], "gap", "--random", "0"), "gap/dog"),
+        ((*RANDOM, "--to", "/proc/mine.safetensors"), "/proc: .*name another folder"),
         (("openclip:ViT-B-33/openai", "photos"), "ViT-B-32"),
         (("openclip:RN50/opnai", "photos"), "openai"),
         (("openclip:RN50", "photos"), "^openclip:RN50: .*openclip:RN50/openai.*yfcc15m"),

@@ -86,6 +86,15 @@ def test_the_accuracy_that_an_outlier_feature_is_worth(run):
     assert axis.costs["images"].value == pytest.approx(lost, abs=1e-5)
 
 
+def test_few_images_have_no_neighbours_but_all_else(run):
+    few = {name: one[:10] for name, one in write_arrays().items() if name != "weights"}
+    write_arrays(**few)
+    found = measured(run, head="none", classes="none")
+    names = {one.name for one in found.comparisons["others"]}
+    assert "cka.cka" in names and not any(name.startswith("mutual") for name in names)
+    assert found.participation_ratio is not None and found.participation_ratio.features == 8
+
+
 def test_an_images_own_row_is_its_class(run):
     images = RNG.standard_normal((IMAGES, 8)).astype(np.float32)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)

@@ -26,7 +26,7 @@ def test_half_of_the_groups_are_the_same():
 
 
 def test_notices_a_measure_that_takes_the_farthest_images(monkeypatch):
-    def farthest(units: np.ndarray, k: int) -> np.ndarray:
+    def farthest(units: np.ndarray, k: int, _: np.ndarray) -> np.ndarray:
         return np.argsort(units @ units.T, axis=1)[:, :k]
 
     monkeypatch.setattr(mutual_neighbours, "nearest", farthest)

@@ -26,13 +26,13 @@ def align(
     return mutual_neighbours(first, second, settings=Settings(k=k, **settings))
 
 
-def plain_neighbours(values: np.ndarray, k: int) -> list[set[int]]:
-    """Return each image's k nearest others: one pair at a time, the first of equals first."""
+def plain_neighbours(values: np.ndarray, k: int, order: np.ndarray) -> list[set[int]]:
+    """Return each image's k nearest others: one pair at a time, equals by their order."""
     units = [row / np.sqrt((row * row).sum()) for row in values.astype(np.float64)]
     found = []
     for i, one in enumerate(units):
-        others = [(-(one * other).sum(), j) for j, other in enumerate(units) if j != i]
-        found.append({j for _, j in sorted(others)[:k]})
+        others = [(-(one * other).sum(), order[j], j) for j, other in enumerate(units) if j != i]
+        found.append({j for *_, j in sorted(others)[:k]})
     return found
 
 
@@ -73,9 +73,11 @@ def test_agrees_with_sets_of_neighbours_pair_by_pair(images):
     second = noise(images, 4, 1)[
         np.random.default_rng(2).integers(images // 4, size=images)
     ]  # ties
-    sides = plain_neighbours(first, 7), plain_neighbours(second, 7)
-    for values, expected in zip((first, second), sides, strict=True):
-        assert [set(row) for row in nearest(unit_rows(values, ""), 7).tolist()] == expected
+    ties = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(0,)))
+    orders = np.arange(images), ties.permutation(images)
+    sides = [plain_neighbours(*each) for each in ((first, 7, orders[0]), (second, 7, orders[1]))]
+    for values, order, expected in zip((first, second), orders, sides, strict=True):
+        assert [set(row) for row in nearest(unit_rows(values, ""), 7, order).tolist()] == expected
     expected = np.mean([len(one & other) / 7 for one, other in zip(*sides, strict=True)])
     assert align(first, second, k=7).alignment == pytest.approx(expected, abs=1e-12)
 
@@ -93,6 +95,17 @@ def test_the_null_permutes_the_images_of_one_side():
     assert found.p_value == (sum(one >= found.alignment for one in null) + 1) / 21
 
 
+@pytest.mark.parametrize("classes", [2, 40])
+def test_ties_on_both_sides_align_nothing(classes):
+    rng = np.random.default_rng(classes)
+    draws = [np.eye(classes)[rng.integers(classes, size=(2, 200))] for _ in range(30)]
+    found = [align(*sides, permutations=99, seed=seed) for seed, sides in enumerate(draws)]
+    alignments, chance = [one.alignment for one in found], found[0].chance
+    error = np.std(alignments, ddof=1) / 30**0.5
+    assert np.mean(alignments) == pytest.approx(chance, abs=3.5 * error)
+    assert 0.3 < np.mean([one.p_value for one in found]) < 0.7
+
+
 def test_noise_has_what_chance_gives():
     chance, draws = 10 / 199, 200 * 10
     found = [align(noise(200), noise(200, seed=seed), permutations=199) for seed in range(1, 9)]
@@ -107,11 +120,11 @@ def test_noise_has_what_chance_gives():
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_equal_images_are_nearest_in_their_order_whatever_the_threads(threads):
+def test_equal_images_are_nearest_in_an_order_whatever_the_threads(threads):
     values = np.repeat(noise(40, 700), 9, axis=0)  # each image nine times: k cuts through equals
     copies = [[j for j in range(i - i % 9, i - i % 9 + 9) if j != i] for i in range(360)]
     with threadpool_limits(threads):
-        found = nearest(unit_rows(values, ""), 5)
+        found = nearest(unit_rows(values, ""), 5, np.arange(360))
     assert [sorted(row) for row in found.tolist()] == [others[:5] for others in copies]
 
 

@@ -56,7 +56,9 @@ def test_a_p_among_groups_has_the_error_of_their_shares():
     p_value, error = grouped_p_value(2, np.array([[1, 2, 3, 0], [0, 1, 1, 1], [2, 2, 0, 5]]))
     assert p_value == 6 / 13
     assert error == pytest.approx(np.std([2 / 4, 0, 3 / 4], ddof=1) / 3**0.5)
-    assert grouped_p_value(9, np.zeros((3, 4))) == (1 / 13, 1 / 13)
+    assert grouped_p_value(9, np.arange(12).reshape(3, 4) % 5) == (1 / 13, 1 / 4)
+    same = np.repeat([[0], [1], [9]], 4, axis=1)  # each counts once
+    assert grouped_p_value(9, same) == pytest.approx((2 / 4, np.std([0, 0, 1], ddof=1) / 3**0.5))
     assert grouped_p_value(2, np.array([[1, 2, 3]])) == (3 / 4, None)
     with pytest.raises(ValueError, match="at least one"):
         grouped_p_value(1, np.zeros((0, 4)))
