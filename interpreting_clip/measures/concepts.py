@@ -95,7 +95,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Described(
             "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
             "counted in the first draw of the negatives. With 50, the standard error of a p near "
-            "0.05 is below 0.02; it falls with the square root. At 0, there is no p",
+            "0.05 is about 0.01, at most 0.02 (`sign: either`: 0.03); it falls with the square "
+            "root. At 0, there is no p",
             "rotations",
             paper="not given",
         ),

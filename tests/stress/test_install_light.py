@@ -50,7 +50,7 @@ def test_it_pulls_the_pages_alone_or_everything_and_finds_nothing_to_compute(lig
     activated(light, "dvc pull browse")
     pages = folder_digests(light.folder / "plots/directions")
     assert pages and pages == folder_digests(nano.folder / "plots/directions")
-    in_git = {"baselines", "published", "reference"}
+    in_git = {"arrays", "baselines", "published", "reference"}
     assert {path.name for path in (light.folder / "data").iterdir()} == in_git
     activated(light, "dvc pull")
     assert light.results() == nano.results()

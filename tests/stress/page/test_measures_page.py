@@ -31,7 +31,7 @@ def report(tmp_path, monkeypatch) -> Path:
 def test_the_page_runs_nothing_loads_nothing_and_can_be_read(page, report, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(report.as_uri())
-    assert page.locator("section").count() == 9
+    assert page.locator("section").count() == 10
     assert page.locator("svg").count() == page.locator(".panels > div").count() > 5
     assert HOSTILE in page.locator("body").inner_text()
     # the children of a picture are nobody's but axe's: a reader hears its alternative text

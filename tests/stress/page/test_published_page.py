@@ -240,7 +240,7 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
     opened.locator("[name=training][value=soup]").uncheck()
     state = (names(opened), column(opened, 7))
     opened.locator("nav a", has_text="Claims").click()
-    assert "#shows?q=b-32" in opened.url
+    expect(opened).to_have_url(re.compile(r"#shows\?q=b-32"))
     open_page(opened, opened.url)
     assert (names(opened), column(opened, 7)) == state
     expect(opened.locator("#shows h2")).to_be_in_viewport()

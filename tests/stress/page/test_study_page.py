@@ -102,7 +102,7 @@ def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Br
     report.get_by_role("searchbox", name="Concepts or categories").fill(words)
     report.get_by_role("checkbox", name="directions only").check()
     report.locator("#validated summary").first.click()
-    report.get_by_role("link", name="Layers", exact=True).click()
+    report.get_by_role("link", name="Similarity", exact=True).click()
     expect(report).to_have_url(re.compile(r"#layers\?find=.*&only=directions&open=validated-"))
     other = browser.new_page()
     other.goto(report.url)
