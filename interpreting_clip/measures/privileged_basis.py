@@ -64,7 +64,8 @@ class PrivilegedBasis(Result):
 
     CAPTION: ClassVar[str] = (
         "Intervals of rotated numbers: the lowest and the highest of all rotations. Chance: the "
-        "mean of random rotations, or what is expected of them."
+        "mean of random rotations, or what is expected of them. With N rotations, p is at least "
+        "2 / (N + 1)."
     )
 
     rotated_kurtosis: Annotated[

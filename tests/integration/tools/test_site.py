@@ -220,7 +220,7 @@ def test_the_pages_of_this_repository_make_a_site_without_their_directions(tmp_p
     """A clone has no pages of directions until it pulls or computes them."""
     monkeypatch.chdir(tmp_path)
     ignored = shutil.ignore_patterns("directions", "computed.js")
-    for name in ("plots", "metrics", "data/arrays"):
+    for name in ("plots", "metrics", "data/arrays", "docs"):
         shutil.copytree(ROOT / name, name, ignore=ignored)
     for name in ("params.yaml", "CITATION.cff", "LICENSE", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
