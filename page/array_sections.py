@@ -16,6 +16,7 @@ from interpreting_clip.charts.theme import GIVEN
 from interpreting_clip.config.measured_arrays import MeasuredArrays
 from interpreting_clip.measures.result import Number
 from interpreting_clip.study.array_results import ArrayResults
+from page.study_tables import measure_table
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "arrays": (
@@ -152,15 +153,8 @@ def array_tables(entries: Sequence[ArrayEntry]) -> dict[str, pd.DataFrame]:
 
 def numbers_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
     """Return a row for each number of each entry."""
-    numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
-    parts = [
-        pd.DataFrame(e.results.numbers).assign(key=e.key, label=e.entry.label).astype(numeric)
-        for e in entries
-    ]
-    if not parts:
-        return pd.DataFrame()
-    table = pd.concat(parts, ignore_index=True)
-    return table.assign(measure=table["name"].str.partition(".")[0])
+    parts = [measure_table(e.results).assign(key=e.key, label=e.entry.label) for e in entries]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Result
+from interpreting_clip.readable import measure_title
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
@@ -118,6 +119,7 @@ def report_page(
             "estimate": format_estimate,
             "interval": format_interval,
             "mark": mark,
+            "measure_title": measure_title,
             "p_among": rank_p_value,
             "percents": format_percents,
             "seeds": format_replicas,

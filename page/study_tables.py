@@ -10,7 +10,7 @@ import pandas as pd
 from interpreting_clip.charts import tables
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.measures.result import Result
 from page.across_encoders import CORRELATION_COLUMNS, correlation_table
 from page.families import untrained_null
 from page.names import DATASETS
@@ -110,7 +110,7 @@ def cka_table(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka])
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def measure_table(results: EncoderResults) -> pd.DataFrame:
+def measure_table(results: Result) -> pd.DataFrame:
     """Return every number of every measure, with its interval and its chance level."""
     numbers = pd.DataFrame(results.numbers).rename(columns={"label": "number_of_measure"})
     numeric = dict.fromkeys(("value", "low", "high", "chance"), float)

@@ -156,6 +156,8 @@ def test_the_csvs_have_every_number_and_every_curve(entries):
     for one in entries:
         rows = tables["arrays"][tables["arrays"]["key"] == one.key]
         assert list(rows["name"]) == [number.name for number in one.results.numbers]
+        labels = [number.label for number in one.results.numbers]
+        assert list(rows["number_of_measure"]) == labels and set(rows["label"]) == {one.entry.label}
         assert list(rows["value"]) == [number.value for number in one.results.numbers]
     curve = tables["arrays_pruning"].query("head == 'head'")
     pruning = entries[0].results.pruning
