@@ -19,7 +19,8 @@ def concept_finder(
 
     Each concept that any encoder encodes gets an equal share of the links, but at least one. A
     concept has its `pairs`, the strongest first: the encoder, the basis, what encodes it and its
-    address in the direction browser. `weaker` counts the pairs that are left out.
+    address in the direction browser, None for an encoder without pages. `weaker` counts the pairs
+    that are left out.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ def concept_finder(
         for basis, found in (concepts.bases if concepts else {}).items():
             for pair in found.encoded:
                 number = pair.number
-                href = direction_href(encoder.key, basis, number, examined=number in examined)
+                href = None
+                if encoder.browsable:
+                    href = direction_href(encoder.key, basis, number, examined=number in examined)
                 one = {"encoder": encoder, "basis": basis, "pair": pair, "href": href}
                 pairs.setdefault((pair.concept, pair.category), []).append(one)
     most = max(1, links // max(1, sum(map(bool, pairs.values()))))

@@ -8,13 +8,13 @@ from page.results import StudyEncoder
 
 
 def switch_script(encoders: Sequence[StudyEncoder]) -> str:
-    """Return the script: each encoder's key, label, number of directions, and features with a page.
+    """Return the script: each encoder with pages, by its key, label, directions and features.
 
     A browser is made for one encoder and knows no other, so that a new encoder makes no other
     browser anew; this file is the report's, which knows all.
     """
     listed = []
-    for e in encoders:
+    for e in (one for one in encoders if one.browsable):
         examined = [axis.feature for axis in e.results.outlier_axes.axes]
         concepts = e.results.concepts
         named = {p.number for p in concepts.features.encoded} if concepts else set[int]()

@@ -35,7 +35,8 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
     `entry` is its entry in params.yaml, `null` the untrained encoders that it is compared with, and
-    `replicas` its numbers over other seeds, by names such as `kurtosis.kurtosis`.
+    `replicas` its numbers over other seeds, by names such as `kurtosis.kurtosis`. `browsable` are
+    the encoders whose directions and features have pages.
     """
 
     key: str
@@ -44,6 +45,7 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
     results: EncoderResults
     null: UntrainedNull | None = None
     replicas: dict[str, Replicated] = {}
+    browsable: bool = False
 
     @property
     def file(self) -> str:

@@ -59,7 +59,7 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         )
     body, names = stages[stage], dict(params)
     if "foreach" in body:
-        section, entries = str(body["foreach"]).strip("${}"), _entries(body, params)
+        section, entries = _section(body), loop_entries(body, params)
         if not key:
             raise InputError(
                 f"stage {stage}: expected an entry of '{section}', got none; "
@@ -95,15 +95,26 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
 def _makers(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stage, body in stages.items():
         each = "foreach" in body
-        for key in _entries(body, params) if each else [""]:
+        for key in loop_entries(body, params):
             for part in OUTPUTS:
                 for path in _paths(body.get("do", body).get(part, ())):
-                    yield _filled(path, {"key": key}), f"{stage}@{key}" if each else stage
+                    names = {"key": key, "item": key}
+                    yield _filled(path, names), f"{stage}@{key}" if each else stage
 
 
-def _entries(body: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the entries of params.yaml that a stage runs over."""
-    return params.get(str(body["foreach"]).strip("${}")) or {}
+def _section(body: Mapping[str, Any]) -> str:
+    """Return the path in params.yaml of what a stage runs over."""
+    return str(body["foreach"]).strip("${}")
+
+
+def loop_entries(body: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a stage runs over by key: a section's entries or a list's items, or "" once."""
+    if "foreach" not in body:
+        return {"": None}
+    node: Any = params
+    for step in _section(body).split("."):
+        node = (node or {}).get(step)
+    return {item: item for item in node} if isinstance(node, list) else node or {}
 
 
 OUTPUTS = ("outs", "metrics", "plots")

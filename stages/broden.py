@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from interpreting_clip.config.encoders import ShownImages
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.results import read_result, write_result
 from interpreting_clip.formats.tables import write_table
-from interpreting_clip.measures import extremes
 from interpreting_clip.measures.concept_counts import encoded_pairs
 from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.concepts import Concepts, Settings, concepts
@@ -46,7 +46,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             names=[concept["name"] for concept in named],
             categories=categories,
             left_out=rare_concepts(shown, params.read("concepts.minimum_images", Count)),
-            extremes=params.read("browse", extremes.Settings).images,
+            extremes=params.read("browse.images", ShownImages),
             settings=settings,
             workers=read_machine().workers,
         )

@@ -1,4 +1,4 @@
-"""Stage `kurtosis`: an encoder's kurtosis, its outlier features, and their relation to its head."""
+"""Stage `kurtosis`: statistics of an encoder's features: kurtosis, outlier features, dimensions."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.results import read_result, write_result
 from interpreting_clip.formats.saved_activations import read_card, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.measures import participation_ratio, privileged_basis
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Settings, kurtosis
 from interpreting_clip.measures.outlier_axes import outlier_axes
@@ -16,8 +17,10 @@ from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write encoder `key`'s kurtosis on ImageNet's test images, and what its outliers do."""
+    """Write encoder `key`'s statistics on ImageNet's test images, and what its outliers do."""
     settings = params.read("kurtosis", Settings)
+    blocks = params.read("participation_ratio", participation_ratio.Settings)
+    rotations = params.read("privileged_basis", privileged_basis.Settings)
     folder = inputs[f"data/activations/{key}"]
     tests = {result_name(name): test for name, test in read_test_sets(folder).items()}
     activations = tests[result_name(TEST_SETS[0])].values
@@ -26,6 +29,13 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     directions = read_result(file, PrivilegedDirections)
     with error_context(folder / TEST_SETS[0], ValueError):
         found = kurtosis(activations, settings=settings)
+        dimensions = participation_ratio.participation_ratio(activations, settings=blocks)
+        basis = privileged_basis.privileged_basis(
+            activations,
+            outlier_sigma=settings.outlier_sigma,
+            outlier_share=settings.outlier_share,
+            settings=rotations,
+        )
     with error_context(folder, ValueError):
         axes = outlier_axes(
             tests,
@@ -38,3 +48,5 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     out = outputs[f"data/kurtosis/{key}"]
     write_result(out / "kurtosis.json", replace(found, representation=representation))
     write_result(out / "outlier_axes.json", axes)
+    write_result(out / "participation_ratio.json", dimensions)
+    write_result(out / "privileged_basis.json", basis)

@@ -16,6 +16,7 @@ from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures.rank_correlation import Settings
+from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
@@ -51,6 +52,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
     replicas = read_replicas(inputs["studies/replicas.csv"], study, params.fingerprints)
+    browsed = params.read("browse.encoders", list[Key])
     encoders, comparisons, nulls = [], [], dict[str, UntrainedNull]()
     for backbone in params.read("untrained", dict[str, dict]):
         file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
@@ -63,6 +65,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             entry=entries[key],
             results=results,
             replicas=replicas.get(key, {}),
+            browsable=key in browsed,
         )
         encoders.append(with_null(encoder, nulls))
     for key in pairs:

@@ -72,6 +72,7 @@ def replicated(study: dict[str, Any]) -> dict[str, Any]:
     numbers = range(SEEDS)
     made = study | {"study": STUDY_TEXTS, "comparisons": {}, "probe": {}}
     made |= {"arrays": {}, "array_downloads": {}}
+    made["browse"] = study["browse"] | {"encoders": []}
     made["encoders"] = {
         f"{key}_{number}": entry | {"label": f"{entry['label']}, seed {seed + number}"}
         for key, entry in study["encoders"].items()

@@ -11,6 +11,7 @@ it would train again. For these stages, dvc.lock gets the outputs of the run. `d
 checks every stage.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
-from runner.graph import GRAPH
+from runner.graph import GRAPH, loop_entries
 from runner.process import launch
 from runner.run import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
@@ -75,11 +76,9 @@ def cached_outputs() -> dict[str, set[str]]:
     params, found = load_tree(PARAMS), {}
     for kind, stage in load_tree(GRAPH)["stages"].items():
         paths = [out for out in stage.get("do", stage).get("outs", ()) if isinstance(out, str)]
-        if "foreach" not in stage:
-            found[kind] = {*paths}
-            continue
-        for key in params.get(stage["foreach"][2:-1], ()):  # "${encoders}"
-            found[f"{kind}@{key}"] = {path.replace("${key}", key) for path in paths}
+        for key in loop_entries(stage, params):
+            filled = {re.sub(r"\$\{(key|item)\}", key, path) for path in paths}
+            found[f"{kind}@{key}" if key else kind] = filled
     return found
 
 

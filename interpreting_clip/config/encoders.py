@@ -1,7 +1,7 @@
 """Encoders: which are measured and compared, their architectures and heads, and forward passes.
 
-The sections `encoders`, `comparisons`, `backbones`, `heads`, `interpolate`, `threads`, `precision`
-and `layers`.
+The sections `encoders`, `comparisons`, `backbones`, `heads`, `interpolate`, `threads`, `precision`,
+`layers` and `browse`.
 """
 
 import re
@@ -252,3 +252,14 @@ class Layers(StrictStruct, frozen=True, kw_only=True):
                 f"`images` must be a multiple of `minibatch`, got {self.images} and "
                 f"{self.minibatch}"
             )
+
+
+ShownImages = Annotated[int, Meta(ge=1, le=100)]
+"""Images of the highest scores of a direction or a feature, and as many of the lowest."""
+
+
+class Browse(StrictStruct, frozen=True, kw_only=True):
+    """The pages of directions: of which encoders, and how many images they show."""
+
+    encoders: list[Key]
+    images: ShownImages

@@ -2,27 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float, Int
-from msgspec import Meta
-
-from interpreting_clip.quantities import Described, StrictStruct
-
-
-class Settings(StrictStruct, frozen=True, kw_only=True):
-    """How many images of the highest and of the lowest scores the direction browser shows."""
-
-    images: Annotated[
-        int,
-        Meta(ge=1, le=100),
-        Described(
-            "how many images of the highest scores of a direction or an outlier feature are shown, "
-            "and as many of the lowest",
-            "images",
-        ),
-    ]
 
 
 @dataclass(frozen=True, eq=False)

@@ -305,6 +305,16 @@ def check_controls(study: Sections) -> Complaints:
         yield f"'controls.encoder': there is no '{key}'; legal values: {legal}"
 
 
+def check_browse(study: Sections) -> Complaints:
+    """Pages are of encoders that the study has, each once."""
+    legal, named = ", ".join(study.encoders) or "none yet", study.browse.encoders
+    for key in named:
+        if key not in study.encoders:
+            yield f"'browse.encoders': there is no '{key}'; legal values: {legal}"
+    for key in sorted({key for key in named if named.count(key) > 1}):
+        yield f"'browse.encoders': expected each encoder once, got '{key}' {named.count(key)} times"
+
+
 CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_needed_datasets,
     check_own_shifts,
@@ -322,6 +332,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_comparisons,
     check_unused,
     check_controls,
+    check_browse,
 )
 """The checks across sections; each yields its complaints about a study."""
 

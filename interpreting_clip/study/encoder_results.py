@@ -13,7 +13,11 @@ from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import Result
 
-STORED_BY = {"prunable": "robustness", "outlier_axes": "kurtosis", "pruning": "directions"}
+STORED_BY = {
+    **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
+    "prunable": "robustness",
+    "pruning": "directions",
+}
 """The stages that write a result of another name; all others are called like their stage."""
 
 

@@ -12,6 +12,7 @@ import msgspec
 from interpreting_clip import measures
 from interpreting_clip.config.datasets import DatasetEntry, Sources
 from interpreting_clip.config.encoders import (
+    Browse,
     Comparison,
     EncoderEntry,
     Interpolation,
@@ -34,7 +35,6 @@ from interpreting_clip.measures import (
     concepts,
     directions,
     effective_robustness,
-    extremes,
     kurtosis,
     logit_line,
     rank_correlation,
@@ -81,7 +81,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     directions: directions.Settings
     presence: labels.Settings
     concepts: concepts.Settings
-    browse: extremes.Settings
+    browse: Browse
     correlation: rank_correlation.Settings
     published: published_accuracies.Settings
     controls: control.Settings

@@ -11,7 +11,8 @@ from typing import IO, Any
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from tests.reads import ROOT, folder_digests
+from runner.graph import loop_entries
+from tests.reads import GRAPH, ROOT, folder_digests
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
 SPY = ROOT / "tests/pipeline/spy"
@@ -88,7 +89,8 @@ class Workspace:
 
     def of_every_encoder(self, *stages: str) -> set[str]:
         """Return the names that DVC gives the instances of these stages."""
-        return {f"{stage}@{key}" for stage in stages for key in self.params()["encoders"]}
+        params = self.params()
+        return {f"{one}@{key}" for one in stages for key in loop_entries(GRAPH[one], params)}
 
     def change(self, path: str, value: Any) -> None:
         """Set one key of the study, or remove it if the value is None."""

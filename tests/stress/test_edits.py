@@ -6,7 +6,6 @@ from random import Random
 
 import pytest
 
-from interpreting_clip.study.sections import further_measures
 from runner.fingerprint import fingerprints
 from tests.reads import ROOT
 from tests.stress.conftest import LONG
@@ -20,7 +19,7 @@ ENCODERS = TRAIN | EXTRACT | HEADS | {"weights", "interpolate", "probe"}
 PAGE = {"report", "published_page", "browse"}
 MEASURE = {
     *("baseline", "robustness", "kurtosis", "directions", "broden", "cka", "controls"),
-    *("arrays", "published", "summarize", "untrained", *further_measures()),
+    *("arrays", "published", "summarize", "untrained"),
 }
 LABELS = {"broden_labels", "thumbnails"}
 ALL = FETCH | ENCODERS | MEASURE | ARRAYS | LABELS | PAGE | {"study", "summarize_baseline"}

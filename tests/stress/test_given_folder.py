@@ -11,13 +11,12 @@ import yaml
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.formats.activations_folder import write_activations_folder
 from interpreting_clip.formats.arrays import read_tensors
-from interpreting_clip.study.sections import further_measures
 from tests.pipeline.workspace import Workspace
 from tests.reads import folder_digests
 
 OWN = "rn_web_broad_finetuned"
 MEASURED = ("activations", "heads", "broden_activations", "directions", "robustness", "kurtosis")
-MEASURED += ("concepts", *further_measures())
+MEASURED += ("concepts",)
 
 
 @pytest.fixture

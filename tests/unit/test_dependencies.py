@@ -54,7 +54,7 @@ def test_every_module_is_a_stage():
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_runs_its_module_and_says_what_for(stage):
-    key = " ${key}" if "foreach" in GRAPH[stage] else ""
+    key = {"": "", "${browse.encoders}": " ${item}"}.get(GRAPH[stage].get("foreach", ""), " ${key}")
     assert body(stage)["cmd"] == f"exec python -m stages {stage}{key}"
     assert body(stage)["desc"]
 

@@ -13,6 +13,7 @@ from interpreting_clip.formats.results import read_result
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from tests.fixtures import FEATURES, IMAGES
+from tests.pipeline.refusals import change
 
 KEY = "rn_untrained"
 DATA, PAGES = Path("data"), Path("plots/directions") / KEY
@@ -25,6 +26,7 @@ def test_every_direction_has_its_place_in_the_pages_and_without_broden_they_say_
     write_tensors(file, {"activations": values})
     run("broden_labels")
     run("thumbnails")
+    change(browse={"encoders": [KEY]})
     for stage in ("directions", "kurtosis", "broden", "browse"):
         run(stage, KEY)
     index, page, features = (

@@ -9,7 +9,7 @@ import yaml
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.json import write_json
-from runner.graph import read_entry
+from runner.graph import loop_entries, read_entry
 from tests.pipeline.refusals import refused
 from tests.reads import GRAPH, ROOT, body
 from tests.rot import files_of, flipped, record
@@ -38,8 +38,7 @@ def start(request, tmp_path, monkeypatch):
     study["array_downloads"] = {"far": {"url": "https://localhost/a.npy", "sha256": "0" * 64}}
     Path("params.yaml").write_text(yaml.safe_dump(study))
     stage = request.param
-    entries = GRAPH[stage].get("foreach", "").strip("${}")
-    key = next(iter(study[entries])) if entries else ""
+    key = next(iter(loop_entries(GRAPH[stage], study)), "")
     entry = read_entry(stage, key, study, ROOT / "dvc.yaml")
     for path in map(Path, entry.deps):  # those that no stage makes
         (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)

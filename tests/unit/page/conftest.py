@@ -50,6 +50,7 @@ def load_study() -> dict[str, Any]:
         "baseline": read_json(PLOTS / "baseline.json"),
         "controls": read_json(PLOTS / "controls.json"),
         "replicas": {},
+        "browsed": params["browse"]["encoders"],
     }
 
 
@@ -77,6 +78,7 @@ def read(study: dict[str, Any]) -> list[StudyEncoder]:
     encoders = []
     for number, (key, entry) in enumerate(entries.items(), 1):
         known = {"results": results[key], "replicas": study["replicas"].get(key, {})}
+        known["browsable"] = key in study["browsed"]
         encoder = StudyEncoder(key=key, number=number, entry=entry, **known)
         encoders.append(with_null(encoder, nulls))
     return encoders
