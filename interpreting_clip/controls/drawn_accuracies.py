@@ -15,6 +15,7 @@ from interpreting_clip.measures.effective_robustness import (
 )
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import baseline_lines, expit
+from interpreting_clip.measures.random_numbers import generator
 
 MODELS = (16, 87)
 """The numbers of standard models: that of the miniature, and that of the testbed."""
@@ -138,7 +139,7 @@ def coverage(
     seed: int,
 ) -> Iterator[Coverage]:
     """Yield the coverage at each of `POINTS`; the arguments are those of `robustness_controls`."""
-    rng = np.random.default_rng((seed, models))
+    rng = generator(seed, "drawn accuracies", models)
     held = np.zeros((len(POINTS), repetitions, len(shifts) + 1), np.bool_)
     for repetition in range(repetitions):
         x = rng.normal(*IMAGENET, models)

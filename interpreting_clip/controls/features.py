@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
 from interpreting_clip.measures.kurtosis import Settings, kurtosis, outlier_features
+from interpreting_clip.measures.random_numbers import generator
 
 IMAGES = 2000
 """How many images are drawn, and how many real ones are taken at most."""
@@ -44,7 +45,7 @@ def kurtosis_controls(features: int, sigma: float, seed: int) -> list[Control]:
     """
     rows = []
     for number, (name, (limit, draw)) in enumerate(DISTRIBUTIONS.items()):
-        rng = np.random.default_rng((seed, number))
+        rng = generator(seed, "features of known kurtosis", number)
         scale, offset = rng.lognormal(size=(IMAGES, 1)), rng.standard_normal((IMAGES, 1))
         values = (scale * (draw(rng, (IMAGES, features)) + offset)).astype(np.float32)
         found = kurtosis(values, settings=Settings(outlier_sigma=sigma)).kurtosis.value
@@ -100,7 +101,7 @@ def constant_controls(features: int, sigma: float, share: float, seed: int) -> l
     sigma, share : beyond how many σ, and in which share of the images, an outlier feature is
     seed : of the draws
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "constant features")
     settings = Settings(outlier_sigma=sigma, outlier_share=share)
     possible = int(most_equal_outliers(features, sigma) > 0)
     size, signs = np.sqrt(ENERGY * (features - 1)), np.repeat([1.0, -1.0], IMAGES // 2)
@@ -197,7 +198,7 @@ def outlier_controls(
     count = min(len(activations), IMAGES)
     values = np.asarray(activations[np.arange(count) * len(activations) // count], np.float64)
     features = values.shape[1]
-    order = np.random.default_rng(seed).permutation(features)
+    order = generator(seed, "raised features").permutation(features)
     most = most_equal_outliers(features, sigma)
     curve, limits, doubtful = [], [], 0.0
     for axes in sorted({1, max(most, 1), most + 1} & set(range(1, features))):

@@ -19,6 +19,7 @@ from interpreting_clip.measures.average_precision import (
     permuted_average_precisions,
 )
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
+from interpreting_clip.measures.random_numbers import generator
 
 IMAGES, CONCEPTS = 10_000, 20
 """The images of a check, and the concepts at each frequency."""
@@ -67,7 +68,7 @@ def sanity_checks(threshold: float, seed: int) -> list[SanityCheck]:
     threshold : of the average precision, the study's
     seed : of the concepts, the noise and the negatives
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "checked labels")
     changes: Mapping[str, Callable[[np.random.Generator, Presence], Presence]] = {
         "missing labels": without_half,
         "extra labels": with_as_many_more,

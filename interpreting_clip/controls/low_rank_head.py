@@ -5,6 +5,7 @@ import numpy as np
 from interpreting_clip.controls.control import Control
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.singular_directions import rank, singular_directions
 
 FEATURES, RANK = 128, 32
@@ -29,7 +30,7 @@ def head_controls(fractions: list[float], harmless: float, seed: int) -> list[Co
     harmless : how many points of accuracy a prunable share may cost
     seed : of the directions
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "head of low rank")
     basis = np.linalg.qr(rng.standard_normal((FEATURES, FEATURES))).Q.T
     values = np.concatenate([np.linspace(2, 1, RANK), np.linspace(2e-3, 1e-3, FEATURES - RANK)])
     image = np.arange(4 * FEATURES)

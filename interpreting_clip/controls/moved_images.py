@@ -9,6 +9,7 @@ from interpreting_clip.controls.control import Control
 from interpreting_clip.controls.rotations import centred_grams, dealt_images, split
 from interpreting_clip.measures.cka import minibatch_cka
 from interpreting_clip.measures.grams import OutlierLimits, gram, outlier_columns, u_center
+from interpreting_clip.measures.random_numbers import generator
 
 FAR = 1e4
 """How far something is moved, in root mean square lengths of the centred activations."""
@@ -39,7 +40,7 @@ def ruled_cka_controls(
     limits : what an outlier feature is
     seed : of the feature, of the images that are moved and of the direction
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "moved images")
     values = dealt_images(activations, images, minibatch)
     count, width = values.shape
     length = np.sqrt(((values - values.mean(axis=0)) ** 2).sum() / count)

@@ -10,6 +10,7 @@ from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.concept_labels import ConceptLabels, Negatives
 from interpreting_clip.measures.concept_scores import Sign
 from interpreting_clip.measures.concepts import Settings, concepts
+from interpreting_clip.measures.random_numbers import generator
 
 CONCEPTS, FEATURES = 8, 64
 """The most concepts that are carried, and the width of the space."""
@@ -53,7 +54,7 @@ def concept_controls(
     settings : the study's
     seed : of the noise
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "noisy labels")
     shown = drawn_presence(rng) if labels is None else chosen_presence(labels)
     origin = "drawn labels (the study has no Broden)" if labels is None else "Broden labels"
     images, count = shown.shape

@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
 from interpreting_clip.measures.grams import u_center
 from interpreting_clip.measures.mutual_neighbours import Settings, mutual_neighbours
+from interpreting_clip.measures.random_numbers import generator
 
 GROUPS = 60
 
@@ -37,7 +38,7 @@ def neighbour_controls(
     settings : how many neighbours
     seed : of the rotation and the groups
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "planted neighbours")
     settings = msgspec.structs.replace(settings, permutations=1)  # no p value is needed
     own = np.asarray(activations[:images], np.float64)
     rotation = np.linalg.qr(rng.standard_normal((own.shape[1], own.shape[1]))).Q

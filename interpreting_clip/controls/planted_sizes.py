@@ -14,6 +14,7 @@ from interpreting_clip.measures.privileged_basis import (
     basis_numbers,
     privileged_basis,
 )
+from interpreting_clip.measures.random_numbers import generator
 
 RAISED = 100.0
 """The value of the features that hide each other; all others are Gaussian, of variance 1."""
@@ -42,7 +43,7 @@ def basis_controls(
     """
     features = activations.shape[1]
     limits = sigma, share, settings.robust_deviations
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "planted sizes")
     return [
         *hidden_outliers(features, limits, rng),
         *large_features(features, limits, rng),

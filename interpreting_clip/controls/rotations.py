@@ -6,6 +6,7 @@ from jaxtyping import Float
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
 from interpreting_clip.measures.cka import minibatch_cka
 from interpreting_clip.measures.grams import gram, u_center
+from interpreting_clip.measures.random_numbers import generator
 
 
 def cka_controls(
@@ -25,7 +26,7 @@ def cka_controls(
     minibatch : images of one
     seed : of the rotation and of the independent features
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "rotated activations")
     values = dealt_images(activations, images, minibatch)
     count, width = len(values) // minibatch, values.shape[1]
     rotation = np.linalg.qr(rng.standard_normal((width, width))).Q

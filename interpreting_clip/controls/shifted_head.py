@@ -6,6 +6,7 @@ from interpreting_clip.controls.control import Control
 from interpreting_clip.measures.head import Head, center_classes, logits
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.pruning import pruned_accuracies
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.singular_directions import Directions, rank, singular_directions
 
 CLASSES, FEATURES, IMAGES = 40, 64, 1000
@@ -32,7 +33,7 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
     fractions : the pruned shares of the study
     seed : of the head, the vector and the images
     """
-    rng = np.random.default_rng(seed)
+    rng = generator(seed, "shifted head")
     count = CLASSES - 1
     # Columns without a mean, and so rows without one.
     left = np.linalg.qr(center_classes(rng.standard_normal((CLASSES, count)))).Q

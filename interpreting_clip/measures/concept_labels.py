@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Int
 
 from interpreting_clip.measures.average_precision import Examples, SparseTargets, sparse_targets
+from interpreting_clip.measures.random_numbers import generator
 
 Negatives = Literal["balanced", "all"]
 
@@ -141,7 +142,7 @@ def concept_examples(
         count = min(len(positives), len(candidates))
         # A generator per concept and draw: a concept's negatives do not depend on which other
         # concepts are measured, nor a draw on the number of draws.
-        generators = (np.random.default_rng((seed, concept, draw)) for draw in range(draws))
+        generators = (generator(seed, "negatives", concept, draw) for draw in range(draws))
         drawn = [
             # Negatives are a set, so shuffling them would only cost time.
             each.choice(candidates, count, replace=False, shuffle=False)

@@ -18,12 +18,10 @@ from interpreting_clip.measures.average_precision import (
 )
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
 from interpreting_clip.measures.nulls import random_frame
+from interpreting_clip.measures.random_numbers import generator
 
 SETS = 25
 """How many sets of random directions each rotation gives."""
-
-_PERMUTED, _RANDOM, _SETS = 0, 1, 2
-"""Keys that keep the random numbers of the nulls apart from each other and from the negatives'."""
 
 
 def image_permutations(images: int, draws: int, seed: int) -> list[Int[np.ndarray, " image"]]:
@@ -35,7 +33,8 @@ def image_permutations(images: int, draws: int, seed: int) -> list[Int[np.ndarra
     draws : how many permutations; more draws leave the first ones as they are
     seed : not negative
     """
-    return [_generator(seed, _PERMUTED, draw).permutation(images) for draw in range(draws)]
+    rngs = (generator(seed, "permuted images", draw) for draw in range(draws))
+    return [rng.permutation(images) for rng in rngs]
 
 
 def random_directions(features: int, seed: int, rotation: int) -> Vectors:
@@ -46,8 +45,8 @@ def random_directions(features: int, seed: int, rotation: int) -> Vectors:
     features : of the space
     seed, rotation : not negative; each pair of them has its own directions
     """
-    generator = _generator(seed, _RANDOM, rotation)
-    return np.ascontiguousarray(random_frame(features, features, generator))
+    rng = generator(seed, "random directions", rotation)
+    return np.ascontiguousarray(random_frame(features, features, rng))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +113,7 @@ def score_random_directions(
         both = _both_signs(activations, vectors, targets, sign, workers)
         for place, number in enumerate(numbers):
             # A generator each, so that a size has the same sets whatever else is measured.
-            rng = _generator(seed, _SETS, rotation, number)
+            rng = generator(seed, "sets of random directions", rotation, number)
             for one in range(SETS):
                 rows = rng.permutation(features)[:number]
                 signs = rng.integers(2, size=number)
@@ -148,7 +147,3 @@ def _both_signs(
         for each in (both.drawn, both.over_all):
             each[:] = each.max(axis=0)
     return both
-
-
-def _generator(seed: int, *key: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

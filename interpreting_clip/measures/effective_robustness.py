@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate, percentile_interval, wilson_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Label, Part, Result
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
 
@@ -222,9 +223,10 @@ def effective_robustness(
     draws = {}
     for shift in compared:
         line, place = resampled[shift], places.get(shift, len(shifts) + 1)
-        # The same seed for every shift couples the draws of ImageNet accuracies.
-        x = _draw_coupled(starts[shift], len(line.slope), (settings.seed, 0))
-        y = _draw_fractions(measured[shift], len(line.slope), (settings.seed, place))
+        # The same numbers for every shift couple the draws of ImageNet accuracies.
+        x = _draw_coupled(starts[shift], len(line.slope), settings.seed)
+        rng = generator(settings.seed, "accuracy on a shift", place)
+        y = _draw_fractions(measured[shift], len(line.slope), rng)
         draws[shift] = above_line(x, y, line)
 
     def mean(among: Collection[str]) -> Estimate | None:
@@ -309,12 +311,12 @@ def _in_percent(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
 
 
 def _draw_fractions(
-    accuracy: MeasuredAccuracy, resamples: int, seed: tuple[int, int]
+    accuracy: MeasuredAccuracy, resamples: int, rng: np.random.Generator
 ) -> Float[np.ndarray, " resample"]:
     if accuracy.images is None:
         return np.full(resamples, accuracy.fraction)
     correct = accuracy.fraction * accuracy.images
-    return np.random.default_rng(seed).beta(
+    return rng.beta(
         # Jeffreys' prior.
         correct + 0.5,
         accuracy.images - correct + 0.5,
@@ -323,11 +325,12 @@ def _draw_fractions(
 
 
 def _draw_coupled(
-    accuracy: MeasuredAccuracy, resamples: int, seed: tuple[int, int]
+    accuracy: MeasuredAccuracy, resamples: int, seed: int
 ) -> Float[np.ndarray, " resample"]:
     """Draw in an order that is the same for every accuracy."""
-    order = np.random.default_rng([*seed, 1]).permutation(resamples)
-    return np.sort(_draw_fractions(accuracy, resamples, seed))[order]
+    drawn = _draw_fractions(accuracy, resamples, generator(seed, "accuracy on ImageNet"))
+    order = generator(seed, "order of accuracies on ImageNet").permutation(resamples)
+    return np.sort(drawn)[order]
 
 
 def _require_lines(

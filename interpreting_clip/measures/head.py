@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from interpreting_clip.measures.random_numbers import generator
+
 
 @dataclass(frozen=True, eq=False)
 class Head:
@@ -116,5 +118,5 @@ def random_unit_rows(classes: int, width: int, seed: int) -> Float[np.ndarray, "
     -------
     float32
     """
-    rows = np.random.default_rng(seed).standard_normal((classes, width))
+    rows = generator(seed, "head of random rows").standard_normal((classes, width))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

@@ -7,6 +7,8 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.random_numbers import generator
+
 DRAWS_AT_A_TIME = 2**20
 """How many images are drawn at a time: 8 MiB of indices."""
 
@@ -106,11 +108,11 @@ def bootstrap_mean(
         )
     if len(values) == 1:
         return Estimate(float(values[0]))
-    generator = np.random.default_rng(seed)
+    rng = generator(seed, "bootstrap of images")
     means = np.empty(resamples)
     step = max(1, DRAWS_AT_A_TIME // len(values))
     for start in range(0, resamples, step):
         stop = min(start + step, resamples)
-        drawn = generator.integers(len(values), size=(stop - start, len(values)))
+        drawn = rng.integers(len(values), size=(stop - start, len(values)))
         means[start:stop] = values[drawn].mean(axis=1)
     return percentile_interval(float(values.mean()), means, confidence)

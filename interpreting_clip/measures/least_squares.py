@@ -5,6 +5,8 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from interpreting_clip.measures.random_numbers import generator
+
 
 def fit_coefficients(
     design: Float[np.ndarray, "point coefficient"], y: Float[np.ndarray, " point"]
@@ -119,8 +121,8 @@ def _standard_normal(
     resamples: int, families: int, seed: int
 ) -> tuple[Float[np.ndarray, "resample family"], Float[np.ndarray, "resample family"]]:
     """Return two sets of numbers, cached for all shifts: drawing them takes most of the time."""
-    generator = np.random.default_rng(seed)
-    drawn = [generator.standard_normal((resamples, families)) for _ in range(2)]
+    rng = generator(seed, "wild bootstrap")
+    drawn = [rng.standard_normal((resamples, families)) for _ in range(2)]
     for numbers in drawn:
         # All shifts share these arrays through the cache.
         numbers.flags.writeable = False

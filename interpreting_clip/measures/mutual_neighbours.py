@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Count, Described, Resamples, Seed, StrictStruct
 
@@ -116,15 +117,14 @@ def mutual_neighbours(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
             "`k` or give more images"
         )
-    # A stream apart from that of the permutations.
-    ties = np.random.SeedSequence(settings.seed, spawn_key=(0,))
-    orders = np.arange(images), np.random.default_rng(ties).permutation(images)
+    ties = generator(settings.seed, "order of ties")
+    orders = np.arange(images), ties.permutation(images)
     near = [
         nearest(unit_rows(values.reshape(images, -1), name), k, order)
         for name, values, order in zip(("first", "second"), (first, second), orders, strict=True)
     ]
     value = shared(*near) / (images * k)
-    rng = np.random.default_rng(settings.seed)
+    rng = generator(settings.seed, "permuted neighbours")
     null = [
         # Image i takes the place of image `order[i]`, in its row and among the neighbours.
         shared(order[near[0]], near[1][order]) / (images * k)

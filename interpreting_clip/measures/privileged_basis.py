@@ -17,6 +17,7 @@ from interpreting_clip.measures.kurtosis import (
 )
 from interpreting_clip.measures.nulls import random_frame, two_sided_p_value
 from interpreting_clip.measures.outliers import are_outliers
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Positive, Seed, StrictStruct
 
@@ -164,10 +165,7 @@ def privileged_basis(
     turned = span_coordinates(activations)
     rotated = []
     for number in range(settings.rotations):
-        # A generator each, so that more rotations leave the first ones as they are. It needs a
-        # spawn key: that of (0, 0) is the one of 0, which may have drawn the activations.
-        key = np.random.SeedSequence(settings.seed, spawn_key=(number,))
-        rng = np.random.default_rng(key)
+        rng = generator(settings.seed, "rotated features", number)
         rotated.append(basis_numbers(turned, *limits, random_frame(turned.shape[1], features, rng)))
     kurtosis = [one.kurtosis for one in rotated]
     return PrivilegedBasis(

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
 
 MIN_ENCODERS = 4
@@ -51,10 +52,10 @@ def rank_correlation(
     pairs = np.stack([first, second])
     if not np.isfinite(pairs).all() or np.any(pairs.min(axis=1) == pairs.max(axis=1)):
         raise ValueError("expected finite values of each measure that are not all equal")
-    generator = np.random.default_rng(seed)
+    rng = generator(seed, "bootstrap of encoders")
     draws: list[float] = []
     while len(draws) < resamples:
-        drawn = pairs[:, generator.integers(len(first), size=len(first))]
+        drawn = pairs[:, rng.integers(len(first), size=len(first))]
         if np.all(drawn.min(axis=1) < drawn.max(axis=1)):
             draws.append(_spearman(drawn))
     return percentile_interval(_spearman(pairs), np.array(draws), confidence)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.head import center_classes
 from interpreting_clip.measures.nulls import random_rotation
+from interpreting_clip.measures.random_numbers import generator
 
 Centre = Literal["none", "classes"]
 """What is subtracted from the head before its directions are found: nothing, or its mean row."""
@@ -117,7 +118,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     directions : of the encoder's head, by descending singular value
     seed, draw : of the draws, and the number of this one
     """
-    rotation = random_rotation(len(directions.vectors), np.random.default_rng((seed, draw)))
+    rotation = random_rotation(len(directions.vectors), generator(seed, "random heads", draw))
     return Directions(rotation.T @ directions.vectors, directions.singular_values)
 
 

@@ -10,6 +10,7 @@ from interpreting_clip.measures.intervals import (
     percentile_interval,
     wilson_interval,
 )
+from interpreting_clip.measures.random_numbers import generator
 
 VALUES = np.random.default_rng(0).exponential(size=400)
 
@@ -21,8 +22,8 @@ def test_the_interval_holds_the_middle_draws():
 
 def test_agrees_with_drawing_one_resample_after_another(monkeypatch):
     monkeypatch.setattr(intervals, "DRAWS_AT_A_TIME", 1000)
-    generator = np.random.default_rng(3)
-    plain = [VALUES[generator.integers(400, size=400)].mean() for _ in range(100)]
+    rng = generator(3, "bootstrap of images")
+    plain = [VALUES[rng.integers(400, size=400)].mean() for _ in range(100)]
     expected = percentile_interval(VALUES.mean(), np.array(plain), 0.9)
     found = bootstrap_mean(VALUES, resamples=100, confidence=0.9, seed=3)
     assert astuple(found) == pytest.approx(astuple(expected), rel=1e-14)

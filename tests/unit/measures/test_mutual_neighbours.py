@@ -11,6 +11,7 @@ from interpreting_clip.measures.mutual_neighbours import (
     nearest,
     unit_rows,
 )
+from interpreting_clip.measures.random_numbers import generator
 from tests.reads import ROOT
 
 ARRAYS = ROOT / "data/arrays/clip_vit_b16_coco.safetensors"
@@ -73,8 +74,7 @@ def test_agrees_with_sets_of_neighbours_pair_by_pair(images):
     second = noise(images, 4, 1)[
         np.random.default_rng(2).integers(images // 4, size=images)
     ]  # ties
-    ties = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(0,)))
-    orders = np.arange(images), ties.permutation(images)
+    orders = np.arange(images), generator(0, "order of ties").permutation(images)
     sides = [plain_neighbours(*each) for each in ((first, 7, orders[0]), (second, 7, orders[1]))]
     for values, order, expected in zip((first, second), orders, sides, strict=True):
         assert [set(row) for row in nearest(unit_rows(values, ""), 7, order).tolist()] == expected
@@ -85,7 +85,7 @@ def test_agrees_with_sets_of_neighbours_pair_by_pair(images):
 def test_the_null_permutes_the_images_of_one_side():
     first, second = noise(60), noise(60, seed=1) + 0.3 * noise(60)
     found = align(first, second, k=5, permutations=20, seed=4)
-    rng = np.random.default_rng(4)
+    rng = generator(4, "permuted neighbours")
     orders = [rng.permutation(60) for _ in range(20)]
     null = [align(first, second[order], k=5, permutations=1).alignment for order in orders]
     permuted = found.permuted

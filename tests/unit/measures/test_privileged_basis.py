@@ -12,6 +12,7 @@ from interpreting_clip.measures.privileged_basis import (
     privileged_basis,
     span_coordinates,
 )
+from interpreting_clip.measures.random_numbers import generator
 
 SETTINGS = Settings(rotations=20, seed=3, robust_deviations=6.0)
 
@@ -80,8 +81,8 @@ def test_a_plain_computation_says_the_same():
 def test_the_result_has_the_numbers_of_the_features_and_those_of_the_rotations():
     activations = outlying(300)
     own, result = measured(activations), privileged_basis(activations, settings=SETTINGS)
-    keys = [np.random.SeedSequence(3, spawn_key=(number,)) for number in range(20)]
-    rotations = [random_frame(64, 64, np.random.default_rng(key)) for key in keys]
+    rngs = [generator(3, "rotated features", number) for number in range(20)]
+    rotations = [random_frame(64, 64, rng) for rng in rngs]
     rotated = [measured(activations, rotation) for rotation in rotations]
     for name in ("max_to_median", "rms_kurtosis", "robust_outliers"):
         assert getattr(result, name) == getattr(own, name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.rank_correlation import rank_correlation
 
 RNG = np.random.default_rng(0)
@@ -22,9 +23,9 @@ def test_the_same_order_gives_one_and_the_reverse_minus_one():
 
 
 def test_agrees_with_scipy_one_resample_after_another():
-    generator, draws = np.random.default_rng(3), []
+    rng, draws = generator(3, "bootstrap of encoders"), []
     for _ in range(200):
-        drawn = generator.integers(12, size=12)
+        drawn = rng.integers(12, size=12)
         draws.append(stats.spearmanr(FIRST[drawn], SECOND[drawn])[0])
     found = rank_correlation(FIRST, SECOND, **BOOTSTRAP)
     assert found.value == pytest.approx(stats.spearmanr(FIRST, SECOND)[0])

@@ -1,0 +1,22 @@
+"""Random numbers: each purpose has a stream of its own."""
+
+from zlib import crc32
+
+import numpy as np
+
+
+def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
+    """Return a generator whose numbers no other purpose draws, nor `default_rng(seed)` itself.
+
+    A seed is often 0, as is that of the activations which somebody has drawn to try a measure.
+    Measured with the same numbers, they would not be independent of what they are compared with.
+    NumPy's seeds of several integers do not help: `default_rng((0, 0))` is `default_rng(0)`.
+
+    Parameters
+    ----------
+    seed : not negative
+    purpose : what is drawn, in words that stand nowhere else
+    numbers : of the draw, not negative, so that more draws leave the first ones as they are
+    """
+    key = crc32(purpose.encode()), *numbers
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

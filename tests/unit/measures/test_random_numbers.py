@@ -1,0 +1,43 @@
+import re
+from itertools import product
+
+import numpy as np
+import pytest
+
+from interpreting_clip.measures.random_numbers import generator
+from interpreting_clip.measures.singular_directions import Directions, rotated_directions
+from tests.reads import ROOT
+
+PURPOSES = [
+    purpose
+    for file in sorted((ROOT / "interpreting_clip").rglob("*.py"))
+    for purpose in re.findall(r'\bgenerator\([^"()]*, "([^"]+)"', file.read_text())
+]
+
+
+def numbers(rng: np.random.Generator) -> tuple[int, ...]:
+    return tuple(rng.integers(2**63, size=4).tolist())
+
+
+def test_a_purpose_is_named_once_and_no_two_draws_share_numbers():
+    assert len({*PURPOSES}) == len(PURPOSES) > 20
+    keys = list(product((0, 1), PURPOSES))
+    keys += [(*key, 0) for key in keys]
+    drawn = [numbers(generator(*key)) for key in keys]
+    assert len({*drawn}) == len(keys)
+    assert not {numbers(np.random.default_rng(seed)) for seed in (0, 1, (0, 0))} & {*drawn}
+
+
+def test_the_words_of_a_purpose_count_by_their_checksum():
+    # The check value of CRC-32 in its catalogues, where a hash of Python's differs between runs.
+    key = np.random.SeedSequence(7, spawn_key=(0xCBF43926, 3))
+    assert numbers(generator(7, "123456789", 3)) == numbers(np.random.default_rng(key))
+
+
+@pytest.mark.parametrize("draw", [0, 1])
+def test_a_random_head_is_not_that_of_numbers_which_somebody_has_drawn(draw):
+    axes = Directions(np.eye(6), np.ones(6))
+    drawn = rotated_directions(axes, seed=0, draw=draw).vectors
+    for key in (0, (0, draw)):
+        rotation = np.linalg.qr(np.random.default_rng(key).standard_normal((6, 6))).Q
+        assert not np.allclose(np.abs(drawn), np.abs(rotation))
