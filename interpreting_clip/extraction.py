@@ -1,12 +1,11 @@
 """The command `extract` at work: an encoder's activations on a folder, in one safetensors file."""
 
 import argparse
-import json
 import re
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,14 +24,7 @@ from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.state_dicts import describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.array_files import LONGEST_HEADER
-from interpreting_clip.formats.arrays import (
-    StreamedArray,
-    as_stream,
-    checked_blocks,
-    encoded_header,
-)
-from interpreting_clip.formats.json import whole_file
+from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.given_files import read_names
 from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
@@ -87,7 +79,7 @@ def extract_folder(options: argparse.Namespace) -> None:
     with tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar:
         streamed = StreamedArray(rows.shape, rows.dtype, counted(rows.blocks, bar))
         arrays = arrays_of(streamed, images, head)
-        write_arrays(out, arrays, about)
+        write_tensors(out, arrays, about)
     shapes = {name: " × ".join(map(str, one.shape)) for name, one in arrays.items() if one.shape}
     say(str(out), ", ".join(f"{name} {shape}" for name, shape in shapes.items()))
 
@@ -233,8 +225,8 @@ def card_of(encoder: Encoder) -> dict[str, Any]:
 
 def arrays_of(
     activations: StreamedArray, images: ImageFolder, head: Head | None
-) -> dict[str, StreamedArray]:
-    """Return the arrays to write, those of larger numbers first, so that all are aligned."""
+) -> dict[str, np.ndarray | StreamedArray]:
+    """Return the arrays to write."""
     arrays: dict[str, np.ndarray | StreamedArray] = {}
     if images.class_folders:
         arrays |= {"class_indices": np.unique(images.classes), "classes": images.classes}
@@ -243,35 +235,4 @@ def arrays_of(
         arrays |= {} if head.bias is None else {"bias": head.bias}
         arrays["weight"] = head.weight
         arrays["normalize_features"] = np.array(head.normalize_features, np.uint8)
-    return {name: as_stream(array) for name, array in arrays.items()}
-
-
-def write_arrays(
-    out: Path, arrays: Mapping[str, StreamedArray], about: Mapping[str, object]
-) -> None:
-    """Write arrays, while they are computed, and texts about them into one safetensors file.
-
-    What is no text becomes JSON. `formats.arrays` writes the files of stages, without such texts.
-
-    Raises
-    ------
-    InputError
-        The names of so many images are longer than a header can be; or as `checked_blocks`.
-    """
-    texts = {
-        key: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
-        for key, one in about.items()
-    }
-    entries = {"__metadata__": texts, **json.loads(encoded_header(arrays)[8:])}
-    header = json.dumps(entries, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    if len(header) > LONGEST_HEADER:
-        raise InputError(
-            f"{out}: the names of the images take {len(header):,} bytes, and safetensors allow "
-            f"{LONGEST_HEADER:,}; extract a part of the images at a time"
-        )
-    with whole_file(out) as stream:
-        stream.write(len(header).to_bytes(8, "little") + header)
-        for name, array in arrays.items():
-            for block in checked_blocks(array, f"{out}: '{name}'"):
-                stream.write(block.data)
+    return arrays

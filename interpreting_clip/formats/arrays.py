@@ -5,11 +5,13 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.array_files import LONGEST_HEADER
 from interpreting_clip.formats.json import whole_file
 
 DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
@@ -25,16 +27,27 @@ class StreamedArray:
     blocks: Iterable[np.ndarray]
 
 
-def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray]) -> None:
+def write_tensors(
+    file: Path,
+    tensors: Mapping[str, np.ndarray | StreamedArray],
+    about: Mapping[str, object] = MappingProxyType({}),
+) -> None:
     """Write arrays into one safetensors file; equal arrays give equal bytes.
 
     The bytes are those of safetensors' own `save`, sorted by element type, then by key. But `save`
     needs every array in memory; here a streamed array has only one block in memory at a time.
 
+    Parameters
+    ----------
+    file : is there whole or not at all
+    tensors : the arrays by name
+    about : texts about them, the file's metadata; what is no text becomes JSON
+
     Raises
     ------
     InputError
-        An array holds NaN or an infinity; names the array and its first such row.
+        An array holds NaN or an infinity (it and its first such row are named), or the texts are
+        longer than a header can be.
     ValueError
         The blocks of a streamed array do not have its shape or its element type.
     """
@@ -42,7 +55,7 @@ def write_tensors(file: Path, tensors: Mapping[str, np.ndarray | StreamedArray])
     streams = {key: as_stream(value) for key, value in tensors.items()}
     order = sorted(streams, key=lambda key: (types.index(streams[key].dtype), key))
     with whole_file(file) as stream:
-        stream.write(encoded_header({key: streams[key] for key in order}))
+        stream.write(encoded_header({key: streams[key] for key in order}, about, file))
         for key in order:
             for block in checked_blocks(streams[key], f"{file}: '{key}'"):
                 stream.write(block.data)
@@ -56,10 +69,17 @@ def as_stream(array: np.ndarray | StreamedArray) -> StreamedArray:
     return StreamedArray(stored.shape, stored.dtype, [stored])
 
 
-def encoded_header(streams: Mapping[str, StreamedArray]) -> bytes:
-    """Return a file's header: its length, then the position of each array, padded to 8 bytes."""
+def encoded_header(
+    streams: Mapping[str, StreamedArray], about: Mapping[str, object], file: Path
+) -> bytes:
+    """Return a file's header: its length, texts, then each array's position; padded to 8 bytes."""
     names = {np.dtype(name): key for key, name in DTYPES.items()}
-    entries, begin = {}, 0
+    texts = {
+        key: one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
+        for key, one in about.items()
+    }
+    entries: dict[str, object] = {"__metadata__": texts} if texts else {}
+    begin = 0
     for key, array in streams.items():
         end = begin + math.prod(array.shape) * array.dtype.itemsize
         shape, offsets = array.shape, (begin, end)
@@ -67,6 +87,11 @@ def encoded_header(streams: Mapping[str, StreamedArray]) -> bytes:
         begin = end
     text = json.dumps(entries, separators=(",", ":"), ensure_ascii=False).encode()
     text += b" " * (-len(text) % 8)
+    if len(text) > LONGEST_HEADER:
+        raise InputError(
+            f"{file}: the texts about it, such as the names of images, take {len(text):,} bytes, "
+            f"and safetensors allow {LONGEST_HEADER:,}; write a part of the images at a time"
+        )
     return len(text).to_bytes(8, "little") + text
 
 

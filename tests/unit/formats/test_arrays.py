@@ -6,6 +6,7 @@ import weakref
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 from safetensors.numpy import save
 
 from interpreting_clip.errors import InputError
@@ -84,3 +85,20 @@ def test_refuses_a_truncated_file_and_a_missing_array(tmp_path):
     os.truncate(tmp_path / "x", 90)
     with pytest.raises(InputError, match=r"x: .*dvc checkout"):
         read_tensors(tmp_path / "x")
+
+
+def test_the_library_reads_the_texts_about_the_arrays(tmp_path):
+    arrays = {"b": np.ones(3), "a": np.arange(2)}
+    write_tensors(tmp_path / "x", arrays, {"by": "é", "names": ["ü", "b"]})
+    with safe_open(tmp_path / "x", "numpy") as stored:
+        assert stored.metadata() == {"by": "é", "names": '["ü", "b"]'}
+        for key, array in arrays.items():
+            np.testing.assert_array_equal(stored.get_tensor(key), array)
+    write_tensors(tmp_path / "y", arrays, {"by": "é"})
+    assert (tmp_path / "y").read_bytes() == save(arrays, {"by": "é"})
+
+
+def test_refuses_texts_longer_than_a_header(tmp_path):
+    with pytest.raises(InputError, match="safetensors allow 100,000,000"):
+        write_tensors(tmp_path / "x", {}, {"names": "x" * 100_000_000})
+    assert list(tmp_path.iterdir()) == []

@@ -21,11 +21,10 @@ def numbers(rng: np.random.Generator) -> tuple[int, ...]:
 
 def test_a_purpose_is_named_once_and_no_two_draws_share_numbers():
     assert len({*PURPOSES}) == len(PURPOSES) > 20
-    keys = list(product((0, 1), PURPOSES))
-    keys += [(*key, 0) for key in keys]
-    drawn = [numbers(generator(*key)) for key in keys]
-    assert len({*drawn}) == len(keys)
-    assert not {numbers(np.random.default_rng(seed)) for seed in (0, 1, (0, 0))} & {*drawn}
+    draws = list(product((0, 1), PURPOSES, ((), (0,))))
+    drawn = {numbers(generator(seed, purpose, *more)) for seed, purpose, more in draws}
+    assert len(drawn) == len(draws)
+    assert not {numbers(np.random.default_rng(seed)) for seed in (0, 1, (0, 0))} & drawn
 
 
 def test_the_words_of_a_purpose_count_by_their_checksum():
