@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.errors import one_line
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.head import Head, require_width
 
 Array = Any
 """An array, a tensor or a list: whatever `numeric` takes."""
@@ -223,15 +223,6 @@ def as_directions(
     rows = value.vectors if known else as_matrix(value, "directions", "direction")
     require_width("directions", rows.shape[1], features)
     return value if known else rows
-
-
-def require_width(name: str, width: int, features: int) -> None:
-    """Refuse what has not as many features as the activations."""
-    if width != features:
-        raise ValueError(
-            f"{name}: expected {features:,} features, as activations have, got {width:,}; take "
-            "both from the same encoder"
-        )
 
 
 def as_value(value: Any, kind: Any, name: str, *, strict: bool = True) -> Any:

@@ -140,7 +140,7 @@ def restrict_head(
         Head, activations and classes do not fit together, `class_map` was made for another head,
         or no class of the head counts as the class of an image.
     """
-    require_width(activations, head)
+    require_width("head", head.weight.shape[1], activations.shape[1])
     if len(activations) != len(classes):
         raise ValueError(f"{len(activations)} activations and {len(classes)} classes of images")
     if class_map is None:

@@ -60,7 +60,7 @@ def logits(
     activations : one row per image; an all-zero row cannot be normalised and stays zero
     head : with as many features as the activations
     """
-    require_width(activations, head)
+    require_width("head", head.weight.shape[1], activations.shape[1])
     activations = np.asarray(activations, np.float64)
     product = activations @ np.asarray(head.weight, np.float64).T
     return to_logits(product, np.linalg.norm(activations, axis=1), head)
@@ -83,18 +83,18 @@ def to_logits(
     return product if head.bias is None else product + head.bias
 
 
-def require_width(activations: Float[np.ndarray, "image feature"], head: Head) -> None:
-    """Refuse a head made for a different number of features.
+def require_width(name: str, width: int, features: int) -> None:
+    """Refuse what has another number of features than the activations.
 
     Raises
     ------
     ValueError
-        The head and the activations differ in the number of features.
+        Gives its name and both numbers.
     """
-    if activations.shape[1] != head.weight.shape[1]:
+    if width != features:
         raise ValueError(
-            f"the head takes {head.weight.shape[1]} features and the activations have "
-            f"{activations.shape[1]}: take both from the same encoder"
+            f"{name}: expected {features:,} features, as activations have, got {width:,}; take "
+            "both from the same encoder"
         )
 
 

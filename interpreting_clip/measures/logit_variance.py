@@ -23,7 +23,7 @@ def second_moment(
     ValueError
         The head and the activations differ in the number of features.
     """
-    require_width(activations, head)
+    require_width("head", head.weight.shape[1], activations.shape[1])
     total = np.zeros((activations.shape[1],) * 2)
     for _, chunk in chunks(activations, chunk_size):
         lengths = np.linalg.norm(chunk, axis=1, keepdims=True)

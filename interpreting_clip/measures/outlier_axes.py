@@ -11,7 +11,7 @@ from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.head import Head, to_logits
+from interpreting_clip.measures.head import Head, require_width, to_logits
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outliers import most_extreme_first
@@ -112,11 +112,7 @@ def outlier_axes(
         The directions and the outliers differ in the number of features, or as `pruning_costs`.
     """
     count, width = directions.vectors.shape
-    if width != outliers.features:
-        raise ValueError(
-            f"the directions have {width} features and the outliers are among {outliers.features}: "
-            "take both from the same encoder"
-        )
+    require_width("directions", width, outliers.features)
     examined = outliers.feature[:MOST_AXES]
     if not len(examined):
         examined = most_extreme_first(

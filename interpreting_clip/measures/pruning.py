@@ -11,9 +11,9 @@ from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import ClassIndices, map_classes
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
-from interpreting_clip.measures.head import Head, center_classes, to_logits
+from interpreting_clip.measures.head import Head, center_classes, require_width, to_logits
 from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.measures.singular_directions import RankedDirections, require_width
+from interpreting_clip.measures.singular_directions import RankedDirections
 
 ROUNDING = 1e-6
 """Tolerance for accuracies, in percent, that were rounded to six decimals in a result."""
@@ -154,7 +154,7 @@ def pruned_accuracies(
     ValueError
         A fraction is out of range, widths differ, or the head cannot predict an image's class.
     """
-    require_width(activations, directions)
+    require_width("directions", directions.vectors.shape[1], activations.shape[1])
     removed = count_removed(fractions, len(directions.vectors))
     head, predictions = restrict_head(head, activations, classes, class_map)
     basis = _basis(head, directions.vectors)

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.head import center_classes
+from interpreting_clip.measures.head import center_classes, require_width
 from interpreting_clip.measures.nulls import random_rotation
 from interpreting_clip.measures.random_numbers import generator
 
@@ -138,7 +138,7 @@ def importance(
     directions : with as many features
     chunk_size : how many images are held in double precision at a time
     """
-    require_width(activations, directions)
+    require_width("directions", directions.vectors.shape[1], activations.shape[1])
     total = np.zeros(len(directions.vectors))
     for _, chunk in chunks(activations, chunk_size):
         lengths = np.linalg.norm(chunk, axis=1)
@@ -157,18 +157,3 @@ def rank(
     return RankedDirections(
         directions.vectors[order], directions.singular_values[order], weights[order]
     )
-
-
-def require_width(activations: Float[np.ndarray, "image feature"], directions: Directions) -> None:
-    """Refuse directions of another number of features.
-
-    Raises
-    ------
-    ValueError
-        The directions and the activations differ in the number of features.
-    """
-    if activations.shape[1] != directions.vectors.shape[1]:
-        raise ValueError(
-            f"the directions have {directions.vectors.shape[1]} features and the activations "
-            f"{activations.shape[1]}: take both from the same encoder"
-        )

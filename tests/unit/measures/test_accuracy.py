@@ -70,7 +70,7 @@ def test_the_images_of_another_sets_classes_count_as_its_classes():
         (ACTIVATIONS, CLASSES, [4, 10], None, "class 10 "),
         (ACTIVATIONS, CLASSES, [4], {5: 3}, "class 5 counting as 3"),
         (ACTIVATIONS, CLASSES, None, {5: 4}, "`among`"),
-        (ACTIVATIONS[:, :8], CLASSES, None, None, "16 features"),
+        (ACTIVATIONS[:, :8], CLASSES, None, None, "got 16"),
         # Under test, the shapes in the signature are checked first and raise their own error.
         (ACTIVATIONS, CLASSES[:499], None, None, "499"),
     ],
