@@ -155,7 +155,7 @@ def for_arrays(measure: Callable[..., Returned]) -> Callable[..., Returned]:
     and `normalize_features`; `Settings` become their fields, and `settings=` for all of them.
     """
     own = inspect.signature(measure)
-    kind = type(own.parameters["settings"].default) if "settings" in own.parameters else None
+    kind = settings_kind(measure)
     signature = own.replace(parameters=list(_public(own, kind)))
 
     @wraps(measure)
@@ -186,6 +186,12 @@ def for_arrays(measure: Callable[..., Returned]) -> Callable[..., Returned]:
     call.__doc__ = _documentation(measure, kind)
     call.__module__ = "interpreting_clip"
     return call
+
+
+def settings_kind(measure: Callable[..., Any]) -> Any:
+    """Return the type of a measure's settings; None if it has none."""
+    settings = inspect.signature(inspect.unwrap(measure)).parameters.get("settings")
+    return settings and type(settings.default)
 
 
 def _public(own: Signature, kind: Any) -> Iterator[Parameter]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from interpreting_clip import api
-from interpreting_clip.measures import mutual_neighbours, participation_ratio
+from interpreting_clip.measures.participation_ratio import Settings as Blocks
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import measure_title
 
@@ -18,9 +18,6 @@ Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
 
 Keywords = Mapping[str, Mapping[str, Any]]
 """By the name of a measure, its settings and other keywords; a measure without any has defaults."""
-
-LEAST_IMAGES = 4
-"""The participation ratio needs two blocks of two images."""
 
 
 def measures_of_arrays(
@@ -31,7 +28,8 @@ def measures_of_arrays(
     Parameters
     ----------
     given : `activations`; `head`, the keywords for a head; `labels`, the activations and their
-        classes as keywords of `accuracy`. A measure can be called if all that it needs is here
+        classes as keywords of `accuracy`. A measure can be called if all that it needs is here;
+        too few images show as a need that nothing gives, such as `4 images`
     keywords : further ones
     """
     images, test, head = given.get("activations"), given.get("labels", {}), given.get("head", {})
@@ -42,12 +40,10 @@ def measures_of_arrays(
         return partial(getattr(api, name), *arrays, **{**keywords.get(name, {}), **more})
 
     yield "kurtosis", "Kurtosis and outlier features", alone, call("kurtosis", images)
-    settings = keywords.get("participation_ratio", {}).get("settings")
-    blocks = (settings or participation_ratio.Settings()).blocks
-    needs = alone
+    blocks = keywords.get("participation_ratio", {}).get("settings", Blocks()).blocks
     if images is not None:
-        blocks = min(blocks, len(images) // 2)
-        needs += ("enough images",) * (len(images) < LEAST_IMAGES)
+        blocks = max(2, min(blocks, len(images) // 2))
+    needs = (*alone, *too_few(images, Blocks(blocks=blocks)))
     dimensions = call("participation_ratio", images, blocks=blocks)
     yield "participation_ratio", "Participation ratio", needs, dimensions
     yield "privileged_basis", "Privileged basis", alone, call("privileged_basis", images)
@@ -65,13 +61,12 @@ def comparisons_of_arrays(
     pair = [given.get(name) for name in both]
     for name, measure in api.COMPARISONS.items():
         more = keywords.get(name, {})
-        needs = (*both, "neighbours") if lacks_neighbours(name, pair[0], more) else both
+        settings = more.get("settings") or api.settings_kind(measure)()
+        needs = (*both, *too_few(pair[0], settings))
         yield name, measure_title(name), needs, partial(measure, *pair, **more)
 
 
-def lacks_neighbours(name: str, images: Any, keywords: Mapping[str, Any]) -> bool:
-    """Say whether there are fewer other images than the neighbours that a measure asks for."""
-    if name != "mutual_neighbours" or images is None:
-        return False
-    settings = keywords.get("settings") or mutual_neighbours.Settings()
-    return len(images) <= settings.k
+def too_few(images: Any, settings: Any) -> tuple[str, ...]:
+    """Return how many images a measure needs, if there are fewer."""
+    least = getattr(settings, "least_images", 0)
+    return (f"{least:,} images",) if images is not None and len(images) < least else ()

@@ -16,7 +16,6 @@ import numpy as np
 from interpreting_clip import api
 from interpreting_clip.api import IMAGENET, SETS
 from interpreting_clip.array_measures import (
-    LEAST_IMAGES,
     Step,
     comparisons_of_arrays,
     measures_of_arrays,
@@ -46,8 +45,6 @@ the set, and `aliases`, rows of a class of the head and the one that it counts a
 
 NEEDS = {
     "activations": "activations, the first argument",
-    "enough images": f"at least {LEAST_IMAGES} images",
-    "neighbours": "more images than an image has nearest neighbours, 10",
     "head": "--head, of the same encoder, or an array `weight` beside the activations",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
@@ -128,7 +125,7 @@ def measure_files(options: argparse.Namespace) -> None:
     study = Study()
     given = read(options, study)
     for name, title, needs, measure in steps(given, study, dict(options.accuracy)):
-        if lacking := [NEEDS[need] for need in needs if need not in given]:
+        if lacking := [NEEDS.get(need, need) for need in needs if need not in given]:
             study.missing[title] = "; ".join(lacking)
             continue
         last = needs[-1]

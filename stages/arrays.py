@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +58,7 @@ def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
     """Return the settings of each measure, by its name: the section of the module they are in."""
     found: dict[str, dict[str, Any]] = {}
     for name in (*MEASURES, *api.COMPARISONS):
-        # What the decorator `for_arrays` wraps has the settings as one argument.
-        own = signature(getattr(api, name).__wrapped__).parameters.get("settings")
-        if own:
-            kind = type(own.default)
+        if kind := api.settings_kind(getattr(api, name)):
             found[name] = {"settings": params.read(kind.__module__.rpartition(".")[2], kind)}
     limits = found["kurtosis"]["settings"]
     found["privileged_basis"] |= {

@@ -1,6 +1,5 @@
 """Stage `cka`: how similar two encoders are, layer by layer and in their activations."""
 
-from inspect import signature
 from pathlib import Path
 
 from interpreting_clip.config.encoders import Comparison
@@ -12,7 +11,8 @@ from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.grams import LayerGrams
-from interpreting_clip.study.comparison_results import ON_ACTIVATIONS, ComparisonResults
+from interpreting_clip.measures.mutual_neighbours import Settings, mutual_neighbours
+from interpreting_clip.study.comparison_results import ComparisonResults
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -27,13 +27,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         layers = layer_cka(first, second, keys=(pair.first, pair.second))
     folders = [inputs[f"data/activations/{one}"] for one in (pair.first, pair.second)]
     images = [read_activations(folder, TEST_SETS[0]).values for folder in folders]
-    found = {}
-    for measure in ON_ACTIVATIONS:
-        kind = type(signature(measure).parameters["settings"].default)
-        settings = params.read(measure.__name__, kind)
-        with error_context(" and ".join(map(str, folders)), ValueError):
-            found[measure.__name__] = measure(*images, settings=settings)
-    result = ComparisonResults(cka=layers, **found)
+    settings = params.read("mutual_neighbours", Settings)
+    with error_context(" and ".join(map(str, folders)), ValueError):
+        neighbours = mutual_neighbours(*images, settings=settings)
+    result = ComparisonResults(cka=layers, mutual_neighbours=neighbours)
     write_result(outputs[f"plots/comparisons/{key}.json"], result)
 
 

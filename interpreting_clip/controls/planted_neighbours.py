@@ -34,13 +34,13 @@ def neighbour_controls(
     Parameters
     ----------
     activations : of an encoder
-    images : the first ones are used, at most so many
+    images : so many of the first ones are used, or as many as the measure needs
     settings : how many neighbours
     seed : of the rotation and the groups
     """
     rng = generator(seed, "planted neighbours")
     settings = msgspec.structs.replace(settings, permutations=1)  # no p value is needed
-    own = np.asarray(activations[:images], np.float64)
+    own = np.asarray(activations[: max(images, settings.least_images)], np.float64)
     rotation = np.linalg.qr(rng.standard_normal((own.shape[1], own.shape[1]))).Q
     copied = mutual_neighbours(own, 3 * own @ rotation, settings=settings)
     size = settings.k + 1

@@ -33,6 +33,11 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     ] = 999
     seed: Annotated[Seed, Described("of the permutations")] = 0
 
+    @property
+    def least_images(self) -> int:
+        """How many images are needed: an image and its neighbours."""
+        return self.k + 1
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class MutualNeighbours(Result):
@@ -112,7 +117,7 @@ def mutual_neighbours(
             f"first has {images:,} images and second {len(second):,}; expected the same images in "
             "the same order"
         )
-    if k >= images:
+    if images < settings.least_images:
         raise ValueError(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
             "`k` or give more images"

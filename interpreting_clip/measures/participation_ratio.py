@@ -22,6 +22,11 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     ] = 20
     confidence: Annotated[Confidence, Described("of the interval", "probability")] = 0.95
 
+    @property
+    def least_images(self) -> int:
+        """How many images are needed: two in each block."""
+        return 2 * self.blocks
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ParticipationRatio(Result):
@@ -67,7 +72,7 @@ def participation_ratio(
     """
     images, features = activations.shape
     blocks = settings.blocks
-    if images < 2 * blocks:
+    if images < settings.least_images:
         raise ValueError(
             f"{images} images in {blocks} blocks: expected at least two images per block; lower "
             "`blocks` or take more images"

@@ -155,17 +155,20 @@ def check_worlds(study: Sections) -> Complaints:
 
 
 def check_subsets(study: Sections) -> Complaints:
-    """The validation set has enough images for layers and untrained encoders."""
+    """The validation set has enough images for layers, untrained encoders and measures."""
     if (validation := study.datasets.get(TEST_SETS[0])) is None:
         return
     drawn = isinstance(validation, synthetic.Recipe)
     most = validation.images if drawn else getattr(validation, "limit", None) or IMAGENET_VAL
-    nulls = {f"untrained.{key}": null.images for key, null in study.untrained.items()}
-    for section, images in ({"layers": study.layers.images} | nulls).items():
+    needed = {"layers.images": study.layers.images}
+    needed |= {f"untrained.{key}.images": null.images for key, null in study.untrained.items()}
+    sections = ((name, getattr(study, name)) for name in study.__struct_fields__)
+    needed |= {name: getattr(one, "least_images", 0) for name, one in sections}
+    for key, images in needed.items():
         if images > most:
             yield (
-                f"'{section}.images': expected at most the {most} images of '{TEST_SETS[0]}', "
-                f"got {images}"
+                f"'{key}': needs {images:,} images, and '{TEST_SETS[0]}' has {most:,}; take lower "
+                "numbers here or more images there"
             )
 
 

@@ -1,14 +1,10 @@
 """All results of a comparison of two encoders: stage `cka` writes them, the page reads them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.mutual_neighbours import MutualNeighbours, mutual_neighbours
+from interpreting_clip.measures.mutual_neighbours import MutualNeighbours
 from interpreting_clip.measures.result import Result
-
-ON_ACTIVATIONS: tuple[Callable[..., Result], ...] = (mutual_neighbours,)
-"""What is measured of two encoders' activations on ImageNet's test images."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -17,7 +13,8 @@ class ComparisonResults(Result):
 
     Attributes
     ----------
-    cka : of all layers; the others are named after their function in `ON_ACTIVATIONS`
+    cka : of all layers
+    mutual_neighbours : of the activations on ImageNet's test images
     """
 
     cka: LayerCka

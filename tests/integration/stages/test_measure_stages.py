@@ -1,7 +1,6 @@
 """The stages that apply measures to an encoder, or to two."""
 
 from dataclasses import asdict, replace
-from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,12 @@ from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.measures import kurtosis, participation_ratio, privileged_basis
+from interpreting_clip.measures import (
+    kurtosis,
+    mutual_neighbours,
+    participation_ratio,
+    privileged_basis,
+)
 from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.directions import (
     PrivilegedDirections,
@@ -23,7 +27,7 @@ from interpreting_clip.measures.directions import (
 from interpreting_clip.measures.grams import LayerGrams, u_center
 from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
 from interpreting_clip.measures.pruning import pruning
-from interpreting_clip.study.comparison_results import ON_ACTIVATIONS, ComparisonResults
+from interpreting_clip.study.comparison_results import ComparisonResults
 from tests.integration.stages.two_encoders import (
     CLASSES,
     KEYS,
@@ -148,14 +152,12 @@ def test_cka(run):
         write_tensors(folder / "without_outliers.safetensors", rest)
         card = {"layers": layers, "outliers": list(outliers.values())}
         write_json(folder / "card.json", card)
-    change(**{measure.__name__: {"seed": 5} for measure in ON_ACTIVATIONS})  # no default
+    change(mutual_neighbours={"seed": 5})  # no default
     run("cka", "pair")
     expected = layer_cka(*grams.values(), keys=KEYS)
     images = [activations(key, TEST_SETS[0]).values for key in KEYS]
-    found = {}
-    for measure in ON_ACTIVATIONS:
-        kind = type(signature(measure).parameters["settings"].default)
-        found[measure.__name__] = measure(*images, settings=Params().read(measure.__name__, kind))
-    results = ComparisonResults(cka=expected, **found)
+    settings = Params().read("mutual_neighbours", mutual_neighbours.Settings)
+    neighbours = mutual_neighbours.mutual_neighbours(*images, settings=settings)
+    results = ComparisonResults(cka=expected, mutual_neighbours=neighbours)
     require_written("plots/comparisons/pair.json", results)
     assert expected.cka.tolist() != expected.without_outliers
