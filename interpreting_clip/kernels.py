@@ -2,7 +2,8 @@
 
 They make the numerical libraries choose other kernels or another precision, and DVC does not see
 them. So the study's `kernels` alone choose: a stage clears the variables that do, and sets them
-itself for `portable`. docs/recompute.md lists what each of them changes.
+itself for `portable`, if the processor can run such kernels. docs/recompute.md lists what each of
+them changes.
 """
 
 import os
@@ -15,7 +16,10 @@ from typing import Literal
 from interpreting_clip.errors import InputError
 
 Kernels = Literal["portable", "native"]
-"""Kernels that give the same bytes on every x86-64 processor with AVX2, or its fastest ones."""
+"""Kernels that give the same bytes on every x86-64 processor with AVX2, or its fastest ones.
+
+A processor of another kind has native ones alone.
+"""
 
 LOWER_PRECISION = {
     "DNNL_DEFAULT_FPMATH_MODE": "STRICT",
@@ -65,14 +69,18 @@ PROCESSOR = Path("/proc/cpuinfo")
 def use_kernels(kernels: Kernels) -> None:
     """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
 
+    A processor that cannot run portable ones gets its native ones.
+
     Raises
     ------
     InputError
-        As `set_portable`, or as `clear`.
+        As `clear`.
     """
     if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
         raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
-    clear() if kernels == "native" else set_portable()
+    clear()
+    if kernels == "portable" and not unportable_processor():
+        os.environ.update(PORTABLE)
 
 
 def restart_with_kernels(kernels: Kernels) -> None:
@@ -80,32 +88,21 @@ def restart_with_kernels(kernels: Kernels) -> None:
 
     For tools, which import numerical libraries before they read the study.
     """
-    if kernels == "portable" and not are_portable():
-        set_portable()
+    if kernels == "portable" and not are_portable() and not unportable_processor():
+        clear()
+        os.environ.update(PORTABLE)
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606  # this program itself
 
 
-def set_portable() -> None:
-    """Set the variables of portable kernels, and none else that chooses kernels.
-
-    Raises
-    ------
-    InputError
-        The processor cannot run portable kernels, or as `clear`.
-    """
-    lacking = "these instructions"
-    if platform.machine() == "x86_64":
-        found = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
-        flags = found[1].split() if found else []
-        lacking = " and ".join(name for name in NEEDED if name not in flags)
-    if lacking:
-        raise InputError(
-            "params.yaml: 'kernels': portable kernels need an x86-64 processor with AVX2 and FMA, "
-            f"this one ({platform.machine()}) lacks {lacking}; set `kernels: native`, with which "
-            "the last digits of results depend on the processor"
-        )
-    clear()
-    os.environ.update(PORTABLE)
+def unportable_processor() -> str:
+    """Return what this processor is, such as "aarch64 (Linux)", if it has no portable kernels."""
+    machine = platform.machine()
+    if machine != "x86_64" or not PROCESSOR.exists():
+        return f"{machine} ({platform.system()})"
+    found = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
+    flags = found[1].split() if found else []
+    lacking = " and ".join(name for name in NEEDED if name not in flags)
+    return lacking and f"{machine} without {lacking}"
 
 
 def clear() -> None:

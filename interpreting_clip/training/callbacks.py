@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -191,12 +192,14 @@ def training_key(device: str, *facts: bytes) -> str:
     """Return the name under which a training is resumed: a hash of all that decides its result.
 
     The caller gives the kind of device, the recipe, the fingerprint of the code and the digests of
-    the data. The hash adds the processor's vector instructions and the study's kernels, so that a
-    training never resumes from another program's weights. It leaves out the number of processes and
-    workers, which decides nothing.
+    the data. The hash adds the kind of processor, its vector instructions and the kernels of this
+    process, so that a training never resumes from another program's weights. It leaves out the
+    number of processes and workers, which decides nothing.
     """
     kernels = "portable" if are_portable() else "native"
-    machine = device, torch.backends.cpu.get_cpu_capability(), kernels
+    # torch calls the instructions of an ARM processor and of an old x86-64 one DEFAULT.
+    capability = platform.machine(), torch.backends.cpu.get_cpu_capability()
+    machine = device, *capability, kernels
     digest = hashlib.sha256()
     for fact in (*facts, *map(str.encode, machine)):
         # Each fact's length comes first, so that no two lists of facts give the same bytes.

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from interpreting_clip.kernels import (
     clear,
     require_full_precision,
     restart_with_kernels,
-    set_portable,
+    unportable_processor,
     use_kernels,
 )
 
@@ -34,20 +35,30 @@ def nothing_set(monkeypatch):
 def processor(tmp_path, monkeypatch):
     """Return a function that gives the tests a processor with these instructions."""
 
-    def become(flags: str, machine: str = "x86_64") -> None:
+    def become(flags: str, machine: str = "x86_64", system: str = "Linux") -> None:
         monkeypatch.setattr(platform, "machine", lambda: machine)
+        monkeypatch.setattr(platform, "system", lambda: system)
         monkeypatch.setattr(kernels, "PROCESSOR", tmp_path / "cpuinfo")
-        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\nbogomips\t: 1\n")
+        (tmp_path / "cpuinfo").unlink(missing_ok=True)
+        if system == "Linux":
+            about = f"processor\t: 0\nflags\t\t: {flags}\nbogomips\t: 1\n"
+            (tmp_path / "cpuinfo").write_text(about)
 
     become("fpu sse2 avx2 fma")
     return become
 
 
-def test_portable_kernels_replace_what_the_user_has_set(processor):
+@pytest.fixture
+def unloaded(monkeypatch):
+    """Let the numerical libraries seem not to be loaded yet."""
+    monkeypatch.setattr(sys, "modules", {})
+
+
+def test_portable_kernels_replace_what_the_user_has_set(processor, unloaded):
     os.environ |= {"OPENBLAS_CORETYPE": "SkylakeX", "MKL_DEBUG_CPU_TYPE": "5"}
     os.environ |= {"NPY_ENABLE_CPU_FEATURES": "X86_V4", "GLIBC_TUNABLES": "glibc.malloc.check=1"}
     assert not are_portable()
-    set_portable()
+    use_kernels("portable")
     assert are_portable()
     assert {name for name in KERNELS if name in os.environ} == {*KERNELS} & {*PORTABLE}
 
@@ -68,24 +79,36 @@ def test_kernels_are_chosen_before_a_library_is_loaded(processor):
 
 
 @pytest.mark.parametrize(
-    ("flags", "machine", "lacking"),
+    ("described", "said"),
     [
-        ("sse2 avx", "x86_64", "avx2 and fma"),
-        ("avx2", "x86_64", "lacks fma"),
-        ("asimd", "aarch64", "aarch64"),
+        (("sse2 avx", "x86_64", "Linux"), "x86_64 without avx2 and fma"),
+        (("avx2", "x86_64", "Linux"), "x86_64 without fma"),
+        (("asimd", "aarch64", "Linux"), "aarch64 (Linux)"),
+        (("", "arm64", "Darwin"), "arm64 (Darwin)"),
+        (("", "x86_64", "Darwin"), "x86_64 (Darwin)"),
     ],
 )
-def test_a_processor_that_has_no_such_kernels_is_refused(processor, flags, machine, lacking):
-    processor(flags, machine)
-    with pytest.raises(InputError, match=f"{lacking}.*native") as caught:
-        set_portable()
-    assert "\n" not in str(caught.value) and not are_portable()
+@pytest.mark.usefixtures("unloaded")
+def test_a_processor_without_portable_kernels_has_its_native_ones(
+    processor, monkeypatch, described, said
+):
+    processor(*described)
+    monkeypatch.setattr(os, "execv", lambda *_: 1 / 0)
+    os.environ["OPENBLAS_CORETYPE"] = "ARMV8"
+    assert unportable_processor() == said
+    use_kernels("portable")
+    restart_with_kernels("portable")
+    assert not are_portable() and not {*KERNELS} & {*os.environ}
 
 
-def test_what_chooses_the_kernels_of_the_c_library_is_refused(processor):
+def test_an_x86_64_processor_with_avx2_and_fma_has_portable_kernels(processor):
+    assert not unportable_processor()
+
+
+def test_what_chooses_the_kernels_of_the_c_library_is_refused(unloaded):
     os.environ["GLIBC_TUNABLES"] = "glibc.cpu.hwcaps=-AVX2"
     with pytest.raises(InputError, match=r"GLIBC_TUNABLES: .*unset"):
-        set_portable()
+        use_kernels("portable")
 
 
 def test_numpy_is_told_of_every_kernel_above_avx2():

@@ -171,3 +171,9 @@ def test_the_key_is_decided_by_every_fact_and_where_it_ends():
     assert len({training_key("cpu", *some) for some in facts}) == 3
     assert training_key("cpu", b"ab", b"c") == training_key("cpu", b"ab", b"c")
     assert training_key("cuda", b"abc") != training_key("cpu", b"abc")
+
+
+def test_a_training_is_not_resumed_on_another_kind_of_processor(monkeypatch):
+    here = training_key("cpu", b"abc")
+    monkeypatch.setattr("platform.machine", lambda: "riscv64")
+    assert training_key("cpu", b"abc") != here
