@@ -12,8 +12,9 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
 from interpreting_clip.errors import InputError, one_line
@@ -25,6 +26,9 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 PR_SET_PDEATHSIG = 1
 """prctl(2): the signal this process gets when its parent dies."""
+
+INTERVAL = 1.0
+"""How often, in seconds, a process looks for its parent where the system does not."""
 
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
@@ -88,6 +92,16 @@ def explained(command: str, debug: bool) -> Iterator[None]:
         sys.exit(f"error: {said}")
     finally:
         gc.freeze()
+
+
+def note_once(name: str, text: str) -> None:
+    """Write a note to stderr, unless a process of this study has done so: `name` is its mark's."""
+    told = Path(".scratch") / name
+    if not told.exists():
+        sys.stderr.write(f"note: {text}\n")
+        with suppress(OSError):
+            told.parent.mkdir(exist_ok=True)
+            told.touch()
 
 
 def require_arguments(main: Callable[..., None], given: Sequence[str]) -> None:
@@ -213,10 +227,18 @@ def keep_memory() -> None:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent ends; other systems have no such function."""
-    if not sys.platform.startswith("linux"):
-        return
+    """End this process when its parent ends: Linux does it, and elsewhere a thread looks."""
     parent = os.getppid()
+    if not sys.platform.startswith("linux"):
+        Thread(target=end_after, args=(parent,), daemon=True).start()
+        return
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_after(parent: int) -> None:
+    """End this process when its parent is another one."""
+    while os.getppid() == parent:
+        time.sleep(INTERVAL)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -14,7 +14,12 @@ from typing import Any
 
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.kernels import Kernels, require_full_precision, use_kernels
+from interpreting_clip.kernels import (
+    Kernels,
+    require_full_precision,
+    unportable_processor,
+    use_kernels,
+)
 from runner.fingerprint import (
     COMPUTES_NOTHING,
     FINGERPRINTS,
@@ -28,8 +33,9 @@ from runner.inputs import LOCK, Inputs, recorded_inputs
 from runner.launcher import LAUNCHED, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
 from runner.machine_settings import SETTINGS, read_machine
+from runner.native import record_native
 from runner.outputs import Outputs, partial_folder
-from runner.process import DEBUG, compute_on_one_thread, leave
+from runner.process import DEBUG, compute_on_one_thread, leave, note_once
 from runner.sandbox import lock
 
 SECONDS = Path(".scratch/seconds")
@@ -79,7 +85,7 @@ def main(*words: str) -> None:
         sys.exit(run_elsewhere(launching, "-m", "stages", *words))
     computes = stage not in COMPUTES_NOTHING
     if computes:
-        use_kernels(params.read("kernels", Kernels))
+        choose_kernels(params.read("kernels", Kernels))
         compute_on_one_thread()
     if not one_of_several:
         compute_alone(entry.name, launched)
@@ -90,6 +96,18 @@ def main(*words: str) -> None:
         leave()
     if computes:
         record_seconds(entry.name, time.perf_counter() - began)
+
+
+def choose_kernels(kernels: Kernels) -> None:
+    """Use the kernels of a study, or say once that this processor has none of them."""
+    use_kernels(kernels)
+    if kernels == "portable" and (processor := unportable_processor()):
+        note_once(
+            "native",
+            "portable kernels need an x86-64 processor with AVX2 and FMA, and this one is "
+            f"{processor}: stages compute with its native ones, so digits differ from those of "
+            "other processors; docs/reproducibility.md",
+        )
 
 
 def compute(
@@ -129,6 +147,7 @@ def compute(
                 lock_stage(entry, study.tree)
             try:
                 call_main(entry, given)
+                record_native(entry, study.tree.get("kernels", "native"), outputs)
             except Exception:
                 inputs.require_recorded()  # a damaged input is the better explanation
                 raise

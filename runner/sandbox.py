@@ -11,8 +11,9 @@ import site
 import struct
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
+
+from runner.process import note_once
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 """The numbers of Landlock's system calls, the same on every processor."""
@@ -38,9 +39,6 @@ LIBRARIES = ("LD_LIBRARY_PATH", "PATH", "PYTHONPATH")
 LIBRARIES += ("CUDA_HOME", "FONTCONFIG_PATH", "SSL_CERT_DIR")
 """Variables that name further folders of this kind, as on clusters with environment modules."""
 
-TOLD = Path(".scratch/unlocked")
-"""The file that says that this study's user has been told of the missing lock."""
-
 
 def lock(
     readable: Iterable[Path],
@@ -59,13 +57,12 @@ def lock(
     rights = [(path, READ) for path in (*environment(), *readable)]
     rights += [(path, WRITE) for path in (Path("/dev"), *writable)]
     rights += [(path, READ_DIR) for path in (Path(), *listable)]
-    if not restrict(rights) and not TOLD.exists():
-        sys.stderr.write(
-            "note: this system cannot lock stages (Landlock, Linux 5.19 or newer), so a stage that "
-            "reads a file which dvc.yaml does not list goes unnoticed; docs/recompute.md\n"
+    if not restrict(rights):
+        note_once(
+            "unlocked",
+            "this system cannot lock stages (Landlock, Linux 5.19 or newer), so a stage that reads "
+            "a file which dvc.yaml does not list goes unnoticed; docs/recompute.md",
         )
-        with suppress(OSError):
-            TOLD.touch()
 
 
 def environment() -> list[Path]:

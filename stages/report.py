@@ -32,6 +32,7 @@ from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import COLUMNS, study_tables
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
+from runner.native import native_processors
 from runner.outputs import Outputs
 
 PLOTS = Path("plots")
@@ -73,6 +74,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         comparisons.append(read_result(file, ComparisonResults))
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     controls = read_json(inputs[PLOTS / "controls.json"])
+    kernels = params.read("kernels", Kernels)
+    measured = [inputs[PLOTS / "encoders"] / f"{key}.json" for key in entries]
     shifts = params.read("shifts", Shifts)
     names = study_names(study["datasets"], shifts)
     layers = [one.cka for one in comparisons]
@@ -107,7 +110,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             },
             versions=load_tree(inputs["versions.yaml"])
             | {name: metadata.version(name) for name in DRAWING},
-            kernels=params.read("kernels", Kernels),
+            kernels=kernels,
+            native=native_processors(kernels, measured),
         ),
         correlations=correlations(tables["correlation"], settings),
         probed=read_probed(inputs["data/broden_labels"]),

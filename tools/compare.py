@@ -29,6 +29,7 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.tables import read_table
 from runner.inputs import file_md5
+from runner.native import NATIVE
 from runner.process import launch
 from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
 
@@ -99,7 +100,7 @@ def contents(file: Path, name: str) -> dict[Place, Any]:
             arrays = read_tensors(file).items()
             return {(name, key): array for key, array in arrays if not key.endswith(ORDERED)}
         case ".json":
-            return dict(leaves(read_json(file), (name,)))
+            return {one: it for one, it in leaves(read_json(file), (name,)) if NATIVE not in one}
         case ".csv" | ".tsv" as suffix:
             table = read_table(file, (), delimiter="\t" if suffix == ".tsv" else ",")
             return dict(leaves(table.to_dict("records"), (name,)))
@@ -307,7 +308,7 @@ def file_differences(
     a: dict[str, Path], b: dict[str, Path], tolerance: Tolerance
 ) -> Iterator[Difference]:
     """Yield the differences between the files of two outputs."""
-    for name in sorted(a.keys() ^ b.keys()):
+    for name in sorted(name for name in a.keys() ^ b.keys() if Path(name).stem != NATIVE):
         yield (math.inf, f"{name}: in {'A' if name in a else 'B'} only")
     for name in sorted(a.keys() & b.keys()):
         if not filecmp.cmp(a[name], b[name], shallow=False):

@@ -21,6 +21,7 @@ from pathlib import Path
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.json import write_whole
+from interpreting_clip.kernels import PROCESSOR, unportable_processor
 from runner.process import launch
 from tools.cache import LOCK
 
@@ -32,10 +33,7 @@ WAYS = """\
   dvc params diff                      shows which settings and code differ
   make compare A=HEAD B=.              checks each result within a tolerance
   git checkout metrics plots dvc.lock  restores the commit's results
-  make repro                           then restores these, without training again
-If settings and code are the commit's, the machine makes the difference: another build of torch or
-numpy, an ARM processor or another without AVX2, a GPU, or `kernels: native`
-(docs/reproducibility.md)."""
+  make repro                           then restores these, without training again"""
 
 
 def main() -> None:
@@ -78,10 +76,32 @@ def git(*arguments: str) -> str:
 
 
 def processor() -> str:
-    """Return the name of this machine's processor and its architecture."""
-    info = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
-    named = re.search(r"^model name\s*:\s*(.+)$", info, re.M)
-    return f"{named[1] if named else platform.processor()} ({platform.machine()})"
+    """Return the name of this machine's processor, where the system has one, and its architecture.
+
+    Linux has no name of most ARM processors.
+    """
+    if sys.platform == "darwin":
+        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        name = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    else:
+        info = PROCESSOR.read_text() if PROCESSOR.is_file() else ""
+        named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.M)
+        name = named[1] if named else ""
+    return f"{name or 'a processor without a name'} ({platform.machine()})"
+
+
+def cause() -> str:
+    """Say why results differ from the commit's, if settings and code do not."""
+    if load_tree(PARAMS).get("kernels") == "portable" and (lacking := unportable_processor()):
+        return (
+            f"This processor, {lacking}, computed with its native kernels, since it has no\n"
+            "portable ones: digits differ from those of x86-64 processors with AVX2, also where\n"
+            "settings and code are the commit's (docs/reproducibility.md)."
+        )
+    return (
+        "If settings and code are the commit's, the machine makes the difference: another build\n"
+        "of torch or numpy, a GPU, or `kernels: native` (docs/reproducibility.md)."
+    )
 
 
 def made() -> Iterator[str]:
@@ -116,6 +136,7 @@ def news(encoders: Collection[str]) -> Iterator[str]:
     if changed:
         yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
         yield WAYS
+        yield cause()
     else:
         which = "All others" if fresh else "The results in metrics/ and plots/"
         yield f"{which} are identical to the commit's, byte for byte."
