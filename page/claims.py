@@ -19,8 +19,15 @@ from page.names import (
     format_spread,
     format_with_error,
 )
+from page.replicas import INSIDE, FurtherEncoder, Replicated
 from page.results import StudyEncoder
-from page.robustness_claims import Names, coverage_of_data, mean_over, robustness_order
+from page.robustness_claims import (
+    Names,
+    coverage_of_data,
+    mean_over,
+    narrower_data,
+    robustness_order,
+)
 from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order, judged_claim
 
 PRUNABLE = 0.8
@@ -30,11 +37,19 @@ KURTOSIS, CONCEPTS, PRUNED = "kurtosis.kurtosis", "concepts.directions.unique", 
 """The numbers that claims compare, by the names that their replicas have."""
 
 
-def study_claims(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> list[Claim]:
-    """Return every claim that the study has the encoders and the numbers to judge."""
+def study_claims(
+    encoders: Sequence[StudyEncoder],
+    names: Names = DATASETS,
+    further: Sequence[FurtherEncoder] = (),
+) -> list[Claim]:
+    """Return every claim that the study has the encoders and the numbers to judge.
+
+    `further` are the encoders that only the study of replicas has.
+    """
     claims = {
         "robustness-order": robustness_order(encoders, names),
-        "coverage": coverage_of_data(encoders, names),
+        "coverage": coverage_of_data(encoders, names, further),
+        "narrower-data": narrower_data(encoders, names, further),
         "kurtosis": kurtosis_above_null(encoders),
         "outlier-features": outlier_features(encoders),
         "prunable": prunable_directions(encoders, names),
@@ -120,8 +135,9 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
             verdict = "shown" if reaches else "not shown"
             if found.prunable is None or found.is_extrapolated(found.prunable):
                 verdict = "undecided"
-        if replicas := e.replicas.get(PRUNED):
-            seen = {replicas.low >= PRUNABLE, replicas.high >= PRUNABLE}
+        replicas = e.replicas.get(PRUNED)
+        if replicas and replicas.by_seed:
+            seen = {share >= PRUNABLE for share in replicas.by_seed.values()}
             verdict = verdict if seen == {verdict == "shown"} else "undecided"
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
@@ -139,7 +155,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
         text = (
             f"{e.entry.label}: {format_percent(found.prunable)} of "
-            f"{e.results.directions.directions} directions ({parts}{chance})"
+            f"{e.results.directions.directions} directions ({parts}{chance}{_counted(replicas)})"
         )
         cases.append((verdict, text))
     return judged_claim(
@@ -214,6 +230,11 @@ def _beside_chance(counts: BasisConcepts) -> str:
     if counts.random_p is not None:
         nulls += f", p = {format_with_error(counts.random_p, counts.random_p_error)}"
     return f" ({nulls}; {counts.over_all})"
+
+
+def _counted(replicas: Replicated | None) -> str:
+    """Return how many seeds a case counts, if not all of them."""
+    return f"; {replicas.remaining} {INSIDE}" if replicas and replicas.remaining else ""
 
 
 def _in_percent(share: Estimate) -> Estimate:

@@ -9,20 +9,9 @@ from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
 from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from interpreting_clip.config.weight_sources import BackboneEntry
 from interpreting_clip.kernels import Kernels
 from page.names import DATASETS, set_names
 from page.results import StudyEncoder, first_complete
-
-TRAINED_FROM = {
-    "backbones": dict[str, BackboneEntry],
-    "datasets": dict[str, DatasetEntry],
-    "recipes": dict[str, TrainingRecipe],
-    "pretrain": dict[str, Pretrain],
-    "finetune": dict[str, Finetune],
-    "supervise": dict[str, Supervise],
-}
-"""The sections of params.yaml that say how an encoder is trained, with their types."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

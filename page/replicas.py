@@ -2,52 +2,148 @@
 
 An interval is over images, lines or draws of one trained encoder; it knows nothing of the encoder
 that another seed would have given. `studies/replicas.yaml` trains each encoder of the default study
-with five seeds, `python -m tools.replicas` keeps what was measured as one table, and the page shows
-the spread beside the intervals. The paper trains each encoder once and reports no such spread.
+with five seeds, and a few further encoders that only it has. `python -m tools.replicas` keeps what
+was measured as one table, and the page shows the spread beside the intervals. The paper trains each
+encoder once and reports no such spread.
+
+A replica with a shift on which no standard model has a similar ImageNet accuracy decides nothing
+about effective robustness: numbers that are read from a line leave it out, and all others keep it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import msgspec
+import pandas as pd
 from msgspec.structs import replace
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.config.datasets import DatasetEntry
+from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.config.params import convert
+from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.config.weight_sources import BackboneEntry
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.tables import read_table
 from page.names import format_number
 
 TRAININGS = ("pretrain", "finetune", "supervise")
 """The stages that train, which are the sections of params.yaml with their encoders, too."""
 
+TRAINED_FROM = {
+    "backbones": dict[str, BackboneEntry],
+    "datasets": dict[str, DatasetEntry],
+    "recipes": dict[str, TrainingRecipe],
+    "pretrain": dict[str, Pretrain],
+    "finetune": dict[str, Finetune],
+    "supervise": dict[str, Supervise],
+}
+"""The sections of params.yaml that say how an encoder is trained, with their types."""
+
+FURTHER = Path("studies/replicas/further.yaml")
+"""The encoders that only the study of replicas has."""
+
 IDENTITY = ("encoder", "seed", "settings", "code")
 """The columns of the table before the numbers; the last two are those of the training."""
 
+OUTSIDE = "robustness.extrapolated"
+"""On how many shifts a replica lies outside the range of the standard models."""
+
+INSIDE = "inside the range of the standard models"
+
 
 class Replicated(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of an encoder over its replicas, which have as many `seeds`.
+    """A number of an encoder over its replicas.
 
-    `deviation` is the standard deviation, of n - 1 degrees of freedom. `outdated` says that the
-    code of the training has changed since the replicas were trained.
+    Attributes
+    ----------
+    by_seed : the values of the replicas that count
+    left_out : how many replicas do not, since the number is read from a line whose standard models
+        they lie outside
+    outdated : the code of the training has changed since the replicas were trained
     """
 
-    mean: float
-    deviation: float
-    low: float
-    high: float
-    seeds: int
-    outdated: bool
+    by_seed: dict[int, float]
+    left_out: int = 0
+    outdated: bool = False
+
+    @property
+    def mean(self) -> float | None:
+        """The mean of the replicas that count, if there is one."""
+        return mean(self.by_seed.values()) if self.by_seed else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The standard deviation, of n - 1 degrees of freedom; a single replica has none."""
+        return stdev(self.by_seed.values()) if len(self.by_seed) > 1 else None
+
+    @property
+    def seeds(self) -> int:
+        """How many replicas there are, whether they count or not."""
+        return len(self.by_seed) + self.left_out
+
+    @property
+    def remaining(self) -> str:
+        """How many replicas count, such as `4 of 5 seeds`; empty if all do."""
+        return f"{len(self.by_seed) or 'none'} of {self.seeds} seeds" if self.left_out else ""
+
+
+class ReplicatedEncoder(msgspec.Struct, frozen=True, kw_only=True):
+    """An encoder with its entry in params.yaml, and its numbers over seeds by their names."""
+
+    key: str
+    entry: EncoderEntry
+    replicas: dict[str, Replicated] = {}
+
+
+class FurtherEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
+    """An encoder of the study of replicas alone, and the study's own that it is compared with."""
+
+    other: ReplicatedEncoder
+
+
+def seed_differences(first: ReplicatedEncoder, second: ReplicatedEncoder, name: str) -> list[float]:
+    """Return a number of the first minus that of the second, for each seed that counts for both."""
+    own, others = first.replicas[name].by_seed, second.replicas[name].by_seed
+    return [value - others[seed] for seed, value in own.items() if seed in others]
+
+
+def is_on_a_line(name: str) -> bool:
+    """Return whether a number is read from the lines of effective robustness."""
+    measure, _, field = name.partition(".")
+    if measure == "prunable":
+        return field in ("prunable", "by_robustness")
+    return measure == "robustness" and name.endswith((".robustness", ".natural", ".style"))
 
 
 def format_replicas(found: Replicated | None, digits: int = 1) -> str:
     """Return the standard deviation over replicas with its sign, to stand after an interval.
 
-    A pilcrow marks replicas that are outdated. Without replicas the text is empty.
+    It says how many replicas remain if some are left out. A pilcrow marks replicas that are
+    outdated. Without replicas the text is empty.
     """
     if found is None:
         return ""
-    return f" ± {format_number(found.deviation, digits)}{'¶' if found.outdated else ''}"
+    spread = "" if found.deviation is None else f" ± {format_number(found.deviation, digits)}"
+    remaining = f" ({found.remaining} ‡)" if found.remaining else ""
+    return f"{spread}{remaining}{'¶' if found.outdated else ''}"
+
+
+def spread_in_words(found: Replicated | None, digits: int = 1) -> str:
+    """Return what stands after a number in a sentence, from its comma on; nothing if no replicas.
+
+    Such as `, ± 1.2 over seeds`, or `, ± 1.2 over 4 of 5 seeds inside the range …`.
+    """
+    if found is None:
+        return ""
+    mark = "¶" if found.outdated else ""
+    over = f"{found.remaining} {INSIDE}" if found.remaining else "seeds"
+    if found.deviation is None:
+        return f", {over}{mark}"
+    return f", ± {format_number(found.deviation, digits)}{mark} over {over}"
 
 
 def training_of(key: str, study: Mapping[str, Any]) -> str:
@@ -66,6 +162,11 @@ def training_settings(key: str, study: Mapping[str, Any]) -> str:
     ----------
     key : an encoder that `training_of` has a stage for
     study : the sections of params.yaml that say how encoders are trained, with their types
+
+    Raises
+    ------
+    KeyError
+        The study lacks the backbone, the dataset or the recipe.
     """
     entry = study[training_of(key, study)][key]
     start = getattr(entry, "start", "")
@@ -87,10 +188,26 @@ def training_code(key: str, study: Mapping[str, Any], code: Mapping[str, str]) -
     return f"{training_code(start, study, code)}+{own}" if start else own
 
 
+def with_further(study: Mapping[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a study's sections with the entries of further encoders, without replacing its own."""
+    return dict(study) | {
+        name: {**section, **{k: one for k, one in further[name].items() if k not in section}}
+        for name, section in study.items()
+        if name in further
+    }
+
+
+def read_trainings(tree: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Return the sections that say how encoders are trained, with their types."""
+    return {
+        name: convert(tree.get(name, {}), kind, name, file) for name, kind in TRAINED_FROM.items()
+    }
+
+
 def read_replicas(
     file: Path, study: Mapping[str, Any], code: Mapping[str, str]
 ) -> dict[str, dict[str, Replicated]]:
-    """Read from the table those replicas that have the settings of the study's own encoders.
+    """Read from the table those replicas that have the settings of the study's encoders.
 
     Returns the numbers of each encoder by their names, such as `robustness.robustness`.
 
@@ -99,26 +216,58 @@ def read_replicas(
     InputError
         The table is missing or damaged, or an encoder in it has one replica.
     """
-    numbers = [str(name) for name in read_table(file, IDENTITY) if name not in IDENTITY]
+    table = read_table(file, IDENTITY)
+    with error_context(file):
+        numbers = table.drop(columns=list(IDENTITY)).apply(pd.to_numeric)
+        seeds = table["seed"].astype(int)
     found = {}
-    for encoder, replicas in read_table(file, IDENTITY, numbers).groupby("encoder", sort=False):
-        key = str(encoder)
+    for key in table["encoder"].unique():
         if not training_of(key, study):
             continue
-        own = replicas[replicas["settings"] == training_settings(key, study)]
-        if len(own) == 1:
+        try:
+            settings = training_settings(key, study)
+        except KeyError:  # a further encoder, of another study's backbone or images
+            continue
+        own = (table["encoder"] == key) & (table["settings"] == settings)
+        if own.sum() == 1:
             raise InputError(f"{file}: expected two replicas of {key} or more, got one")
-        outdated = bool((own["code"] != training_code(key, study, code)).any())
-        if len(own):
-            found[key] = {
-                str(name): Replicated(
-                    mean=values.mean(),
-                    deviation=values.std(),
-                    low=values.min(),
-                    high=values.max(),
-                    seeds=len(own),
-                    outdated=outdated,
-                )
-                for name, values in own[numbers].dropna(axis="columns").items()
-            }
+        if own.any():
+            current = training_code(key, study, code)
+            outdated = bool((table["code"][own] != current).any())
+            found[key] = _replicated(numbers[own].set_index(seeds[own]), outdated)
     return found
+
+
+def _replicated(numbers: pd.DataFrame, outdated: bool) -> dict[str, Replicated]:
+    """Return the numbers of an encoder, of which there is a row for each seed."""
+    outside = numbers[OUTSIDE] > 0 if OUTSIDE in numbers else pd.Series(False, numbers.index)
+    found = {}
+    for name, column in numbers.items():
+        left_out = outside & is_on_a_line(str(name))
+        values = column[~left_out]
+        if not values.hasnans:
+            found[str(name)] = Replicated(
+                by_seed={int(str(seed)): float(value) for seed, value in values.items()},
+                left_out=int(left_out.sum()),
+                outdated=outdated,
+            )
+    return found
+
+
+def read_further(
+    file: Path, replicas: Mapping[str, dict[str, Replicated]], own: Sequence[ReplicatedEncoder]
+) -> list[FurtherEncoder]:
+    """Return the further encoders that can be compared with a study's `own`.
+
+    There are none unless the table has replicas of both with the study's settings.
+    """
+    further = load_tree(file)
+    entries = convert(further["encoders"], dict[str, EncoderEntry], "encoders", file)
+    others = [e for e in own if e.key == further["compared_with"] and e.replicas]
+    keys = {e.key for e in own}
+    return [
+        FurtherEncoder(key=key, entry=entry, replicas=replicas[key], other=other)
+        for other in others
+        for key, entry in entries.items()
+        if key in replicas and key not in keys
+    ]

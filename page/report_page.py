@@ -44,11 +44,11 @@ from page.names import (
 )
 from page.provenance import Provenance, dataset_rows, study_names
 from page.rendering import template_environment
-from page.replicas import format_replicas
+from page.replicas import FurtherEncoder, format_replicas, seed_differences
 from page.results import StudyEncoder, first_complete, moved, own_shifts
 from page.robustness_claims import mean_over
 from page.robustness_tables import on_shift_classes
-from page.verdicts import Claim
+from page.verdicts import NEEDED_PAIRS, Claim
 
 WITH_A_SECTION = (
     "robustness",
@@ -80,6 +80,7 @@ def report_page(
     tables: Mapping[str, pd.DataFrame],
     provenance: Provenance,
     arrays: Sequence[ArrayEntry] = (),
+    further: Sequence[FurtherEncoder] = (),
     correlations: Sequence[Mapping[str, Any]] = (),
     probed: Sequence[tuple[str, str]] = (),
 ) -> str:
@@ -100,6 +101,8 @@ def report_page(
         Where the results come from.
     arrays
         Activations that others have published, with their results.
+    further
+        Encoders that only the study of replicas has.
     correlations
         Those of the table `correlation`.
     probed
@@ -111,7 +114,7 @@ def report_page(
         The results do not fit one another.
     """
     names = study_names(provenance.datasets, provenance.shifts)
-    claims = study_claims(encoders, names)
+    claims = study_claims(encoders, names, further)
     published = array_sections(arrays)
     environment = template_environment(
         "report",
@@ -151,6 +154,9 @@ def report_page(
         found_concepts=concept_finder(encoders, probed),
         further_measures=further_measures(encoders[0].results) if encoders else [],
         replicated=[e for e in encoders if e.replicas],
+        further=list(further),
+        seed_differences=seed_differences,
+        needed_pairs=NEEDED_PAIRS,
         complete=first_complete(encoders),
         mean_over=mean_over(encoders, names),
         families=families(encoders),

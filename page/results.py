@@ -13,7 +13,7 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
-from page.replicas import Replicated, format_replicas
+from page.replicas import ReplicatedEncoder, spread_in_words
 
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
@@ -31,21 +31,15 @@ class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
     numbers: dict[str, list[Any]]
 
 
-class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
+class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
-    `entry` is its entry in params.yaml, `null` the untrained encoders that it is compared with, and
-    `replicas` its numbers over other seeds, by names such as `kurtosis.kurtosis`. `browsable` are
-    the encoders whose directions and features have pages.
+    `null` are the untrained encoders that it is compared with.
     """
 
-    key: str
     number: int
-    entry: EncoderEntry
     results: EncoderResults
     null: UntrainedNull | None = None
-    replicas: dict[str, Replicated] = {}
-    browsable: bool = False
 
     @property
     def file(self) -> str:
@@ -59,18 +53,16 @@ class StudyEncoder(msgspec.Struct, frozen=True, kw_only=True):
 
     def over_seeds(self, name: str, digits: int = 1) -> str:
         """Return what stands after the interval of a number in a sentence, if it has replicas."""
-        spread = format_replicas(self.replicas.get(name), digits)
-        return f",{spread} over seeds" if spread else ""
+        return spread_in_words(self.replicas.get(name), digits)
 
     def with_seeds(self, name: str, estimate: Estimate) -> Estimate:
-        """Widen the interval of a number to hold the values of all replicas, if it has any.
+        """Widen the interval of a number to hold the values of all replicas that count.
 
         A claim has to hold beyond both.
         """
-        low, high = estimate.ends
-        if found := self.replicas.get(name):
-            low, high = min(low, found.low), max(high, found.high)
-        return Estimate(estimate.value, low, high)
+        found = self.replicas.get(name)
+        values = [*estimate.ends, *(found.by_seed.values() if found else ())]
+        return Estimate(estimate.value, min(values), max(values))
 
     def accuracy_on(self, dataset: str) -> float | None:
         """Return the accuracy in percent on a test set; None if it was not measured there."""

@@ -6,9 +6,18 @@ from typing import Any
 from interpreting_clip.measures.intervals import Estimate
 from page.claim_charts import Dots, dot_row
 from page.families import families, label_controls
-from page.names import DATASETS, TESTBED_SHIFTS, TRAININGS, format_estimate, format_number, mark
+from page.names import (
+    DATASETS,
+    TESTBED_SHIFTS,
+    TRAININGS,
+    format_estimate,
+    format_number,
+    format_spread,
+    mark,
+)
+from page.replicas import FurtherEncoder, ReplicatedEncoder, seed_differences, spread_in_words
 from page.results import StudyEncoder, measured_shifts
-from page.verdicts import Claim, Verdict, judge_order, judged_claim
+from page.verdicts import Claim, Verdict, judge_order, judge_pairs, judged_claim
 
 Names = Mapping[str, str]
 """The names that the study gives to the test sets, by key."""
@@ -19,7 +28,14 @@ ROBUSTNESS = "robustness.robustness"
 Compared = list[tuple[StudyEncoder, Estimate]]
 """Encoders with their mean effective robustness."""
 
+SeedPairs = Sequence[tuple[ReplicatedEncoder, ReplicatedEncoder]]
+"""Encoders of the study of replicas, the first of which a claim says to be the more robust."""
+
 AXIS = "mean effective robustness (points)"
+
+FROM_REPLICAS = "from the study of replicas, without an interval over images"
+
+OVER_SEEDS = "; from the study of replicas: mean and range over seeds"
 
 
 def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
@@ -42,8 +58,15 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
     )
 
 
-def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
-    """Compare encoders that learnt labels with those that learnt captions of the same images."""
+def coverage_of_data(
+    encoders: Sequence[StudyEncoder],
+    names: Names = DATASETS,
+    further: Sequence[FurtherEncoder] = (),
+) -> Claim | None:
+    """Compare encoders that learnt labels with those that learnt captions of the same images.
+
+    Those of the study have intervals; those of the study of replicas are compared seed by seed.
+    """
     cases, rows = [], []
     for pair in label_controls(encoders):
         if compared := _with_robustness(pair):
@@ -51,13 +74,30 @@ def coverage_of_data(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
             accuracies = " against ".join(_accuracies(e, names) for e in pair)
             cases.append(_case(compared, f"{values}, {accuracies}", names))
             rows += _dot_rows(compared)
+    pairs = [(e, e.other) for e in further if e.entry.training == "supervised"]
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     return judged_claim(
         "effective_robustness",
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         f"it than captions of the same images{over}.",
-        cases,
-        Dots(axis=AXIS, rows=rows),
+        cases + _seed_cases(pairs, names),
+        Dots(axis=f"{AXIS}{OVER_SEEDS * bool(pairs)}", rows=rows + _seed_rows(pairs)),
+    )
+
+
+def narrower_data(
+    encoders: Sequence[StudyEncoder],
+    names: Names = DATASETS,
+    further: Sequence[FurtherEncoder] = (),
+) -> Claim | None:
+    """Compare an encoder with that of narrower captioned images in the study of replicas."""
+    pairs = [(e.other, e) for e in further if e.entry.training == "zero_shot"]
+    return judged_claim(
+        "effective_robustness",
+        "Captions alone do not give robustness: those of narrower images give less of it (mean "
+        f"effective robustness{mean_over(encoders, names)}).",
+        _seed_cases(pairs, names),
+        Dots(axis=f"{AXIS}{OVER_SEEDS}", rows=_seed_rows(pairs)),
     )
 
 
@@ -115,3 +155,42 @@ def _case(compared: Compared, text: str, names: Names) -> tuple[Verdict, str]:
     if outside:
         return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
     return judge_order([e.with_seeds(ROBUSTNESS, one) for e, one in compared]), text
+
+
+def _seed_cases(pairs: SeedPairs, names: Names) -> list[tuple[Verdict, str]]:
+    """Return a case for each pair, judged by the seeds with which both count."""
+    cases: list[tuple[Verdict, str]] = []
+    for pair in pairs:
+        if all(ROBUSTNESS in e.replicas for e in pair):
+            differences = seed_differences(*pair, ROBUSTNESS)
+            text = " against ".join(_over_seeds(e, names) for e in pair)
+            spread = f"seed by seed {format_spread(differences)} points"
+            text += f"; {spread if differences else 'no seed counts for both'} ({FROM_REPLICAS})"
+            cases.append((judge_pairs(differences), text))
+    return cases
+
+
+def _over_seeds(encoder: ReplicatedEncoder, names: Names) -> str:
+    """Return the mean robustness over seeds with the accuracies behind it, of all seeds."""
+    found = encoder.replicas[ROBUSTNESS]
+    points = f" {format_number(found.mean)} points" if found.by_seed else ""
+    imagenet, shifts = (
+        format_number(encoder.replicas[name].mean) if name in encoder.replicas else "–"
+        for name in ("robustness.imagenet", "robustness.shift_accuracy")
+    )
+    return (
+        f"{encoder.entry.label}{points}{spread_in_words(found)} ({names['imagenet']} {imagenet} %, "
+        f"shifts {shifts} %)"
+    )
+
+
+def _seed_rows(pairs: SeedPairs) -> list[dict[str, Any]]:
+    rows = []
+    for e in (e for pair in pairs for e in pair):
+        found = e.replicas.get(ROBUSTNESS)
+        if found and found.mean is not None:
+            values = list(found.by_seed.values())
+            ends = Estimate(found.mean, min(values), max(values))
+            text = f"{format_spread(values)}{mark(bool(found.left_out))}"
+            rows.append(dot_row(e.entry, Estimate(found.mean), ends, text))
+    return rows

@@ -24,6 +24,10 @@ LEVEL = 0.05
 it means at or near the top."""
 
 
+NEEDED_PAIRS = 5
+"""So many pairs have to agree: the one-sided p of a sign test, 1 / 2 ** 5, is below `LEVEL`."""
+
+
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
 
@@ -46,6 +50,13 @@ def judge_order(estimates: Sequence[Estimate]) -> Verdict:
     if any(later[0] > earlier[1] for earlier, later in pairs):
         return "not shown"
     return "shown" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
+
+
+def judge_pairs(differences: Sequence[float]) -> Verdict:
+    """Judge whether the first of each pair is above: decided only if all agree, and are enough."""
+    if len(differences) < NEEDED_PAIRS or min(differences) <= 0 <= max(differences):
+        return "undecided"
+    return "shown" if differences[0] > 0 else "not shown"
 
 
 def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:

@@ -25,8 +25,15 @@ from page.array_sections import COLUMNS as ARRAY_COLUMNS
 from page.array_sections import ArrayEntry, array_tables
 from page.encoder_switch import switch_script
 from page.families import with_null
-from page.provenance import TRAINED_FROM, Provenance, study_names
-from page.replicas import read_replicas
+from page.provenance import Provenance, study_names
+from page.replicas import (
+    FURTHER,
+    TRAINED_FROM,
+    read_further,
+    read_replicas,
+    read_trainings,
+    with_further,
+)
 from page.report_page import page_charts, report_page
 from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import COLUMNS, study_tables
@@ -52,8 +59,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
-    replicas = read_replicas(inputs["studies/replicas.csv"], study, params.fingerprints)
-    browsed = params.read("browse.encoders", list[Key])
+    of_all = with_further(study, read_trainings(load_tree(inputs[FURTHER]), FURTHER))
+    replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
     encoders, comparisons, nulls = [], [], dict[str, UntrainedNull]()
     for backbone in params.read("untrained", dict[str, dict]):
         file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
@@ -113,6 +120,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             kernels=kernels,
             native=native_processors(kernels, measured),
         ),
+        further=read_further(inputs[FURTHER], replicas, encoders),
         correlations=correlations(tables["correlation"], settings),
         probed=read_probed(inputs["data/broden_labels"]),
     )

@@ -1,11 +1,13 @@
 """The study of replicas, and the table of what it measured.
 
-    python -m tools.replicas --study    # writes studies/replicas.yaml from params.yaml
+    python -m tools.replicas --study    # writes studies/replicas.yaml from params.yaml and
+                                        # studies/replicas/further.yaml
     python -m tools.replicas --table    # writes studies/replicas.csv from the results here
 
-The study has five seeds of each encoder that the default study trains, and all else as it is there.
-It runs in a clone of its own (`cp studies/replicas.yaml params.yaml; make repro`), where --table
-then writes the table to commit. A change of a training outdates the table, and the page says so.
+The study has five seeds of each encoder that the default study trains and of a few further ones,
+which it has alone, and all else as it is there. It runs in a clone of its own
+(`cp studies/replicas.yaml params.yaml; make repro`), where --table then writes the table to commit.
+A change of a training outdates the table, and the page says so.
 """
 
 import argparse
@@ -16,15 +18,23 @@ from typing import Any
 
 import pandas as pd
 
-from interpreting_clip.config.params import PARAMS, convert
+from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.provenance import TRAINED_FROM
-from page.replicas import IDENTITY, TRAININGS, training_code, training_of, training_settings
+from page.replicas import (
+    FURTHER,
+    IDENTITY,
+    TRAININGS,
+    read_trainings,
+    training_code,
+    training_of,
+    training_settings,
+    with_further,
+)
 from runner.fingerprint import FINGERPRINTS
 from runner.process import launch
 
@@ -32,8 +42,9 @@ STUDY, TABLE = Path("studies/replicas.yaml"), Path("studies/replicas.csv")
 SEEDS = 5
 
 HEAD = """\
-# Five seeds of each encoder that the default study trains, and all else as it is there: how far do
-# its numbers depend on the seed? Written by `python -m tools.replicas --study` from params.yaml.
+# Five seeds of each encoder that the default study trains, and of a few further ones, and all else
+# as it is there: how far do its numbers depend on the seed? Written by `python -m tools.replicas
+# --study` from params.yaml and studies/replicas/further.yaml.
 
 """
 
@@ -51,7 +62,8 @@ def main(*arguments: str) -> None:
     which.add_argument("--study", action="store_true", help=f"write {STUDY}")
     which.add_argument("--table", action="store_true", help=f"write {TABLE}")
     if parser.parse_args(arguments).study:
-        write_whole(STUDY, study_text(load_tree(PARAMS)).encode())
+        study = with_further(load_tree(PARAMS), load_tree(FURTHER))
+        write_whole(STUDY, study_text(study).encode())
         sys.stdout.write(f"{STUDY}: written\n")
     else:
         table = replica_table(load_tree(PARAMS))
@@ -104,11 +116,6 @@ def seed_of(key: str, study: dict[str, Any]) -> int:
     return study["recipes"][study[training_of(key, study)][key]["recipe"]]["seed"]
 
 
-def typed(study: dict[str, Any]) -> dict[str, Any]:
-    """Return the sections of a study that say how encoders are trained, as their types."""
-    return {name: convert(study[name], kind, name) for name, kind in TRAINED_FROM.items()}
-
-
 def replica_table(study: dict[str, Any]) -> pd.DataFrame:
     """Return a row for each replica of the study that was run here, with all of its numbers.
 
@@ -117,7 +124,7 @@ def replica_table(study: dict[str, Any]) -> pd.DataFrame:
     InputError
         An encoder of params.yaml is no replica, or its results are missing.
     """
-    code, sections, rows = read_json(FINGERPRINTS), typed(study), []
+    code, sections, rows = read_json(FINGERPRINTS), read_trainings(study, PARAMS), []
     for key in study["encoders"]:
         stem, _, number = key.rpartition("_")
         if not number.isdecimal() or not training_of(key, study):

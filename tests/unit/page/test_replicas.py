@@ -2,26 +2,40 @@
 
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 import pytest
 
+from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import write_table
+from page.claims import study_claims
 from page.replicas import (
+    FURTHER,
     IDENTITY,
+    OUTSIDE,
+    FurtherEncoder,
     Replicated,
+    format_replicas,
+    is_on_a_line,
+    read_further,
     read_replicas,
+    read_trainings,
+    spread_in_words,
     training_code,
     training_settings,
+    with_further,
 )
-from page.robustness_claims import robustness_order
+from page.robustness_claims import coverage_of_data, narrower_data, robustness_order
 from tests.reads import ROOT
 from tests.unit.page.conftest import interval, read
-from tools.replicas import typed
 
 CODE = {"pretrain": "aa", "finetune": "bb", "supervise": "cc"}
 ZERO_SHOT, FINETUNED = "rn_web_broad", "rn_web_broad_finetuned"
+CONTROL, NARROW = "rn_web_broad_labels", "rn_web_narrow"
+KURTOSIS, ROBUSTNESS = "kurtosis.kurtosis", "robustness.robustness"
 
 
 @pytest.fixture
@@ -29,36 +43,56 @@ def params() -> dict:
     return load_tree(ROOT / "params.yaml")
 
 
-@pytest.fixture
-def rows(params) -> list[dict]:
-    """Return three replicas of an encoder and of the one that starts from it."""
-    of = typed(params)
+def with_all(params: dict) -> dict:
+    """Return how the encoders of a study and the further ones are trained."""
+    further = read_trainings(load_tree(ROOT / FURTHER), FURTHER)
+    return with_further(read_trainings(params, PARAMS), further)
+
+
+def rows_of(params: dict, *keys: str) -> list[dict]:
+    """Return three replicas of each encoder."""
+    of = with_all(params)
     return [
         dict(zip(IDENTITY, (key, seed, *training), strict=True))
-        | {"kurtosis.kurtosis": value, "robustness.robustness": None}
-        for key in (ZERO_SHOT, FINETUNED)
+        | {KURTOSIS: value, ROBUSTNESS: 10 * value, OUTSIDE: 0, "robustness.natural": None}
+        for key in keys
         for training in [(training_settings(key, of), training_code(key, of, CODE))]
         for seed, value in enumerate((2.5, 3.0, 3.5))
     ]
 
 
-SPREAD = {"seeds": 3, "outdated": False}
+@pytest.fixture
+def rows(params) -> list[dict]:
+    """Return three replicas of an encoder and of the one that starts from it."""
+    return rows_of(params, ZERO_SHOT, FINETUNED)
 
 
-def read_rows(folder: Path, rows: list[dict], study: dict, code: dict[str, str] = CODE) -> dict:
+def read_rows(folder: Path, rows: list[dict], params: dict, code: dict[str, str] = CODE) -> dict:
     """Write rows as the table, and read it as that of a study."""
     write_table(file := folder / "replicas.csv", pd.DataFrame(rows), list(rows[0]))
-    return read_replicas(file, typed(study), code)
+    return read_replicas(file, with_all(params), code)
+
+
+def spread(*values: float, left_out: int = 0) -> Replicated:
+    return Replicated(by_seed=dict(enumerate(values)), left_out=left_out)
 
 
 def test_numbers_come_back_by_encoder_and_name_and_a_lone_replica_is_refused(
     params, rows, tmp_path
 ):
-    spread = Replicated(mean=3.0, deviation=0.5, low=2.5, high=3.5, **SPREAD)
-    expected = {key: {"kurtosis.kurtosis": spread} for key in (ZERO_SHOT, FINETUNED)}
-    assert read_rows(tmp_path, rows, params) == expected
+    expected = {
+        KURTOSIS: spread(2.5, 3.0, 3.5),
+        ROBUSTNESS: spread(25, 30, 35),
+        OUTSIDE: spread(0, 0, 0),
+    }
+    assert read_rows(tmp_path, rows, params) == dict.fromkeys((ZERO_SHOT, FINETUNED), expected)
+    found = expected[KURTOSIS]
+    assert (found.mean, found.deviation, found.seeds, found.remaining) == (3.0, 0.5, 3, "")
     with pytest.raises(InputError, match=rf"replicas\.csv: .*two replicas of {ZERO_SHOT}"):
         read_rows(tmp_path, rows[:1], params)
+    rows[4] |= {KURTOSIS: "high"}
+    with pytest.raises(InputError, match=r"replicas\.csv: .*high"):
+        read_rows(tmp_path, rows, params)
 
 
 def test_replicas_with_other_settings_or_of_other_code_are_left_out_or_outdated(
@@ -70,33 +104,159 @@ def test_replicas_with_other_settings_or_of_other_code_are_left_out_or_outdated(
         ("supervise", set()),
     ):
         found = read_rows(tmp_path, rows, params, CODE | {stage: "new"})
-        outdated = {key for key, one in found.items() if one["kurtosis.kurtosis"].outdated}
+        outdated = {key for key, one in found.items() if one[KURTOSIS].outdated}
         assert outdated == keys, stage
     for section, key, name, value in (
         ("recipes", "rn_broad", "epochs", 3),
         ("backbones", "rn", "embedding", 32),
         ("datasets", "web_broad", "images", 9),
-        ("pretrain", ZERO_SHOT, "dataset", "web_narrow"),
+        ("pretrain", ZERO_SHOT, "dataset", "imagenet_captions"),
     ):
         changed = params | {section: params[section] | {key: params[section][key] | {name: value}}}
         assert read_rows(tmp_path, rows, changed) == {}, section
 
 
+def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(params, rows, tmp_path):
+    rows[1] |= {OUTSIDE: 1, ROBUSTNESS: 9999, "robustness.natural": 9999}
+    own = read_rows(tmp_path, rows, params)[ZERO_SHOT]
+    assert own[KURTOSIS] == spread(2.5, 3.0, 3.5)
+    found = own[ROBUSTNESS]
+    assert found.by_seed == {0: 25, 2: 35} and (found.seeds, found.left_out) == (3, 1)
+    assert found.remaining == "2 of 3 seeds" and format_replicas(found) == " ± 7.1 (2 of 3 seeds ‡)"
+    assert "± 7.1 over 2 of 3 seeds" in spread_in_words(found)
+    rows[0] |= {OUTSIDE: 5}
+    alone = read_rows(tmp_path, rows, params)[ZERO_SHOT][ROBUSTNESS]
+    assert (alone.mean, alone.deviation) == (35, None) and "±" not in spread_in_words(alone)
+    rows[2] |= {OUTSIDE: 2}
+    none = read_rows(tmp_path, rows, params)[ZERO_SHOT][ROBUSTNESS]
+    assert (none.mean, none.seeds) == (None, 3) and "none of 3 seeds" in spread_in_words(none)
+
+
+def test_effective_robustness_and_what_pruning_leaves_of_it_are_on_a_line():
+    on, off = ("prunable.prunable", "prunable.by_robustness"), ("prunable.by_accuracy", KURTOSIS)
+    on += (ROBUSTNESS, "robustness.style", "robustness.per_shift.objectnet.robustness")
+    off += ("robustness.imagenet", "robustness.per_shift.objectnet.accuracy", OUTSIDE)
+    assert all(map(is_on_a_line, on)) and not any(map(is_on_a_line, off))
+
+
 def test_another_spelling_is_not_another_setting(params):
-    expected = training_settings(FINETUNED, typed(params))
+    expected = training_settings(FINETUNED, with_all(params))
     assert repr(params["datasets"]["web_broad"]["rotation"]) == "20.0"
     params["datasets"]["web_broad"]["rotation"] = 20
     # the default, written out
     params["recipes"]["rn_broad"]["activation_checkpointing"] = False
-    assert training_settings(FINETUNED, typed(params)) == expected
+    assert training_settings(FINETUNED, with_all(params)) == expected
 
 
-def test_a_claim_is_seen_only_beyond_the_range_over_seeds(study):
+def test_a_claim_is_seen_only_beyond_the_range_over_the_seeds_that_count(study):
     del study["entries"]["vit_web_broad"]
     for key, mean in ((ZERO_SHOT, 28), (FINETUNED, 12), ("rn_supervised", 0)):
-        study["results"][key]["robustness"]["robustness"] = interval(mean)
-    for low, verdict in ((25.0, "shown"), (5.0, "undecided")):
-        spread = Replicated(mean=28.0, deviation=1.5, low=low, high=31.0, **SPREAD)
-        study["replicas"] = {ZERO_SHOT: {"robustness.robustness": spread}}
+        robustness = study["results"][key]["robustness"]
+        robustness |= {"robustness": interval(mean), "extrapolated": 0}
+        for one in robustness["per_shift"].values():
+            one["extrapolated"] = False
+    for found, verdict in (
+        (spread(25.0, 28.0, 31.0), "shown"),
+        (spread(5.0, 28.0, 31.0), "undecided"),
+        # Its value of 5.0 lay outside the range of the standard models.
+        (spread(28.0, 31.0, left_out=1), "shown"),
+        (spread(left_out=3), "shown"),
+    ):
+        study["replicas"] = {ZERO_SHOT: {ROBUSTNESS: found}}
         claim = robustness_order(read(study))
-        assert claim and claim.verdict == verdict and "± 1.5 over seeds" in claim.findings[0]
+        assert claim and claim.verdict == verdict
+        assert spread_in_words(found) in claim.findings[0]
+
+
+def test_replicas_outside_the_range_change_no_verdict(study, params, tmp_path):
+    trained = [key for key, entry in study["entries"].items() if entry["training"] != "untrained"]
+    rows = rows_of(params, *trained)
+    for row in rows:
+        results = study["results"][row["encoder"]]
+        row |= {ROBUSTNESS: results["robustness"]["robustness"]["value"]}
+        row |= {"prunable.prunable": results["prunable"]["prunable"], KURTOSIS: 2.9}
+
+    def verdicts() -> dict[str, str]:
+        study["replicas"] = read_rows(tmp_path, rows, params)
+        return {claim.key: claim.verdict for claim in study_claims(read(study))}
+
+    expected = verdicts()
+    for wild in (-1000.0, 1000.0):
+        for row in rows[::3]:
+            row |= {OUTSIDE: 5, ROBUSTNESS: wild, "prunable.prunable": wild}
+        assert verdicts() == expected
+        # The same numbers inside the range do change one.
+        for row in rows[::3]:
+            row |= {OUTSIDE: 0}
+        assert verdicts() != expected
+
+
+@pytest.fixture
+def further(study) -> list[FurtherEncoder]:
+    """Return the control and the encoder of narrower images, with five seeds and higher ones."""
+    (other,) = (e for e in read(study) if e.key == ZERO_SHOT)
+    entries = msgspec.convert(load_tree(ROOT / FURTHER)["encoders"], dict[str, EncoderEntry])
+    low, high = ({seed: at + float(seed) for seed in range(5)} for at in (10, 12))
+    other = msgspec.structs.replace(other, replicas={ROBUSTNESS: Replicated(by_seed=low)})
+    replicas = {ROBUSTNESS: Replicated(by_seed=high)}
+    return [
+        FurtherEncoder(key=key, entry=entry, replicas=replicas, other=other)
+        for key, entry in entries.items()
+    ]
+
+
+def test_further_encoders_are_compared_seed_by_seed(study, further):
+    # The ranges overlap, but each is two points above the other of its seed.
+    labels = coverage_of_data(read(study), further=further)
+    narrow = narrower_data(read(study), further=further)
+    assert labels and narrow and (labels.verdict, narrow.verdict) == ("shown", "not shown")
+    assert "14.0 points, ± 1.6 over seeds" in labels.findings[0]
+    assert "seed by seed 2.0 ± 0.0 points" in labels.findings[0]
+    assert "from the study of replicas" in labels.findings[0]
+    assert labels.dots and [row["value"] for row in labels.dots.rows] == [14, 12]
+    assert {row["name"] for row in labels.dots.rows} == {
+        e.entry.label for e in (further[1], further[1].other)
+    }
+
+
+def test_five_seeds_have_to_count_for_both_and_without_any_no_number_is_shown(study, further):
+    other = further[0].other.replicas[ROBUSTNESS].by_seed
+    del other[0]
+    labels = coverage_of_data(read(study), further=further)
+    assert labels and labels.verdict == "undecided" and labels.dots
+    other |= {0: 99.0}  # one seed disagrees
+    labels = coverage_of_data(read(study), further=further)
+    assert labels and labels.verdict == "undecided"
+    for one in further:
+        one.replicas[ROBUSTNESS] = spread(left_out=5)
+    labels = coverage_of_data(read(study), further=further)
+    assert labels and labels.verdict == "undecided" and "seed by seed" not in labels.findings[0]
+    control, _, own = labels.findings[0].partition(" against ")
+    assert "points" not in control and "none of 5 seeds" in control and "points" in own
+    assert labels.dots is None or len(labels.dots.rows) == 1
+
+
+def test_a_study_with_other_trainings_has_no_further_encoders(study, params, tmp_path):
+    def found(params: dict, code: dict[str, str] = CODE) -> dict[str, FurtherEncoder]:
+        replicas = read_rows(tmp_path, rows, params, code)
+        study["replicas"] = {key: one for key, one in replicas.items() if key in study["entries"]}
+        return {e.key: e for e in read_further(ROOT / FURTHER, replicas, read(study))}
+
+    rows = rows_of(params, ZERO_SHOT, CONTROL, NARROW)
+    assert list(found(params)) == [NARROW, CONTROL]
+    assert found(params)[CONTROL].other.key == ZERO_SHOT
+    changed = found(params, CODE | {"supervise": "new"})
+    assert [one.replicas[KURTOSIS].outdated for one in changed.values()] == [False, True]
+    recipe = params["recipes"]["rn_broad"] | {"epochs": 3}
+    assert found(params | {"recipes": params["recipes"] | {"rn_broad": recipe}}) == {}
+    assert found(load_tree(ROOT / "studies/laptop.yaml")) == {}
+    del rows[:3]  # nothing to compare with
+    assert found(params) == {}
+
+
+def test_an_encoder_of_the_study_itself_is_no_further_one(study, params, tmp_path):
+    study["entries"] |= {NARROW: study["entries"]["rn_imagenet_captions"]}
+    study["results"] |= {NARROW: study["results"]["rn_imagenet_captions"]}
+    study["replicas"] = read_rows(tmp_path, rows_of(params, ZERO_SHOT, CONTROL, NARROW), params)
+    further = read_further(ROOT / FURTHER, study["replicas"], read(study))
+    assert [e.key for e in further] == [CONTROL]

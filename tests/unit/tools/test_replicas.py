@@ -9,28 +9,47 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.study.check import check
-from page.replicas import IDENTITY, training_settings
+from page.replicas import (
+    FURTHER,
+    IDENTITY,
+    read_trainings,
+    training_settings,
+    with_further,
+)
 from tests.reads import ROOT
-from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text, typed
+from tools.replicas import SEEDS, STUDY, TABLE, main, replicated, study_text
 
 
 @pytest.fixture
 def study() -> dict:
-    return load_tree(ROOT / "params.yaml")
+    """Return params.yaml with the further encoders."""
+    return with_further(load_tree(ROOT / "params.yaml"), load_tree(ROOT / FURTHER))
 
 
-def test_the_study_in_the_repository_has_each_trained_encoder_of_params_five_times(study):
+def test_the_study_in_the_repository_has_each_trained_encoder_five_times(study):
     assert (ROOT / STUDY).read_text() == study_text(study), "python -m tools.replicas --study"
     trained = [k for k, entry in study["encoders"].items() if entry["training"] != "untrained"]
+    assert {"rn_web_narrow", "rn_web_broad_labels"} < set(trained)
     expected = [f"{key}_{number}" for key in trained for number in range(SEEDS)]
     assert list(check(ROOT / STUDY).encoders) == expected
+
+
+def test_further_encoders_are_none_of_params_and_use_what_they_bring():
+    params, further = load_tree(ROOT / "params.yaml"), load_tree(ROOT / FURTHER)
+    assert further["compared_with"] in params["encoders"]
+    for section, entries in further.items():
+        assert section == "compared_with" or not entries.keys() & params[section].keys()
+    trainings = [*further["pretrain"].values(), *further["supervise"].values()]
+    assert set(further["recipes"]) <= {entry["recipe"] for entry in trainings}
+    assert set(further["datasets"]) <= {entry["dataset"] for entry in trainings}
 
 
 def test_replicas_differ_in_their_seed_alone(study):
     made = replicated(study)
     for key in ("rn_web_broad", "vit_web_broad_finetuned", "rn_web_broad_labels"):
-        settings = {training_settings(f"{key}_{number}", typed(made)) for number in range(SEEDS)}
-        assert settings == {training_settings(key, typed(study))}
+        of_made, of_study = (read_trainings(one, STUDY) for one in (made, study))
+        settings = {training_settings(f"{key}_{number}", of_made) for number in range(SEEDS)}
+        assert settings == {training_settings(key, of_study)}
     seeds = [made["recipes"][f"rn_broad_{number}"]["seed"] for number in range(SEEDS)]
     assert seeds == [0, 1, 2, 3, 4]
     assert made["finetune"]["rn_web_broad_finetuned_3"]["start"] == "rn_web_broad_3"
@@ -58,7 +77,7 @@ def test_the_table_has_a_row_for_each_replica(study, capsys):
     assert "45 replicas" in capsys.readouterr().out and len(table) == 45
     first = table.loc[1].to_dict()
     assert (first["encoder"], first["seed"], first["code"]) == ("rn_web_broad", "1", "aa")
-    assert first["settings"] == training_settings("rn_web_broad", typed(study))
+    assert first["settings"] == training_settings("rn_web_broad", read_trainings(study, STUDY))
     assert (first["kurtosis.kurtosis"], first["prunable.by_robustness"]) == ("2.01", "")
     made = read_json(ROOT / "plots/encoders/rn_supervised.json")["concepts"]["directions"]["unique"]
     assert first["concepts.directions.unique"] == str(made["value"])
