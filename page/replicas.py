@@ -217,7 +217,7 @@ def read_replicas(
         The table is missing or damaged, or an encoder in it has one replica.
     """
     table = read_table(file, IDENTITY)
-    with error_context(file):
+    with error_context(file, ValueError):
         numbers = table.drop(columns=list(IDENTITY)).apply(pd.to_numeric)
         seeds = table["seed"].astype(int)
     found = {}

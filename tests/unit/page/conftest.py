@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from html.parser import HTMLParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,6 +33,10 @@ SHIFTS = tuple(TESTBED_SHIFTS)
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
 
+CONTROL = "rn_labels"
+"""A control that `add_control` adds."""
+
+
 def interval(value: float, width: float = 1) -> dict[str, Any]:
     return {"value": value, "low": value - width, "high": value + width}
 
@@ -39,18 +44,22 @@ def interval(value: float, width: float = 1) -> dict[str, Any]:
 def load_study() -> dict[str, Any]:
     """Return the study in the repository: its entries, and its results as loaded JSON."""
     params = load_tree(ROOT / "params.yaml")
+    comparisons = [
+        read_result(PLOTS / f"comparisons/{key}.json", ComparisonResults)
+        for key in params["comparisons"]
+    ]
     return {
         "entries": params["encoders"],
         "results": {key: read_json(PLOTS / f"encoders/{key}.json") for key in params["encoders"]},
         "nulls": {key: read_json(PLOTS / f"untrained/{key}.json") for key in params["untrained"]},
+        # Results may be older than params.yaml, where a comparison's encoders may have changed.
         "comparisons": [
-            read_result(PLOTS / f"comparisons/{key}.json", ComparisonResults)
-            for key in params["comparisons"]
+            one for one in comparisons if {one.cka.first, one.cka.second} <= set(params["encoders"])
         ],
         "baseline": read_json(PLOTS / "baseline.json"),
         "controls": read_json(PLOTS / "controls.json"),
         "replicas": {},
-        "browsed": params["browse"]["encoders"],
+        "further": [],
     }
 
 
@@ -98,9 +107,17 @@ def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> 
         comparisons=study["comparisons"],
         baseline=msgspec.convert(study["baseline"], Baseline),
         controls=study["controls"],
+        further=study["further"],
         tables=tables_of(study, study_names({}, provenance.shifts)),
         provenance=provenance,
     )
+
+
+def add_control(study: dict[str, Any]) -> None:
+    """Add an encoder that learnt labels of the images whose captions `rn_web_broad` learnt."""
+    entry = {"data": "web_broad", "label": "RN labels (control)"}
+    study["entries"][CONTROL] = study["entries"]["rn_supervised"] | entry
+    study["results"][CONTROL] = deepcopy(study["results"]["rn_supervised"])
 
 
 @contextmanager

@@ -15,8 +15,8 @@ from page.claims import (
 from page.families import families, label_controls
 from page.names import format_percent
 from page.robustness_claims import coverage_of_data, robustness_order
-from page.verdicts import judge_against_null, judge_order
-from tests.unit.page.conftest import interval, read
+from page.verdicts import judge_against_null, judge_order, judge_pairs
+from tests.unit.page.conftest import CONTROL, add_control, interval, read
 
 NULL = np.linspace(2.3, 3.4, 20).tolist()
 FAMILY = ("rn_web_broad", "rn_web_broad_finetuned", "rn_supervised")
@@ -41,6 +41,9 @@ def test_order_is_judged_by_intervals_and_a_value_above_a_null_at_both_of_its_en
     order = {(9, 5, 1): "shown", (5, 9, 1): "not shown", (9, 5, 4): "undecided"}
     for means, verdict in (order | {(5, 6, 1): "undecided"}).items():
         assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
+    pairs = {(1.0, 2.0, 3.0, 1.0, 2.0): "shown", (-1.0, -2.0, -1.0, -1.0, -9.0): "not shown"}
+    pairs |= dict.fromkeys(((1.0, 2.0, 3.0, 1.0, 0.0), (1.0, 1.0, 1.0, 1.0), ()), "undecided")
+    assert {differences: judge_pairs(differences) for differences in pairs} == pairs
     ends = {(3.5, 3.6): "shown", (3.3, 3.6): "undecided", (3.2, 3.3): "not shown"}
     assert {(low, high): judge_against_null(low, high, NULL) for low, high in ends} == ends
     # The smallest p of so few is above the level.
@@ -60,10 +63,11 @@ def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
 
 
 def test_the_control_decides_between_data_and_language_unless_extrapolated(study):
-    control = study["results"]["rn_web_broad_labels"]["robustness"]
+    add_control(study)
+    control = study["results"][CONTROL]["robustness"]
     control["imagenet"] = 96.0
     for mean, verdict in ((5, "not shown"), (40, "shown")):
-        set_robustness(study, rn_web_broad=28, rn_web_broad_labels=mean)
+        set_robustness(study, rn_web_broad=28, **{CONTROL: mean})
         found = judged(coverage_of_data, study)
         assert found.verdict == verdict
         assert f" {mean}.0 [" in found.findings[0] and "ImageNet 96.0 %" in found.findings[0]
@@ -81,7 +85,7 @@ def test_kurtosis_is_judged_against_many_untrained_encoders(study):
         for results in study["results"].values():
             results["kurtosis"]["kurtosis"] = interval(kurtosis, 0.1)
         found = judged(kurtosis_above_null, study)
-        assert found.verdict == verdict and len(found.findings) == 4
+        assert found.verdict == verdict and len(found.findings) == 3
         assert "against 2.85 ± 0.34 of 20 untrained encoders, p = " in found.findings[0]
     study["nulls"] = {}
     assert kurtosis_above_null(read(study)) is None
@@ -89,7 +93,9 @@ def test_kurtosis_is_judged_against_many_untrained_encoders(study):
 
 def test_outlier_features_are_counted(study):
     found = judged(outlier_features, study)
-    assert found.findings == ["none of the 11 encoders has an outlier feature"]
+    assert found.findings == [
+        f"none of the {len(study['entries'])} encoders has an outlier feature"
+    ]
     for zero_shot, supervised, verdict in ((2, 0, "shown"), (0, 3, "not shown"), (2, 1, "mixed")):
         counts = {"zero_shot": zero_shot, "supervised": supervised}
         for key, entry in study["entries"].items():
@@ -144,7 +150,7 @@ def test_a_count_has_its_p_among_random_directions_with_the_error(study):
 
 
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
-    for key in ("rn_web_narrow", "rn_supervised", "vit_supervised", "rn_web_broad_labels"):
+    for key in ("rn_imagenet_captions", "rn_supervised", "vit_supervised"):
         results = study["results"][key]
         results["concepts"]["directions"]["unique"] = interval(999, 1)
         kurtosis = results["kurtosis"]
@@ -166,7 +172,8 @@ def test_without_encoders_or_a_value_nothing_is_said_and_fewer_shifts_are_named(
 
 
 def test_families_share_backbone_and_data_and_controls_the_images(study):
+    add_control(study)
     encoders = read(study)
     keys = [[e.key for e in family.members] for family in families(encoders)]
     assert keys == [[key.replace("rn", backbone) for key in FAMILY] for backbone in ("rn", "vit")]
-    assert [control.key for control, _ in label_controls(encoders)] == ["rn_web_broad_labels"]
+    assert [control.key for control, _ in label_controls(encoders)] == [CONTROL]

@@ -148,13 +148,18 @@ def test_another_spelling_is_not_another_setting(params):
     assert training_settings(FINETUNED, with_all(params)) == expected
 
 
-def test_a_claim_is_seen_only_beyond_the_range_over_the_seeds_that_count(study):
+def descending(study: dict) -> None:
+    """Leave one family, whose effective robustness descends far from every line's ends."""
     del study["entries"]["vit_web_broad"]
     for key, mean in ((ZERO_SHOT, 28), (FINETUNED, 12), ("rn_supervised", 0)):
         robustness = study["results"][key]["robustness"]
         robustness |= {"robustness": interval(mean), "extrapolated": 0}
         for one in robustness["per_shift"].values():
             one["extrapolated"] = False
+
+
+def test_a_claim_is_seen_only_beyond_the_range_over_the_seeds_that_count(study):
+    descending(study)
     for found, verdict in (
         (spread(25.0, 28.0, 31.0), "shown"),
         (spread(5.0, 28.0, 31.0), "undecided"),
@@ -169,6 +174,7 @@ def test_a_claim_is_seen_only_beyond_the_range_over_the_seeds_that_count(study):
 
 
 def test_replicas_outside_the_range_change_no_verdict(study, params, tmp_path):
+    descending(study)
     trained = [key for key, entry in study["entries"].items() if entry["training"] != "untrained"]
     rows = rows_of(params, *trained)
     for row in rows:
@@ -181,14 +187,15 @@ def test_replicas_outside_the_range_change_no_verdict(study, params, tmp_path):
         return {claim.key: claim.verdict for claim in study_claims(read(study))}
 
     expected = verdicts()
+    assert expected["robustness-order"] == "shown" and expected["prunable"] == "not shown"
     for wild in (-1000.0, 1000.0):
         for row in rows[::3]:
             row |= {OUTSIDE: 5, ROBUSTNESS: wild, "prunable.prunable": wild}
         assert verdicts() == expected
-        # The same numbers inside the range do change one.
+        # Inside the range, the same numbers count.
         for row in rows[::3]:
             row |= {OUTSIDE: 0}
-        assert verdicts() != expected
+        assert verdicts()["robustness-order"] == "undecided"
 
 
 @pytest.fixture

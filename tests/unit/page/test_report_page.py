@@ -15,7 +15,7 @@ from page.names import format_number as number
 from page.names import format_percent as percent
 from page.names import format_percents, format_spread, mark
 from page.provenance import Provenance
-from page.replicas import Replicated
+from page.replicas import FurtherEncoder, Replicated
 from page.report_page import compared
 from tests.reads import ROOT
 from tests.unit.page.conftest import (
@@ -31,7 +31,10 @@ from tests.unit.page.conftest import (
 
 ZERO_SHOT, SUPERVISED = "RN zero-shot, web-broad", "RN supervised"
 WHY_APART = "Numbers of the two kinds do not compare."
-SPREAD = Replicated(mean=3.0, deviation=0.5, low=2.5, high=3.5, seeds=3, outdated=True)
+SPREAD = Replicated(by_seed={0: 2.5, 1: 3.0, 2: 3.5}, outdated=True)
+COUNTS = Replicated(by_seed={0: 2.0, 1: 4.0, 2: 6.0})
+LOWER = Replicated(by_seed={1: 20.0, 2: 22.0})
+ONE_LEFT_OUT = Replicated(by_seed={0: 20.0, 2: 24.0}, left_out=1)
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +48,14 @@ def changed() -> str:
     """Return the page of a study that has what the one in the repository has not."""
     study = load_study()
     results, on = study["results"], {"dataset": "imagenet_train"}
-    study["entries"]["rn_web_narrow"]["label"] = "<b>&'"
+    study["entries"]["rn_imagenet_captions"]["label"] = "<b>&'"
     study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
-    study["replicas"] = {"rn_web_broad": {"kurtosis.kurtosis": SPREAD}}
+    replicas = {"kurtosis.kurtosis": SPREAD, "concepts.directions.unique": COUNTS}
+    study["replicas"] = {"rn_web_broad": replicas | {"robustness.robustness": ONE_LEFT_OUT}}
+    (other,) = (e for e in read(study) if e.key == "rn_web_broad")
+    narrow = msgspec.structs.replace(other.entry, label="RN narrow")
+    known = {"replicas": {"kurtosis.kurtosis": SPREAD, "robustness.robustness": LOWER}}
+    study["further"] = [FurtherEncoder(key="rn_narrow", entry=narrow, other=other, **known)]
     results["rn_web_broad"]["robustness"]["extrapolated"] = 1
     results["rn_web_broad"]["robustness"]["per_shift"]["objectnet"]["extrapolated"] = True
     results["rn_supervised"]["robustness"]["natural"] = None
@@ -197,13 +205,18 @@ def test_outlier_features_stand_beside_those_minus_the_mean_image_and_their_ener
 
 def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(changed):
     both = table(changed, "Effective robustness")
+    assert cells(both, ZERO_SHOT)[0].endswith("]‡ ± 2.8 (2 of 3 seeds ‡)")
     marked = [i for i, cell in enumerate(cells(both, ZERO_SHOT)) if cell.endswith("‡")]
-    assert marked == [0, 1, 6] and "they span" in changed
+    assert marked == [1, 6] and "they span" in changed
     assert cells(both, SUPERVISED)[1] == "–" and "‡" not in "".join(cells(both, SUPERVISED))
     assert cells(table(changed, "Privileged directions"), ZERO_SHOT)[-2] == "–"
     kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
     assert cells(kurtosis, ZERO_SHOT)[0].endswith("] ± 0.50¶")
-    assert "3.00 ± 0.50" in cells(table(changed, "The encoders over seeds"), ZERO_SHOT)[3]
+    seeds = cells(table(changed, "The encoders over seeds"), ZERO_SHOT)
+    assert "3.00 ± 0.50" in seeds[3] and "4.0 ± 2.0" in seeds[4] and "2 to 6" in seeds[4]
+    assert (
+        "22.0 ± 2.8" in seeds[2] and "2 of 3 seeds ‡" in seeds[2] and "of 3 seeds" not in seeds[3]
+    )
 
 
 def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
@@ -223,3 +236,12 @@ def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
         dashes = [cells(table(text, caption), row).count("–") for row in (ZERO_SHOT, SUPERVISED)]
         assert dashes == [4, 2]
     assert 'id="figure-concepts"' in text and 'id="figure-concepts"' not in bare
+
+
+def test_encoders_of_the_study_of_replicas_have_a_table_of_their_own(whole, changed):
+    caption = "Encoders of the study of replicas alone"
+    assert caption not in whole
+    shown = cells(table(changed, caption), "RN narrow")
+    assert "21.0 ± 1.4" in shown[2] and "3.00 ± 0.50" in shown[3]
+    assert shown[-2:] == ["−2.0", "1"] and f"Minus {ZERO_SHOT}" in table(changed, caption)
+    assert 'id="claim-narrower-data"' in changed and Tags(changed).wrong == []

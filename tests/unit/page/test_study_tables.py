@@ -42,12 +42,12 @@ def test_the_null_of_kurtosis_is_the_untrained_encoders_of_backbone_and_represen
         table = tables_of(study)["kurtosis"].set_index("label")
         return table[["null", "null_low", "null_high"]]
 
-    study["results"]["rn_web_narrow"]["kurtosis"]["representation"] = "rectified"
+    study["results"]["rn_imagenet_captions"]["kurtosis"]["representation"] = "rectified"
     found = nulls()
     for label, backbone in (("RN supervised", "rn"), ("ViT supervised", "vit")):
         null = study["nulls"][backbone]["numbers"]["kurtosis"]
         assert list(found.loc[label]) == pytest.approx([np.mean(null), min(null), max(null)])
-    assert list(found.index[found["null"].isna()]) == ["RN zero-shot, web-narrow"]
+    assert list(found.index[found["null"].isna()]) == ["RN zero-shot, ImageNet-Captions"]
     study["nulls"] = {}
     single = study["results"]["vit_untrained"]["kurtosis"]["kurtosis"]["value"]
     assert list(nulls().loc["ViT supervised"].dropna()) == [single]
