@@ -16,6 +16,9 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import rounded
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.measures import directions, kurtosis, participation_ratio
+from interpreting_clip.measures.activations import Activations
+from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.outlier_axes import pruning_costs
 from interpreting_clip.measures.result import plain
 from interpreting_clip.study.array_results import ArrayResults
 from tests.integration.stages.two_encoders import (
@@ -76,6 +79,7 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study(run):
 
 def test_the_accuracy_that_an_outlier_feature_is_worth(run):
     arrays = write_arrays()
+    change(kurtosis={"confidence": 0.6})
     found = measured(run)
     assert found.outlier_axes is not None and found.accuracy is not None
     axis = found.outlier_axes.axes[0]
@@ -84,6 +88,10 @@ def test_the_accuracy_that_an_outlier_feature_is_worth(run):
     head = {"head": arrays["weights"], "normalize_features": True, "classes": arrays["labels"]}
     lost = found.accuracy.accuracy.value - ic.accuracy(without, **head).accuracy.value
     assert axis.costs["images"].value == pytest.approx(lost, abs=1e-5)
+    test = Activations(arrays["images"], arrays["labels"], np.arange(CLASSES))
+    of_head = Head(arrays["weights"], None, normalize_features=True)
+    (expected,) = pruning_costs(test, of_head, np.array([axis.feature]), confidence=0.6)
+    assert axis.costs["images"].ends == pytest.approx(expected.ends, abs=1e-5)
 
 
 def test_few_images_have_no_neighbours_but_all_else(run):

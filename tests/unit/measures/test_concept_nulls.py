@@ -58,6 +58,7 @@ def test_a_permutation_moves_all_labels_of_an_image_together():
 def test_each_set_is_of_rows_of_its_rotation_with_signs():
     activations, targets = PLANTED[:, :4], concept_targets(*LABELS, IMAGES, "balanced", 0)
     found = score_random_directions(activations, [2, 4], targets, rotations=2, seed=2, workers=2)
+    sets = []
     for rotation in range(2):
         vectors = random_directions(4, 2, rotation)
         np.testing.assert_allclose(vectors @ vectors.T, np.eye(4), atol=1e-12)
@@ -71,6 +72,9 @@ def test_each_set_is_of_rows_of_its_rotation_with_signs():
             ]
             which = np.isclose(best.drawn[rotation][:, None], every, rtol=1e-12).min(axis=2)
             assert which.max(axis=1).all() and which.max(axis=0).sum() > 5
+            sets.append(which.argmax(axis=1).tolist())
+    # Another rotation has other rows and signs.
+    assert sets[0] != sets[2] and sets[1] != sets[3]
 
 
 def test_sets_encode_as_many_concepts_as_rotations_drawn_anew():

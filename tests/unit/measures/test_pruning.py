@@ -44,6 +44,14 @@ def test_an_axis_is_removed_and_with_it_its_class():
     np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
 
 
+def test_what_rounding_leaves_of_an_image_without_its_directions_is_not_scaled_to_length_one():
+    # Any image of the two least important directions has the class of the highest bias.
+    images = 100 * RNG.normal(size=(200, 2)) @ DIRECTIONS.vectors[-2:]
+    head = Head(WEIGHT, 1e-11 * np.arange(10), normalize_features=True)
+    found = prune(images, np.full(200, 9), head, fractions=np.array([0.2]))
+    assert found.tolist() == [1.0]
+
+
 @pytest.mark.parametrize("whose", ["own", "centred", "stranger"])
 @pytest.mark.parametrize(("bias", "normalize"), [(False, True), (True, False), (True, True)])
 @pytest.mark.parametrize(("classes", "features"), [(3, 12), (12, 3), (9, 10)])
