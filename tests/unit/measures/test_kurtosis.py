@@ -166,7 +166,7 @@ def test_lone_features_deviate_by_their_closed_form():
 
 def test_no_more_of_a_feature_is_constant_than_all_and_what_has_no_energy_is_constant():
     found = outliers(np.tile(np.where(np.arange(128) == 3, 0, 0.1), (3, 1)))
-    assert 3 * 0.1**2 < 3 * (np.full(3, 0.1).sum() / 3) ** 2  # by rounding
+    assert 3 * (np.full(3, 0.1).sum() / 3) ** 2 > 3 * 0.1**2  # by rounding
     assert found.constant_of_every_feature.tolist() == [1.0] * 128
     assert found.feature.tolist() == [3] and found.total_energy == 0 and found.total_constant == 1
 
