@@ -52,6 +52,7 @@ def test_order_is_judged_by_intervals_and_a_value_above_a_null_at_both_of_its_en
 
 def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     set_robustness(study, **dict(zip(FAMILY, (30, 10, 0), strict=True)), vit_web_broad=-50)
+    set_robustness(study, vit_web_broad_finetuned=10, vit_supervised=0)
     study["results"]["rn_supervised"]["robustness"]["extrapolated"] = 1
     found = judged(robustness_order, study)
     assert found.verdict == "mixed" and "zero-shot 30.0 [" in found.findings[0]
