@@ -1,4 +1,5 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
+# make help     these lines
 # make unit     unit tests, about a minute        make test    unit, integration and pipeline tests
 # make check    format, lint, types, generated files  make stress  kills, full disks, servers, browser
 # make stress LONG=1  the same with more cases, real architectures and emulated processors: hours
@@ -33,16 +34,20 @@ COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --n
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro plan check-encoder accept prune install install-dev install-light unit test stress emulate check docs \
+.PHONY: repro help plan check-encoder accept prune install install-dev install-light unit test stress emulate check docs \
     bench plots site lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
-	python -m stages study
+	@python -m stages study
 	@python -m tools.uncached
-	$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,python -m tools.fast_dvc repro)
+	@$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,python -m tools.repro)
 	@echo
 	@python -m tools.outcome
+
+# The comment at the top of this file.
+help:
+	@sed -n -e '/^#/!q' -e 's/^# //p' Makefile
 
 plan: $(VENV)/ready
 	@python -m tools.plan $(STUDY) $(OPTIONS)

@@ -15,7 +15,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -26,13 +25,14 @@ from runner.launcher import launching_command
 from runner.machine_settings import MachineSettings, read_machine
 from runner.process import die_with_parent, launch
 from tools.fast_dvc import speed_up
+from tools.repro import follow_stages, in_seconds, stage_line
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
 FOLDER, LOCK = Path(".scratch/jobs"), Path(".scratch/jobs.lock")
 SNAKEFILE = Path(__file__).with_name("Snakefile")
-DVC = (sys.executable, "-m", "tools.fast_dvc", "--wait-for-lock", "repro")
+DVC = (sys.executable, "-m", "tools.repro", "--wait-for-lock")
 
 FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
@@ -81,7 +81,7 @@ def run_stale(at_a_time: int, snakemake: str) -> None:
         sys.exit(code)
     graph = stale_graph()
     if not graph:
-        sys.stdout.write("Data and pipelines are up to date.\n")
+        sys.stdout.write("All stages are up to date.\n")
         return
     machine = read_machine()
     jobs = planned(graph, machine)
@@ -275,31 +275,34 @@ def run_all(
 
 
 def run(name: str, stages: Sequence[str]) -> int:
-    """Run a job; print its start, its end and, if it fails twice, the error."""
+    """Run a job; print its start, the stages that ran and, if it fails twice, the error."""
     from dvc.cli import main as dvc
 
-    log, start, screen = FOLDER / f"{name}.log", time.monotonic(), os.dup(1)
-    repeated = log.exists()
+    log, screen, repeated = FOLDER / f"{name}.log", os.dup(1), (FOLDER / f"{name}.log").exists()
+    of = sum(len(job["stages"]) for job in read_json(FOLDER / "jobs.json")["jobs"].values())
 
     def say(what: str) -> None:
-        os.write(screen, f"{name}: {what}\n".encode())
+        os.write(screen, f"{what}\n".encode())
 
-    say(f"started, log in {log}")
+    def end(stage: str, seconds: float | None) -> None:
+        (FOLDER / f"{stage}.ended").touch()
+        if seconds is not None:
+            ended = len(list(FOLDER.glob("*.ended")))
+            say(f"{stage_line(ended, of, stage)}{in_seconds(seconds)}")
+
+    say(f"{name}: started, log in {log}")
     with log.open("ab") as stream:
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     speed_up()
-    code = dvc([*DVC[3:], "--single-item", *stages])
-    seconds = time.monotonic() - start
-    if not code:
-        marks = len(list(FOLDER.glob("*.done"))) + 1  # Snakemake is about to make this job's mark
-        say(f"done in {seconds:.0f} s, {marks} of {len(read_json(FOLDER / 'jobs.json')['jobs'])}")
-    elif not repeated:
-        say("failed once")
-    else:
+    follow_stages(lambda _: None, end)
+    code = dvc(["--wait-for-lock", "repro", "--single-item", *stages])
+    if code and not repeated:
+        say(f"{name}: failed once")
+    elif code:
         said = log.read_text("utf-8", "replace")
         lines = said[max(said.rfind("Running stage '"), 0) :].splitlines()
-        say("\n  ".join(["failed", *lines[-SHOWN:]]))
+        say("\n  ".join([f"{name}: failed", *lines[-SHOWN:]]))
     return code
 
 

@@ -1,6 +1,7 @@
 """The nano study through `make repro JOBS=2`: the results of a serial run, whatever happens."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -53,8 +54,12 @@ def assert_equal(workspace: Workspace, other: Workspace) -> None:
 
 def test_two_jobs_leave_what_a_serial_run_leaves(study, nano):
     assert_equal(study, nano)
-    ran = [line.split("'")[1] for line in study.printed.splitlines() if "Running stage '" in line]
-    assert set(ran) == set(jobs.FIRST)  # by DVC itself: the rest ran in jobs
+    first = re.findall(r"^\[\d+/2\] (\S+)", study.printed, re.MULTILINE)
+    assert set(first) == set(jobs.FIRST)  # by DVC itself: the rest ran in jobs
+    of = len(study.lock()) - len(jobs.FIRST)
+    rest = re.findall(rf"^\[ *(\d+)/{of}\] (\S+) +\d+\.\d s$", study.printed, re.MULTILINE)
+    assert {name for _, name in rest} == {*study.lock()} - {*jobs.FIRST}
+    assert {int(number) for number, _ in rest} == {*range(1, of + 1)}
     assert study.repro() == set()
 
 
@@ -73,7 +78,8 @@ def test_a_parameter_starts_what_it_reaches_and_a_failure_stops_no_other(study, 
     said = study.printed[study.printed.rindex(f"encoder@{KEY}: failed\n") :]
     assert "ValueError: a fault. This is a defect" in said and "Traceback" not in study.printed
     # the error, and that others began and ended
-    assert said.count("\n") < 8 + 2 * len(OTHERS) and "Error 1" in said
+    lines = [line for line in said.splitlines() if not line.startswith("[")]
+    assert len(lines) < 8 + len(OTHERS) and "Error 1" in said
     changed = {name for name, entry in study.lock().items() if entry != before[name]}
     assert changed == {"code", *(f"kurtosis@{key}" for key in OTHERS)}
     module.write_text(code)
@@ -137,7 +143,7 @@ def test_a_stage_that_was_killed_is_run_once_more(study, snakemake):
                 os.kill(pid, signal.SIGKILL)
     assert run.wait() == 0
     assert "encoder@rn_web_broad_finetuned: failed once" in said(study)
-    assert "Data and pipelines are up to date.\n" in said(study)
+    assert "stages are up to date.\n" in said(study)
 
 
 WORK = """

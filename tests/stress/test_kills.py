@@ -135,7 +135,7 @@ def test_dvc_and_its_stage_end_with_make(tmp_path: Path):
 
     def stage_of_dvc() -> list[int]:
         own = processes(workspace.folder)
-        dvc = any(b"tools.fast_dvc" in command for command in own.values())
+        dvc = any(b"tools.repro" in command for command in own.values())
         return [pid for pid, command in own.items() if dvc and b"stages\0" in command]
 
     assert wait_for(stage_of_dvc)

@@ -1,0 +1,82 @@
+"""What `make repro` prints of a run: a line for each stage, and all errors."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.workspace import Workspace
+from tests.reads import ROOT
+
+GRAPH = """
+stages:
+  a:
+    cmd: cp given.txt a.txt
+    deps: [given.txt]
+    outs: [a.txt]
+  b:
+    cmd: echo in b; cat a.txt > b.txt
+    deps: [a.txt]
+    outs: [b.txt]
+  c:
+    cmd: cat b.txt > c.txt; ! grep -q bad b.txt || { echo it is bad >&2; exit 3; }
+    deps: [b.txt]
+    outs: [c.txt]
+"""
+REPRO = (sys.executable, "-m", "tools.repro")
+LINE = re.compile(r"^\[(\d)/3\] (\w) +\d+\.\d s( +\(.*cache\))?$", re.MULTILINE)
+
+
+@pytest.fixture
+def study(workspace: Workspace) -> Workspace:
+    Path("dvc.yaml").write_text(GRAPH)
+    Path("dvc.lock").unlink()
+    Path("given.txt").write_text("good")
+    workspace.surroundings["PYTHONPATH"] = str(ROOT)
+    return workspace
+
+
+def lines(said: str) -> list[tuple[str, str]]:
+    """Return the number and the name in each stage's line."""
+    return [found.groups()[:2] for found in LINE.finditer(said)]
+
+
+def test_each_stage_that_ran_has_a_line_and_dvcs_are_gone(study):
+    said = study.run(*REPRO)
+    assert lines(said) == [("1", "a"), ("2", "b"), ("3", "c")]
+    assert len(said.splitlines()) == 5 and "in b\n" in said  # what b prints, and the summary
+    assert "3 of 3 stages" in said
+    again = study.run(*REPRO)
+    assert len(again.splitlines()) == 1 and "3 stages are up to date" in again
+
+
+def test_a_stage_from_the_run_cache_is_marked(study):
+    study.run(*REPRO)
+    Path("given.txt").write_text("other")
+    study.run(*REPRO)
+    Path("given.txt").write_text("good")
+    assert [bool(found[3]) for found in LINE.finditer(study.run(*REPRO))] == [True] * 3
+
+
+def test_an_error_and_a_warning_are_printed_in_full(study):
+    study.run(*REPRO)
+    Path("given.txt").write_text("bad")
+    said = study.run(*REPRO, ok=False)
+    assert lines(said) == [("1", "a"), ("2", "b")]
+    assert "it is bad" in said and "ERROR: failed to reproduce 'c'" in said and "with 3" in said
+    assert "stages ran" not in said
+    assert "WARNING: " in study.run(*REPRO, "--keep-going", ok=False)
+
+
+def test_dvc_itself_still_says_what_it_says(study):
+    assert "Running stage 'a'" in study.run("dvc", "repro")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="script(1) has other options")
+def test_on_a_terminal_a_stage_is_named_when_it_starts(study):
+    Path(".scratch/seconds").mkdir(parents=True)
+    Path(".scratch/seconds/b").write_text("41.5\n")
+    command = " ".join(REPRO)
+    said = study.run("script", "--quiet", "--return", "--command", command, "/dev/null")
+    assert said.index("41.5 s last time") < said.index("in b") < said.index("[3/3]")
