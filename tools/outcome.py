@@ -14,7 +14,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from runner.process import launch
 from tools.cache import LOCK
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
-PUBLISHED = Path("plots/published.html")
 
 WAYS = """\
   dvc metrics diff                     shows which headline numbers differ
@@ -38,7 +37,8 @@ WAYS = """\
 
 def main() -> None:
     """List the results, and compare them with the last commit."""
-    said = [*made(), *news(load_tree(PARAMS)["encoders"])]
+    encoders = load_tree(PARAMS)["encoders"]
+    said = [*made(encoders), *news(encoders)]
     sys.stdout.write("".join(f"{line}\n" for line in said))
     record()
 
@@ -104,18 +104,20 @@ def cause() -> str:
     )
 
 
-def made() -> Iterator[str]:
-    """Yield the lines that list the results."""
+def made(encoders: Iterable[str]) -> Iterator[str]:
+    """Yield the lines that list what to open; of the encoders' pages, the first that is there."""
+    pages = [f"plots/directions/{key}/index.html" for key in encoders]
     yield "The results of this study:"
     for place, what in {
         str(REPORT): "the page to read",
-        str(PUBLISHED): "published models, and where yours stand among them",
-        "plots/directions/<encoder>/index.html": "what each direction responds to",
+        "docs/tutorial_page.md": "how to read it, section by section",
+        next((page for page in pages if Path(page).is_file()), ""): "what each direction encodes",
+        "plots/published.html": "published models, and where yours stand among them",
     }.items():
-        if any(Path().glob(place.replace("<encoder>", "*"))):
-            yield f"  {place:<37}  {what}"
+        if Path(place).is_file():
+            yield f"  {place:<45}  {what}"
     command = "dvc metrics show | less -S"
-    yield f"  {command:<37}  headline numbers (before it: . .venv/bin/activate)"
+    yield f"  {command:<45}  headline numbers (before it: . .venv/bin/activate)"
 
 
 def news(encoders: Collection[str]) -> Iterator[str]:

@@ -34,6 +34,11 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     assert "plots/published.html" not in said()
     write_json(Path("plots/published.html"), "a page")
     assert "plots/published.html" in said()
+    write_json(Path("plots/directions/vit/index.html"), "a page")
+    assert "plots/directions/vit/index.html" in said()
+    write_json(Path("plots/directions/rn/index.html"), "a page")
+    assert "plots/directions/rn/index.html" in said()  # the study's first encoder
+    assert "plots/directions/vit" not in said()
 
 
 def test_the_commit_of_a_page_is_that_of_its_code_and_parameters(tmp_path, monkeypatch):
