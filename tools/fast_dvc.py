@@ -1,14 +1,18 @@
-"""DVC without three costs that grow with a study; `make repro` uses it.
+"""DVC without three costs that grow with a study; `make repro` uses it (tools/repro.py).
 
     python -m tools.fast_dvc repro [options of dvc repro]
 
 * DVC 3.67 parses params.yaml again for each stage that names a parameter. Here, a file is parsed
   once, and again when its text has changed.
 * It visits all parameters to find one, since dpath looks for patterns. Here, one is looked up by
-  its keys.
+  its keys. With both, reading three parameters takes 2 ms of processor time instead of 22.
 * After each stage that ran, it reads and writes all of dvc.lock through ruamel.yaml's round-trip
-  classes, in pure Python: 1.0 s for 7,000 lines. Here, the parser in C reads dvc.lock, as DVC does
-  elsewhere; DVC's own writer writes the entry of that stage; the text of all others is kept.
+  classes, in pure Python. Here, the parser in C reads dvc.lock, as DVC does elsewhere; DVC's own
+  writer writes the entry of that stage; the text of all others is kept. For 4,400 lines this takes
+  7 ms instead of 1.1 s: over two minutes in a cold study of 125 stages, during much of which
+  dvc.lock is shorter, so about half of it.
+
+`docs/upstream` has the same as patches for DVC.
 
 The file has the bytes that `dvc repro` writes, so the two can take turns. What is stale, locks, and
 the runs of stages remain DVC's. If dvc.lock is not laid out as DVC writes it, or if DVC lacks one

@@ -1,20 +1,23 @@
 """Importing open_clip without the slow packages that it treats as optional.
 
-Every stage is a process of its own, and 42 stages of the default study import open_clip. Processor
-time of `import torch, open_clip` on one core, the median of 5 processes:
+Every stage is a process of its own, and 47 of the default study's 125 stages import open_clip.
+Processor time of `import torch, open_clip`, the median of 7 processes on a busy machine, and the
+least of them:
 
-| | seconds |
-|---|---|
-| `import torch` alone | 1.6 |
-| and open_clip, plainly | 4.5 |
-| without timm, huggingface_hub and TorchDynamo | 2.2 |
-| without timm and TorchDynamo | 2.4 |
-| without timm and huggingface_hub | 3.5 |
-| without TorchDynamo | 4.8 |
+| | median, s | least, s |
+|---|---|---|
+| `import torch` alone | 2.0 | 1.6 |
+| and open_clip, plainly | 5.8 | 4.5 |
+| without timm, huggingface_hub and TorchDynamo | 2.4 | 2.3 |
+| without timm and TorchDynamo | 3.5 | 3.1 |
+| without timm and huggingface_hub | 3.7 | 3.5 |
+| without huggingface_hub and TorchDynamo | 4.1 | 3.6 |
 
-The 15 trainings among them import TorchDynamo later, for their optimiser. So the cold study, of
-about 290 s, takes some 80 s less with all three kept out. Doing the same for pandas in DVCLive (0.3
-s in each training) would save 1 % and is not done.
+This saves 2.2 to 3.3 s in each of them and 100 to 150 s in a cold study; of these, the 7 trainings
+import TorchDynamo later, for their optimiser (9 s). Without huggingface_hub, open_clip cannot
+import transformers either, which is most of that row. `docs/upstream` has the patches that would
+make this module unnecessary. Doing the same for pandas in DVCLive (0.3 s in each training) would
+save 1 % and is not done.
 """
 
 import importlib

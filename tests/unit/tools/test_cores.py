@@ -20,8 +20,7 @@ EACH = PER_JOB + PER_STAGE
     ("number", "expected"),
     [
         (1, FIXED + 22 + 4 * PER_STAGE),
-        (2, 2 * FIXED + 4 + 5 + 3 + 3 * EACH),  # b, c and d beside and after a
-        (3, 2 * FIXED + 10 + 3 + 2 * EACH),
+        (2, 2 * FIXED + 10 + 3 + 2 * EACH),  # b and c beside a, then c beside d
         (8, 2 * FIXED + 10 + 3 + 2 * EACH),
     ],
 )
