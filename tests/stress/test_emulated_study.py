@@ -13,9 +13,10 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, folder_digests
+from tools.outcome import processor
 
 PROCESSORS = ("Haswell", "EPYC-Rome", "Skylake-Client", "EPYC-Milan")
-OTHER = PROCESSORS[0] if "AuthenticAMD" in Path("/proc/cpuinfo").read_text() else PROCESSORS[1]
+OTHER = PROCESSORS[0] if "AMD" in processor() else PROCESSORS[1]
 """One of another maker."""
 
 STARTS = 10
@@ -72,26 +73,36 @@ def small_study() -> dict[str, Any]:
     return study
 
 
-def compute(folder: Path, *emulator: str) -> dict[str, str]:
-    """Run the small study in a new folder, and return the digest of every result.
-
-    QEMU's user mode crashes at random where compiled code runs in a thread, in about half of all
-    runs of `controls`: the study goes on from there.
-    """
+def new_study(folder: Path) -> None:
+    """Make a folder with the small study and links to the code."""
     (folder / "data").mkdir(parents=True)
     (folder / "plots/arrays").mkdir(parents=True)
     for name in (*CODE, "data/reference", "data/published", "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
-    command = [*emulator, sys.executable, "-m", "tests.stress.emulated_study"]
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a command in a folder, and return what it prints.
+
+    QEMU's user mode crashes at random where compiled code runs in a thread, in about half of all
+    runs of `controls`: the study goes on from there.
+    """
 
     def start() -> subprocess.CompletedProcess[str]:
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
     done, starts = start(), 1
-    while emulator and done.returncode == -signal.SIGSEGV and starts < STARTS:
+    while "qemu" in command[0] and done.returncode == -signal.SIGSEGV and starts < STARTS:
         done, starts = start(), starts + 1
     assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def compute(folder: Path, *emulator: str) -> dict[str, str]:
+    """Run the small study in a new folder, and return the digest of every result."""
+    new_study(folder)
+    run(folder, *emulator, sys.executable, "-m", "tests.stress.emulated_study")
     return {
         f"{name}/{path}": digest
         for name in RESULTS
@@ -105,9 +116,9 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return compute(tmp_path_factory.mktemp("own") / "study")
 
 
-@pytest.mark.parametrize("processor", PROCESSORS)
-def test_an_emulated_processor_computes_the_same_bytes(own, tmp_path, processor):
-    command = (QEMU, "-cpu", processor)
+@pytest.mark.parametrize("kind", PROCESSORS)
+def test_an_emulated_processor_computes_the_same_bytes(own, tmp_path, kind):
+    command = (QEMU, "-cpu", kind)
     found = compute(tmp_path / "study", *command)
     assert found.keys() == own.keys()
     assert [path for path in own if found[path] != own[path]] == []
@@ -124,11 +135,11 @@ def test_native_kernels_of_two_makers_differ():
     """Else the other tests could not fail."""
     found = {
         subprocess.run(
-            [QEMU, "-cpu", processor, sys.executable, "-c", PRODUCT],
+            [QEMU, "-cpu", kind, sys.executable, "-c", PRODUCT],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        for processor in PROCESSORS[:2]
+        for kind in PROCESSORS[:2]
     }
     assert len(found) == 2

@@ -17,6 +17,7 @@ from tests.reads import ROOT
 
 STAGE = """
 import os, signal, sys
+{before}
 from interpreting_clip.errors import InputError
 from runner.process import launch
 def main(*arguments):
@@ -31,7 +32,7 @@ def run(body: str, *arguments: str, **variables: str) -> subprocess.CompletedPro
     """Run a stage whose `main` is one line."""
     ours = ("CUBLAS_WORKSPACE_CONFIG", "OMP_WAIT_POLICY")
     kept = {k: v for k, v in os.environ.items() if k not in ours}
-    command = [sys.executable, "-c", STAGE.format(body=body), *arguments]
+    command = [sys.executable, "-c", STAGE.format(before="", body=body), *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=kept | variables, capture_output=True, text=True, check=False
     )
@@ -202,9 +203,11 @@ def test_memory_that_is_freed_stays_and_is_used_again():
     assert same == "True"
 
 
-@LINUX
-def test_a_stage_ends_when_its_parent_is_killed():
-    stage = STAGE.format(body="print(os.getpid(), flush=True); signal.pause()")
+@LINUX  # where pidfd_open(2) tells when a process ends that is nobody's child
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_a_stage_ends_when_its_parent_is_killed(system):
+    body = "print(os.getpid(), flush=True); signal.pause()"
+    stage = STAGE.format(before=f"sys.platform = {system!r}", body=body)
     shell = ["sh", "-c", '"$0" -c "$1" & wait', sys.executable, stage]
     with subprocess.Popen(shell, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout

@@ -1,11 +1,17 @@
 """`make repro`'s last words in a folder with a commit and in one without git."""
 
+import os
+import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 from interpreting_clip.formats.json import write_json
-from tools.outcome import COMPUTED, commit, main, processor, record
+from tools import outcome
+from tools.outcome import COMPUTED, cause, commit, main, processor, record
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 
@@ -74,3 +80,40 @@ def test_a_page_s_record_is_kept_until_the_page_is_another(tmp_path, monkeypatch
     assert COMPUTED.read_text() == elsewhere
     page_is("b")
     assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()
+
+
+@pytest.mark.parametrize(
+    ("kernels", "machine", "named"),
+    [("portable", "aarch64", True), ("native", "aarch64", False), ("portable", "x86_64", False)],
+)
+def test_a_processor_without_portable_kernels_is_why_digits_differ(
+    tmp_path, monkeypatch, kernels, machine, named
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    Path("params.yaml").write_text(f"kernels: {kernels}")
+    assert (machine in cause()) == named
+
+
+def test_a_processor_is_named_on_every_system(tmp_path, monkeypatch):
+    cpuinfo = tmp_path / "cpuinfo"
+    monkeypatch.setattr(outcome, "PROCESSOR", cpuinfo)
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    cpuinfo.write_text("processor\t: 0\nmodel name\t: AMD EPYC 9B14\nModel\t: 2\n")
+    assert processor() == "AMD EPYC 9B14 (aarch64)"
+    cpuinfo.write_text("processor\t: 0\nCPU part\t: 0xd0c\n\nModel\t\t: Raspberry Pi 5\n")
+    assert processor() == "Raspberry Pi 5 (aarch64)"
+    cpuinfo.write_text("processor\t: 0\nCPU part\t: 0xd0c\n")
+    nameless = processor()
+    cpuinfo.unlink()
+    assert processor() == nameless and "aarch64" in nameless
+
+
+def test_macos_is_asked_for_its_processor(tmp_path, monkeypatch):
+    sysctl = tmp_path / "sysctl"
+    sysctl.write_text('#!/bin/sh\ntest "$*" = "-n machdep.cpu.brand_string" && echo Apple M1\n')
+    sysctl.chmod(0o755)
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(platform, "machine", lambda: "arm64")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert processor() == "Apple M1 (arm64)"
