@@ -31,6 +31,8 @@ PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
 BIN := $(VENV)/bin
 COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
     --no-emit-index-url --no-emit-trusted-host --no-emit-options
+# macOS's make 3.81 looks for programs in the PATH below only if a shell of its own choice runs them.
+SHELL := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

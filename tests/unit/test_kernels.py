@@ -111,6 +111,7 @@ def test_what_chooses_the_kernels_of_the_c_library_is_refused(unloaded):
         use_kernels("portable")
 
 
+@pytest.mark.skipif(unportable_processor() != "", reason="numpy has other kernels here")
 def test_numpy_is_told_of_every_kernel_above_avx2():
     """Another release may have further ones, or other names for them."""
     disabled = set(PORTABLE["NPY_DISABLE_CPU_FEATURES"].split())

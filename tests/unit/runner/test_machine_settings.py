@@ -17,7 +17,7 @@ def plain(monkeypatch):
 
 
 def test_takes_as_many_workers_as_the_process_may_use(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3})
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3}, raising=False)
     assert MachineSettings().workers == 2
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
@@ -68,7 +68,7 @@ def test_the_environment_goes_before_the_file(tmp_path, monkeypatch):
     ],
 )
 def test_jobs_share_the_processors(tmp_path, monkeypatch, shared_by, file, expected):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)))
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(6)), raising=False)
     monkeypatch.setenv(SHARED_BY, shared_by)
     (tmp_path / "compute.yaml").write_text(file)
     assert read_machine(tmp_path / "compute.yaml").workers == expected
