@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from runner import sandbox
 from tests.reads import ROOT
 
 LOCKED = """
@@ -139,3 +140,9 @@ def test_a_refusal_names_the_path_and_the_line_to_add(folder, expression, path):
 def test_the_environment_is_read(folder):
     *read, here = locked(folder, "__import__('json.tool')", "os.listdir('.')", "os.getcwd()")
     assert not any("Error" in said for said in read) and os.fspath(folder) in here
+
+
+def test_a_system_without_landlock_is_not_asked_for_it(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(sandbox.ctypes, "CDLL", lambda *_, **__: 1 / 0)
+    assert not sandbox.restrict([(Path(), sandbox.READ)])

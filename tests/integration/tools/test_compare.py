@@ -12,8 +12,17 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.json import write_json
+from runner.native import NATIVE
 from tools.cache import locked_outputs
-from tools.compare import TOLERANCES, Difference, differences, largest_difference, main
+from tools.compare import (
+    TOLERANCES,
+    Difference,
+    differences,
+    file_differences,
+    largest_difference,
+    main,
+)
 
 
 def compare(capsys, *arguments: str) -> tuple[int, list[str]]:
@@ -39,6 +48,17 @@ def other(workspace) -> Path:
 def test_a_result_is_identical_to_itself(workspace, other, capsys):
     for same in ("stages/..", str(other)):
         assert compare(capsys, ".", same) == (0, ["3 identical"])
+
+
+def test_the_names_of_processors_without_portable_kernels_are_no_results(tmp_path):
+    folders = [tmp_path / "x86_64", tmp_path / "aarch64"]
+    write_json(folders[0] / "rn.json", {"mean": 2.5})
+    write_json(folders[1] / "rn.json", {"mean": 2.5, NATIVE: ["aarch64"]})
+    write_json(folders[1] / f"{NATIVE}.json", {NATIVE: ["aarch64"]})
+    first, second = ({file.name: file for file in folder.iterdir()} for folder in folders)
+    tolerance = {name: default for name, (default, _) in TOLERANCES.items()}
+    found = file_differences(first, second, tolerance)
+    assert list(found) == [(0.0, "rn.json: bytes alone")]
 
 
 def test_what_differs_is_named_with_its_stage(workspace, other, capsys):
