@@ -147,7 +147,8 @@ def compute(
                 lock_stage(entry, study.tree)
             try:
                 call_main(entry, given)
-                record_native(entry, study.tree.get("kernels", "native"), outputs)
+                if entry.stage not in COMPUTES_NOTHING:
+                    record_native(entry, study.tree.get("kernels", "native"), outputs)
             except Exception:
                 inputs.require_recorded()  # a damaged input is the better explanation
                 raise
