@@ -108,13 +108,18 @@ def _section(body: Mapping[str, Any]) -> str:
 
 
 def loop_entries(body: Mapping[str, Any], params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what a stage runs over by key: a section's entries or a list's items, or "" once."""
+    """Return what a stage runs over by key: a section's entries or a list's items, or "" once.
+
+    It is nothing if params.yaml has neither there, so that stage `study` can say so.
+    """
     if "foreach" not in body:
         return {"": None}
     node: Any = params
     for step in _section(body).split("."):
-        node = (node or {}).get(step)
-    return {item: item for item in node} if isinstance(node, list) else node or {}
+        node = node.get(step) if isinstance(node, Mapping) else None
+    if isinstance(node, list):
+        return {str(item): item for item in node}
+    return node if isinstance(node, Mapping) else {}
 
 
 OUTPUTS = ("outs", "metrics", "plots")

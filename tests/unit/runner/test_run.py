@@ -6,7 +6,7 @@ import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.errors import InputError
-from runner.graph import read_entry
+from runner.graph import loop_entries, read_entry
 from runner.run import link_targets, recorded_settings, require_same_settings
 
 PARAMS = "kernels: native\nrecipes: {a: {rate: 1, steps: 2}}\nencoders: {rn: {recipe: a}}\n"
@@ -53,6 +53,14 @@ def test_what_dvc_would_record_wrongly_is_named(file, old, new, named):
         return
     with pytest.raises(InputError, match=named):
         require_same_settings(entry, before)
+
+
+@pytest.mark.parametrize(
+    ("browse", "keys"),
+    [({"encoders": ["rn"]}, ["rn"]), ({"encoders": []}, []), (["rn"], []), ({"encoders": 3}, [])],
+)
+def test_a_stage_runs_over_a_list_and_over_nothing_that_is_none(browse, keys):
+    assert [*loop_entries({"foreach": "${browse.encoders}"}, {"browse": browse})] == keys
 
 
 def test_links_are_followed_wherever_they_lead(tmp_path):
