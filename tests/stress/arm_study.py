@@ -15,7 +15,7 @@ from pathlib import Path
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.kernels import use_kernels
-from runner.graph import StageEntry, read_entry
+from runner.graph import StageEntry, loop_entries, read_entry
 from runner.run import compute
 from tests.reads import GRAPH
 from tests.stress.emulated_study import order
@@ -29,8 +29,7 @@ def main() -> None:
     use_kernels(study.tree["kernels"])
     for stage in order():
         began = time.perf_counter()
-        group = GRAPH[stage].get("foreach", "").strip("${}")
-        for key in study.tree[group] if group else [""]:
+        for key in loop_entries(GRAPH[stage], study.tree):
             entry = read_entry(stage, key, study.tree)
             if not all((ARM / out).exists() for out in entry.outs):
                 compute(entry, study)
