@@ -37,8 +37,8 @@ WAYS = """\
 
 def main() -> None:
     """List the results, and compare them with the last commit."""
-    encoders = load_tree(PARAMS)["encoders"]
-    said = [*made(encoders), *news(encoders)]
+    study = load_tree(PARAMS)
+    said = [*made(study["browse"]["encoders"]), *news(study["encoders"])]
     sys.stdout.write("".join(f"{line}\n" for line in said))
     record()
 
@@ -105,7 +105,7 @@ def cause() -> str:
 
 
 def made(encoders: Iterable[str]) -> Iterator[str]:
-    """Yield the lines that list what to open; of the encoders' pages, the first that is there."""
+    """Yield the lines that list what to open; of these encoders' pages, the first that is there."""
     pages = [f"plots/directions/{key}/index.html" for key in encoders]
     yield "The results of this study:"
     for place, what in {

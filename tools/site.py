@@ -98,14 +98,15 @@ def origin_of(head: str, repository: str) -> dict[str, str]:
 
 
 def chosen_encoders(study: Mapping[str, Any], chosen: Sequence[str] | None) -> list[str]:
-    """Return the encoders whose directions the site has, in the study's order.
+    """Return the encoders whose directions the site has, in the order of `browse.encoders`.
 
     Raises
     ------
     InputError
         A chosen encoder has no pages of directions here.
     """
-    known = [key for key in study["encoders"] if (DIRECTIONS / key / "index.html").is_file()]
+    asked = study["browse"]["encoders"]  # those of others may be left from an earlier study
+    known = [key for key in asked if (DIRECTIONS / key / "index.html").is_file()]
     if chosen is None:
         return known
     if missing := [key for key in chosen if key not in known]:

@@ -18,7 +18,7 @@ GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 
 def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("params.yaml").write_text("{encoders: {rn: {}}}")
+    Path("params.yaml").write_text("{encoders: {rn: {}}, browse: {encoders: [rn]}}")
     metrics = Path("metrics/encoders/rn.json")
 
     def said() -> str:
@@ -33,17 +33,20 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     assert "identical to the commit" in said()
     write_json(metrics, {"kurtosis": 2.75})
     assert "1 of the last commit's files" in said() and "dvc metrics diff" in said()
-    Path("params.yaml").write_text("{encoders: {rn: {}, vit: {}}}")
-    assert "1 of the 2 encoders" in said()
+    browse = "browse: {encoders: [rn, vit]}"
+    Path("params.yaml").write_text(f"{{encoders: {{rn: {{}}, vit: {{}}, old: {{}}}}, {browse}}}")
+    assert "2 of the 3 encoders" in said()
     shutil.rmtree(".git")
     assert "commit" not in said()
     assert "plots/published.html" not in said()
     write_json(Path("plots/published.html"), "a page")
     assert "plots/published.html" in said()
+    write_json(Path("plots/directions/old/index.html"), "a page")
+    assert "plots/directions" not in said()  # nor does the study ask for it
     write_json(Path("plots/directions/vit/index.html"), "a page")
     assert "plots/directions/vit/index.html" in said()
     write_json(Path("plots/directions/rn/index.html"), "a page")
-    assert "plots/directions/rn/index.html" in said()  # the study's first encoder
+    assert "plots/directions/rn/index.html" in said()  # the first that the study names
     assert "plots/directions/vit" not in said()
 
 

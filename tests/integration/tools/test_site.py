@@ -19,8 +19,9 @@ from tests.reads import ROOT
 from tools import site
 from tools.html_links import Page
 
-KEYS = [*load_tree(ROOT / "params.yaml")["encoders"]]
-FIRST, SECOND = KEYS[:2]
+STUDY = load_tree(ROOT / "params.yaml")
+FIRST, SECOND = STUDY["browse"]["encoders"][:2]
+WITHOUT = next(key for key in STUDY["encoders"] if key not in STUDY["browse"]["encoders"])
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -135,6 +136,12 @@ def test_only_the_chosen_directions_are_there_and_links_to_others_are_text(resul
         assert page.read_text().count("<a ") == page.read_text().count("</a>")
 
 
+def test_pages_that_the_study_no_longer_asks_for_are_left_out(results):
+    write_directions(WITHOUT, FIRST)
+    site.main()
+    assert {folder.name for folder in Path("site/directions").iterdir()} == {FIRST, SECOND}
+
+
 def test_the_switch_between_encoders_has_those_that_are_there(results):
     listed = [
         {"key": key, "label": "<b>", "features": [[1, "features"]]} for key in (FIRST, SECOND)
@@ -204,8 +211,8 @@ def test_nothing_else_is_replaced(results, place):
 
 def test_an_encoder_without_pages_is_refused_with_those_that_have_some(results):
     with pytest.raises(InputError) as error:
-        site.main("--encoders", FIRST, KEYS[2])
-    assert KEYS[2] in str(error.value) and SECOND in str(error.value)
+        site.main("--encoders", FIRST, WITHOUT)
+    assert WITHOUT in str(error.value) and SECOND in str(error.value)
     assert not Path("site").exists()
 
 
