@@ -36,6 +36,8 @@ BROKEN = [
     (f"{PROBE}/start", "rn_web_broad_probe", "start': .*: rn_untrained, rn_w"),
     (f"{PROBE}/features", "tokens", "features': .*: before_projection, emb"),
     ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*'trained'"),
+    ("browse/encoders", ["vit"], "'browse.encoders': .*'vit'.*: rn_"),
+    ("browse/encoders", ["rn_untrained"] * 2, "'browse.encoders': .*'rn_untrained' 2 times"),
     ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`"),
     ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': .*labelled"),
 ]
