@@ -26,6 +26,7 @@ from runner.process import launch
 from tools.cache import LOCK
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
+PUBLISHED = Path("plots/published.html")
 
 WAYS = """\
   dvc metrics diff                     shows which headline numbers differ
@@ -112,7 +113,7 @@ def made(encoders: Iterable[str]) -> Iterator[str]:
         str(REPORT): "the page to read",
         "docs/tutorial_page.md": "how to read it, section by section",
         next((page for page in pages if Path(page).is_file()), ""): "what each direction encodes",
-        "plots/published.html": "published models, and where yours stand among them",
+        str(PUBLISHED): "published models, and where yours stand among them",
     }.items():
         if Path(place).is_file():
             yield f"  {place:<45}  {what}"
