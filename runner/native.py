@@ -6,10 +6,11 @@ reaches the results that other machines compute from it. Where all processors ha
 nothing is added.
 """
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.json import read_json, write_json, write_whole
 from interpreting_clip.kernels import Kernels, unportable_processor
 from runner.graph import StageEntry
 from runner.outputs import Outputs
@@ -51,6 +52,8 @@ def record_native(entry: StageEntry, kernels: Kernels, outputs: Outputs) -> None
         if written.is_dir() and any(written.iterdir()):
             write_json(written / f"{NATIVE}.json", {NATIVE: found})
         elif written.suffix == ".json" and written.exists() and not path.startswith(HEADLINES):
-            tree = read_json(written)
-            if isinstance(tree, dict):
-                write_json(written, tree | {NATIVE: found})
+            text = written.read_text("utf-8")
+            if text.startswith("{\n"):
+                # As text: some stages round and lay out numbers in another way than `write_json`.
+                added = f'{{\n "{NATIVE}": {json.dumps(found)},\n{text[2:]}'
+                write_whole(written, added.encode())

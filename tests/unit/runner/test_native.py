@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.json import read_json, write_json, write_whole
 from interpreting_clip.kernels import Kernels
 from runner import run
 from runner.graph import StageEntry, read_entry
@@ -33,7 +33,7 @@ def written(tmp_path, monkeypatch):
         outputs = Outputs(outs, files)
         outputs.prepare()
         write_json(outputs[FOLDER] / "kurtosis.json", {"mean": 2.5})
-        write_json(outputs[RESULT], {"mean": 2.5})
+        write_whole(outputs[RESULT], b'{\n "mean":\t2.123456789}\n')
         write_json(outputs[HEADLINE], {"mean": 2.5})
         record_native(entry, kernels, outputs)
         outputs.keep()
@@ -46,7 +46,8 @@ def written(tmp_path, monkeypatch):
 
 def test_folders_and_results_name_the_processor_and_headline_numbers_are_numbers(written):
     assert written("aarch64") == {FOLDER: {ARM}, RESULT: {ARM}, HEADLINE: set()}
-    assert read_json(Path(RESULT)) == {"mean": 2.5, NATIVE: [ARM]}
+    assert read_json(Path(RESULT)) == {"mean": 2.123456789, NATIVE: [ARM]}
+    assert Path(RESULT).read_text().endswith('\n "mean":\t2.123456789}\n')
     assert read_json(Path(HEADLINE)) == {"mean": 2.5}
 
 
@@ -68,7 +69,7 @@ def test_what_computes_nothing_names_no_processor(tmp_path, monkeypatch, stage, 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(run, "require_fingerprint", lambda _: None)
-    monkeypatch.setattr(run, "call_main", lambda _, given: write_json(given[-1][RESULT], {}))
+    monkeypatch.setattr(run, "call_main", lambda _, given: write_json(given[-1][RESULT], {"a": 1}))
     Path("params.yaml").write_text("kernels: portable")
     Path("dvc.yaml").write_text(f"stages: {{{stage}: {{outs: [{RESULT}]}}}}")
     study = Params()
