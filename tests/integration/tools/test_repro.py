@@ -39,7 +39,7 @@ def study(workspace: Workspace) -> Workspace:
 
 def lines(said: str) -> list[tuple[str, str]]:
     """Return the number and the name in each stage's line."""
-    return [found.groups()[:2] for found in LINE.finditer(said)]
+    return [(found[1], found[2]) for found in LINE.finditer(said)]
 
 
 def test_each_stage_that_ran_has_a_line_and_dvcs_are_gone(study):
