@@ -31,6 +31,7 @@ CODE = (
     *("interpreting_clip", "page", "runner", "stages", "tests"),
     *("dvc.yaml", "constraints.txt", "versions.yaml"),
 )
+IN_GIT = tuple(f"data/{name}" for name in ("baselines", "published", "reference"))
 RESULTS = ("data", "metrics", "plots")
 
 
@@ -77,7 +78,7 @@ def new_study(folder: Path) -> None:
     """Make a folder with the small study and links to the code."""
     (folder / "data").mkdir(parents=True)
     (folder / "plots/arrays").mkdir(parents=True)
-    for name in (*CODE, "data/reference", "data/published", "studies"):
+    for name in (*CODE, *IN_GIT, "studies"):
         (folder / name).symlink_to(ROOT / name)
     (folder / "params.yaml").write_text(yaml.safe_dump(small_study()))
 
