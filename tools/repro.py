@@ -1,6 +1,6 @@
 """`make repro`: DVC runs a study, and prints one line for each stage that ran.
 
-    python -m tools.repro [--wait-for-lock] [options of dvc repro]
+    python -m tools.repro [--wait-for-lock] [options of dvc repro but --dry and --quiet]
 
 On a terminal, a stage's line stands there from its start. Progress, warnings and errors are printed
 as the stage and DVC word them. `dvc repro` itself prints what it always prints, and so does this if
@@ -21,9 +21,9 @@ from tools.fast_dvc import speed_up
 LOGGERS = ("stage", "stage.cache", "stage.run", "dvcfile", "repo.reproduce", "repo.scm_context")
 """Those of DVC's loggers that report each stage in several lines."""
 
-LAST = " last time"
+LAST = " last time  "
 OVER = " " * len(LAST)
-"""What stands behind the seconds while a stage runs, and what is printed over it."""
+"""What stands behind the seconds while a stage runs, and what is printed over it in the end."""
 
 
 class StageLines(logging.Filter):

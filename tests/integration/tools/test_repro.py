@@ -79,4 +79,4 @@ def test_on_a_terminal_a_stage_is_named_when_it_starts(study):
     Path(".scratch/seconds/b").write_text("41.5\n")
     command = " ".join(REPRO)
     said = study.run("script", "--quiet", "--return", "--command", command, "/dev/null")
-    assert said.index("41.5 s last time") < said.index("in b") < said.index("[3/3]")
+    assert said.index("41.5 s last time  ") < said.index("in b") < said.index("[3/3]")
