@@ -316,12 +316,8 @@ def _draw_fractions(
     if accuracy.images is None:
         return np.full(resamples, accuracy.fraction)
     correct = accuracy.fraction * accuracy.images
-    return rng.beta(
-        # Jeffreys' prior.
-        correct + 0.5,
-        accuracy.images - correct + 0.5,
-        size=resamples,
-    )
+    # Jeffreys' prior.
+    return rng.beta(correct + 0.5, accuracy.images - correct + 0.5, size=resamples)
 
 
 def _draw_coupled(
