@@ -44,7 +44,6 @@ from interpreting_clip.measures import participation_ratio as of_dimensions
 from interpreting_clip.measures import privileged_basis as of_basis
 from interpreting_clip.measures import pruning as of_pruning
 from interpreting_clip.measures.guessing import Guessing
-from interpreting_clip.measures.result import Result
 from interpreting_clip.quantities import (
     Confidence,
     Count,
@@ -317,14 +316,6 @@ def effective_robustness(
         starts={shift: measured[start] for shift, start in starts.items()},
         settings=of_lines.Settings(confidence=settings.confidence, seed=settings.seed),
     )
-
-
-COMPARISONS: dict[str, Callable[..., Result]] = {
-    name: globals()[name]
-    for name in __all__
-    if [*inspect.signature(globals()[name]).parameters][:2] == ["first", "second"]
-}
-"""The measures of two representations of the same images, by name."""
 
 
 def measured_accuracies(

@@ -5,6 +5,7 @@ The command and the stage `arrays` both take their measures from here.
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from inspect import signature
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,13 @@ Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
 
 Keywords = Mapping[str, Mapping[str, Any]]
 """By the name of a measure, its settings and other keywords; a measure without any has defaults."""
+
+COMPARISONS: dict[str, Callable[..., Result]] = {
+    name: getattr(api, name)
+    for name in api.__all__
+    if [*signature(getattr(api, name)).parameters][:2] == ["first", "second"]
+}
+"""The measures of two representations of the same images, by name."""
 
 
 def measures_of_arrays(
@@ -59,7 +67,7 @@ def comparisons_of_arrays(
     """Yield every measure of two representations: of `activations` and of `compare`."""
     both = ("activations", "compare")
     pair = [given.get(name) for name in both]
-    for name, measure in api.COMPARISONS.items():
+    for name, measure in COMPARISONS.items():
         more = keywords.get(name, {})
         settings = more.get("settings") or api.settings_kind(measure)()
         needs = (*both, *too_few(pair[0], settings))

@@ -9,7 +9,11 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip import api
-from interpreting_clip.array_measures import comparisons_of_arrays, measures_of_arrays
+from interpreting_clip.array_measures import (
+    COMPARISONS,
+    comparisons_of_arrays,
+    measures_of_arrays,
+)
 from interpreting_clip.arrays import as_head, as_matrix
 from interpreting_clip.config.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from interpreting_clip.errors import InputError, error_context
@@ -57,7 +61,7 @@ def require_digest(file: Path, sha256: str | None) -> None:
 def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
     """Return the settings of each measure, by its name: the section of the module they are in."""
     found: dict[str, dict[str, Any]] = {}
-    for name in (*MEASURES, *api.COMPARISONS):
+    for name in (*MEASURES, *COMPARISONS):
         if kind := api.settings_kind(getattr(api, name)):
             found[name] = {"settings": params.read(kind.__module__.rpartition(".")[2], kind)}
     limits = found["kurtosis"]["settings"]

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import interpreting_clip as ic
-from interpreting_clip.api import COMPARISONS
+from interpreting_clip.array_measures import COMPARISONS
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.published_accuracies import Settings

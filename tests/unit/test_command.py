@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import interpreting_clip as ic
-from interpreting_clip.api import COMPARISONS
+from interpreting_clip.array_measures import COMPARISONS
 from interpreting_clip.command import main, start
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import DIGITS, rounded
