@@ -303,7 +303,8 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
 
 
 ENCODING = {
-    f"interpreting_clip/measures/{name}.py" for name in ("activations", "grams", "head", "outliers")
+    f"interpreting_clip/measures/{name}.py"
+    for name in ("activations", "grams", "head", "outliers", "random_numbers")
 }
 """The modules of measures that a stage may use while it runs an encoder: no measure's settings."""
 
