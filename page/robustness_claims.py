@@ -164,7 +164,7 @@ def _seed_cases(pairs: SeedPairs, names: Names) -> list[tuple[Verdict, str]]:
         if all(ROBUSTNESS in e.replicas for e in pair):
             differences = seed_differences(*pair, ROBUSTNESS)
             text = " against ".join(_over_seeds(e, names) for e in pair)
-            spread = f"seed by seed {format_spread(differences)} points"
+            spread = f"seed by seed {format_spread(differences)} points, n = {len(differences)}"
             text += f"; {spread if differences else 'no seed counts for both'} ({FROM_REPLICAS})"
             cases.append((judge_pairs(differences), text))
     return cases

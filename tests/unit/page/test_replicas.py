@@ -218,7 +218,7 @@ def test_further_encoders_are_compared_seed_by_seed(study, further):
     narrow = narrower_data(read(study), further=further)
     assert labels and narrow and (labels.verdict, narrow.verdict) == ("shown", "not shown")
     assert "14.0 points, ± 1.6 over seeds" in labels.findings[0]
-    assert "seed by seed 2.0 ± 0.0 points" in labels.findings[0]
+    assert "seed by seed 2.0 ± 0.0 points, n = 5" in labels.findings[0]
     assert "from the study of replicas" in labels.findings[0]
     assert labels.dots and [row["value"] for row in labels.dots.rows] == [14, 12]
     assert {row["name"] for row in labels.dots.rows} == {
