@@ -5,8 +5,6 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpreting_clip.measures.random_numbers import generator
-
 
 def fit_coefficients(
     design: Float[np.ndarray, "point coefficient"], y: Float[np.ndarray, " point"]
@@ -121,8 +119,9 @@ def _standard_normal(
     resamples: int, families: int, seed: int
 ) -> tuple[Float[np.ndarray, "resample family"], Float[np.ndarray, "resample family"]]:
     """Return two sets of numbers, cached for all shifts: drawing them takes most of the time."""
-    rng = generator(seed, "wild bootstrap")
-    drawn = [rng.standard_normal((resamples, families)) for _ in range(2)]
+    # Not of `random_numbers`, whose streams are newer than the published models' intervals.
+    generator = np.random.default_rng(seed)
+    drawn = [generator.standard_normal((resamples, families)) for _ in range(2)]
     for numbers in drawn:
         # All shifts share these arrays through the cache.
         numbers.flags.writeable = False

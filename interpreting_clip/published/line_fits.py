@@ -22,7 +22,6 @@ from interpreting_clip.measures.least_squares import (
     resample_coefficients,
 )
 from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
-from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.published.line_choices import Choice
 
 TRANSFORMS = {
@@ -148,8 +147,8 @@ def theil_sen(
     """
     _, own = np.unique(families, return_inverse=True)
     count = own.max() + 1
-    rng = generator(settings.seed, "bootstrap of families")
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=settings.resamples)
+    generator = np.random.default_rng(settings.seed)
+    drawn = generator.multinomial(count, np.full(count, 1 / count), size=settings.resamples)
     models = [np.arange(len(x)), *(np.repeat(np.arange(len(x)), times[own]) for times in drawn)]
     fits = np.array([theilslopes(y[m], x[m], method="joint")[:2] for m in models])
     return fits[0], fits[1:]
