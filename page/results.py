@@ -34,12 +34,14 @@ class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
 class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
-    `null` are the untrained encoders that it is compared with.
+    `null` are the untrained encoders that it is compared with. `browsable` are the encoders whose
+    directions and features have pages.
     """
 
     number: int
     results: EncoderResults
     null: UntrainedNull | None = None
+    browsable: bool = False
 
     @property
     def file(self) -> str:

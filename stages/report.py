@@ -59,6 +59,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
+    browsed = params.read("browse.encoders", list[Key])
     of_all = with_further(study, read_trainings(load_tree(inputs[FURTHER]), FURTHER))
     replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
     encoders, comparisons, nulls = [], [], dict[str, UntrainedNull]()

@@ -42,6 +42,7 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         kind = {"trained": "supervised", "random": "untrained"}.get(head, head)
         entry = {"label": "Mine", "training": kind, "backbone": "own", "data": "own", "head": head}
         tree["encoders"], tree["comparisons"], tree["untrained"] = {"mine": entry}, {}, {}
+        tree["browse"]["encoders"] = []
         tree["controls"]["encoder"] = "mine"
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
 

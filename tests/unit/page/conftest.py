@@ -59,6 +59,7 @@ def load_study() -> dict[str, Any]:
         "baseline": read_json(PLOTS / "baseline.json"),
         "controls": read_json(PLOTS / "controls.json"),
         "replicas": {},
+        "browsed": params["browse"]["encoders"],
         "further": [],
     }
 
