@@ -5,6 +5,7 @@ plots/published.json            `Findings`, what the models say together
 plots/published_lines.csv       `LINE_COLUMNS`
 """
 
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -215,4 +216,7 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of `plots/published_models.json`."""
     found = msgspec.json.schema(PublishedModels)
+    for kind in found["$defs"].values():
+        # Python 3.13 takes the indentation out of docstrings, which describe the types here.
+        kind["description"] = cleandoc(kind["description"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
