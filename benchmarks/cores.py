@@ -35,18 +35,20 @@ def main() -> None:
 
 
 def rows() -> list[Row]:
-    """Return a line for each number of jobs, of the study in this folder.
+    """Return a line for each number of jobs, of the stages that have run in this folder.
+
+    A fresh clone has the results of the others in git, so that they need not run.
 
     Raises
     ------
     ValueError
-        Stages have not run here, so how long they take is unknown.
+        No stage has run here, so how long they take is unknown.
     """
     graph = whole_graph()
     taken = {stage: seconds(stage) for stage in graph if stage not in FIRST}
-    if unknown := sorted(stage for stage, known in taken.items() if known is None):
-        raise ValueError(f"run `make repro` first: {len(unknown)} stages never ran here: {unknown}")
-    known = {stage: float(each or 0) for stage, each in taken.items()}
+    known = {stage: float(each) for stage, each in taken.items() if each is not None}
+    if not known:
+        raise ValueError("run `make repro` first: no stage has run here")
     jobs = planned(graph.subgraph(known), read_machine())
     spent = {number: makespan(jobs, known, number) for number in JOBS}
     lines = [Row(f"`make repro JOBS={n}`", f"{each:.0f} s") for n, each in spent.items()]

@@ -29,7 +29,7 @@ REACHED = {
     "tools": set(),
     "page": PAGE,
     "stages": ALL,
-    "interpreting_clip.study": {"arrays", "report", "study", "summarize"},
+    "interpreting_clip.study": {"arrays", "cka", "report", "study", "summarize"},
     "interpreting_clip.training": TRAIN | {"baseline", "probe"},
     "interpreting_clip.controls": {"controls", "study"},
     "interpreting_clip.published": {"published", "published_page"},
