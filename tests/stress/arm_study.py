@@ -9,33 +9,12 @@ again, so that a run which the emulator ended can go on.
 """
 
 import shutil
-import sys
-import time
 from pathlib import Path
 
-from interpreting_clip.config.params import Params
-from interpreting_clip.kernels import use_kernels
-from runner.graph import StageEntry, loop_entries, read_entry
-from runner.run import compute
-from tests.reads import GRAPH
-from tests.stress.emulated_study import order
+from runner.graph import StageEntry
+from tests.stress.emulated_study import run_stages
 
 ARM, OWN = Path("arm"), Path("own")
-
-
-def main() -> None:
-    """Run the stages, and print what each takes."""
-    study = Params()
-    use_kernels(study.tree["kernels"])
-    for stage in order():
-        began = time.perf_counter()
-        for key in loop_entries(GRAPH[stage], study.tree):
-            entry = read_entry(stage, key, study.tree)
-            if not all((ARM / out).exists() for out in entry.outs):
-                compute(entry, study)
-                put_aside(entry)
-        sys.stdout.write(f"{stage} {time.perf_counter() - began:.1f} s\n")
-        sys.stdout.flush()
 
 
 def put_aside(entry: StageEntry) -> None:
@@ -48,4 +27,4 @@ def put_aside(entry: StageEntry) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_stages(ARM, put_aside)

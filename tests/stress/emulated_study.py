@@ -9,12 +9,13 @@ already is not computed again, so that a run which the emulator ended can go on.
 
 import sys
 import time
+from collections.abc import Callable
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.kernels import use_kernels
-from runner.graph import loop_entries, read_entry
+from runner.graph import StageEntry, loop_entries, read_entry
 from runner.run import compute
 from tests.reads import GRAPH, body
 
@@ -54,19 +55,23 @@ def order() -> list[str]:
     return [stage for stage in TopologicalSorter(before).static_order() if stage != "code"]
 
 
-def main() -> None:
-    """Run the stages, and print what each takes."""
+def run_stages(made: Path = Path(), after: Callable[[StageEntry], object] = lambda _: None) -> None:
+    """Run the stages whose outputs are not all below `made`, and print what each takes.
+
+    `after` is called with the entry of each that ran.
+    """
     study = Params()
     use_kernels(study.tree["kernels"])
     for stage in order():
         began = time.perf_counter()
         for key in loop_entries(GRAPH[stage], study.tree):
             entry = read_entry(stage, key, study.tree)
-            if not all(Path(out).exists() for out in entry.outs):
+            if not all((made / out).exists() for out in entry.outs):
                 compute(entry, study)
+                after(entry)
         sys.stdout.write(f"{stage} {time.perf_counter() - began:.1f} s\n")
         sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    run_stages()
