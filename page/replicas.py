@@ -23,7 +23,6 @@ from msgspec.structs import replace
 from interpreting_clip.config.datasets import DatasetEntry
 from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.config.weight_sources import BackboneEntry
 from interpreting_clip.errors import InputError, error_context
@@ -255,14 +254,15 @@ def _replicated(numbers: pd.DataFrame, outdated: bool) -> dict[str, Replicated]:
 
 
 def read_further(
-    file: Path, replicas: Mapping[str, dict[str, Replicated]], own: Sequence[ReplicatedEncoder]
+    further: Mapping[str, Any],
+    replicas: Mapping[str, dict[str, Replicated]],
+    own: Sequence[ReplicatedEncoder],
 ) -> list[FurtherEncoder]:
     """Return the further encoders that can be compared with a study's `own`.
 
     There are none unless the table has replicas of both with the study's settings.
     """
-    further = load_tree(file)
-    entries = convert(further["encoders"], dict[str, EncoderEntry], "encoders", file)
+    entries = convert(further["encoders"], dict[str, EncoderEntry], "encoders", FURTHER)
     others = [e for e in own if e.key == further["compared_with"] and e.replicas]
     keys = {e.key for e in own}
     return [

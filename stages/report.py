@@ -60,7 +60,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
     browsed = params.read("browse.encoders", list[Key])
-    of_all = with_further(study, read_trainings(load_tree(inputs[FURTHER]), FURTHER))
+    further = load_tree(inputs[FURTHER])
+    of_all = with_further(study, read_trainings(further, FURTHER))
     replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
     encoders, comparisons, nulls = [], [], dict[str, UntrainedNull]()
     for backbone in params.read("untrained", dict[str, dict]):
@@ -121,7 +122,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             kernels=kernels,
             native=native_processors(kernels, measured),
         ),
-        further=read_further(inputs[FURTHER], replicas, encoders),
+        further=read_further(further, replicas, encoders),
         correlations=correlations(tables["correlation"], settings),
         probed=read_probed(inputs["data/broden_labels"]),
     )

@@ -247,7 +247,7 @@ def test_a_study_with_other_trainings_has_no_further_encoders(study, params, tmp
     def found(params: dict, code: dict[str, str] = CODE) -> dict[str, FurtherEncoder]:
         replicas = read_rows(tmp_path, rows, params, code)
         study["replicas"] = {key: one for key, one in replicas.items() if key in study["entries"]}
-        return {e.key: e for e in read_further(ROOT / FURTHER, replicas, read(study))}
+        return {e.key: e for e in read_further(load_tree(ROOT / FURTHER), replicas, read(study))}
 
     rows = rows_of(params, ZERO_SHOT, CONTROL, NARROW)
     assert list(found(params)) == [NARROW, CONTROL]
@@ -265,5 +265,5 @@ def test_an_encoder_of_the_study_itself_is_no_further_one(study, params, tmp_pat
     study["entries"] |= {NARROW: study["entries"]["rn_imagenet_captions"]}
     study["results"] |= {NARROW: study["results"]["rn_imagenet_captions"]}
     study["replicas"] = read_rows(tmp_path, rows_of(params, ZERO_SHOT, CONTROL, NARROW), params)
-    further = read_further(ROOT / FURTHER, study["replicas"], read(study))
+    further = read_further(load_tree(ROOT / FURTHER), study["replicas"], read(study))
     assert [e.key for e in further] == [CONTROL]
