@@ -94,12 +94,11 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
 
 def _makers(stages: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for stage, body in stages.items():
-        each = "foreach" in body
         for key in loop_entries(body, params):
             for part in OUTPUTS:
                 for path in _paths(body.get("do", body).get(part, ())):
                     names = {"key": key, "item": key}
-                    yield _filled(path, names), f"{stage}@{key}" if each else stage
+                    yield _filled(path, names), f"{stage}@{key}" if key else stage
 
 
 def _section(body: Mapping[str, Any]) -> str:
