@@ -97,10 +97,10 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
         rows.append(dot_row(e.entry, Estimate(count), None, str(count)))
     if not counts["zero_shot"]:
         return None
-    verdict: Verdict = "not shown"
+    verdict: Verdict = "not supported"
     if any(counts["zero_shot"]):
         shown = all(counts["zero_shot"]) and not any(counts["supervised"])
-        verdict = "shown" if shown else "mixed"
+        verdict = "supported" if shown else "mixed"
     findings = [
         f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
         f"features, {sum(found)} in all"
@@ -129,16 +129,16 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
     rows = []
     for e in trained(encoders, "zero_shot"):
         found = e.results.prunable
-        verdict: Verdict = "not shown"
+        verdict: Verdict = "not supported"
         if found.by_accuracy >= PRUNABLE:
             reaches = found.prunable is not None and found.prunable >= PRUNABLE
-            verdict = "shown" if reaches else "not shown"
+            verdict = "supported" if reaches else "not supported"
             if found.prunable is None or found.is_extrapolated(found.prunable):
                 verdict = "undecided"
         replicas = e.replicas.get(PRUNED)
         if replicas and replicas.by_seed:
             seen = {share >= PRUNABLE for share in replicas.by_seed.values()}
-            verdict = verdict if seen == {verdict == "shown"} else "undecided"
+            verdict = verdict if seen == {verdict == "supported"} else "undecided"
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
         if found.prunable is not None:
@@ -192,8 +192,8 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         )
         first, *others = (e.with_seeds(CONCEPTS, counts.unique) for e, counts in compared)
         verdicts = {judge_order((first, other)) for other in others}
-        verdict: Verdict = "shown" if verdicts == {"shown"} else "undecided"
-        verdict = "not shown" if "not shown" in verdicts else verdict
+        verdict: Verdict = "supported" if verdicts == {"supported"} else "undecided"
+        verdict = "not supported" if "not supported" in verdicts else verdict
         cases.append((verdict, f"{f.name}: {text} concepts"))
         intervals = intervals or compared[0][1].unique.low is not None
         rows += [

@@ -10,7 +10,7 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import PublishedModels
 from page.names import format_number
 from page.published_results import TRAININGS
-from page.verdicts import SEEN, Claim, Verdict, judge_order, judged_claim
+from page.verdicts import Claim, Verdict, judge_order, judged_claim
 
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""
@@ -32,7 +32,7 @@ def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFra
         judged = {choice: claim for choice in tables if (claim := judge(tables[choice]))}
         if default := judged.get(DEFAULT):
             elsewhere = [
-                f"{SEEN[claim.verdict]} under “{published.choices[choice].label}”"
+                f"{claim.verdict} under “{published.choices[choice].label}”"
                 for choice, claim in judged.items()
                 if claim.verdict != default.verdict
             ]
@@ -61,7 +61,7 @@ def zero_shot_robust(models: pd.DataFrame) -> Claim | None:
     return Claim(
         chart="published",
         text="Zero-shot CLIP models are effectively robust on the real datasets.",
-        verdict="shown" if above == len(counted) else "mixed" if above else "not shown",
+        verdict="supported" if above == len(counted) else "mixed" if above else "not supported",
         findings=findings,
     )
 
@@ -77,9 +77,9 @@ def finetuning_reduces(models: pd.DataFrame, titles: Mapping[str, str]) -> Claim
         return None
     verdict: Verdict = "mixed"
     if (counted["high_change"] < 0).all():
-        verdict = "shown"
+        verdict = "supported"
     elif (counted["low_change"] > 0).all():
-        verdict = "not shown"
+        verdict = "not supported"
     findings = []
     for source, group in counted.groupby("source", sort=False):
         ordered = group.sort_values("mean_change", kind="stable")

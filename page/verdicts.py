@@ -10,14 +10,7 @@ from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import Dots, informative
 
-Verdict = Literal["shown", "not shown", "undecided", "mixed"]
-
-SEEN: dict[Verdict, str] = {
-    "shown": "seen",
-    "not shown": "not seen",
-    "undecided": "undecided",
-    "mixed": "mixed",
-}
+Verdict = Literal["supported", "not supported", "undecided", "mixed"]
 
 LEVEL = 0.05
 """A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
@@ -45,18 +38,18 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge_order(estimates: Sequence[Estimate]) -> Verdict:
-    """Judge whether estimates descend: shown or not shown only if intervals do not overlap."""
+    """Judge whether estimates descend: decided only if intervals do not overlap."""
     pairs = list(pairwise(one.ends for one in estimates))
     if any(later[0] > earlier[1] for earlier, later in pairs):
-        return "not shown"
-    return "shown" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
+        return "not supported"
+    return "supported" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
 
 
 def judge_pairs(differences: Sequence[float]) -> Verdict:
     """Judge whether the first of each pair is above: decided only if all agree, and are enough."""
     if len(differences) < NEEDED_PAIRS or min(differences) <= 0 <= max(differences):
         return "undecided"
-    return "shown" if differences[0] > 0 else "not shown"
+    return "supported" if differences[0] > 0 else "not supported"
 
 
 def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
@@ -67,7 +60,7 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
     if rank_p_value(float("inf"), null) > LEVEL:
         return "undecided"
     above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
-    return "shown" if all(above) else "undecided" if any(above) else "not shown"
+    return "supported" if all(above) else "undecided" if any(above) else "not supported"
 
 
 def judged_claim(
@@ -79,8 +72,7 @@ def judged_claim(
     verdicts: set[Verdict] = {verdict for verdict, _ in cases}
     overall: Verdict = verdicts.pop() if len(verdicts) == 1 else "mixed"
     findings = [
-        f"{finding} ({SEEN[verdict]})" if overall == "mixed" else finding
-        for verdict, finding in cases
+        f"{finding} ({verdict})" if overall == "mixed" else finding for verdict, finding in cases
     ]
     return Claim(
         chart=chart,

@@ -38,13 +38,16 @@ def judged(claim, study) -> Any:
 
 
 def test_order_is_judged_by_intervals_and_a_value_above_a_null_at_both_of_its_ends():
-    order = {(9, 5, 1): "shown", (5, 9, 1): "not shown", (9, 5, 4): "undecided"}
+    order = {(9, 5, 1): "supported", (5, 9, 1): "not supported", (9, 5, 4): "undecided"}
     for means, verdict in (order | {(5, 6, 1): "undecided"}).items():
         assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
-    pairs = {(1.0, 2.0, 3.0, 1.0, 2.0): "shown", (-1.0, -2.0, -1.0, -1.0, -9.0): "not shown"}
+    pairs = {
+        (1.0, 2.0, 3.0, 1.0, 2.0): "supported",
+        (-1.0, -2.0, -1.0, -1.0, -9.0): "not supported",
+    }
     pairs |= dict.fromkeys(((1.0, 2.0, 3.0, 1.0, 0.0), (1.0, 1.0, 1.0, 1.0), ()), "undecided")
     assert {differences: judge_pairs(differences) for differences in pairs} == pairs
-    ends = {(3.5, 3.6): "shown", (3.3, 3.6): "undecided", (3.2, 3.3): "not shown"}
+    ends = {(3.5, 3.6): "supported", (3.3, 3.6): "undecided", (3.2, 3.3): "not supported"}
     assert {(low, high): judge_against_null(low, high, NULL) for low, high in ends} == ends
     # The smallest p of so few is above the level.
     assert judge_against_null(3.5, 3.6, NULL[-18:]) == "undecided"
@@ -56,7 +59,7 @@ def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     study["results"]["rn_supervised"]["robustness"]["extrapolated"] = 1
     found = judged(robustness_order, study)
     assert found.verdict == "mixed" and "zero-shot 30.0 [" in found.findings[0]
-    assert [text.rpartition("(")[2] for text in found.findings] == ["seen)", "not seen)"]
+    assert [text.rpartition("(")[2] for text in found.findings] == ["supported)", "not supported)"]
     rows = found.dots.rows
     assert (rows[0]["value"], rows[0]["low"], rows[0]["high"]) == (30, 29, 31)
     assert [row["name"] for row in rows] == ["zero-shot", "finetuned", "supervised"] * 2
@@ -67,7 +70,7 @@ def test_the_control_decides_between_data_and_language_unless_extrapolated(study
     add_control(study)
     control = study["results"][CONTROL]["robustness"]
     control["imagenet"] = 96.0
-    for mean, verdict in ((5, "not shown"), (40, "shown")):
+    for mean, verdict in ((5, "not supported"), (40, "supported")):
         set_robustness(study, rn_web_broad=28, **{CONTROL: mean})
         found = judged(coverage_of_data, study)
         assert found.verdict == verdict
@@ -82,7 +85,7 @@ def test_the_control_decides_between_data_and_language_unless_extrapolated(study
 def test_kurtosis_is_judged_against_many_untrained_encoders(study):
     for null in study["nulls"].values():
         null["numbers"]["kurtosis"] = NULL
-    for kurtosis, verdict in ((9.0, "shown"), (3.0, "not shown")):
+    for kurtosis, verdict in ((9.0, "supported"), (3.0, "not supported")):
         for results in study["results"].values():
             results["kurtosis"]["kurtosis"] = interval(kurtosis, 0.1)
         found = judged(kurtosis_above_null, study)
@@ -97,7 +100,11 @@ def test_outlier_features_are_counted(study):
     assert found.findings == [
         f"none of the {len(study['entries'])} encoders has an outlier feature"
     ]
-    for zero_shot, supervised, verdict in ((2, 0, "shown"), (0, 3, "not shown"), (2, 1, "mixed")):
+    for zero_shot, supervised, verdict in (
+        (2, 0, "supported"),
+        (0, 3, "not supported"),
+        (2, 1, "mixed"),
+    ):
         counts = {"zero_shot": zero_shot, "supervised": supervised}
         for key, entry in study["entries"].items():
             outliers = study["results"][key]["kurtosis"]["outliers"]
@@ -108,12 +115,12 @@ def test_outlier_features_are_counted(study):
 
 def test_prunable_is_compared_with_the_paper(study):
     for both, accuracy, extrapolated, verdict in (
-        (0.8, 0.9, [0.9], "shown"),
-        (0.7, 0.9, [], "not shown"),
+        (0.8, 0.9, [0.9], "supported"),
+        (0.7, 0.9, [], "not supported"),
         # Robustness is not known, or a guess.
         (None, 0.9, [], "undecided"),
         (0.8, 0.8, [0.5], "undecided"),
-        (None, 0.7, [], "not shown"),
+        (None, 0.7, [], "not supported"),
     ):
         for results in study["results"].values():
             numbers = {"prunable": both, "by_accuracy": accuracy, "by_robustness": both}
@@ -125,11 +132,11 @@ def test_prunable_is_compared_with_the_paper(study):
 
 def test_concepts_are_compared_within_a_family(study):
     for zero_shot, finetuned, supervised, verdict in (
-        (interval(99), interval(16), interval(16), "shown"),
+        (interval(99), interval(16), interval(16), "supported"),
         (interval(18), interval(16), interval(16), "undecided"),
-        ({"value": 14}, {"value": 16}, {"value": 16}, "not shown"),
+        ({"value": 14}, {"value": 16}, {"value": 16}, "not supported"),
         # One other encoder has surely more.
-        (interval(16), interval(16), interval(30), "not shown"),
+        (interval(16), interval(16), interval(30), "not supported"),
     ):
         for backbone in ("rn", "vit"):
             for key, unique in zip(FAMILY, (zero_shot, finetuned, supervised), strict=True):

@@ -45,7 +45,11 @@ def test_zero_shot_models_are_counted_and_those_beyond_the_line_are_not():
 
 def test_finetuning_is_judged_by_the_difference_from_the_start():
     less, least, more = (-12, -13, -11), (-4, -5, -3), (1, -1, 3)
-    known = {(less, least): "shown", (less, more): "mixed", ((5, 4, 6), (3, 2, 4)): "not shown"}
+    known = {
+        (less, least): "supported",
+        (less, more): "mixed",
+        ((5, 4, 6), (3, 2, 4)): "not supported",
+    }
     for changes, verdict in known.items():
         cards = [card(f"b/{c}", "finetuned", 5.0, change=c) for c in changes]
         beyond = card("b", "finetuned", 9.0, change=more, extrapolated=["objectnet"])
@@ -62,14 +66,14 @@ def test_models_of_one_backbone_are_put_in_order_unless_a_line_is_extrapolated()
         card("b.weak_in1k", "supervised", 1.0, counterpart_of="B", data="ImageNet"),
     ]
     found = claims(*cards)["published-order"]
-    assert (found.verdict, found.elsewhere) == ("shown", ())
+    assert (found.verdict, found.elsewhere) == ("supported", ())
     (finding,) = found.findings
     assert finding.startswith("B, OpenAI: zero-shot 27.0 [26.5, 27.5] points (ImageNet 60.0 %)")
     assert "supervised 2.0 [" in finding and "1.0 [" not in finding
     # the claim names the lines under which its verdict is another
     linear = cards[1]["robustness"]["linear"]
     linear["means"]["without_objectnet"] = [40.0, 39.5, 40.5]
-    assert claims(*cards)["published-order"].elsewhere == ("not seen under “linear”",)
+    assert claims(*cards)["published-order"].elsewhere == ("not supported under “linear”",)
     cards[1]["robustness"]["default"]["extrapolated"] = ["imagenet_a"]
     found = claims(*cards)["published-order"]
     assert found.verdict == "undecided"

@@ -161,11 +161,11 @@ def descending(study: dict) -> None:
 def test_a_claim_is_seen_only_beyond_the_range_over_the_seeds_that_count(study):
     descending(study)
     for found, verdict in (
-        (spread(25.0, 28.0, 31.0), "shown"),
+        (spread(25.0, 28.0, 31.0), "supported"),
         (spread(5.0, 28.0, 31.0), "undecided"),
         # Its value of 5.0 lay outside the range of the standard models.
-        (spread(28.0, 31.0, left_out=1), "shown"),
-        (spread(left_out=3), "shown"),
+        (spread(28.0, 31.0, left_out=1), "supported"),
+        (spread(left_out=3), "supported"),
     ):
         study["replicas"] = {ZERO_SHOT: {ROBUSTNESS: found}}
         claim = robustness_order(read(study))
@@ -187,7 +187,7 @@ def test_replicas_outside_the_range_change_no_verdict(study, params, tmp_path):
         return {claim.key: claim.verdict for claim in study_claims(read(study))}
 
     expected = verdicts()
-    assert expected["robustness-order"] == "shown" and expected["prunable"] == "not shown"
+    assert expected["robustness-order"] == "supported" and expected["prunable"] == "not supported"
     for wild in (-1000.0, 1000.0):
         for row in rows[::3]:
             row |= {OUTSIDE: 5, ROBUSTNESS: wild, "prunable.prunable": wild}
@@ -216,7 +216,7 @@ def test_further_encoders_are_compared_seed_by_seed(study, further):
     # The ranges overlap, but each is two points above the other of its seed.
     labels = coverage_of_data(read(study), further=further)
     narrow = narrower_data(read(study), further=further)
-    assert labels and narrow and (labels.verdict, narrow.verdict) == ("shown", "not shown")
+    assert labels and narrow and (labels.verdict, narrow.verdict) == ("supported", "not supported")
     assert "14.0 points, ± 1.6 over seeds" in labels.findings[0]
     assert "seed by seed 2.0 ± 0.0 points, n = 5" in labels.findings[0]
     assert "from the study of replicas" in labels.findings[0]
