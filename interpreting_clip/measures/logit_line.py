@@ -32,7 +32,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Literal["trained", "published"],
         Described(
             "`trained`: classifiers of pixels and edges, trained here on `imagenet_train`, for "
-            "drawn sets only. `published`: the ImageNet testbed's, for real sets",
+            "synthetic sets only. `published`: the ImageNet testbed's, for real sets",
             paper="`published`",
         ),
     ] = "published"

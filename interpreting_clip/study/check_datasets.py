@@ -92,7 +92,7 @@ def check_baseline(study: Sections) -> Complaints:
     drawn = {name: entry for name, entry in there.items() if isinstance(entry, Drawn)}
     if real := [name for name in there if name not in drawn]:
         yield (
-            f"'baseline.source': 'trained' needs drawn images, '{real[0]}' is of the kind "
+            f"'baseline.source': 'trained' needs synthetic images, '{real[0]}' is of the kind "
             f"'{tag(there[real[0]])}'; legal values: published"
         )
         return
@@ -142,8 +142,8 @@ def check_worlds(study: Sections) -> Complaints:
     if drawn and real:
         names = ", ".join(name.removeprefix("datasets.") for name in drawn)
         yield (
-            f"'{real[0]}': the labelled sets have to be all drawn or all real, but "
-            f"{names} {'is' if len(drawn) == 1 else 'are'} drawn"
+            f"'{real[0]}': the labelled sets have to be all synthetic or all real, but "
+            f"{names} {'is' if len(drawn) == 1 else 'are'} synthetic"
         )
     elif not (drawn or study.shifts) and all(
         isinstance(entry, datasets.Absent | None) for entry in shifts

@@ -96,7 +96,7 @@ MISFITS = [
     ({"interpolate/half": HALF | {"first": "vit"}}, "first': .*'vit'.*: rn_web_broad$"),
     ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, "'sources.folder'; .*: world$"),
     ({"datasets/imagenet_v2": REAL | {"kind": "imagenet_r"}}, "'imagenet_r'; .*imagenet_v2, "),
-    ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs drawn"),
+    ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs synthetic"),
     ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, "),
     ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
     ({"datasets/imagenet_val/classes": ["ring"]}, "'datasets.imagenet_v2.classes': .*abscissa"),
@@ -118,7 +118,7 @@ MISFITS = [
     ({"shifts/web_broad": OWN}, "'shifts.web_broad': .*'web_broad'"),
     (
         {"shifts/mine": OWN_REAL, "sources/folder": {"images_per_shard": 9}},
-        "'shifts.mine': .*all drawn or all real",
+        "'shifts.mine': .*all synthetic or all real",
     ),
     ({"baseline/source": "published"}, "'shifts.tilted.baseline': 'trained'"),
 ]
