@@ -352,7 +352,7 @@ FINETUNING = PanelChart(
     panel="{over}",
     caption="Mean effective robustness of OpenAI's CLIP ViT-B/32 finetuned on "
     "ImageNet with hyper-parameters from a random search (Wortsman et al. 2022), on the default "
-    "line. Larger points were trained for more epochs.",
+    "line. Larger marks were trained for more epochs.",
 )
 
 SOUPS = PanelChart(
@@ -376,7 +376,7 @@ SCALING = PanelChart(
     panel="{over}",
     only={"data": tuple(DATA_LOOKS)},
     caption="Mean effective robustness of CLIPs of several sizes, by pretraining "
-    "data (Cherti et al. 2023), on the default line. Larger points saw more samples.",
+    "data (Cherti et al. 2023), on the default line. Larger marks saw more samples.",
 )
 
 KINDS = PanelChart(

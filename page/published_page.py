@@ -73,6 +73,12 @@ LABELS = {
 }
 """The names of the test sets."""
 
+VIT_SIZES = {
+    **{"Ti": "tiny", "S": "small", "M": "medium", "B": "base", "L": "large", "H": "huge"},
+    **{"g": "giant", "bigG": "gigantic", "SO400M": "so400m"},
+}
+"""The sizes of vision transformers as papers name them, and as timm does."""
+
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """A chart with the sentences above it."""
@@ -181,6 +187,20 @@ def web_address(source: SourceCard) -> str:
     return source.url
 
 
+def backbone_names(architecture: str) -> list[str]:
+    """Return a backbone's names in papers and in timm, which a reader may search for.
+
+    A ViT-B-32 is a ViT-B/32 and a `vit_base_patch32`, an RN50 a ResNet-50.
+    """
+    if resnet := re.match(r"RN(\d+(x\d+)?)", architecture):
+        return [f"ResNet-{resnet[1]}"]
+    for paper, timm in VIT_SIZES.items():
+        vit = rf"(?<![a-z])vit[-_]({paper}[-_]|{timm}_patch)(\d+)"
+        if found := re.search(vit, architecture, re.IGNORECASE):
+            return [f"ViT-{paper}/{found[2]}", f"vit_{timm}_patch{found[2]}"]
+    return []
+
+
 def _numbers(
     published: PublishedModels,
     models: pd.DataFrame,
@@ -223,6 +243,8 @@ def _numbers(
                 [m[name] for name in sets],
                 *(int(m["listed"]), m["image_size"], *m["aliases"]),
                 *(other.name for other in m["also"]),
+                *filter(None, [m["counterpart_of"]]),
+                *backbone_names(m["architecture"]),
             ]
             for m in records(models)
         ],

@@ -15,18 +15,18 @@ const search = filter.elements.q;
 const FIRST = { sort: "all", descending: true, chosen: "", choice: DEFAULT, without: "" };
 const state = { ...FIRST, own: [] };
 
+{% include "search.js" %}
+
 // --- Models
 
-function newModel([name, source, training, pretraining, values, listed, size, ...aliases]) {
+function newModel([name, source, training, pretraining, values, listed, size, ...others]) {
   const accuracy = Object.fromEntries(sets.map((key, i) => [key, values[i] ?? null]));
   const group = trainings[training];
-  const text = [name, ...aliases, pretraining, group, sources[source].title, size].join(" ").toLowerCase();
+  const text = searchText([name, ...others, pretraining, group, source, sources[source].title, size]);
   return { name, source, training, data: pretraining, accuracy, listed: Boolean(listed), size, text };
 }
 
 const models = data.models.map(newModel);
-// What the table of the page lists; the other supervised models are shown on demand.
-const listed = models.filter((model) => model.listed);
 const using = () => ({ choice: state.choice, without: state.without });
 
 // Compute what a model is under the line in use; its intervals when they are asked for.
@@ -127,6 +127,8 @@ filter.addEventListener("input", (event) => {
   if (event.target === search && !search.value) bringChosenIntoView();
 });
 attachHeads();
+// On a telephone the chart would stand beneath a screen of filters.
+if (matchMedia("(max-width: 40rem)").matches) find(".more").open = false;
 for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
 find("#figure-published").classList.add("filtered"); // the filter has the legend's symbols
 restore();

@@ -1,7 +1,6 @@
 // --- The table
 
 const MEAN_COLUMNS = ["all", "without_objectnet", "natural", "style"];
-const count = find("#published-count");
 
 function newRow(model) {
   const row = document.createElement("tr");
@@ -70,29 +69,12 @@ function compare(one, other, key) {
   return state.descending ? -order : order;
 }
 
-function everyModel() {
-  return filter.elements.every.checked ? models : listed;
-}
-
-function shownModels() {
-  const kinds = [...filter.querySelectorAll("[name=training]:checked")].map((box) => box.value);
-  const words = search.value.toLowerCase().split(/[\s,]+/).filter(Boolean);
-  const pretraining = filter.elements.data.value;
-  return everyModel().filter(
-    (model) =>
-      kinds.includes(model.training) &&
-      (!pretraining || model.data === pretraining) &&
-      words.every((word) => model.text.includes(word)),
-  );
-}
-
 let shown = [];
 
 function show() {
   shown = shownModels();
   const rows = [...shown, ...state.own].sort((one, other) => compare(one, other, state.sort));
   body.replaceChildren(...rows.map(newRow));
-  count.textContent = `${shown.length} of ${everyModel().length} models`;
   for (const head of table.querySelectorAll("[data-sort]")) {
     const sorted = head.dataset.sort === state.sort;
     head.setAttribute("aria-sort", !sorted ? "none" : state.descending ? "descending" : "ascending");

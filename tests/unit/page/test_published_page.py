@@ -15,7 +15,7 @@ from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.schema import Findings, PublishedModels
 from page.names import format_interval, format_number
 from page.published_findings import scaling_sentences
-from page.published_page import published_page
+from page.published_page import backbone_names, published_page
 from page.published_results import model_table, read_lines
 from page.published_tables import published_table
 from tests.reads import ROOT
@@ -114,3 +114,18 @@ def test_sentences_follow_the_numbers(published, page):
     zero_shot = [m.robustness["default"] for m in published.models if m.training == "zero_shot"]
     natural = [mean[0] for one in zero_shot if (mean := one.means["natural_without_objectnet"])]
     assert f"{len(natural)} zero-shot models is {format_number(median(natural))} points" in page
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [
+        ("xlm-roberta-large-ViT-H-14", ["ViT-H/14", "vit_huge_patch14"]),
+        ("vit_so400m_patch14_siglip_378", ["ViT-SO400M/14", "vit_so400m_patch14"]),
+        ("ViT-bigG-14-CLIPA-336", ["ViT-bigG/14", "vit_gigantic_patch14"]),
+        ("RN50x4", ["ResNet-50x4"]),
+        ("crossvit_base_240", []),
+        ("EVA02-B-16", []),
+    ],
+)
+def test_a_backbone_can_be_searched_by_its_names_in_papers_and_in_timm(architecture, names):
+    assert backbone_names(architecture) == names
