@@ -13,7 +13,7 @@ import pandas as pd
 
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.config.shifts import on_classes
-from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
+from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, GUESSING
 from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import NOTABLE, Findings, PublishedModels, SourceCard
@@ -72,6 +72,14 @@ LABELS = {
     **{on_classes(key): f"ImageNet, classes of {name}" for key, name in TESTBED_SHIFTS.items()},
 }
 """The names of the test sets."""
+
+IMAGES = {
+    "imagenet": 50_000,
+    **{shift: guessing.images for shift, guessing in GUESSING.items()},
+    **{on_classes("imagenet_r"): 10_000, on_classes("imagenet_a"): 10_000},
+    on_classes("objectnet"): 6_250,
+}
+"""The images of the test sets, as `api.SETS` has them; the page computes no measure."""
 
 VIT_SIZES = {
     **{"Ti": "tiny", "S": "small", "M": "medium", "B": "base", "L": "large", "H": "huge"},
@@ -235,6 +243,7 @@ def _numbers(
         "lines": fits,
         "draws": draws,
         "subsets": {shift: on_classes(shift) for shift in FEWER_CLASSES},
+        "images": IMAGES,
         "frame": PUBLISHED_FRAME["imagenet"],
         "standard": [list(m.values()) for m in records(standard.reindex(columns=["name", *sets]))],
         "models": [

@@ -132,20 +132,40 @@ function drawsOf(choice) {
   return decoded[choice];
 }
 
-// A model's effective robustness on each shift under each resampled line; null where there are none, as
-// where a family is left out.
-function drawn({ choice, without }, accuracy, over) {
+// Draws of an accuracy in percent, as measures/effective_robustness.py takes them, from the images that
+// it was measured on: the posterior under Jeffreys' prior, whose logit is nearly normal. The numbers are
+// Richtmyer's, the multiples of a square root, and for all of ImageNet's accuracies the same. An accuracy
+// whose images are unknown is exact.
+const ROOTS = Object.fromEntries(shiftKeys.map((shift, i) => [shift, Math.sqrt([3, 5, 7, 11, 13][i])]));
+
+function drawnAccuracy(name, percent, count) {
+  const images = data.images[name];
+  if (!images) return [percent];
+  const [right, wrong] = [percent, 100 - percent].map((share) => (share / 100) * images + 0.5);
+  const root = ROOTS[name] ?? Math.sqrt(2);
+  return Array.from({ length: count }, (_, i) => {
+    const z = quantile(((i + 1) * root) % 1);
+    return 100 / (1 + (wrong / right) * Math.exp(-z * Math.sqrt(1 / right + 1 / wrong)));
+  });
+}
+
+// A model's effective robustness on each shift under each resampled line, with its accuracies exact or,
+// with `images`, drawn; null where there are no lines, as where a family is left out.
+function drawn({ choice, without }, accuracy, over, images = false) {
   const every = drawsOf(choice);
   if (without || over.some((shift) => !every[shift])) return null;
   const [forward, back] = TRANSFORMS[choices[choice].transform];
   return Object.fromEntries(
     over.map((shift) => {
       const { slope, second_slope: second, intercept } = every[shift];
-      const [x, y] = startsOf(choice, shift, accuracy).map((value) => forward(value / 100));
       const values = new Float64Array(slope.length);
+      const taken = (name) => (images ? drawnAccuracy(name, accuracy[name], values.length) : [accuracy[name]]);
+      const [x, y] = abscissas(choice, shift).map((name) => taken(name).map((value) => forward(value / 100)));
+      const measured = taken(shift);
       for (let i = 0; i < values.length; i++) {
-        const rise = (slope[i] ? slope[i] * x : 0) + (second?.[i] ? second[i] * y : 0);
-        values[i] = accuracy[shift] - 100 * back(rise + intercept[i]);
+        let rise = slope[i] ? slope[i] * x[i % x.length] : 0;
+        if (second?.[i]) rise += second[i] * y[i % y.length];
+        values[i] = measured[i % measured.length] - 100 * back(rise + intercept[i]);
       }
       return [shift, values];
     }),

@@ -30,7 +30,7 @@ function wrongForm(accuracy) {
 
 function ownModel(name, accuracy) {
   const whole = Object.fromEntries(sets.map((key) => [key, accuracy[key] ?? null]));
-  return { name, source: null, training: "own", data: "", accuracy: whole, text: name.toLowerCase() };
+  return { name, source: null, training: "own", data: "", accuracy: whole };
 }
 
 function addOwn() {
@@ -71,8 +71,10 @@ function answer(own) {
     return `${shifts[shift].label} ${number(own.robustness[shift])}${mark(own.extrapolated.includes(shift))}`;
   });
   const mean = meanOver(own.robustness, measured);
-  const found = ends(drawnMean(drawn(using(), own.accuracy, measured), measured));
-  const interval = found ? ` [${number(found[0])}, ${number(found[1])}]` : "";
+  const [line, whole] = [false, true].map((images) => {
+    return bracketed(ends(drawnMean(drawn(using(), own.accuracy, measured, images), measured)));
+  });
+  const interval = line && `${whole} (line and images; the line alone:${line})`;
   const others = models
     .filter((model) => model.rank !== null)
     .map((model) => meanOver(model.robustness, measured))
@@ -85,7 +87,7 @@ function answer(own) {
   const outside = own.extrapolated.length
     ? " ‡ The line is extrapolated: no standard model has a similar ImageNet accuracy."
     : "";
-  return `effective robustness in points: ${each.join(", ")}; mean ${number(mean)}${interval}.${place}${outside}`;
+  return `effective robustness in points: ${each.join(", ")}; mean over ${over} ${number(mean)}${interval}.${place}${outside}`;
 }
 
 // Set two models against each other on the shifts that both have. The difference is taken on each resampled
@@ -96,8 +98,7 @@ function difference(one, other) {
   const value = meanOver(one.robustness, both) - meanOver(other.robustness, both);
   const [a, b] = [one, other].map((model) => drawnMean(drawn(using(), model.accuracy, both), both));
   const found = a && b ? ends(a.map((x, i) => x - b[i])) : null;
-  const interval = found ? ` [${number(found[0])}, ${number(found[1])}]` : "";
-  return `${one.name} minus ${other.name}: ${number(value)}${interval} points over ${both.length} shift${both.length > 1 ? "s" : ""}.`;
+  return `${one.name} minus ${other.name}: ${number(value)}${bracketed(found)} points over ${both.length} shift${both.length > 1 ? "s" : ""}.`;
 }
 
 function tellOwn() {

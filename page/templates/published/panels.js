@@ -23,7 +23,7 @@ function point(model, shift) {
     accuracy: model.accuracy[shift],
     effective_robustness: model.robustness[shift],
     extrapolated: mark(model.extrapolated.includes(shift)),
-    mean_text: model.means.all === null
+    mean_text: model.means.all === null && model.training !== "own"
       ? `${meanText(model, "without_objectnet")} without ObjectNet`
       : meanText(model, "all"),
   };

@@ -84,12 +84,17 @@ function number(value, digits = 1) {
 
 const mark = (extrapolated) => (extrapolated ? "‡" : "");
 
+const bracketed = (interval) => (interval ? ` [${number(interval[0])}, ${number(interval[1])}]` : "");
+
+// A mean with its interval. One of the reader's own models has it over what was measured, and says so.
 function meanText(model, mean) {
-  const value = model.means[mean];
-  if (value === null) return "–";
-  const found = intervalOf(model, mean);
-  const interval = found ? ` [${number(found[0])}, ${number(found[1])}]` : "";
-  return number(value) + mark(isBeyond(model, mean)) + interval;
+  const all = shiftsOf(state.choice, mean);
+  const over = all.filter((shift) => model.robustness[shift] !== undefined);
+  const part = over.length < all.length;
+  if (part && (model.training !== "own" || !over.length)) return "–";
+  const found = part ? ends(drawnMean(drawn(using(), model.accuracy, over), over)) : intervalOf(model, mean);
+  const value = number(meanOver(model.robustness, over)) + mark(isBeyond(model, mean)) + bracketed(found);
+  return part ? `${value} over ${over.length} of ${all.length} shifts` : value;
 }
 
 function shiftText(model, shift) {

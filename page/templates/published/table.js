@@ -35,13 +35,11 @@ function newRow(model) {
   return row;
 }
 
-// The interval stands beneath its mean, so that the columns stay narrow.
+// The interval stands beneath its mean, and over how many shifts it is, so that the columns stay narrow.
 function splitInterval(cell, text) {
-  const at = text.indexOf(" [");
-  if (at < 0) return;
-  const interval = document.createElement("small");
-  interval.textContent = text.slice(at);
-  cell.replaceChildren(text.slice(0, at), interval);
+  const [value, ...beneath] = text.split(/(?= \[)|(?= over )/);
+  const lines = beneath.map((line) => Object.assign(document.createElement("small"), { textContent: line }));
+  cell.replaceChildren(value, ...lines);
 }
 
 function sortValue(model, key) {
