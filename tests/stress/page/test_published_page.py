@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+import interpreting_clip as ic
+from interpreting_clip.api import SETS
 from interpreting_clip.charts.pictures import vega_script
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.schema import Findings, PublishedModels
-from page.published_page import published_page
+from page.published_page import IMAGES, published_page
 from page.published_results import Draws, read_lines
 from tests.reads import ROOT
 from tests.stress.page.conftest import NARROW, excess_width, violations
@@ -37,6 +39,26 @@ LONE = "nllb-clip-large-siglip/v1"
 
 CLIP, OWN = "ViT-B-32/openai", "mine; a=b"
 ACCURACIES = {"imagenet": 63.3, "imagenet_a": 31.5}
+
+FOUND = {
+    **dict.fromkeys(("ViT-B/32", "vitb32", "vit b 32", "openai vit-b/32", "OpenAI_VITB.32"), CLIP),
+    **dict.fromkeys(("vit_base_patch32 openai", "openai/clip-vit-base-patch32"), CLIP),
+    **dict.fromkeys(("ViT-B-32-quickgelu/openai", "vit_b_32_clip_zeroshot"), CLIP),
+    "ResNet-50": "RN50/openai",
+    "convnext-b clip laion 2b": "convnext_base.clip_laion2b_augreg_ft_in1k",
+    "DataCompDR": "mobileclip_s0",
+    "scaling laws 34B": "ViT-B-16/Data-80M_Samples-34B_lr-1e-3_bs-88k",
+}
+"""A model that each query finds, by its name, backbone, data, source, or another source's name."""
+
+ADVICE = {
+    "dinov2": ("“dinov2”", "supervised ones included", "ViT-B/32", "“Your own models”"),
+    "openai dinov2": ("“dinov2”",),
+    "openai siglip": ("try fewer",),
+    "swin": ("To see 44,", "tick “all supervised models”"),
+    "alexnet": ("alexnet is a standard model of the testbed", "grey"),
+}
+"""What the page says of queries that find nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -245,6 +267,84 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
     assert (names(opened), column(opened, 7)) == state
     expect(opened.locator("#shows h2")).to_be_in_viewport()
     assert set() < labels(opened) <= set(state[0])  # some lie outside the frame
+
+
+def test_a_search_finds_names_backbones_data_and_sources(opened: Page):
+    everything = labels(opened)
+    for query, model in FOUND.items():
+        opened.get_by_role("searchbox").fill(query)
+        assert model in names(opened), query
+        assert labels(opened) < everything, query
+
+
+def test_a_search_without_a_hit_says_what_to_try_and_hides_nothing(opened: Page):
+    everything = labels(opened)
+    said = opened.locator("#published-count")
+    for query, texts in ADVICE.items():
+        opened.get_by_role("searchbox").fill(query)
+        for text in ("0 of 272", *texts):
+            expect(said).to_contain_text(text)
+        assert labels(opened) == everything, query
+    opened.locator("[name=every]").check()
+    opened.get_by_role("searchbox").fill("swin")
+    expect(said).to_have_text("44 of 1221 models")
+    opened.locator("[name=training][value=supervised]").uncheck()
+    expect(said).to_contain_text("The filters of training and data hide 44")
+    open_page(opened, opened.url)
+    expect(said).to_contain_text("hide 44")
+
+
+def test_an_own_model_with_two_shifts_has_means_over_what_was_measured(opened: Page):
+    add_own(opened, "mine", {"imagenet": 63.3, "imagenet_v2": 55.9, "imagenet_r": 69.4})
+    opened.locator("[name=unit]").select_option("robustness")
+    cells = opened.locator("#published-table tr.own td").all_inner_texts()
+    assert cells[4:9] == ["5.8", "–", "–", "44.5", "–"]
+    for cell, mean, over in zip(cells[9:], ("25.1", "25.1", "5.8", "44.5"), "2211", strict=True):
+        assert cell.startswith(mean) and f"over {over} of" in cell
+    expect(opened.locator("#own-models")).to_contain_text("mean over these 2 shifts 25.1 [")
+
+
+@pytest.mark.parametrize("shifts", [("imagenet_v2",), tuple(IMAGES)[1:6]])
+def test_an_own_models_interval_is_that_of_the_command(opened: Page, shifts: tuple[str, ...]):
+    assert {name: one.images for name, one in SETS.items()} == IMAGES
+    known = {
+        **{"imagenet": 63.3, "imagenet_v2": 55.9, "imagenet_r": 69.4, "imagenet_sketch": 42.3},
+        **{"objectnet": 43.9, "imagenet_a": 31.5},
+    }
+    given = {name: known[name] for name in ("imagenet", *shifts)}
+    for counted in (True, False):
+        lines = "{ choice: 'default', without: '' }"
+        draws = f"published.drawn({lines}, given, shifts, {str(counted).lower()})"
+        found = opened.evaluate(
+            f"([given, shifts]) => published.ends(published.drawnMean({draws}, shifts))",
+            [given, shifts],
+        )
+        images = {} if counted else dict.fromkeys(given)
+        robustness = ic.effective_robustness(given, images=images).robustness
+        assert robustness is not None
+        # The lines are the same; draws of accuracies are others, and 1,000.
+        assert found == pytest.approx(robustness.ends, abs=0.1 if counted else 1e-4)
+
+
+def test_own_models_open_beside_the_chart(opened: Page):
+    own = opened.locator("#own")
+    assert (box := own.bounding_box()) and box["y"] + box["height"] < 600
+    own.locator("summary").first.click()
+    chart, form = (opened.locator(one).bounding_box() for one in ("#figure-published", "#own-form"))
+    assert chart and form
+    assert form["x"] >= chart["x"] + chart["width"] and form["y"] < chart["y"] + chart["height"]
+    expect(opened.get_by_role("button", name="Add", exact=True)).to_be_in_viewport()
+
+
+def test_on_a_telephone_the_search_comes_before_the_charts(opened: Page):
+    opened.set_viewport_size(NARROW)
+    open_page(opened, opened.url)
+    parts = ("#filter [name=q]", "#published-count", "#filter .more", "#own", "#chart-published")
+    tops = [box["y"] for part in parts if (box := opened.locator(part).bounding_box())]
+    assert tops == sorted(tops) and len(tops) == len(parts)
+    assert tops[-1] < NARROW["height"]
+    opened.locator(".more > summary").click()
+    assert opened.locator("[name=line]").is_visible() and excess_width(opened) == 0
 
 
 def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):
