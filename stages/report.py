@@ -29,6 +29,7 @@ from page.provenance import Provenance, study_names
 from page.replicas import (
     FURTHER,
     TRAINED_FROM,
+    FurtherEncoder,
     read_further,
     read_replicas,
     read_trainings,
@@ -55,36 +56,18 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     the results of removed ones.
     """
     title, description = params.read("study.title", str), params.read("study.description", str)
-    entries = params.read("encoders", dict[str, EncoderEntry])
     pairs = params.read("comparisons", dict[str, dict])
     settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
-    browsed = params.read("browse.encoders", list[Key])
-    further = load_tree(inputs[FURTHER])
-    of_all = with_further(study, read_trainings(further, FURTHER))
-    replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
-    encoders, comparisons, nulls = [], [], dict[str, UntrainedNull]()
-    for backbone in params.read("untrained", dict[str, dict]):
-        file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
-        nulls[backbone] = read_result(file, UntrainedNull)
-    for number, key in enumerate(report_order(entries), 1):
-        results = read_result(inputs[PLOTS / "encoders"] / f"{key}.json", EncoderResults)
-        encoder = StudyEncoder(
-            key=key,
-            number=number,
-            entry=entries[key],
-            results=results,
-            replicas=replicas.get(key, {}),
-            browsable=key in browsed,
-        )
-        encoders.append(with_null(encoder, nulls))
+    encoders, further = read_encoders(params, inputs)
+    comparisons = []
     for key in pairs:
         file = inputs[PLOTS / "comparisons"] / f"{key}.json"
         comparisons.append(read_result(file, ComparisonResults))
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     controls = read_json(inputs[PLOTS / "controls.json"])
     kernels = params.read("kernels", Kernels)
-    measured = [inputs[PLOTS / "encoders"] / f"{key}.json" for key in entries]
+    measured = [inputs[PLOTS / "encoders"] / f"{e.key}.json" for e in encoders]
     shifts = params.read("shifts", Shifts)
     names = study_names(study["datasets"], shifts)
     layers = [one.cka for one in comparisons]
@@ -122,11 +105,39 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
             kernels=kernels,
             native=native_processors(kernels, measured),
         ),
-        further=read_further(further, replicas, encoders),
+        further=further,
         correlations=correlations(tables["correlation"], settings),
         probed=read_probed(inputs["data/broden_labels"]),
     )
     write_whole(outputs[PLOTS / "report.html"], page.encode())
+
+
+def read_encoders(
+    params: ListedParams, inputs: Inputs
+) -> tuple[list[StudyEncoder], list[FurtherEncoder]]:
+    """Return the study's encoders in the report's order, and those of the replicas alone."""
+    entries = params.read("encoders", dict[str, EncoderEntry])
+    study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
+    browsed = params.read("browse.encoders", list[Key])
+    further = load_tree(inputs[FURTHER])
+    of_all = with_further(study, read_trainings(further, FURTHER))
+    replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
+    encoders, nulls = [], dict[str, UntrainedNull]()
+    for backbone in params.read("untrained", dict[str, dict]):
+        file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
+        nulls[backbone] = read_result(file, UntrainedNull)
+    for number, key in enumerate(report_order(entries), 1):
+        results = read_result(inputs[PLOTS / "encoders"] / f"{key}.json", EncoderResults)
+        encoder = StudyEncoder(
+            key=key,
+            number=number,
+            entry=entries[key],
+            results=results,
+            replicas=replicas.get(key, {}),
+            browsable=key in browsed,
+        )
+        encoders.append(with_null(encoder, nulls))
+    return encoders, read_further(further, replicas, encoders)
 
 
 def read_arrays(params: ListedParams, inputs: Inputs) -> list[ArrayEntry]:
