@@ -1,17 +1,19 @@
-"""Generate the tables of docs/reference, and that of the functions in docs/arrays.md.
+"""Generate the tables of docs/reference and docs/arrays.md, README.md and docs/results.md.
 
     python -m tools.manual [--check]
 
-A table stands between `<!-- make docs: name -->` and `<!-- end -->`; the rest is written by hand.
-`make docs` writes the tables, and `make check` fails if one is out of date. Ranges and words come
-from the types in the code. The texts about a measure's keys come from its `Settings`; those about
-all other keys from tools/manual.yaml.
+`make docs` writes them, and `make check` fails if one is out of date. A table stands between
+`<!-- make docs: name -->` and `<!-- end -->`; the rest of its file is written by hand. Ranges and
+words come from the types in the code. The texts about a measure's keys come from its `Settings`;
+those about all other keys from tools/manual.yaml. README.md and docs/results.md are written as a
+whole, from templates and the results (`tools.documents`).
 """
 
 import inspect
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
@@ -29,6 +31,7 @@ from interpreting_clip.quantities import Described
 from interpreting_clip.readable import measure_title
 from interpreting_clip.study.sections import Sections, further_measures
 from runner.process import launch
+from tools.documents import documents
 
 PARAMS, MEASURES = Path("docs/reference/params.md"), Path("docs/reference/measures.md")
 ARRAYS = Path("docs/arrays.md")
@@ -48,22 +51,29 @@ PART = re.compile(r"(<!-- make docs: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL
 
 
 def main(option: str = "") -> None:
-    """Write the tables, or with `--check` refuse those that are not up to date.
+    """Write the generated texts, or with `--check` refuse those that are not up to date.
 
     Raises
     ------
     InputError
-        Another option was given, or a table is not up to date; names the file.
+        Another option was given, or a file is not up to date; names it.
     """
     if option not in ("", "--check"):
         raise InputError(f"expected --check or nothing, got {option!r}")
+    # The tables first: they need no results.
+    for file, present in chain(with_tables(), documents()):
+        if present == file.read_text("utf-8"):
+            continue
+        if option:
+            raise InputError(f"{file}: out of date; run `make docs` and commit")
+        write_whole(file, present.encode())
+
+
+def with_tables() -> Iterator[tuple[Path, str]]:
+    """Yield each file that has generated tables, with its text."""
     for file in (PARAMS, MEASURES, ARRAYS):
         text = file.read_text("utf-8")
-        present = PART.sub(lambda part: part[1] + written(part[2]) + part[4], text)
-        if option and present != text:
-            raise InputError(f"{file}: out of date; run `make docs` and commit")
-        if present != text:
-            write_whole(file, present.encode())
+        yield file, PART.sub(lambda part: part[1] + written(part[2]) + part[4], text)
 
 
 def written(name: str) -> str:
