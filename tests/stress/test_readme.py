@@ -1,21 +1,40 @@
-"""The commands of the README's "Change, compare, share", as they stand there."""
+"""The README's example, and the commands of its "Change, compare, share", as they stand there."""
 
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.pipeline.workspace import Workspace, clone
 from tests.reads import ROOT
 
-SECTION = (ROOT / "README.md").read_text().partition("\n## Change, compare, share\n")[2]
-CHANGE, COMPARE, SHARE, PULL = re.findall(
-    r"^```\n(.*?)^```$", SECTION.partition("\n## ")[0], re.MULTILINE | re.DOTALL
-)
+README = (ROOT / "README.md").read_text()
+(EXAMPLE,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SECTION = README.partition("\n## Change, compare, share\n")[2].partition("\n## ")[0]
+CHANGE, COMPARE, SHARE, PULL = re.findall(r"^```\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+(BACK,) = re.findall(r"`(git switch main[^`]*)`", SECTION)
 GROUP = "/net/group/interpreting-clip"
 TERMINAL = 120
 """How many columns a table may have."""
+
+
+def test_the_example_measures_a_clip(tmp_path):
+    rng = np.random.default_rng(0)
+    for number in range(18):
+        file = tmp_path / "photos" / f"class {number % 3}" / f"{number}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(256, size=(64, 64, 3), dtype=np.uint8)).save(file)
+    code = EXAMPLE.replace(', pretrained="openai"', "")  # random weights, without a network
+    assert code != EXAMPLE
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True).stdout
+    assert b"mean kurtosis per image" in printed and b"privileged directions" in printed
+    assert (tmp_path / "pruning.svg").read_bytes().startswith(b"<svg")
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +81,11 @@ def test_a_colleague_who_pulls_computes_nothing(you, server, tmp_path):
     assert "up to date" in colleague.run("dvc", "status")
     assert colleague.repro() == set()
     assert colleague.run("git", "status", "--porcelain") == ""
+
+
+def test_the_way_back_restores_the_results_of_main(nano, you):
+    before = you.run("git", "rev-parse", "--abbrev-ref", "HEAD").strip()
+    you.run("sh", "-ec", BACK)
+    assert you.results() == nano.results()
+    assert you.repro() == set()
+    you.run("sh", "-ec", BACK.replace("main", before))
