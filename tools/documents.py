@@ -29,7 +29,7 @@ from interpreting_clip.measures.kurtosis import OutlierFeatures, kurtosis_and_de
 from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Number
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import Findings, Interval, PublishedModels, Regression
+from interpreting_clip.published.schema import Findings, Interval, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from page.claims import PRUNABLE, study_claims
@@ -45,6 +45,7 @@ from page.names import (
 )
 from page.provenance import study_names
 from page.published_claims import published_claims
+from page.published_findings import finetuning_sentences, scaling_sentences, soup_sentences
 from page.published_results import SHIFT_ORDER, model_table, read_lines
 from page.published_tables import default_lines
 from page.replicas import ReplicatedEncoder, seed_differences
@@ -162,8 +163,11 @@ def values_of_results() -> dict[str, Any]:
         "confidence": published.confidence,
         "models": {model["name"]: model for model in records(tables[DEFAULT])},
         "choices": published.choices,
-        "findings": findings,
-        "soups": {soup.name: soup for soup in findings.soups},
+        "sentences": {
+            "finetuning": finetuning_sentences(findings),
+            "soups": soup_sentences(findings),
+            "scaling": scaling_sentences(findings),
+        },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),
         "claims": judged,
         "cases": lambda key, verdict: cases(judged[key], verdict),
@@ -173,7 +177,6 @@ def values_of_results() -> dict[str, Any]:
         "replica_values": replica_values,
         "mean_accuracy": mean_accuracy,
         "seed_differences": seed_differences,
-        "term": term,
     }
 
 
@@ -224,12 +227,6 @@ def mean_accuracy(model: Mapping[str, float], without: str = "") -> float:
 def cases(claim: Claim, verdict: Verdict) -> list[str]:
     """Return the names of a mixed claim's cases that have a verdict of their own."""
     return [one.partition(":")[0] for one in claim.findings if one.endswith(f"({verdict})")]
-
-
-def term(regressions: Iterable[Regression], name: str, outcome: str = "all") -> Interval:
-    """Return the coefficient of a variable in the regression of a mean, with its interval."""
-    found = next(one for one in regressions if one.outcome == outcome)
-    return next(one.estimate for one in found.terms if one.name == name)
 
 
 @dataclass(frozen=True, kw_only=True)
