@@ -38,14 +38,12 @@ from page.names import (
     format_interval,
     format_number,
     format_percent,
-    format_percents,
     format_spread,
     line_spans,
-    mark,
 )
 from page.provenance import study_names
 from page.published_claims import published_claims
-from page.published_findings import finetuning_sentences, scaling_sentences, soup_sentences
+from page.published_findings import finetuning_sentences, scaling_sentences
 from page.published_results import SHIFT_ORDER, model_table, read_lines
 from page.published_tables import default_lines
 from page.replicas import ReplicatedEncoder, seed_differences
@@ -96,10 +94,8 @@ def documents() -> Iterator[tuple[Path, str]]:
         "estimate": format_estimate,
         "interval": interval,
         "mean_accuracy": mean_accuracy,
-        "mark": mark,
         "number": format_number,
         "percent": format_percent,
-        "percents": format_percents,
         "replicas": replicas,
         "span": span,
         "spread": format_spread,
@@ -165,10 +161,10 @@ def values_of_results() -> dict[str, Any]:
         "choices": published.choices,
         "sentences": {
             "finetuning": finetuning_sentences(findings),
-            "soups": soup_sentences(findings),
             "scaling": scaling_sentences(findings),
         },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),
+        "soups": {soup.name: soup for soup in findings.soups},
         "claims": judged,
         "cases": lambda key, verdict: cases(judged[key], verdict),
         "level": LEVEL,
