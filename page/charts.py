@@ -17,7 +17,7 @@ from interpreting_clip.charts.scatter import CORRELATION, robustness_chart
 
 
 def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
-    """Return all charts; `imagenet` is what the study calls that test set: "drawn ImageNet"."""
+    """Return all charts; `imagenet` is what the study calls that test set: "synthetic ImageNet"."""
     others = (
         *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CORRELATION, CKA),
         *(TRAINING_LOSS, TRAINING_ACCURACY, PLANTED_OUTLIERS),

@@ -14,13 +14,13 @@ TESTBED_SHIFTS = SHIFT_NAMES
 DATASETS = {"imagenet": "ImageNet", **TESTBED_SHIFTS}
 """The test sets of every study: ImageNet's and the testbed's shifts."""
 
-DRAWN = "drawn "
-"""Stands before the name of a set whose images the study draws: they are not the real ones."""
+SYNTHETIC = "synthetic "
+"""Stands before the name of a set whose images are not the real ones."""
 
 
-def set_names(drawn: Collection[str]) -> dict[str, str]:
-    """Return `DATASETS` with the names that the study gives them; `drawn` are the keys it draws."""
-    return {key: DRAWN * (key in drawn) + name for key, name in DATASETS.items()}
+def set_names(synthetic: Collection[str]) -> dict[str, str]:
+    """Return `DATASETS` with the names that the study gives them, of which some are synthetic."""
+    return {key: SYNTHETIC * (key in synthetic) + name for key, name in DATASETS.items()}
 
 
 INSTRUMENTS = {

@@ -37,7 +37,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def study_names(
     datasets: Mapping[str, DatasetEntry], shifts: Mapping[str, ShiftEntry]
 ) -> dict[str, str]:
-    """Return the names of all test sets of a study: those that it draws are called drawn.
+    """Return the names of all test sets of a study: synthetic ones are called so.
 
     Parameters
     ----------
@@ -45,12 +45,18 @@ def study_names(
         The entries of params.yaml; the shifts are the study's own.
     """
     testbed = {key: "imagenet_val" if key == "imagenet" else key for key in DATASETS}
-    drawn = [
+    synthetic = [
         key
         for key, dataset in testbed.items()
         if dataset in datasets and not isinstance(datasets[dataset], RealSet | Absent)
     ]
-    return set_names(drawn) | {key: entry.label for key, entry in shifts.items()}
+    return set_names(synthetic) | {key: entry.label for key, entry in shifts.items()}
+
+
+def all_synthetic(datasets: Mapping[str, DatasetEntry]) -> bool:
+    """Return whether a study has images, and none of them is a photograph."""
+    sets = [entry for entry in datasets.values() if not isinstance(entry, Absent)]
+    return bool(sets) and not any(isinstance(entry, RealSet) for entry in sets)
 
 
 def dataset_rows(
@@ -71,7 +77,7 @@ def dataset_rows(
         elif isinstance(entry, RealSet):
             row |= {"source": _source(entry), "limits": _limits(entry)}
         else:
-            row |= {"source": "drawn here", "seed": entry.seed}
+            row |= {"source": "synthetic", "seed": entry.seed}
             images, classes = images or entry.images, classes or len(entry.class_indices)
         rows.append(row | {"images": images, "classes": classes, "compared_images": compared})
     return rows

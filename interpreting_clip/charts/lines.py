@@ -148,8 +148,8 @@ def paper_prunes() -> list[alt.Chart]:
     at = alt.Chart(alt.InlineData(values=[{"paper": 0.8}])).encode(x="paper:Q")
     return [
         at.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        at.mark_text(color=SOFT_INK, align="right", baseline="top", dx=-4, dy=3).encode(
-            y=alt.value(0), text=alt.value("paper: 80 %")
+        at.mark_text(color=SOFT_INK, baseline="bottom").encode(
+            y=alt.value(-3), text=alt.value("paper: 80 %")
         ),
     ]
 
@@ -175,7 +175,7 @@ IMPORTANCE = PanelChart(
     caption="Importance of the right singular vectors v of the head, σ · mean over images of "
     "|cos(v, h)|, sorted, as a share of the encoder's largest, on a logarithmic axis; a panel "
     "per backbone. The steeper a line, the fewer directions the head rests on. "
-    "plots/importance.csv also has the other centring, and the mean over random heads.",
+    "plots/importance.csv has the other centring and random heads, too.",
 )
 
 PRUNING = PanelChart(
@@ -192,11 +192,11 @@ PRUNING = PanelChart(
     order="number",
     facets=FLUSH,
     independent={"axis": "xy"},
-    only={"head": ("head",), "dataset": ("ImageNet", "drawn ImageNet", MEAN_OF_SHIFTS)},
-    caption="Top-1 accuracy in percent after the least important fraction of the head's "
-    "directions is projected out of the activations, on ImageNet and in the mean of the "
-    "shifts; a panel per backbone. Dotted: the paper prunes up to 80 % without harm. "
-    "plots/pruning.csv has each shift, the other centring, and the mean over random heads.",
+    only={"head": ("head",), "dataset": ("ImageNet", "synthetic ImageNet", MEAN_OF_SHIFTS)},
+    caption="Top-1 accuracy after the least important share of the head's directions is removed "
+    "from the activations, on ImageNet and in the mean of the shifts; a panel per backbone. "
+    "Dotted: the paper prunes up to 80 % without harm. plots/pruning.csv has each shift, the other "
+    "centring and random heads, too.",
 )
 
 
@@ -247,10 +247,9 @@ SWEEP = PanelChart(
     facets=FLUSH,
     independent={"axis": "xy"},
     ends=threshold_ends,
-    caption="Number of unique concepts as the threshold of the average precision moves, of the "
-    "right singular vectors of the head and of single features; a panel per backbone. "
-    "plots/sweep.csv also has the spread over the draws of the negatives, and what permuted "
-    "images and random directions give at each threshold.",
+    caption="Unique concepts of directions and of features by the threshold of the average "
+    "precision; a panel per backbone. plots/sweep.csv has the spread over samples of the negatives "
+    "and both chance levels, too.",
 )
 
 
@@ -287,9 +286,8 @@ TRAINING_LOSS = PanelChart(
     columns=4,
     facets={"bounds": "flush", "spacing": {"column": 68, "row": 78}},
     independent={"scale": "xy"},
-    caption="Training loss in nats, the unit of natural logarithms, per optimiser step of each "
-    "encoder that was trained here. "
-    "Contrastive and supervised losses differ in kind: each panel has its own axes.",
+    caption="Training loss in nats by optimiser step. Contrastive and supervised losses differ in "
+    "kind: each panel has its own axes.",
 )
 
 TRAINING_ACCURACY = replace(
@@ -341,10 +339,9 @@ PLANTED_OUTLIERS = PanelChart(
     y="found",
     numbers=("size", "found", "arithmetic"),
     draw=planted_outliers_panel,
-    caption="Features of real activations are raised by a multiple of their image's standard "
-    "deviation; points: the share of images in which the measure finds them beyond the limit of "
-    "outlier features, lines: what the formula predicts. Raised features widen the standard "
-    "deviation that they are measured in, so that too many of them hide each other.",
+    caption="Features of an encoder's activations are raised by a multiple of their image's "
+    "standard deviation. Points: the share of images in which they then lie beyond the limit of "
+    "outlier features; lines: what the formula predicts.",
 )
 
 

@@ -47,8 +47,10 @@ def test_dvc_plots_shows_the_same_charts():
 
 
 def test_charts_call_imagenet_as_the_study_does():
-    for chart in study_charts("drawn ImageNet"):
-        assert chart.caption.count("ImageNet test") == chart.caption.count("drawn ImageNet test")
+    for chart in study_charts("synthetic ImageNet"):
+        assert chart.caption.count("ImageNet test") == chart.caption.count(
+            "synthetic ImageNet test"
+        )
 
 
 def test_templates_that_are_out_of_date_are_named(tmp_path, monkeypatch):
