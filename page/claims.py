@@ -33,6 +33,13 @@ from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
+WHOSE = {
+    "coverage": "Our claim, after Fang et al. (2022).",
+    "narrower-data": "Our claim, after Fang et al. (2022).",
+    "concept-order": "A claim of the paper’s first version.",
+}
+"""Whose a claim is where it is not the paper's, by its key."""
+
 KURTOSIS, CONCEPTS, PRUNED = "kurtosis.kurtosis", "concepts.directions.unique", "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
 
@@ -55,7 +62,11 @@ def study_claims(
         "prunable": prunable_directions(encoders, names),
         "concept-order": concept_order(encoders),
     }
-    return [msgspec.structs.replace(claim, key=key) for key, claim in claims.items() if claim]
+    return [
+        msgspec.structs.replace(claim, key=key, whose=WHOSE.get(key, ""))
+        for key, claim in claims.items()
+        if claim
+    ]
 
 
 def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:

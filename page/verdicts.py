@@ -25,6 +25,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
 
     `dots` are the numbers as a small chart beside the claim, None where it would say nothing.
+    `whose` says whose claim it is where it is not the paper's.
     `elsewhere` has the lines under which a claim about published models has another verdict.
     """
 
@@ -34,6 +35,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[str]
     dots: Dots | None = None
     key: str = ""  # its address on the page
+    whose: str = ""
     elsewhere: tuple[str, ...] = ()
 
 
