@@ -120,7 +120,7 @@ def dots_panel(ends: Ends) -> Layers:
             interval_layer(base, "widest_low", "widest_high", 1),
             interval_layer(base, width=3),
             point,
-            name_layer(base, room=95),
+            name_layer(base, room="6 + 5.9 * length(datum.text)"),
             number_layer(base, "text"),
         )
         .transform_calculate(

@@ -16,8 +16,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """The zero-shot encoder's label stands for the family."""
-        return self.zero_shot.entry.label
+        """The family of the zero-shot encoder, by its label."""
+        return f"Family of {self.zero_shot.entry.label}"
 
     @property
     def members(self) -> tuple[StudyEncoder, StudyEncoder, StudyEncoder]:

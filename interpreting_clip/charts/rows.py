@@ -39,14 +39,18 @@ def row_names(column: str, along: str) -> alt.Y:
     return alt.Y(f"{column}:N", sort=order, title=None, axis=None)
 
 
-def name_layer(base: alt.Chart, column: str = "name", room: int = 60, halo: int = 0) -> alt.Chart:
+def name_layer(
+    base: alt.Chart, column: str = "name", room: int | str = 60, halo: int = 0
+) -> alt.Chart:
     """Write each encoder's name above its mark, so that the row needs no margin.
 
-    A long name is cut to leave `room`, in pixels, for the number beside it. With a `halo`, in
-    pixels, only the ground around the letters is drawn, so that no line runs through them.
+    A long name is cut to leave `room`, in pixels or as an expression of Vega, for the number
+    beside it. With a `halo`, in pixels, only the ground around the letters is drawn, so that no
+    line runs through them.
     """
     look = {"color": GROUND, "stroke": GROUND, "strokeWidth": halo} if halo else {"color": INK}
-    text = base.mark_text(align="left", dy=-14, limit=WIDTH - room, **look, **DRAWN)
+    limit = alt.expr(f"{WIDTH} - ({room})")
+    text = base.mark_text(align="left", dy=-14, limit=limit, **look, **DRAWN)
     return text.encode(x=alt.value(0), text=f"{column}:N")
 
 
@@ -131,12 +135,9 @@ KURTOSIS = PanelChart(
     panel="{representation}",
     independent={"scale": "xy"},
     revisions_together=True,
-    caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴ "
-    "without unit and not excess, averaged over the ImageNet test images; bars are bootstrap "
-    "intervals. The upright mark is the mean of untrained encoders of the same backbone, and "
-    "the grey band reaches from the lowest to the highest of them. Linear and rectified "
-    "representations stand apart: sparse ReLU features have a high kurtosis without any "
-    "outlier feature.",
+    caption="Kurtosis of one image's activations, the mean over features of ((h − μ)/σ)⁴, averaged "
+    "over the ImageNet test images; bars are bootstrap intervals. Upright mark: the mean of "
+    "untrained encoders of the same backbone; grey band: from the lowest to the highest of them.",
 )
 
 
@@ -231,9 +232,7 @@ CONCEPTS = PanelChart(
     facets={"spacing": {"column": 40, "row": 20}},
     ends=count_ends,
     by_representation=True,
-    caption="Number of Broden concepts that at least one direction encodes (average precision "
-    "of the projection at or above the threshold), by category; left for the "
-    "right singular vectors of the head, right for single features. Bars and the totals beside "
-    "them are of the first draw of the negatives; black rules and brackets span the totals of "
-    "all draws. Grey ticks: the mean for as many random directions.",
+    caption="Broden concepts that at least one direction (left) or feature (right) encodes, by "
+    "category. Bars and totals: the first sample of the negatives; thin rules and brackets: the "
+    "totals of all samples. Upright marks: the mean of as many random directions.",
 )

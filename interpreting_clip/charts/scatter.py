@@ -138,12 +138,11 @@ def robustness_chart(imagenet: str = "ImageNet") -> PanelChart:
         columns=5,
         facets={"spacing": 24},
         ends=same_logits,
-        caption=f"Top-1 accuracy on each shift against top-1 accuracy on {imagenet}, in percent on "
-        "logit axes. Grey: standard models; black: the line fitted to them in logit space, β "
-        "(Taori et al. 2020), dashed where it is extrapolated. The thin vertical line of an "
-        f"encoder is its effective robustness, acc(shift) − β(acc({imagenet})); a point on the "
-        "line has none. Numbers count the study's encoders, as in the tables. Accuracies of 0 or "
-        "100 % are drawn at 0.1 and 99.9 %; untrained encoders are left out.",
+        caption=f"Top-1 accuracy on each shift against top-1 accuracy on {imagenet}, on logit "
+        "axes. Grey points: standard models; line: fitted to them (Taori et al. 2020), dashed "
+        "where it is extrapolated. The thin vertical line of an encoder is its effective "
+        "robustness. Accuracies of 0 or 100 % are at 0.1 and 99.9 %; untrained encoders are left "
+        "out.",
     )
 
 
@@ -203,9 +202,8 @@ CORRELATION = PanelChart(
     facets={"spacing": 20},
     ends=same_robustness,
     by_representation=True,
-    caption="Mean effective robustness in points against mean kurtosis and the numbers of "
-    "unique concepts, a point per encoder with its number; untrained encoders are left out. "
-    "Hollow: the line is extrapolated to the encoder.",
+    caption="A point per encoder, without untrained ones. Hollow: the line is extrapolated to the "
+    "encoder.",
 )
 
 
