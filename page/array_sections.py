@@ -34,10 +34,9 @@ KURTOSIS_OF_ARRAYS = replace(
     draw=partial(kurtosis_panel, chance=""),
     panel="",
     legend=(),
-    caption="Kurtosis of one image's activation vector, mean over features of ((h − μ)/σ)⁴, "
-    "averaged over the images; bars are bootstrap intervals over images. Minus the mean image: "
-    "each image without what all of them have in common. After a random rotation of n features, "
-    "3 (n − 1) / (n + 1) is expected.",
+    caption="Kurtosis of one image's activations, the mean over features of ((h − μ)/σ)⁴, averaged "
+    "over the images; bars are bootstrap intervals. Minus the mean image: each image without what "
+    "all of them have in common.",
 )
 
 PRUNING_OF_ARRAYS = replace(
@@ -47,9 +46,9 @@ PRUNING_OF_ARRAYS = replace(
     panel="{label}",
     only={"head": ("head", "random head")},
     legend=(),
-    caption="Top-1 accuracy in percent after the least important fraction of the head's directions "
-    "is projected out of the activations. Grey and dashed: the mean of random heads. Dotted: the "
-    "paper prunes up to 80 % without harm.",
+    caption="Top-1 accuracy after the least important share of the head's directions is removed "
+    "from the activations. Grey and dashed: the mean of random heads. Dotted: the paper prunes up "
+    "to 80 % without harm.",
 )
 
 

@@ -19,6 +19,7 @@ from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import measure_title
+from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
@@ -42,7 +43,7 @@ from page.names import (
     line_spans,
     mark,
 )
-from page.provenance import Provenance, dataset_rows, study_names
+from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
 from page.replicas import FurtherEncoder, format_replicas, seed_differences
 from page.results import StudyEncoder, first_complete, moved, own_shifts
@@ -125,6 +126,7 @@ def report_page(
             "measure_title": measure_title,
             "p_among": rank_p_value,
             "percents": format_percents,
+            "smallest_p": rotations_of_smallest_p,
             "seeds": format_replicas,
             "spans": line_spans,
             "spread": format_spread,
@@ -173,6 +175,8 @@ def report_page(
         provenance=provenance,
         dataset_rows=dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
         imagenet=names["imagenet"],
+        imagenet_first=names["imagenet"][:1].upper() + names["imagenet"][1:],
+        synthetic=all_synthetic(provenance.datasets),
         test_sets=names,
         own_shifts=own_shifts(encoders),
         datasets={key: names[key] for key in DATASETS},
@@ -182,6 +186,16 @@ def report_page(
     )
     digest = hashlib.sha256(html.encode()).hexdigest()
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
+
+
+def rotations_of_smallest_p(results: EncoderResults | ArrayResults) -> int | None:
+    """Return the number of rotations if p is the smallest that they can give, 2 / (number + 1).
+
+    That is so where the features' own kurtosis lies outside the range of the rotations'.
+    """
+    found, own = results.privileged_basis, results.kurtosis.kurtosis.value
+    lowest, highest = found.rotated_kurtosis.ends
+    return None if lowest <= own <= highest else round(2 / found.kurtosis_p) - 1
 
 
 def further_measures(results: EncoderResults) -> list[str]:
@@ -204,7 +218,7 @@ def page_charts(imagenet: str, baseline: Baseline) -> list[PanelChart]:
     """Return the study's charts, the first of which says on which classes ImageNet accuracy is."""
     robustness, *others = study_charts(imagenet)
     classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
-    caption = f"{robustness.caption} {imagenet} accuracy is that on {classes}."
+    caption = f"{robustness.caption} Accuracy on {imagenet} is that on {classes}."
     return [replace(robustness, caption=caption), *others]
 
 

@@ -77,10 +77,40 @@ def test_every_chart_answers_a_pointer_in_words(report: Page):
 def test_a_chart_is_one_svg_for_a_file_without_variables(report: Page):
     text = report.evaluate("window.charts.effective_robustness().then(chart => chart.toSvg())")
     drawn = "".join(ElementTree.fromstring(text).itertext())  # noqa: S314
-    assert "var(" not in text and "drawn ImageNet-R" in drawn and "ViT supervised" in drawn
+    assert "var(" not in text and "synthetic ImageNet-R" in drawn and "ViT supervised" in drawn
+
+
+PROSE = """() => {
+  const none = "table, .chart, .legend, script, style, svg";
+  document.querySelectorAll(none).forEach((one) => one.remove());
+  document.querySelectorAll("details").forEach((one) => { one.open = true; });
+  return document.body.innerText;
+}"""
+
+
+def test_the_page_stays_short(report: Page):
+    words = [word for word in report.evaluate(PROSE).split() if re.search(r"\w", word)]
+    assert 1000 < len(words) <= 4000
+
+
+@pytest.mark.parametrize("width", [390, 800, 1280])
+def test_nothing_is_cut_without_a_cue(report: Page, width: int):
+    report.set_viewport_size({"width": width, "height": 900})
+    report.wait_for_function("document.querySelector('.scroll.on')")
+    assert excess_width(report) <= 0
+    assert (
+        report.evaluate("(nav => nav.scrollWidth - nav.clientWidth)(document.querySelector('nav'))")
+        <= 0
+    )
+    cut = "place => place.scrollWidth > place.clientWidth + 1"
+    tables = report.locator(".scroll:visible").all()
+    assert [one.evaluate(cut) for one in tables] == [
+        "on" in str(one.get_attribute("class")).split() for one in tables
+    ]
 
 
 def test_concepts_are_found_by_name_and_by_category(report: Page):
+    report.locator("#concept-finder summary").click()
     rows = report.locator("#concept-table tbody tr")
     every, field = rows.count(), report.get_by_role("searchbox", name="Concepts or categories")
     words = str(rows.first.get_attribute("data-words"))
@@ -99,6 +129,7 @@ def test_concepts_are_found_by_name_and_by_category(report: Page):
 
 def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Browser):
     words = str(report.locator("#concept-table tbody tr").first.get_attribute("data-words"))
+    report.locator("#concept-finder summary").click()
     report.get_by_role("searchbox", name="Concepts or categories").fill(words)
     report.get_by_role("checkbox", name="directions only").check()
     report.locator("#validated summary").first.click()

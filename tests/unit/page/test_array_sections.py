@@ -1,5 +1,6 @@
 """Published activations on the page and in the CSVs."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,12 +14,13 @@ from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.head import Head
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.study.array_results import ArrayResults
 from page.array_sections import ArrayEntry, array_sections, array_tables, kurtosis_table
 from page.names import format_estimate, format_number
 from page.provenance import Provenance
-from page.report_page import report_page
+from page.report_page import report_page, rotations_of_smallest_p
 from page.results import StudyEncoder
 from page.study_tables import study_tables
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, read, table, undrawn
@@ -129,9 +131,27 @@ def test_each_title_has_a_section_that_says_what_its_arrays_lack():
     assert "unit length" not in second and "chart-arrays_pruning_2" not in second
 
 
-def test_only_beside_encoders_the_section_tells_of_their_verdicts(entries):
+def test_without_encoders_there_are_no_verdicts_and_with_them_the_arrays_come_first(entries):
     without, beside = (page(entries, encoders) for encoders in ([], read(load_study())))
-    assert ["not among them" in one for one in (without, beside)] == [False, True]
+    sections = [re.findall(r'<section id="([^"]+)"', one) for one in (without, beside)]
+    assert sections[0] == ["arrays-1", "validated", "provenance"]
+    assert sections[1][:4] == ["arrays-1", "validated", "shows", "robustness"]
+    for one, found in zip((without, beside), sections, strict=True):
+        bar = one.partition("<nav")[2].partition("</nav>")[0]
+        assert re.findall('href="#([^"]+)"', bar) == found
+        assert ("claims" in one[one.index('id="arrays-1"') :].partition("<dl>")[0]) == (
+            "shows" in found
+        )
+
+
+def test_the_smallest_p_is_called_so_only_outside_of_all_rotations(entries):
+    inside, high = entries[0].results, 1e6
+    known = replace(inside.kurtosis, kurtosis=Estimate(high))
+    p = replace(inside.privileged_basis, kurtosis_p=2 / 41)
+    outside = replace(inside, kurtosis=known, privileged_basis=p)
+    low, top = inside.privileged_basis.rotated_kurtosis.ends
+    within = replace(inside, kurtosis=replace(known, kurtosis=Estimate((low + top) / 2)))
+    assert [rotations_of_smallest_p(one) for one in (outside, within)] == [40, None]
 
 
 def test_the_chart_has_the_kurtosis_minus_the_mean_image_below_the_other(entries):

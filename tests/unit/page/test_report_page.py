@@ -188,6 +188,24 @@ def test_the_page_names_what_encoders_and_datasets_come_from(changed):
     assert cells(probes, "ViT supervised")[0] == "dino" and "elsewhere" not in probes
 
 
+def test_only_a_study_of_synthetic_images_says_that_it_does_not_test_the_paper(fewer, changed):
+    sets = load_tree(ROOT / "params.yaml")["datasets"]
+    with undrawn():
+        synthetic = study_page(
+            fewer, Provenance(datasets=msgspec.convert(sets, dict[str, DatasetEntry]))
+        )
+    for text, said in ((synthetic, True), (changed, False)):
+        opening = text.partition("<main>")[0]
+        assert ("not the paper" in opening) == ("synthetic" in text) == said
+    assert "synthetic ImageNet-R" in synthetic
+
+
+def test_claims_that_are_not_the_papers_say_whose_they_are(changed):
+    claim = changed[changed.index('id="claim-narrower-data"') :].partition("</li>")[0]
+    paper = changed[changed.index('id="claim-robustness-order"') :].partition("</li>")[0]
+    assert "Fang et al." in claim and "Fang et al." not in paper
+
+
 def test_each_kind_of_representation_has_a_table_of_its_own(study, whole, changed):
     assert WHY_APART in changed and WHY_APART not in whole
     for kind, encoders in (("linear", len(study["entries"]) - 1), ("rectified", 1)):
