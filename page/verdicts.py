@@ -47,6 +47,17 @@ def judge_order(estimates: Sequence[Estimate]) -> Verdict:
     return "supported" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
 
 
+def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
+    """Judge whether differences are positive: supported if all their intervals are above zero.
+
+    Not supported if one of the intervals is below zero; otherwise undecided.
+    """
+    if any(one.ends[1] < 0 for one in estimates):
+        return "not supported"
+    above = bool(estimates) and all(one.ends[0] > 0 for one in estimates)
+    return "supported" if above else "undecided"
+
+
 def judge_pairs(differences: Sequence[float]) -> Verdict:
     """Judge whether the first of each pair is above: decided only if all agree, and are enough."""
     if len(differences) < NEEDED_PAIRS or min(differences) <= 0 <= max(differences):

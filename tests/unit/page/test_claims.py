@@ -15,7 +15,7 @@ from page.claims import (
 from page.families import families, label_controls
 from page.names import format_percent
 from page.robustness_claims import coverage_of_data, robustness_order
-from page.verdicts import judge_against_null, judge_order, judge_pairs
+from page.verdicts import judge_against_null, judge_differences, judge_order, judge_pairs
 from tests.unit.page.conftest import CONTROL, add_control, interval, read
 
 NULL = np.linspace(2.3, 3.4, 20).tolist()
@@ -51,6 +51,23 @@ def test_order_is_judged_by_intervals_and_a_value_above_a_null_at_both_of_its_en
     assert {(low, high): judge_against_null(low, high, NULL) for low, high in ends} == ends
     # The smallest p of so few is above the level.
     assert judge_against_null(3.5, 3.6, NULL[-18:]) == "undecided"
+
+
+def test_differences_are_judged_by_whether_their_intervals_hold_zero():
+    cases = {
+        ((1, 3), (2, 9)): "supported",
+        ((1, 3), (-1, 9)): "undecided",
+        ((0, 3),): "undecided",
+        ((1, 3), (-9, -1)): "not supported",
+        ((-1, 3), (-9, -1)): "not supported",
+        (): "undecided",
+    }
+    found = {
+        ends: judge_differences([Estimate((low + high) / 2, low, high) for low, high in ends])
+        for ends in cases
+    }
+    assert found == cases
+    assert judge_differences([Estimate(2), Estimate(1)]) == "supported"
 
 
 def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
