@@ -31,7 +31,12 @@ from interpreting_clip.arrays import (
 )
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import close_names, one_line
-from interpreting_clip.formats.published_accuracies import GUESSING, published_lines
+from interpreting_clip.formats.published_accuracies import (
+    GUESSING,
+    fractions_above_chance,
+    published_lines,
+    standard_models,
+)
 from interpreting_clip.formats.published_accuracies import Settings as PublishedSettings
 from interpreting_clip.measures import accuracy as of_accuracy
 from interpreting_clip.measures import cka as of_cka
@@ -43,7 +48,9 @@ from interpreting_clip.measures import mutual_neighbours as of_neighbours
 from interpreting_clip.measures import participation_ratio as of_dimensions
 from interpreting_clip.measures import privileged_basis as of_basis
 from interpreting_clip.measures import pruning as of_pruning
+from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.guessing import Guessing
+from interpreting_clip.measures.standard_spread import line_residuals
 from interpreting_clip.quantities import (
     Confidence,
     Count,
@@ -288,7 +295,8 @@ def effective_robustness(
     """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
 
     `acc_shift − β(acc_ImageNet)` in points, for each shift and on average over those that are
-    given. β is fitted to the standard models of the published testbed.
+    given. β is fitted to the standard models of the published testbed, whose own distances from the
+    line stand beside it.
 
     Parameters
     ----------
@@ -307,6 +315,15 @@ def effective_robustness(
         shift: on_classes(shift) if on_classes(shift) in measured else IMAGENET for shift in shifts
     }
     lines, resampled = published_lines(starts, resamples=settings.resamples, seed=settings.seed)
+    models = standard_models()
+    residuals = {
+        shift: line_residuals(
+            models[start].to_numpy(float) / 100,
+            fractions_above_chance(models, shift),
+            lines[shift],
+        )
+        for shift, start in starts.items()
+    }
     return of_lines.effective_robustness(
         measured[IMAGENET],
         # All shifts, so that the draws of one do not depend on which others are given.
@@ -314,13 +331,12 @@ def effective_robustness(
         lines=lines,
         resampled=resampled,
         starts={shift: measured[start] for shift, start in starts.items()},
+        residuals=residuals,
         settings=of_lines.Settings(confidence=settings.confidence, seed=settings.seed),
     )
 
 
-def measured_accuracies(
-    accuracies: Arguments, images: Arguments
-) -> dict[str, of_lines.MeasuredAccuracy]:
+def measured_accuracies(accuracies: Arguments, images: Arguments) -> dict[str, MeasuredAccuracy]:
     """Return accuracies by set, each with the number of images that it was measured on."""
     if unknown := [str(name) for name in (*accuracies, *images) if name not in SETS]:
         raise ValueError(
@@ -346,5 +362,5 @@ def measured_accuracies(
                 )
         # None: the accuracy is exact.
         count = as_value(images.get(name, count), Count | None, f"images of {name}")
-        found[name] = of_lines.MeasuredAccuracy(percent / 100, count, classes)
+        found[name] = MeasuredAccuracy(percent / 100, count, classes)
     return found

@@ -1,6 +1,7 @@
 """Stage `robustness`: accuracies, effective robustness, and how much of a head can be pruned."""
 
 import numpy as np
+from jaxtyping import Float
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, own_shifts, result_name
 from interpreting_clip.errors import error_context
@@ -8,16 +9,14 @@ from interpreting_clip.formats.baseline import FittedBaseline
 from interpreting_clip.formats.results import read_result, write_result
 from interpreting_clip.formats.saved_activations import read_not_given, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.accuracy import top1_accuracy
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.effective_robustness import (
-    MeasuredAccuracy,
-    Settings,
-    effective_robustness,
-)
+from interpreting_clip.measures.accuracy import correct_predictions
+from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.measures.activations import Activations, images_of_classes
+from interpreting_clip.measures.effective_robustness import Settings, effective_robustness
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.standard_spread import line_residuals
 from interpreting_clip.quantities import Percents
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -48,7 +47,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         starts = {
             shift: measured[TEST_SETS[0]]
             if starts_at_all(tests, shift, baseline)
-            else measure(tests[TEST_SETS[0]].of_classes(tests[shift], len(head.weight)), head)
+            else measure_on_classes(tests[TEST_SETS[0]], tests[shift], head)
             for shift in shifts
             if shift in own or not reasons[shift]
         }
@@ -59,6 +58,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         lines=baseline.lines,
         resampled=baseline.resampled,
         starts=starts,
+        residuals={shift: residuals(baseline, shift) for shift in baseline.lines},
         own={shift: measured[shift] for shift in own},
         left_out={shift: reason for shift, reason in reasons.items() if reason},
         not_given=[shift for shift in not_given if shift in TESTBED_SHIFTS],
@@ -73,8 +73,34 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 
 def measure(test: Activations, head: Head) -> MeasuredAccuracy:
     """Return the accuracy on a test set, among its own classes."""
-    fraction = top1_accuracy(test.values, test.classes, head, test.class_map(len(head.weight)))
-    return MeasuredAccuracy(fraction, len(test.classes), len(test.class_indices))
+    return MeasuredAccuracy.of_images(predicted(test, head), len(test.class_indices))
+
+
+def measure_on_classes(imagenet: Activations, shift: Activations, head: Head) -> MeasuredAccuracy:
+    """Return the accuracy on ImageNet's images of a shift's classes, among these."""
+    classes = len(head.weight)
+    chosen, _ = images_of_classes(imagenet.classes, shift.class_map(classes))
+    # Every image keeps its place, so that its weight in the draws is that of the whole set.
+    correct = np.full(len(chosen), np.nan)
+    correct[chosen] = predicted(imagenet.of_classes(shift, classes), head)
+    return MeasuredAccuracy.of_images(correct, len(shift.class_indices))
+
+
+def predicted(test: Activations, head: Head) -> Float[np.ndarray, " image"]:
+    """Return 1 for each image whose class is predicted, and 0 for the others."""
+    class_map = test.class_map(len(head.weight))
+    return correct_predictions(test.values, test.classes, head, class_map).astype(float)
+
+
+def residuals(baseline: FittedBaseline, shift: str) -> Float[np.ndarray, " model"]:
+    """Return the standard models' own effective robustness on a shift, NaN for those off its line.
+
+    Those that are not above chance are off the line.
+    """
+    models, left_out = baseline.models_of(shift), baseline.at_chance[shift]
+    x = np.array([one[baseline.abscissa[shift]] for one in models], float)
+    y = [None if one["name"] in left_out else one[shift] for one in models]
+    return line_residuals(x / 100, np.array(y, float) / 100, baseline.lines[shift])
 
 
 def starts_at_all(tests: dict[str, Activations], shift: str, baseline: FittedBaseline) -> bool:

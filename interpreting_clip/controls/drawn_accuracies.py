@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
-    MeasuredAccuracy,
     Settings,
     effective_robustness,
 )

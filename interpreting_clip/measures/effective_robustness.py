@@ -1,6 +1,6 @@
 """Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
@@ -9,10 +9,15 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.accuracy_draws import (
+    MeasuredAccuracy,
+    draw_on_imagenet,
+    draw_on_shift,
+)
 from interpreting_clip.measures.intervals import Estimate, percentile_interval, wilson_interval
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Label, Part, Result
+from interpreting_clip.measures.standard_spread import StandardSpread, standard_spread
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
 
 NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
@@ -20,6 +25,9 @@ NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
 
 STYLE = ("imagenet_r", "imagenet_sketch")
 """Those of renditions in another style. The division is ours."""
+
+DRAW_DIGITS = 4
+"""Decimal places that the draws of a mean keep, in points: there are many of them."""
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -38,6 +46,7 @@ class OnShift(Result):
     accuracy : on the shift, among its classes; without an interval if the images are not known
     imagenet : the accuracy on ImageNet that it is compared with; None if it is compared with none
     robustness : None if no line is known for the shift, or if it does not compare
+    spread : of the line's standard models; None if they are not known
     images, classes : of the shift; images are None if unknown
     imagenet_images : the images of ImageNet behind `imagenet`; None if unknown
     guessing : the accuracy of guessing among the shift's classes
@@ -51,6 +60,7 @@ class OnShift(Result):
     robustness: Annotated[
         Estimate | None, Label("effective robustness", 1, unit="points", chance="standard")
     ]
+    spread: Annotated[StandardSpread | None, Part("standard models")] = None
     images: int | None
     classes: int
     imagenet_images: int | None
@@ -84,6 +94,8 @@ class EffectiveRobustness(Result):
     Attributes
     ----------
     imagenet : accuracy in percent
+    spread, natural_spread, style_spread : of the standard models that were measured on all of the
+        same shifts; None if they are not known
     extrapolated : how many shifts of the mean have a line that is extrapolated to the encoder
     standard : what a standard model has on average, by definition
     imagenet_images, imagenet_classes : of ImageNet's test set; images are None if unknown
@@ -91,10 +103,14 @@ class EffectiveRobustness(Result):
     own : each shift of the study's own
     not_given : the testbed's shifts that a folder of activations lacks
     models : standard models of the line that has most
+    draws : the mean in points, one value for each resampled line and draw of the images. Encoders
+        with the same lines and images share these, so the draws of two can be subtracted. Empty
+        without a mean
     """
 
     CAPTION: ClassVar[str] = (
-        "Interval: of the lines and of the accuracies. Chance: 0, the standard models' line."
+        "Interval: of the lines and of the accuracies. Chance: 0, the standard models' line, from "
+        "which they differ by their SD."
     )
 
     imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="imagenet")]
@@ -113,6 +129,11 @@ class EffectiveRobustness(Result):
         Estimate | None,
         Label("effective robustness on style shifts", 1, unit="points", chance="standard"),
     ]
+    spread: Annotated[StandardSpread | None, Part("standard models")] = None
+    natural_spread: Annotated[StandardSpread | None, Part("standard models on natural shifts")] = (
+        None
+    )
+    style_spread: Annotated[StandardSpread | None, Part("standard models on style shifts")] = None
     extrapolated: Annotated[
         int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
     ]
@@ -123,11 +144,18 @@ class EffectiveRobustness(Result):
     own: Annotated[dict[str, OnOwnShift], Part("")] = field(default_factory=dict)
     not_given: list[str] = field(default_factory=list)
     models: int = 0
+    draws: list[float] = field(default_factory=list)
 
     @property
     def notes(self) -> list[str]:
         """What the lines are fitted to, and where they are extrapolated."""
         found = [f"Lines: through up to {self.models} standard models (Taori et al. 2020)."]
+        if self.spread:
+            found += [
+                f"Of these, {self.spread.models} have all shifts of the mean; on average they lie "
+                f"up to {self.spread.largest:.1f} points from the lines. More robust than standard "
+                f"models: an interval above {self.spread.limit:.1f} points."
+            ]
         if beyond := self.extrapolated_shifts:
             found += [
                 "Extrapolated, since no standard model has such an accuracy on ImageNet: "
@@ -151,22 +179,6 @@ class EffectiveRobustness(Result):
         return [name for name, one in self.per_shift.items() if one.extrapolated]
 
 
-@dataclass(frozen=True)
-class MeasuredAccuracy:
-    """A top-1 accuracy and how well it is known.
-
-    Attributes
-    ----------
-    fraction : 0 to 1
-    images : how many images it was measured on; None if unknown: the fraction is taken as exact
-    classes : how many there are to choose from
-    """
-
-    fraction: float
-    images: int | None
-    classes: int
-
-
 def effective_robustness(
     imagenet: MeasuredAccuracy,
     shifts: Mapping[str, MeasuredAccuracy | None],
@@ -174,6 +186,7 @@ def effective_robustness(
     lines: Mapping[str, LogitLine],
     resampled: Mapping[str, ResampledLines],
     starts: Mapping[str, MeasuredAccuracy],
+    residuals: Mapping[str, Float[np.ndarray, " _model"]] = MappingProxyType({}),
     own: Mapping[str, MeasuredAccuracy] = MappingProxyType({}),
     left_out: Mapping[str, str] = MappingProxyType({}),
     not_given: Sequence[str] = (),
@@ -186,9 +199,10 @@ def effective_robustness(
     latter, accuracies are drawn from the posterior under Jeffreys' prior,
     `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and has a
     spread even at both ends. The encoder's ImageNet accuracies for several shifts are measured on
-    the same images or subsets of them, so their draws are coupled: the k-th lowest draw of one goes
-    with the k-th lowest of every other, and equal accuracies share their draws. Subsets that
-    overlap little are less correlated, so with rising lines the mean's interval is rather too wide.
+    the same images or subsets of them. Where it is known which images are right, their draws are
+    paired by images (`weighted_accuracies`), for all encoders alike. Otherwise they are coupled by
+    rank (`draw_on_imagenet`), and as subsets that overlap little are less correlated, the mean's
+    interval is rather too wide with rising lines.
 
     Parameters
     ----------
@@ -199,6 +213,8 @@ def effective_robustness(
     starts : the ImageNet accuracy at which each shift's line is read, over the same classes as the
         ImageNet accuracies that β was fitted to: the shift's own, or all. A shift that is left out
         may lack it
+    residuals : of the same standard models on each shift, and of others on a shift of `own`
+        (`line_residuals`); without them their spread is not known
     own : accuracy on shifts that have numbers of their own and are no part of a mean
     left_out : why a shift has no effective robustness, though it was measured
     not_given : shifts whose lack leaves no mean, since that of the others does not compare
@@ -219,24 +235,23 @@ def effective_robustness(
     }
     # Among all shifts, so that one that was not measured leaves the others' draws as they are; each
     # of the own shifts as if it were the only one.
-    places = {shift: place for place, shift in enumerate(shifts, 1)}
-    draws = {}
-    for shift in compared:
-        line, place = resampled[shift], places.get(shift, len(shifts) + 1)
-        # The same numbers for every shift couple the draws of ImageNet accuracies.
-        x = _draw_coupled(starts[shift], len(line.slope), settings.seed)
-        rng = generator(settings.seed, "accuracy on a shift", place)
-        y = _draw_fractions(measured[shift], len(line.slope), rng)
-        draws[shift] = above_line(x, y, line)
+    places = {s: place for place, s in enumerate(shifts, 1)} | dict.fromkeys(own, len(shifts) + 1)
+    at = {shift: starts[shift] for shift in compared}
+    draws = _draws(at, measured, resampled, places, settings.seed)
 
-    def mean(among: Collection[str]) -> Estimate | None:
-        names = [shift for shift in compared if shift in among]
-        if not_given or not names:
-            return None
+    def draws_of(names: Sequence[str]) -> Float[np.ndarray, " _resample"]:
         # Taken draw by draw, which keeps the correlation between shifts.
-        drawn = np.mean([draws[shift] for shift in names], axis=0)
+        return np.mean([draws[shift] for shift in names], axis=0) if names else np.empty(0)
+
+    def mean(names: Sequence[str]) -> Estimate | None:
+        if not names:
+            return None
         value = float(np.mean([values[shift] for shift in names]))
-        return percentile_interval(value, drawn, settings.confidence)
+        return percentile_interval(value, draws_of(names), settings.confidence)
+
+    def spread(names: Sequence[str]) -> StandardSpread | None:
+        known = [residuals[shift] for shift in names if shift in residuals]
+        return standard_spread(known, settings.confidence) if len(known) == len(names) else None
 
     def on_shift(shift: str) -> dict[str, Any]:
         one, start = measured[shift], starts.get(shift)
@@ -252,26 +267,31 @@ def effective_robustness(
             return {**found, "robustness": None, "left_out": left_out[shift]}
         return {
             **found,
-            "robustness": percentile_interval(values[shift], draws[shift], settings.confidence),
+            "robustness": mean([shift]),
+            "spread": spread([shift]),
             "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
         }
 
-    in_mean = [shift for shift in compared if shift in shifts]
+    in_mean = [shift for shift in compared if shift in shifts and not not_given]
+    natural, style = ([s for s in in_mean if s in kind] for kind in (NATURAL, STYLE))
     per_shift = {shift: OnShift(**on_shift(shift)) for shift in measured if shift in shifts}
-    whole = mean(shifts)
     return EffectiveRobustness(
         imagenet=100 * imagenet.fraction,
-        shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if whole else None,
-        robustness=whole,
-        natural=mean(NATURAL),
-        style=mean(STYLE),
+        shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if in_mean else None,
+        robustness=mean(in_mean),
+        natural=mean(natural),
+        style=mean(style),
+        spread=spread(in_mean),
+        natural_spread=spread(natural),
+        style_spread=spread(style),
         extrapolated=sum(one.extrapolated for one in per_shift.values()),
         imagenet_images=imagenet.images,
         imagenet_classes=imagenet.classes,
         per_shift=per_shift,
         own={shift: OnOwnShift(**on_shift(shift)) for shift in own},
         not_given=list(not_given),
-        models=max((lines[shift].models for shift in in_mean), default=0),
+        models=max((lines[s].models for s in compared if s in shifts), default=0),
+        draws=draws_of(in_mean).round(DRAW_DIGITS).tolist(),
     )
 
 
@@ -303,30 +323,27 @@ def above_line(
     return 100.0 * (shift - line.predict(np.broadcast_to(imagenet, shape)))
 
 
+def _draws(
+    starts: Mapping[str, MeasuredAccuracy],
+    measured: Mapping[str, MeasuredAccuracy],
+    resampled: Mapping[str, ResampledLines],
+    places: Mapping[str, int],
+    seed: int,
+) -> dict[str, Float[np.ndarray, " resample"]]:
+    """Draw the effective robustness on each shift that has a start, in points."""
+    found = {}
+    resamples = max((len(resampled[shift].slope) for shift in starts), default=0)
+    for shift, x in draw_on_imagenet(starts, resamples, seed).items():
+        y = draw_on_shift(measured[shift], resamples, seed, places[shift])
+        found[shift] = above_line(x, y, resampled[shift])
+    return found
+
+
 def _in_percent(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
     if accuracy.images is None:
         return Estimate(100 * accuracy.fraction)
     low, high = wilson_interval(accuracy.fraction, accuracy.images, confidence).ends
     return Estimate(100 * accuracy.fraction, 100 * low, 100 * high)
-
-
-def _draw_fractions(
-    accuracy: MeasuredAccuracy, resamples: int, rng: np.random.Generator
-) -> Float[np.ndarray, " resample"]:
-    if accuracy.images is None:
-        return np.full(resamples, accuracy.fraction)
-    correct = accuracy.fraction * accuracy.images
-    # Jeffreys' prior.
-    return rng.beta(correct + 0.5, accuracy.images - correct + 0.5, size=resamples)
-
-
-def _draw_coupled(
-    accuracy: MeasuredAccuracy, resamples: int, seed: int
-) -> Float[np.ndarray, " resample"]:
-    """Draw in an order that is the same for every accuracy."""
-    drawn = _draw_fractions(accuracy, resamples, generator(seed, "accuracy on ImageNet"))
-    order = generator(seed, "order of accuracies on ImageNet").permutation(resamples)
-    return np.sort(drawn)[order]
 
 
 def _require_lines(

@@ -29,6 +29,7 @@ from tests.integration.stages.two_encoders import (
     accuracy,
     generator,
     require_written,
+    residuals,
     result,
 )
 
@@ -65,6 +66,11 @@ def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustnes
         lines=LINES,
         resampled=RESAMPLED,
         starts={shift: accuracy(key, "imagenet_val", held) for shift, held in starts.items()},
+        residuals={
+            shift: residuals(shift, on_classes(shift) if held else "imagenet")
+            for shift, held in starts.items()
+            if shift in LINES
+        },
         settings=Params().read("robustness", Settings),
         **own,
     )
@@ -82,6 +88,7 @@ def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(
     run("robustness", key)
     found = expected(key, at)
     assert len({accuracy(key, name).fraction for name in TEST_SETS}) > 3 and found.robustness
+    assert found.spread and found.spread.models == 4
     require_written(f"data/robustness/{key}/robustness.json", found)
     lines = {shift: LINES[shift] for shift in TESTBED_SHIFTS}
     share = prunable(pruned, lines, starts=starts, harmless=20.0)

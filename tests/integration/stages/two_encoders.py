@@ -19,10 +19,11 @@ from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.formats.shift_folders import write_shift_names
-from interpreting_clip.measures.accuracy import top1_accuracy
+from interpreting_clip.measures.accuracy import correct_predictions
+from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.concept_labels import ConceptLabels
-from interpreting_clip.measures.effective_robustness import MeasuredAccuracy
+from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
 from tests.drawn_directions import filled
@@ -89,6 +90,29 @@ RESAMPLED = {
 }
 
 
+MODELS: list[dict[str, Any]] = [
+    {
+        "name": f"m{number}",
+        "imagenet": 25.0 + 10 * number,
+        **{shift: 20.0 + 9 * number + 5 * (len(shift) % 3) for shift in LINES},
+        **{on_classes(shift): 30.0 + 10 * number for shift in LINES},
+        **({"imagenet_a": None} if number == 1 else {}),
+    }
+    for number in range(6)
+]
+"""Standard models, one of which was not measured on ImageNet-A."""
+
+
+def residuals(shift: str, at: str) -> np.ndarray:
+    """Return how far standard models lie above a line, in points; `at` is their abscissa."""
+    found = []
+    for model in MODELS:
+        x, y = model[at], model[shift]
+        known = y is not None and (model["name"], shift) != ("m2", "objectnet")
+        found.append(above_line(x / 100, y / 100, LINES[shift])[0] if known else np.nan)
+    return np.array(found)
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Write two encoders' activations and heads, other numbers for each, and the study."""
@@ -113,7 +137,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         lines=LINES,
         resampled=RESAMPLED,
         abscissa={shift: on_classes(shift) for shift in LINES},
-        at_chance={shift: [] for shift in LINES},
+        models=MODELS,
+        at_chance={shift: ["m2"] if shift == "objectnet" else [] for shift in LINES},
         classes={result_name(name): held for name, held in HELD.items()},
         no_baseline=["alone"],
     )
@@ -172,10 +197,14 @@ def concept_labels() -> ConceptLabels:
 def accuracy(key: str, name: str, held_by: str = "") -> MeasuredAccuracy:
     """Return the accuracy among the classes that a set holds, this one or `held_by`."""
     test, own = activations(key, name), head(key)
+    correct = np.full(len(test.classes), np.nan)
+    counts = np.ones(len(correct), bool)
     if held_by:
-        test = test.of_classes(activations(key, held_by), CLASSES)
-    fraction = top1_accuracy(test.values, test.classes, own, test.class_map(CLASSES))
-    return MeasuredAccuracy(fraction, len(test.classes), len(test.class_indices))
+        other = activations(key, held_by)
+        counts = np.isin(test.classes, [*other.class_indices, *other.aliases])
+        test = test.of_classes(other, CLASSES)
+    correct[counts] = correct_predictions(test.values, test.classes, own, test.class_map(CLASSES))
+    return MeasuredAccuracy.of_images(correct, len(test.class_indices))
 
 
 def require_written(file: str, expected: object) -> None:

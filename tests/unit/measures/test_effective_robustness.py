@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.effective_robustness import (
     NATURAL,
     STYLE,
-    MeasuredAccuracy,
     above_line,
     effective_robustness,
 )
@@ -20,6 +20,7 @@ from interpreting_clip.measures.logit_line import (
     logit,
     resample_lines,
 )
+from interpreting_clip.measures.standard_spread import line_residuals, standard_spread
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=60)
@@ -149,6 +150,47 @@ def test_each_shift_is_read_at_its_own_imagenet_accuracy():
         assert (one.low, one.high) == pytest.approx(tuple(ends), abs=0.15)
     widths = [width(one.robustness) for one in found.per_shift.values()]
     assert width(found.robustness) == pytest.approx(np.mean(widths), rel=0.01)
+
+
+def test_draws_of_the_mean_can_be_subtracted_from_another_encoder_s():
+    rng = np.random.default_rng(1)
+    one = (rng.uniform(size=400) < 0.6).astype(float)
+    # 8 images differ.
+    similar = np.where(np.arange(400) % 50 == 0, 1 - one, one)
+    found = [
+        estimate(share(0.7, 400), {name: MeasuredAccuracy.of_images(x, 10) for name in STANDARD})
+        for x in (one, one, similar)
+    ]
+    first, same, other = (np.array(each.draws) for each in found)
+    assert len(first) == 2000 and (first == same).all()
+    ends = np.quantile(first, [0.025, 0.975])
+    assert found[0].robustness.ends == pytest.approx(tuple(ends), abs=1e-4)
+    assert np.std(first - other) < np.std(first) / 3
+    # The known images give the same interval of one encoder as their number does.
+    counted = estimate(share(0.7, 400), dict.fromkeys(STANDARD, share(float(one.mean()), 400)))
+    assert width(found[0].robustness) == pytest.approx(width(counted.robustness), rel=0.1)
+    lacking = estimate(share(0.7), {"near": share(0.6)}, not_given=["far"])
+    assert lacking.draws == []
+
+
+def test_the_standard_models_own_spread_stands_beside_each_robustness():
+    residuals = {
+        name: line_residuals(IMAGENET, accuracies, LINES[name])
+        for name, accuracies in STANDARD.items()
+    }
+    shifts = dict.fromkeys(STANDARD, share(0.6))
+    found = estimate(share(0.7), shifts, residuals=residuals)
+    for one, of in (
+        (found.spread, residuals.values()),
+        (found.per_shift["near"].spread, [residuals["near"]]),
+    ):
+        assert vars(one) == vars(standard_spread([*of], 0.95))
+    numbers = {one.name: one for one in found.numbers}
+    assert numbers["spread.deviation"].label == "standard models: SD"
+    assert numbers["per_shift.far.spread.limit"].value == found.per_shift["far"].spread.limit
+    assert f"above {found.spread.limit:.1f} points" in " ".join(found.notes)
+    for known in ({}, {"near": residuals["near"]}):
+        assert estimate(share(0.7), shifts, residuals=known).spread is None
 
 
 UNEQUAL = RESAMPLED | {"far": resample_lines(IMAGENET, STANDARD["far"], 10, seed=0)}
