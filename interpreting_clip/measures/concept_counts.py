@@ -1,7 +1,7 @@
 """How many concepts directions encode, in every draw of the negatives, and how many by chance."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -95,6 +95,8 @@ class BasisConcepts(ConceptCounts):
     pairs : how many pairs of a direction and a concept that it encodes there are
     encoded : the strongest of them, in the order of directions and concepts
     names : the concepts that any direction encodes, as `name (category)`
+    draws : the count of unique concepts in each draw of the negatives. A concept's negatives depend
+        on images, labels and seed alone, so the counts of two encoders can be subtracted
     precisions : average precision of each direction for each concept, in the first draw
     negative : whether it is that of the negated scores
     top, bottom : images with the highest and the lowest scores of each direction; empty unless
@@ -109,6 +111,7 @@ class BasisConcepts(ConceptCounts):
     pairs: int
     encoded: list[EncodedPair]
     names: list[str]
+    draws: list[int] = field(default_factory=list)
     precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
     negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
     top: Int[np.ndarray, "_direction _place"] = beside(2)
@@ -159,6 +162,7 @@ def basis_concepts(
         names=sorted(
             name + (f" ({kind})" if kind else "") for name, kind in (named[i] for i in unique)
         ),
+        draws=groups[0].count(scores.best)[0].tolist(),
         precisions=scores.precisions,
         negative=scores.negative,
         **vars(scores.extremes),

@@ -108,8 +108,10 @@ def residuals(shift: str, at: str) -> np.ndarray:
     found = []
     for model in MODELS:
         x, y = model[at], model[shift]
-        known = y is not None and (model["name"], shift) != ("m2", "objectnet")
-        found.append(above_line(x / 100, y / 100, LINES[shift])[0] if known else np.nan)
+        if y is None or (model["name"], shift) == ("m2", "objectnet"):
+            found.append(np.nan)
+        else:
+            found.append(above_line(x / 100, y / 100, LINES[shift])[0])
     return np.array(found)
 
 

@@ -59,6 +59,7 @@ def test_counts_agree_with_average_precisions(negatives):
         assert counts.polysemanticity.ends == (means.min(), means.max())
         assert counts.over_all == (over_all[:, kept] >= threshold).any(axis=0).sum()
         assert (counts.unique.low is None) is (negatives == "all")
+    assert features.draws == (every >= 0.6).any(axis=1).sum(axis=1).tolist()
     assert features.names == sorted(
         f"{NAMES[c]} ({KINDS[c]})" for c in range(3) if (every[0, :, c] >= 0.6).any()
     )
