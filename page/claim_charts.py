@@ -67,21 +67,23 @@ def dot_row(
     text: str,
     *,
     null: tuple[float | int, float | int] | None = None,
+    name: str = "",
     group: str = "",
 ) -> dict[str, Any]:
-    """Return the row of an encoder.
+    """Return the row of an encoder, or of its difference to another.
 
     Parameters
     ----------
     estimate, widest : the number with its interval, and with that over replicas too, if any
     text : the number and its interval as the claim writes them
     null : the lowest and the highest value by chance, None if there is no such
-    group : the family that the encoder is compared in, where its training is name enough
+    name : of the row; by default the encoder's label
+    group : the panel that the row is in
     """
     ends = (*estimate.ends, *(widest or estimate).ends, *(null or (None, None)))
     return {
         "group": group,
-        "name": TRAININGS[entry.training] if group else entry.label,
+        "name": name or entry.label,
         "training": TRAININGS[entry.training],
         "text": text,
         **dict(zip(NUMBERS, (estimate.value, *ends), strict=True)),
@@ -89,8 +91,10 @@ def dot_row(
 
 
 def informative(dots: Dots) -> Dots | None:
-    """Return a chart, or None where it has no rows, or where all numbers are the same."""
+    """Return a chart, or None where it has no rows, or all numbers and the reference are equal."""
     values = {row[column] for row in dots.rows for column in NUMBERS}
+    if values and dots.reference:
+        values.add(dots.reference[0])
     return dots if len(values - {None}) > 1 else None
 
 

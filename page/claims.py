@@ -8,6 +8,7 @@ from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from page.claim_charts import Dots, dot_row, informative
+from page.differences import CONCEPTS, NO_DIFFERENCE, concept_difference
 from page.families import families, trained, untrained_null
 from page.names import (
     DATASETS,
@@ -28,20 +29,16 @@ from page.robustness_claims import (
     narrower_data,
     robustness_order,
 )
-from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_order, judged_claim
+from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_differences, judged_claim
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
-WHOSE = {
-    "coverage": "Our claim, after Fang et al. (2022).",
-    "narrower-data": "Our claim, after Fang et al. (2022).",
-    "concept-order": "A claim of the paper’s first version.",
-}
-"""Whose a claim is where it is not the paper's, by its key."""
-
-KURTOSIS, CONCEPTS, PRUNED = "kurtosis.kurtosis", "concepts.directions.unique", "prunable.prunable"
+KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
+
+RANDOM_CONCEPTS = "concepts.directions.random"
+"""What as many random directions encode, by the name that its replicas have."""
 
 
 def study_claims(
@@ -196,36 +193,24 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             continue
         null = untrained_null(f.zero_shot, encoders)
         found = compared + _with_concepts([null] if null else [])
-        text = ", ".join(
+        values = ", ".join(
             f"{TRAININGS[e.entry.training]} {format_estimate(counts.unique, 0)}"
-            f"{e.over_seeds(CONCEPTS)}{_beside_chance(counts)}"
+            f"{_beside_chance(counts)}{_concepts_over_seeds(e)}"
             for e, counts in found
         )
-        first, *others = (e.with_seeds(CONCEPTS, counts.unique) for e, counts in compared)
-        verdicts = {judge_order((first, other)) for other in others}
-        verdict: Verdict = "supported" if verdicts == {"supported"} else "undecided"
-        verdict = "not supported" if "not supported" in verdicts else verdict
-        cases.append((verdict, f"{f.name}: {text} concepts"))
+        differences = [concept_difference(f.zero_shot, e, f.name) for e, _ in compared[1:]]
+        text = f"{f.name}: {values} concepts; {'; '.join(one.text for one in differences)}"
+        cases.append((judge_differences([one.widest for one in differences]), text))
         intervals = intervals or compared[0][1].unique.low is not None
-        rows += [
-            dot_row(
-                e.entry,
-                counts.unique,
-                e.with_seeds(CONCEPTS, counts.unique),
-                format_estimate(counts.unique, 0),
-                null=counts.random.ends if counts.random else None,
-                group=f.name,
-            )
-            for e, counts in found
-        ]
-    over = "intervals over draws of the negatives" if intervals else "counts without an interval"
+        rows += [one.row for one in differences]
+    over = "differences over common draws of the negatives" if intervals else "without an interval"
     return judged_claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
         f"(directions; {over}; in parentheses with images permuted, of as many random directions "
         "with the count's p among sets of these, and against all images).",
         cases,
-        Dots(axis="unique concepts; grey: of random directions", rows=rows),
+        Dots(axis="difference of unique concepts", rows=rows, reference=NO_DIFFERENCE),
     )
 
 
@@ -241,6 +226,16 @@ def _beside_chance(counts: BasisConcepts) -> str:
     if counts.random_p is not None:
         nulls += f", p = {format_with_error(counts.random_p, counts.random_p_error)}"
     return f" ({nulls}; {counts.over_all})"
+
+
+def _concepts_over_seeds(encoder: StudyEncoder) -> str:
+    """Return the counts of all seeds beside those of random directions, if they are known."""
+    own, random = (encoder.replicas.get(name) for name in (CONCEPTS, RANDOM_CONCEPTS))
+    if own is None or random is None:
+        return encoder.over_seeds(CONCEPTS)
+    each = ", ".join(format_number(x, 0) for x in own.by_seed.values())
+    by_chance = ", ".join(map(format_number, random.by_seed.values()))
+    return f", over seeds {each} against {by_chance} of random directions"
 
 
 def _counted(replicas: Replicated | None) -> str:

@@ -104,10 +104,25 @@ class FurtherEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     other: ReplicatedEncoder
 
 
-def seed_differences(first: ReplicatedEncoder, second: ReplicatedEncoder, name: str) -> list[float]:
+def difference_over_seeds(
+    first: ReplicatedEncoder, second: ReplicatedEncoder, name: str
+) -> Replicated | None:
     """Return a number of the first minus that of the second, for each seed that counts for both."""
-    own, others = first.replicas[name].by_seed, second.replicas[name].by_seed
-    return [value - others[seed] for seed, value in own.items() if seed in others]
+    one, other = first.replicas.get(name), second.replicas.get(name)
+    if one is None or other is None:
+        return None
+    differences = {s: x - other.by_seed[s] for s, x in one.by_seed.items() if s in other.by_seed}
+    return Replicated(
+        by_seed=differences,
+        left_out=min(one.seeds, other.seeds) - len(differences),
+        outdated=one.outdated or other.outdated,
+    )
+
+
+def seed_differences(first: ReplicatedEncoder, second: ReplicatedEncoder, name: str) -> list[float]:
+    """Return what `difference_over_seeds` has; nothing if one of them has no replicas."""
+    found = difference_over_seeds(first, second, name)
+    return [*found.by_seed.values()] if found else []
 
 
 def is_on_a_line(name: str) -> bool:

@@ -1,10 +1,13 @@
 """Claims about effective robustness: who has more of it, and whether language is the reason."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 from interpreting_clip.measures.intervals import Estimate
 from page.claim_charts import Dots, dot_row
+from page.differences import NO_DIFFERENCE, ROBUSTNESS, Difference, robustness_difference
 from page.families import families, label_controls
 from page.names import (
     DATASETS,
@@ -13,48 +16,43 @@ from page.names import (
     format_estimate,
     format_number,
     format_spread,
-    mark,
 )
 from page.replicas import FurtherEncoder, ReplicatedEncoder, seed_differences, spread_in_words
 from page.results import StudyEncoder, measured_shifts
-from page.verdicts import Claim, Verdict, judge_order, judge_pairs, judged_claim
+from page.verdicts import Claim, Verdict, judge_differences, judge_pairs, judged_claim
 
 Names = Mapping[str, str]
 """The names that the study gives to the test sets, by key."""
 
-ROBUSTNESS = "robustness.robustness"
-"""The number that claims compare, by the name that its replicas have."""
-
-Compared = list[tuple[StudyEncoder, Estimate]]
-"""Encoders with their mean effective robustness."""
-
 SeedPairs = Sequence[tuple[ReplicatedEncoder, ReplicatedEncoder]]
 """Encoders of the study of replicas, the first of which a claim says to be the more robust."""
 
-AXIS = "mean effective robustness (points)"
+AXIS = "difference of mean effective robustness (points)"
 
 FROM_REPLICAS = "from the study of replicas, without an interval over images"
 
 OVER_SEEDS = "; from the study of replicas: mean and range over seeds"
+
+DECIDES = "by the differences on common lines and images"
 
 
 def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
     cases, rows = [], []
     for f in families(encoders):
-        if compared := _with_robustness(f.members):
+        if _have_robustness(f.members):
+            differences = [robustness_difference(*pair, f.name) for pair in pairwise(f.members)]
             values = ", ".join(
-                f"{TRAININGS[e.entry.training]} {_points(e, one)} ({_accuracies(e, names)})"
-                for e, one in compared
+                f"{TRAININGS[e.entry.training]} {_points(e, names)}" for e in f.members
             )
-            cases.append(_case(compared, f"{f.name}: {values}", names))
-            rows += _dot_rows(compared, f.name)
+            cases.append(_case(f"{f.name}: {values}", differences, names))
+            rows += [one.row for one in differences]
     return judged_claim(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
-        f"supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
+        f"supervised encoders (mean effective robustness{mean_over(encoders, names)}; {DECIDES}).",
         cases,
-        Dots(axis=AXIS, rows=rows),
+        Dots(axis=AXIS, rows=rows, reference=NO_DIFFERENCE),
     )
 
 
@@ -69,11 +67,11 @@ def coverage_of_data(
     """
     cases, rows = [], []
     for pair in label_controls(encoders):
-        if compared := _with_robustness(pair):
-            values = " against ".join(f"{e.entry.label} {_points(e, one)}" for e, one in compared)
-            accuracies = " against ".join(_accuracies(e, names) for e in pair)
-            cases.append(_case(compared, f"{values}, {accuracies}", names))
-            rows += _dot_rows(compared)
+        if _have_robustness(pair):
+            difference = robustness_difference(*pair)
+            values = " against ".join(f"{e.entry.label} {_points(e, names)}" for e in pair)
+            cases.append(_case(values, [difference], names))
+            rows.append(difference.row)
     pairs = [(e, e.other) for e in further if e.entry.training == "supervised"]
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     return judged_claim(
@@ -81,7 +79,11 @@ def coverage_of_data(
         "Robustness comes with the coverage of the data and not with language: labels give more of "
         f"it than captions of the same images{over}.",
         cases + _seed_cases(pairs, names),
-        Dots(axis=f"{AXIS}{OVER_SEEDS * bool(pairs)}", rows=rows + _seed_rows(pairs)),
+        Dots(
+            axis=f"{AXIS}{OVER_SEEDS * bool(pairs)}",
+            rows=rows + _seed_rows(pairs),
+            reference=NO_DIFFERENCE,
+        ),
     )
 
 
@@ -97,7 +99,7 @@ def narrower_data(
         "Captions alone do not give robustness: those of narrower images give less of it (mean "
         f"effective robustness{mean_over(encoders, names)}).",
         _seed_cases(pairs, names),
-        Dots(axis=f"{AXIS}{OVER_SEEDS}", rows=_seed_rows(pairs)),
+        Dots(axis=f"{AXIS}{OVER_SEEDS}", rows=_seed_rows(pairs), reference=NO_DIFFERENCE),
     )
 
 
@@ -109,44 +111,29 @@ def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
     return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
 
 
-def _with_robustness(encoders: Sequence[StudyEncoder]) -> Compared:
-    """Return encoders with their mean effective robustness; nothing if one has no value."""
-    known = [(e, one) for e in encoders if (one := e.results.robustness.robustness)]
-    return known if len(known) == len(encoders) else []
+def _have_robustness(encoders: Sequence[StudyEncoder]) -> bool:
+    return all(e.results.robustness.robustness for e in encoders)
 
 
-def _points(encoder: StudyEncoder, robustness: Estimate) -> str:
-    return f"{format_estimate(robustness)} points{encoder.over_seeds(ROBUSTNESS)}"
-
-
-def _accuracies(encoder: StudyEncoder, names: Names) -> str:
-    """Return the accuracies behind an effective robustness, which is a distance to a line."""
+def _points(encoder: StudyEncoder, names: Names) -> str:
+    """Return an effective robustness, which is a distance to a line, and the accuracies behind."""
     found = encoder.results.robustness
     imagenet, shifts = map(format_number, (found.imagenet, found.shift_accuracy))
-    return f"{names['imagenet']} {imagenet} %, shifts {shifts} %"
+    return (
+        f"{format_estimate(found.robustness)} points ({names['imagenet']} {imagenet} %, "
+        f"shifts {shifts} %)"
+    )
 
 
-def _dot_rows(compared: Compared, family: str = "") -> list[dict[str, Any]]:
-    return [
-        dot_row(
-            e.entry,
-            one,
-            e.with_seeds(ROBUSTNESS, one),
-            format_estimate(one) + mark(bool(e.results.robustness.extrapolated)),
-            group=family,
-        )
-        for e, one in compared
-    ]
-
-
-def _case(compared: Compared, text: str, names: Names) -> tuple[Verdict, str]:
+def _case(values: str, differences: Sequence[Difference], names: Names) -> tuple[Verdict, str]:
     """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
 
     Effective robustness is a distance to the line; where no standard model has a similar ImageNet
     accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
     """
+    text = f"{values}; {'; '.join(one.text for one in differences)}"
     outside = []
-    for e, _ in compared:
+    for e in {e.key: e for one in differences for e in (one.first, one.second)}.values():
         robustness = e.results.robustness
         if shifts := robustness.extrapolated_shifts:
             at = sorted({robustness.per_shift[s].imagenet or 0.0 for s in shifts})
@@ -154,7 +141,7 @@ def _case(compared: Compared, text: str, names: Names) -> tuple[Verdict, str]:
             outside.append(f"{e.entry.label} ({names['imagenet']} accuracy {ends} %)")
     if outside:
         return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
-    return judge_order([e.with_seeds(ROBUSTNESS, one) for e, one in compared]), text
+    return judge_differences([one.widest for one in differences]), text
 
 
 def _seed_cases(pairs: SeedPairs, names: Names) -> list[tuple[Verdict, str]]:
@@ -186,11 +173,11 @@ def _over_seeds(encoder: ReplicatedEncoder, names: Names) -> str:
 
 def _seed_rows(pairs: SeedPairs) -> list[dict[str, Any]]:
     rows = []
-    for e in (e for pair in pairs for e in pair):
-        found = e.replicas.get(ROBUSTNESS)
-        if found and found.mean is not None:
-            values = list(found.by_seed.values())
-            ends = Estimate(found.mean, min(values), max(values))
-            text = f"{format_spread(values)}{mark(bool(found.left_out))}"
-            rows.append(dot_row(e.entry, Estimate(found.mean), ends, text))
+    for first, second in pairs:
+        if values := seed_differences(first, second, ROBUSTNESS):
+            middle = fmean(values)
+            ends = Estimate(middle, min(values), max(values))
+            name = f"{first.entry.label} minus {second.entry.label}"
+            text = format_spread(values)
+            rows.append(dot_row(first.entry, Estimate(middle), ends, text, name=name))
     return rows

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from interpreting_clip.measures.intervals import Estimate
 from page.claims import (
@@ -14,6 +15,7 @@ from page.claims import (
 )
 from page.families import families, label_controls
 from page.names import format_percent
+from page.replicas import Replicated
 from page.robustness_claims import coverage_of_data, robustness_order
 from page.verdicts import judge_against_null, judge_differences, judge_order, judge_pairs
 from tests.unit.page.conftest import CONTROL, add_control, interval, read
@@ -22,12 +24,20 @@ NULL = np.linspace(2.3, 3.4, 20).tolist()
 FAMILY = ("rn_web_broad", "rn_web_broad_finetuned", "rn_supervised")
 
 
-def set_robustness(study, **means):
+def set_robustness(study, spread=(), **means):
+    """Set effective robustness, its draws being as far from it as `spread` says, by encoder."""
     for key, mean in means.items():
         found = study["results"][key]["robustness"]
-        found |= {"robustness": interval(mean), "extrapolated": 0}
+        draws = [mean + each for each in dict(spread).get(key, (0, 0))]
+        found |= {"robustness": interval(mean), "extrapolated": 0, "draws": draws}
         for one in found["per_shift"].values():
             one["extrapolated"] = False
+
+
+def set_concepts(study, key, draws):
+    ends = {"low": min(draws), "high": max(draws)} if len(draws) > 1 else {}
+    directions = study["results"][key]["concepts"]["directions"]
+    directions |= {"unique": {"value": draws[0]} | ends, "draws": draws}
 
 
 def judged(claim, study) -> Any:
@@ -78,9 +88,48 @@ def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     assert found.verdict == "mixed" and "zero-shot 30.0 [" in found.findings[0]
     assert [text.rpartition("(")[2] for text in found.findings] == ["supported)", "not supported)"]
     rows = found.dots.rows
-    assert (rows[0]["value"], rows[0]["low"], rows[0]["high"]) == (30, 29, 31)
-    assert [row["name"] for row in rows] == ["zero-shot", "finetuned", "supervised"] * 2
-    assert [row["text"].endswith("‡") for row in rows] == [i == 2 for i in range(6)]
+    assert (rows[0]["value"], rows[0]["low"], rows[0]["high"]) == (20, 20, 20)
+    names = ["zero-shot minus finetuned", "finetuned minus supervised"]
+    assert [row["name"] for row in rows] == names * 2
+    assert [row["text"].endswith("‡") for row in rows] == [False, True, False, False]
+
+
+def test_an_order_is_judged_by_differences_though_intervals_overlap(study):
+    del study["entries"]["vit_web_broad"]
+    # All rise and fall together, but for the last one.
+    together = {FAMILY[0]: (-5, 0, 5), FAMILY[1]: (-4, 0, 4), FAMILY[2]: (-4, 0, 4)}
+    means = dict(zip(FAMILY, (13, 10, 8), strict=True))
+    set_robustness(study, together, **means)
+    found = judged(robustness_order, study)
+    assert found.verdict == "supported" and found.dots.reference == (0, "no difference")
+    first, second = found.dots.rows
+    # The ends of 95 % of the draws, of which there are three: 2, 3 and 4.
+    assert (first["value"], first["low"], first["high"]) == pytest.approx((3, 2.05, 3.95))
+    assert second["low"] == second["high"] == 2
+    assert "zero-shot minus finetuned 3.0 [" in found.findings[0]
+    set_robustness(study, together | {FAMILY[2]: (4, 0, -4)}, **means)
+    assert judged(robustness_order, study).verdict == "undecided"
+
+
+def test_seeds_widen_a_difference_and_count_only_if_both_do(study):
+    del study["entries"]["vit_web_broad"]
+    set_robustness(study, **dict(zip(FAMILY, (30, 20, 0), strict=True)))
+    for other, verdict in (
+        ({0: 15.0, 1: 18.0}, "supported"),
+        ({0: 15.0, 1: 26.0}, "undecided"),
+        # The seed that disagrees does not count.
+        ({0: 15.0, 2: 26.0}, "supported"),
+    ):
+        replicas = {FAMILY[0]: {0: 30.0, 1: 25.0}, FAMILY[1]: other}
+        study["replicas"] = {
+            key: {"robustness.robustness": Replicated(by_seed=by_seed)}
+            for key, by_seed in replicas.items()
+        }
+        found = judged(robustness_order, study)
+        assert found.verdict == verdict
+        assert ("1 of 2 of the other sign" in found.findings[0]) == (verdict == "undecided")
+    row = found.dots.rows[0]
+    assert (row["low"], row["widest_low"], row["widest_high"]) == (10, 10, 15)
 
 
 def test_the_control_decides_between_data_and_language_unless_extrapolated(study):
@@ -149,20 +198,38 @@ def test_prunable_is_compared_with_the_paper(study):
 
 def test_concepts_are_compared_within_a_family(study):
     for zero_shot, finetuned, supervised, verdict in (
-        (interval(99), interval(16), interval(16), "supported"),
-        (interval(18), interval(16), interval(16), "undecided"),
-        ({"value": 14}, {"value": 16}, {"value": 16}, "not supported"),
+        ([99, 98], [16, 17], [16, 15], "supported"),
+        # The counts overlap, but not in one draw.
+        ([18, 15, 17], [16, 14, 16], [9, 9, 9], "supported"),
+        ([18, 15], [16, 16], [9, 9], "undecided"),
+        ([14], [16], [16], "not supported"),
         # One other encoder has surely more.
-        (interval(16), interval(16), interval(30), "not supported"),
+        ([16, 17], [16, 16], [30, 29], "not supported"),
     ):
         for backbone in ("rn", "vit"):
-            for key, unique in zip(FAMILY, (zero_shot, finetuned, supervised), strict=True):
-                results = study["results"][key.replace("rn", backbone)]
-                results["concepts"]["directions"]["unique"] = unique
+            for key, draws in zip(FAMILY, (zero_shot, finetuned, supervised), strict=True):
+                set_concepts(study, key.replace("rn", backbone), draws)
         found = judged(concept_order, study)
         assert found.verdict == verdict
-        assert f"zero-shot {zero_shot['value']}" in found.findings[0]
-        assert ("without an interval" in found.text) == ("low" not in zero_shot)
+        assert f"zero-shot {zero_shot[0]}" in found.findings[0]
+        assert ("without an interval" in found.text) == (len(zero_shot) == 1)
+        differences = [a - b for a, b in zip(zero_shot, finetuned, strict=True)]
+        row = found.dots.rows[0]
+        ends = (differences[0], min(differences), max(differences))
+        assert (row["value"], row["low"], row["high"]) == ends
+
+
+def test_counts_over_seeds_stand_beside_those_of_random_directions(study):
+    key = FAMILY[0]
+    replicas = {"unique": {0: 11.0, 1: 6.0}, "random": {0: 8.8, 1: 6.6}}
+    study["replicas"] = {
+        key: {f"concepts.directions.{k}": Replicated(by_seed=x) for k, x in replicas.items()}
+    }
+    expected = "over seeds 11, 6 against 8.8, 6.6 of random directions"
+    assert expected in judged(concept_order, study).findings[0]
+    del study["replicas"][key]["concepts.directions.random"]
+    finding = judged(concept_order, study).findings[0]
+    assert "± 3.5 over seeds" in finding and "against" not in finding
 
 
 def test_a_count_has_its_p_among_random_directions_with_the_error(study):
@@ -177,7 +244,7 @@ def test_a_count_has_its_p_among_random_directions_with_the_error(study):
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
     for key in ("rn_imagenet_captions", "rn_supervised", "vit_supervised"):
         results = study["results"][key]
-        results["concepts"]["directions"]["unique"] = interval(999, 1)
+        set_concepts(study, key, [999, 998])
         kurtosis = results["kurtosis"]
         kurtosis |= {"representation": "rectified", "kurtosis": interval(999.0, 0.1)}
         kurtosis["outliers"]["outlier_features"] = 999
@@ -193,7 +260,7 @@ def test_without_encoders_or_a_value_nothing_is_said_and_fewer_shifts_are_named(
     fewer["results"]["rn_web_broad"]["robustness"]["robustness"] = None
     found = judged(robustness_order, fewer)
     assert len(found.findings) == 1
-    assert "robustness over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone)" in found.text
+    assert "robustness over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone;" in found.text
 
 
 def test_families_share_backbone_and_data_and_controls_the_images(study):
