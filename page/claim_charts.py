@@ -67,8 +67,7 @@ def dot_row(
     text: str,
     *,
     null: tuple[float | int, float | int] | None = None,
-    name: str = "",
-    group: str = "",
+    named: tuple[str, str] = ("", ""),
 ) -> dict[str, Any]:
     """Return the row of an encoder, or of its difference to another.
 
@@ -77,13 +76,12 @@ def dot_row(
     estimate, widest : the number with its interval, and with that over replicas too, if any
     text : the number and its interval as the claim writes them
     null : the lowest and the highest value by chance, None if there is no such
-    name : of the row; by default the encoder's label
-    group : the panel that the row is in
+    named : names of the row and of its panel; by default the encoder's label, in the only panel
     """
     ends = (*estimate.ends, *(widest or estimate).ends, *(null or (None, None)))
     return {
-        "group": group,
-        "name": name or entry.label,
+        "group": named[1],
+        "name": named[0] or entry.label,
         "training": TRAININGS[entry.training],
         "text": text,
         **dict(zip(NUMBERS, (estimate.value, *ends), strict=True)),

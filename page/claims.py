@@ -119,8 +119,8 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
         findings = [f"none of the {len(linear)} encoders has an outlier feature"]
     return Claim(
         chart="kurtosis",
-        text="Zero-shot encoders have outlier features and supervised encoders have none"
-        f"{'.' if len(linear) == len(encoders) else ' (linear representations alone).'}",
+        text="Zero-shot encoders have outlier features and supervised encoders have none (by their "
+        f"counts{'' if len(linear) == len(encoders) else '; linear representations alone'}).",
         verdict=verdict,
         findings=findings,
         dots=informative(Dots(axis="outlier features", rows=rows)),
@@ -149,6 +149,9 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
             verdict = verdict if seen == {verdict == "supported"} else "undecided"
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
+        if found.by_robustness is not None and found.by_accuracy != found.by_robustness:
+            lower = "accuracy" if found.by_accuracy < found.by_robustness else "robustness"
+            parts += f", so {lower} decides"
         if found.prunable is not None:
             value = Estimate(found.prunable)
             rows.append(
@@ -193,13 +196,13 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
             continue
         null = untrained_null(f.zero_shot, encoders)
         found = compared + _with_concepts([null] if null else [])
-        values = ", ".join(
+        values = "; ".join(
             f"{TRAININGS[e.entry.training]} {format_estimate(counts.unique, 0)}"
             f"{_beside_chance(counts)}{_concepts_over_seeds(e)}"
             for e, counts in found
         )
         differences = [concept_difference(f.zero_shot, e, f.name) for e, _ in compared[1:]]
-        text = f"{f.name}: {values} concepts; {'; '.join(one.text for one in differences)}"
+        text = f"{f.name}: {values}; {'; '.join(one.text for one in differences)}"
         cases.append((judge_differences([one.widest for one in differences]), text))
         intervals = intervals or compared[0][1].unique.low is not None
         rows += [one.row for one in differences]

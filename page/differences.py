@@ -77,11 +77,10 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def row(self) -> dict[str, Any]:
-        """The row of a claim's chart."""
+        """The row of a claim's chart, in the family's panel or in one of its own."""
         value = format_estimate(self.estimate, self.digits) + mark(self.extrapolated)
-        return dot_row(
-            self.first.entry, self.estimate, self.widest, value, name=self.name, group=self.family
-        )
+        named = (self.name, self.family) if self.family else ("difference", self.name)
+        return dot_row(self.first.entry, self.estimate, self.widest, value, named=named)
 
 
 def robustness_difference(

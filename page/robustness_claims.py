@@ -177,7 +177,7 @@ def _seed_rows(pairs: SeedPairs) -> list[dict[str, Any]]:
         if values := seed_differences(first, second, ROBUSTNESS):
             middle = fmean(values)
             ends = Estimate(middle, min(values), max(values))
-            name = f"{first.entry.label} minus {second.entry.label}"
+            named = ("difference", f"{first.entry.label} minus {second.entry.label}")
             text = format_spread(values)
-            rows.append(dot_row(first.entry, Estimate(middle), ends, text, name=name))
+            rows.append(dot_row(first.entry, Estimate(middle), ends, text, named=named))
     return rows

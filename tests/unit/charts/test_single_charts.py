@@ -101,3 +101,5 @@ def test_a_chart_of_equal_numbers_or_of_none_says_nothing():
     for rows in ([], [same, same]):
         assert informative(Dots(axis="a", rows=rows)) is None
     assert informative(Dots(axis="a", rows=[same, same | {"low": 0}]))
+    # One difference is some way from none.
+    assert informative(Dots(axis="a", rows=[same], reference=(0.0, "no difference")))

@@ -252,7 +252,7 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
         judged(claim, study) for claim in (kurtosis_above_null, concept_order, outlier_features)
     ]
     assert not any("999" in text for claim in claims for text in claim.findings)
-    assert "(linear representations alone)" in claims[2].text
+    assert "linear representations alone)" in claims[2].text
 
 
 def test_without_encoders_or_a_value_nothing_is_said_and_fewer_shifts_are_named(fewer):

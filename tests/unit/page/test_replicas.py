@@ -230,7 +230,7 @@ def test_further_encoders_are_compared_seed_by_seed(study, further):
     labels = coverage_of_data(read(study), further=further)
     assert labels and labels.dots
     ((row),) = labels.dots.rows
-    assert row["name"] == f"{control.entry.label} minus {control.other.entry.label}"
+    assert row["group"] == f"{control.entry.label} minus {control.other.entry.label}"
     assert (row["value"], row["widest_low"], row["widest_high"]) == pytest.approx((2.2, 2, 3))
 
 
