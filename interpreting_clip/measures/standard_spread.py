@@ -32,9 +32,9 @@ class StandardSpread(Result):
     largest: float
     models: int
 
-    def is_exceeded_by(self, robustness: Estimate) -> bool:
+    def is_exceeded_by(self, robustness: Estimate | None) -> bool:
         """Return whether an interval lies above the limit: more robust than standard models."""
-        return robustness.ends[0] > self.limit
+        return robustness is not None and robustness.ends[0] > self.limit
 
 
 def line_residuals(

@@ -30,6 +30,7 @@ from tests.unit.page.conftest import (
 )
 
 ZERO_SHOT, SUPERVISED = "RN zero-shot, web-broad", "RN supervised"
+FINETUNED = "RN finetuned, web-broad"
 WHY_APART = "Numbers of the two kinds do not compare."
 SPREAD = Replicated(by_seed={0: 2.5, 1: 3.0, 2: 3.5}, outdated=True)
 COUNTS = Replicated(by_seed={0: 2.0, 1: 4.0, 2: 6.0})
@@ -65,7 +66,9 @@ def changed() -> str:
     extreme["outliers"] |= {"outlier_features": 1, "largest_share": 0.9}
     extreme["outliers"] |= {"total_energy": 0.4, "total_constant": 0.99}
     extreme["outliers"]["sweep"][0]["outlier_features"] = 1
+    spread = {"deviation": 3.2, "limit": 7.5, "largest": 6.1, "models": 5}
     for one in results.values():
+        one["robustness"]["spread"] = spread
         one["prunable"]["chance"] = None
         one["directions"] |= {"random_importance": [], "random_importance_ratio": None}
         for pruned in one["pruning"].values():
@@ -218,7 +221,7 @@ def test_outlier_features_stand_beside_those_minus_the_mean_image_and_their_ener
     kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
     shown = cells(kurtosis, ZERO_SHOT)
     assert shown[1] == "–" and shown[6:10] == ["1", "0", "40 %", "99 %"]
-    assert cells(kurtosis, "RN finetuned, web-broad")[6:10] == ["0", "0", "–", "–"]
+    assert cells(kurtosis, FINETUNED)[6:10] == ["0", "0", "–", "–"]
 
 
 def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(changed):
@@ -235,6 +238,13 @@ def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(c
     assert (
         "22.0 ± 2.8" in seeds[2] and "2 of 3 seeds ‡" in seeds[2] and "of 3 seeds" not in seeds[3]
     )
+
+
+def test_what_is_more_robust_than_standard_models_is_marked_unless_extrapolated(changed):
+    both = table(changed, "Effective robustness")
+    beyond = {row: "▲" in cells(both, row)[0] for row in (ZERO_SHOT, FINETUNED, SUPERVISED)}
+    assert beyond == {ZERO_SHOT: False, FINETUNED: True, SUPERVISED: False}
+    assert "0 ± 3.2 points" in changed and "within ± 7.5" in changed
 
 
 @pytest.mark.parametrize("native", [[], ["aarch64 (Linux)"]])
