@@ -14,8 +14,9 @@ from interpreting_clip.measures.effective_robustness import (
     effective_robustness,
 )
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import baseline_lines, expit
+from interpreting_clip.measures.logit_line import baseline_lines, expit, fit_line
 from interpreting_clip.measures.random_numbers import generator
+from interpreting_clip.measures.standard_spread import line_residuals, standard_spread
 
 MODELS = (16, 87)
 """The numbers of standard models: that of the miniature, and that of the testbed."""
@@ -64,7 +65,8 @@ def robustness_controls(
     one spread above the models' mean; on each shift it is the line's, or lies `POINTS` above. The
     accuracies that are measured are binomial. An interval from the percentiles of B resamples that
     are distributed like the truth holds it with probability `confidence · (B - 1) / (B + 1)`; this
-    is the planted value.
+    is the planted value. Last, the share of further standard models, drawn like the others, that
+    lie within the limit of the prediction interval.
 
     Parameters
     ----------
@@ -97,6 +99,12 @@ def robustness_controls(
             Control(f"{where}, over all shifts: {share}", planted, one.mean, error),
             Control(f"{where}, the shift furthest off: {share}", planted, one.shifts[off], error),
         ]
+    error = float(STANDARD_ERRORS * np.sqrt(confidence * (1 - confidence) / repetitions))
+    for models in MODELS:
+        # About so often: the distances are Gaussian in logits, and not in points.
+        share = share_within_limit(models, shifts, confidence, repetitions, seed)
+        what = f"{models} standard models: {repetitions:,} further ones, share within the limit"
+        rows.append(Control(what, confidence, share, error))
     return rows, coverages
 
 
@@ -142,12 +150,8 @@ def coverage(
     rng = generator(seed, "drawn accuracies", models)
     held = np.zeros((len(POINTS), repetitions, len(shifts) + 1), np.bool_)
     for repetition in range(repetitions):
-        x = rng.normal(*IMAGENET, models)
-        noise = rng.standard_normal((len(shifts), models)) * np.sqrt(1 - CORRELATION)
-        noise += rng.standard_normal(models) * np.sqrt(CORRELATION)
-        y = SLOPE * x + np.array(INTERCEPTS[: len(shifts)])[:, None] + RESIDUAL * noise
-        accuracies = {shift: expit(logits) for shift, logits in zip(shifts, y, strict=True)}
-        standard = dict.fromkeys(shifts, expit(x))
+        x, accuracies = drawn_models(rng, models, shifts)
+        standard = dict.fromkeys(shifts, x)
         lines, resampled = baseline_lines(standard, accuracies, resamples, int(rng.integers(2**31)))
         imagenet = IMAGENET[0] + IMAGENET[1] * rng.uniform(0, 1)
         on_line = expit(SLOPE * imagenet + np.array(INTERCEPTS[: len(shifts)]))
@@ -172,6 +176,33 @@ def coverage(
             shifts=dict(zip(shifts, share[:-1].tolist(), strict=True)),
             mean=float(share[-1]),
         )
+
+
+def share_within_limit(
+    models: int, shifts: Sequence[str], confidence: float, repetitions: int, seed: int
+) -> float:
+    """Return how often one more standard model lies within the limit of the mean over shifts."""
+    rng, held = generator(seed, "one more standard model", models), 0
+    for _ in range(repetitions):
+        x, accuracies = drawn_models(rng, models + 1, shifts)
+        residuals = []
+        for y in accuracies.values():
+            residuals.append(line_residuals(x, y, fit_line(x[:-1], y[:-1])))
+        spread = standard_spread([each[:-1] for each in residuals], confidence)
+        further = abs(np.mean([each[-1] for each in residuals]))
+        held += spread is not None and bool(further <= spread.limit)
+    return held / repetitions
+
+
+def drawn_models(
+    rng: np.random.Generator, models: int, shifts: Sequence[str]
+) -> tuple[Float[np.ndarray, " model"], dict[str, Float[np.ndarray, " model"]]]:
+    """Draw the accuracies of standard models, on ImageNet and on each shift."""
+    x = rng.normal(*IMAGENET, models)
+    noise = rng.standard_normal((len(shifts), models)) * np.sqrt(1 - CORRELATION)
+    noise += rng.standard_normal(models) * np.sqrt(CORRELATION)
+    y = SLOPE * x + np.array(INTERCEPTS[: len(shifts)])[:, None] + RESIDUAL * noise
+    return expit(x), {shift: expit(logits) for shift, logits in zip(shifts, y, strict=True)}
 
 
 def measured(rng: np.random.Generator, truth: Float[np.ndarray, " set"]) -> list[MeasuredAccuracy]:

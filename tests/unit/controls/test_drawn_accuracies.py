@@ -8,6 +8,7 @@ from interpreting_clip.controls.drawn_accuracies import robustness_controls
 from interpreting_clip.measures import effective_robustness, logit_line
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import ResampledLines, fit_line, logit
+from interpreting_clip.measures.standard_spread import standard_spread
 from tests.unit.controls.conftest import wrong
 
 SHIFTS = ("imagenet_v2", "imagenet_r")
@@ -20,12 +21,13 @@ def fewer(monkeypatch):
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
     controls, coverage = robustness_controls(SHIFTS, 0.95, 60, 150, 0)
-    assert wrong(controls) == [] and len(controls) == 6
+    assert wrong(controls) == [] and len(controls) == 7
     assert [(one.models, one.points) for one in coverage] == [(16, 0.0), (16, 10.0)]
     assert list(coverage[0].shifts) == list(SHIFTS)
     planted = 0.95 * 59 / 61
     assert [control.planted for control in controls[:2]] == [0, 10]
     assert controls[2].planted == pytest.approx(planted)
+    assert controls[6].planted == 0.95 and controls[6].found < 1
     assert controls[2].tolerance == pytest.approx(3.5 * np.sqrt(planted * (1 - planted) / 150))
 
 
@@ -51,6 +53,12 @@ def flat_line(imagenet, shift):
     return replace(fit_line(imagenet, shift), slope=0.0, intercept=float(logit(shift).mean()))
 
 
+def spread_of_a_mean(residuals, confidence):
+    found = standard_spread(residuals, confidence)
+    assert found
+    return replace(found, limit=found.limit / np.sqrt(found.models))
+
+
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
@@ -59,6 +67,7 @@ def flat_line(imagenet, shift):
         (effective_robustness, "above_line", in_percent),
         (logit_line, "resample_lines", exact_line),
         (logit_line, "fit_line", flat_line),
+        (drawn_accuracies, "standard_spread", spread_of_a_mean),
     ],
 )
 def test_a_broken_estimate_or_interval_is_seen(monkeypatch, module, name, broken):
