@@ -107,16 +107,6 @@ def correct_predictions(
     return correct
 
 
-def top1_accuracy(
-    activations: Float[np.ndarray, "image feature"],
-    classes: Int[np.ndarray, " image"],
-    head: Head,
-    class_map: Int[np.ndarray, " class_"] | None = None,
-) -> float:
-    """Compute the fraction, 0 to 1, of `correct_predictions`."""
-    return float(np.mean(correct_predictions(activations, classes, head, class_map)))
-
-
 def restrict_head(
     head: Head,
     activations: Float[np.ndarray, "image feature"],

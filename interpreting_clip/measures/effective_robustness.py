@@ -109,8 +109,7 @@ class EffectiveRobustness(Result):
     """
 
     CAPTION: ClassVar[str] = (
-        "Interval: of the lines and of the accuracies. Chance: 0, the standard models' line, from "
-        "which they differ by their SD."
+        "Interval: of the lines and of the accuracies. Chance: 0, the standard models' line."
     )
 
     imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="imagenet")]
@@ -152,9 +151,10 @@ class EffectiveRobustness(Result):
         found = [f"Lines: through up to {self.models} standard models (Taori et al. 2020)."]
         if self.spread:
             found += [
-                f"Of these, {self.spread.models} have all shifts of the mean; on average they lie "
-                f"up to {self.spread.largest:.1f} points from the lines. More robust than standard "
-                f"models: an interval above {self.spread.limit:.1f} points."
+                f"Their own mean over these shifts is 0 ± {self.spread.deviation:.1f} points (SD of "
+                f"the {self.spread.models} that have them all), at most {self.spread.largest:.1f} "
+                "away. More robust than standard models: an interval above "
+                f"{self.spread.limit:.1f} points."
             ]
         if beyond := self.extrapolated_shifts:
             found += [

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.accuracy import top1_accuracy
+from interpreting_clip.measures.accuracy import correct_predictions
 from interpreting_clip.measures.activations import map_classes
 from interpreting_clip.measures.directions import Settings, find_candidates
 from interpreting_clip.measures.head import Head
@@ -70,7 +70,7 @@ def test_agrees_with_the_plain_definition(whose, bias, normalize, classes, featu
     for measured, count in zip(found, count_removed(FRACTIONS, len(ranked.vectors)), strict=True):
         gone = ranked.vectors[len(ranked.vectors) - count :]
         pruned = images - images @ gone.T @ gone
-        assert measured == top1_accuracy(pruned, labels, head, class_map)
+        assert measured == correct_predictions(pruned, labels, head, class_map).mean()
 
 
 @pytest.mark.parametrize("draws", [0, 2])
