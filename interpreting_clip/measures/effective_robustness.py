@@ -151,10 +151,9 @@ class EffectiveRobustness(Result):
         found = [f"Lines: through up to {self.models} standard models (Taori et al. 2020)."]
         if self.spread:
             found += [
-                f"Their own mean over these shifts is 0 ± {self.spread.deviation:.1f} points (SD of "
-                f"the {self.spread.models} that have them all), at most {self.spread.largest:.1f} "
-                "away. More robust than standard models: an interval above "
-                f"{self.spread.limit:.1f} points."
+                f"Their own mean over these shifts: 0 ± {self.spread.deviation:.1f} points (SD of "
+                f"{self.spread.models}), at most {self.spread.largest:.1f} away. More robust than "
+                f"standard models: an interval above {self.spread.limit:.1f} points."
             ]
         if beyond := self.extrapolated_shifts:
             found += [
@@ -195,14 +194,11 @@ def effective_robustness(
     """Compute `acc_shift - β(acc_ImageNet)` per shift and on average (Taori et al. 2020).
 
     The intervals are ours; the paper has none. They cover two uncertainties: which standard models
-    the line was fitted to (`resample_lines`) and which images the encoder was measured on. For the
-    latter, accuracies are drawn from the posterior under Jeffreys' prior,
-    `Beta(k + 1/2, n - k + 1/2)` for k correct of n images, which stays within 0 to 1 and has a
-    spread even at both ends. The encoder's ImageNet accuracies for several shifts are measured on
-    the same images or subsets of them. Where it is known which images are right, their draws are
-    paired by images (`weighted_accuracies`), for all encoders alike. Otherwise they are coupled by
-    rank (`draw_on_imagenet`), and as subsets that overlap little are less correlated, the mean's
-    interval is rather too wide with rising lines.
+    the line was fitted to (`resample_lines`) and which images the encoder was measured on. Where it
+    is known which of these are right, draws are paired by images, for all encoders alike
+    (`weighted_accuracies`). Otherwise those on ImageNet are coupled by rank (`draw_on_imagenet`):
+    as subsets of its images that overlap little are less correlated, the mean's interval is then
+    rather too wide with rising lines.
 
     Parameters
     ----------
@@ -238,20 +234,7 @@ def effective_robustness(
     places = {s: place for place, s in enumerate(shifts, 1)} | dict.fromkeys(own, len(shifts) + 1)
     at = {shift: starts[shift] for shift in compared}
     draws = _draws(at, measured, resampled, places, settings.seed)
-
-    def draws_of(names: Sequence[str]) -> Float[np.ndarray, " _resample"]:
-        # Taken draw by draw, which keeps the correlation between shifts.
-        return np.mean([draws[shift] for shift in names], axis=0) if names else np.empty(0)
-
-    def mean(names: Sequence[str]) -> Estimate | None:
-        if not names:
-            return None
-        value = float(np.mean([values[shift] for shift in names]))
-        return percentile_interval(value, draws_of(names), settings.confidence)
-
-    def spread(names: Sequence[str]) -> StandardSpread | None:
-        known = [residuals[shift] for shift in names if shift in residuals]
-        return standard_spread(known, settings.confidence) if len(known) == len(names) else None
+    over = _Means(values, draws, residuals, settings.confidence)
 
     def on_shift(shift: str) -> dict[str, Any]:
         one, start = measured[shift], starts.get(shift)
@@ -267,8 +250,8 @@ def effective_robustness(
             return {**found, "robustness": None, "left_out": left_out[shift]}
         return {
             **found,
-            "robustness": mean([shift]),
-            "spread": spread([shift]),
+            "robustness": over.value([shift]),
+            "spread": over.spread([shift]),
             "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
         }
 
@@ -278,12 +261,12 @@ def effective_robustness(
     return EffectiveRobustness(
         imagenet=100 * imagenet.fraction,
         shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if in_mean else None,
-        robustness=mean(in_mean),
-        natural=mean(natural),
-        style=mean(style),
-        spread=spread(in_mean),
-        natural_spread=spread(natural),
-        style_spread=spread(style),
+        robustness=over.value(in_mean),
+        natural=over.value(natural),
+        style=over.value(style),
+        spread=over.spread(in_mean),
+        natural_spread=over.spread(natural),
+        style_spread=over.spread(style),
         extrapolated=sum(one.extrapolated for one in per_shift.values()),
         imagenet_images=imagenet.images,
         imagenet_classes=imagenet.classes,
@@ -291,7 +274,7 @@ def effective_robustness(
         own={shift: OnOwnShift(**on_shift(shift)) for shift in own},
         not_given=list(not_given),
         models=max((lines[s].models for s in compared if s in shifts), default=0),
-        draws=draws_of(in_mean).round(DRAW_DIGITS).tolist(),
+        draws=over.draws_of(in_mean).round(DRAW_DIGITS).tolist(),
     )
 
 
@@ -321,6 +304,31 @@ def above_line(
             )
     shape = np.broadcast_shapes(np.shape(imagenet), np.shape(line.slope), (1,))
     return 100.0 * (shift - line.predict(np.broadcast_to(imagenet, shape)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Means:
+    """The effective robustness on each shift, its draws and the standard models' own."""
+
+    values: Mapping[str, float]
+    draws: Mapping[str, Float[np.ndarray, " resample"]]
+    residuals: Mapping[str, Float[np.ndarray, " _model"]]
+    confidence: float
+
+    def value(self, shifts: Sequence[str]) -> Estimate | None:
+        """Return the mean over some shifts with its interval; None if there are none."""
+        if not shifts:
+            return None
+        value = float(np.mean([self.values[shift] for shift in shifts]))
+        return percentile_interval(value, self.draws_of(shifts), self.confidence)
+
+    def draws_of(self, shifts: Sequence[str]) -> Float[np.ndarray, " resample"]:
+        # Taken draw by draw, which keeps the correlation between shifts.
+        return np.mean([self.draws[s] for s in shifts], axis=0) if shifts else np.empty(0)
+
+    def spread(self, shifts: Sequence[str]) -> StandardSpread | None:
+        known = [self.residuals[shift] for shift in shifts if shift in self.residuals]
+        return standard_spread(known, self.confidence) if len(known) == len(shifts) else None
 
 
 def _draws(
