@@ -5,6 +5,7 @@ import msgspec
 from interpreting_clip.formats.json import write_json, write_whole
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.formats.tables import write_table
+from interpreting_clip.published.analysis import analyse
 from interpreting_clip.published.findings import (
     FINETUNING_COLUMNS,
     SCALING_COLUMNS,
@@ -15,7 +16,6 @@ from interpreting_clip.published.findings import (
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.models import (
     MODEL_COLUMNS,
-    analyse,
     draws_text,
     line_table,
     model_table,

@@ -10,7 +10,7 @@ import sys
 
 from tabulate import tabulate
 
-from interpreting_clip.published.models import standard_models_by_source
+from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.schema import NOTABLE
 from interpreting_clip.published.sources import FOLDER, read_published
 from runner.process import launch

@@ -11,11 +11,12 @@ from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.measures.rank_correlation import rank_correlation
+from interpreting_clip.published.analysis import Analysis, intervals, rounded, rounded_interval
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Fit, robustness
-from interpreting_clip.published.models import Analysis, intervals, rounded, rounded_interval
 from interpreting_clip.published.schema import (
     START,
+    Contrast,
     Findings,
     Finetuning,
     Regression,
@@ -27,8 +28,21 @@ from interpreting_clip.published.sources import Published
 
 SOUPS, SCALING = "model_soups", "openclip_scaling"
 
+SCALING_STEPS = {
+    "samples": (("3B", "13B"), ("13B", "34B")),
+    "architecture": (
+        *(("ViT-B-32", "ViT-B-16"), ("ViT-B-16", "ViT-L-14")),
+        *(("ViT-L-14", "ViT-H-14"), ("ViT-L-14", "ViT-g-14")),
+    ),
+    "data": (("LAION-400M", "LAION-80M"), ("LAION-400M", "LAION-2B")),
+}
+"""What the models of the scaling study differ in, and the steps that are compared."""
+
+MIN_ARCHITECTURES = 3
+"""With two, an interval is so wide that it says nothing."""
+
 OUTCOMES = ("all", "natural", "style")
-"""The means over shifts that are regressed."""
+"""The means over shifts that are explained."""
 
 
 def published_findings(published: Published, analysis: Analysis, settings: Settings) -> Findings:
@@ -51,12 +65,13 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> Finetuning:
     each trained once, from one start and on one architecture. What counts of augmentation, mixup
     and label smoothing is whether there was a setting: of augmentation, how many operations it
     applies to an image explains less, and settings with none cost as much as the others. Models
-    with equal accuracies count once, and the linear probe, which has no recipe, does not count.
+    with equal accuracies count once. The linear probe, which the others started from, has no
+    recipe and stands apart.
     """
     (start,) = models[models["model"] == START].to_dict("records")
-    models = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
-    tuned = models[models["learning_rate"] != ""]
-    tuned = tuned.drop_duplicates(["imagenet", *TESTBED_SHIFTS], keep="last")
+    (probe,) = models.loc[models["training"] == "probed", "all"]
+    models = models[(models["source"] == SOUPS) & (models["training"] == "finetuned")]
+    tuned = models.drop_duplicates(["imagenet", *TESTBED_SHIFTS], keep="last")
     numbers = ["learning_rate", "epochs", "weight_decay", "mixup", "label_smoothing"]
     recipes = tuned[numbers].replace("", "0").astype(float)
     variables = pd.DataFrame(
@@ -76,11 +91,12 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> Finetuning:
     )
     return Finetuning(
         start={name: rounded(start[name]) for name in MEANS},
+        probe=rounded(probe),
         models=len(models),
+        distinct=len(tuned),
         lowest=rounded(models["all"].min()),
         median=rounded(models["all"].median()),
         highest=rounded(models["all"].max()),
-        with_recipe=len(tuned),
         learning_rate=rounded_interval(correlation),
         linear_correlation=rounded(rates.corr(every)),
         regressions=[regression(name, tuned[name], variables, settings) for name in OUTCOMES],
@@ -109,26 +125,62 @@ def soups(models: pd.DataFrame) -> list[Soup]:
 
 
 def scaling(models: pd.DataFrame, settings: Settings) -> Scaling:
-    """Regress effective robustness on samples seen, size and data (Cherti et al. 2023).
+    """Compare models that differ in samples seen, in architecture or in data alone.
 
-    Compute per sample stands for the size of the model. The coefficients of the data sets are
-    relative to LAION-400M. Models to which a line is extrapolated are left out.
+    The models are those of Cherti et al. (2023); those to which a line is extrapolated are left
+    out. A regression over them would hide that later steps are worth less than earlier ones, and
+    its interval would take models of one architecture for independent.
     """
     models = models[models["data"].str.startswith("LAION")]
     kept = models[~models["extrapolated"]]
-    seen, compute = kept["samples_seen"], kept["gmacs_total"]
-    variables = pd.DataFrame(
-        {
-            ("samples seen", "factor of ten"): np.log10(seen),
-            ("compute per sample", "factor of ten"): np.log10(compute / seen),
-            ("LAION-80M", "in place of LAION-400M"): kept["data"] == "LAION-80M",
-            ("LAION-2B", "in place of LAION-400M"): kept["data"] == "LAION-2B",
-        }
-    )
+    seen = (kept["samples_seen"] / 1e9).map("{:g}B".format)
     return Scaling(
         models=len(kept),
         left_out=models.loc[models["extrapolated"], "model"].tolist(),
-        regressions=[regression(name, kept[name], variables, settings) for name in OUTCOMES],
+        contrasts=[
+            contrast(kept.assign(samples=seen), outcome, variable, step, settings)
+            for outcome in OUTCOMES
+            for variable, steps in SCALING_STEPS.items()
+            for step in steps
+        ],
+    )
+
+
+def contrast(
+    models: pd.DataFrame, outcome: str, variable: str, step: tuple[str, str], settings: Settings
+) -> Contrast:
+    """Compare each model at a step's beginning with that at its end which differs in nothing else.
+
+    Samples and architectures change compute, so the change is per factor of ten in compute. At one
+    architecture this is the factor of samples seen, which their names round: "3B" are 2.4 to 2.6
+    billion. The interval is over architectures, by the bootstrap that the lines' intervals are
+    from, and has the tails of Student's t.
+    """
+    others = [name for name in SCALING_STEPS if name != variable]
+    before, after = (models[models[variable] == one].set_index(others) for one in step)
+    change = after[outcome] - before[outcome]
+    if variable != "data":
+        change = change / np.log10(after["gmacs_total"] / before["gmacs_total"])
+    # A model without a partner has no change.
+    change = change.dropna()
+    interval = None
+    if variable != "architecture":
+        architectures, names = change.index.get_level_values("architecture").factorize()
+        if len(names) >= MIN_ARCHITECTURES:
+            draws = resample_coefficients(
+                *(np.ones((len(change), 1)), change.to_numpy()),
+                *(settings.resamples, settings.seed, architectures),
+            )
+            estimate = percentile_interval(change.mean(), draws[:, 0], settings.confidence)
+            interval = rounded_interval(estimate)
+    return Contrast(
+        outcome=outcome,
+        variable=variable,
+        first=step[0],
+        second=step[1],
+        mean=rounded(change.mean()),
+        interval=interval,
+        changes=dict(zip(change.index.map(", ".join), change.map(rounded), strict=True)),
     )
 
 

@@ -41,13 +41,15 @@ class Fit:
     coefficients : `slope`, `second_slope` if there is one, and `intercept`, in the choice's space
     draws : resamples of the same, a row each
     r_squared : fraction of the variance that the fit explains, in the choice's space
-    models, families : how many it was fitted to
+    fitted : the index of the standard models that it was fitted to
+    models, families : how many these are
     lowest, highest : the range of these models' accuracies on each abscissa, as fractions
     """
 
     coefficients: pd.Series
     draws: pd.DataFrame
     r_squared: float
+    fitted: pd.Index
     models: int
     families: int
     lowest: Float[np.ndarray, " abscissa"]
@@ -126,6 +128,7 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) 
             coefficients=pd.Series(coefficients, names),
             draws=pd.DataFrame(draws, columns=names),
             r_squared=r_squared(y, y - design @ coefficients),
+            fitted=models.index[usable],
             models=len(y),
             families=len(np.unique(families[usable])),
             lowest=start.min(axis=0),

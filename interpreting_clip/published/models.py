@@ -3,24 +3,22 @@
 import base64
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, rank_correlation
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, SHIFT_KINDS, Choice
-from interpreting_clip.published.line_fits import Fit, Robustness, fit_choice, robustness
+from interpreting_clip.published.analysis import DIGITS, Analysis, as_tuples, intervals, rounded
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, SHIFT_KINDS
+from interpreting_clip.published.line_fits import Robustness
+from interpreting_clip.published.model_order import comparisons, leaders, model_order
 from interpreting_clip.published.schema import (
     Also,
     ChoiceCard,
-    Interval,
     ModelCard,
     PublishedModels,
     Shift,
@@ -32,84 +30,7 @@ from interpreting_clip.published.sources import (
     KINDS,
     RECIPE,
     Published,
-    distinct_models,
-    timm_standard_models,
 )
-
-DIGITS = 3
-"""Decimals of accuracies and of effective robustness, both in percent: those of the sources."""
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """What stage `published` computes before it writes.
-
-    Attributes
-    ----------
-    models : those that the table shows, numbered from 0, with their `index` in `Published.models`,
-        and whether each is `compared` under all choices
-    aliases : other names of the same weights in OpenCLIP's table, by this index
-    fits : by choice and shift
-    left_out : by choice and the family that was left out, and by shift; they have no draws
-    found : by choice
-    means : by choice and the name of the mean, as `intervals`
-    """
-
-    models: pd.DataFrame
-    aliases: dict[int, list[str]]
-    fits: dict[str, dict[str, Fit]]
-    left_out: dict[tuple[str, str], dict[str, Fit]]
-    found: dict[str, Robustness]
-    means: dict[tuple[str, str], pd.DataFrame]
-
-
-def analyse(published: Published, settings: Settings) -> Analysis:
-    """Fit the line under every choice, and place every model that the table shows."""
-    models, aliases = shown_models(published)
-    standard = standard_models_by_source(published)
-    fits = {k: fit_choice(c, standard[c.standard], settings) for k, c in CHOICES.items()}
-    left_out = {}
-    # Only of the plain lines: a choice departs from the default in one respect.
-    for key in (DEFAULT, "timm"):
-        lines = standard[CHOICES[key].standard]
-        for family in sorted(lines["family"].unique()):
-            others = lines[lines["family"] != family]
-            left_out[key, family] = fit_choice(CHOICES[key], others, None)
-    found = {k: robustness(choice, fits[k], models) for k, choice in CHOICES.items()}
-    means = {}
-    for key, one in found.items():
-        for name, shifts in MEANS.items():
-            means[key, name] = intervals(*one.mean(shifts), settings.confidence)
-    return Analysis(models, aliases, fits, left_out, found, means)
-
-
-def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:
-    """Return the standard models of each source that a line is fitted to."""
-    testbed = published.of("testbed")
-    return {
-        "testbed": testbed[testbed["training"] == "standard"],
-        "timm": timm_standard_models(published.of("timm")),
-    }
-
-
-def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str]]]:
-    """Return the models of the table, each set of weights once, and `Analysis.aliases`.
-
-    A model that several sources measured is shown as its first source in `same_models.csv` has it.
-    The testbed's models only carry its line.
-    """
-    timm, openclip = published.of("timm"), published.of("openclip")
-    larger = timm[timm["training"] == "standard"].index.difference(timm_standard_models(timm).index)
-    distinct, aliases = distinct_models(openclip)
-    models = published.models.drop(larger).drop(openclip.index.difference(distinct.index))
-    models = models[models["training"].isin(list(KINDS)) & (models["source"] != "testbed")]
-    repeated = published.same.loc[published.same["first"].isin(models.index), "other"]
-    models = models[~models.index.isin(repeated)].reset_index()
-    models["training"] = models["training"].replace("standard", "supervised")
-    # On other lines than the default's, supervised models are what is fitted; counterparts are
-    # compared with their backbone's CLIPs under each.
-    models["compared"] = (models["training"] != "supervised") | (models["counterpart_of"] != "")
-    return models, aliases
 
 
 def other_measurements(published: Published) -> dict[int, list[Also]]:
@@ -120,11 +41,17 @@ def other_measurements(published: Published) -> dict[int, list[Also]]:
         also = Also(
             source=model["source"],
             name=model["name"],
+            recipe=known_recipe(model.to_dict()),
             accuracy=known(model[list(ACCURACIES)].to_dict()),
             largest_difference=rounded(difference),
         )
         measurements.setdefault(first, []).append(also)
     return measurements
+
+
+def known_recipe(model: Mapping[Any, Any]) -> dict[str, str]:
+    """Return what a source says of a model's training."""
+    return {key: model[key] for key in RECIPE if key != "parameters_millions" and model[key]}
 
 
 def known(values: Mapping[Any, float]) -> dict[str, float]:
@@ -142,8 +69,7 @@ def published_models(
     for i, card in enumerate(cards):
         card["aliases"] = analysis.aliases.get(card["index"], [])
         card["also"] = measurements.get(card["index"], [])
-        recipe = {key: card[key] for key in RECIPE if key != "parameters_millions"}
-        card["recipe"] = {key: text for key, text in recipe.items() if text}
+        card["recipe"] = known_recipe(card)
         card["accuracy"] = known({key: card[key] for key in ACCURACIES})
         card["robustness"] = {
             key: found[i]
@@ -193,76 +119,24 @@ def finetuning_changes(models: pd.DataFrame, found: Robustness, confidence: floa
     return intervals(values.mean(axis=1), mean, confidence).reindex(models.index)
 
 
-def intervals(
-    values: pd.Series, draws: Float[np.ndarray, "resample model"], confidence: float
-) -> pd.DataFrame:
-    """Return each model's value and the ends of its percentile interval; NaN where unknown."""
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    return pd.DataFrame({"mean": values, "low": low, "high": high}).map(rounded)
-
-
-def as_tuples(table: pd.DataFrame) -> list[Interval | None]:
-    """Return the rows of `intervals`, None where unknown."""
-    rows = table.itertuples(index=False, name=None)
-    return [None if math.isnan(row[0]) else row for row in rows]
-
-
 def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
     """Return what the page says of a choice."""
     choice, fits, models = CHOICES[key], analysis.fits[key], analysis.models
+    found = analysis.found[key]
     shifts = [shift for shift in MEANS["without_objectnet"] if shift in choice.shifts]
-    ours, _ = analysis.found[key].mean(shifts)
+    values, _ = found.mean(shifts)
     default, _ = analysis.found[DEFAULT].mean(shifts)
-    compared = (models["training"] != "supervised") & ours.notna()
-    correlation = None
-    if key != DEFAULT and compared.sum() >= MIN_ENCODERS:
-        correlation = rank_correlation(
-            ours[compared].to_numpy(),
-            default[compared].to_numpy(),
-            settings.resamples,
-            settings.confidence,
-            settings.seed,
-        )
+    in_range = ~analysis.found[DEFAULT].extrapolated.any(axis=1)
     card: dict[str, Any] = asdict(choice) | {"shifts": list(choice.shifts)}
     return ChoiceCard(
         **card,
         models=max(fit.models for fit in fits.values()),
         families=max(fit.families for fit in fits.values()),
-        compared=int(compared.sum()),
-        rank_correlation=correlation and rounded_interval(correlation),
-        leaders=leaders(choice, analysis.found[key], models, settings.confidence),
+        spread=analysis.spreads[key],
+        order=model_order(models, values, default, in_range, settings),
+        comparisons=comparisons(models, found, settings.confidence),
+        leaders=leaders(choice, found, models, settings.confidence),
     )
-
-
-def rounded_interval(estimate: Estimate) -> Interval:
-    """Return an estimate as value, low and high."""
-    low, high = estimate.ends
-    return rounded(estimate.value), rounded(low), rounded(high)
-
-
-def rounded(number: float) -> float:
-    """Return a number of a result, NumPy's or Python's, with `DIGITS` decimals."""
-    return round(float(number), DIGITS)
-
-
-def leaders(
-    choice: Choice, found: Robustness, models: pd.DataFrame, confidence: float
-) -> list[str]:
-    """Return the names of the zero-shot models that may be the most robust, the highest first.
-
-    These are the one with the highest mean effective robustness over all shifts of the choice, and
-    those whose difference from it has an interval that includes 0. The difference is taken on each
-    resampled line, so an error of the line that is common to both models cancels; the intervals of
-    the two means would overlap because of it. Models to which a line is extrapolated, or that lack
-    a shift, are left out.
-    """
-    values, draws = found.mean(choice.shifts)
-    within = values.notna() & ~found.extrapolated.any(axis=1)
-    judged = models.assign(mean=values)[within & (models["training"] == "zero_shot")]
-    judged = judged.sort_values(["mean", "name"], ascending=[False, True])
-    behind = draws[:, judged.index[:1]] - draws[:, judged.index]
-    low = np.quantile(behind, (1 - confidence) / 2, axis=0)
-    return judged.loc[low <= 0, "name"].tolist()
 
 
 def line_table(analysis: Analysis) -> pd.DataFrame:

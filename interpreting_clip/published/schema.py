@@ -16,6 +16,16 @@ NOTABLE = 0.3
 START = "ViT-B-32/openai"
 """The zero-shot CLIP that the ingredients of the soups were finetuned from."""
 
+GROUPS = {
+    "zero_shot": "zero_shot",
+    "captioner": "zero_shot",
+    "finetuned": "finetuned",
+    "finetuned_12k": "finetuned",
+    "soup": "finetuned",
+    "probed": "finetuned",
+}
+"""The group of each kind of training within which models are put in order."""
+
 LINE_COLUMNS = (
     *("choice", "left_out", "shift", "slope", "second_slope", "intercept", "r_squared"),
     *("models", "families", "lowest_imagenet", "highest_imagenet"),
@@ -47,14 +57,75 @@ class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
     note: str
 
 
+class Spread(msgspec.Struct, frozen=True, kw_only=True):
+    """How far standard models lie from the lines that were fitted to them, in points.
+
+    `deviation` is their standard deviation, `limit` the prediction limit: one more standard model
+    would lie within it, on either side of the line, with the results' confidence. It takes the
+    `models` as independent, which those of one of the `families` are not, so it is optimistic.
+    `largest` is the distance of the model that is farthest off. The interval of the line excludes
+    zero for `off_the_line` of the models.
+    """
+
+    models: int
+    families: int
+    deviation: float
+    limit: float
+    largest: float
+    off_the_line: int
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """The order of a group's models under a choice, and under the default.
+
+    The models were finetuned from so many `starts`; a zero-shot model is its own. `median` is that
+    of their mean effective robustness under the choice, `rank_correlation` Spearman's with the mean
+    under the default, whose interval resamples starts; None for fewer than four models. The same
+    over the `in_range` models alone, to which no line of the default is extrapolated, is
+    `in_range_correlation`.
+    """
+
+    models: int
+    starts: int
+    median: float
+    rank_correlation: Interval | None
+    in_range: int
+    in_range_correlation: float | None
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """How the models stand to each other under a choice, and under the default.
+
+    Means are over the choice's shifts without ObjectNet, models those that are not standard and
+    have both means. `groups` has the `GROUPS` within which the order is compared; `gap` is the
+    median of the zero-shot models minus that of the finetuned ones, with an interval that resamples
+    starts, None without both. So many of the `first` ten under the default are among the first ten.
+    """
+
+    groups: dict[str, Group]
+    gap: Interval | None
+    first: int
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Models of one backbone: zero-shot, finetuned and supervised, as far as there are.
+
+    `data` is what the zero-shot model learnt from. `differences` are between each of the `models`
+    and the next, in the mean over the shifts without ObjectNet, on the same resampled lines.
+    """
+
+    backbone: str
+    data: str
+    models: list[str]
+    differences: list[Interval]
+
+
 class ChoiceCard(msgspec.Struct, frozen=True, kw_only=True):
     """A choice of the line.
 
-    `rank_correlation` is Spearman's between the mean effective robustness here and on the default's
-    lines, over the same shifts (without ObjectNet) and the `compared` models, which are those that
-    are not standard; its interval is over these models. It is None for the default itself, and for
-    fewer than four models. `leaders` are the zero-shot models within the lines' range that may be
-    the most robust.
+    `spread` is by the means and the shifts, over the standard models that all their lines were
+    fitted to. `leaders` are the zero-shot models within the lines' range that may be the most
+    robust.
     """
 
     label: str
@@ -67,8 +138,9 @@ class ChoiceCard(msgspec.Struct, frozen=True, kw_only=True):
     abscissa: str
     models: int
     families: int
-    compared: int
-    rank_correlation: Interval | None
+    spread: dict[str, Spread]
+    order: Order
+    comparisons: list[Comparison]
     leaders: list[str]
 
 
@@ -89,10 +161,14 @@ class UnderChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Also(msgspec.Struct, frozen=True, kw_only=True):
-    """The same weights in another source, and the largest difference of an accuracy, in points."""
+    """The same weights in another source, and the largest difference of an accuracy, in points.
+
+    `recipe` is what that source says of their training, as text.
+    """
 
     source: str
     name: str
+    recipe: dict[str, str]
     accuracy: dict[str, float]
     largest_difference: float
 
@@ -163,18 +239,20 @@ class Regression(msgspec.Struct, frozen=True, kw_only=True):
 class Finetuning(msgspec.Struct, frozen=True, kw_only=True):
     """What finetuning costs, over the ingredients of the soups.
 
-    `start` is the zero-shot model's effective robustness, by the means; `lowest`, `median` and
-    `highest` are those of the finetuned models' mean over all shifts. `with_recipe` models have
-    hyper-parameters. `learning_rate` is the rank correlation of the learning rate with this mean,
-    `linear_correlation` Pearson's correlation of its logarithm.
+    `start` is the zero-shot model's effective robustness, by the means, `probe` that of the linear
+    probe, from which the other `models` were finetuned; `lowest`, `median` and `highest` are
+    theirs, all in the mean over all shifts. The regressions are over the `distinct` models: of two
+    with equal accuracies one counts. `learning_rate` is the rank correlation of the learning rate
+    with the mean, `linear_correlation` Pearson's correlation of its logarithm.
     """
 
     start: dict[str, float]
+    probe: float
     models: int
+    distinct: int
     lowest: float
     median: float
     highest: float
-    with_recipe: int
     learning_rate: Interval
     linear_correlation: float
     regressions: list[Regression]
@@ -196,12 +274,30 @@ class Soup(msgspec.Struct, frozen=True, kw_only=True):
     less_in_both: int
 
 
+class Contrast(msgspec.Struct, frozen=True, kw_only=True):
+    """What one variable changes between CLIPs that differ in nothing else, in points.
+
+    `changes` has each pair whose `variable` is `first` and `second`, by what the two have in
+    common. For samples and architecture it is per factor of ten in compute, which at one
+    architecture is that of samples seen. `interval`, of the `mean`, resamples architectures; None
+    between architectures, and for fewer than three.
+    """
+
+    outcome: str
+    variable: str
+    first: str
+    second: str
+    mean: float
+    interval: Interval | None
+    changes: dict[str, float]
+
+
 class Scaling(msgspec.Struct, frozen=True, kw_only=True):
     """Effective robustness over pretraining data and compute, where no line is extrapolated."""
 
     models: int
     left_out: list[str]
-    regressions: list[Regression]
+    contrasts: list[Contrast]
 
 
 class Findings(msgspec.Struct, frozen=True, kw_only=True):

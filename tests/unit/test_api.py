@@ -21,9 +21,9 @@ from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures import accuracy, directions, kurtosis, pruning
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.result import Result
+from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT
 from interpreting_clip.published.line_fits import fit_choice, robustness
-from interpreting_clip.published.models import standard_models_by_source
 from interpreting_clip.published.sources import FOLDER, read_published
 from interpreting_clip.readable import table
 from tests.reads import ROOT

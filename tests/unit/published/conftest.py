@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.published.models import Analysis, analyse, published_models
+from interpreting_clip.published.analysis import Analysis, analyse
+from interpreting_clip.published.models import published_models
 from interpreting_clip.published.schema import ModelCard, PublishedModels
 from interpreting_clip.published.sources import ACCURACIES, FOLDER, Published, read_published
 from tests.reads import ROOT

@@ -1,0 +1,164 @@
+"""Every published model on every line: what the results of stage `published` are written from."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from interpreting_clip.formats.published_accuracies import Settings
+from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.measures.standard_spread import standard_spread
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
+from interpreting_clip.published.line_fits import Fit, Robustness, fit_choice, robustness
+from interpreting_clip.published.schema import Interval, Spread
+from interpreting_clip.published.sources import (
+    KINDS,
+    Published,
+    distinct_models,
+    timm_standard_models,
+)
+
+DIGITS = 3
+"""Decimals of accuracies and of effective robustness, both in percent: those of the sources."""
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What stage `published` computes before it writes.
+
+    Attributes
+    ----------
+    models : those that the table shows, numbered from 0, with their `index` in `Published.models`,
+        and whether each is `compared` under all choices
+    aliases : other names of the same weights in OpenCLIP's table, by this index
+    fits : by choice and shift
+    left_out : by choice and the family that was left out, and by shift; they have no draws
+    found : by choice
+    spreads : how far the standard models lie from their lines, by choice and mean or shift
+    means : by choice and the name of the mean, as `intervals`
+    """
+
+    models: pd.DataFrame
+    aliases: dict[int, list[str]]
+    fits: dict[str, dict[str, Fit]]
+    left_out: dict[tuple[str, str], dict[str, Fit]]
+    found: dict[str, Robustness]
+    spreads: dict[str, dict[str, Spread]]
+    means: dict[tuple[str, str], pd.DataFrame]
+
+
+def analyse(published: Published, settings: Settings) -> Analysis:
+    """Fit the line under every choice, and place every model that the table shows."""
+    models, aliases = shown_models(published)
+    standard = standard_models_by_source(published)
+    fits = {k: fit_choice(c, standard[c.standard], settings) for k, c in CHOICES.items()}
+    left_out = {}
+    # Only of the plain lines: a choice departs from the default in one respect.
+    for key in (DEFAULT, "timm"):
+        lines = standard[CHOICES[key].standard]
+        for family in sorted(lines["family"].unique()):
+            others = lines[lines["family"] != family]
+            left_out[key, family] = fit_choice(CHOICES[key], others, None)
+    found = {k: robustness(choice, fits[k], models) for k, choice in CHOICES.items()}
+    means = {}
+    for key, one in found.items():
+        for name, shifts in MEANS.items():
+            means[key, name] = intervals(*one.mean(shifts), settings.confidence)
+    spreads = {
+        key: spreads_of_standard_models(
+            choice, fits[key], standard[choice.standard], settings.confidence
+        )
+        for key, choice in CHOICES.items()
+    }
+    return Analysis(models, aliases, fits, left_out, found, spreads, means)
+
+
+def spreads_of_standard_models(
+    choice: Choice, fits: Mapping[str, Fit], models: pd.DataFrame, confidence: float
+) -> dict[str, Spread]:
+    """Compute how far standard models lie from the lines that were fitted to them.
+
+    Returns
+    -------
+    spreads
+        By each of the `MEANS` and each shift, over the models that all lines of it were fitted to.
+    """
+    found = robustness(choice, fits, models)
+    fitted = pd.DataFrame({shift: models.index.isin(fit.fitted) for shift, fit in fits.items()})
+    spreads = {}
+    for name, shifts in {**MEANS, **{shift: (shift,) for shift in fits}}.items():
+        over = [shift for shift in shifts if shift in fits]
+        own = fitted[over].all(axis=1).to_numpy()
+        spread = standard_spread(
+            [found.points.loc[own, one].to_numpy() for one in over], confidence
+        )
+        if spread is None:
+            continue  # no shift, or too few models
+        values, draws = found.mean(over)
+        ends = intervals(values[own], draws[:, own], confidence)
+        spreads[name] = Spread(
+            models=spread.models,
+            families=models.loc[own, "family"].nunique(),
+            deviation=rounded(spread.deviation),
+            limit=rounded(spread.limit),
+            largest=rounded(spread.largest),
+            off_the_line=int(((ends["low"] > 0) | (ends["high"] < 0)).sum()),
+        )
+    return spreads
+
+
+def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:
+    """Return the standard models of each source that a line is fitted to."""
+    testbed = published.of("testbed")
+    return {
+        "testbed": testbed[testbed["training"] == "standard"],
+        "timm": timm_standard_models(published.of("timm")),
+    }
+
+
+def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str]]]:
+    """Return the models of the table, each set of weights once, and `Analysis.aliases`.
+
+    A model that several sources measured is shown as its first source in `same_models.csv` has it.
+    The testbed's models only carry its line.
+    """
+    timm, openclip = published.of("timm"), published.of("openclip")
+    larger = timm[timm["training"] == "standard"].index.difference(timm_standard_models(timm).index)
+    distinct, aliases = distinct_models(openclip)
+    models = published.models.drop(larger).drop(openclip.index.difference(distinct.index))
+    models = models[models["training"].isin(list(KINDS)) & (models["source"] != "testbed")]
+    repeated = published.same.loc[published.same["first"].isin(models.index), "other"]
+    models = models[~models.index.isin(repeated)].reset_index()
+    models["training"] = models["training"].replace("standard", "supervised")
+    # On other lines than the default's, supervised models are what is fitted; counterparts are
+    # compared with their backbone's CLIPs under each.
+    models["compared"] = (models["training"] != "supervised") | (models["counterpart_of"] != "")
+    return models, aliases
+
+
+def intervals(
+    values: pd.Series, draws: Float[np.ndarray, "resample model"], confidence: float
+) -> pd.DataFrame:
+    """Return each model's value and the ends of its percentile interval; NaN where unknown."""
+    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
+    return pd.DataFrame({"mean": values, "low": low, "high": high}).map(rounded)
+
+
+def as_tuples(table: pd.DataFrame) -> list[Interval | None]:
+    """Return the rows of `intervals`, None where unknown."""
+    rows = table.itertuples(index=False, name=None)
+    return [None if math.isnan(row[0]) else row for row in rows]
+
+
+def rounded_interval(estimate: Estimate) -> Interval:
+    """Return an estimate as value, low and high."""
+    low, high = estimate.ends
+    return rounded(estimate.value), rounded(low), rounded(high)
+
+
+def rounded(number: float) -> float:
+    """Return a number of a result, NumPy's or Python's, with `DIGITS` decimals."""
+    return round(float(number), DIGITS)
