@@ -16,6 +16,7 @@ from interpreting_clip.charts.rows import (
     row_names,
 )
 from interpreting_clip.charts.theme import (
+    SOFT_INK,
     TRAINING_COLOURS,
     TRAININGS,
     by_name,
@@ -53,9 +54,18 @@ def counterparts_panel(ends: Ends) -> Layers:
         shape=training_shape(),
         fillOpacity=alt.when("datum.extrapolated").then(alt.value(0)).otherwise(alt.value(1)),
     )
+    # Once a panel, not once a row.
+    band = (
+        alt.Chart()
+        .transform_aggregate(limit="max(limit)", groupby=["backbone"])
+        .transform_calculate(below="-datum.limit")
+        .mark_rect(color=SOFT_INK, opacity=0.15)
+        .encode(x="below:Q", x2="limit", y=alt.value(0), y2=alt.value("height"))
+    )
     return (
         alt.layer(
-            interval_layer(base), point, name_layer(base, "label"), number_layer(base, "short")
+            *(band, interval_layer(base), point),
+            *(name_layer(base, "label"), number_layer(base, "short")),
         )
         .transform_calculate(
             interval=interval_text("low", "high", ".1f"),
@@ -67,14 +77,15 @@ def counterparts_panel(ends: Ends) -> Layers:
 
 
 def same_robustness(rows: pd.DataFrame) -> Ends:
-    """Return the ends of all intervals, with zero: a model on the line."""
-    return {"robustness": (min(0.0, rows["low"].min()), max(0.0, rows["high"].max()))}
+    """Return the ends of all intervals and of the band around the line."""
+    limit = float(rows["limit"].max())
+    return {"robustness": (min(-limit, rows["low"].min()), max(limit, rows["high"].max()))}
 
 
 COUNTERPART_CHART = PanelChart(
     name="counterparts",
     title="Zero-shot, finetuned and supervised models of one backbone",
-    numbers=("place", "imagenet", "robustness", "low", "high"),
+    numbers=("place", "imagenet", "robustness", "low", "high", "limit"),
     draw=counterparts_panel,
     legend=(by_shape(),),
     panel="{backbone}",
@@ -82,6 +93,8 @@ COUNTERPART_CHART = PanelChart(
     caption="Mean effective robustness in points over the four shifts that all these models were "
     "measured on, without ObjectNet, with its interval; a panel per backbone. Zero-shot CLIPs, "
     "models finetuned from the same weights, on ImageNet alone or through ImageNet-12k, and models "
-    "trained on ImageNet alone. Hollow, and ‡: the line is extrapolated to the model.",
+    "trained on ImageNet alone. Grey: one more standard model would lie here (95 %). All intervals "
+    "share the line, so the claim below compares models by their difference. Hollow, and ‡: the "
+    "line is extrapolated to the model.",
 )
 """The chart of published counterparts, which the page of published models shows."""

@@ -269,7 +269,11 @@ def soups_panel(_ends: Ends) -> Layers:
 
 
 def scaling_panel(_ends: Ends) -> Layers:
-    """Draw effective robustness against compute by pretraining data, larger for more samples."""
+    """Draw effective robustness against compute, with a line for an architecture and data set."""
+    series = alt.Chart().mark_line(strokeWidth=1.2, opacity=0.7)
+    series = series.encode(
+        color=by_look("data", DATA_LOOKS)["color"], detail="architecture:N", order="gmacs:Q"
+    )
     points = result_points(
         "data",
         DATA_LOOKS,
@@ -279,7 +283,7 @@ def scaling_panel(_ends: Ends) -> Layers:
         samples="samples seen (billions)",
     )
     x = powers_of_ten("gmacs", 10, 13, "compute of pretraining (GMACs, logarithmic)")
-    return against(x, points)
+    return against(x, series, points)
 
 
 def kinds_panel(ends: Ends) -> Layers:
@@ -376,7 +380,9 @@ SCALING = PanelChart(
     panel="{over}",
     only={"data": tuple(DATA_LOOKS)},
     caption="Mean effective robustness of CLIPs of several sizes, by pretraining "
-    "data (Cherti et al. 2023), on the default line. Larger marks saw more samples.",
+    "data (Cherti et al. 2023), on the default line. Larger marks saw more samples; a line joins "
+    "the models of one architecture and data set. Factors of samples are those of the compute, "
+    "since 3, 13 and 34 billion are rounded.",
 )
 
 KINDS = PanelChart(

@@ -1,16 +1,19 @@
 """What published accuracies of real models show, under every choice of the line."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pandas as pd
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import PublishedModels
-from page.names import format_number
+from interpreting_clip.published.schema import ChoiceCard, Comparison, PublishedModels
+from page.claim_charts import NUMBERS, Dots
+from page.names import format_interval, format_number, mark
 from page.published_results import TRAININGS
-from page.verdicts import Claim, Verdict, judge_order, judged_claim
+from page.verdicts import Claim, Verdict, judge_differences, judged_claim
 
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""
@@ -22,14 +25,18 @@ def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFra
     Each says under which other lines its verdict changes. `tables` has the models by choice.
     """
     titles = {key: source.title for key, source in published.sources.items()}
-    judges: dict[str, Callable[[pd.DataFrame], Claim | None]] = {
+    judges: dict[str, Callable[[pd.DataFrame, ChoiceCard], Claim | None]] = {
         "published": zero_shot_robust,
-        "finetuning": lambda models: finetuning_reduces(models, titles),
+        "finetuning": lambda models, _: finetuning_reduces(models, titles),
         "published-order": order_of_trainings,
     }
     claims = []
     for key, judge in judges.items():
-        judged = {choice: claim for choice in tables if (claim := judge(tables[choice]))}
+        judged = {
+            choice: claim
+            for choice in tables
+            if (claim := judge(tables[choice], published.choices[choice]))
+        }
         if default := judged.get(DEFAULT):
             elsewhere = [
                 f"{claim.verdict} under “{published.choices[choice].label}”"
@@ -40,19 +47,22 @@ def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFra
     return claims
 
 
-def zero_shot_robust(models: pd.DataFrame) -> Claim | None:
-    """Count the zero-shot models whose interval of mean robustness is above zero.
+def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
+    """Count the zero-shot models that are more robust than one more standard model would be.
 
-    Models to which a line is extrapolated are not counted.
+    The interval of their mean robustness has to be above the prediction limit. Models to which a
+    line is extrapolated are not counted.
     """
     models = models[models["training"] == "zero_shot"].dropna(subset=["mean_all"])
     counted = models[~models["extrapolated"]].sort_values(["mean_all", "name"])
     if counted.empty:
         return None
-    above = int((counted["low_all"] > 0).sum())
+    spread = choice.spread["all"]
+    above = int((counted["low_all"] > spread.limit).sum())
     findings = [
         f"{above} of {len(counted)} models have a mean effective robustness whose interval is "
-        "above zero",
+        f"above {format_number(spread.limit)} points, within which one more standard model would "
+        "lie",
         *_not_counted(len(models) - len(counted)),
     ]
     for which, place in (("lowest", 0), ("highest", -1)):
@@ -60,7 +70,7 @@ def zero_shot_robust(models: pd.DataFrame) -> Claim | None:
         findings.append(f"{which}: {one['name']}, {one['text_all']} points ({_imagenet(one)})")
     return Claim(
         chart="published",
-        text="Zero-shot CLIP models are effectively robust on the real datasets.",
+        text="Zero-shot CLIP models are more robust than standard models on the real datasets.",
         verdict="supported" if above == len(counted) else "mixed" if above else "not supported",
         findings=findings,
     )
@@ -97,38 +107,54 @@ def finetuning_reduces(models: pd.DataFrame, titles: Mapping[str, str]) -> Claim
     )
 
 
-def order_of_trainings(models: pd.DataFrame) -> Claim | None:
+def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
-    If a backbone has several models of a kind, the most robust one counts. A case is undecided if a
-    line is extrapolated to one of the models.
+    The intervals of the differences decide. A case is undecided if a line is extrapolated to one of
+    the models.
     """
-    kinds = ["zero_shot", "finetuned", "supervised"]
-    models = models[(models["counterpart_of"] != "") & models["training"].isin(kinds)]
-    models = models.sort_values("mean_without_objectnet", ascending=False, kind="stable")
-    models = models.dropna(subset=["mean_without_objectnet"])
+    by_name = models.set_index("name", drop=False)
     cases: list[tuple[Verdict, str]] = []
-    for backbone, group in models.groupby("counterpart_of"):
-        supervised = group["training"] == "supervised"
-        for data in sorted(group.loc[group["training"] == "zero_shot", "data"].unique()):
-            best = group[supervised | (group["data"] == data)].drop_duplicates("training")
-            best = best.sort_values("training", key=lambda one: one.map(kinds.index))
-            if len(best) > 1:
-                values = ", ".join(_value(one) for _, one in best.iterrows())
-                cases.append((_order(best), f"{backbone}, {data}: {values}"))
+    rows: list[dict[str, Any]] = []
+    for one in choice.comparisons:
+        compared = by_name.loc[one.models]
+        verdict = judge_differences([Estimate(*interval) for interval in one.differences])
+        if compared["extrapolated"].any():
+            verdict = "undecided"
+        values = ", ".join(_value(model) for _, model in compared.iterrows())
+        between = _difference_rows(compared, one)
+        differences = ", ".join(f"{row['name']} {row['text']}" for row in between)
+        cases.append((verdict, f"{one.backbone}, {one.data}: {values}; {differences}"))
+        rows += between
     return judged_claim(
         "counterparts",
         "Zero-shot models are more robust than their finetuned versions, and these more than "
         "supervised models of the backbone (mean without ObjectNet; ‡ extrapolated).",
         cases,
+        Dots(axis="difference in points", rows=rows, reference=(0, "no difference")),
     )
 
 
-def _order(models: pd.DataFrame) -> Verdict:
-    if models["extrapolated"].any():
-        return "undecided"
-    columns = [f"{end}_without_objectnet" for end in ("mean", "low", "high")]
-    return judge_order([Estimate(*row) for row in models[columns].itertuples(index=False)])
+def _difference_rows(models: pd.DataFrame, comparison: Comparison) -> list[dict[str, Any]]:
+    """Return the rows of the claim's chart, one for each difference between a model and the next.
+
+    They are coloured by the first.
+    """
+    rows = []
+    pairs = pairwise(models.to_dict("records"))
+    for (before, after), interval in zip(pairs, comparison.differences, strict=True):
+        value, low, high = interval
+        extrapolated = mark(before["extrapolated"] or after["extrapolated"])
+        rows.append(
+            {
+                "group": f"{comparison.backbone}, {comparison.data}",
+                "name": f"{TRAININGS[before['training']]} − {TRAININGS[after['training']]}",
+                "training": TRAININGS[before["training"]],
+                "text": format_interval(*interval) + extrapolated,
+                **dict(zip(NUMBERS, (value, low, high, low, high, None, None), strict=True)),
+            }
+        )
+    return rows
 
 
 def _value(model: pd.Series) -> str:
@@ -146,4 +172,4 @@ def _imagenet(model: pd.Series) -> str:
 def _not_counted(models: int) -> list[str]:
     if not models:
         return []
-    return [f"{models} more are not counted, since a line is extrapolated to them"]
+    return [f"{models} more are not counted, since they lie outside the line’s range"]

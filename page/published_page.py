@@ -16,7 +16,13 @@ from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, GUESSING
 from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import NOTABLE, Findings, PublishedModels, SourceCard
+from interpreting_clip.published.schema import (
+    GROUPS,
+    NOTABLE,
+    Findings,
+    PublishedModels,
+    SourceCard,
+)
 from page.counterpart_chart import COUNTERPART_CHART
 from page.drawings import PanelDrawing, panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, format_interval, line_spans
@@ -33,8 +39,10 @@ from page.published_claims import published_claims
 from page.published_findings import (
     finetuning_sentences,
     kind_sentences,
+    order_sentences,
     scaling_sentences,
     soup_sentences,
+    spread_sentence,
 )
 from page.published_results import (
     FURTHER_SETS,
@@ -88,6 +96,10 @@ VIT_SIZES = {
 """The sizes of vision transformers as papers name them, and as timm does."""
 
 
+_OF_CHOICES = ("label", "text", "shifts", "standard", "transform", "second", "abscissa", "spread")
+"""What the script needs of a choice's card."""
+
+
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """A chart with the sentences above it."""
 
@@ -122,7 +134,7 @@ def published_page(
     models = tables[DEFAULT]
     ordered = by_robustness(models)
     listed = ordered[ordered["listed"]]
-    leaders = published.choices[DEFAULT].leaders
+    default = published.choices[DEFAULT]
     backbones = counterparts(models)
     points = published_table(standard, models, lines)
     panels = [TESTBED_SHIFTS[shift] for shift in SHIFT_ORDER]
@@ -144,17 +156,23 @@ def published_page(
         "drawing": panel_drawing(PUBLISHED_ON_PAGE, points, holds_rows=False),
         "outside": points_outside_frame(points),
         "figures": _figures(models, findings),
-        "backbones": _figure(COUNTERPART_CHART, counterpart_table(backbones)),
+        "backbones": _figure(
+            COUNTERPART_CHART,
+            counterpart_table(backbones, default.spread["without_objectnet"].limit),
+        ),
         "claims": published_claims(published, tables),
         "models": records(listed),
         "ranked": listed["rank"].max(),
-        "leaders": records(ordered[ordered["rank"].notna() & ordered["name"].isin(leaders)]),
+        "leaders": records(
+            ordered[ordered["rank"].notna() & ordered["name"].isin(default.leaders)]
+        ),
         "data": sorted(set(listed["data"]) - {""}, key=str.casefold),
         "supervised": (models["training"] == "supervised").sum(),
         "counterparts": records(backbones),
         # The same models, in the same order, on the lines of each choice.
         "under": [records(table.loc[backbones.index]) for table in tables.values()],
         "lines": records(whole_lines),
+        "about": _about_choices(published),
         "span": line_spans(default_lines(lines)),
         "urls": {key: web_address(source) for key, source in published.sources.items()},
         "counts": models["source"].value_counts(),
@@ -180,6 +198,18 @@ def _figures(models: pd.DataFrame, findings: Findings) -> dict[str, Figure]:
 
 def _figure(chart: PanelChart, table: pd.DataFrame, *sentences: str) -> Figure:
     return Figure(chart=chart, drawing=panel_drawing(chart, table), sentences=sentences)
+
+
+def _about_choices(published: PublishedModels) -> dict[str, dict[str, str]]:
+    """Return what the page says of each choice: the spread of standard models, and the order."""
+    default = published.choices[DEFAULT]
+    return {
+        key: {
+            "spread_text": spread_sentence(choice.spread, published.confidence),
+            "order_text": " ".join(order_sentences(choice, default)),
+        }
+        for key, choice in published.choices.items()
+    }
 
 
 def web_address(source: SourceCard) -> str:
@@ -218,6 +248,7 @@ def _numbers(
 ) -> dict[str, Any]:
     """Return what the script computes everything else from, each number once."""
     sets = [*MAIN_SETS, *FURTHER_SETS]
+    choices = msgspec.to_builtins(published.choices)
     fits: dict[str, dict[str, dict[str, Any]]] = {}
     for line in records(lines):
         ranges = [[line["lowest_imagenet"], line["highest_imagenet"]]]
@@ -239,7 +270,11 @@ def _numbers(
             key: {"title": source.title, "url": web_address(source)}
             for key, source in published.sources.items()
         },
-        "choices": msgspec.to_builtins(published.choices),
+        "choices": {
+            key: {name: choices[key][name] for name in _OF_CHOICES} | about
+            for key, about in _about_choices(published).items()
+        },
+        "groups": GROUPS,
         "lines": fits,
         "draws": draws,
         "subsets": {shift: on_classes(shift) for shift in FEWER_CLASSES},

@@ -79,7 +79,9 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
         row["how"] = TRAININGS[m.training]
         row["listed"] = m.training != "supervised" or m.counterpart_of != ""
         row["extrapolated"] = bool(under.extrapolated)
-        row |= {name: m.recipe.get(name, "") for name in _RECIPE}
+        # Where the first source says nothing of the training, another one may.
+        recipe = {key: text for one in (*m.also, m) for key, text in one.recipe.items()}
+        row |= {name: recipe.get(name, "") for name in _RECIPE}
         row |= {name: m.accuracy.get(name, nan) for name in (*MAIN_SETS, *FURTHER_SETS)}
         row |= {f"robustness_{shift}": under.shifts.get(shift, nan) for shift in SHIFT_ORDER}
         for name in MEANS:

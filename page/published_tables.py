@@ -204,8 +204,11 @@ def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
 
 
-def counterpart_table(models: pd.DataFrame) -> pd.DataFrame:
-    """Return the `counterparts` that have a mean without ObjectNet, with its interval."""
+def counterpart_table(models: pd.DataFrame, limit: float) -> pd.DataFrame:
+    """Return the `counterparts` that have a mean without ObjectNet, with its interval.
+
+    `limit` is that within which one more standard model would lie.
+    """
     kind = models["training"].str.removesuffix("_12k").map(TRAININGS)
     separator = models["data"].map(lambda data: ": " if data else "")
     found = models.assign(
@@ -216,7 +219,8 @@ def counterpart_table(models: pd.DataFrame) -> pd.DataFrame:
         robustness=models["mean_without_objectnet"],
         low=models["low_without_objectnet"],
         high=models["high_without_objectnet"],
+        limit=limit,
         extrapolated=models["mark_all"],
     ).dropna(subset=["robustness"])
     columns = ["backbone", "place", "name", "label", "training", "data", "imagenet"]
-    return found[[*columns, "robustness", "low", "high", "extrapolated"]]
+    return found[[*columns, "robustness", "low", "high", "limit", "extrapolated"]]

@@ -58,18 +58,19 @@ function judgeAll() {
   ranked.forEach((model, i) => (model.rank = i + 1));
 }
 
-// The rank correlation with the default line over all models but the supervised, and how many they are.
+// The rank correlation with the default line within the zero-shot models and within the finetuned ones:
+// for each the name of the group, the correlation, and over how many models.
 function agreement(choice, without) {
   const over = shiftsOf(choice, "without_objectnet");
-  const pairs = models
-    .filter((model) => model.training !== "supervised")
-    .map((model) =>
-      [{ choice, without }, { choice: DEFAULT, without: "" }].map((one) =>
-        meanOver(place(one, model.accuracy).robustness, over),
-      ),
-    )
-    .filter(([a, b]) => a !== null && b !== null);
-  return [rankCorrelation(pairs.map(([a]) => a), pairs.map(([, b]) => b)), pairs.length];
+  const usings = [{ choice, without }, { choice: DEFAULT, without: "" }];
+  return [["zero_shot", "zero-shot"], ["finetuned", "finetuned"]].flatMap(([group, name]) => {
+    const pairs = models
+      .filter((model) => data.groups[model.training] === group)
+      .map((model) => usings.map((one) => meanOver(place(one, model.accuracy).robustness, over)))
+      .filter(([a, b]) => a !== null && b !== null);
+    if (pairs.length < 4) return [];
+    return [[name, rankCorrelation(pairs.map(([a]) => a), pairs.map(([, b]) => b)), pairs.length]];
+  });
 }
 
 // --- Texts, as the page writes them: a true minus, a dash where there is none

@@ -145,22 +145,24 @@ function offerFamilies() {
   field.value = state.without;
 }
 
-// Say what the line in use is, and how the order of the models under it compares with the default.
+// Say what the line in use is, how the order of the models under it compares with the default, and how
+// far standard models lie from it.
 function tellChoice() {
-  const { label, text, rank_correlation: known, compared } = choices[state.choice];
+  const { label, text, order_text: order, spread_text: spread } = choices[state.choice];
   const place = find("#choice");
   const changed = state.choice !== DEFAULT || state.without !== "";
   const words = [text];
-  if (state.without) words.push(`The standard models of the family ${state.without} are left out, so there are no intervals.`);
-  if (changed && (known || state.without)) {
-    const [correlation, over] = state.without ? agreement(state.choice, state.without) : [known[0], compared];
-    const interval = state.without ? "" : ` [${number(known[1], 2)}, ${number(known[2], 2)}]`;
-    words.push(
-      `Over ${over} models that are not supervised, the order has a rank correlation of ` +
-        `${number(correlation, 3)}${interval} with that under the default line.`,
+  if (state.without) {
+    words.push(`The standard models of the family ${state.without} are left out, so there are no intervals.`);
+    const within = agreement(state.choice, state.without).map(
+      ([name, correlation, over]) => `${number(correlation, 3)} within ${over} ${name} models`,
     );
+    words.push(`Rank correlation with the default line: ${within.join(", ")}.`);
+  } else if (changed) {
+    words.push(order);
   }
   place.textContent = `${label}: ${words.join(" ")}`;
+  find("#spread").textContent = spread;
   const missing = shiftKeys.filter((shift) => !choices[state.choice].shifts.includes(shift));
   find("#missing").textContent = missing.length
     ? `No line for ${missing.map((shift) => shifts[shift].label).join(", ")}.`

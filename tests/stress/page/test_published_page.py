@@ -165,15 +165,20 @@ def test_every_number_of_every_choice_is_that_of_the_result(opened: Page, cards:
                 assert found["means"][mean] == (interval and pytest.approx(interval, abs=2e-3))
             placed += bool(expected["shifts"])
         assert placed > 30, choice
-        correlation, *_ = about["rank_correlation"] or [1]
         agreement = opened.evaluate("(key) => published.agreement(key, '')", choice)
-        assert agreement == pytest.approx([correlation, about["compared"]], abs=1e-3)
+        groups = about["order"]["groups"].values()
+        assert [over for _, _, over in agreement] == [one["models"] for one in groups]
+        for (_, correlation, _), one in zip(agreement, groups, strict=True):
+            assert correlation == pytest.approx(one["rank_correlation"][0], abs=1e-3)
 
 
 def test_a_choice_of_the_line_changes_table_chart_and_text(opened: Page, cards: dict[str, Any]):
     before = column(opened, 11)
     opened.locator("[name=line]").select_option("timm")
-    expect(opened.locator("#choice")).to_contain_text("rank correlation of 0.99")
+    order = cards["choices"]["timm"]["order"]["groups"]["finetuned"]
+    expect(opened.locator("#choice")).to_contain_text(f"{order['rank_correlation'][0]:.2f}")
+    limit = cards["choices"]["timm"]["spread"]["all"]["limit"]
+    expect(opened.locator("#spread")).to_contain_text(f"±{limit:.1f} points")
     assert column(opened, 11) != before
     best = names(opened)[0]
     assert best == cards["choices"]["timm"]["leaders"][0]

@@ -99,6 +99,7 @@ COUNTERPARTS = rows(
     {"backbone": ["B/32", "B/32", "L/14"], "name": ["a", "b", "c"], "place": [0, 1, 2]},
     robustness=[30, 9, 40],
     high=[32, 11, 41.5],
+    limit=12,
     extrapolated=["", "‡", ""],
     training="zero-shot",
 )

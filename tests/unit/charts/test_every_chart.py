@@ -162,7 +162,7 @@ def test_texts_that_charts_write(chart, table, text, times):
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
         (CORRELATION, CORRELATIONS, {"effective_robustness": (5, 25)}),
         (DOTS, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
-        (COUNTERPART_CHART, COUNTERPARTS, {"robustness": (0, 41.5)}),
+        (COUNTERPART_CHART, COUNTERPARTS, {"robustness": (-12, 41.5)}),
         (KINDS, models("a", style=-3), {"natural": (-2, 11), "style": (-5, -1)}),
     ],
 )

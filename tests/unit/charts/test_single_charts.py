@@ -18,6 +18,7 @@ from page.published_charts import (
     OWN,
     PUBLISHED,
     PUBLISHED_ON_PAGE,
+    SCALING,
     TRAINING_LOOKS,
     points_outside_frame,
 )
@@ -29,6 +30,7 @@ from tests.unit.charts.small_tables import (
     IMPORTANCES,
     TRAINING,
     marks,
+    models,
     numbers,
     panels,
     similarities,
@@ -62,6 +64,21 @@ def test_the_first_layer_stands_at_the_lower_left():
 def test_counterparts_are_hollow_where_the_line_is_extrapolated():
     filled, hollow = marks(panels(COUNTERPART_CHART, COUNTERPARTS)["B/32"], "symbol")
     assert 'fill-opacity="0"' in hollow and 'fill-opacity="0"' not in filled
+
+
+def test_a_band_shows_where_a_further_standard_model_would_lie():
+    (band,) = marks(panels(COUNTERPART_CHART, COUNTERPARTS)["B/32"], "rect")
+    assert band.count("<path") == 1
+
+
+def test_models_of_one_architecture_and_data_set_are_joined():
+    table = models("model").assign(data="LAION-2B", architecture="ViT-B-32")
+    lines = [
+        marks(drawn, "line")
+        for one in (table, table.assign(architecture=range(len(table))))
+        for drawn in panels(SCALING, one).values()
+    ]
+    assert [sum(line.count("L") for line in drawn) for drawn in lines] == [len(table) - 1, 0]
 
 
 def test_revisions_have_panels_of_their_own():

@@ -26,21 +26,37 @@ def card(name: str, training: str, above: float, change=None, **more: Any) -> di
     return PUBLISHED["models"][0] | texts | known | more
 
 
-def claims(*cards):
-    published = msgspec.convert(PUBLISHED | {"models": cards}, PublishedModels)
-    tables = {choice: model_table(published, choice) for choice in ("default", "linear")}
+def claims(*cards, differences=(), linear=None, limit=3.0):
+    """Return the claims about models.
+
+    All of them are of one backbone if there are `differences` between them, those under the line in
+    accuracies being `linear`.
+    """
+    choices = {}
+    for key, between in (("default", differences), ("linear", linear or differences)):
+        names = [one["name"] for one in cards]
+        compared = {"backbone": "B", "data": "OpenAI", "models": names, "differences": between}
+        choice = PUBLISHED["choices"][key]
+        spread = {name: one | {"limit": limit} for name, one in choice["spread"].items()}
+        choices[key] = choice | {"spread": spread, "comparisons": [compared] * bool(between)}
+    published = msgspec.convert(PUBLISHED | {"models": cards, "choices": choices}, PublishedModels)
+    tables = {choice: model_table(published, choice) for choice in choices}
     return {claim.key: claim for claim in published_claims(published, tables)}
 
 
-def test_zero_shot_models_are_counted_and_those_beyond_the_line_are_not():
-    found = claims(
+def test_a_zero_shot_model_has_to_lie_beyond_where_a_standard_model_would():
+    """Its interval, half a point on either side, has to be above the limit."""
+    cards = [
         card("RN50/openai", "zero_shot", 20.0),
-        card("RN50/cc12m", "zero_shot", 0.2),
+        card("RN50/cc12m", "zero_shot", 3.4),
         card("tiny/openai", "zero_shot", 99.0, extrapolated=["objectnet"]),
-    )["published"]
+    ]
+    found = claims(*cards)["published"]
     assert found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
     assert found.findings[1].startswith("1 more") and "tiny" not in " ".join(found.findings)
     assert "highest: RN50/openai, 20.0 [19.5, 20.5] points" in found.findings[3]
+    verdicts = [claims(*cards, limit=limit)["published"].verdict for limit in (2.8, 20.0)]
+    assert verdicts == ["supported", "not supported"]
 
 
 def test_finetuning_is_judged_by_the_difference_from_the_start():
@@ -58,23 +74,39 @@ def test_finetuning_is_judged_by_the_difference_from_the_start():
         assert found.findings[1].startswith("1 more")
 
 
-def test_models_of_one_backbone_are_put_in_order_unless_a_line_is_extrapolated():
-    cards = [
-        card("B/openai", "zero_shot", 27.0, counterpart_of="B"),
-        card("b.openai_ft", "finetuned", 8.0, counterpart_of="B", note="larger patches"),
-        card("b.in1k", "supervised", 2.0, counterpart_of="B", data="ImageNet"),
-        card("b.weak_in1k", "supervised", 1.0, counterpart_of="B", data="ImageNet"),
+def backbone(**of_finetuned):
+    return [
+        card("B/openai", "zero_shot", 27.0),
+        card("b.openai_ft", "finetuned", 26.8, note="larger patches", **of_finetuned),
+        card("b.in1k", "supervised", 2.0, data="ImageNet"),
     ]
-    found = claims(*cards)["published-order"]
+
+
+def test_an_order_is_judged_by_differences_and_not_by_overlapping_intervals():
+    found = claims(*backbone(), differences=[[0.2, 0.1, 0.3], [24.8, 20, 29]])["published-order"]
     assert (found.verdict, found.elsewhere) == ("supported", ())
     (finding,) = found.findings
     assert finding.startswith("B, OpenAI: zero-shot 27.0 [26.5, 27.5] points (ImageNet 60.0 %)")
-    assert "supervised 2.0 [" in finding and "1.0 [" not in finding
-    # the claim names the lines under which its verdict is another
-    linear = cards[1]["robustness"]["linear"]
-    linear["means"]["without_objectnet"] = [40.0, 39.5, 40.5]
-    assert claims(*cards)["published-order"].elsewhere == ("not supported under “linear”",)
-    cards[1]["robustness"]["default"]["extrapolated"] = ["imagenet_a"]
-    found = claims(*cards)["published-order"]
+    assert finding.endswith(
+        "zero-shot − finetuned 0.2 [0.1, 0.3], finetuned − supervised 24.8 [20.0, 29.0]"
+    )
+
+
+def test_an_order_depends_on_the_line_where_its_difference_does():
+    sure, unsure, reversed_ = (
+        [[5, 4, 6], [9, 8, 10]],
+        [[5, -1, 9], [9, 8, 10]],
+        [[5, 4, 6], [-2, -3, -1]],
+    )
+    for other, verdict in ((unsure, "undecided"), (reversed_, "not supported")):
+        found = claims(*backbone(), differences=sure, linear=other)["published-order"]
+        assert found.elsewhere == (f"{verdict} under “linear”",)
+
+
+def test_an_order_outside_the_line_s_range_is_undecided_but_stated():
+    cards = backbone(extrapolated=["imagenet_a"])
+    found = claims(*cards, differences=[[5, 4, 6], [9, 8, 10]])["published-order"]
     assert found.verdict == "undecided"
-    assert "finetuned (larger patches) 8.0 [7.5, 8.5]‡" in found.findings[0]
+    assert "finetuned (larger patches) 26.8 [26.3, 27.3]‡" in found.findings[0]
+    assert "zero-shot − finetuned 5.0 [4.0, 6.0]‡" in found.findings[0]
+    assert found.dots and [row["value"] for row in found.dots.rows] == [5, 9]

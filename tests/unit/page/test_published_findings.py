@@ -1,0 +1,73 @@
+"""The sentences about published models follow the numbers."""
+
+from msgspec.structs import replace
+
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.published.schema import Findings, PublishedModels
+from page.names import format_interval, format_number
+from page.published_findings import (
+    finetuning_sentences,
+    order_sentences,
+    scaling_sentences,
+    spread_sentence,
+)
+from tests.unit.page.conftest import PLOTS
+
+
+def findings() -> Findings:
+    return read_result(PLOTS / "published.json", Findings)
+
+
+def choices():
+    return read_result(PLOTS / "published_models.json", PublishedModels).choices
+
+
+def test_no_effect_is_said_only_of_terms_that_show_none_on_any_kind_of_shift():
+    found = findings()
+    style = next(one for one in found.finetuning.regressions if one.outcome == "style")
+    (at,) = (i for i, term in enumerate(style.terms) if term.name == "mixup")
+    for low, silent in ((0.2, False), (-0.2, True)):
+        style.terms[at] = replace(style.terms[at], estimate=(0.8, low, 1.4))
+        no_effect, *others = finetuning_sentences(found)[-1].split("; ")
+        assert ("mixup" in no_effect) is silent
+        assert others == ([] if silent else ["mixup adds 0.8 [0.2, 1.4] points on style shifts."])
+
+
+def test_finetuned_models_and_the_probe_that_they_started_from_are_counted_apart():
+    found = findings().finetuning
+    first, second, _ = finetuning_sentences(findings())
+    assert f"{found.models} versions" in first and format_number(found.probe) in first
+    assert f"the {found.distinct} of them" in second and (found.models, found.distinct) == (71, 70)
+
+
+def test_samples_have_a_slope_for_each_step_and_the_number_of_series_that_slow_down():
+    found = findings()
+    early, late = (
+        one for one in found.scaling.contrasts if (one.outcome, one.variable) == ("all", "samples")
+    )
+    first, sizes, data = scaling_sentences(found)
+    for step in (early, late):
+        assert step.interval and f"{format_interval(*step.interval)} points (" in first
+    slower = sum(late.changes[series] < early.changes[series] for series in late.changes)
+    assert f"less in {slower} of {len(late.changes)} series" in first
+    assert sizes.count("one pair") == 2 and data.count("pairs") == 2
+
+
+def test_the_spread_of_standard_models_has_its_limits():
+    for choice in choices().values():
+        said = spread_sentence(choice.spread, 0.95)
+        for mean in ("all", "natural", "style"):
+            assert f"±{format_number(choice.spread[mean].limit)}" in said
+
+
+def test_the_order_under_a_line_is_told_within_groups():
+    known = choices()
+    for key, choice in known.items():
+        said = " ".join(order_sentences(choice, known[DEFAULT]))
+        assert ("Rank correlation" in said) is (key != DEFAULT)
+        assert ("Medians" in said) is (len(choice.order.groups) == 2)
+        for group in choice.order.groups.values():
+            assert group.rank_correlation
+            told = format_interval(*group.rank_correlation, 2) in said
+            assert told is (key != DEFAULT)
