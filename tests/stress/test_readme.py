@@ -1,4 +1,4 @@
-"""The README's example, and the commands of its "Change, compare, share", as they stand there."""
+"""The README's example, and the commands of docs/working.md, as they stand there."""
 
 import re
 import shutil
@@ -15,7 +15,8 @@ from tests.reads import ROOT
 
 README = (ROOT / "README.md").read_text()
 (EXAMPLE,) = re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-SECTION = README.partition("\n## Change, compare, share\n")[2].partition("\n## ")[0]
+WORKING = (ROOT / "docs/working.md").read_text()
+SECTION = WORKING.partition("\n## Change, compare, share\n")[2].partition("\n## ")[0]
 CHANGE, COMPARE, SHARE, PULL = re.findall(r"^```\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 (BACK,) = re.findall(r"`(git switch main[^`]*)`", SECTION)
 GROUP = "/net/group/interpreting-clip"
