@@ -85,7 +85,7 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     return judged_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
-        f"its backbone (rank among them, p ≤ {LEVEL:g} at both ends of the interval).",
+        f"its backbone (by its rank among them: p ≤ {LEVEL:g} at both ends of the interval).",
         cases,
         Dots(axis="kurtosis; grey: lowest to highest of the untrained encoders", rows=rows),
     )
@@ -198,7 +198,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         found = compared + _with_concepts([null] if null else [])
         values = "; ".join(
             f"{TRAININGS[e.entry.training]} {format_estimate(counts.unique, 0)}"
-            f"{_beside_chance(counts)}{_concepts_over_seeds(e)}"
+            f"{_by_chance(counts)}{_concepts_over_seeds(e)}"
             for e, counts in found
         )
         differences = [concept_difference(f.zero_shot, e, f.name) for e, _ in compared[1:]]
@@ -206,12 +206,11 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         cases.append((judge_differences([one.widest for one in differences]), text))
         intervals = intervals or compared[0][1].unique.low is not None
         rows += [one.row for one in differences]
-    over = "differences over common draws of the negatives" if intervals else "without an interval"
+    over = "by the differences on common negatives" if intervals else "without an interval"
     return judged_claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
-        f"(directions; {over}; in parentheses with images permuted, of as many random directions "
-        "with the count's p among sets of these, and against all images).",
+        f"(counts of directions; {over}).",
         cases,
         Dots(axis="difference of unique concepts", rows=rows, reference=NO_DIFFERENCE),
     )
@@ -223,12 +222,14 @@ def _with_concepts(encoders: Sequence[StudyEncoder]) -> list[tuple[StudyEncoder,
     return [(e, counts) for e, counts in known if counts]
 
 
-def _beside_chance(counts: BasisConcepts) -> str:
-    """Return what stands beside a count of unique concepts, in the order that the claim says."""
-    nulls = ", ".join(format_number(one and one.value) for one in (counts.permuted, counts.random))
+def _by_chance(counts: BasisConcepts) -> str:
+    """Return what as many random directions encode, with the count's p among sets of these."""
+    if counts.random is None:
+        return ""
+    chance = f"random directions {format_number(counts.random.value)}"
     if counts.random_p is not None:
-        nulls += f", p = {format_with_error(counts.random_p, counts.random_p_error)}"
-    return f" ({nulls}; {counts.over_all})"
+        chance += f", p = {format_with_error(counts.random_p, counts.random_p_error)}"
+    return f" ({chance})"
 
 
 def _concepts_over_seeds(encoder: StudyEncoder) -> str:

@@ -45,7 +45,7 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
             values = ", ".join(
                 f"{TRAININGS[e.entry.training]} {_points(e, names)}" for e in f.members
             )
-            cases.append(_case(f"{f.name}: {values}", differences, names))
+            cases.append(_case(f"{f.name}: {values}", differences))
             rows += [one.row for one in differences]
     return judged_claim(
         "effective_robustness",
@@ -70,14 +70,14 @@ def coverage_of_data(
         if _have_robustness(pair):
             difference = robustness_difference(*pair)
             values = " against ".join(f"{e.entry.label} {_points(e, names)}" for e in pair)
-            cases.append(_case(values, [difference], names))
+            cases.append(_case(values, [difference]))
             rows.append(difference.row)
     pairs = [(e, e.other) for e in further if e.entry.training == "supervised"]
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
     return judged_claim(
         "effective_robustness",
-        "Robustness comes with the coverage of the data and not with language: labels give more of "
-        f"it than captions of the same images{over}.",
+        "Robustness comes from what the data cover, not from language: labels give more of it than "
+        f"captions of the same images{over}.",
         cases + _seed_cases(pairs, names),
         Dots(
             axis=f"{AXIS}{OVER_SEEDS * bool(pairs)}",
@@ -96,7 +96,7 @@ def narrower_data(
     pairs = [(e.other, e) for e in further if e.entry.training == "zero_shot"]
     return judged_claim(
         "effective_robustness",
-        "Captions alone do not give robustness: those of narrower images give less of it (mean "
+        "Captions alone do not give robustness: captions of narrower images give less of it (mean "
         f"effective robustness{mean_over(encoders, names)}).",
         _seed_cases(pairs, names),
         Dots(axis=f"{AXIS}{OVER_SEEDS}", rows=_seed_rows(pairs), reference=NO_DIFFERENCE),
@@ -125,21 +125,15 @@ def _points(encoder: StudyEncoder, names: Names) -> str:
     )
 
 
-def _case(values: str, differences: Sequence[Difference], names: Names) -> tuple[Verdict, str]:
+def _case(values: str, differences: Sequence[Difference]) -> tuple[Verdict, str]:
     """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
 
     Effective robustness is a distance to the line; where no standard model has a similar ImageNet
     accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
     """
     text = f"{values}; {'; '.join(one.text for one in differences)}"
-    outside = []
-    for e in {e.key: e for one in differences for e in (one.first, one.second)}.values():
-        robustness = e.results.robustness
-        if shifts := robustness.extrapolated_shifts:
-            at = sorted({robustness.per_shift[s].imagenet or 0.0 for s in shifts})
-            ends = " to ".join(dict.fromkeys(format_number(x) for x in (at[0], at[-1])))
-            outside.append(f"{e.entry.label} ({names['imagenet']} accuracy {ends} %)")
-    if outside:
+    compared = {e.key: e for one in differences for e in (one.first, one.second)}.values()
+    if outside := [e.entry.label for e in compared if e.results.robustness.extrapolated_shifts]:
         return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
     return judge_differences([one.widest for one in differences]), text
 

@@ -141,8 +141,8 @@ def robustness_chart(imagenet: str = "ImageNet") -> PanelChart:
         caption=f"Top-1 accuracy on each shift against top-1 accuracy on {imagenet}, on logit "
         "axes. Grey points: standard models; line: fitted to them (Taori et al. 2020), dashed "
         "where it is extrapolated. The thin vertical line of an encoder is its effective "
-        "robustness. Accuracies of 0 or 100 % are at 0.1 and 99.9 %; untrained encoders are left "
-        "out.",
+        "robustness. Accuracies of 0 or 100 % are drawn at 0.1 and 99.9 %; untrained encoders are "
+        "left out.",
     )
 
 

@@ -141,11 +141,10 @@ def test_the_control_decides_between_data_and_language_unless_extrapolated(study
         found = judged(coverage_of_data, study)
         assert found.verdict == verdict
         assert f" {mean}.0 [" in found.findings[0] and "ImageNet 96.0 %" in found.findings[0]
-    for shift, accuracy in (("imagenet_v2", 99.1), ("imagenet_r", 98.8), ("objectnet", 99.5)):
-        control["per_shift"][shift] |= {"imagenet": accuracy, "extrapolated": True}
+    control["per_shift"]["objectnet"]["extrapolated"] = True
     found = judged(coverage_of_data, study)
     assert found.verdict == "undecided"
-    assert "(ImageNet accuracy 98.8 to 99.5 %)" in found.findings[0]
+    assert "extrapolated to RN labels" in found.findings[0]
 
 
 def test_kurtosis_is_judged_against_many_untrained_encoders(study):
