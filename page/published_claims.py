@@ -60,9 +60,8 @@ def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
     spread = choice.spread["all"]
     above = int((counted["low_all"] > spread.limit).sum())
     findings = [
-        f"{above} of {len(counted)} models have a mean effective robustness whose interval is "
-        f"above {format_number(spread.limit)} points, within which one more standard model would "
-        "lie",
+        f"{above} of {len(counted)} zero-shot models have an interval above "
+        f"{format_number(spread.limit)} points, the limit for another standard model",
         *_not_counted(len(models) - len(counted)),
     ]
     for which, place in (("lowest", 0), ("highest", -1)):

@@ -30,12 +30,12 @@ def spread_sentence(spread: dict[str, Spread], confidence: float) -> str:
     every = spread["all"]
     natural, style = (format_number(spread[kind].limit) for kind in ("natural", "style"))
     return (
-        f"Standard models lie off their line, too: the {every.models} with all shifts "
-        f"({every.families} families) by {format_number(every.deviation)} points (standard "
-        f"deviation; at most {format_number(every.largest)}); its interval excludes zero for "
-        f"{every.off_the_line} of them. One more would lie within ±{format_number(every.limit)} "
-        f"points over all shifts, ±{natural} on natural and ±{style} on style shifts "
-        f"({100 * confidence:g} %)."
+        f"Standard models scatter around their line, too: the {every.models} with all shifts "
+        f"({every.families} families) have a standard deviation of "
+        f"{format_number(every.deviation)} points, lie at most {format_number(every.largest)} off, "
+        f"and the intervals of {every.off_the_line} exclude zero. With a probability of "
+        f"{100 * confidence:g} %, another one would lie within ±{format_number(every.limit)} "
+        f"points over all shifts, ±{natural} on natural and ±{style} on style shifts."
     )
 
 
@@ -82,7 +82,7 @@ def finetuning_sentences(findings: Findings) -> list[str]:
     by_mean = {one.outcome: _estimates(one) for one in found.regressions}
     change = by_mean["all"]
     rate = "learning rate"
-    kinds = [f"{_changes(by_mean[key][rate])} {MEANS[key]}" for key in ("natural", "style")]
+    kinds = [f"{MEANS[key]} it {_changes(by_mean[key][rate])}" for key in ("natural", "style")]
     return [
         f"OpenAI’s ViT-B/32 has {format_number(found.start['all'])} points before finetuning. "
         f"A linear probe on it has {format_number(found.probe)}, and {found.models} versions "
@@ -91,7 +91,7 @@ def finetuning_sentences(findings: Findings) -> list[str]:
         f"In a regression over the {found.distinct} of them that differ "
         f"(R² {format_number(found.regressions[0].r_squared, 2)}), a learning rate ten times as "
         f"high {_changes(change[rate])} ({', '.join(kinds)}), each further epoch "
-        f"{_changes(change['epochs'], 2)}, and a RandAugment setting "
+        f"{_changes(change['epochs'], 2)}, and training with RandAugment "
         f"{_changes(change['augmentation'])}.",
         _further_terms(by_mean),
     ]
@@ -102,8 +102,8 @@ def _further_terms(by_mean: dict[str, dict[str, Interval]]) -> str:
     effects = {
         name: _effects(name, by_mean) for name in ("weight decay", "mixup", "label smoothing")
     }
-    silent = " and ".join(name for name, shown in effects.items() if not shown)
-    parts = [f"no effect shows of {silent}"] if silent else []
+    silent = [name for name, shown in effects.items() if not shown]
+    parts = [f"{' and '.join(silent)} {'show' if silent[1:] else 'shows'} no effect"] * bool(silent)
     parts += [f"{name} {' and '.join(shown)}" for name, shown in effects.items() if shown]
     text = "; ".join(parts)
     return f"{text[0].upper()}{text[1:]}."
@@ -149,9 +149,9 @@ def scaling_sentences(findings: Findings) -> list[str]:
     left = len(found.left_out)
     said = f" ({left} outside the line’s range are left out)" if left else ""
     return [
-        f"Among {found.models} CLIPs trained on LAION{said} we compare pairs that differ in one "
-        f"respect alone. From 3 to 13 billion samples, ten times as many add {_contrast(early)}; "
-        f"from 13 to 34 billion, {_contrast(late)}: less in {slower} of {len(early.changes)} "
+        f"Among {found.models} CLIPs trained on LAION{said} we compare pairs that differ in only "
+        f"one respect. From 3 to 13 billion samples, ten times as many add {_contrast(early)}; "
+        f"from 13 to 34 billion, {_contrast(late)}, less in {slower} of {len(early.changes)} "
         "series of one architecture and data set.",
         "From an architecture to a larger one, ten times the compute per sample adds: "
         f"{'; '.join(f'{one.first} to {one.second} {_contrast(one)}' for one in sizes)}.",

@@ -52,7 +52,7 @@ def test_a_zero_shot_model_has_to_lie_beyond_where_a_standard_model_would():
         card("tiny/openai", "zero_shot", 99.0, extrapolated=["objectnet"]),
     ]
     found = claims(*cards)["published"]
-    assert found.verdict == "mixed" and found.findings[0].startswith("1 of 2 models")
+    assert found.verdict == "mixed" and found.findings[0].startswith("1 of 2 zero-shot")
     assert found.findings[1].startswith("1 more") and "tiny" not in " ".join(found.findings)
     assert "highest: RN50/openai, 20.0 [19.5, 20.5] points" in found.findings[3]
     verdicts = [claims(*cards, limit=limit)["published"].verdict for limit in (2.8, 20.0)]

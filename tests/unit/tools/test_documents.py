@@ -12,7 +12,7 @@ from tools import documents
 TEMPLATES = ROOT / documents.TEMPLATES
 
 NAMES = {
-    *("ImageNet-V2", "ImageNet-12k", "ViT-B/16", "ViT-B/32", "ViT-L/14", "L/16", "LAION-2B"),
+    *("ImageNet-V2", "ViT-B/16", "ViT-B/32", "ViT-L/14", "L/16", "LAION-2B"),
     *("LAION-80M", "LAION-400M"),
 }
 """Words with digits that are names of models and data."""
