@@ -61,7 +61,7 @@ def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
     above = int((counted["low_all"] > spread.limit).sum())
     findings = [
         f"{above} of {len(counted)} zero-shot models have an interval above "
-        f"{format_number(spread.limit)} points, the limit for another standard model",
+        f"{format_number(spread.limit)} points, the limit for one more standard model",
         *_not_counted(len(models) - len(counted)),
     ]
     for which, place in (("lowest", 0), ("highest", -1)):

@@ -34,7 +34,7 @@ def spread_sentence(spread: dict[str, Spread], confidence: float) -> str:
         f"({every.families} families) have a standard deviation of "
         f"{format_number(every.deviation)} points, lie at most {format_number(every.largest)} off, "
         f"and the intervals of {every.off_the_line} exclude zero. With a probability of "
-        f"{100 * confidence:g} %, another one would lie within ±{format_number(every.limit)} "
+        f"{100 * confidence:g} %, one more would lie within ±{format_number(every.limit)} "
         f"points over all shifts, ±{natural} on natural and ±{style} on style shifts."
     )
 
