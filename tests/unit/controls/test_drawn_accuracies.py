@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.controls import drawn_accuracies
-from interpreting_clip.controls.drawn_accuracies import robustness_controls
+from interpreting_clip.controls.drawn_accuracies import robustness_controls, share_within_limit
 from interpreting_clip.measures import effective_robustness, logit_line
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import ResampledLines, fit_line, logit
@@ -29,6 +29,11 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     assert controls[2].planted == pytest.approx(planted)
     assert controls[6].planted == 0.95 and controls[6].found < 1
     assert controls[2].tolerance == pytest.approx(3.5 * np.sqrt(planted * (1 - planted) / 150))
+
+
+def test_one_more_model_is_in_neither_the_lines_nor_their_spread():
+    # A little less often than stated: the limit leaves out how far the model is from the others.
+    assert 0.75 < share_within_limit(8, SHIFTS, 0.8, 2000, 0) < 0.8
 
 
 def narrow(value, draws, confidence):

@@ -70,10 +70,15 @@ def test_a_standard_model_has_none():
 def test_photographs_and_renditions_have_means_of_their_own():
     shifts = {shift: share(0.6 - i / 10) for i, shift in enumerate((*NATURAL, *STYLE))}
     lines, drawn = (dict.fromkeys(shifts, one["near"]) for one in (LINES, RESAMPLED))
-    found = estimate(share(0.7), shifts, lines, drawn)
-    for mean, kind in ((found.natural, NATURAL), (found.style, STYLE)):
+    residuals = {shift: i * IMAGENET for i, shift in enumerate(shifts, 1)}
+    found = estimate(share(0.7), shifts, lines, drawn, residuals=residuals)
+    for mean, spread, kind in (
+        (found.natural, found.natural_spread, NATURAL),
+        (found.style, found.style_spread, STYLE),
+    ):
         each = [found.per_shift[shift].robustness.value for shift in kind]
         assert mean.value == pytest.approx(np.mean(each))
+        assert vars(spread) == vars(standard_spread([residuals[s] for s in kind], 0.95))
     assert estimate(share(0.7), {"near": share(0.6)}).natural is None
 
 
@@ -171,6 +176,13 @@ def test_draws_of_the_mean_can_be_subtracted_from_another_encoder_s():
     assert width(found[0].robustness) == pytest.approx(width(counted.robustness), rel=0.1)
     lacking = estimate(share(0.7), {"near": share(0.6)}, not_given=["far"])
     assert lacking.draws == []
+
+
+def test_images_of_imagenet_and_of_a_shift_have_weights_of_their_own():
+    same = MeasuredAccuracy.of_images((np.arange(400) % 4 == 0).astype(float), 10)
+    found = estimate(same, {"near": same}, IDENTITY, FIXED)
+    # The variances of both add up.
+    assert np.std(found.draws) == pytest.approx(100 * np.sqrt(2 * 0.25 * 0.75 / 400), rel=0.05)
 
 
 def test_the_standard_models_own_spread_stands_beside_each_robustness():

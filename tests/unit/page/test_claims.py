@@ -83,7 +83,8 @@ def test_differences_are_judged_by_whether_their_intervals_hold_zero():
 def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     set_robustness(study, **dict(zip(FAMILY, (30, 10, 0), strict=True)), vit_web_broad=-50)
     set_robustness(study, vit_web_broad_finetuned=10, vit_supervised=0)
-    study["results"]["rn_supervised"]["robustness"]["extrapolated"] = 1
+    supervised = study["results"]["rn_supervised"]["robustness"]
+    supervised["extrapolated"] = 1
     found = judged(robustness_order, study)
     assert found.verdict == "mixed" and "zero-shot 30.0 [" in found.findings[0]
     assert [text.rpartition("(")[2] for text in found.findings] == ["supported)", "not supported)"]
@@ -92,6 +93,9 @@ def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     names = ["zero-shot minus finetuned", "finetuned minus supervised"]
     assert [row["name"] for row in rows] == names * 2
     assert [row["text"].endswith("‡") for row in rows] == [False, True, False, False]
+    supervised["per_shift"]["imagenet_r"]["extrapolated"] = True
+    first = judged(robustness_order, study).findings[0]
+    assert "extrapolated to RN supervised (" in first and first.endswith("(undecided)")
 
 
 def test_an_order_is_judged_by_differences_though_intervals_overlap(study):
@@ -216,6 +220,24 @@ def test_concepts_are_compared_within_a_family(study):
         row = found.dots.rows[0]
         ends = (differences[0], min(differences), max(differences))
         assert (row["value"], row["low"], row["high"]) == ends
+
+
+def test_seeds_widen_a_difference_of_concepts(study):
+    name = "concepts.directions.unique"
+    for backbone in ("rn", "vit"):
+        for key, draws in zip(FAMILY, ([20, 19], [16, 17], [9, 9]), strict=True):
+            set_concepts(study, key.replace("rn", backbone), draws)
+    for draws, counts, verdict, other in (
+        ([20, 19], {0: 20.0, 1: 12.0, 2: 13.0}, "supported", 0),
+        ([20, 19], {0: 20.0, 1: 9.0, 2: 13.0}, "mixed", 1),
+        ([15, 15], {0: 15.0, 1: 11.0, 2: 9.0}, "mixed", 1),
+    ):
+        set_concepts(study, FAMILY[0], draws)
+        seeds = {FAMILY[0]: counts, FAMILY[1]: {0: 16.0, 1: 10.0, 2: 10.0}}
+        study["replicas"] = {key: {name: Replicated(by_seed=x)} for key, x in seeds.items()}
+        found = judged(concept_order, study)
+        assert found.verdict == verdict
+        assert (f"{other} of 3 of the other sign" in found.findings[0]) == bool(other)
 
 
 def test_counts_over_seeds_stand_beside_those_of_random_directions(study):

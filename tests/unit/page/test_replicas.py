@@ -18,6 +18,8 @@ from page.replicas import (
     OUTSIDE,
     FurtherEncoder,
     Replicated,
+    ReplicatedEncoder,
+    difference_over_seeds,
     format_replicas,
     is_on_a_line,
     read_further,
@@ -130,6 +132,20 @@ def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(params
     rows[2] |= {OUTSIDE: 2}
     none = read_rows(tmp_path, rows, params)[ZERO_SHOT][ROBUSTNESS]
     assert (none.mean, none.seeds) == (None, 3) and "none of 3 seeds" in spread_in_words(none)
+
+
+def test_a_difference_has_the_seeds_that_count_for_both(study):
+    entry = msgspec.convert(study["entries"][ZERO_SHOT], EncoderEntry)
+    first, second = (
+        ReplicatedEncoder(key=key, entry=entry, replicas={ROBUSTNESS: found})
+        for key, found in (
+            ("first", Replicated(by_seed={1: 5.0, 2: 8.0, 3: 9.0}, left_out=1)),
+            ("second", Replicated(by_seed={3: 2.0, 1: 1.0}, left_out=2, outdated=True)),
+        )
+    )
+    expected = Replicated(by_seed={1: 4.0, 3: 7.0}, left_out=2, outdated=True)
+    assert difference_over_seeds(first, second, ROBUSTNESS) == expected
+    assert difference_over_seeds(first, second, KURTOSIS) is None
 
 
 def test_effective_robustness_and_what_pruning_leaves_of_it_are_on_a_line():
