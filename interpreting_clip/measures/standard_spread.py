@@ -58,9 +58,10 @@ def standard_spread(
 ) -> StandardSpread | None:
     """Compute the spread of the mean over shifts of the standard models' effective robustness.
 
-    The limit is that of the prediction interval of a regression, `t · SD · sqrt(1 + 1 / n)` with
-    Student's t of n - 2 degrees of freedom. It takes models as independent and their distances as
-    equally wide everywhere, in points. The paper has no such spread; the choice is ours.
+    The limit is that of a regression's prediction interval at the models' mean accuracy,
+    `t · SD · sqrt(1 + 1 / n)` with Student's t of n - 2 degrees of freedom; far from that mean it
+    is a little too narrow. It takes models as independent and their distances as equally wide
+    everywhere, in points. The paper has no such spread; the choice is ours.
 
     Parameters
     ----------
