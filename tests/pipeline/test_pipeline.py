@@ -13,7 +13,7 @@ from dvc.repo import Repo
 
 from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
 from tests.pipeline.workspace import Workspace
-from tests.reads import ROOT, STAGES, body
+from tests.reads import ROOT, STAGES, anchors, body
 
 WRITTEN = {out: stage for stage in STAGES for out in body(stage)["outs"] if isinstance(out, str)}
 MEASURES = {WRITTEN[dep] for dep in body("summarize")["deps"] if "training" not in dep}
@@ -183,12 +183,14 @@ def test_a_run_ends_with_what_it_made(nano):
 
 
 def leads_somewhere(link: str) -> bool:
-    """Say whether a link's HTML file exists and holds the element, if it names one."""
+    """Say whether a link's file exists and holds the element or the heading, if it names one."""
     url = urlsplit(link)
     file, element = Path(unquote(url.path)), unquote(url.fragment)
-    return file.is_file() and (
-        not element or element in re.findall(r'\sid="([^"]+)"', file.read_text())
-    )
+    if not element or not file.is_file():
+        return file.is_file()
+    if file.suffix == ".md":
+        return element in anchors(file)
+    return element in re.findall(r'\sid="([^"]+)"', file.read_text())
 
 
 @pytest.mark.parametrize("name", ["report", "published"])

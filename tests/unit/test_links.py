@@ -1,24 +1,16 @@
 """Links between the documents lead somewhere, and the README leads to every document."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-from tests.reads import ROOT
+from tests.reads import ROOT, anchors
 
 DOCUMENTS = sorted(
     file.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "data/*/*.md")
     for file in ROOT.glob(pattern)
 )
-
-
-def anchors(file: Path) -> set[str]:
-    """Return the anchors that GitHub gives to a document's headings."""
-    headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
-    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
-    return {heading.replace(" ", "-") for heading in plain}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
