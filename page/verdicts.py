@@ -1,7 +1,6 @@
 """Claims and their verdicts: what numbers with intervals decide."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -37,14 +36,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""  # its address on the page
     whose: str = ""
     elsewhere: tuple[str, ...] = ()
-
-
-def judge_order(estimates: Sequence[Estimate]) -> Verdict:
-    """Judge whether estimates descend: decided only if intervals do not overlap."""
-    pairs = list(pairwise(one.ends for one in estimates))
-    if any(later[0] > earlier[1] for earlier, later in pairs):
-        return "not supported"
-    return "supported" if all(earlier[0] > later[1] for earlier, later in pairs) else "undecided"
 
 
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:

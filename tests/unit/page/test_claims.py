@@ -17,7 +17,7 @@ from page.families import families, label_controls
 from page.names import format_percent
 from page.replicas import Replicated
 from page.robustness_claims import coverage_of_data, robustness_order
-from page.verdicts import judge_against_null, judge_differences, judge_order, judge_pairs
+from page.verdicts import judge_against_null, judge_differences, judge_pairs
 from tests.unit.page.conftest import CONTROL, add_control, interval, read
 
 NULL = np.linspace(2.3, 3.4, 20).tolist()
@@ -47,10 +47,7 @@ def judged(claim, study) -> Any:
     return found
 
 
-def test_order_is_judged_by_intervals_and_a_value_above_a_null_at_both_of_its_ends():
-    order = {(9, 5, 1): "supported", (5, 9, 1): "not supported", (9, 5, 4): "undecided"}
-    for means, verdict in (order | {(5, 6, 1): "undecided"}).items():
-        assert judge_order([Estimate(m, m - 1, m + 1) for m in means]) == verdict
+def test_pairs_have_to_agree_and_a_value_is_above_a_null_at_both_of_its_ends():
     pairs = {
         (1.0, 2.0, 3.0, 1.0, 2.0): "supported",
         (-1.0, -2.0, -1.0, -1.0, -9.0): "not supported",
