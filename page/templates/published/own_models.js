@@ -63,14 +63,22 @@ function removeOwn(name) {
   refresh();
 }
 
+// How far one more standard model may lie from the line on a shift, or in the mean of all.
+function standardLimit(name) {
+  const found = choices[state.choice].spread[name];
+  return found && !state.without ? ` (standard models ±${number(found.limit)})` : "";
+}
+
 // Say how robust a model is, and how many of the ranked zero-shot models are more so.
 function answer(own) {
   const measured = shiftKeys.filter((shift) => own.robustness[shift] !== undefined);
   if (!measured.length) return "The accuracies that this line starts from are not given.";
   const each = measured.map((shift) => {
-    return `${shifts[shift].label} ${number(own.robustness[shift])}${mark(own.extrapolated.includes(shift))}`;
+    const value = `${number(own.robustness[shift])}${mark(own.extrapolated.includes(shift))}`;
+    return `${shifts[shift].label} ${value}${standardLimit(shift)}`;
   });
   const mean = meanOver(own.robustness, measured);
+  const all = measured.length === shiftKeys.length ? standardLimit("all") : "";
   const [line, whole] = [false, true].map((images) => {
     return bracketed(ends(drawnMean(drawn(using(), own.accuracy, measured, images), measured)));
   });
@@ -87,7 +95,7 @@ function answer(own) {
   const outside = own.extrapolated.length
     ? " ‡ The line is extrapolated: no standard model has a similar ImageNet accuracy."
     : "";
-  return `effective robustness in points: ${each.join(", ")}; mean over ${over} ${number(mean)}${interval}.${place}${outside}`;
+  return `effective robustness in points: ${each.join(", ")}; mean over ${over} ${number(mean)}${interval}${all}.${place}${outside}`;
 }
 
 // Set two models against each other on the shifts that both have. The difference is taken on each resampled

@@ -111,6 +111,21 @@ def test_sentences_follow_the_numbers(published, page):
     assert f"{len(natural)} zero-shot models is {format_number(median(natural))} points" in page
 
 
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [
+        ("xlm-roberta-large-ViT-H-14", ["ViT-H/14", "vit_huge_patch14"]),
+        ("vit_so400m_patch14_siglip_378", ["ViT-SO400M/14", "vit_so400m_patch14"]),
+        ("ViT-bigG-14-CLIPA-336", ["ViT-bigG/14", "vit_gigantic_patch14"]),
+        ("RN50x4", ["ResNet-50x4"]),
+        ("crossvit_base_240", []),
+        ("EVA02-B-16", []),
+    ],
+)
+def test_a_backbone_can_be_searched_by_its_names_in_papers_and_in_timm(architecture, names):
+    assert backbone_names(architecture) == names
+
+
 def test_the_spread_of_standard_models_stands_on_the_page_for_every_line(published, page, numbers):
     for key, choice in published.choices.items():
         limit = f"±{format_number(choice.spread['all'].limit)}"
