@@ -34,6 +34,13 @@ from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_diffe
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
+WHOSE = {
+    "coverage": "Our claim, after Fang et al. (2022).",
+    "narrower-data": "Our claim, after Fang et al. (2022).",
+    "concept-order": "A claim of the paper’s first version.",
+}
+"""Whose a claim is where it is not the paper's, by its key."""
+
 KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
 

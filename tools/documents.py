@@ -33,6 +33,7 @@ from interpreting_clip.published.schema import Findings, Interval, PublishedMode
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from page.claims import PRUNABLE, study_claims
+from page.differences import concept_difference, robustness_difference
 from page.names import (
     format_estimate,
     format_interval,
@@ -43,10 +44,14 @@ from page.names import (
 )
 from page.provenance import study_names
 from page.published_claims import published_claims
-from page.published_findings import finetuning_sentences, scaling_sentences
+from page.published_findings import (
+    finetuning_sentences,
+    scaling_sentences,
+    spread_sentence,
+)
 from page.published_results import SHIFT_ORDER, model_table, read_lines
 from page.published_tables import default_lines
-from page.replicas import ReplicatedEncoder, seed_differences
+from page.replicas import ReplicatedEncoder, format_replicas, seed_differences
 from page.verdicts import LEVEL, Claim, Verdict
 from runner.fingerprint import listed_fingerprints
 from runner.graph import read_entry
@@ -95,6 +100,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         "interval": interval,
         "mean_accuracy": mean_accuracy,
         "number": format_number,
+        "over_seeds": format_replicas,
         "percent": format_percent,
         "replicas": replicas,
         "span": span,
@@ -162,6 +168,7 @@ def values_of_results() -> dict[str, Any]:
         "sentences": {
             "finetuning": finetuning_sentences(findings),
             "scaling": scaling_sentences(findings),
+            "spread": spread_sentence(published.choices[DEFAULT].spread, published.confidence),
         },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),
         "soups": {soup.name: soup for soup in findings.soups},
@@ -173,7 +180,15 @@ def values_of_results() -> dict[str, Any]:
         "replica_values": replica_values,
         "mean_accuracy": mean_accuracy,
         "seed_differences": seed_differences,
+        "robustness_difference": robustness_difference,
+        "concept_difference": concept_difference,
     }
+
+
+def interval(found: Interval, digits: int = 1) -> str:
+    """Return a value with its interval in words."""
+    value, low, high = found
+    return format_interval(value, low, high, digits)
 
 
 def replicas(encoder: ReplicatedEncoder, name: str, digits: int = 1) -> str:
@@ -181,11 +196,6 @@ def replicas(encoder: ReplicatedEncoder, name: str, digits: int = 1) -> str:
     found = encoder.replicas[name]
     spread = format_spread(list(found.by_seed.values()), digits)
     return f"{spread} ({found.remaining} ‡)" if found.remaining else spread
-
-
-def interval(found: Interval, digits: int = 1) -> str:
-    """Return a number of the published models followed by its interval in brackets."""
-    return format_interval(*found, digits)
 
 
 def span(values: Iterable[float], digits: int = 1, joint: str = " to ") -> str:
