@@ -96,7 +96,10 @@ VIT_SIZES = {
 """The sizes of vision transformers as papers name them, and as timm does."""
 
 
-_OF_CHOICES = ("label", "text", "shifts", "standard", "transform", "second", "abscissa", "spread")
+_OF_CHOICES = (
+    *("label", "text", "shifts", "standard", "transform", "second", "abscissa", "spread"),
+    "leaders",
+)
 """What the script needs of a choice's card."""
 
 

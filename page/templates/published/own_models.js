@@ -78,7 +78,7 @@ function answer(own) {
     return `${shifts[shift].label} ${value}${standardLimit(shift)}`;
   });
   const mean = meanOver(own.robustness, measured);
-  const all = measured.length === shiftKeys.length ? standardLimit("all") : "";
+  const all = measured.length === choices[state.choice].shifts.length ? standardLimit("all") : "";
   const [line, whole] = [false, true].map((images) => {
     return bracketed(ends(drawnMean(drawn(using(), own.accuracy, measured, images), measured)));
   });

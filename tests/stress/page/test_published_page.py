@@ -183,10 +183,16 @@ def test_a_choice_of_the_line_changes_table_chart_and_text(opened: Page, cards: 
     best = names(opened)[0]
     assert best == cards["choices"]["timm"]["leaders"][0]
     expect(opened.locator("#lead-choice")).to_contain_text(best)
+    opened.locator("[name=without]").select_option(index=1)
+    expect(opened.locator("#spread")).to_be_hidden()
+    opened.locator("[name=without]").select_option("")
+    expect(opened.locator("#spread")).to_be_visible()
     assert opened.locator("#chart-published .panel:visible").count() == 4
     assert "resnet50.a1_in1k" not in labels(opened)
     opened.locator("[name=line]").select_option("with_v2")
     expect(opened.locator("#missing")).to_contain_text("No line for ImageNet-V2")
+    others = len(cards["choices"]["with_v2"]["leaders"]) - 1
+    expect(opened.locator("#lead-choice")).to_contain_text(f"from {others} others")
     opened.locator("[name=line]").select_option("default")
     assert column(opened, 11) == before and "#" not in opened.url
 
@@ -216,6 +222,11 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     row = opened.locator("#published-table tbody tr", has_text=CLIP).first
     same = row.locator("td").all_inner_texts()[3:]
     assert own.locator("td").all_inner_texts()[3:] == same
+    for choice in ("with_v2", "default"):
+        opened.locator("[name=line]").select_option(choice)
+        limit = cards["choices"][choice]["spread"]["all"]["limit"]
+        text = re.compile(rf"mean over .*\(standard models ±{limit:.1f}\)")
+        expect(opened.locator("#own-models")).to_contain_text(text)
     add_own(opened, "second", {"imagenet": 70, "imagenet_r": 60})
     expect(own).to_have_count(2)
     difference = opened.locator("#own-differences")
