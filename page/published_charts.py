@@ -382,7 +382,7 @@ SCALING = PanelChart(
     caption="Mean effective robustness of CLIPs of several sizes, by pretraining "
     "data (Cherti et al. 2023), on the default line. Larger marks saw more samples; a line joins "
     "the models of one architecture and data set. Factors of samples are those of the compute, "
-    "since 3, 13 and 34 billion are rounded.",
+    "since 3, 13 and 34 billion are rounded. Intervals over so few architectures are rough.",
 )
 
 KINDS = PanelChart(

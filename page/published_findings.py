@@ -35,7 +35,9 @@ def spread_sentence(spread: dict[str, Spread], confidence: float) -> str:
         f"{format_number(every.deviation)} points, lie at most {format_number(every.largest)} off, "
         f"and the intervals of {every.off_the_line} exclude zero. With a probability of "
         f"{100 * confidence:g} %, one more would lie within ±{format_number(every.limit)} "
-        f"points over all shifts, ±{natural} on natural and ±{style} on style shifts."
+        f"points over all shifts, ±{natural} on natural and ±{style} on style shifts. This takes "
+        "models as independent; those of one family are alike, so the limits are a little too "
+        "narrow."
     )
 
 
@@ -135,7 +137,7 @@ def soup_sentences(findings: Findings) -> list[str]:
 
 
 def scaling_sentences(findings: Findings) -> list[str]:
-    """Say what ten times the samples, ten times the compute per sample and other data change."""
+    """Say what ten times the samples, ten times the compute and other data change."""
     found = findings.scaling
     steps = {
         (one.variable, one.first, one.second): one
@@ -149,11 +151,12 @@ def scaling_sentences(findings: Findings) -> list[str]:
     left = len(found.left_out)
     said = f" ({left} outside the line’s range are left out)" if left else ""
     return [
-        f"Among {found.models} CLIPs trained on LAION{said} we compare pairs that differ in only "
-        f"one respect. From 3 to 13 billion samples, ten times as many add {_contrast(early)}; "
+        f"Among {found.models} CLIPs trained on LAION{said} we compare pairs that differ in one of "
+        "samples, architecture and data; some also differ in learning rate and batch size. "
+        f"From 3 to 13 billion samples, ten times as many add {_contrast(early)}; "
         f"from 13 to 34 billion, {_contrast(late)}, less in {slower} of {len(early.changes)} "
         "series of one architecture and data set.",
-        "From an architecture to a larger one, ten times the compute per sample adds: "
+        "From one architecture to the next, ten times the compute adds: "
         f"{'; '.join(f'{one.first} to {one.second} {_contrast(one)}' for one in sizes)}.",
         "In place of LAION-400M, with the same architecture and samples: "
         f"{'; '.join(f'{one.second} {_contrast(one)}' for one in data)}.",

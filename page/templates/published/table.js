@@ -163,7 +163,7 @@ function tellChoice() {
   }
   place.textContent = `${label}: ${words.join(" ")}`;
   // The spread is that of all families.
-  find("#spread").parentElement.hidden = state.without !== "";
+  find("#spread").hidden = state.without !== "";
   find("#spread").textContent = spread;
   const missing = shiftKeys.filter((shift) => !choices[state.choice].shifts.includes(shift));
   find("#missing").textContent = missing.length
