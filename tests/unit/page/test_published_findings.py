@@ -41,6 +41,13 @@ def test_finetuned_models_and_the_probe_that_they_started_from_are_counted_apart
     assert f"the {found.distinct} of them" in second and (found.models, found.distinct) == (71, 70)
 
 
+def test_a_negative_coefficient_is_told_as_a_cost():
+    value, low, high = findings().finetuning.regressions[0].terms[0].estimate
+    assert high < 0
+    cost = format_interval(-value, -high, -low)
+    assert f"ten times as high costs {cost} points" in finetuning_sentences(findings())[1]
+
+
 def test_samples_have_a_slope_for_each_step_and_the_number_of_series_that_slow_down():
     found = findings()
     early, late = (

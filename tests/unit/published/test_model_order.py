@@ -112,6 +112,15 @@ def test_correlations_and_their_intervals_by_hand(models, analysis):
     assert models.choices["theil_sen"].order.first == len(first[0] & first[1])
 
 
+def test_both_means_of_a_correlation_are_over_the_shifts_of_the_choice(models, analysis):
+    shifts = ("imagenet_r", "imagenet_sketch", "imagenet_a")  # not ImageNet-V2
+    value, default = (analysis.found[key].mean(shifts)[0] for key in ("with_v2", DEFAULT))
+    own = analysis.models["training"].isin(["finetuned", "finetuned_12k", "soup", "probed"])
+    own &= value.notna()
+    found = models.choices["with_v2"].order.groups["finetuned"].rank_correlation
+    assert found[0] == pytest.approx(spearmanr(value[own], default[own])[0], abs=1e-3)
+
+
 def test_versions_of_one_start_are_not_independent_evidence():
     generator = np.random.default_rng(0)
     of_start = np.repeat(generator.normal(size=6), 20)
@@ -139,3 +148,5 @@ def test_a_choice_has_the_groups_that_were_measured_for_it(models):
     assert sum(one.models for one in groups["timm"].values()) == 265
     assert models.choices["with_real"].order.gap is None
     assert models.choices[DEFAULT].order.first == 10
+    # In range is the default's, also under lines that reach further.
+    assert {groups[key]["finetuned"].in_range for key in ("timm", "probit", DEFAULT)} == {77}
