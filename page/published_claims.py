@@ -15,6 +15,9 @@ from page.names import format_interval, format_number, mark
 from page.published_results import TRAININGS
 from page.verdicts import Claim, Verdict, judge_differences, judged_claim
 
+KINDS = 3
+"""The kinds of training whose order the paper claims: zero-shot, finetuned and supervised."""
+
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""
 
@@ -110,7 +113,7 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
     The intervals of the differences decide. A case is undecided if a line is extrapolated to one of
-    the models.
+    the models, and cannot be supported without a model of each kind.
     """
     by_name = models.set_index("name", drop=False)
     cases: list[tuple[Verdict, str]] = []
@@ -118,7 +121,8 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None
     for one in choice.comparisons:
         compared = by_name.loc[one.models]
         verdict = judge_differences([Estimate(*interval) for interval in one.differences])
-        if compared["extrapolated"].any():
+        lacks_a_kind = len(one.models) < KINDS
+        if compared["extrapolated"].any() or (verdict == "supported" and lacks_a_kind):
             verdict = "undecided"
         values = ", ".join(_value(model) for _, model in compared.iterrows())
         between = _difference_rows(compared, one)

@@ -125,7 +125,7 @@ def soups(models: pd.DataFrame) -> list[Soup]:
 
 
 def scaling(models: pd.DataFrame, settings: Settings) -> Scaling:
-    """Compare models that differ in samples seen, in architecture or in data alone.
+    """Compare models that differ in one of samples seen, architecture and data.
 
     The models are those of Cherti et al. (2023); those to which a line is extrapolated are left
     out. A regression over them would hide that later steps are worth less than earlier ones, and
@@ -149,7 +149,7 @@ def scaling(models: pd.DataFrame, settings: Settings) -> Scaling:
 def contrast(
     models: pd.DataFrame, outcome: str, variable: str, step: tuple[str, str], settings: Settings
 ) -> Contrast:
-    """Compare each model at a step's beginning with that at its end which differs in nothing else.
+    """Compare each model at a step's beginning with the same at its end, but for the variable.
 
     Samples and architectures change compute, so the change is per factor of ten in compute. At one
     architecture this is the factor of samples seen, which their names round: "3B" are 2.4 to 2.6

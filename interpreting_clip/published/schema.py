@@ -275,12 +275,13 @@ class Soup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contrast(msgspec.Struct, frozen=True, kw_only=True):
-    """What one variable changes between CLIPs that differ in nothing else, in points.
+    """What one variable changes between CLIPs that differ in no other, in points.
 
-    `changes` has each pair whose `variable` is `first` and `second`, by what the two have in
-    common. For samples and architecture it is per factor of ten in compute, which at one
-    architecture is that of samples seen. `interval`, of the `mean`, resamples architectures; None
-    between architectures, and for fewer than three.
+    The variables are samples seen, architecture and data; recipes may differ, too. `changes` has
+    each pair whose `variable` is `first` and `second`, by what the two have in common. For samples
+    and architecture it is per factor of ten in compute, which at one architecture is that of
+    samples seen. `interval`, of the `mean`, resamples architectures; None between architectures,
+    and for fewer than three.
     """
 
     outcome: str

@@ -63,7 +63,7 @@ function judgeAll() {
 function agreement(choice, without) {
   const over = shiftsOf(choice, "without_objectnet");
   const usings = [{ choice, without }, { choice: DEFAULT, without: "" }];
-  return [["zero_shot", "zero-shot"], ["finetuned", "finetuned"]].flatMap(([group, name]) => {
+  return [["zero_shot", "zero-shot"], ["finetuned", "finetuned and soup"]].flatMap(([group, name]) => {
     const pairs = models
       .filter((model) => data.groups[model.training] === group)
       .map((model) => usings.map((one) => meanOver(place(one, model.accuracy).robustness, over)))
