@@ -70,7 +70,9 @@ class StageLines(logging.Filter):
         if not self.ran:
             return f"All {len(self.numbers)} stages are up to date."
         taken = humanize.precisedelta(time.monotonic() - self.start, format="%.0f")
-        return f"{self.ran} of {len(self.numbers)} stages ran, in {taken}."
+        said = f"{self.ran} of {len(self.numbers)} stages ran, in {taken}."
+        others = len(self.numbers) - self.ran
+        return f"{said} The other {others} had results, from git or the cache." if others else said
 
 
 def main() -> None:
