@@ -94,7 +94,7 @@ COUNTERPART_CHART = PanelChart(
     "measured on, without ObjectNet, with its interval; a panel per backbone. Zero-shot CLIPs, "
     "models finetuned from the same weights, on ImageNet alone or through ImageNet-12k, and models "
     "trained on ImageNet alone. Grey: one more standard model would lie here (95 %). All intervals "
-    "share the line, so the claim below compares models by their difference. Hollow, and ‡: the "
+    "share the line, so the claims compare models by their difference. Hollow, and ‡: the "
     "line is extrapolated to the model.",
 )
 """The chart of published counterparts, which the page of published models shows."""

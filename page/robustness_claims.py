@@ -31,7 +31,7 @@ AXIS = "difference of mean effective robustness (points)"
 
 FROM_REPLICAS = "from the study of replicas, without an interval over images"
 
-OVER_SEEDS = "; replicas: mean and range over seeds"
+OVER_SEEDS = "; replicas: mean ± SD and range over seeds"
 
 DECIDES = "by the differences on common lines and images"
 
