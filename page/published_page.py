@@ -39,6 +39,7 @@ from page.published_claims import published_claims
 from page.published_findings import (
     finetuning_sentences,
     kind_sentences,
+    limit_sentence,
     order_sentences,
     scaling_sentences,
     soup_sentences,
@@ -165,6 +166,7 @@ def published_page(
         ),
         "claims": published_claims(published, tables),
         "models": records(listed),
+        "limit_said": limit_sentence(models, published.choices[DEFAULT].spread),
         "ranked": listed["rank"].max(),
         "leaders": records(
             ordered[ordered["rank"].notna() & ordered["name"].isin(default.leaders)]

@@ -46,6 +46,7 @@ from page.provenance import study_names
 from page.published_claims import published_claims
 from page.published_findings import (
     finetuning_sentences,
+    limit_sentence,
     scaling_sentences,
     spread_sentence,
 )
@@ -169,8 +170,10 @@ def values_of_results() -> dict[str, Any]:
             "finetuning": finetuning_sentences(findings),
             "scaling": scaling_sentences(findings),
             "spread": spread_sentence(published.choices[DEFAULT].spread, published.confidence),
+            "limit": limit_sentence(tables[DEFAULT], published.choices[DEFAULT].spread),
         },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),
+        "probe_costs": findings.finetuning.start["all"] - findings.finetuning.probe,
         "soups": {soup.name: soup for soup in findings.soups},
         "claims": judged,
         "cases": lambda key, verdict: cases(judged[key], verdict),

@@ -7,11 +7,14 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import Findings, PublishedModels
 from page.names import format_interval, format_number
 from page.published_findings import (
+    ACCURATE,
     finetuning_sentences,
+    limit_sentence,
     order_sentences,
     scaling_sentences,
     spread_sentence,
 )
+from page.published_results import model_table
 from tests.unit.page.conftest import PLOTS
 
 
@@ -78,3 +81,20 @@ def test_the_order_under_a_line_is_told_within_groups():
             assert group.rank_correlation
             told = format_interval(*group.rank_correlation, 2) in said
             assert told is (key != DEFAULT)
+
+
+def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to():
+    published = read_result(PLOTS / "published_models.json", PublishedModels)
+    spread = published.choices[DEFAULT].spread
+    limit, held = spread["without_objectnet"].limit, {False: [], True: []}
+    for model in published.models:
+        under = model.robustness.get(DEFAULT)
+        mean = under and under.means.get("without_objectnet")
+        if under and mean and model.training == "supervised" and not under.extrapolated:
+            held[model.accuracy["imagenet"] > ACCURATE].append(-limit <= mean[0] <= limit)
+    said = limit_sentence(model_table(published), spread)
+    every = held[False] + held[True]
+    assert (
+        f"Of {len(every)} other" in said and f" {100 * sum(every) / len(every):.0f} % lie" in said
+    )
+    assert f"only {100 * sum(held[True]) / len(held[True]):.0f} %" in said
