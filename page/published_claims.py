@@ -9,14 +9,11 @@ import pandas as pd
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import ChoiceCard, Comparison, PublishedModels
+from interpreting_clip.published.schema import COMPARED, ChoiceCard, Comparison, PublishedModels
 from page.claim_charts import NUMBERS, Dots
 from page.names import format_interval, format_number, mark
 from page.published_results import TRAININGS
 from page.verdicts import Claim, Verdict, judge_differences, judged_claim
-
-KINDS = 3
-"""The kinds of training whose order the paper claims: zero-shot, finetuned and supervised."""
 
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""
@@ -121,7 +118,7 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None
     for one in choice.comparisons:
         compared = by_name.loc[one.models]
         verdict = judge_differences([Estimate(*interval) for interval in one.differences])
-        lacks_a_kind = len(one.models) < KINDS
+        lacks_a_kind = len(one.models) < len(COMPARED)
         if compared["extrapolated"].any() or (verdict == "supported" and lacks_a_kind):
             verdict = "undecided"
         values = ", ".join(_value(model) for _, model in compared.iterrows())

@@ -57,12 +57,13 @@ def rank_correlation(
     while len(draws) < resamples:
         drawn = pairs[:, rng.integers(len(first), size=len(first))]
         if np.all(drawn.min(axis=1) < drawn.max(axis=1)):
-            draws.append(_spearman(drawn))
-    return percentile_interval(_spearman(pairs), np.array(draws), confidence)
+            draws.append(spearman(*drawn))
+    return percentile_interval(spearman(first, second), np.array(draws), confidence)
 
 
-def _spearman(pairs: Float[np.ndarray, "measure encoder"]) -> float:
-    first, second = (_ranks(values) for values in pairs)
+def spearman(first: Float[np.ndarray, " encoder"], second: Float[np.ndarray, " encoder"]) -> float:
+    """Return Spearman's coefficient of values that are not all equal."""
+    first, second = _ranks(first), _ranks(second)
     first, second = first - first.mean(), second - second.mean()
     return float(first @ second / np.sqrt((first @ first) * (second @ second)))
 

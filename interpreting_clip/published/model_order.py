@@ -5,16 +5,16 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from jaxtyping import Bool, Float
-from scipy.stats import rankdata
 
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.rank_correlation import MIN_ENCODERS
+from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, spearman
 from interpreting_clip.published.analysis import as_tuples, intervals, rounded, rounded_interval
 from interpreting_clip.published.line_choices import MEANS, Choice
 from interpreting_clip.published.line_fits import Robustness
 from interpreting_clip.published.schema import (
+    COMPARED,
     GROUPS,
     START,
     Comparison,
@@ -22,9 +22,6 @@ from interpreting_clip.published.schema import (
     Interval,
     Order,
 )
-
-TRAININGS = ("zero_shot", "finetuned", "supervised")
-"""The kinds of training that the paper compares, in its order."""
 
 FIRST = 10
 
@@ -57,7 +54,7 @@ def comparisons(models: pd.DataFrame, found: Robustness, confidence: float) -> l
     """
     values, draws = found.mean(MEANS["without_objectnet"])
     known = models.assign(mean=values)[values.notna() & (models["counterpart_of"] != "")]
-    known = known[known["training"].isin(TRAININGS)].sort_values(
+    known = known[known["training"].isin(COMPARED)].sort_values(
         "mean", ascending=False, kind="stable"
     )
     compared = []
@@ -65,7 +62,7 @@ def comparisons(models: pd.DataFrame, found: Robustness, confidence: float) -> l
         supervised = group["training"] == "supervised"
         for data in sorted(group.loc[group["training"] == "zero_shot", "data"].unique()):
             best = group[supervised | (group["data"] == data)].drop_duplicates("training")
-            best = best.sort_values("training", key=lambda one: one.map(TRAININGS.index))
+            best = best.sort_values("training", key=lambda one: one.map(COMPARED.index))
             first, second = best.index[:-1], best.index[1:]
             if len(first):
                 # Row by row the difference of a model and the next.
@@ -141,11 +138,6 @@ def group_order(models: pd.DataFrame, settings: Settings) -> Group:
         in_range=int(within.sum()),
         in_range_correlation=within_range,
     )
-
-
-def spearman(first: Float[np.ndarray, " model"], second: Float[np.ndarray, " model"]) -> float:
-    """Return the correlation of ranks."""
-    return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 
 def median_gap(values: Float[np.ndarray, " model"], zero_shot: Bool[np.ndarray, " model"]) -> float:

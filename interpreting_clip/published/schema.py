@@ -16,6 +16,9 @@ NOTABLE = 0.3
 START = "ViT-B-32/openai"
 """The zero-shot CLIP that the ingredients of the soups were finetuned from."""
 
+COMPARED = ("zero_shot", "finetuned", "supervised")
+"""The kinds of training that the paper compares, in its order."""
+
 GROUPS = {
     "zero_shot": "zero_shot",
     "captioner": "zero_shot",

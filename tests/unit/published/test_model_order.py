@@ -6,8 +6,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
+from interpreting_clip.measures.rank_correlation import spearman
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
-from interpreting_clip.published.model_order import median_gap, model_order, over_starts, spearman
+from interpreting_clip.published.model_order import median_gap, model_order, over_starts
 from tests.unit.published.conftest import SETTINGS
 
 
