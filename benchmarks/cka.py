@@ -20,10 +20,10 @@ from torch.utils.data import DataLoader
 
 from benchmarks.extraction import BACKBONES
 from benchmarks.tables import Row, seconds_in_turn, write_table
-from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise
+from interpreting_clip.encoders.entries import AnyBackbone
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams, named_layers
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.measures.cka import layer_cka

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from benchmarks.tables import Row, seconds_in_turn, write_table
-from interpreting_clip.config.encoders import AnyBackbone, ComputeType, OpenClipModel
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
@@ -25,6 +24,7 @@ from interpreting_clip.encoders.activations import (
     streamed_activations,
 )
 from interpreting_clip.encoders.encoder import forward_passes, initialise
+from interpreting_clip.encoders.entries import AnyBackbone, ComputeType, OpenClipModel
 from interpreting_clip.formats.saved_activations import read_activations, write_activations
 from interpreting_clip.loading.batches import image_batches
 from interpreting_clip.loading.decoding import decode_fast

@@ -28,21 +28,21 @@ import yaml
 
 from benchmarks import extraction
 from benchmarks.tables import ROOT, Row, this_python, write_table
-from interpreting_clip.config.encoders import AnyBackbone
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.trainings import (
-    Augmentation,
-    Cosine,
-    TrainingPrecision,
-    TrainingRecipe,
-)
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
+from interpreting_clip.encoders.entries import AnyBackbone
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.training import loop
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.compilation import repeated_blocks
+from interpreting_clip.training.recipes import (
+    Augmentation,
+    Cosine,
+    TrainingPrecision,
+    TrainingRecipe,
+)
 from interpreting_clip.training.supervised import label_objective
 from runner.process import repeat_products
 from tests.pipeline.workspace import new_workspace

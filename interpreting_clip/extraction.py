@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from interpreting_clip.config.encoders import ZeroShotHead
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, to_array
+from interpreting_clip.encoders.entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.state_dicts import describe_found
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder

@@ -10,12 +10,12 @@ from typing import Any
 from msgspec.structs import fields
 from yaml import MarkedYAMLError
 
-from interpreting_clip.config.encoders import HUB_MODEL, AnyBackbone
 from interpreting_clip.config.params import convert, struct_type
 from interpreting_clip.config.syntax import Loader
-from interpreting_clip.config.weight_sources import WeightsEntry
 from interpreting_clip.downloads.hub import open_repository
+from interpreting_clip.encoders.entries import HUB_MODEL, AnyBackbone
 from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.weight_sources import WeightsEntry
 from interpreting_clip.encoders.weights import CONFIG
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.formats.files import file_digest

@@ -13,9 +13,9 @@ from interpreting_clip.charts.lines import PRUNING
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import KURTOSIS, kurtosis_panel
 from interpreting_clip.charts.theme import GIVEN
-from interpreting_clip.config.measured_arrays import MeasuredArrays
 from interpreting_clip.measures.result import Number
 from interpreting_clip.study.array_results import ArrayResults
+from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.study_tables import measure_table
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {

@@ -24,7 +24,7 @@ from interpreting_clip.charts.theme import (
     training_color,
     training_shape,
 )
-from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.measures.intervals import Estimate
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS

@@ -5,11 +5,11 @@ from typing import Any
 
 import msgspec
 
-from interpreting_clip.config.datasets import Absent, DatasetEntry, RealSet
-from interpreting_clip.config.own_shifts import ShiftEntry
-from interpreting_clip.config.probes import Probe
-from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.datasets.entries import Absent, RealSet
 from interpreting_clip.kernels import Kernels
+from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
+from interpreting_clip.training.probes import Probe
+from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.names import DATASETS, set_names
 from page.results import StudyEncoder, first_complete
 

@@ -20,13 +20,13 @@ import msgspec
 import pandas as pd
 from msgspec.structs import replace
 
-from interpreting_clip.config.datasets import DatasetEntry
-from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from interpreting_clip.config.weight_sources import BackboneEntry
+from interpreting_clip.encoders.entries import EncoderEntry
+from interpreting_clip.encoders.weight_sources import BackboneEntry
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.study.dataset_entries import DatasetEntry
+from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.names import format_number
 
 TRAININGS = ("pretrain", "finetune", "supervise")

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 
-from interpreting_clip.config.encoders import EncoderEntry
+from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.intervals import Estimate

@@ -15,7 +15,6 @@ from interpreting_clip.array_measures import (
     measures_of_arrays,
 )
 from interpreting_clip.arrays import as_head, as_matrix
-from interpreting_clip.config.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_json
@@ -25,6 +24,7 @@ from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
 from interpreting_clip.measures.result import Number, plain
 from interpreting_clip.quantities import Confidence
 from interpreting_clip.study.array_results import ArrayResults
+from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
 from interpreting_clip.datasets.card import is_absent, read_card
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
@@ -29,6 +28,7 @@ from interpreting_clip.formats.shift_folders import read_shift_folders
 from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.measures.logit_line import Settings
+from interpreting_clip.study.dataset_entries import Shifts
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

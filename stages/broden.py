@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpreting_clip.config.encoders import ShownImages
 from interpreting_clip.datasets.card import is_absent, write_absent
+from interpreting_clip.encoders.entries import ShownImages
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from interpreting_clip.config.encoders import Comparison
 from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.encoders.entries import Comparison
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json

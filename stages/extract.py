@@ -2,11 +2,11 @@
 
 import torch
 
-from interpreting_clip.config.encoders import Precision, Threads
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.entries import Precision, Threads
 from interpreting_clip.encoders.given_activations import write_given_test_sets
 from interpreting_clip.encoders.given_card import are_given
 from interpreting_clip.formats.saved_activations import write_card

@@ -6,11 +6,10 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from interpreting_clip.config.encoders import Precision, Threads
-from interpreting_clip.config.probes import ImagesPerClass, Probe
 from interpreting_clip.datasets.shards import ShardedDataset, open_shards
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.entries import ImagesPerClass, Precision, Threads
 from interpreting_clip.encoders.given_activations import train_activations
 from interpreting_clip.encoders.given_card import are_given
 from interpreting_clip.encoders.probed import ChosenImages, choose_images, probed_encoder
@@ -20,6 +19,7 @@ from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
+from interpreting_clip.training.probes import Probe
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

@@ -5,10 +5,9 @@ from itertools import chain
 import numpy as np
 import torch
 
-from interpreting_clip.config.encoders import AnyBackbone, Precision, Threads
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.config.untrained import UntrainedEntry
 from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.encoders.entries import AnyBackbone, Precision, Threads, UntrainedEntry
 from interpreting_clip.encoders.untrained import untrained_activations
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.formats.json import write_json

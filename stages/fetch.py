@@ -1,8 +1,9 @@
 """Stage `fetch`: read one dataset from its source and write it as shards."""
 
-from interpreting_clip.config.datasets import Absent, DatasetEntry, Shards
-from interpreting_clip.config.synthetic import Recipe, World
 from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.datasets.entries import Absent, Shards
+from interpreting_clip.study.dataset_entries import DatasetEntry
+from interpreting_clip.synthetic.world import Recipe, World
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

@@ -3,10 +3,9 @@
 One stage for all of them, since a dependency in dvc.yaml is one path and `extract` needs each.
 """
 
-from interpreting_clip.config.datasets import Sources
-from interpreting_clip.config.own_shifts import DrawnShift, Shifts
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.shift_folders import write_shift_names
+from interpreting_clip.study.dataset_entries import DrawnShift, Shifts, Sources
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

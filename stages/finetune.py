@@ -2,15 +2,15 @@
 
 import torch
 
-from interpreting_clip.config.encoders import Templates
-from interpreting_clip.config.trainings import Finetune, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
+from interpreting_clip.encoders.entries import Templates
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
+from interpreting_clip.training.recipes import Finetune, TrainingRecipe
 from interpreting_clip.training.supervised import train_classifier
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -2,16 +2,16 @@
 
 import torch
 
-from interpreting_clip.config.encoders import (
+from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.datasets.card import read_card
+from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.entries import (
     HeadKind,
     RandomHead,
     Threads,
     TrainedHead,
     ZeroShotHead,
 )
-from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.datasets.card import read_card
-from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.given_card import are_given
 from interpreting_clip.encoders.given_heads import given_head, random_given_head
 from interpreting_clip.errors import error_context

@@ -1,14 +1,14 @@
 """Stage `pretrain`: a CLIP from scratch on captioned images."""
 
-from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.trainings import Pretrain, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import save_encoder
+from interpreting_clip.encoders.entries import AnyBackbone
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
 from interpreting_clip.training.contrastive import pretrain
+from interpreting_clip.training.recipes import Pretrain, TrainingRecipe
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

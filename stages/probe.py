@@ -5,9 +5,8 @@ import sys
 
 from threadpoolctl import threadpool_limits
 
-from interpreting_clip.config.encoders import Threads
-from interpreting_clip.config.probes import Probe, ProbeSettings
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
+from interpreting_clip.encoders.entries import Threads
 from interpreting_clip.encoders.given_activations import write_probed
 from interpreting_clip.encoders.given_card import are_given
 from interpreting_clip.encoders.probed import probed_encoder, with_head
@@ -15,6 +14,7 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.training.linear_probe import fit_probe
+from interpreting_clip.training.probes import Probe, ProbeSettings
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

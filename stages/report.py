@@ -4,12 +4,9 @@ from importlib import metadata
 from pathlib import Path
 
 from interpreting_clip.charts.pictures import chart_svg, vega_script
-from interpreting_clip.config.encoders import EncoderEntry
-from interpreting_clip.config.measured_arrays import MeasuredArrays
-from interpreting_clip.config.own_shifts import Shifts
-from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
@@ -19,7 +16,10 @@ from interpreting_clip.measures.rank_correlation import Settings
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
+from interpreting_clip.study.dataset_entries import Shifts
 from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.study.measured_arrays import MeasuredArrays
+from interpreting_clip.training.probes import Probe
 from page.across_encoders import correlations
 from page.array_sections import COLUMNS as ARRAY_COLUMNS
 from page.array_sections import ArrayEntry, array_tables

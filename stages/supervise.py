@@ -1,12 +1,12 @@
 """Stage `supervise`: a classifier from scratch on labelled images."""
 
-from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.trainings import Supervise, TrainingRecipe
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import classifier_encoder, save_encoder
+from interpreting_clip.encoders.entries import AnyBackbone
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks
+from interpreting_clip.training.recipes import Supervise, TrainingRecipe
 from interpreting_clip.training.supervised import train_classifier
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -2,11 +2,11 @@
 
 import sys
 
-from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.weight_sources import ActivationsFolder, WeightsEntry
 from interpreting_clip.encoders.encoder import save_encoder
+from interpreting_clip.encoders.entries import AnyBackbone
 from interpreting_clip.encoders.import_folder import import_folder
 from interpreting_clip.encoders.state_dicts import describe_found
+from interpreting_clip.encoders.weight_sources import ActivationsFolder, WeightsEntry
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import write_json

@@ -21,8 +21,6 @@ from msgspec.structs import replace
 
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.config.synthetic import CLASSES, Recipe
-from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.listed_images import listed_images
@@ -42,6 +40,7 @@ from interpreting_clip.encoders.locations import (
     locate_weights,
 )
 from interpreting_clip.encoders.state_dicts import Found, describe_found
+from interpreting_clip.encoders.weight_sources import ActivationsFolder
 from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.formats.activations_folder import DATASETS
@@ -49,6 +48,7 @@ from interpreting_clip.kernels import Kernels, restart_with_kernels
 from interpreting_clip.measures.head import Head, random_unit_rows
 from interpreting_clip.study.check import check
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.synthetic.world import CLASSES, Recipe
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
 from tools.reachable import ask_url, size

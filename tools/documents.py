@@ -16,8 +16,6 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 import interpreting_clip as ic
-from interpreting_clip.config.datasets import DatasetEntry
-from interpreting_clip.config.own_shifts import Shifts
 from interpreting_clip.config.params import Params
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors
@@ -32,6 +30,7 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import Findings, Interval, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
+from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
 from page.claims import PRUNABLE, study_claims
 from page.differences import concept_difference, robustness_difference
 from page.names import (

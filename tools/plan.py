@@ -20,26 +20,26 @@ import torch
 from tabulate import tabulate
 from torch import nn
 
-from interpreting_clip.config.encoders import HUB_MODEL, Backbone, OpenClipModel
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.config.synthetic import CLASSES
-from interpreting_clip.config.trainings import Training
-from interpreting_clip.config.weight_sources import (
+from interpreting_clip.encoders.encoder import clip_encoder, initialise
+from interpreting_clip.encoders.entries import HUB_MODEL, Backbone, OpenClipModel
+from interpreting_clip.encoders.probed import without_projection
+from interpreting_clip.encoders.tokenizer import Vocabulary
+from interpreting_clip.encoders.weight_sources import (
     ActivationsFolder,
     BackboneEntry,
     ExternalModel,
 )
-from interpreting_clip.encoders.encoder import clip_encoder, initialise
-from interpreting_clip.encoders.probed import without_projection
-from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.study.check import (
     backbone_name,
     check,
     is_trained_clip,
 )
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.synthetic.world import CLASSES
 from interpreting_clip.training.loop import steps_per_epoch
+from interpreting_clip.training.recipes import Training
 from runner.machine_settings import Machine, read_machine
 from runner.process import launch
 from tools.reachable import (

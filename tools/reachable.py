@@ -11,15 +11,15 @@ from typing import Literal
 
 import humanize
 
-from interpreting_clip.config.datasets import DatasetEntry, ImageNet, ImageNetCaptions, RealSet
-from interpreting_clip.config.own_shifts import ShiftEntry
-from interpreting_clip.config.synthetic import Recipe, World
+from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, RealSet
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
 from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.synthetic.world import Recipe, World
 from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
 

@@ -1,8 +1,8 @@
 """The test sets: ImageNet's validation images, the testbed's shifts, and their names.
 
 Separate from the measures' settings, so that a change of those does not re-run extractions. Further
-shifts are a study's own (`interpreting_clip.config.own_shifts`); from extraction on, the shifts are
-those that the card of an encoder's activations lists.
+shifts are a study's own (`interpreting_clip.study.dataset_entries`); from extraction on, the card
+of an encoder's activations lists the shifts.
 """
 
 from collections.abc import Iterable

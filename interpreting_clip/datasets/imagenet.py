@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from interpreting_clip.config.datasets import (
+from interpreting_clip.datasets.entries import (
     ImageNet,
     ImageNetA,
     ImageNetCaptions,

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
-from interpreting_clip.config.own_shifts import RealShift
 from interpreting_clip.datasets.class_folders import walk
+from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.datasets.imagenet import ImageNetClasses, PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
 

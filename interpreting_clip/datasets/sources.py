@@ -12,18 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from interpreting_clip.config.datasets import (
-    BrodenEntry,
-    Captions,
-    ImageNet,
-    ImageNetCaptions,
-    ImageNetLike,
-    RealEntry,
-    RealSet,
-    Shards,
-)
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.own_shifts import RealShift
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.captions import image_captions, read_captions
 from interpreting_clip.datasets.card import DatasetCard, write_card
@@ -34,6 +23,17 @@ from interpreting_clip.datasets.class_folders import (
     folder_classes,
     folder_files,
     walk,
+)
+from interpreting_clip.datasets.entries import (
+    BrodenEntry,
+    Captions,
+    ImageNet,
+    ImageNetCaptions,
+    ImageNetLike,
+    RealEntry,
+    RealSet,
+    RealShift,
+    Shards,
 )
 from interpreting_clip.datasets.imagenet import PublishedSet, published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension

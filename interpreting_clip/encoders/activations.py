@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from interpreting_clip.config.encoders import ComputeType
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, to_array
+from interpreting_clip.encoders.entries import ComputeType
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import StreamedArray
 from interpreting_clip.formats.saved_activations import write_activations

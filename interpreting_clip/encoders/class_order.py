@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from interpreting_clip.config.weight_sources import ClassOrder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.encoders.weight_sources import ClassOrder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 

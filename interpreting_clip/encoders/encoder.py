@@ -13,18 +13,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from interpreting_clip.config.encoders import (
-    AnyBackbone,
-    Backbone,
-    ComputeType,
-    TimmModel,
-    TorchvisionModel,
-)
 from interpreting_clip.encoders.encoder_card import (
     EncoderCard,
     Model,
     OpenClipConfig,
     Representation,
+)
+from interpreting_clip.encoders.entries import (
+    AnyBackbone,
+    Backbone,
+    ComputeType,
+    TimmModel,
+    TorchvisionModel,
 )
 from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
 from interpreting_clip.encoders.library_models import build_library_model, measured_representation

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 from torch import nn
 
-from interpreting_clip.config.encoders import Backbone, TimmModel, TorchvisionModel
+from interpreting_clip.encoders.entries import Backbone, TimmModel, TorchvisionModel
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.quantities import Count
 

@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.weight_sources import ActivationsFolder
 from interpreting_clip.encoders.encoder_card import Origin
 from interpreting_clip.encoders.given_card import CARD, HEAD, GivenCard
+from interpreting_clip.encoders.weight_sources import ActivationsFolder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.activations_folder import (
     MANIFEST,

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
-from interpreting_clip.config.encoders import ComputeType
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes
+from interpreting_clip.encoders.entries import ComputeType
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower

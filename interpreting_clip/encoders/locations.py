@@ -6,15 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interpreting_clip.config.encoders import (
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.downloads.http import download
+from interpreting_clip.downloads.hub import download_file, open_repository
+from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin, TokenizerOrigin
+from interpreting_clip.encoders.entries import (
     HUB_MODEL,
     Backbone,
     OpenClipModel,
     TimmModel,
     TorchvisionModel,
 )
-from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.weight_sources import (
+from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
+from interpreting_clip.encoders.library_models import require_torchvision_classifier
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.open_clip_models import named_config
+from interpreting_clip.encoders.weight_sources import (
     ActivationsFolder,
     BackboneEntry,
     CheckpointFile,
@@ -24,13 +31,6 @@ from interpreting_clip.config.weight_sources import (
     Untrained,
     WeightsEntry,
 )
-from interpreting_clip.downloads.http import download
-from interpreting_clip.downloads.hub import download_file, open_repository
-from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin, TokenizerOrigin
-from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
-from interpreting_clip.encoders.library_models import require_torchvision_classifier
-from interpreting_clip.encoders.open_clip_import import import_open_clip
-from interpreting_clip.encoders.open_clip_models import named_config
 from interpreting_clip.errors import InputError, require_content
 from interpreting_clip.formats.activations_folder import MANIFEST
 from interpreting_clip.formats.files import file_digest

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from interpreting_clip.config.encoders import (
+from interpreting_clip.encoders.encoder_card import Architecture, Model, OpenClipConfig
+from interpreting_clip.encoders.entries import (
     HUB_MODEL,
     AnyBackbone,
     Backbone,
@@ -17,7 +18,6 @@ from interpreting_clip.config.encoders import (
     OpenClipModel,
     VisionTransformer,
 )
-from interpreting_clip.encoders.encoder_card import Architecture, Model, OpenClipConfig
 from interpreting_clip.encoders.hub_tokenizer import tokenizer_settings
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import Vocabulary

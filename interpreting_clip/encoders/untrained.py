@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.config.encoders import AnyBackbone, ComputeType
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import embed, image_tower
 from interpreting_clip.encoders.encoder import forward_passes, initialise
 from interpreting_clip.encoders.encoder_card import EncoderCard
+from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import Pixels, to_tower
 

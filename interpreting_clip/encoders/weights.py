@@ -16,22 +16,7 @@ import torch
 from msgspec.structs import asdict, replace
 from torch import nn
 
-from interpreting_clip.config.encoders import (
-    HUB_MODEL,
-    OpenClipModel,
-    TimmModel,
-    TorchvisionModel,
-)
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.weight_sources import (
-    PREPROCESSING,
-    BackboneEntry,
-    CheckpointFile,
-    Timm,
-    Torchvision,
-    Untrained,
-    WeightsEntry,
-)
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict, read_checkpoint
 from interpreting_clip.encoders.class_order import read_class_order
@@ -45,6 +30,7 @@ from interpreting_clip.encoders.encoder import (
     new_card,
 )
 from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
+from interpreting_clip.encoders.entries import HUB_MODEL, OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import (
     DENSE_LAYER,
     build_library_model,
@@ -67,6 +53,15 @@ from interpreting_clip.encoders.state_dicts import (
     find_head,
     find_tower,
     misfit,
+)
+from interpreting_clip.encoders.weight_sources import (
+    PREPROCESSING,
+    BackboneEntry,
+    CheckpointFile,
+    Timm,
+    Torchvision,
+    Untrained,
+    WeightsEntry,
 )
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.loading.preprocess import FILTERS, Preprocess

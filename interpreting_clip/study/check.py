@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from interpreting_clip.config import datasets, encoders, synthetic
+import interpreting_clip.datasets.entries as datasets
+import interpreting_clip.encoders.entries as encoders
+import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import convert, problems
 from interpreting_clip.config.syntax import load_tree, short
-from interpreting_clip.config.weight_sources import (
+from interpreting_clip.encoders.weight_sources import (
     ActivationsFolder,
     BackboneEntry,
     CheckpointFile,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from interpreting_clip.config.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.config.syntax import short
 from interpreting_clip.study.check_datasets import Complaints
+from interpreting_clip.study.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.study.sections import Sections
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from interpreting_clip.config import datasets, synthetic
-from interpreting_clip.config.own_shifts import DrawnShift, RealShift
+import interpreting_clip.datasets.entries as datasets
+import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.shifts import (
     SHIFT_NAMES,
     TEST_SETS,
@@ -13,6 +13,8 @@ from interpreting_clip.config.shifts import (
     result_name,
 )
 from interpreting_clip.config.syntax import short
+from interpreting_clip.datasets.entries import RealShift
+from interpreting_clip.study.dataset_entries import DrawnShift
 from interpreting_clip.study.sections import Sections
 
 Complaints = Iterator[str]

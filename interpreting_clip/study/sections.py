@@ -10,8 +10,9 @@ from typing import Annotated
 import msgspec
 
 from interpreting_clip import measures
-from interpreting_clip.config.datasets import DatasetEntry, Sources
-from interpreting_clip.config.encoders import (
+from interpreting_clip.controls import control
+from interpreting_clip.datasets.broden import labels
+from interpreting_clip.encoders.entries import (
     Browse,
     Comparison,
     EncoderEntry,
@@ -19,15 +20,9 @@ from interpreting_clip.config.encoders import (
     Layers,
     Precision,
     Threads,
+    UntrainedEntry,
 )
-from interpreting_clip.config.measured_arrays import ArrayDownload, MeasuredArrays
-from interpreting_clip.config.own_shifts import Shifts
-from interpreting_clip.config.probes import HeadsWithProbe, Probe
-from interpreting_clip.config.trainings import Finetune, Pretrain, Supervise, TrainingRecipe
-from interpreting_clip.config.untrained import UntrainedEntry
-from interpreting_clip.config.weight_sources import BackboneEntry, WeightsEntry
-from interpreting_clip.controls import control
-from interpreting_clip.datasets.broden import labels
+from interpreting_clip.encoders.weight_sources import BackboneEntry, WeightsEntry
 from interpreting_clip.formats import published_accuracies
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures import (
@@ -40,6 +35,10 @@ from interpreting_clip.measures import (
     rank_correlation,
 )
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
+from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts, Sources
+from interpreting_clip.study.measured_arrays import ArrayDownload, MeasuredArrays
+from interpreting_clip.training.probes import HeadsWithProbe, Probe
+from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 
 
 class Study(StrictStruct, frozen=True, kw_only=True):

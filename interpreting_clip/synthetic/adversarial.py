@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from interpreting_clip.config.synthetic import CLASSES, Adversarial, Reference, World
 from interpreting_clip.errors import InputError
 from interpreting_clip.synthetic.blocks import BLOCK, Block, draw_block, draw_labelled
+from interpreting_clip.synthetic.world import CLASSES, Adversarial, Reference, World
 
 CANDIDATES_PER_IMAGE = 200
 """Stop after this many candidates per image of the set: the reference net is too accurate."""

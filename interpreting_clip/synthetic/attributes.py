@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from interpreting_clip.config.synthetic import CLASSES, STYLES, Population
+from interpreting_clip.synthetic.world import CLASSES, STYLES, Population
 
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "pink", "white")
 TEXTURES = ("solid", "striped", "dotted", "checkered", "shaded", "speckled")

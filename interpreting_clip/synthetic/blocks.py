@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from interpreting_clip.config.synthetic import Captioned, Population, World
 from interpreting_clip.synthetic.attributes import Attributes, draw_attributes, write_captions
 from interpreting_clip.synthetic.render import render
+from interpreting_clip.synthetic.world import Captioned, Population, World
 
 BLOCK = 128
 """Images per block; fixed, since each block has its own random stream."""

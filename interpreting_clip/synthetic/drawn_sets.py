@@ -11,15 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from interpreting_clip.config.synthetic import (
-    CLASSES,
-    Adversarial,
-    Captioned,
-    Labelled,
-    ProbeSet,
-    Recipe,
-    World,
-)
 from interpreting_clip.datasets.broden.reader import Concept
 from interpreting_clip.datasets.broden.writer import Segmented, broden_files
 from interpreting_clip.datasets.card import DatasetCard, write_card
@@ -30,6 +21,15 @@ from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
 from interpreting_clip.synthetic.blocks import Block, block_captions, draw_blocks
 from interpreting_clip.synthetic.render import Masks, render_masks
 from interpreting_clip.synthetic.shapes import PARTS, PLANES
+from interpreting_clip.synthetic.world import (
+    CLASSES,
+    Adversarial,
+    Captioned,
+    Labelled,
+    ProbeSet,
+    Recipe,
+    World,
+)
 
 LICENCE = "Apache-2.0"
 

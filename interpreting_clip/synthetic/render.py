@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
-from interpreting_clip.config.synthetic import STYLES
 from interpreting_clip.synthetic.appearance import backdrops, base_colours, darkness, paint
 from interpreting_clip.synthetic.attributes import Attributes
 from interpreting_clip.synthetic.shapes import (
@@ -18,6 +17,7 @@ from interpreting_clip.synthetic.shapes import (
     part_mask,
     signed_distance,
 )
+from interpreting_clip.synthetic.world import STYLES
 
 Rgb = Float32[np.ndarray, "image 3 pixel"]
 """Colours of flat images, 0 to 1."""

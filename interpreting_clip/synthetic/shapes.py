@@ -10,8 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
-from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.synthetic.attributes import Attributes
+from interpreting_clip.synthetic.world import CLASSES
 
 Axis = Float32[np.ndarray, " pixel"]
 """One coordinate of each pixel, the same for all images."""

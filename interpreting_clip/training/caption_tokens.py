@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 from jaxtyping import Int
 
-from interpreting_clip.config.encoders import Backbone
 from interpreting_clip.encoders import tokenizer
 from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.entries import Backbone
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import StreamedArray, read_tensors, write_tensors
 from interpreting_clip.formats.files import file_digest

@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch.nn.functional import normalize
 
-from interpreting_clip.config.encoders import AnyBackbone, Backbone
-from interpreting_clip.config.trainings import TrainingPrecision, TrainingRecipe
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
+from interpreting_clip.encoders.entries import AnyBackbone, Backbone
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.errors import InputError
@@ -24,6 +23,7 @@ from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.caption_tokens import caption_tokens
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import Piece, Pieces, forward_pass, restart_statistics
+from interpreting_clip.training.recipes import TrainingPrecision, TrainingRecipe
 
 
 class Pass(NamedTuple):

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
-from interpreting_clip.config.probes import ProbeSettings
 from interpreting_clip.errors import InputError
+from interpreting_clip.training.probes import ProbeSettings
 
 if TYPE_CHECKING:
     from sklearn.linear_model import LogisticRegression

@@ -13,10 +13,8 @@ import torch
 from jaxtyping import Int, UInt8
 from torch import nn
 
-from interpreting_clip.config.trainings import Drops, TrainingRecipe
 from interpreting_clip.encoders.portable import use_portable_operations
 from interpreting_clip.errors import InputError
-from interpreting_clip.loading.augmentation import Draw, augment, draw
 from interpreting_clip.loading.batches import (
     ImageDataset,
     cache_images,
@@ -25,6 +23,7 @@ from interpreting_clip.loading.batches import (
 )
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.loading.processes import is_first
+from interpreting_clip.training.augmentation import Draw, augment, draw
 from interpreting_clip.training.callbacks import Callbacks, Point
 from interpreting_clip.training.compilation import compile_blocks
 from interpreting_clip.training.pieces import (
@@ -35,6 +34,7 @@ from interpreting_clip.training.pieces import (
     cut,
     own_rows,
 )
+from interpreting_clip.training.recipes import Drops, TrainingRecipe
 
 POINTS = 100
 """Points of a curve; checkpoints are saved only at points, so that no sum is split."""

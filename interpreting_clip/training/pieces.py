@@ -15,12 +15,12 @@ from jaxtyping import Int
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from interpreting_clip.config.trainings import TrainingPrecision, TrainingRecipe
 from interpreting_clip.encoders.encoder import autocast
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Pixels
 from interpreting_clip.loading.processes import add_up, place
+from interpreting_clip.training.recipes import TrainingPrecision, TrainingRecipe
 
 DROPOUT = 2
 """The first word of the seed for a module's own draws, beside `loop.ORDER` and `AUGMENTATION`."""

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from jaxtyping import Int
 
-from interpreting_clip.config.trainings import TrainingPrecision, TrainingRecipe
 from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset
@@ -13,6 +12,7 @@ from interpreting_clip.loading.processes import add_up
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import Pieces, forward_pass
+from interpreting_clip.training.recipes import TrainingPrecision, TrainingRecipe
 
 
 def train_classifier(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import OpenClipModel, TimmModel
-from interpreting_clip.config.weight_sources import OpenClip, Timm
 from interpreting_clip.encoders.encoder import clip_encoder
+from interpreting_clip.encoders.entries import OpenClipModel, TimmModel
 from interpreting_clip.encoders.locations import AtHub, locate_weights
+from interpreting_clip.encoders.weight_sources import OpenClip, Timm
 from tests.integration.downloads.loopback import FileServer, HubServer
 
 Tensors = dict[str, torch.Tensor]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.singular_directions import importance, singular_directions
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import train
+from interpreting_clip.training.recipes import TrainingRecipe
 from tests.unit.training.conftest import IMAGES, SHARED, small_case
 
 

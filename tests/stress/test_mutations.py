@@ -20,10 +20,10 @@ import torch
 from pyarrow.parquet import write_table
 from safetensors.torch import save
 
-from interpreting_clip.config.datasets import ImageNet
 from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.entries import ImageNet
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image, image_extension
 from interpreting_clip.datasets.parquet import parquet_classes, parquet_images

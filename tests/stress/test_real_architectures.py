@@ -9,9 +9,9 @@ import re
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.encoder import initialise, load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import build_library_model, measured_representation
 from interpreting_clip.encoders.weights import load_state_dict
 from tests.unit.encoders.conftest import TINY, require_layers

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import torch
 
-from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.processes import add_up, is_first, place
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.loop import gradients, train
 from interpreting_clip.training.pieces import add_up_in_buckets, averaged_statistics, cut, own_rows
+from interpreting_clip.training.recipes import TrainingRecipe
 from runner.machine_settings import Machine
 from runner.process import launch, leave
 from runner.torchrun import run_in_processes

@@ -18,9 +18,9 @@ import pytest
 from packaging.utils import canonicalize_name
 
 import interpreting_clip
-from interpreting_clip.config.datasets import Sources
-from interpreting_clip.config.encoders import Heads
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.encoders.entries import Heads
+from interpreting_clip.study.dataset_entries import Sources
 from page.replicas import TRAININGS
 from runner.fingerprint import (
     BRANCHES,
@@ -256,8 +256,7 @@ REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
     ("interpreting_clip/measures/cka.py", EDIT, {"cka", "arrays", "controls", "study", "report"}),
-    ("interpreting_clip/config/untrained.py", EDIT, {"study", "extract_untrained"}),
-    ("interpreting_clip/config/weight_sources.py", EDIT, {"study", "weights", "report"}),
+    ("interpreting_clip/encoders/weight_sources.py", EDIT, {"study", "weights", "report"}),
     (
         "interpreting_clip/measures/grams.py",
         EDIT,
@@ -270,7 +269,7 @@ EDITS = [
     ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("interpreting_clip/training/linear_probe.py", EDIT, {"probe"}),
     (
-        "interpreting_clip/config/probes.py",
+        "interpreting_clip/training/probes.py",
         EDIT,
         {"study", "extract_train", "probe", "report"},
     ),
@@ -305,8 +304,11 @@ def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
 ENCODING = {
     f"interpreting_clip/measures/{name}.py"
     for name in ("activations", "grams", "head", "outliers", "random_numbers")
-}
-"""The modules of measures that a stage may use while it runs an encoder: no measure's settings."""
+} | {"interpreting_clip/study/dataset_entries.py"}
+"""The modules of measures that a stage may use while it runs an encoder: no measure's settings.
+
+Stage `fetch` reads its entry.
+"""
 
 
 def test_another_measure_passes_no_image_through_an_encoder_again():

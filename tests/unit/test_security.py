@@ -10,8 +10,8 @@ import re
 
 from yaml.constructor import SafeConstructor
 
-from interpreting_clip.config.encoders import Browse
 from interpreting_clip.config.syntax import Loader
+from interpreting_clip.encoders.entries import Browse
 from interpreting_clip.quantities import KEY
 from interpreting_clip.study.sections import Sections
 from tests.reads import GRAPH, ROOT, body

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
-from interpreting_clip.config.datasets import BrodenEntry, Shards
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.broden.reader import (
     INDEX,
@@ -27,6 +26,7 @@ from interpreting_clip.datasets.broden.reader import (
 )
 from interpreting_clip.datasets.broden.writer import table_file
 from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.datasets.entries import BrodenEntry, Shards
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.downloads.archives import open_zip, readable_archive

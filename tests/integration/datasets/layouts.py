@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from interpreting_clip.config.datasets import RealEntry, Shards
+from interpreting_clip.datasets.entries import RealEntry, Shards
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.sources import write_real_dataset
 from interpreting_clip.errors import InputError

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.config.encoders import OpenClipModel
-from interpreting_clip.config.weight_sources import OpenClip
 from interpreting_clip.encoders import hub_tokenizer
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.heads import zero_shot_head
+from interpreting_clip.encoders.weight_sources import OpenClip
 from interpreting_clip.encoders.weights import build_encoder
 from interpreting_clip.errors import InputError
 from tests.integration.encoders.conftest import saved

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.weight_sources import (
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import Encoder, load_encoder, save_encoder
+from interpreting_clip.encoders.entries import OpenClipModel, TimmModel, TorchvisionModel
+from interpreting_clip.encoders.weight_sources import (
     CheckpointFile,
     OpenClip,
     Timm,
     Torchvision,
     WeightsEntry,
 )
-from interpreting_clip.encoders.activations import streamed_activations
-from interpreting_clip.encoders.encoder import Encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.weights import (
     build_encoder,
     describe_preprocessing,

@@ -10,13 +10,13 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip.config.encoders import Backbone
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder, save_encoder
+from interpreting_clip.encoders.entries import Backbone
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from runner.graph import read_entry
 from runner.inputs import Inputs

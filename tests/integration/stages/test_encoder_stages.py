@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import Backbone
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, read_card, write_absent
 from interpreting_clip.datasets.shards import open_shards
@@ -22,6 +20,7 @@ from interpreting_clip.encoders.encoder import (
     initialise,
     load_encoder,
 )
+from interpreting_clip.encoders.entries import Backbone
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import read_tensors
@@ -34,6 +33,7 @@ from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.measures.head import random_unit_rows
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
+from interpreting_clip.training.recipes import TrainingRecipe
 from interpreting_clip.training.supervised import train_classifier
 from runner.machine_settings import Machine
 from stages.cka import read_grams

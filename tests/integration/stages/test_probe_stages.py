@@ -7,7 +7,6 @@ import pytest
 from safetensors.torch import save_file
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.probes import ProbeSettings
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
@@ -19,6 +18,7 @@ from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.training.linear_probe import fit_probe
+from interpreting_clip.training.probes import ProbeSettings
 from tests.integration.stages.conftest import WEIGHTS
 from tests.pipeline.refusals import change
 from tests.reads import run_stage

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict, replace
 
-from interpreting_clip.config.synthetic import (
+from interpreting_clip.errors import InputError
+from interpreting_clip.synthetic import adversarial
+from interpreting_clip.synthetic.adversarial import adversarial_blocks, train_reference
+from interpreting_clip.synthetic.blocks import draw_labelled
+from interpreting_clip.synthetic.world import (
     CLASSES,
     Adversarial,
     Population,
@@ -10,10 +14,6 @@ from interpreting_clip.config.synthetic import (
     Reference,
     World,
 )
-from interpreting_clip.errors import InputError
-from interpreting_clip.synthetic import adversarial
-from interpreting_clip.synthetic.adversarial import adversarial_blocks, train_reference
-from interpreting_clip.synthetic.blocks import draw_labelled
 
 
 @pytest.fixture

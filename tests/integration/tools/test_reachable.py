@@ -7,13 +7,12 @@ import msgspec
 import pytest
 import yaml
 
-from interpreting_clip.config.datasets import DatasetEntry
-from interpreting_clip.config.encoders import AnyBackbone
-from interpreting_clip.config.own_shifts import ShiftEntry
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.config.weight_sources import WeightsEntry
+from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.weight_sources import WeightsEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
+from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from runner.machine_settings import Machine
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO

@@ -5,13 +5,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from interpreting_clip.config.encoders import Backbone, ModifiedResNet, TextTransformer
-from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.entries import Backbone, ModifiedResNet, TextTransformer
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.pieces import Piece, Pieces
+from interpreting_clip.training.recipes import TrainingRecipe
 from tests.unit.encoders.conftest import activations
 from tests.unit.training.conftest import cropping_recipe, recipe
 

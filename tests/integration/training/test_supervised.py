@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import VisionTransformer
 from interpreting_clip.encoders.encoder import classifier_encoder
+from interpreting_clip.encoders.entries import VisionTransformer
 from interpreting_clip.encoders.heads import classifier_from_clip
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import to_tower

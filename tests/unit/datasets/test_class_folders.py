@@ -8,13 +8,6 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from interpreting_clip.config.datasets import (
-    ImageNet,
-    ImageNetA,
-    ImageNetLike,
-    ImageNetV2,
-    ObjectNet,
-)
 from interpreting_clip.datasets.class_folders import (
     CLASSES,
     FOLDERS,
@@ -25,6 +18,13 @@ from interpreting_clip.datasets.class_folders import (
     check_mappings,
     classify,
     folder_files,
+)
+from interpreting_clip.datasets.entries import (
+    ImageNet,
+    ImageNetA,
+    ImageNetLike,
+    ImageNetV2,
+    ObjectNet,
 )
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.errors import InputError

@@ -3,7 +3,7 @@ import pytest
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from timm.data.imagenet_info import ImageNetInfo
 
-from interpreting_clip.config.datasets import (
+from interpreting_clip.datasets.entries import (
     ImageNet,
     ImageNetA,
     ImageNetLike,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import timm
 
-from interpreting_clip.config.datasets import ImageNet, ImageNetR, ImageNetV2, ObjectNet
+from interpreting_clip.datasets.entries import ImageNet, ImageNetR, ImageNetV2, ObjectNet
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.label_names import check_order, label_classes, named_classes
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from interpreting_clip.config.own_shifts import RealShift
 from interpreting_clip.datasets.class_folders import classify
+from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.own_classes import (
     holds_shards,

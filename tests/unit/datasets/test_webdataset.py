@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from interpreting_clip.config.datasets import ImageNetSketch
+from interpreting_clip.datasets.entries import ImageNetSketch
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.datasets.webdataset import check_classnames, grouped, shard_labels

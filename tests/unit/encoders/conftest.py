@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import (
+from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import (
     Backbone,
     ComputeType,
     ModifiedResNet,
     TextTransformer,
     VisionTransformer,
 )
-from interpreting_clip.encoders.activations import streamed_activations
-from interpreting_clip.encoders.encoder import Encoder, clip_encoder
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.layers import forward_hooks, named_layers, per_image
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.loading.batches import ImageDataset

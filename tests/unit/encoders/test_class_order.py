@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interpreting_clip.config.weight_sources import ClassOrder
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.class_order import read_class_order
+from interpreting_clip.encoders.weight_sources import ClassOrder
 from interpreting_clip.errors import InputError
 from tests.reads import ROOT
 

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import TorchvisionModel
 from interpreting_clip.encoders.encoder import (
     CARD,
     WEIGHTS,
@@ -15,6 +14,7 @@ from interpreting_clip.encoders.encoder import (
     load_encoder,
     save_encoder,
 )
+from interpreting_clip.encoders.entries import TorchvisionModel
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from tests.unit.encoders.conftest import activations

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.config.encoders import ComputeType, TimmModel
 from interpreting_clip.encoders.encoder import initialise
+from interpreting_clip.encoders.entries import ComputeType, TimmModel
 from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
     in_memory_order,

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.encoder import classifier_encoder, initialise
+from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import (
     measured_representation,
     timm_preprocess,

@@ -2,17 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from interpreting_clip.config.encoders import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.config.weight_sources import (
-    ActivationsFolder,
-    CheckpointFile,
-    ExternalModel,
-    OpenClip,
-    Timm,
-    Torchvision,
-    Untrained,
-)
+from interpreting_clip.encoders.entries import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.encoders.locations import (
     OPEN_CLIP_FILES,
     TIMM_FILES,
@@ -23,6 +14,15 @@ from interpreting_clip.encoders.locations import (
     locate_weights,
     prefer_safetensors,
     url_location,
+)
+from interpreting_clip.encoders.weight_sources import (
+    ActivationsFolder,
+    CheckpointFile,
+    ExternalModel,
+    OpenClip,
+    Timm,
+    Torchvision,
+    Untrained,
 )
 from interpreting_clip.errors import InputError
 

@@ -2,9 +2,9 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip.config.encoders import OpenClipModel, VisionTransformer
 from interpreting_clip.encoders.encoder import clip_encoder, initialise
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import OpenClipModel, VisionTransformer
 from interpreting_clip.encoders.open_clip_models import build_clip, named_config
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError

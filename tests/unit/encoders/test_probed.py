@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import OpenClipModel, TimmModel
 from interpreting_clip.encoders.encoder import (
     Encoder,
     clip_encoder,
@@ -15,6 +14,7 @@ from interpreting_clip.encoders.encoder import (
     save_encoder,
 )
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import OpenClipModel, TimmModel
 from interpreting_clip.encoders.probed import choose_images, probed_encoder, with_head
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.config.encoders import TimmModel
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_models import build_clip
 from interpreting_clip.encoders.state_dicts import Choice, Found, describe_found

@@ -2,8 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
-from interpreting_clip.config.weight_sources import Untrained
 from interpreting_clip.encoders.encoder import (
     Encoder,
     classifier_encoder,
@@ -12,8 +10,10 @@ from interpreting_clip.encoders.encoder import (
     to_array,
 )
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.heads import classifier_from_clip, encode_texts
 from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.weight_sources import Untrained
 from interpreting_clip.encoders.weights import build_encoder, load_state_dict
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine

@@ -13,8 +13,8 @@ import msgspec
 import pandas as pd
 import pytest
 
-from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import interpreting_clip as ic
-from interpreting_clip.config.measured_arrays import MeasuredArrays
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.measures.activations import Activations
@@ -17,6 +16,7 @@ from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.study.array_results import ArrayResults
+from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.array_sections import ArrayEntry, array_sections, array_tables, kurtosis_table
 from page.names import format_estimate, format_number
 from page.provenance import Provenance

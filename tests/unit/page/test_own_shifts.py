@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
-from interpreting_clip.config.own_shifts import Shifts
+from interpreting_clip.study.dataset_entries import Shifts
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance
 from page.robustness_claims import robustness_order

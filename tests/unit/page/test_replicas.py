@@ -6,9 +6,9 @@ import msgspec
 import pandas as pd
 import pytest
 
-from interpreting_clip.config.encoders import EncoderEntry
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import write_table
 from page.claims import study_claims

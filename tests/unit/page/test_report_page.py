@@ -4,11 +4,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from interpreting_clip.config.datasets import DatasetEntry
-from interpreting_clip.config.probes import Probe
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.config.trainings import Finetune, TrainingRecipe
 from interpreting_clip.readable import measure_title
+from interpreting_clip.study.dataset_entries import DatasetEntry
+from interpreting_clip.training.probes import Probe
+from interpreting_clip.training.recipes import Finetune, TrainingRecipe
 from page.charts import study_charts
 from page.names import format_estimate as estimate
 from page.names import format_number as number

@@ -5,9 +5,9 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.study.check import check
 from interpreting_clip.study.check_datasets import NEEDED
+from interpreting_clip.synthetic.world import CLASSES
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 

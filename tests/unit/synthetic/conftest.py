@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from interpreting_clip.config.synthetic import CLASSES, Population, Preference, World
 from interpreting_clip.synthetic.attributes import Attributes, draw_attributes
+from interpreting_clip.synthetic.world import CLASSES, Population, Preference, World
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from interpreting_clip.config.synthetic import CLASSES, STYLES, Population, Preference
 from interpreting_clip.synthetic.attributes import (
     COLOURS,
     PREFERRED_COLOUR,
@@ -16,6 +15,7 @@ from interpreting_clip.synthetic.attributes import (
     draw_attributes,
     write_captions,
 )
+from interpreting_clip.synthetic.world import CLASSES, STYLES, Population, Preference
 
 IMAGES = 8000
 PREFERRED = {"colour": PREFERRED_COLOUR, "texture": PREFERRED_TEXTURE, "scene": PREFERRED_SCENE}

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict, replace
 
-from interpreting_clip.config.synthetic import CLASSES, Captioned, Population, World
 from interpreting_clip.synthetic.blocks import BLOCK, block_captions, draw_blocks, draw_labelled
+from interpreting_clip.synthetic.world import CLASSES, Captioned, Population, World
 
 
 def captioned(population: Population) -> Captioned:

@@ -4,7 +4,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from interpreting_clip.config.synthetic import (
+from interpreting_clip.datasets.broden.labels import concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
+from interpreting_clip.datasets.shards import open_shards
+from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
+from interpreting_clip.synthetic.blocks import block_captions, draw_blocks, draw_labelled
+from interpreting_clip.synthetic.drawn_sets import draw_probe, probe_concepts, write_drawn_set
+from interpreting_clip.synthetic.render import render_masks
+from interpreting_clip.synthetic.world import (
     CLASSES,
     Captioned,
     Labelled,
@@ -13,13 +20,6 @@ from interpreting_clip.config.synthetic import (
     Recipe,
     World,
 )
-from interpreting_clip.datasets.broden.labels import concept_presence
-from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.synthetic.attributes import COLOURS, SCENES, TEXTURES
-from interpreting_clip.synthetic.blocks import block_captions, draw_blocks, draw_labelled
-from interpreting_clip.synthetic.drawn_sets import draw_probe, probe_concepts, write_drawn_set
-from interpreting_clip.synthetic.render import render_masks
 
 WORLD = World(image_size=16, seed=2, images_per_shard=200)
 

@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from interpreting_clip.config.synthetic import CLASSES, STYLES
 from interpreting_clip.synthetic.appearance import PALETTE
 from interpreting_clip.synthetic.attributes import COLOURS, TEXTURES, Attributes
 from interpreting_clip.synthetic.render import render, render_masks
+from interpreting_clip.synthetic.world import CLASSES, STYLES
 
 
 def photos(attributes: Attributes, noise: float = 0.0, seed: int = 0) -> np.ndarray:

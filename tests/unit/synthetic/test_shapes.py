@@ -3,7 +3,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from interpreting_clip.config.synthetic import CLASSES
 from interpreting_clip.synthetic.attributes import Attributes
 from interpreting_clip.synthetic.render import render_masks
 from interpreting_clip.synthetic.shapes import (
@@ -16,6 +15,7 @@ from interpreting_clip.synthetic.shapes import (
     signed_distance,
     wedge,
 )
+from interpreting_clip.synthetic.world import CLASSES
 
 SIZE = 96
 EPS = float(np.finfo(np.float32).eps)

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.config.trainings import Augmentation, Cosine, TrainingRecipe
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.training.contrastive import contrastive_objective
 from interpreting_clip.training.loop import Objective
+from interpreting_clip.training.recipes import Augmentation, Cosine, TrainingRecipe
 from interpreting_clip.training.supervised import label_objective
 from tests.unit.encoders.conftest import small_backbone
 

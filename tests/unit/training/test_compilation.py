@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import build_library_model
 from interpreting_clip.errors import InputError
 from interpreting_clip.training.compilation import (

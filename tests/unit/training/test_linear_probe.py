@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import log_softmax, softmax
 
-from interpreting_clip.config.probes import ProbeSettings
 from interpreting_clip.errors import InputError
 from interpreting_clip.training.linear_probe import Fit, fit_probe, hold_out
+from interpreting_clip.training.probes import ProbeSettings
 
 CLASSES, WIDTH = 5, 12
 

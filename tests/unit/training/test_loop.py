@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.config.trainings import Augmentation, Drops, TrainingRecipe
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.training.callbacks import Callbacks, Checkpoint
@@ -20,6 +19,7 @@ from interpreting_clip.training.loop import (
     train,
 )
 from interpreting_clip.training.pieces import forward_pass
+from interpreting_clip.training.recipes import Augmentation, Drops, TrainingRecipe
 
 
 class Fit:

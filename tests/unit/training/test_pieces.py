@@ -11,9 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.config.encoders import TimmModel, TorchvisionModel
-from interpreting_clip.config.trainings import TrainingRecipe
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import to_tower
@@ -21,6 +20,7 @@ from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import contrastive_objective
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import averaged_statistics, checkpoint_activations, cut
+from interpreting_clip.training.recipes import TrainingRecipe
 from interpreting_clip.training.supervised import label_objective
 from tests.other_device import NAME, other_device
 from tests.unit.encoders.conftest import small_backbone

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from msgspec import convert
 
-from interpreting_clip.config.datasets import BrodenEntry, Shards
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import read_card
+from interpreting_clip.datasets.entries import BrodenEntry, Shards
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
 from tests.integration.datasets.layouts import zipped as zip_files

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.config.trainings import Augmentation
-from interpreting_clip.loading.augmentation import Draw, augment, crop_box, draw
 from interpreting_clip.loading.preprocess import Preprocess, resize_and_crop
+from interpreting_clip.training.augmentation import Draw, augment, crop_box, draw
+from interpreting_clip.training.recipes import Augmentation
 
 PREPROCESS = Preprocess(size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
 

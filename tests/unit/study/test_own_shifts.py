@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from interpreting_clip.config.own_shifts import DrawnShift, RealShift, Shifts
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.dataset_entries import DrawnShift, Shifts
 from tests.pipeline.workspace import NANO
 
 REAL = {"kind": "own", "source": "folder", "folder": "mine", "label": "Mine", "baseline": "none"}

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from interpreting_clip.config.trainings import Augmentation
 from interpreting_clip.loading.preprocess import Box, Preprocess, crop_and_resize, resize_and_crop
+from interpreting_clip.training.recipes import Augmentation
 
 
 class Draw(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import asdict
 
-from interpreting_clip.config.encoders import AnyBackbone, Spread
+from interpreting_clip.encoders.entries import AnyBackbone, Spread
 from interpreting_clip.quantities import (
     ONE_LINE,
     Fraction,

@@ -263,3 +263,22 @@ class Browse(StrictStruct, frozen=True, kw_only=True):
 
     encoders: list[Key]
     images: ShownImages
+
+
+ProbedFeatures = Literal["embedding", "before_projection"]
+"""The features that a probe reads: the tower's output, or a CLIP's before its projection."""
+
+
+ImagesPerClass = Annotated[int, Meta(ge=2, le=10**9)] | Literal["all"]
+"""How many images of each class a probe learns from; at least one of them is held out."""
+
+
+class UntrainedEntry(StrictStruct, frozen=True, kw_only=True):
+    """Encoders with fresh weights, of the seeds `seed`, `seed` + 1, and so on.
+
+    `images` of ImageNet's test set, evenly spaced, pass through each of them.
+    """
+
+    encoders: Annotated[int, Meta(ge=1, le=1000)]
+    images: Annotated[int, Meta(ge=2, le=10_000)]
+    seed: Seed

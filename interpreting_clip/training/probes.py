@@ -3,15 +3,12 @@
 Separate from the architectures, so that a change here does not re-run trainings or extractions.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
-from interpreting_clip.config.encoders import Heads
+from interpreting_clip.encoders.entries import Heads, ImagesPerClass, ProbedFeatures
 from interpreting_clip.quantities import Count, Key, StrictStruct
-
-ProbedFeatures = Literal["embedding", "before_projection"]
-"""The features that a probe reads: the tower's output, or a CLIP's before its projection."""
 
 
 class Probe(StrictStruct, frozen=True, kw_only=True):
@@ -25,9 +22,6 @@ class Probe(StrictStruct, frozen=True, kw_only=True):
     dataset: Key
     features: ProbedFeatures
 
-
-ImagesPerClass = Annotated[int, Meta(ge=2, le=10**9)] | Literal["all"]
-"""How many images of each class a probe learns from; at least one of them is held out."""
 
 Penalty = Annotated[float, Meta(gt=0.0, le=1e6)]
 """The factor λ of the penalty λ/2 · ‖W‖², beside the mean log loss of an image."""

@@ -1,0 +1,40 @@
+"""The sections `datasets`, `shifts` and `sources`: drawn and real datasets together."""
+
+from typing import Literal
+
+from interpreting_clip.datasets.entries import Absent, Nothing, RealEntry, RealShift, Shards
+from interpreting_clip.quantities import Key, Name, StrictStruct
+from interpreting_clip.synthetic.world import Labelled, Recipe, World
+
+
+class DrawnShift(Labelled, frozen=True, kw_only=True, tag_field="kind", tag="labelled"):
+    """A shift that is drawn from the world, like the labelled sets of `datasets:`.
+
+    `baseline` says which standard models it is read against. `none`: accuracy alone. `trained`:
+    those that the study trains (`baseline.source: trained`). `published`: those of the table
+    `data/baselines/<shift>.csv`.
+    """
+
+    label: Name
+    baseline: Literal["none", "trained", "published"]
+
+
+ShiftEntry = DrawnShift | RealShift
+"""An entry of `shifts:`; its `kind` says which."""
+
+Shifts = dict[Key, ShiftEntry]
+"""The section `shifts:`, by the shifts' names in results."""
+
+
+DatasetEntry = Recipe | RealEntry | Absent
+"""An entry of `datasets:`; its `kind` says which."""
+
+
+class Sources(StrictStruct, frozen=True, kw_only=True):
+    """Settings that the datasets of one source share, for each source that a dataset names."""
+
+    world: World | None = None
+    hub: Shards | None = None
+    archive: Shards | None = None
+    folder: Shards | None = None
+    none: Nothing | None = None
