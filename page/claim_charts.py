@@ -100,9 +100,7 @@ def dots_panel(ends: Ends) -> Layers:
     """Draw a row per encoder, with its intervals, what chance gives and the reference."""
     base = alt.Chart().encode(
         y=row_names("name", "place").scale(padding=0.65),
-        tooltip=tooltip(
-            "name", "training", alt.Tooltip("text:N", title="value"), "widest_text", "null_text"
-        ),
+        tooltip=tooltip("name", "training", "text", "widest_text", "null_text"),
     )
     zero_line = alt.condition(
         "datum.value === 0", alt.value(LIGHT["frame"]), alt.value(LIGHT["grid"])
@@ -146,6 +144,5 @@ DOTS = PanelChart(
     draw=dots_panel,
     panel="{group}",
     ends=same_axis,
-    caption="",
 )
 """The chart beside a claim; its title says what is compared."""

@@ -17,8 +17,7 @@ from page.direction_entries import (
     FoundConcept,
     ProbeResults,
 )
-from page.links import DIRECTIONS_PER_PAGE, feature_page
-from page.names import DATASETS, format_number
+from page.names import DATASETS, DIRECTIONS_PER_PAGE, feature_page, format_number
 from page.rendering import template_environment
 from page.sprites import TINY, sprite, tile, tiny
 

@@ -1,4 +1,4 @@
-"""The names that tables, charts and the page give to the keys of results, and number formats."""
+"""The names that the page gives to the keys of results, number formats, and addresses."""
 
 from collections.abc import Collection, Mapping, Sequence
 from statistics import mean, stdev
@@ -130,3 +130,29 @@ def line_spans(
     if len(shifts) == 1:
         return next(iter(shifts))
     return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())
+
+
+# --- The pages of directions
+
+DIRECTIONS_PER_PAGE = 100
+
+
+def feature_page(number: int) -> str:
+    """Return the name of the page of a feature that encodes a concept and was not examined.
+
+    A page spans a hundred numbers, and shows those features of them that encode a concept.
+    """
+    return f"features_{number // 100 * 100}"
+
+
+def direction_href(encoder: str, basis: str, number: int, *, examined: bool = True) -> str:
+    """Return the address of a direction or feature, relative to `plots/`.
+
+    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0; features
+    that stage `kurtosis` has `examined` have a page of their own.
+    """
+    if basis == "features":
+        page = "features" if examined else feature_page(number)
+        return f"directions/{encoder}/{page}.html#feature-{number}"
+    first = (number - 1) // DIRECTIONS_PER_PAGE * DIRECTIONS_PER_PAGE + 1
+    return f"directions/{encoder}/directions_{first}.html#direction-{number}"

@@ -10,8 +10,8 @@ from pathlib import Path
 from interpreting_clip.charts.panels import template
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
-from page.charts import study_charts
 from page.published_charts import PUBLISHED
+from page.report_page import study_charts
 from runner.process import launch
 
 FOLDER = Path(".dvc/plots")

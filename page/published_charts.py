@@ -212,9 +212,6 @@ def points_outside_frame(table: pd.DataFrame) -> int:
 PUBLISHED = PanelChart(
     name="published",
     title="Effective robustness of the published models",
-    table="published",
-    x="imagenet",
-    y="accuracy",
     numbers=("imagenet", "accuracy", "baseline", "effective_robustness"),
     draw=published_panel,
     legend=(Legend(column="training", looks=TRAINING_LOOKS),),

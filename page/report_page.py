@@ -7,13 +7,25 @@ dvc.yaml, since a fingerprint covers only Python modules.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import msgspec
 import pandas as pd
 
+from interpreting_clip.charts.layer_matrix import CKA
+from interpreting_clip.charts.lines import (
+    IMPORTANCE,
+    PLANTED_OUTLIERS,
+    PRUNING,
+    SWEEP,
+    TRAINING_ACCURACY,
+    TRAINING_LOSS,
+)
 from interpreting_clip.charts.panels import PanelChart
+from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
+from interpreting_clip.charts.scatter import CORRELATION, EFFECTIVE_ROBUSTNESS, robustness_panel
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
@@ -23,10 +35,9 @@ from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import shared_concepts
-from page.array_sections import ArrayEntry, array_sections
-from page.charts import study_charts
+from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
+from page.browser_links import concept_finder
 from page.claims import study_claims
-from page.concept_finder import concept_finder
 from page.drawings import PanelDrawing, panel_drawing
 from page.families import families
 from page.names import (
@@ -48,144 +59,12 @@ from page.rendering import template_environment
 from page.replicas import FurtherEncoder, format_replicas, seed_differences
 from page.results import StudyEncoder, first_complete, moved, own_shifts
 from page.robustness_claims import mean_over
-from page.robustness_tables import on_shift_classes
 from page.verdicts import NEEDED_PAIRS, Claim
 
 WITH_A_SECTION = (
-    "robustness",
-    "prunable",
-    "kurtosis",
-    "privileged_basis",
-    "directions",
-    "concepts",
+    *("robustness", "prunable", "kurtosis", "privileged_basis", "directions", "concepts"),
 )
 """The measures whose sections are written by hand; all others share one."""
-
-
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
-
-    chart: PanelChart
-    drawings: dict[str, PanelDrawing]
-    claims: list[Claim]
-
-
-def report_page(
-    *,
-    title: str,
-    description: str,
-    encoders: Sequence[StudyEncoder],
-    comparisons: Sequence[ComparisonResults],
-    baseline: Baseline,
-    controls: Mapping[str, Any],
-    tables: Mapping[str, pd.DataFrame],
-    provenance: Provenance,
-    arrays: Sequence[ArrayEntry] = (),
-    further: Sequence[FurtherEncoder] = (),
-    correlations: Sequence[Mapping[str, Any]] = (),
-    probed: Sequence[tuple[str, str]] = (),
-) -> str:
-    """Return the whole page; the same results give the same bytes.
-
-    Its root element carries a digest of all the rest. `plots/computed.js`, which `tools.outcome`
-    writes and git ignores, has the digest of the page whose commit, date and processor it holds.
-
-    Parameters
-    ----------
-    title, description
-        What this study is, in plain text; blank lines separate a description's paragraphs.
-    encoders, comparisons, baseline, controls
-        The study's results; the controls as `plots/controls.json` has them.
-    tables
-        Every chart's table by the name of its CSV (`study_tables`).
-    provenance
-        Where the results come from.
-    arrays
-        Activations that others have published, with their results.
-    further
-        Encoders that only the study of replicas has.
-    correlations
-        Those of the table `correlation`.
-    probed
-        Name and category of every concept that encoders were probed for.
-
-    Raises
-    ------
-    InputError
-        The results do not fit one another.
-    """
-    names = study_names(provenance.datasets, provenance.shifts)
-    claims = study_claims(encoders, names, further)
-    published = array_sections(arrays)
-    environment = template_environment(
-        "report",
-        {
-            "estimate": format_estimate,
-            "interval": format_interval,
-            "mark": mark,
-            "measure_title": measure_title,
-            "p_among": rank_p_value,
-            "percents": format_percents,
-            "smallest_p": rotations_of_smallest_p,
-            "seeds": format_replicas,
-            "spans": line_spans,
-            "spread": format_spread,
-            "with_error": format_with_error,
-        },
-    )
-    html = environment.get_template("page.html.jinja").render(
-        title=title,
-        paragraphs=[p for p in description.split("\n\n") if p.strip()],
-        claims=claims,
-        array_sections=published,
-        array_figures={
-            one.number: [_figure(chart, table, ()) for chart, table in one.charts]
-            for one in published
-        },
-        encoders=encoders,
-        comparisons=[one.cka for one in comparisons],
-        compared=compared(comparisons),
-        baseline=baseline,
-        labels={e.key: e.entry.label for e in encoders},
-        by_representation={
-            name: members
-            for kind, name in REPRESENTATIONS.items()
-            if (members := [e for e in encoders if e.representation == kind])
-        },
-        on_shift_classes=on_shift_classes(baseline),
-        found_concepts=concept_finder(encoders, probed),
-        further_measures=further_measures(encoders[0].results) if encoders else [],
-        replicated=[e for e in encoders if e.replicas],
-        further=list(further),
-        seed_differences=seed_differences,
-        needed_pairs=NEEDED_PAIRS,
-        complete=first_complete(encoders),
-        mean_over=mean_over(encoders, names),
-        families=families(encoders),
-        correlations=correlations,
-        moved=moved,
-        shared_concepts=shared_concepts(encoders),
-        figures={
-            chart.name: _figure(chart, tables[chart.table], claims)
-            for chart in page_charts(names["imagenet"], baseline)
-            if len(tables[chart.table])
-        },
-        controls=controls,
-        instruments=INSTRUMENTS,
-        provenance=provenance,
-        dataset_rows=dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
-        imagenet=names["imagenet"],
-        imagenet_first=names["imagenet"][:1].upper() + names["imagenet"][1:],
-        synthetic=all_synthetic(provenance.datasets),
-        test_sets=names,
-        own_shifts=own_shifts(encoders),
-        datasets={key: names[key] for key in DATASETS},
-        shifts={key: names[key] for key in TESTBED_SHIFTS},
-        shift_kinds={"natural": NATURAL, "style": STYLE},
-        trainings=TRAININGS,
-    )
-    digest = hashlib.sha256(html.encode()).hexdigest()
-    return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
 def rotations_of_smallest_p(results: EncoderResults | ArrayResults) -> int | None:
@@ -196,6 +75,126 @@ def rotations_of_smallest_p(results: EncoderResults | ArrayResults) -> int | Non
     found, own = results.privileged_basis, results.kurtosis.kurtosis.value
     lowest, highest = found.rotated_kurtosis.ends
     return None if lowest <= own <= highest else round(2 / found.kurtosis_p) - 1
+
+
+FILTERS = {
+    "estimate": format_estimate,
+    "interval": format_interval,
+    "mark": mark,
+    "measure_title": measure_title,
+    "moved": moved,
+    "number_rows": number_rows,
+    "p_among": rank_p_value,
+    "percents": format_percents,
+    "seed_differences": seed_differences,
+    "seeds": format_replicas,
+    "smallest_p": rotations_of_smallest_p,
+    "spans": line_spans,
+    "spread": format_spread,
+    "with_error": format_with_error,
+}
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
+
+    chart: PanelChart
+    drawings: dict[str, PanelDrawing]
+    claims: list[Claim]
+
+
+def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
+    """Return all charts of a study; `imagenet` is what it calls that test set."""
+    robustness = partial(robustness_panel, imagenet=imagenet)
+    return [
+        replace(EFFECTIVE_ROBUSTNESS, draw=robustness),
+        *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CORRELATION, CKA),
+        *(TRAINING_LOSS, TRAINING_ACCURACY, PLANTED_OUTLIERS),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What the page is made of.
+
+    `controls` are those of `plots/controls.json`, `tables` those of the CSVs by name, `arrays` are
+    activations that others have published, `further` are encoders that only the study of replicas
+    has, and `probed` are name and category of every concept that encoders were probed for.
+    """
+
+    title: str
+    description: str
+    encoders: Sequence[StudyEncoder]
+    comparisons: Sequence[ComparisonResults]
+    baseline: Baseline
+    controls: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    provenance: Provenance
+    arrays: Sequence[ArrayEntry] = ()
+    further: list[FurtherEncoder] = field(default_factory=list)
+    correlations: Sequence[Mapping[str, Any]] = ()
+    probed: Sequence[tuple[str, str]] = ()
+
+
+def report_page(report: Report) -> str:
+    """Return the whole page; the same results give the same bytes.
+
+    Its root element carries a digest of all the rest. `plots/computed.js`, which `tools.outcome`
+    writes and git ignores, has the digest of the page whose commit, date and processor it holds.
+    """
+    encoders, baseline, provenance = report.encoders, report.baseline, report.provenance
+    names = study_names(provenance.datasets, provenance.shifts)
+    claims = study_claims(encoders, names, report.further)
+    sections = array_sections(report.arrays)
+    view = vars(report) | {
+        "claims": claims,
+        "array_sections": sections,
+        "array_figures": [
+            {
+                name: _figure(replace(chart, name=f"arrays_{name}_{number}"), table, ())
+                for name, (chart, table) in array_charts(entries).items()
+            }
+            for number, entries in enumerate(sections.values(), 1)
+        ],
+        "figures": study_figures(report.tables, names["imagenet"], claims),
+        "comparisons": [one.cka for one in report.comparisons],
+        "compared": compared(report.comparisons),
+        "by_representation": {
+            name: members
+            for kind, name in REPRESENTATIONS.items()
+            if (members := [e for e in encoders if e.representation == kind])
+        },
+        "labels": {e.key: e.entry.label for e in encoders},
+        "on_shift_classes": any(name != "imagenet" for name in baseline.abscissa.values()),
+        "found_concepts": concept_finder(encoders, report.probed),
+        "further_measures": further_measures(encoders[0].results) if encoders else [],
+        "complete": first_complete(encoders),
+        "mean_over": mean_over(encoders, names),
+        "families": families(encoders),
+        "shared_concepts": shared_concepts(encoders),
+        "dataset_rows": dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
+        "imagenet": names["imagenet"],
+        "test_sets": names,
+        "synthetic": all_synthetic(provenance.datasets),
+        "own_shifts": own_shifts(encoders),
+        "datasets": {key: names[key] for key in DATASETS},
+        "shifts": {key: names[key] for key in TESTBED_SHIFTS},
+        "shift_kinds": {"natural": NATURAL, "style": STYLE},
+        "instruments": INSTRUMENTS,
+        "trainings": TRAININGS,
+        "needed_pairs": NEEDED_PAIRS,
+    }
+    html = template_environment("report", FILTERS).get_template("page.html.jinja").render(view)
+    digest = hashlib.sha256(html.encode()).hexdigest()
+    return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
+
+
+def study_figures(
+    tables: Mapping[str, pd.DataFrame], imagenet: str, claims: Sequence[Claim]
+) -> dict[str, Figure]:
+    """Return the charts that have something to draw, by name."""
+    drawn = [(chart, tables[chart.table or chart.name]) for chart in study_charts(imagenet)]
+    return {chart.name: _figure(chart, rows, claims) for chart, rows in drawn if len(rows)}
 
 
 def further_measures(results: EncoderResults) -> list[str]:
@@ -212,14 +211,6 @@ def compared(comparisons: Sequence[ComparisonResults]) -> dict[str, list[Result]
             if one.numbers:
                 found.setdefault(name, []).append(one)
     return found
-
-
-def page_charts(imagenet: str, baseline: Baseline) -> list[PanelChart]:
-    """Return the study's charts, the first of which says on which classes ImageNet accuracy is."""
-    robustness, *others = study_charts(imagenet)
-    classes = "the shift's classes" if on_shift_classes(baseline) else "all classes"
-    caption = f"{robustness.caption} Accuracy on {imagenet} is that on {classes}."
-    return [replace(robustness, caption=caption), *others]
 
 
 def _figure(chart: PanelChart, table: pd.DataFrame, claims: Iterable[Claim]) -> Figure:

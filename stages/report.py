@@ -23,7 +23,7 @@ from interpreting_clip.training.probes import Probe
 from page.across_encoders import correlations
 from page.array_sections import COLUMNS as ARRAY_COLUMNS
 from page.array_sections import ArrayEntry, array_tables
-from page.encoder_switch import switch_script
+from page.browser_links import switch_script
 from page.families import with_null
 from page.provenance import Provenance, study_names
 from page.replicas import (
@@ -35,7 +35,7 @@ from page.replicas import (
     read_trainings,
     with_further,
 )
-from page.report_page import page_charts, report_page
+from page.report_page import Report, report_page, study_charts
 from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import COLUMNS, study_tables
 from runner.inputs import Inputs
@@ -75,12 +75,12 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     arrays = read_arrays(params, inputs)
     for name, table in (tables | array_tables(arrays)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, {**COLUMNS, **ARRAY_COLUMNS}[name])
-    chart, *_ = page_charts(names["imagenet"], baseline)
-    compact = chart_svg(chart, tables[chart.table], (150, 200))
+    chart, *_ = study_charts(names["imagenet"])
+    compact = chart_svg(chart, tables[chart.name], (150, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
-    page = report_page(
+    report = Report(
         title=title,
         description=description,
         encoders=encoders,
@@ -109,7 +109,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         correlations=correlations(tables["correlation"], settings),
         probed=read_probed(inputs["data/broden_labels"]),
     )
-    write_whole(outputs[PLOTS / "report.html"], page.encode())
+    write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
 
 
 def read_encoders(

@@ -6,7 +6,7 @@ from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelCha
 from interpreting_clip.charts.theme import GROUND, INK, PURPLE, told, tooltip
 
 SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
-"""The values in the legend, which are the opacities too."""
+"""The values in the legend, which are also the opacities."""
 
 FEW = 8
 """Matrices of fewer layers than that have their numbers in the cells."""
@@ -21,10 +21,7 @@ def cka_panel(_ends: Ends) -> Layers:
         x=alt.X("first_layer:N", sort=first, title=None).axis(labelAngle=-40, **bare),
         y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
         tooltip=tooltip(
-            "first_label",
-            alt.Tooltip("first_layer:N", title="layer of the first encoder"),
-            "second_label",
-            alt.Tooltip("second_layer:N", title="layer of the second encoder"),
+            *("first_label", "first_layer", "second_label", "second_layer"),
             told("cka", "CKA", ".2f"),
         ),
     )
@@ -55,9 +52,6 @@ def cka_panel(_ends: Ends) -> Layers:
 CKA = PanelChart(
     name="cka",
     title="Similarity of layers (CKA)",
-    table="cka",
-    x="first_layer",
-    y="second_layer",
     numbers=("first_index", "second_index", "cka"),
     draw=cka_panel,
     legend=(
@@ -69,7 +63,4 @@ CKA = PanelChart(
     panel="{first_label} (across)\n{second_label} (up)",
     facets={"bounds": "flush", "spacing": {"column": 92, "row": 112}},
     independent={"scale": "xy"},
-    caption="Minibatch CKA with the unbiased HSIC₁ (Nguyen et al. 2021, eq. 3) between the "
-    "layers of two encoders, input at the lower left; 1 is the same up to rotation and scale, "
-    "0 unrelated. The shades are the same in all panels.",
 )

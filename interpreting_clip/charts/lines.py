@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_dash
+from interpreting_clip.charts.rows import COUNT_TEXTS
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
     DASHES,
@@ -17,8 +16,6 @@ from interpreting_clip.charts.theme import (
     GROUND,
     INK,
     SOFT_INK,
-    interval_text,
-    number_text,
     told,
     tooltip,
     training_color,
@@ -28,14 +25,22 @@ from interpreting_clip.charts.theme import (
 WIDTH, HEIGHT = 270, 205
 """The size of a panel's axes in pixels: with its labels, it fits a telephone."""
 
+encoder_chart = partial(
+    PanelChart,
+    legend=(by_dash(numbered=True),),
+    order="number",
+    # The same distances between panels, whatever their labels need.
+    facets={"bounds": "flush", "spacing": {"column": 60, "row": 84}},
+    independent={"axis": "xy"},
+)
+
 
 def encoder_lines(
     x: alt.X, y: alt.Y, tips: Sequence[str | alt.Tooltip], *under: alt.Chart
 ) -> Layers:
-    """Draw a line per encoder with its number on it, at the place that `with_places` finds.
+    """Draw a line per encoder with its number on it; those of random heads are grey and have none.
 
-    What random heads give is grey and has no number. A line has one tooltip for all of its points,
-    so invisible points lie on it.
+    A line has one tooltip for all of its points, so invisible points lie on it.
     """
     base = alt.Chart().encode(x=x, y=y, detail=["label:N", "head:N"])
     own = base.transform_filter("datum.head !== 'random head'")
@@ -46,7 +51,7 @@ def encoder_lines(
         .encode(x="number_x:Q", y="number_y:Q", text=alt.Text("number:Q", format="d"))
     )
     halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
-    return alt.layer(
+    layers = alt.layer(
         *under,
         random.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=GREY),
         own.mark_line(strokeWidth=2).encode(color=training_color(), strokeDash=training_dash()),
@@ -56,6 +61,8 @@ def encoder_lines(
             tooltip=tooltip("number", "label", "training", *tips)
         ),
     ).properties(width=WIDTH, height=HEIGHT)
+    column_x, column_y = (axis.shorthand.removesuffix(":Q") for axis in (x, y))
+    return with_places(layers, column_x, column_y)
 
 
 def with_places(lines: Layers, x: str, y: str, line: str = "number") -> Layers:
@@ -96,107 +103,58 @@ def with_places(lines: Layers, x: str, y: str, line: str = "number") -> Layers:
 def importance_panel(ends: Ends) -> Layers:
     """Draw the importance of directions as a share of the largest, on a logarithmic axis."""
     x = alt.X("rank:Q", title="direction, by importance").scale(zero=False, nice=False)
-    y = alt.Y("height:Q", title="importance / the largest").scale(
-        nice=False, domain=ends.get("height", alt.Undefined)
+    y = alt.Y("share:Q", title="importance / the largest").scale(
+        type="log", nice=False, domain=ends.get("share", alt.Undefined)
     )
-    # Few classes have importances within one power of ten.
-    parts = (1, 3) if ends.get("height", (-6.0, 0.0))[0] < -1 else range(1, 10)
-    ticks = [power + np.log10(part) for power in range(-6, 0) for part in parts]
-    powers = {
-        "values": [*ticks, 0],
-        "tickCount": len(ticks) + 1,  # or Vega would leave out every other one
-        "labelExpr": "format(pow(10, datum.value), '.1~g')",
-        "labelOverlap": True,
-    }
-    lines = encoder_lines(
+    ticks = [float(f"{part}e{power}") for power in range(-6, 0) for part in (1, 2, 5)]
+    return encoder_lines(
         x.axis(tickMinStep=1, tickCount=6, format="d", grid=False),
-        y.axis(**powers),
+        y.axis(values=[*ticks, 1.0], format=".1~g", labelOverlap=True),
         (
             told("rank", "direction, by importance", "d"),
             told("importance", "importance", ".2~g"),
             told("share", "importance / the largest", ".2~g"),
         ),
     )
-    logarithmic = lines.transform_calculate(height="log(datum.share) / LN10")
-    return with_places(logarithmic, "rank", "height")
-
-
-def height_ends(table: pd.DataFrame) -> Ends:
-    """Return the ends of the importance as a share of the largest, in powers of ten."""
-    return {"height": (float(np.log10(table["share"].min())), 0.0)}
 
 
 def pruning_panel(_ends: Ends) -> Layers:
-    """Draw accuracy against the fraction of directions pruned."""
+    """Draw accuracy against the fraction of directions pruned, and where the paper prunes."""
     x = alt.X("fraction:Q", title="directions pruned")
-    y = alt.Y("accuracy:Q", title="accuracy (%)").scale(domain=[0, 100]).axis(tickCount=5)
-    lines = encoder_lines(
+    y = alt.Y("accuracy:Q", title="accuracy (%)").scale(domain=[0, 100])
+    paper = alt.Chart(alt.InlineData(values=[{"paper": 0.8}])).encode(x="paper:Q")
+    name = paper.mark_text(color=SOFT_INK, baseline="bottom")
+    return encoder_lines(
         x.axis(format=".0%", tickCount=5, grid=False),
-        y,
+        y.axis(tickCount=5),
         (
             "dataset",
             told("fraction", "directions pruned", ".0%"),
             told("accuracy", "accuracy (%)", ".1f"),
         ),
-        *paper_prunes(),
+        paper.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
+        name.encode(y=alt.value(-3), text=alt.value("paper: 80 %")),
     )
-    return with_places(lines, "fraction", "accuracy")
 
 
-def paper_prunes() -> list[alt.Chart]:
-    """Mark the fraction of the directions that the paper prunes without harm."""
-    at = alt.Chart(alt.InlineData(values=[{"paper": 0.8}])).encode(x="paper:Q")
-    return [
-        at.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        at.mark_text(color=SOFT_INK, baseline="bottom").encode(
-            y=alt.value(-3), text=alt.value("paper: 80 %")
-        ),
-    ]
-
-
-FLUSH: dict[str, Any] = {"bounds": "flush", "spacing": {"column": 60, "row": 84}}
-"""The same distances between panels, whatever their labels need."""
-
-IMPORTANCE = PanelChart(
+IMPORTANCE = encoder_chart(
     name="importance",
     title="Importance of the directions",
-    table="importance",
-    x="rank",
-    y="importance",
     numbers=("number", "rank", "importance", "share"),
     draw=importance_panel,
-    legend=(by_dash(numbered=True),),
     panel="Backbone {backbone}",
-    order="number",
-    facets=FLUSH,
-    independent={"axis": "xy"},
-    ends=height_ends,
+    ends=lambda table: {"share": (float(table["share"].min()), 1.0)},
     only={"head": ("head",)},
-    caption="Importance of the right singular vectors v of the head, σ · mean over images of "
-    "|cos(v, h)|, sorted, as a share of the encoder's largest, on a logarithmic axis; a panel "
-    "per backbone. The steeper a line, the fewer directions the head rests on. "
-    "plots/importance.csv has the other centring and random heads, too.",
 )
 
-PRUNING = PanelChart(
+PRUNING = encoder_chart(
     name="pruning",
     title="Pruning the least important directions",
-    table="pruning",
-    x="fraction",
-    y="accuracy",
     numbers=("number", "fraction", "accuracy"),
     draw=pruning_panel,
-    legend=(by_dash(numbered=True),),
     panel="Backbone {backbone}: {dataset}",
     columns=2,
-    order="number",
-    facets=FLUSH,
-    independent={"axis": "xy"},
     only={"head": ("head",), "dataset": ("ImageNet", "synthetic ImageNet", MEAN_OF_SHIFTS)},
-    caption="Top-1 accuracy after the least important share of the head's directions is removed "
-    "from the activations, on ImageNet and in the mean of the shifts; a panel per backbone. "
-    "Dotted: the paper prunes up to 80 % without harm. plots/pruning.csv has each shift, the other "
-    "centring and random heads, too.",
 )
 
 
@@ -209,21 +167,16 @@ def sweep_panel(ends: Ends) -> Layers:
         zero=False, nice=False, domain=ends.get("threshold", alt.Undefined)
     )
     y = alt.Y("unique:Q", title="unique concepts").scale(domain=ends.get("unique", alt.Undefined))
-    lines = encoder_lines(
+    return encoder_lines(
         x.axis(tickCount=5, grid=False, format=".2~f"),
         y.axis(tickCount=5, tickMinStep=1),
         (
             "basis",
             told("threshold", "threshold of average precision", ".2~f"),
             told("unique", "unique concepts", "d"),
-            *("interval", "permuted_text", "random_text", "over_all"),
+            *(*COUNT_TEXTS, "over_all"),
         ),
-    )
-    return with_places(lines, "threshold", "unique").transform_calculate(
-        interval=interval_text("low", "high", "d"),
-        permuted_text=number_text("permuted", ".1f"),
-        random_text=number_text("random", ".1f"),
-    )
+    ).transform_calculate(**COUNT_TEXTS)
 
 
 def threshold_ends(table: pd.DataFrame) -> Ends:
@@ -232,24 +185,14 @@ def threshold_ends(table: pd.DataFrame) -> Ends:
     return {"threshold": (low, high), "unique": (0.0, max(float(table["unique"].max()), 1.0))}
 
 
-SWEEP = PanelChart(
+SWEEP = encoder_chart(
     name="sweep",
     title="Unique concepts against the threshold",
-    table="sweep",
-    x="threshold",
-    y="unique",
     numbers=("number", "threshold", "unique", "low", "high", "permuted", "random", "over_all"),
     draw=sweep_panel,
-    legend=(by_dash(numbered=True),),
     panel="Backbone {backbone}: {basis}",
     columns=2,
-    order="number",
-    facets=FLUSH,
-    independent={"axis": "xy"},
     ends=threshold_ends,
-    caption="Unique concepts of directions and of features by the threshold of the average "
-    "precision; a panel per backbone. plots/sweep.csv has the spread over samples of the negatives "
-    "and both chance levels, too.",
 )
 
 
@@ -276,8 +219,6 @@ TRAINING_LOSS = PanelChart(
     name="training_loss",
     title="Training: loss",
     table="training",
-    x="step",
-    y="loss",
     numbers=("number", "step", "loss", "accuracy"),
     draw=partial(training_panel, "loss", "loss (nats)"),
     legend=(by_dash(),),
@@ -286,17 +227,13 @@ TRAINING_LOSS = PanelChart(
     columns=4,
     facets={"bounds": "flush", "spacing": {"column": 68, "row": 78}},
     independent={"scale": "xy"},
-    caption="Training loss in nats by optimiser step. Contrastive and supervised losses differ in "
-    "kind: each panel has its own axes.",
 )
 
 TRAINING_ACCURACY = replace(
     TRAINING_LOSS,
     name="training_accuracy",
     title="Training: accuracy",
-    y="accuracy",
     draw=partial(training_panel, "accuracy", "accuracy (%)"),
-    caption="Accuracy in percent, of trainings that log it.",
 )
 
 
@@ -334,14 +271,8 @@ def planted_outliers_panel(_ends: Ends) -> Layers:
 PLANTED_OUTLIERS = PanelChart(
     name="planted_outliers",
     title="Planted outlier features",
-    table="planted_outliers",
-    x="size",
-    y="found",
     numbers=("size", "found", "arithmetic"),
     draw=planted_outliers_panel,
-    caption="Features of an encoder's activations are raised by a multiple of their image's "
-    "standard deviation. Points: the share of images in which they then lie beyond the limit of "
-    "outlier features; lines: what the formula predicts.",
 )
 
 
@@ -349,31 +280,25 @@ def outlier_shares_panel(_ends: Ends) -> Layers:
     """Draw the share of images in which each feature is extreme, and an outlier feature's."""
     title = "share of the images"
     rank = alt.X("rank:Q", title="feature, most extreme first").scale(zero=False, nice=False)
-    share = alt.Y("share:Q", title=title).scale(domainMin=0)
-    base = alt.Chart().encode(x=rank.axis(tickMinStep=1, tickCount=6, format="d", grid=False))
-    line = base.mark_line(strokeWidth=2, color=INK).encode(y=share.axis(format="%", tickCount=5))
-    points = base.mark_point(filled=True, size=25, color=INK, opacity=1).encode(
-        y="share:Q", tooltip=[told("rank", "rank", "d"), told("share", title, ".2%")]
+    share = alt.Y("share:Q", title=title).scale(domainMin=0).axis(format="%", tickCount=5)
+    base = alt.Chart().encode(
+        x=rank.axis(tickMinStep=1, tickCount=6, format="d", grid=False), y=share
     )
+    points = base.mark_point(filled=True, size=25, color=INK, opacity=1)
     limit = alt.Chart().encode(y="min(limit):Q")
+    name = limit.mark_text(color=SOFT_INK, align="right", baseline="bottom", dx=-4, dy=-3)
     return alt.layer(
-        line,
-        points,
+        base.mark_line(strokeWidth=2, color=INK),
+        points.encode(tooltip=[told("rank", "rank", "d"), told("share", title, ".2%")]),
         limit.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        limit.mark_text(color=SOFT_INK, align="right", baseline="bottom", dx=-4, dy=-3).encode(
-            x=alt.value("width"), text=alt.value("above: outlier features")
-        ),
+        name.encode(x=alt.value("width"), text=alt.value("above: outlier features")),
     ).properties(width=WIDTH, height=HEIGHT)
 
 
 OUTLIER_SHARES = PanelChart(
     name="outlier_shares",
     title="Extreme features",
-    table="outlier_shares",
-    x="rank",
-    y="share",
     numbers=("rank", "share", "limit"),
     draw=outlier_shares_panel,
-    caption="Share of the images in which each feature lies far from the others of its image, "
-    "most extreme feature first; dotted: the share that makes it an outlier feature.",
+    panel="{label}",
 )

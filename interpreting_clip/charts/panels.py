@@ -33,14 +33,8 @@ Layers = alt.LayerChart | alt.Chart | alt.FacetChart
 Spec = dict[str, Any]
 """A specification in Vega-Lite."""
 
-LEGENDS = {"color", "shape", "strokeDash", "opacity"}
-"""The channels that have legends."""
-
 POINTS = 60
 """The most points per line that a page draws: an encoder may have a thousand directions."""
-
-DIGITS = 5
-"""Significant digits of the numbers in a page's chart: a ten-thousandth of an axis."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,27 +64,21 @@ class Legend:
 
 def by_shape(*, numbered: bool = False) -> Legend:
     """Return the legend of points whose colour and shape is the kind of training."""
-    looks = zip(TRAINING_COLOURS.items(), SHAPES, strict=True)
-    return Legend(
-        column="training",
-        looks={name: Look(colour=colour, shape=shape) for (name, colour), shape in looks},
-        numbered=numbered,
-    )
+    return _by_training("shape", SHAPES, numbered)
 
 
 def by_dash(*, numbered: bool = False) -> Legend:
     """Return the legend of lines whose colour and dash is the kind of training."""
-    looks = zip(TRAINING_COLOURS.items(), DASHES, strict=True)
-    return Legend(
-        column="training",
-        looks={name: Look(colour=colour, dash=dash) for (name, colour), dash in looks},
-        numbered=numbered,
-    )
+    return _by_training("dash", DASHES, numbered)
 
 
-def no_ends(_table: pd.DataFrame) -> Ends:
-    """Return no ends: each panel has its own axes."""
-    return {}
+def _by_training(channel: str, values: Sequence[Any], numbered: bool) -> Legend:
+    looks = {
+        name: Look(colour=colour, **{channel: value})
+        for (name, colour), value in zip(TRAINING_COLOURS.items(), values, strict=True)
+        if name != GIVEN
+    }
+    return Legend(column="training", looks=looks, numbered=numbered)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,12 +87,12 @@ class PanelChart:
 
     Attributes
     ----------
-    name, title, caption : `caption` is what stands below it
+    name, title
+    caption : what stands below it, unless the page's template says it
     numbers : the columns of numbers that it draws; all others are text
     draw : returns what one panel draws, without data, for the ends of the axes that panels share.
         Its transforms see the rows of all panels in `facets`, so they group by `panel`
-    table, x, y : the name of the CSV in `plots/`, and the columns that `dvc plots` asks for; empty
-        for a chart that only a page has
+    table : the CSV in `plots/` that it draws, if that has another name than the chart
     legend : what its colours, shapes and dashes stand for
     panel : the title of the panel that a row is in, with columns in braces; empty for one panel
     columns : panels in a row of `facets`
@@ -120,19 +108,17 @@ class PanelChart:
 
     name: str
     title: str
-    caption: str
     numbers: tuple[str, ...]
     draw: Callable[[Ends], Layers]
+    caption: str = ""
     table: str = ""
-    x: str = ""
-    y: str = ""
     legend: tuple[Legend, ...] = ()
     panel: str = ""
     columns: int = 3
     order: str = ""
     facets: Mapping[str, Any] = field(default_factory=dict)
     independent: Mapping[str, str] = field(default_factory=dict)
-    ends: Callable[[pd.DataFrame], Ends] = no_ends
+    ends: Callable[[pd.DataFrame], Ends] = lambda _rows: {}
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     by_representation: bool = False
     revisions_together: bool = False
@@ -140,7 +126,7 @@ class PanelChart:
     @property
     def alternative(self) -> str:
         """The alternative text."""
-        return f"{self.title}. {self.caption}"
+        return f"{self.title}. {self.caption}".strip()
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows that the chart draws, with the title of their panel as `panel`."""
@@ -162,7 +148,8 @@ def template(chart: PanelChart) -> Spec:
     names = [name for one in chart.legend if one.column == "training" for name in one.looks]
     listed = pd.DataFrame({"training": names or TRAININGS})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
-    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": _numeric(chart)}}
+    parse = dict.fromkeys(chart.numbers, "number")
+    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": parse}}
     return _finished(spec)
 
 
@@ -225,7 +212,7 @@ def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
     if not isinstance(spec, dict):
         return spec
     found = {key: with_legends(one, rows) for key, one in spec.items()}
-    for channel in LEGENDS & found.keys():
+    for channel in {"color", "shape", "strokeDash", "opacity"} & found.keys():
         encoding = found[channel]
         if not isinstance(encoding, dict) or "field" not in encoding:
             continue
@@ -269,10 +256,13 @@ def panel_values(chart: PanelChart, rows: pd.DataFrame, spec: Spec) -> dict[str,
 
 
 def csv_text(rows: pd.DataFrame, chart: PanelChart, spec: Spec) -> str:
-    """Return rows as CSV, with the columns alone that a chart's specification names."""
+    """Return rows as CSV, with only the columns that a chart's specification names.
+
+    Five significant digits are a ten-thousandth of an axis.
+    """
     named = set(re.findall(r"\w+", f"{json.dumps(spec)} {chart.panel}"))
     columns = [name for name in rows if name in named]
-    return rows[columns].to_csv(index=False, float_format=f"%.{DIGITS}g", lineterminator="\n")
+    return rows[columns].to_csv(index=False, float_format="%.5g", lineterminator="\n")
 
 
 def thinned(rows: pd.DataFrame) -> pd.DataFrame:
@@ -285,15 +275,11 @@ def thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(place % every == 0) | (place < 10) | (place == length - 1)]
 
 
-def _numeric(chart: PanelChart) -> dict[str, str]:
-    return dict.fromkeys(chart.numbers, "number")
-
-
 def _csv(chart: PanelChart) -> Spec:
-    return {"type": "csv", "parse": _numeric(chart)}
+    return {"type": "csv", "parse": dict.fromkeys(chart.numbers, "number")}
 
 
-def _finished(spec: Spec, config: Spec | None = None) -> Spec:
+def _finished(spec: Spec, config: Mapping[str, Any] = MappingProxyType({})) -> Spec:
     """Return a specification with our look, without a version: Vega-Lite 5 and 6 draw it."""
     kept = {key: value for key, value in spec.items() if key not in ("$schema", "config")}
-    return {**kept, "config": {**CONFIG, **(config or {})}}
+    return {**kept, "config": {**CONFIG, **config}}

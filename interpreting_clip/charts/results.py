@@ -13,13 +13,7 @@ from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import IMPORTANCE, OUTLIER_SHARES, PRUNING, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
-from interpreting_clip.charts.rows import (
-    CATEGORY_COLOURS,
-    CONCEPTS,
-    KURTOSIS,
-    concepts_panel,
-    kurtosis_panel,
-)
+from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS, KURTOSIS, concepts_panel
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
     EFFECTIVE_ROBUSTNESS,
@@ -42,9 +36,6 @@ from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import Result
-
-TOLERANCE = 0.01
-"""In points: accuracies are rounded to ten-thousandths of a percent."""
 
 
 @dataclass(frozen=True)
@@ -99,30 +90,24 @@ def robustness_table(result: EffectiveRobustness) -> pd.DataFrame:
     return table.assign(kind="encoder", baseline=on_line.clip(*DRAWN_RANGE))
 
 
-PERCENTS = (1.0, 3.0, 10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0)
-"""Ticks of accuracies that are nearer to each other than those of a study's encoders."""
+# The accuracies are nearer to each other than those of a study's encoders.
+CLOSE_PERCENTS = percent_axis(1.0, 3.0, *map(float, range(10, 91, 10)))
 
 OTHER = "other"
 """The category of concepts that have none of Broden's."""
-
-ROTATED = "after a random rotation"
 
 HEADS = {"head": ("head", "random head")}
 RANDOM_HEADS = "Dashed: the mean of random heads."
 
 OUTLIERS = ResultChart(
-    replace(OUTLIER_SHARES, panel="{label}"),
+    OUTLIER_SHARES,
     tables.outlier_table,
     "In how many images a feature lies far from the others.",
 )
 
 CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     Kurtosis: {
-        "kurtosis": ResultChart(
-            replace(KURTOSIS, draw=partial(kurtosis_panel, chance=ROTATED)),
-            kurtosis_table,
-            f"Upright mark: {ROTATED}.",
-        ),
+        "kurtosis": ResultChart(KURTOSIS, kurtosis_table, "Upright mark: after a random rotation."),
         "outlier_features": replace(OUTLIERS, table=lambda one: tables.outlier_table(one.outliers)),
     },
     OutlierFeatures: {"outlier_features": OUTLIERS},
@@ -151,7 +136,7 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
             replace(
                 EFFECTIVE_ROBUSTNESS,
                 columns=3,
-                draw=partial(robustness_panel, percents=percent_axis(*PERCENTS)),
+                draw=partial(robustness_panel, percents=CLOSE_PERCENTS),
             ),
             robustness_table,
             "Grey: standard models; black: their line, dashed where it is extrapolated.",
@@ -196,18 +181,15 @@ def chart(
         raise ValueError(f"name: expected {' or '.join(known)}, got {name!r}")
     drawn = known[name or next(iter(known))]
     spec = whole_chart(drawn.chart, encoders_table(drawn, named))
+    subtitle = [drawn.words] if drawn.words else []
+    if any(legend.numbered for legend in drawn.chart.legend):
+        subtitle += [f"{number} {key}" for number, key in enumerate(named, 1) if key]
     spec["title"] = {
         "text": drawn.chart.title,
-        "subtitle": [line for line in (drawn.words, *numbers(drawn.chart, named)) if line],
+        "subtitle": subtitle,
         "subtitleColor": SOFT_INK,
     }
     return alt.FacetChart.from_dict(recoloured(spec, DARK) if dark else spec)
-
-
-def numbers(chart: PanelChart, named: Mapping[str, Result]) -> list[str]:
-    """Return what the numbers of encoders stand for, if a chart writes them without their names."""
-    numbered = any(legend.numbered for legend in chart.legend)
-    return [f"{place} {name}" for place, name in enumerate(named, 1) if name and numbered]
 
 
 def encoders_table(drawn: ResultChart, results: Mapping[str, Any]) -> pd.DataFrame:
@@ -262,7 +244,8 @@ def _line_of(shift: str, encoders: pd.DataFrame) -> tuple[str, LogitLine]:
         line = published_lines({shift: start}, resamples=1)[0][shift]
         on_line = 100 * line.predict(encoders["imagenet"].to_numpy(float) / 100)
         above = encoders["accuracy"] - on_line
-        if (above - encoders["effective_robustness"]).abs().max() < TOLERANCE:
+        # Accuracies are rounded to ten-thousandths of a percent.
+        if (above - encoders["effective_robustness"]).abs().max() < 0.01:
             return start, line
     raise ValueError(
         f"{shift}: expected results that were compared with the published standard models, all "

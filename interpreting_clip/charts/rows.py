@@ -25,10 +25,15 @@ WIDTH, ROW = 325, 38
 """The width of a chart and the height of a row, in pixels."""
 
 HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
+COUNT_TEXTS = {
+    "interval": interval_text("low", "high", "d"),
+    "permuted_text": number_text("permuted", ".1f"),
+    "random_text": number_text("random", ".1f"),
+}
+"""What tooltips tell of a count of concepts."""
 ENCODER = (
     "(datum.number ? datum.number + '  ' : '') + datum.label + (datum.rev ? ', ' + datum.rev : '')"
 )
-WHOLE = "datum.value % 1 ? '' : datum.label"
 DRAWN: dict[str, Any] = {"invalid": None}
 """Otherwise a row without an interval or a null would be left out."""
 
@@ -79,8 +84,8 @@ def null_layer(base: alt.Chart) -> alt.Chart:
     )
 
 
-def kurtosis_panel(_ends: Ends, chance: str = "untrained encoders") -> Layers:
-    """Draw an encoder per row, with its interval and, unless `chance` is empty, what it gives."""
+def kurtosis_panel(_ends: Ends) -> Layers:
+    """Draw an encoder per row, with its interval, what chance gives, and what a Gaussian has."""
     base = alt.Chart().encode(y=row_names("label", "number"), yOffset=alt.YOffset("rev:N", sort=[]))
     null = base.mark_tick(color=INK, thickness=2, size=13, **DRAWN).encode(
         x="null:Q", opacity=shown_if("isValid(datum.null)", 0.55)
@@ -94,15 +99,19 @@ def kurtosis_panel(_ends: Ends, chance: str = "untrained encoders") -> Layers:
         tooltip=tooltip(
             *("label", "training"),
             told("kurtosis", "mean kurtosis per image", ".2f"),
-            "interval",
-            *([alt.Tooltip("null_text:N", title=chance)] if chance else []),
-            "outlier_features",
+            *("interval", "null_text", "outlier_features"),
         ),
     )
     span = "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
     names = name_layer(base, room=0, halo=4), name_layer(base, room=0)
+    three = alt.Chart(alt.InlineData(values=[{"gaussian": 3}])).encode(x="gaussian:Q")
+    text = three.mark_text(color=SOFT_INK, align="left", baseline="bottom")
+    gaussian = (
+        three.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
+        text.encode(y=alt.value(-3), text=alt.value("a Gaussian: 3")),
+    )
     return (
-        alt.layer(*gaussian(), null_layer(base), null, interval_layer(base), *names, point)
+        alt.layer(*gaussian, null_layer(base), null, interval_layer(base), *names, point)
         .transform_calculate(
             name=ENCODER,
             interval=interval_text("low", "high", ".2f"),
@@ -112,32 +121,15 @@ def kurtosis_panel(_ends: Ends, chance: str = "untrained encoders") -> Layers:
     )
 
 
-def gaussian() -> list[alt.Chart]:
-    """Mark the kurtosis of a Gaussian."""
-    at = alt.Chart(alt.InlineData(values=[{"gaussian": 3}])).encode(x="gaussian:Q")
-    return [
-        at.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        at.mark_text(color=SOFT_INK, align="left", baseline="bottom").encode(
-            y=alt.value(-3), text=alt.value("a Gaussian: 3")
-        ),
-    ]
-
-
 KURTOSIS = PanelChart(
     name="kurtosis",
     title="Kurtosis of the activations",
-    table="kurtosis",
-    x="kurtosis",
-    y="label",
     numbers=("number", "kurtosis", "low", "high", "null", "null_low", "null_high"),
     draw=kurtosis_panel,
     legend=(by_shape(),),
     panel="{representation}",
     independent={"scale": "xy"},
     revisions_together=True,
-    caption="Kurtosis of one image's activations, the mean over features of ((h − μ)/σ)⁴, averaged "
-    "over the ImageNet test images; bars are bootstrap intervals. Upright mark: the mean of "
-    "untrained encoders of the same backbone; grey band: from the lowest to the highest of them.",
 )
 
 
@@ -162,19 +154,18 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
     tips = tooltip(
         *("label", "training", "basis", "category"),
         told("unique", "unique concepts", "d"),
-        *("interval", "permuted_text", "random_text", "over_all"),
+        *(*COUNT_TEXTS, "over_all"),
     )
     base = alt.Chart().encode(y=row_names("label", "place"), tooltip=tips)
     total = base.transform_filter(alt.datum.category == ALL)
     bars = base.transform_filter(alt.datum.category != ALL)
+    whole = "datum.value % 1 ? '' : datum.label"
     bar = bars.mark_bar(stroke=GROUND, strokeWidth=0.8, size=13).encode(
         x=alt.X("unique:Q", title="unique concepts", stack="zero")
         .scale(domain=ends.get("unique", alt.Undefined))
-        .axis(tickMinStep=1, format="d", tickCount=6, labelExpr=WHOLE),
+        .axis(tickMinStep=1, format="d", tickCount=6, labelExpr=whole),
         color=alt.Color(
-            "category:N",
-            title="Broden category",
-            scale=by_name(colours, colours.values()),
+            "category:N", title="Broden category", scale=by_name(colours, colours.values())
         ),
         order="order:Q",
     )
@@ -197,9 +188,7 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
             place=f"datum.number + ({below})",
             name=ENCODER,
             total=f"datum.unique + ({brackets})",
-            interval=interval_text("low", "high", "d"),
-            permuted_text=number_text("permuted", ".1f"),
-            random_text=number_text("random", ".1f"),
+            **COUNT_TEXTS,
         )
         .properties(width=WIDTH, height=alt.Step(ROW))
     )
@@ -215,9 +204,6 @@ def count_ends(table: pd.DataFrame) -> Ends:
 CONCEPTS = PanelChart(
     name="concepts",
     title="Broden concepts that are encoded",
-    table="concepts",
-    x="unique",
-    y="label",
     numbers=("number", "unique", "low", "high", "permuted", "random", "over_all"),
     draw=concepts_panel,
     legend=(
@@ -232,7 +218,4 @@ CONCEPTS = PanelChart(
     facets={"spacing": {"column": 40, "row": 20}},
     ends=count_ends,
     by_representation=True,
-    caption="Broden concepts that at least one direction (left) or feature (right) encodes, by "
-    "category. Bars and totals: the first sample of the negatives; thin rules and brackets: the "
-    "totals of all samples. Upright marks: the mean of as many random directions.",
 )

@@ -1,7 +1,6 @@
 """Charts with a point per encoder: accuracy on a shift, and robustness against the measures."""
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 import altair as alt
@@ -123,30 +122,17 @@ def same_logits(table: pd.DataFrame) -> Ends:
     return {"x_logit": (x[0], x[1]), "y_logit": (y[0], y[1])}
 
 
-def robustness_chart(imagenet: str = "ImageNet") -> PanelChart:
-    """Return the chart of accuracies on shifts, which calls ImageNet as the study does."""
-    return PanelChart(
-        name="effective_robustness",
-        title="Effective robustness",
-        table="effective_robustness",
-        x="imagenet",
-        y="accuracy",
-        numbers=("number", "imagenet", "accuracy", "baseline", "effective_robustness"),
-        draw=partial(robustness_panel, imagenet=imagenet),
-        legend=(by_shape(numbered=True),),
-        panel="{shift}",
-        columns=5,
-        facets={"spacing": 24},
-        ends=same_logits,
-        caption=f"Top-1 accuracy on each shift against top-1 accuracy on {imagenet}, on logit "
-        "axes. Grey points: standard models; line: fitted to them (Taori et al. 2020), dashed "
-        "where it is extrapolated. The thin vertical line of an encoder is its effective "
-        "robustness. Accuracies of 0 or 100 % are drawn at 0.1 and 99.9 %; untrained encoders are "
-        "left out.",
-    )
-
-
-EFFECTIVE_ROBUSTNESS = robustness_chart()
+EFFECTIVE_ROBUSTNESS = PanelChart(
+    name="effective_robustness",
+    title="Effective robustness",
+    numbers=("number", "imagenet", "accuracy", "baseline", "effective_robustness"),
+    draw=robustness_panel,
+    legend=(by_shape(numbered=True),),
+    panel="{shift}",
+    columns=5,
+    facets={"spacing": 24},
+    ends=same_logits,
+)
 
 
 # --- Robustness against the measures
@@ -158,9 +144,7 @@ def correlation_panel(ends: Ends) -> Layers:
         color=training_color(),
         shape=training_shape(),
         tooltip=tooltip(
-            *("number", "label", "training", "measure"),
-            alt.Tooltip("value_text:N", title="value of the measure"),
-            "robustness_text",
+            *("number", "label", "training", "measure", "value_text", "robustness_text")
         ),
     )
     hollow = base.mark_point(size=75, opacity=1, strokeWidth=2, fillOpacity=0)
@@ -183,27 +167,17 @@ def correlation_panel(ends: Ends) -> Layers:
     )
 
 
-def same_robustness(table: pd.DataFrame) -> Ends:
-    """Return the ends of the effective robustness."""
-    return {"effective_robustness": span(table, "effective_robustness")}
-
-
 CORRELATION = PanelChart(
     name="correlation",
     title="Kurtosis and concepts against effective robustness",
-    table="correlation",
-    x="value",
-    y="effective_robustness",
     numbers=("number", "value", "effective_robustness"),
     draw=correlation_panel,
     legend=(by_shape(numbered=True),),
     panel="{measure}",
     independent={"scale": "x", "axis": "xy"},
     facets={"spacing": 20},
-    ends=same_robustness,
+    ends=lambda table: {"effective_robustness": span(table, "effective_robustness")},
     by_representation=True,
-    caption="A point per encoder, without untrained ones. Hollow: the line is extrapolated to the "
-    "encoder.",
 )
 
 

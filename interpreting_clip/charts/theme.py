@@ -7,10 +7,9 @@ import altair as alt
 
 from interpreting_clip.charts.colours import LIGHT
 
-INK, SOFT_INK, GROUND, GREY = (LIGHT[name] for name in ("ink", "soft-ink", "ground", "grey"))
-
-PURPLE = LIGHT["purple"]
-"""The colour of CKA, whose opacity is the value."""
+INK, SOFT_INK, GROUND, GREY, PURPLE = (
+    LIGHT[name] for name in ("ink", "soft-ink", "ground", "grey", "purple")
+)
 
 GIVEN = "given"
 """The kind of training of an encoder of which it is not known: arrays that somebody measures."""
@@ -110,6 +109,10 @@ TITLES = {
     "second_label": "up",
     "dataset": "accuracy on",
     "basis": "concepts of",
+    "first_layer": "layer of the first encoder",
+    "second_layer": "layer of the second encoder",
+    "value_text": "value of the measure",
+    "text": "value",
 }
 """What a tooltip calls a column; other columns have their own names."""
 
@@ -117,10 +120,10 @@ TITLES = {
 def tooltip(*columns: str | alt.Tooltip) -> list[alt.Tooltip]:
     """Show columns where the pointer is, as text under the names of `TITLES`."""
     return [
-        column
-        if isinstance(column, alt.Tooltip)
-        else alt.Tooltip(field=column, type="nominal", title=TITLES.get(column, column))
-        for column in columns
+        alt.Tooltip(field=one, type="nominal", title=TITLES.get(one, one))
+        if isinstance(one, str)
+        else one
+        for one in columns
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from page.direction_pages import browser_files
-from page.links import direction_href
+from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.stress.page.conftest import NARROW, excess_width, violations
 

@@ -5,7 +5,6 @@ import re
 from itertools import combinations
 from math import dist
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -27,7 +26,6 @@ from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
     EFFECTIVE_ROBUSTNESS,
     logits,
-    robustness_chart,
 )
 from page.claim_charts import DOTS
 from page.counterpart_chart import COUNTERPART_CHART
@@ -40,6 +38,7 @@ from page.published_charts import (
     SCALING,
     SOUPS,
 )
+from page.report_page import study_charts
 from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
@@ -62,6 +61,7 @@ from tests.unit.charts.small_tables import (
     similarities,
 )
 
+(NAMED, *_) = study_charts("drawn ImageNet")
 RANGE = logits((30.0, DRAWN_RANGE[1]))
 
 # A table of each chart, and how many marks and panels it has.
@@ -142,7 +142,7 @@ def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
         (CONCEPTS, CONCEPT_COUNTS, "3", 2 + 2),  # without an interval, and on the axis
         (CKA, similarities(FEW), "1.00", FEW),
         (CKA, similarities(FEW + 1), "1.00", 0),  # where numbers do not fit
-        (robustness_chart("drawn ImageNet"), ACCURACIES, "drawn ImageNet accuracy (%)", 2),
+        (NAMED, ACCURACIES, "drawn ImageNet accuracy (%)", 2),
         (COUNTERPART_CHART, COUNTERPARTS, "9.0‡", 1),
         (PUBLISHED, line(30), "standard models", 1),
         (PUBLISHED, line(50), "models", 1),  # a steep line has its name in two lines beside it
@@ -155,7 +155,7 @@ def test_texts_that_charts_write(chart, table, text, times):
 @pytest.mark.parametrize(
     ("chart", "table", "ends"),
     [
-        (IMPORTANCE, IMPORTANCES, {"height": (np.log10(0.125), 0)}),
+        (IMPORTANCE, IMPORTANCES, {"share": (0.125, 1)}),
         (SWEEP, SWEEPS, {"threshold": (0.6, 0.8), "unique": (0, 8)}),
         (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
         (CONCEPTS, CONCEPT_COUNTS.assign(high=None), {"unique": (0, 3)}),

@@ -23,7 +23,7 @@ from interpreting_clip.study.encoder_results import EncoderResults
 from page.families import with_null
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance, study_names
-from page.report_page import report_page
+from page.report_page import Report, report_page
 from page.results import StudyEncoder, UntrainedNull
 from page.study_tables import study_tables
 from tests.reads import ROOT
@@ -101,7 +101,7 @@ def tables_of(study: dict[str, Any], names: dict[str, str] = DATASETS) -> dict[s
 
 
 def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> str:  # noqa: B008
-    return report_page(
+    report = Report(
         title="a <miniature>",
         description="First & foremost.\n\nSecond.",
         encoders=read(study),
@@ -112,6 +112,7 @@ def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> 
         tables=tables_of(study, study_names({}, provenance.shifts)),
         provenance=provenance,
     )
+    return report_page(report)
 
 
 def add_control(study: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.array_sections import ArrayEntry, array_sections, array_tables, kurtosis_table
 from page.names import format_estimate, format_number
 from page.provenance import Provenance
-from page.report_page import report_page, rotations_of_smallest_p
+from page.report_page import Report, report_page, rotations_of_smallest_p
 from page.results import StudyEncoder
 from page.study_tables import study_tables
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, read, table, undrawn
@@ -84,18 +84,19 @@ def page(arrays: list[ArrayEntry], encoders: Sequence[StudyEncoder] = ()) -> str
     """Return the page of a study, without encoders if none are given."""
     baseline = msgspec.convert(read_json(PLOTS / "baseline.json"), Baseline)
     controls = read_json(PLOTS / "controls.json")
+    report = Report(
+        title="a study",
+        description="",
+        encoders=encoders,
+        comparisons=[],
+        baseline=baseline,
+        controls=controls,
+        tables=study_tables(encoders, [], baseline, controls),
+        provenance=Provenance(),
+        arrays=arrays,
+    )
     with undrawn():
-        return report_page(
-            title="a study",
-            description="",
-            encoders=encoders,
-            comparisons=[],
-            baseline=baseline,
-            controls=controls,
-            tables=study_tables(encoders, [], baseline, controls),
-            provenance=Provenance(),
-            arrays=arrays,
-        )
+        return report_page(report)
 
 
 def test_the_section_has_each_number_beside_chance(entries):
@@ -168,7 +169,7 @@ def test_the_chart_has_the_kurtosis_minus_the_mean_image_below_the_other(entries
 def test_without_arrays_there_is_no_section_and_no_row():
     found = page([])
     assert 'id="arrays' not in found and 'href="#arrays' not in found
-    assert all(len(one) == 0 for one in array_tables([]).values()) and array_sections([]) == []
+    assert all(len(one) == 0 for one in array_tables([]).values()) and array_sections([]) == {}
 
 
 def test_the_csvs_have_every_number_and_every_curve(entries):

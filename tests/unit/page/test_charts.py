@@ -7,50 +7,40 @@ from interpreting_clip.charts.panels import facets, template
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from page.charts import study_charts
 from page.plot_templates import CHECK, FOLDER, main
 from page.published_charts import PUBLISHED
+from page.published_tables import PUBLISHED_COLUMNS
+from page.report_page import study_charts
+from page.study_tables import COLUMNS
 from tests.reads import ROOT
 from tests.unit.page.conftest import tables_of
 
 # Vega-Lite warns of this for any layered chart with a step per row; its assumption holds here.
 BENIGN = "Detected faceted independent scales that union domain of the same fields"
 EVERY = [*study_charts(), PUBLISHED]
+LISTED = [entry for named in load_tree(ROOT / "dvc.yaml")["plots"] for entry in named.values()]
 
 
 def test_each_chart_draws_its_table_without_a_warning(study, warned):
     tables = tables_of(study)
     for chart in study_charts():
-        drawn = chart_svg(chart, tables[chart.table])
+        drawn = chart_svg(chart, tables[chart.table or chart.name])
         said = [line for line in warned().splitlines() if BENIGN not in line]
         assert said == [] and drawn.count("<path") > 12, chart.name
 
 
-@pytest.mark.parametrize("chart", EVERY, ids=lambda chart: chart.name)
-def test_is_legal_vega_lite_and_dvc_fills_its_template(chart, tmp_path):
+@pytest.mark.parametrize(("chart", "listed"), [*zip(EVERY, LISTED, strict=True)])
+def test_dvc_plots_fills_the_same_charts_which_are_legal(chart, listed, tmp_path):
     facets(chart).to_dict()  # validates
-    rows = [{"rev": "main", chart.x: "0.1", chart.y: "3.0"}]
+    ((file, y),) = listed["y"].items()
+    assert (listed["title"], listed["template"]) == (chart.title, chart.name)
+    assert file == f"plots/{chart.table or chart.name}.csv"
+    assert {listed["x"], y} <= {*COLUMNS.get(chart.table or chart.name, PUBLISHED_COLUMNS)}
+    rows = [{"rev": "main", listed["x"]: "0.1", y: "3.0"}]
     (tmp_path / "chart.json").write_text(json.dumps(template(chart)))
-    named = {"template": "chart", "template_dir": str(tmp_path), "x": chart.x, "y": chart.y}
+    named = {"template": "chart", "template_dir": str(tmp_path), "x": listed["x"], "y": y}
     filled = VegaRenderer(rows, "p", **named).get_filled_template()
     assert filled == template(chart) | {"data": {**template(chart)["data"], "values": rows}}
-
-
-def test_dvc_plots_shows_the_same_charts():
-    said = [
-        {"title": one.title, "template": one.name, "x": one.x}
-        | {"y": {f"plots/{one.table}.csv": one.y}}
-        for one in EVERY
-    ]
-    plots = [chart for named in load_tree(ROOT / "dvc.yaml")["plots"] for chart in named.values()]
-    assert plots == said
-
-
-def test_charts_call_imagenet_as_the_study_does():
-    for chart in study_charts("synthetic ImageNet"):
-        assert chart.caption.count("ImageNet test") == chart.caption.count(
-            "synthetic ImageNet test"
-        )
 
 
 def test_templates_that_are_out_of_date_are_named(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-from page.concept_finder import concept_finder
+from page.browser_links import concept_finder
 from tests.unit.page.conftest import read
 
 

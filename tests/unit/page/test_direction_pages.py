@@ -5,7 +5,7 @@ import pytest
 
 from interpreting_clip.datasets.broden.thumbnails import SIDE
 from page.direction_pages import browser_files, significant
-from page.links import direction_href
+from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.unit.page.conftest import Tags
 

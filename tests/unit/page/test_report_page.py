@@ -9,14 +9,13 @@ from interpreting_clip.readable import measure_title
 from interpreting_clip.study.dataset_entries import DatasetEntry
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, TrainingRecipe
-from page.charts import study_charts
 from page.names import format_estimate as estimate
 from page.names import format_number as number
 from page.names import format_percent as percent
 from page.names import format_percents, format_spread, mark
 from page.provenance import Provenance
 from page.replicas import FurtherEncoder, Replicated
-from page.report_page import compared
+from page.report_page import compared, study_charts
 from tests.reads import ROOT
 from tests.unit.page.conftest import (
     SHIFTS,
