@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from jaxtyping import Float, Int
 
 from interpreting_clip.datasets.broden.thumbnails import Mask, Thumbnails
@@ -18,9 +19,6 @@ from interpreting_clip.measures.pruning import Pruning, count_removed
 
 LISTED, MOST_LISTED = 3, 40
 """The fewest (encoded or not) and the most concepts that are listed for a direction."""
-
-NAMED = 6
-"""The most concepts that an image's description names."""
 
 KINDS = ("scene", "object", "part", "material", "texture", "color")
 """Broden's categories, in the order in which an image's concepts are named."""
@@ -93,22 +91,22 @@ class DirectionEntry(NamedTuple):
 
 
 class FeatureEntry(NamedTuple):
-    """An outlier feature, or the most extreme one if there is none; numbered from 0.
+    """An outlier feature, the most extreme one if there is none, or one that encodes a concept.
 
-    `share` is the fraction of images in which it is beyond the limit; `cosine`, `rank` and `within`
-    are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
-    Only the outlier features, or the most extreme one, are `examined`; of the others, `share`,
-    `within` and `cost` are None.
+    Numbered from 0. `share` is the fraction of images in which it is beyond the limit; `cosine`,
+    `rank` and `within` are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in
+    points, lost without it. Stage `kurtosis` has `examined` only the outlier features, or the most
+    extreme one; of the others, `share`, `within` and `cost` are None.
     """
 
     number: int
-    outlier: bool
-    share: float | None
     cosine: float
     rank: int
-    within: float | None
-    cost: float | None
     probed: Probed | None
+    outlier: bool = False
+    share: float | None = None
+    within: float | None = None
+    cost: float | None = None
 
     @property
     def examined(self) -> bool:
@@ -146,29 +144,26 @@ class ProbeResults:
     def probed(self, basis: str, rows: Sequence[int]) -> Iterator[Probed]:
         """Yield what the probe images say about rows of a basis, `directions` or `features`."""
         found = self.found.bases[basis]
-        ends = {"top": (found.top, found.top_scores), "bottom": (found.bottom, found.bottom_scores)}
-        names = self._names(np.concatenate([images[rows].ravel() for images, _ in ends.values()]))
+        names = self._names(np.concatenate([found.top[rows], found.bottom[rows]]).ravel())
         numbers = [concept["number"] for concept in self.concepts]
         segmented = np.isin(numbers, self.thumbnails.mask_concepts)
+
+        def shown(images: np.ndarray, scores: np.ndarray) -> list[ShownImage]:
+            pairs = zip(images.tolist(), scores.tolist(), strict=True)
+            return [ShownImage(image, score, names.get(image, [])) for image, score in pairs]
+
         for row in rows:
             precisions = found.precisions[row]
-            encodes = encodes_concepts(precisions, self.found.threshold)
-            shown = segmented & encodes
-            outlined = int(np.argmax(np.where(shown, precisions, -1.0))) if shown.any() else None
+            encodes = self._encodes(precisions)
+            best = np.where(segmented & encodes, precisions, -1.0)
+            outlined = int(best.argmax()) if best.max() >= 0 else None
             yield Probed(
                 concepts=self._listed(precisions, found.negative[row]),
                 encoded=int(np.count_nonzero(encodes)),
                 outlined=outlined,
                 outlined_name="" if outlined is None else self.concepts[outlined]["name"],
-                **{
-                    end: [
-                        ShownImage(image, score, names[image])
-                        for image, score in zip(
-                            images[row].tolist(), scores[row].tolist(), strict=True
-                        )
-                    ]
-                    for end, (images, scores) in ends.items()
-                },
+                top=shown(found.top[row], found.top_scores[row]),
+                bottom=shown(found.bottom[row], found.bottom_scores[row]),
             )
 
     def outline(self, image: int, probed: Probed) -> Mask | None:
@@ -179,8 +174,7 @@ class ProbeResults:
 
     def encoding_features(self) -> list[int]:
         """Return the features that encode a concept, numbered from 0."""
-        encodes = encodes_concepts(self.found.features.precisions, self.found.threshold)
-        return np.flatnonzero(encodes.any(axis=1)).tolist()
+        return np.flatnonzero(self._encodes(self.found.features.precisions).any(axis=1)).tolist()
 
     def found_concepts(self) -> list[FoundConcept]:
         """Return the directions that encode each concept, by name.
@@ -188,57 +182,44 @@ class ProbeResults:
         If none encodes a concept, the best one is named anyway.
         """
         precisions = self.found.bases["directions"].precisions
-        encoding = np.count_nonzero(encodes_concepts(precisions, self.found.threshold), axis=0)
+        encoding = np.count_nonzero(self._encodes(precisions), axis=0).tolist()
         best = np.argsort(-precisions, axis=0, kind="stable")
-        most = len(precisions) if encoding.sum() <= LINKS else max(1, LINKS // len(encoding))
-        rows = [
-            FoundConcept(
-                concept["number"],
-                concept["name"],
-                concept["category"],
-                int(encoding[column]),
-                [
-                    (direction + 1, float(precisions[direction, column]))
-                    for direction in best[: min(max(encoding[column], 1), most), column].tolist()
-                ],
-            )
-            for column, concept in enumerate(self.concepts)
-        ]
+        few = sum(encoding) > LINKS
+        most = max(1, LINKS // len(encoding)) if few else len(precisions)
+        rows = []
+        for column, concept in enumerate(self.concepts):
+            count = encoding[column]
+            listed = best[: min(max(count, 1), most), column].tolist()
+            pairs = [(row + 1, float(precisions[row, column])) for row in listed]
+            rows.append(FoundConcept(**concept, encoding=count, best=pairs))
         return sorted(rows, key=lambda row: (row.name, row.category))
+
+    def _encodes(self, precisions: np.ndarray) -> np.ndarray:
+        return encodes_concepts(precisions, self.found.threshold)
 
     def _listed(
         self, precisions: Float[np.ndarray, " concept"], negative: np.ndarray
     ) -> list[ListedConcept]:
-        encodes = encodes_concepts(precisions, self.found.threshold)
+        encodes = self._encodes(precisions)
         count = min(max(int(np.count_nonzero(encodes)), LISTED), MOST_LISTED)
         return [
             ListedConcept(
-                self.concepts[column]["number"],
-                self.concepts[column]["name"],
-                self.concepts[column]["category"],
-                float(precisions[column]),
-                bool(negative[column]),
-                bool(encodes[column]),
+                **self.concepts[column],
+                precision=float(precisions[column]),
+                negative=bool(negative[column]),
+                encoded=bool(encodes[column]),
             )
             for column in np.argsort(-precisions, kind="stable")[:count].tolist()
         ]
 
     def _names(self, images: Int[np.ndarray, " image"]) -> dict[int, list[str]]:
-        """Return the names of the concepts of some images, scenes first."""
-        by_number = {concept["number"]: concept for concept in self.concepts}
-        shown: dict[int, list[tuple[int, int]]] = {image: [] for image in images.tolist()}
-        kept = np.isin(self.labels.image, images)
-        pairs = zip(
-            self.labels.image[kept].tolist(), self.labels.concept[kept].tolist(), strict=True
-        )
-        for image, number in pairs:
-            category = by_number[number]["category"]
-            place = KINDS.index(category) if category in KINDS else len(KINDS)
-            shown[image].append((place, number))
-        return {
-            image: [by_number[number]["name"] for _, number in sorted(found)[:NAMED]]
-            for image, found in shown.items()
-        }
+        """Return the names of six concepts of each image that has any, scenes first."""
+        shown = pd.DataFrame({"image": self.labels.image, "number": self.labels.concept})
+        shown = shown[shown["image"].isin(images)].merge(pd.DataFrame(self.concepts), on="number")
+        places = {kind: place for place, kind in enumerate(KINDS)}
+        shown["place"] = shown["category"].map(places).fillna(len(KINDS))
+        by_image = shown.sort_values(["place", "number"]).groupby("image")["name"]
+        return {int(image): names.head(6).tolist() for image, names in by_image}
 
 
 def direction_entries(
@@ -247,15 +228,7 @@ def direction_entries(
     axes: OutlierAxes,
     probed: ProbeResults | None,
 ) -> list[DirectionEntry]:
-    """Return the directions by importance.
-
-    Parameters
-    ----------
-    directions : with their vectors
-    pruning : of ImageNet
-    axes : the examined features
-    probed : None without probe images
-    """
+    """Return the directions, which need their vectors, by importance; `pruning` is of ImageNet."""
     rows = range(len(directions.vectors))
     features = np.array([axis.feature for axis in axes.axes])
     cosines = np.abs(directions.vectors[:, features])
@@ -312,29 +285,12 @@ def feature_entries(
 def other_features(
     directions: PrivilegedDirections, axes: OutlierAxes, probed: ProbeResults
 ) -> list[FeatureEntry]:
-    """Return the features that encode a concept and were not examined, by number.
-
-    Parameters
-    ----------
-    directions : with their vectors
-    axes : the examined features
-    probed : what the probe images say
-    """
+    """Return the features that encode a concept and were not examined, by number."""
     examined = {axis.feature for axis in axes.axes}
     features = [f for f in probed.encoding_features() if f not in examined]
-    cosines = np.abs(directions.vectors[:, features])
+    cosines = np.abs(directions.vectors[:, features]).T
+    each = zip(features, cosines, probed.probed("features", features), strict=True)
     return [
-        FeatureEntry(
-            number=feature,
-            outlier=False,
-            share=None,
-            cosine=float(column.max()),
-            rank=int(column.argmax()) + 1,
-            within=None,
-            cost=None,
-            probed=found,
-        )
-        for feature, column, found in zip(
-            features, cosines.T, probed.probed("features", features), strict=True
-        )
+        FeatureEntry(number, float(column.max()), int(column.argmax()) + 1, found)
+        for number, column, found in each
     ]

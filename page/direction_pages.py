@@ -1,15 +1,19 @@
 """The direction browser of one encoder: an index, pages of its directions, and their sprites.
 
 Text and tables are in `templates/browser`, style in `browser.css`, the finder in `browser.js`. The
-folder is a dependency of stage `browse` in dvc.yaml.
+folder is a dependency of stage `browse` in dvc.yaml. A sprite is many small images in one file.
 """
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
-from interpreting_clip.datasets.broden.thumbnails import SIDE
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask
 from page.direction_entries import (
     MOST_LISTED,
     DirectionEntry,
@@ -19,7 +23,6 @@ from page.direction_entries import (
 )
 from page.names import DATASETS, DIRECTIONS_PER_PAGE, feature_page, format_number
 from page.rendering import template_environment
-from page.sprites import TINY, sprite, tile, tiny
 
 File = tuple[str, bytes]
 """The name and the content of a file in the browser's folder."""
@@ -27,12 +30,18 @@ File = tuple[str, bytes]
 PER_SPRITE = 20
 """Directions per sprite: about four million pixels, which even a phone can show."""
 
-TINY_IMAGES, TINY_COLUMNS = 3, 48
-"""Images per direction in the index, and images per row of its sprite."""
+TINY, TINY_IMAGES, TINY_COLUMNS = 32, 3, 48
+"""Of the index's sprite: a tile's side in pixels, images per direction, and images per row."""
 
-Entries = Sequence[DirectionEntry] | Sequence[FeatureEntry]
+GROUND = 128
+"""The grey around an image that is not square."""
 
 Places = dict[int, tuple[str, int]]
+"""The sprite of each entry of a page, by number, and its row there in pixels."""
+
+Pixels = UInt8[np.ndarray, "height width 3"]
+
+Tile = UInt8[np.ndarray, "side side 3"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,20 +68,14 @@ class Browser:
     @property
     def feature_pages(self) -> dict[str, list[FeatureEntry]]:
         """The features that encode a concept but were not examined, by the name of their page."""
-        found: dict[str, list[FeatureEntry]] = {}
-        for entry in self.others:
-            found.setdefault(feature_page(entry.number), []).append(entry)
-        return found
+        pages = groupby(self.others, lambda entry: feature_page(entry.number))
+        return {name: list(entries) for name, entries in pages}
 
     @property
     def suffixes(self) -> bool:
         """Whether concepts have Broden's suffixes: -s for a scene, -c for a colour."""
-        marked = ("scene", "-s"), ("color", "-c")
-        return any(
-            one.category == category and one.name.endswith(suffix)
-            for one in self.concepts
-            for category, suffix in marked
-        )
+        marked = {("scene", "-s"), ("color", "-c")}
+        return any((one.category, one.name[-2:]) in marked for one in self.concepts)
 
     @property
     def features_title(self) -> str:
@@ -86,83 +89,71 @@ class Browser:
         return any(basis.negative.any() for basis in bases)
 
 
-def browser_files(browser: Browser) -> Iterator[File]:
-    """Yield the files of an encoder's browser; the same results give the same bytes.
+class Page(NamedTuple):
+    """A page of directions or features; its sprites are called `<sprite>_<first>.jpg` and so on."""
 
-    Raises
-    ------
-    InputError
-        A thumbnail is broken.
-    """
+    name: str
+    title: str
+    basis: str
+    entries: Sequence[DirectionEntry] | Sequence[FeatureEntry]
+    sprite: str
+    first: int
+
+
+def browser_files(browser: Browser) -> Iterator[File]:
+    """Yield the files of an encoder's browser; the same results give the same bytes."""
     environment = template_environment("browser", {"signed": signed, "significant": significant})
-    firsts = range(1, len(browser.directions) + 1, DIRECTIONS_PER_PAGE)
-    pages = [
-        (first, min(first + DIRECTIONS_PER_PAGE - 1, len(browser.directions))) for first in firsts
-    ]
+    count = len(browser.directions)
+    firsts = range(1, count + 1, DIRECTIONS_PER_PAGE)
     shared = {
         "browser": browser,
-        "pages": pages,
+        "pages": [(first, min(first + DIRECTIONS_PER_PAGE - 1, count)) for first in firsts],
         "side": SIDE,
         "per_page": DIRECTIONS_PER_PAGE,
         "most": MOST_LISTED,
-        "word": "direction",
     }
 
     def page(template: str, **own: Any) -> bytes:
         return environment.get_template(template).render(shared | own).encode()
 
-    yield (
-        "index.html",
-        page(
-            "browser_index.html.jinja",
-            name="index",
-            title="Privileged directions",
-            tiny_position=tiny_position,
-        ),
-    )
+    index = {"name": "index", "title": "Privileged directions", "word": "direction"}
+    yield "index.html", page("browser_index.html.jinja", **index, tiny_position=tiny_position)
     yield from index_sprite(browser)
-    for first, last in pages:
-        entries, name = browser.directions[first - 1 : last], f"directions_{first}"
+    for one in entry_pages(browser):
+        places = sprite_places(one)
+        own = one._asdict() | {"word": one.basis.removesuffix("s"), "places": places}
+        yield f"{one.name}.html", page("browser_page.html.jinja", **own)
+        yield from page_sprites(browser.probe, one, places)
+
+
+def entry_pages(browser: Browser) -> Iterator[Page]:
+    """Yield the pages of directions, of the examined features, and of others that encode."""
+    for start in range(0, len(browser.directions), DIRECTIONS_PER_PAGE):
+        entries = browser.directions[start : start + DIRECTIONS_PER_PAGE]
+        first, last = entries[0].number, entries[-1].number
         title = f"Directions {first} to {last}"
-        places = sprite_places("directions", first, entries)
-        own = {"name": name, "title": title, "basis": "directions", "places": places}
-        yield f"{name}.html", page("browser_page.html.jinja", entries=entries, **own)
-        yield from page_sprites(browser.probe, entries, places)
-    entries = browser.features
-    places = sprite_places("features", 1, entries)
-    title = browser.features_title
-    own = {
-        "name": "features",
-        "title": title,
-        "basis": "features",
-        "places": places,
-        "word": "feature",
-    }
-    yield "features.html", page("browser_page.html.jinja", entries=entries, **own)
-    yield from page_sprites(browser.probe, entries, places)
+        yield Page(f"directions_{first}", title, "directions", entries, "directions", first)
+    yield Page("features", browser.features_title, "features", browser.features, "features", 1)
     for name, entries in browser.feature_pages.items():
-        first = entries[0].number
-        places = sprite_places("encoding", first, entries)
-        title = f"Features {first} to {entries[-1].number} that encode a concept"
-        own |= {"name": name, "title": title, "places": places}
-        yield f"{name}.html", page("browser_page.html.jinja", entries=entries, **own)
-        yield from page_sprites(browser.probe, entries, places)
+        first, last = entries[0].number, entries[-1].number
+        title = f"Features {first} to {last} that encode a concept"
+        yield Page(name, title, "features", entries, "encoding", first)
 
 
-def sprite_places(basis: str, first: int, entries: Entries) -> Places:
-    """Return the sprite of each entry of a page, by number, and its row there in pixels."""
+def sprite_places(page: Page) -> Places:
+    """Return where the images of each entry of a page are."""
     found = {}
-    for place, entry in enumerate(entries):
+    for place, entry in enumerate(page.entries):
         sheet, row = divmod(place, PER_SPRITE)
-        found[entry.number] = f"{basis}_{first + sheet * PER_SPRITE}.jpg", row * SIDE
+        found[entry.number] = f"{page.sprite}_{page.first + sheet * PER_SPRITE}.jpg", row * SIDE
     return found
 
 
-def page_sprites(probe: ProbeResults | None, entries: Entries, places: Places) -> Iterator[File]:
+def page_sprites(probe: ProbeResults | None, page: Page, places: Places) -> Iterator[File]:
     """Yield the sprites of a page: a row per entry, its top images and then its bottom ones."""
     if probe is None:
         return
-    for file, group in groupby(entries, lambda entry: places[entry.number][0]):
+    for file, group in groupby(page.entries, lambda entry: places[entry.number][0]):
         tiles, columns = [], 1
         for found in (entry.probed for entry in group if entry.probed):
             shown = [*found.top, *found.bottom]
@@ -192,6 +183,65 @@ def tiny_position(number: int) -> tuple[int, int]:
     """Return where the images of direction `number` start in the sprite of the index, in pixels."""
     row, column = divmod((number - 1) * TINY_IMAGES, TINY_COLUMNS)
     return column * TINY, row * TINY
+
+
+def tile(image: Pixels, mask: Mask | None) -> Tile:
+    """Return an image in the middle of a square of `SIDE` pixels, with the outline of a mask.
+
+    A smaller image is enlarged without smoothing its pixels. The outline is a double stroke, white
+    inside the mask and black around it, so that it is visible on any background.
+    """
+    from PIL import Image
+
+    height, width, _ = image.shape
+    scale = SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    nearest = Image.Resampling.NEAREST
+    fitted = np.array(Image.fromarray(image).resize(size, nearest) if scale > 1 else image)
+    if mask is not None:
+        bits = Image.fromarray(mask.astype(np.uint8) * 255)
+        smooth = bits.resize(fitted.shape[1::-1], Image.Resampling.BILINEAR)
+        draw_outline(fitted, np.asarray(smooth) >= 128)
+    square = np.full((SIDE, SIDE, 3), GROUND, np.uint8)
+    top, left = ((SIDE - length) // 2 for length in fitted.shape[:2])
+    square[top : top + fitted.shape[0], left : left + fitted.shape[1]] = fitted
+    return square
+
+
+def draw_outline(pixels: Pixels, mask: Bool[np.ndarray, "height width"]) -> None:
+    """Draw the double stroke into an image; at its edge, only the stroke inside the mask."""
+    inner = mask & ~eroded(mask, edge=False)
+    pixels[~mask & ~eroded(~mask, edge=True)] = 0
+    pixels[inner] = 255
+
+
+def eroded(mask: Bool[np.ndarray, "height width"], edge: bool) -> Bool[np.ndarray, "height width"]:
+    """Return the pixels whose eight neighbours are all in a mask, which is `edge` outside."""
+    padded = np.pad(mask, 1, constant_values=edge)
+    rows = padded[:-2] & padded[1:-1] & padded[2:]
+    return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+
+
+def sprite(tiles: Sequence[Tile], columns: int) -> bytes:
+    """Return tiles of one size as a JPEG, row by row, `columns` in each; the rest is grey."""
+    from PIL import Image
+
+    side, rows = len(tiles[0]), -(-len(tiles) // columns)
+    sheet = np.full((rows * side, columns * side, 3), GROUND, np.uint8)
+    for place, each in enumerate(tiles):
+        top, left = side * (place // columns), side * (place % columns)
+        sheet[top : top + side, left : left + side] = each
+    stream = io.BytesIO()
+    Image.fromarray(sheet).save(stream, "JPEG", quality=80)
+    return stream.getvalue()
+
+
+def tiny(image: Pixels) -> Tile:
+    """Return an image in the middle of a square of `TINY` pixels, without an outline."""
+    from PIL import Image
+
+    whole = Image.fromarray(tile(image, None))
+    return np.asarray(whole.resize((TINY, TINY), Image.Resampling.BOX))
 
 
 def signed(value: float, digits: int = 1) -> str:

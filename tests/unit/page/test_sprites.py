@@ -4,7 +4,7 @@ import numpy as np
 from PIL import Image
 
 from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
-from page.sprites import GROUND, sprite, tile
+from page.direction_pages import GROUND, sprite, tile
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
