@@ -1,7 +1,7 @@
 // The concept finder: rows whose concept or category holds one of the words typed, parted by commas.
-const finder = (() => {
+(() => {
   const field = document.getElementById("find-concept");
-  if (!field) return null;
+  if (!field) return;
   const count = document.getElementById("found-concepts");
   const rows = [...document.querySelectorAll("#concept-table tbody tr")];
   const words = rows.map((row) => row.dataset.words.toLowerCase());
@@ -29,56 +29,6 @@ const finder = (() => {
     control.closest("label").hidden = false;
   }
   filter();
-  return { field, directionsOnly, filter };
-})();
-
-// Links that keep: #section?find=star&only=directions&open=what-was-planted opens the page as it was.
-(() => {
-  // A fold is known by its id or else by the words of its summary.
-  const folds = new Map();
-  for (const fold of document.querySelectorAll("details")) {
-    const words = fold.querySelector("summary").textContent.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-    const name = fold.id || (fold.closest("[id]")?.id ?? "") + "-" + words.slice(0, 8).join("-");
-    folds.set(name, fold);
-  }
-  const closed = new Set([...folds].filter(([, fold]) => !fold.open).map(([name]) => name));
-
-  const state = () => {
-    const kept = new URLSearchParams();
-    if (finder?.field.value) kept.set("find", finder.field.value);
-    if (finder?.directionsOnly.checked) kept.set("only", "directions");
-    const open = [...folds].filter(([name, fold]) => fold.open && closed.has(name)).map(([name]) => name);
-    if (open.length) kept.set("open", open.join(","));
-    return String(kept);
-  };
-
-  const keep = () => {
-    const [section] = location.hash.split("?");
-    const kept = state();
-    const hash = kept ? `${section || "#"}?${kept}` : section;
-    if (hash !== location.hash) history.replaceState(null, "", hash || location.pathname + location.search);
-  };
-
-  const restore = () => {
-    const [section, query] = location.hash.split("?");
-    const kept = new URLSearchParams(query);
-    if (finder) {
-      finder.field.value = kept.get("find") ?? "";
-      finder.directionsOnly.checked = kept.get("only") === "directions";
-      finder.filter();
-    }
-    for (const name of (kept.get("open") ?? "").split(",")) if (folds.has(name)) folds.get(name).open = true;
-    const target = document.getElementById(decodeURIComponent(section.slice(1)));
-    for (let fold = target?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
-    target?.scrollIntoView();
-  };
-
-  if (location.hash.includes("?")) restore();
-  for (const fold of folds.values()) fold.addEventListener("toggle", keep);
-  finder?.field.addEventListener("input", keep);
-  finder?.directionsOnly.addEventListener("input", keep);
-  // A link to a section would drop the rest; a link with a state of its own has been followed.
-  addEventListener("hashchange", () => (location.hash.includes("?") ? restore() : keep()));
 })();
 
 // The bar of sections marks the one that is read.

@@ -127,23 +127,6 @@ def test_concepts_are_found_by_name_and_by_category(report: Page):
             expect(report.locator("#found-concepts")).to_have_text(said)
 
 
-def test_a_link_keeps_the_finder_and_the_open_sections(report: Page, browser: Browser):
-    words = str(report.locator("#concept-table tbody tr").first.get_attribute("data-words"))
-    report.locator("#concept-finder summary").click()
-    report.get_by_role("searchbox", name="Concepts or categories").fill(words)
-    report.get_by_role("checkbox", name="directions only").check()
-    report.locator("#validated summary").first.click()
-    report.get_by_role("link", name="Similarity", exact=True).click()
-    expect(report).to_have_url(re.compile(r"#layers\?find=.*&only=directions&open=validated-"))
-    other = browser.new_page()
-    other.goto(report.url)
-    expect(other.locator("#find-concept")).to_have_value(words)
-    assert other.get_by_role("checkbox", name="directions only").is_checked()
-    assert other.locator("#validated details").first.get_attribute("open") is not None
-    expect(other.locator("#layers h2")).to_be_in_viewport()
-    other.close()
-
-
 def test_everybody_can_read_what_is_folded_too(report: Page):
     report.emulate_media(color_scheme="dark")
     report.eval_on_selector_all("details", "all => all.forEach(one => { one.open = true; })")
