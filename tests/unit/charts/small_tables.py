@@ -108,7 +108,7 @@ PUBLISHED_MODELS = pd.concat([line(30), models("encoder", "standard")])
 
 def panels(chart: PanelChart, table: pd.DataFrame) -> dict[str, str]:
     """Return the picture of each panel of a page by its title."""
-    return {panel.title: panel.svg for panel in panel_drawing(chart, table).panels}
+    return panel_drawing(chart, table).panels
 
 
 def marks(svg: str, kind: str) -> list[str]:
