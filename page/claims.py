@@ -29,7 +29,15 @@ from page.robustness_claims import (
     narrower_data,
     robustness_order,
 )
-from page.verdicts import LEVEL, Claim, Verdict, judge_against_null, judge_differences, judged_claim
+from page.verdicts import (
+    LEVEL,
+    Case,
+    Claim,
+    Verdict,
+    drawn_claim,
+    judge_against_null,
+    judge_differences,
+)
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
@@ -43,9 +51,6 @@ WHOSE = {
 
 KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.prunable"
 """The numbers that claims compare, by the names that their replicas have."""
-
-RANDOM_CONCEPTS = "concepts.directions.random"
-"""What as many random directions encode, by the name that its replicas have."""
 
 
 def study_claims(
@@ -75,8 +80,7 @@ def study_claims(
 
 def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
     """Compare each zero-shot encoder's kurtosis with those of its backbone's untrained encoders."""
-    cases: list[tuple[Verdict, str]] = []
-    rows = []
+    cases = []
     for e in trained(encoders, "zero_shot"):
         if not e.null:
             continue
@@ -87,14 +91,14 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             f"of {len(null)} untrained encoders, "
             f"p = {format_number(rank_p_value(kurtosis.value, null), 2)}"
         )
-        cases.append((judge_against_null(*widest.ends, null), text))
-        rows.append(dot_row(e.entry, kurtosis, widest, value, null=(min(null), max(null))))
-    return judged_claim(
+        row = dot_row(e.entry, kurtosis, widest, value, null=(min(null), max(null)))
+        cases.append(Case(judge_against_null(*widest.ends, null), text, [row]))
+    return drawn_claim(
         "kurtosis",
         "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
         f"its backbone (by its rank among them: p ≤ {LEVEL:g} at both ends of the interval).",
         cases,
-        Dots(axis="kurtosis; grey: lowest to highest of the untrained encoders", rows=rows),
+        "kurtosis; grey: lowest to highest of the untrained encoders",
     )
 
 
@@ -140,10 +144,9 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
     Neither accuracy nor robustness may suffer. Without robustness, or if a line is extrapolated at
     a fraction that counts, the case is undecided, unless accuracy alone decides it.
     """
-    cases: list[tuple[Verdict, str]] = []
-    rows = []
+    cases = []
     for e in trained(encoders, "zero_shot"):
-        found = e.results.prunable
+        found, rows = e.results.prunable, []
         verdict: Verdict = "not supported"
         if found.by_accuracy >= PRUNABLE:
             reaches = found.prunable is not None and found.prunable >= PRUNABLE
@@ -161,32 +164,28 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
             parts += f", so {lower} decides"
         if found.prunable is not None:
             value = Estimate(found.prunable)
-            rows.append(
-                dot_row(
-                    e.entry,
-                    _in_percent(value),
-                    _in_percent(e.with_seeds(PRUNED, value)),
-                    format_percent(found.prunable),
-                    null=_in_percent(found.chance).ends if found.chance else None,
-                )
+            row = dot_row(
+                e.entry,
+                _in_percent(value),
+                _in_percent(e.with_seeds(PRUNED, value)),
+                format_percent(found.prunable),
+                null=_in_percent(found.chance).ends if found.chance else None,
             )
+            rows = [row]
         chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
         text = (
             f"{e.entry.label}: {format_percent(found.prunable)} of "
             f"{e.results.directions.directions} directions ({parts}{chance}{_counted(replicas)})"
         )
-        cases.append((verdict, text))
-    return judged_claim(
+        cases.append(Case(verdict, text, rows))
+    return drawn_claim(
         "pruning",
         f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
         f"pruned for less than one point of {names['imagenet']} accuracy and less than one of mean "
         f"effective robustness{mean_over(encoders, names)}.",
         cases,
-        Dots(
-            axis="prunable directions (%); grey: of random heads",
-            rows=rows,
-            reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
-        ),
+        "prunable directions (%); grey: of random heads",
+        (100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
     )
 
 
@@ -195,8 +194,7 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
 
     A finetuned or supervised encoder with another kind of representation is not comparable.
     """
-    cases: list[tuple[Verdict, str]] = []
-    intervals, rows = False, []
+    cases, intervals = [], False
     for f in families(encoders):
         compared = _with_concepts([e for e in f.members if f.comparable(e)])
         if len(compared) < 2 or compared[0][0] is not f.zero_shot:
@@ -210,16 +208,17 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
         )
         differences = [concept_difference(f.zero_shot, e, f.name) for e, _ in compared[1:]]
         text = f"{f.name}: {values}; {'; '.join(one.text for one in differences)}"
-        cases.append((judge_differences([one.widest for one in differences]), text))
+        verdict = judge_differences([one.widest for one in differences])
+        cases.append(Case(verdict, text, [one.row for one in differences]))
         intervals = intervals or compared[0][1].unique.low is not None
-        rows += [one.row for one in differences]
     over = "by the differences on common negatives" if intervals else "without an interval"
-    return judged_claim(
+    return drawn_claim(
         "concepts",
         "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
         f"(counts of directions; {over}).",
         cases,
-        Dots(axis="difference of unique concepts", rows=rows, reference=NO_DIFFERENCE),
+        "difference of unique concepts",
+        NO_DIFFERENCE,
     )
 
 
@@ -241,7 +240,8 @@ def _by_chance(counts: BasisConcepts) -> str:
 
 def _concepts_over_seeds(encoder: StudyEncoder) -> str:
     """Return the counts of all seeds beside those of random directions, if they are known."""
-    own, random = (encoder.replicas.get(name) for name in (CONCEPTS, RANDOM_CONCEPTS))
+    names = CONCEPTS, "concepts.directions.random"
+    own, random = map(encoder.replicas.get, names)
     if own is None or random is None:
         return encoder.over_seeds(CONCEPTS)
     each = ", ".join(format_number(x, 0) for x in own.by_seed.values())

@@ -14,14 +14,11 @@ from interpreting_clip.measures.effective_robustness import Settings
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
 from page.claim_charts import dot_row
 from page.names import TRAININGS, format_estimate, mark
-from page.replicas import Replicated, difference_over_seeds, spread_in_words
+from page.replicas import Replicated, difference_over_seeds, over_replicas, spread_in_words
 from page.results import StudyEncoder
 
 ROBUSTNESS, CONCEPTS = "robustness.robustness", "concepts.directions.unique"
 """The numbers that claims compare, by the names that their replicas have."""
-
-CONFIDENCE = Settings().confidence
-"""Of the interval of a difference."""
 
 NO_DIFFERENCE = (0.0, "no difference")
 """The reference in a chart of differences."""
@@ -51,13 +48,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def widest(self) -> Estimate:
-        """The difference with its interval widened to hold that of every seed that counts.
-
-        A claim has to hold beyond both.
-        """
-        seeds = self.over_seeds.by_seed.values() if self.over_seeds else ()
-        values = [*self.estimate.ends, *seeds]
-        return Estimate(self.estimate.value, min(values), max(values))
+        """The difference with its interval widened to hold that of every seed that counts."""
+        return over_replicas(self.estimate, self.over_seeds)
 
     @property
     def name(self) -> str:
@@ -96,7 +88,7 @@ def robustness_difference(
     return Difference(
         first=first,
         second=second,
-        estimate=percentile_interval(float(values[0] - values[1]), draws, CONFIDENCE),
+        estimate=percentile_interval(float(values[0] - values[1]), draws, Settings().confidence),
         over_seeds=difference_over_seeds(first, second, ROBUSTNESS),
         family=family,
         unit=" points",

@@ -25,6 +25,7 @@ from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.encoders.weight_sources import BackboneEntry
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.tables import read_table
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.dataset_entries import DatasetEntry
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.names import format_number
@@ -119,6 +120,12 @@ def difference_over_seeds(
     )
 
 
+def over_replicas(estimate: Estimate, found: Replicated | None) -> Estimate:
+    """Widen an interval to hold the values of all replicas that count: claims hold beyond both."""
+    values = [*estimate.ends, *(found.by_seed.values() if found else ())]
+    return Estimate(estimate.value, min(values), max(values))
+
+
 def seed_differences(first: ReplicatedEncoder, second: ReplicatedEncoder, name: str) -> list[float]:
     """Return what `difference_over_seeds` has; nothing if one of them has no replicas."""
     found = difference_over_seeds(first, second, name)
@@ -169,18 +176,8 @@ def training_settings(key: str, study: Mapping[str, Any]) -> str:
     """Return 12 hex digits that stand for the settings of an encoder's training but for its seed.
 
     These are the recipe, the backbone, the dataset, and for a finetuned encoder the settings of the
-    training that it starts from. They count by their values: `20` and `20.0`, or a default and
-    nothing, are the same.
-
-    Parameters
-    ----------
-    key : an encoder that `training_of` has a stage for
-    study : the sections of params.yaml that say how encoders are trained, with their types
-
-    Raises
-    ------
-    KeyError
-        The study lacks the backbone, the dataset or the recipe.
+    training that it starts from; a KeyError says that the study lacks one of them. They count by
+    their values: `20` and `20.0`, or a default and nothing, are the same.
     """
     entry = study[training_of(key, study)][key]
     start = getattr(entry, "start", "")
@@ -224,11 +221,6 @@ def read_replicas(
     """Read from the table those replicas that have the settings of the study's encoders.
 
     Returns the numbers of each encoder by their names, such as `robustness.robustness`.
-
-    Raises
-    ------
-    InputError
-        The table is missing or damaged, or an encoder in it has one replica.
     """
     table = read_table(file, IDENTITY)
     with error_context(file, ValueError):

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.errors import InputError
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
-from page.replicas import ReplicatedEncoder, spread_in_words
+from page.replicas import ReplicatedEncoder, over_replicas, spread_in_words
 
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
@@ -44,11 +43,6 @@ class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     browsable: bool = False
 
     @property
-    def file(self) -> str:
-        """The file that `results` was read from."""
-        return f"plots/encoders/{self.key}.json"
-
-    @property
     def representation(self) -> str:
         """Whether its features are `linear` or `rectified`."""
         return self.results.kurtosis.representation or "linear"
@@ -58,13 +52,8 @@ class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
         return spread_in_words(self.replicas.get(name), digits)
 
     def with_seeds(self, name: str, estimate: Estimate) -> Estimate:
-        """Widen the interval of a number to hold the values of all replicas that count.
-
-        A claim has to hold beyond both.
-        """
-        found = self.replicas.get(name)
-        values = [*estimate.ends, *(found.by_seed.values() if found else ())]
-        return Estimate(estimate.value, min(values), max(values))
+        """Widen the interval of a number to hold the values of all replicas that count."""
+        return over_replicas(estimate, self.replicas.get(name))
 
     def accuracy_on(self, dataset: str) -> float | None:
         """Return the accuracy in percent on a test set; None if it was not measured there."""
@@ -121,24 +110,10 @@ def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
     """Return the testbed's shifts that the study's mean robustness is over, in their order.
 
     A shift that a folder of activations lacks is one of them, if other encoders have it.
-
-    Raises
-    ------
-    InputError
-        Two encoders were measured on different shifts, so their means are not comparable.
     """
-    encoders = [e for e in encoders if not e.results.robustness.not_given] or encoders
-    measured = [
-        [shift for shift in TESTBED_SHIFTS if shift in e.results.robustness.compared]
-        for e in encoders
-    ]
-    for e, shifts in zip(encoders, measured, strict=True):
-        if shifts != measured[0]:
-            raise InputError(
-                f"{e.file}: measured on the shifts {shifts}, `{encoders[0].key}` on "
-                f"{measured[0]}; run `dvc repro`"
-            )
-    return measured[0] if measured else list(TESTBED_SHIFTS)
+    first = first_complete(encoders)
+    compared = first.results.robustness.compared if first else TESTBED_SHIFTS
+    return [shift for shift in TESTBED_SHIFTS if shift in compared]
 
 
 def own_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import fmean
-from typing import Any
 
 from interpreting_clip.measures.intervals import Estimate
-from page.claim_charts import Dots, dot_row
+from page.claim_charts import dot_row
 from page.differences import NO_DIFFERENCE, ROBUSTNESS, Difference, robustness_difference
 from page.families import families, label_controls
 from page.names import (
@@ -19,7 +18,7 @@ from page.names import (
 )
 from page.replicas import FurtherEncoder, ReplicatedEncoder, seed_differences, spread_in_words
 from page.results import StudyEncoder, measured_shifts
-from page.verdicts import Claim, Verdict, judge_differences, judge_pairs, judged_claim
+from page.verdicts import Case, Claim, drawn_claim, judge_differences, judge_pairs
 
 Names = Mapping[str, str]
 """The names that the study gives to the test sets, by key."""
@@ -29,16 +28,12 @@ SeedPairs = Sequence[tuple[ReplicatedEncoder, ReplicatedEncoder]]
 
 AXIS = "difference of mean effective robustness (points)"
 
-FROM_REPLICAS = "from the study of replicas, without an interval over images"
-
 OVER_SEEDS = "; replicas: mean ± SD and range over seeds"
-
-DECIDES = "by the differences on common lines and images"
 
 
 def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
-    cases, rows = [], []
+    cases = []
     for f in families(encoders):
         if _have_robustness(f.members):
             differences = [robustness_difference(*pair, f.name) for pair in pairwise(f.members)]
@@ -46,13 +41,14 @@ def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) 
                 f"{TRAININGS[e.entry.training]} {_points(e, names)}" for e in f.members
             )
             cases.append(_case(f"{f.name}: {values}", differences))
-            rows += [one.row for one in differences]
-    return judged_claim(
+    return drawn_claim(
         "effective_robustness",
         "Zero-shot encoders are more robust than their finetuned versions, and these more than "
-        f"supervised encoders (mean effective robustness{mean_over(encoders, names)}; {DECIDES}).",
+        f"supervised encoders (mean effective robustness{mean_over(encoders, names)}; by the "
+        "differences on common lines and images).",
         cases,
-        Dots(axis=AXIS, rows=rows, reference=NO_DIFFERENCE),
+        AXIS,
+        NO_DIFFERENCE,
     )
 
 
@@ -65,25 +61,20 @@ def coverage_of_data(
 
     Those of the study have intervals; those of the study of replicas are compared seed by seed.
     """
-    cases, rows = [], []
+    cases = []
     for pair in label_controls(encoders):
         if _have_robustness(pair):
-            difference = robustness_difference(*pair)
             values = " against ".join(f"{e.entry.label} {_points(e, names)}" for e in pair)
-            cases.append(_case(values, [difference]))
-            rows.append(difference.row)
+            cases.append(_case(values, [robustness_difference(*pair)]))
     pairs = [(e, e.other) for e in further if e.entry.training == "supervised"]
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
-    return judged_claim(
+    return drawn_claim(
         "effective_robustness",
         "Robustness comes from what the data cover, not from language: labels give more of it than "
         f"captions of the same images{over}.",
         cases + _seed_cases(pairs, names),
-        Dots(
-            axis=f"{AXIS}{OVER_SEEDS * bool(pairs)}",
-            rows=rows + _seed_rows(pairs),
-            reference=NO_DIFFERENCE,
-        ),
+        f"{AXIS}{OVER_SEEDS * bool(pairs)}",
+        NO_DIFFERENCE,
     )
 
 
@@ -94,12 +85,13 @@ def narrower_data(
 ) -> Claim | None:
     """Compare an encoder with that of narrower captioned images in the study of replicas."""
     pairs = [(e.other, e) for e in further if e.entry.training == "zero_shot"]
-    return judged_claim(
+    return drawn_claim(
         "effective_robustness",
         "Captions alone do not give robustness: captions of narrower images give less of it (mean "
         f"effective robustness{mean_over(encoders, names)}).",
         _seed_cases(pairs, names),
-        Dots(axis=f"{AXIS}{OVER_SEEDS}", rows=_seed_rows(pairs), reference=NO_DIFFERENCE),
+        f"{AXIS}{OVER_SEEDS}",
+        NO_DIFFERENCE,
     )
 
 
@@ -125,29 +117,37 @@ def _points(encoder: StudyEncoder, names: Names) -> str:
     )
 
 
-def _case(values: str, differences: Sequence[Difference]) -> tuple[Verdict, str]:
+def _case(values: str, differences: Sequence[Difference]) -> Case:
     """Return a case of a claim, undecided if the line is extrapolated to one of the encoders.
 
     Effective robustness is a distance to the line; where no standard model has a similar ImageNet
     accuracy, the line is a guess, and the logit's curve leaves little room near 100 %.
     """
     text = f"{values}; {'; '.join(one.text for one in differences)}"
+    verdict = judge_differences([one.widest for one in differences])
     compared = {e.key: e for one in differences for e in (one.first, one.second)}.values()
     if outside := [e.entry.label for e in compared if e.results.robustness.extrapolated_shifts]:
-        return "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
-    return judge_differences([one.widest for one in differences]), text
+        verdict, text = "undecided", f"{text}; the line is extrapolated to {' and '.join(outside)}"
+    return Case(verdict, text, [one.row for one in differences])
 
 
-def _seed_cases(pairs: SeedPairs, names: Names) -> list[tuple[Verdict, str]]:
+def _seed_cases(pairs: SeedPairs, names: Names) -> list[Case]:
     """Return a case for each pair, judged by the seeds with which both count."""
-    cases: list[tuple[Verdict, str]] = []
-    for pair in pairs:
-        if all(ROBUSTNESS in e.replicas for e in pair):
-            differences = seed_differences(*pair, ROBUSTNESS)
-            text = " against ".join(_over_seeds(e, names) for e in pair)
-            spread = f"seed by seed {format_spread(differences)} points, n = {len(differences)}"
-            text += f"; {spread if differences else 'no seed counts for both'} ({FROM_REPLICAS})"
-            cases.append((judge_pairs(differences), text))
+    cases = []
+    for first, second in pairs:
+        if ROBUSTNESS in first.replicas and ROBUSTNESS in second.replicas:
+            differences = seed_differences(first, second, ROBUSTNESS)
+            spread, rows = format_spread(differences), []
+            by_seed = "no seed counts for both"
+            if differences:
+                by_seed = f"seed by seed {spread} points, n = {len(differences)}"
+                mean = Estimate(fmean(differences))
+                ends = Estimate(mean.value, min(differences), max(differences))
+                named = ("difference", f"{first.entry.label} minus {second.entry.label}")
+                rows = [dot_row(first.entry, mean, ends, spread, named=named)]
+            text = " against ".join(_over_seeds(e, names) for e in (first, second))
+            text += f"; {by_seed} (from the study of replicas, without an interval over images)"
+            cases.append(Case(judge_pairs(differences), text, rows))
     return cases
 
 
@@ -163,15 +163,3 @@ def _over_seeds(encoder: ReplicatedEncoder, names: Names) -> str:
         f"{encoder.entry.label}{points}{spread_in_words(found)} ({names['imagenet']} {imagenet} %, "
         f"shifts {shifts} %)"
     )
-
-
-def _seed_rows(pairs: SeedPairs) -> list[dict[str, Any]]:
-    rows = []
-    for first, second in pairs:
-        if values := seed_differences(first, second, ROBUSTNESS):
-            middle = fmean(values)
-            ends = Estimate(middle, min(values), max(values))
-            named = ("difference", f"{first.entry.label} minus {second.entry.label}")
-            text = format_spread(values)
-            rows.append(dot_row(first.entry, Estimate(middle), ends, text, named=named))
-    return rows

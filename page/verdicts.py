@@ -1,7 +1,7 @@
 """Claims and their verdicts: what numbers with intervals decide."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -65,6 +65,27 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
         return "undecided"
     above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
     return "supported" if all(above) else "undecided" if any(above) else "not supported"
+
+
+class Case(NamedTuple):
+    """One comparison of a claim: what it decides, in words, and the rows of the claim's chart."""
+
+    verdict: Verdict
+    text: str
+    rows: Sequence[dict[str, Any]] = ()
+
+
+def drawn_claim(
+    chart: str,
+    text: str,
+    cases: Sequence[Case],
+    axis: str,
+    reference: tuple[float, str] | None = None,
+) -> Claim | None:
+    """Return a claim judged by its cases, with the chart of their numbers along an axis."""
+    rows = [row for case in cases for row in case.rows]
+    dots = Dots(axis=axis, rows=rows, reference=reference)
+    return judged_claim(chart, text, [(case.verdict, case.text) for case in cases], dots)
 
 
 def judged_claim(

@@ -219,24 +219,6 @@ def test_concepts_are_compared_within_a_family(study):
         assert (row["value"], row["low"], row["high"]) == ends
 
 
-def test_seeds_widen_a_difference_of_concepts(study):
-    name = "concepts.directions.unique"
-    for backbone in ("rn", "vit"):
-        for key, draws in zip(FAMILY, ([20, 19], [16, 17], [9, 9]), strict=True):
-            set_concepts(study, key.replace("rn", backbone), draws)
-    for draws, counts, verdict, other in (
-        ([20, 19], {0: 20.0, 1: 12.0, 2: 13.0}, "supported", 0),
-        ([20, 19], {0: 20.0, 1: 9.0, 2: 13.0}, "mixed", 1),
-        ([15, 15], {0: 15.0, 1: 11.0, 2: 9.0}, "mixed", 1),
-    ):
-        set_concepts(study, FAMILY[0], draws)
-        seeds = {FAMILY[0]: counts, FAMILY[1]: {0: 16.0, 1: 10.0, 2: 10.0}}
-        study["replicas"] = {key: {name: Replicated(by_seed=x)} for key, x in seeds.items()}
-        found = judged(concept_order, study)
-        assert found.verdict == verdict
-        assert (f"{other} of 3 of the other sign" in found.findings[0]) == bool(other)
-
-
 def test_counts_over_seeds_stand_beside_those_of_random_directions(study):
     key = FAMILY[0]
     replicas = {"unique": {0: 11.0, 1: 6.0}, "random": {0: 8.8, 1: 6.6}}
