@@ -14,25 +14,13 @@ TESTBED_SHIFTS = SHIFT_NAMES
 DATASETS = {"imagenet": "ImageNet", **TESTBED_SHIFTS}
 """The test sets of every study: ImageNet's and the testbed's shifts."""
 
-SYNTHETIC = "synthetic "
-"""Stands before the name of a set whose images are not the real ones."""
-
 
 def set_names(synthetic: Collection[str]) -> dict[str, str]:
-    """Return `DATASETS` with the names that the study gives them, of which some are synthetic."""
-    return {key: SYNTHETIC * (key in synthetic) + name for key, name in DATASETS.items()}
+    """Return `DATASETS` with the names that the study gives them: synthetic ones are called so."""
+    return {
+        key: f"synthetic {name}" if key in synthetic else name for key, name in DATASETS.items()
+    }
 
-
-INSTRUMENTS = {
-    "kurtosis": "Kurtosis",
-    "outlier_features": "Outlier features",
-    "privileged_basis": "Features against random directions",
-    "directions": "Directions and pruning",
-    "concepts": "Concepts",
-    "effective_robustness": "Effective robustness",
-    "cka": "CKA and mutual neighbours",
-}
-"""The measures, in the order in which the page shows what was planted for each."""
 
 TRAININGS = {
     "zero_shot": "zero-shot",
@@ -114,15 +102,7 @@ def mark(extrapolated: bool) -> str:
 def line_spans(
     lines: Mapping[str, LogitLine], names: Mapping[str, str] = MappingProxyType(TESTBED_SHIFTS)
 ) -> str:
-    """Say which ImageNet accuracies the lines' models span, by shift only if these differ.
-
-    Parameters
-    ----------
-    lines
-        The line of each shift.
-    names
-        The names of the shifts.
-    """
+    """Return the range of ImageNet accuracies of the lines' models, by shift if these differ."""
     shifts: dict[str, list[str]] = {}
     for shift, line in lines.items():
         span = f"{format_number(100 * line.low)} to {format_number(100 * line.high)} %"

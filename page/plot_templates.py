@@ -31,13 +31,7 @@ def template_files() -> dict[Path, bytes]:
 
 
 def main(option: str = "") -> None:
-    """Write the templates, or with `--check` refuse those that are out of date.
-
-    Raises
-    ------
-    InputError
-        Another option was given, or a template is out of date; names the files.
-    """
+    """Write the templates, or with `--check` refuse those that are out of date."""
     if option not in ("", CHECK):
         raise InputError(f"expected {CHECK} or nothing, got {option!r}")
     files = template_files()

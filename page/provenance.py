@@ -37,13 +37,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def study_names(
     datasets: Mapping[str, DatasetEntry], shifts: Mapping[str, ShiftEntry]
 ) -> dict[str, str]:
-    """Return the names of all test sets of a study: synthetic ones are called so.
-
-    Parameters
-    ----------
-    datasets, shifts
-        The entries of params.yaml; the shifts are the study's own.
-    """
+    """Return the names of all test sets of a study: synthetic ones are called so."""
     testbed = {key: "imagenet_val" if key == "imagenet" else key for key in DATASETS}
     synthetic = [
         key

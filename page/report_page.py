@@ -42,7 +42,6 @@ from page.drawings import PanelDrawing, panel_drawing
 from page.families import families
 from page.names import (
     DATASETS,
-    INSTRUMENTS,
     REPRESENTATIONS,
     TESTBED_SHIFTS,
     TRAININGS,
@@ -180,7 +179,6 @@ def report_page(report: Report) -> str:
         "datasets": {key: names[key] for key in DATASETS},
         "shifts": {key: names[key] for key in TESTBED_SHIFTS},
         "shift_kinds": {"natural": NATURAL, "style": STYLE},
-        "instruments": INSTRUMENTS,
         "trainings": TRAININGS,
         "needed_pairs": NEEDED_PAIRS,
     }

@@ -8,17 +8,26 @@ from typing import Any
 import pandas as pd
 
 from interpreting_clip.charts import tables
+from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.result import Result
 from page.across_encoders import CORRELATION_COLUMNS, correlation_table
 from page.families import untrained_null
 from page.names import DATASETS
-from page.results import ENCODER_COLUMNS, StudyEncoder, over_encoders
-from page.robustness_tables import ROBUSTNESS_COLUMNS, robustness_table
+from page.results import (
+    ENCODER_COLUMNS,
+    StudyEncoder,
+    measured_shifts,
+    over_encoders,
+    own_shifts,
+)
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "effective_robustness": ROBUSTNESS_COLUMNS,
+    "effective_robustness": (
+        *("kind", *ENCODER_COLUMNS, "shift", "imagenet", "accuracy", "baseline"),
+        *("effective_robustness", "extrapolated"),
+    ),
     "kurtosis": (
         *ENCODER_COLUMNS,
         *("representation", "kurtosis", "low", "high", "null", "null_low", "null_high"),
@@ -42,7 +51,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points.
 
-Of the planted outliers, shares are in percent.
+Of the planted outliers, shares are in percent. Of the robustness, `kind` is `standard`, `line`,
+`extrapolated` or `encoder`, and `extrapolated` is ‡ if the line is extrapolated to an encoder.
 """
 
 
@@ -55,12 +65,7 @@ def study_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the table of every CSV of the study by its name in `COLUMNS`.
 
-    Parameters
-    ----------
-    encoders, comparisons, baseline, controls
-        The study's results; the controls as `plots/controls.json` has them.
-    names
-        The names of the test sets, and of the study's own shifts.
+    `controls` are as `plots/controls.json` has them; `names` are those of all test sets.
     """
     results = {e.number: e.results for e in encoders}
     concepts = {number: one.concepts for number, one in results.items() if one.concepts}
@@ -81,6 +86,44 @@ def study_tables(
         **{name: over_encoders(encoders, by_number) for name, by_number in by_encoder.items()},
     }
     return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
+
+
+def robustness_table(
+    encoders: Sequence[StudyEncoder], baseline: Baseline, names: Mapping[str, str]
+) -> pd.DataFrame:
+    """Return accuracy against ImageNet accuracy, per shift: standard models, line and encoders.
+
+    Standard models that are not above chance on a shift are left out, as they are of its line.
+    Untrained encoders are left out: at chance, their distance to the line means nothing. So are
+    shifts that the study does not have, and those of its own that have no line. ImageNet accuracy
+    is over the classes that the baseline's `abscissa` names.
+    """
+    trained = [e for e in encoders if e.entry.training != "untrained"]
+    found = over_encoders(
+        trained, {e.number: tables.robustness_table(e.results.robustness, names) for e in trained}
+    ).reindex(columns=COLUMNS["effective_robustness"])
+    own = [shift for shift in own_shifts(encoders) if shift in baseline.lines]
+    parts = []
+    for shift in [*measured_shifts(encoders), *own] if encoders else []:
+        line, name = baseline.lines[shift], names[shift]
+        points = found[found["shift"] == name]
+        drawn = [baseline_accuracy(line, x) for x in points["imagenet"]]
+        parts += [
+            _standard_table(baseline, shift).assign(shift=name),
+            pd.DataFrame(standard_line_rows(name, line, points["imagenet"])),
+            points.assign(kind="encoder", baseline=drawn),
+        ]
+    joined = pd.concat([part for part in parts if len(part)]) if parts else found
+    return joined.astype({"number": "Int64"})
+
+
+def _standard_table(baseline: Baseline, shift: str) -> pd.DataFrame:
+    """Return the accuracies of the standard models that a shift's line was fitted to."""
+    models = pd.DataFrame(baseline.models_of(shift))
+    models = models[~models["name"].isin(baseline.at_chance.get(shift, []))]
+    columns = {"name": "label", baseline.abscissa[shift]: "imagenet", shift: "accuracy"}
+    known = models[list(columns)].rename(columns=columns).dropna()
+    return known.assign(kind="standard")
 
 
 def kurtosis_table(encoders: Sequence[StudyEncoder]) -> pd.DataFrame:

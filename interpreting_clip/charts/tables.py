@@ -48,8 +48,6 @@ COUNTS = {
 }
 """The columns of a count of concepts, with both nulls and the count against all images."""
 
-UNKNOWN = Estimate(np.nan)
-
 
 def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
     """Return one row: the mean kurtosis with its interval, and the number of outlier features."""
@@ -97,12 +95,8 @@ def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
 def pruning_table(results: Mapping[str, Pruning], names: Mapping[str, str]) -> pd.DataFrame:
     """Return accuracy by the fraction of directions pruned, per dataset and for each of `HEADS`.
 
-    The last rows are `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
-
-    Parameters
-    ----------
-    results : by the key of the test set
-    names : of the test sets that the table shall have, in its order
+    It has the test sets of `names`, in their order; `results` are by key, too. The last rows are
+    `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
     """
     curves = {key: _pruning_curves(results[key]) for key in names if key in results}
     if not curves:
@@ -157,7 +151,7 @@ def _counts(counts: ConceptCounts) -> dict[str, Any]:
         "over_all": counts.over_all,
     }
     for null in ("permuted", "random", "over_all_permuted", "over_all_random"):
-        found = getattr(counts, null) or UNKNOWN
+        found = getattr(counts, null) or Estimate(np.nan)
         cells |= {null: found.value, f"{null}_low": found.low, f"{null}_high": found.high}
     return cells
 
@@ -186,11 +180,6 @@ def robustness_table(result: EffectiveRobustness, names: Mapping[str, str]) -> p
     """Return accuracy and effective robustness on each shift that has one.
 
     `extrapolated` is ‡ where the line is extrapolated to the encoder.
-
-    Parameters
-    ----------
-    result : of an encoder
-    names : of the shifts
     """
     rows = [
         {

@@ -55,7 +55,7 @@ NOTHING = {
     *("stages/__main__.py", "stages/code.py"),
     *(
         f"interpreting_clip/{name}.py"
-        for name in ("__init__", "__main__", "charts/results", "command", "readable", "report")
+        for name in ("__init__", "__main__", "command", "readable", "report")
     ),
     *(
         f"interpreting_clip/{name}.py"

@@ -1,16 +1,14 @@
 """Published activations on the page and in the CSVs."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
 
 import interpreting_clip as ic
-from interpreting_clip.formats.baseline import Baseline
-from interpreting_clip.formats.json import read_json
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import Estimate
@@ -19,11 +17,8 @@ from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.array_sections import ArrayEntry, array_sections, array_tables, kurtosis_table
 from page.names import format_estimate, format_number
-from page.provenance import Provenance
-from page.report_page import Report, report_page, rotations_of_smallest_p
-from page.results import StudyEncoder
-from page.study_tables import study_tables
-from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, read, table, undrawn
+from page.report_page import rotations_of_smallest_p
+from tests.unit.page.conftest import Tags, cells, load_study, study_page, table, undrawn
 
 RNG = np.random.default_rng(0)
 IMAGES, CAPTIONS = RNG.standard_normal((2, 30, 8))
@@ -80,23 +75,11 @@ def entries() -> list[ArrayEntry]:
     return [entry("first"), entry("second", head=False)]
 
 
-def page(arrays: list[ArrayEntry], encoders: Sequence[StudyEncoder] = ()) -> str:
-    """Return the page of a study, without encoders if none are given."""
-    baseline = msgspec.convert(read_json(PLOTS / "baseline.json"), Baseline)
-    controls = read_json(PLOTS / "controls.json")
-    report = Report(
-        title="a study",
-        description="",
-        encoders=encoders,
-        comparisons=[],
-        baseline=baseline,
-        controls=controls,
-        tables=study_tables(encoders, [], baseline, controls),
-        provenance=Provenance(),
-        arrays=arrays,
-    )
+def page(arrays: list[ArrayEntry], **changed: Any) -> str:
+    """Return the page of a study, without encoders unless `changed` says so."""
+    bare = {"entries": {}, "comparisons": [], "arrays": arrays}
     with undrawn():
-        return report_page(report)
+        return study_page(load_study() | bare | changed)
 
 
 def test_the_section_has_each_number_beside_chance(entries):
@@ -133,7 +116,8 @@ def test_each_title_has_a_section_that_says_what_its_arrays_lack():
 
 
 def test_without_encoders_there_are_no_verdicts_and_with_them_the_arrays_come_first(entries):
-    without, beside = (page(entries, encoders) for encoders in ([], read(load_study())))
+    own = {"entries": load_study()["entries"]}
+    without, beside = (page(entries, **changed) for changed in ({}, own))
     sections = [re.findall(r'<section id="([^"]+)"', one) for one in (without, beside)]
     assert sections[0] == ["arrays-1", "validated", "provenance"]
     assert sections[1][:4] == ["arrays-1", "validated", "shows", "robustness"]

@@ -1,10 +1,13 @@
+import io
 import re
 from html import unescape
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from interpreting_clip.datasets.broden.thumbnails import SIDE
-from page.direction_pages import browser_files, significant
+from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
+from page.direction_pages import GROUND, browser_files, significant, sprite, tile
 from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.unit.page.conftest import Tags
@@ -77,3 +80,34 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
         # the switch between encoders is on all pages, the finder on the index
         assert not Tags(text).wrong and text.count("<script") == 1 + (name == "index.html")
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
+
+
+def colour(height: int, width: int, rgb: tuple[int, int, int] = (200, 0, 0)) -> np.ndarray:
+    return np.full((height, width, 3), rgb, np.uint8)
+
+
+def test_an_image_fills_the_width_between_grey():
+    found, quarter = tile(colour(2, 4), None), SIDE // 4
+    assert (found[:quarter] == GROUND).all() and (found[-quarter:] == GROUND).all()
+    assert np.array_equal(found[quarter:-quarter], colour(SIDE // 2, SIDE))
+
+
+def test_the_outline_is_white_inside_of_the_mask_and_black_around_it():
+    mask = np.zeros((GRID, GRID), np.bool_)
+    mask[:, : GRID // 2] = True
+    found, half = tile(colour(SIDE, SIDE), mask), SIDE // 2
+    assert (found[:, half - 1] == 255).all() and (found[1:-1, half] == 0).all()
+    assert np.array_equal(found[1:-1, 1 : half - 1], colour(SIDE - 2, half - 2))
+    assert np.array_equal(found[:, half + 1 :], colour(SIDE, half - 1))
+
+
+def test_tiles_stand_in_rows_and_the_bytes_are_the_same_again():
+    colours = [(200, 0, 0), (0, 0, 200), (0, 200, 0)]
+    tiles = [colour(16, 16, each) for each in colours]
+    data = sprite(tiles, 2)
+    assert sprite(tiles, 2) == data
+    found = np.asarray(Image.open(io.BytesIO(data))).astype(int)
+    assert found.shape == (32, 32, 3)
+    for place, expected in enumerate([*colours, (GROUND,) * 3]):
+        top, left = 16 * (place // 2) + 4, 16 * (place % 2) + 4
+        assert np.abs(found[top : top + 8, left : left + 8] - expected).max() < 20

@@ -1,4 +1,6 @@
-from page.browser_links import concept_finder
+import json
+
+from page.browser_links import concept_finder, switch_script
 from tests.unit.page.conftest import read
 
 
@@ -18,6 +20,9 @@ def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(stu
     folder = "directions/rn_web_broad"
     addresses = [f"{folder}/features_0.html#feature-7", f"{folder}/features.html#feature-4"]
     assert [one["href"] for one in circle["pairs"][:2]] == addresses
+    listed = json.loads(switch_script(encoders).removeprefix("window.encoders = ").rstrip(";\n"))
+    (own,) = (one for one in listed["encoders"] if one["key"] == "rn_web_broad")
+    assert own["features"][0] == [4, "features"] and [7, "features_0"] in own["features"]
     few = {one["name"]: one for one in concept_finder(encoders, links=3 * (len(found) - 1))}
     assert (len(few["circle"]["pairs"]), few["circle"]["weaker"]) == (3, len(pairs) - 3)
 
