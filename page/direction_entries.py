@@ -218,8 +218,8 @@ class ProbeResults:
         shown = shown[shown["image"].isin(images)].merge(pd.DataFrame(self.concepts), on="number")
         places = {kind: place for place, kind in enumerate(KINDS)}
         shown["place"] = shown["category"].map(places).fillna(len(KINDS))
-        by_image = shown.sort_values(["place", "number"]).groupby("image")["name"]
-        return {int(image): names.head(6).tolist() for image, names in by_image}
+        shown = shown.sort_values(["place", "number"])
+        return shown.groupby("image")["name"].agg(lambda names: names.tolist()[:6]).to_dict()
 
 
 def direction_entries(

@@ -56,36 +56,19 @@ def all_synthetic(datasets: Mapping[str, DatasetEntry]) -> bool:
 def dataset_rows(
     datasets: Mapping[str, DatasetEntry | ShiftEntry], encoders: Sequence[StudyEncoder]
 ) -> list[dict[str, Any]]:
-    """Return the datasets in words; of a test set, the images and classes that were measured."""
+    """Return the datasets; of a test set, with the images and classes that were measured."""
     first, rows = first_complete(encoders), []
     robustness = first.results.robustness if first else None
     for name, entry in datasets.items():
-        images, classes, compared = None, None, None
+        row = {"name": name, "kind": type(entry).__struct_config__.tag, "entry": entry}
+        drawn = not isinstance(entry, RealSet | Absent)
         if robustness and name == "imagenet_val":
             images, classes = robustness.imagenet_images, robustness.imagenet_classes
+            row |= {"images": images, "classes": classes}
         elif robustness and (shift := robustness.shifts.get(name)):
-            images, classes, compared = shift.images, shift.classes, shift.imagenet_images
-        row = {"name": name, "kind": type(entry).__struct_config__.tag, "seed": None, "limits": ""}
-        if isinstance(entry, Absent):
-            row["source"] = "this study does without"
-        elif isinstance(entry, RealSet):
-            row |= {"source": _source(entry), "limits": _limits(entry)}
-        else:
-            row |= {"source": "synthetic", "seed": entry.seed}
-            images, classes = images or entry.images, classes or len(entry.class_indices)
-        rows.append(row | {"images": images, "classes": classes, "compared_images": compared})
+            compared = shift.imagenet_images
+            row |= {"images": shift.images, "classes": shift.classes, "compared": compared}
+        elif drawn:
+            row |= {"images": entry.images, "classes": len(entry.class_indices)}
+        rows.append(row | {"drawn": drawn, "absent": isinstance(entry, Absent)})
     return rows
-
-
-def _source(entry: RealSet) -> str:
-    if entry.hub:
-        return f"hub: {entry.hub.repository} at {entry.hub.revision}"
-    if entry.archive:
-        return ", ".join(archive.url for archive in entry.archive)
-    return f"folder: {entry.folder}"
-
-
-def _limits(entry: RealSet) -> str:
-    limits = [f"a fixed subset of about {entry.limit} images"] if entry.limit else []
-    limits += ["only a part of the set is there"] if entry.partial else []
-    return "; ".join(limits) or "whole"
