@@ -6,12 +6,11 @@ dvc.yaml, since a fingerprint covers only Python modules.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.layer_matrix import CKA
@@ -38,7 +37,7 @@ from page.across_encoders import shared_concepts
 from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
 from page.browser_links import concept_finder
 from page.claims import study_claims
-from page.drawings import PanelDrawing, panel_drawing
+from page.drawings import panel_drawing
 from page.families import families
 from page.names import (
     DATASETS,
@@ -58,7 +57,7 @@ from page.rendering import template_environment
 from page.replicas import FurtherEncoder, format_replicas, seed_differences
 from page.results import StudyEncoder, first_complete, moved, own_shifts
 from page.robustness_claims import mean_over
-from page.verdicts import NEEDED_PAIRS, Claim
+from page.verdicts import NEEDED_PAIRS
 
 WITH_A_SECTION = (
     *("robustness", "prunable", "kurtosis", "privileged_basis", "directions", "concepts"),
@@ -92,14 +91,6 @@ FILTERS = {
     "spread": format_spread,
     "with_error": format_with_error,
 }
-
-
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
-
-    chart: PanelChart
-    drawings: dict[str, PanelDrawing]
-    claims: list[Claim]
 
 
 def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
@@ -150,12 +141,16 @@ def report_page(report: Report) -> str:
         "array_sections": sections,
         "array_figures": [
             {
-                name: _figure(replace(chart, name=f"arrays_{name}_{number}"), table, ())
+                name: panel_drawing(replace(chart, name=f"arrays_{name}_{number}"), table)
                 for name, (chart, table) in array_charts(entries).items()
             }
             for number, entries in enumerate(sections.values(), 1)
         ],
-        "figures": study_figures(report.tables, names["imagenet"], claims),
+        "figures": {
+            chart.name: panel_drawing(chart, table)
+            for chart in study_charts(names["imagenet"])
+            if len(table := report.tables[chart.table or chart.name])
+        },
         "comparisons": [one.cka for one in report.comparisons],
         "compared": compared(report.comparisons),
         "by_representation": {
@@ -187,14 +182,6 @@ def report_page(report: Report) -> str:
     return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
 
 
-def study_figures(
-    tables: Mapping[str, pd.DataFrame], imagenet: str, claims: Sequence[Claim]
-) -> dict[str, Figure]:
-    """Return the charts that have something to draw, by name."""
-    drawn = [(chart, tables[chart.table or chart.name]) for chart in study_charts(imagenet)]
-    return {chart.name: _figure(chart, rows, claims) for chart, rows in drawn if len(rows)}
-
-
 def further_measures(results: EncoderResults) -> list[str]:
     """Return the measures with numbers that have no section of their own."""
     measures = {name: one for name, one in vars(results).items() if isinstance(one, Result)}
@@ -209,20 +196,3 @@ def compared(comparisons: Sequence[ComparisonResults]) -> dict[str, list[Result]
             if one.numbers:
                 found.setdefault(name, []).append(one)
     return found
-
-
-def _figure(chart: PanelChart, table: pd.DataFrame, claims: Iterable[Claim]) -> Figure:
-    groups = dict(list(table.groupby("representation"))) if chart.by_representation else {}
-    if len(groups) < 2:
-        drawings = {"": panel_drawing(chart, table)}
-    else:
-        drawings = {
-            kind: panel_drawing(
-                replace(chart, name=f"{chart.name}_{key}", title=f"{chart.title}: {kind}"),
-                groups[kind],
-            )
-            for key, kind in REPRESENTATIONS.items()
-            if kind in groups
-        }
-    beneath = [claim for claim in claims if claim.chart == chart.name]
-    return Figure(chart=chart, drawings=drawings, claims=beneath)

@@ -102,7 +102,6 @@ class PanelChart:
     independent : what each panel has of its own in `facets`: `{"scale": "xy", "axis": "x"}`
     ends : the ends that the panels of a page share
     only : the rows that it draws, by column: `{"head": ("head",)}`; the others are in the CSV alone
-    by_representation : whether it ranks encoders, so that each kind of representation has its own
     revisions_together : whether revisions that DVC compares share a panel; else each has its own
     """
 
@@ -120,7 +119,6 @@ class PanelChart:
     independent: Mapping[str, str] = field(default_factory=dict)
     ends: Callable[[pd.DataFrame], Ends] = lambda _rows: {}
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    by_representation: bool = False
     revisions_together: bool = False
 
     @property

@@ -70,7 +70,7 @@ def pruning_table(result: Pruning) -> pd.DataFrame:
 
 def concept_table(result: Concepts) -> pd.DataFrame:
     """Return the counts of concepts; those without one of Broden's categories are `OTHER`."""
-    table = tables.concept_table(result).assign(representation="")
+    table = tables.concept_table(result)
     if set(table["category"]) == {tables.ALL}:
         table = pd.concat([table, table.assign(category=OTHER)])
     known = table["category"].isin([tables.ALL, *CATEGORY_COLOURS])
@@ -124,6 +124,7 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
             replace(
                 CONCEPTS,
                 title="Concepts that are encoded",
+                panel="{basis}",
                 draw=partial(concepts_panel, colours={**CATEGORY_COLOURS, OTHER: GREY}),
             ),
             concept_table,

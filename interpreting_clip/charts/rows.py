@@ -156,7 +156,7 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
         told("unique", "unique concepts", "d"),
         *(*COUNT_TEXTS, "over_all"),
     )
-    base = alt.Chart().encode(y=row_names("label", "place"), tooltip=tips)
+    base = alt.Chart().encode(y=row_names("label", "number"), tooltip=tips)
     total = base.transform_filter(alt.datum.category == ALL)
     bars = base.transform_filter(alt.datum.category != ALL)
     whole = "datum.value % 1 ? '' : datum.label"
@@ -179,13 +179,10 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
         x="random:Q", opacity=shown_if("isValid(datum.random)", 0.55)
     )
     brackets = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
-    # Below all linear ones, since numbers of the two kinds do not compare.
-    below = "datum.representation === 'rectified representations' ? 1e6 : 0"
     return (
         alt.layer(bar, *interval, random, number_layer(total, "total"), name_layer(total))
         .transform_calculate(
             order=f"indexof({list(colours)}, datum.category)",
-            place=f"datum.number + ({below})",
             name=ENCODER,
             total=f"datum.unique + ({brackets})",
             **COUNT_TEXTS,
@@ -213,9 +210,9 @@ CONCEPTS = PanelChart(
             counted="unique",
         ),
     ),
-    panel="{basis}",
+    panel="{basis}\n{representation}",
     columns=2,
     facets={"spacing": {"column": 40, "row": 20}},
+    independent={"scale": "y"},
     ends=count_ends,
-    by_representation=True,
 )

@@ -173,11 +173,10 @@ CORRELATION = PanelChart(
     numbers=("number", "value", "effective_robustness"),
     draw=correlation_panel,
     legend=(by_shape(numbered=True),),
-    panel="{measure}",
+    panel="{measure}\n{representation}",
     independent={"scale": "x", "axis": "xy"},
     facets={"spacing": 20},
     ends=lambda table: {"effective_robustness": span(table, "effective_robustness")},
-    by_representation=True,
 )
 
 
