@@ -218,8 +218,9 @@ class ProbeResults:
         shown = shown[shown["image"].isin(images)].merge(pd.DataFrame(self.concepts), on="number")
         places = {kind: place for place, kind in enumerate(KINDS)}
         shown["place"] = shown["category"].map(places).fillna(len(KINDS))
-        shown = shown.sort_values(["place", "number"])
-        return shown.groupby("image")["name"].agg(lambda names: names.tolist()[:6]).to_dict()
+        named = shown.sort_values(["place", "number"]).groupby("image")["name"].agg(list)
+        pairs = zip(named.index.tolist(), named.tolist(), strict=True)
+        return {image: names[:6] for image, names in pairs}
 
 
 def direction_entries(
