@@ -129,7 +129,7 @@ class Report:
 def report_page(report: Report) -> str:
     """Return the whole page; the same results give the same bytes.
 
-    Its root element carries a digest of all the rest. `plots/computed.js`, which `tools.outcome`
+    Its root element carries a digest of all the rest. `plots/computed.js`, which `make repro`
     writes and git ignores, has the digest of the page whose commit, date and processor it holds.
     """
     encoders, baseline, provenance = report.encoders, report.baseline, report.provenance
