@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.errors import one_line
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.head import Head, require_width
+from interpreting_clip.measures.head import Head
 
 Array = Any
 """An array, a tensor or a list: whatever `numeric` takes."""
@@ -81,6 +81,15 @@ def tensor_values(tensor: Any) -> np.ndarray:
     if dense.is_floating_point() and str(dense.dtype) not in NUMPY_FLOATS:
         dense = dense.float()
     return dense.numpy()
+
+
+def require_width(name: str, width: int, features: int) -> None:
+    """Refuse what has another number of features than the activations."""
+    if width != features:
+        raise ValueError(
+            f"{name}: expected {features:,} features, as activations have, got {width:,}; take "
+            "both from the same encoder"
+        )
 
 
 def require_shape(met: bool, name: str, expected: str, array: np.ndarray, advice: str = "") -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.measures.activations import ABSENT, ClassIndices, map_classes
-from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.head import Head, logits, require_width
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.head import Head, logits
 from interpreting_clip.measures.intervals import Estimate, wilson_interval
 from interpreting_clip.measures.result import Label, Result, beside
 
@@ -60,7 +60,8 @@ def accuracy(
     Raises
     ------
     ValueError
-        As `correct_predictions`, `map_classes` and `wilson_interval`.
+        The head cannot predict the class of an image, or `among` and `aliases` are not classes of
+        the head.
     """
     class_map = map_classes(among, len(head.weight), aliases)
     correct = correct_predictions(activations, classes, head, class_map)
@@ -80,7 +81,6 @@ def correct_predictions(
     classes: Int[np.ndarray, " image"],
     head: Head,
     class_map: Int[np.ndarray, " class_"] | None = None,
-    chunk_size: int = CHUNK_SIZE,
 ) -> Bool[np.ndarray, " image"]:
     """Return for each image whether its highest logit is that of its class.
 
@@ -92,53 +92,30 @@ def correct_predictions(
     classes : the class of each image, an index into the head's classes
     head : with as many features as the activations
     class_map : what each class of the head counts as (`map_classes`); None: itself
-    chunk_size : how many images are held in double precision at a time
-
-    Raises
-    ------
-    ValueError
-        Head, activations and classes do not fit together, or the head cannot predict the class of
-        an image.
     """
-    head, predictions = restrict_head(head, activations, classes, class_map)
+    head, predictions = restrict_head(head, classes, class_map)
     correct = np.empty(len(classes), dtype=np.bool_)
-    for rows, chunk in chunks(activations, chunk_size):
+    for rows, chunk in chunks(activations):
         correct[rows] = predictions[np.argmax(logits(chunk, head), axis=1)] == classes[rows]
     return correct
 
 
 def restrict_head(
-    head: Head,
-    activations: Float[np.ndarray, "image feature"],
-    classes: Int[np.ndarray, " image"],
-    class_map: Int[np.ndarray, " class_"] | None,
+    head: Head, classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"] | None
 ) -> tuple[Head, Int[np.ndarray, " kept"]]:
-    """Keep the head's classes that exist in a test set, and check that the head fits the images.
-
-    Parameters
-    ----------
-    head, activations, classes, class_map : as in `correct_predictions`
+    """Keep the head's classes that exist in a test set, and of these what decides the argmax.
 
     Returns
     -------
-    the smaller head, reduced to what decides the argmax (`Head.for_argmax`,
-    `Head.distinct_classes`), and what each of its classes counts as
+    the smaller head, and what each of its classes counts as
 
     Raises
     ------
     ValueError
-        Head, activations and classes do not fit together, `class_map` was made for another head,
-        or no class of the head counts as the class of an image.
+        No class of the head counts as the class of an image.
     """
-    require_width("head", head.weight.shape[1], activations.shape[1])
-    if len(activations) != len(classes):
-        raise ValueError(f"{len(activations)} activations and {len(classes)} classes of images")
     if class_map is None:
         class_map = np.arange(len(head.weight))
-    if len(class_map) != len(head.weight):
-        raise ValueError(
-            f"the class map has {len(class_map)} classes and the head has {len(head.weight)}"
-        )
     columns = np.flatnonzero(class_map != ABSENT)
     possible = np.isin(classes, class_map[columns])
     if not possible.all():

@@ -46,18 +46,8 @@ def draw_on_imagenet(
     Where it is known which images are right, `weighted_accuracies` pairs the draws. Otherwise they
     are coupled: the k-th lowest draw of one goes with the k-th lowest of every other, and equal
     accuracies share their draws.
-
-    Raises
-    ------
-    ValueError
-        Accuracies name different numbers of images.
     """
     known = {name: one.correct for name, one in accuracies.items() if one.correct is not None}
-    if len({len(correct) for correct in known.values()}) > 1:
-        raise ValueError(
-            f"{', '.join(known)}: expected `correct` to name all of ImageNet's images, the same "
-            "number for each; put NaN where an image does not count"
-        )
     weighted = {}
     if known:
         drawn = weighted_accuracies(np.stack([*known.values()]), resamples, seed, IMAGENET)

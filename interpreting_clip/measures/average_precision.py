@@ -177,43 +177,26 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
 
     Parameters
     ----------
-    examples : one per concept; all list negatives, in the same number of draws, or none does
+    examples : one per concept, each with a positive and a negative; all list negatives, in the same
+        number of draws, or none does
     images : number of images
-
-    Raises
-    ------
-    ValueError
-        Only some concepts list negatives, they differ in the number of draws, or a concept has no
-        positive or no negative.
     """
     # Half the memory of 64-bit indices, which only sets of a billion images need.
     row = np.int32 if 2 * images < 2**31 else np.int64
     rows, cells, sizes, positives, rests = [np.empty(0, row)], [], [], [], []
-    drawn: set[int | None] = set()
+    all_negatives, draws = False, 1
     for concept, each in enumerate(examples):
         # One draw of no negatives, which are implied.
         negatives = each.positives[None, :0] if each.negatives is None else each.negatives
+        all_negatives = each.negatives is None
         draws, count = negatives.shape
-        rest = images - len(each.positives) if each.negatives is None else count
-        if not len(each.positives) or not rest:
-            raise ValueError(
-                f"concept {concept}: {len(each.positives)} positives and {rest} negatives; "
-                "expected at least one of each"
-            )
-        drawn.add(None if each.negatives is None else draws)
-        if len(drawn) > 1:
-            raise ValueError(
-                "expected negatives of every concept or of none, and as many draws of each, got "
-                f"another number of concept {concept}"
-            )
         rows += [(2 * each.positives).astype(row), (2 * negatives + 1).astype(row).ravel()]
         cells += [concept, *range(concept * draws, (concept + 1) * draws)]
         sizes += [len(each.positives), *[count] * draws]
         positives.append(len(each.positives))
-        rests.append(rest)
-    draws = drawn.pop() if drawn else None
+        rests.append(images - len(each.positives) if all_negatives else count)
     # Use the smallest type that fits: memory bandwidth is the limit.
-    cell = np.uint16 if len(positives) * (draws or 1) <= 2**16 else np.uint32
+    cell = np.uint16 if len(positives) * draws <= 2**16 else np.uint32
     key = np.concatenate(rows)
     start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=2 * images))])
     return SparseTargets(
@@ -221,8 +204,8 @@ def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
         cells=compiled(sort_by_row)(key, np.repeat(np.array(cells, cell), sizes), start),
         positives=np.array(positives, np.int64),
         negatives=np.array(rests, np.int64),
-        draws=draws or 1,
-        all_negatives=bool(positives) and draws is None,
+        draws=draws,
+        all_negatives=all_negatives,
     )
 
 

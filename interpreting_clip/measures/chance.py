@@ -54,13 +54,7 @@ def exact_chance(precision: float, positives: int, negatives: int) -> float:
     precision : average precision as scikit-learn defines it, above 0, at most 1; reached also by
         what is below it by rounding alone (`encodes_concepts`)
     positives, negatives : k and m, at least one of each
-
-    Raises
-    ------
-    ValueError
-        There are no positives or no negatives, or more than 2^22 rankings would be held.
     """
-    _require_both(positives, negatives)
     # What precisions may lack in all, of k perfect ones.
     allowed = positives * (1 - precision + ROUNDING)
     before, lost = np.zeros(1, np.int64), np.zeros(1)
@@ -71,11 +65,6 @@ def exact_chance(precision: float, positives: int, negatives: int) -> float:
         most = np.searchsorted(least, allowed - lost, side="right")
         branches = np.maximum(most - before, 0)
         total = int(branches.sum())
-        if total > 4 * ENUMERATED:
-            raise ValueError(
-                f"an average precision of {precision:g} with {positives} positives and {negatives} "
-                "negatives: too many rankings reach it to count them; use `chance_of_precision`"
-            )
         parent = np.repeat(np.arange(len(before)), branches)
         offset = np.arange(total) - np.repeat(np.cumsum(branches) - branches, branches)
         before = before[parent] + offset
@@ -97,13 +86,7 @@ def chance_of_precision(precision: float, positives: int, negatives: int) -> flo
     Parameters
     ----------
     precision, positives, negatives : as in `exact_chance`
-
-    Raises
-    ------
-    ValueError
-        There are no positives or no negatives.
     """
-    _require_both(positives, negatives)
     total = (
         math.comb(positives + negatives, positives) if positives + negatives < 1000 else math.inf
     )
@@ -186,7 +169,6 @@ def chance_bounds(
     precision, positives, negatives : as in `exact_chance`; the precision is below 1
     steps : more take longer, and bring the bounds closer
     """
-    _require_both(positives, negatives)
     allowed = positives * (1 - precision + ROUNDING)
     counts, bounds = np.arange(negatives + 1), []
     for rounded in (np.ceil, np.floor):
@@ -243,10 +225,3 @@ def fewest_images(threshold: float, directions: int, concepts: int, *, sides: in
             f"{LARGEST} images per concept; raise the threshold"
         )
     return next(images for images in range(1, LARGEST + 1) if are_enough(images))
-
-
-def _require_both(positives: int, negatives: int) -> None:
-    if min(positives, negatives) < 1:
-        raise ValueError(
-            f"{positives} positives and {negatives} negatives: expected at least one of each"
-        )

@@ -167,11 +167,6 @@ def layer_cka(
     ----------
     first, second : the same images in the same minibatches; the result keeps the order of layers
     keys : the encoders'
-
-    Raises
-    ------
-    ValueError
-        As `minibatch_cka`.
     """
     whole = minibatch_cka(first.whole, second.whole)
     # In the order of the layers: `rest` has only those with outlier features.
@@ -199,14 +194,13 @@ def minibatch_cka(
 
     Parameters
     ----------
-    first, second : per layer, the U-centred Gram matrices of all minibatches (`u_center`)
+    first, second : per layer, the U-centred Gram matrices of the same minibatches (`u_center`)
     nan_if_constant : give NaN for a layer whose output does not vary over the images
 
     Raises
     ------
     ValueError
-        An encoder has no layer, minibatches differ, they hold fewer than 4 images, or a layer's
-        output does not vary over the images (the layer is named).
+        A layer's output does not vary over the images (the layer is named).
     """
     scales = [np.diag(hsic(side, side)) for side in (first, second)]
     for side, values in zip((first, second), scales, strict=True):
@@ -233,7 +227,7 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
     ----------
     first, second : as in `minibatch_cka`
     """
-    minibatches, images, _ = _common_shape(first, second)
+    minibatches, images, _ = next(iter(first.values())).shape
     total = np.zeros((len(first), len(second)))
     for minibatch in range(minibatches):
         total += _rows(first, minibatch) @ _rows(second, minibatch).T
@@ -243,22 +237,3 @@ def hsic(first: Layers, second: Layers) -> Float[np.ndarray, "first_layer second
 def _rows(layers: Layers, minibatch: int) -> Float[np.ndarray, "layer pair"]:
     # Gram matrices are stored in float32, and their products summed in double precision.
     return np.stack([grams[minibatch].ravel() for grams in layers.values()]).astype(np.float64)
-
-
-def _common_shape(first: Layers, second: Layers) -> tuple[int, int, int]:
-    if not first or not second:
-        raise ValueError("an encoder without layers: expected at least one on each side")
-    layers = [(name, grams.shape) for side in (first, second) for name, grams in side.items()]
-    name, shape = layers[0]
-    for other, its_shape in layers[1:]:
-        if its_shape != shape:
-            raise ValueError(
-                f"layers {name} and {other} have minibatches of shapes {shape} and {its_shape}: "
-                "extract both encoders with the same images and minibatch size"
-            )
-    if shape[0] < 1 or shape[1] < MIN_IMAGES:
-        raise ValueError(
-            f"minibatches of shape {shape}: expected at least one minibatch, of {MIN_IMAGES} "
-            "images or more"
-        )
-    return shape[0], shape[1], shape[2]

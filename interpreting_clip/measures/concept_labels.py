@@ -36,17 +36,10 @@ def labels_and_numbers(
     ----------
     labels : which image shows which concept
     numbers : of the concepts; None: their columns, or all that the pairs hold, ascending
-
-    Raises
-    ------
-    ValueError
-        There is not one number for each column.
     """
     if isinstance(labels, ConceptLabels):
         return labels, np.unique(labels.concept) if numbers is None else np.array(numbers)
     found = np.arange(labels.shape[1]) if numbers is None else np.array(numbers)
-    if len(found) != labels.shape[1]:
-        raise ValueError(f"{len(found)} numbers of {labels.shape[1]} concepts: expected as many")
     image, column = np.nonzero(labels)
     return ConceptLabels(image, found[column]), found
 
@@ -113,7 +106,7 @@ def concept_examples(
     Parameters
     ----------
     labels : which image shows which concept
-    concepts : the numbers of the concepts, not negative
+    concepts : the numbers of the concepts, not negative; each is on some image and not on all
     images : number of images
     negatives : `balanced` or `all`
     seed : not negative
@@ -122,19 +115,9 @@ def concept_examples(
     Yields
     ------
     the examples of each concept, in order
-
-    Raises
-    ------
-    ValueError
-        A label's image does not exist, or a concept has no positive or no negative.
     """
     found = positive_images(labels, concepts, images)
     for concept, positives in zip(concepts.tolist(), found, strict=True):
-        if not 0 < len(positives) < images:
-            raise ValueError(
-                f"concept {concept} is on {len(positives)} of {images} images: expected at least "
-                "one image with it and one without; leave it out"
-            )
         if negatives == "all":
             yield Examples(positives, None)
             continue

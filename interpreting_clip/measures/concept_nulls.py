@@ -94,18 +94,8 @@ def score_random_directions(
     targets : of them the first draw of the negatives counts, so pass no more than one
     rotations : how many are drawn; more leave the first ones as they are
     seed : of the rotations
-
-    Raises
-    ------
-    ValueError
-        A number is above that of the features.
     """
     features, concepts = activations.shape[1], len(targets.positives)
-    if max(numbers) > features:
-        raise ValueError(
-            f"{max(numbers)} random directions of {features} features: expected at most as many "
-            "as features"
-        )
     shape = len(numbers), rotations, SETS, concepts
     drawn, over_all = np.empty(shape), np.empty(shape)
     for rotation in range(rotations):

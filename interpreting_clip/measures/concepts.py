@@ -21,7 +21,6 @@ from interpreting_clip.measures.concept_labels import (
 from interpreting_clip.measures.concept_nulls import image_permutations, score_random_directions
 from interpreting_clip.measures.concept_scores import Group, Sign, score_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.head import require_width
 from interpreting_clip.measures.result import Part, Result
 from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
 
@@ -307,7 +306,6 @@ def _orthonormal(
 ) -> Float[np.ndarray, "direction feature"]:
     known = isinstance(directions, PrivilegedDirections)
     vectors = directions.vectors if known else directions
-    require_width("directions", vectors.shape[1], features)
     error = np.abs(vectors @ vectors.T - np.eye(len(vectors))).max()
     if error > ORTHONORMAL:
         raise ValueError(

@@ -215,16 +215,9 @@ def effective_robustness(
     left_out : why a shift has no effective robustness, though it was measured
     not_given : shifts whose lack leaves no mean, since that of the others does not compare
     settings : of the intervals
-
-    Raises
-    ------
-    ValueError
-        A shift that is not left out has no line or no start, shifts have different numbers of
-        resampled lines, or an accuracy is not a fraction from 0 to 1.
     """
     measured = {shift: one for shift, one in {**shifts, **own}.items() if one is not None}
     compared = [shift for shift in measured if shift not in left_out]
-    _require_lines(compared, lines, resampled, starts)
     values = {
         shift: float(above_line(starts[shift].fraction, measured[shift].fraction, lines[shift])[0])
         for shift in compared
@@ -289,19 +282,7 @@ def above_line(
     ----------
     imagenet, shift : top-1 accuracies, fractions from 0 to 1; two numbers give one entry
     line : β as fitted; or resampled lines, each for one accuracy or all for the same
-
-    Raises
-    ------
-    ValueError
-        An accuracy is not a fraction from 0 to 1.
     """
-    for fractions in (np.asarray(imagenet), np.asarray(shift)):
-        outside = ~((fractions >= 0) & (fractions <= 1))
-        if outside.any():
-            raise ValueError(
-                f"accuracy {fractions[outside][0]}: expected a fraction from 0 to 1, not a "
-                "percentage"
-            )
     shape = np.broadcast_shapes(np.shape(imagenet), np.shape(line.slope), (1,))
     return 100.0 * (shift - line.predict(np.broadcast_to(imagenet, shape)))
 
@@ -352,21 +333,3 @@ def _in_percent(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
         return Estimate(100 * accuracy.fraction)
     low, high = wilson_interval(accuracy.fraction, accuracy.images, confidence).ends
     return Estimate(100 * accuracy.fraction, 100 * low, 100 * high)
-
-
-def _require_lines(
-    shifts: Sequence[str],
-    lines: Mapping[str, LogitLine],
-    resampled: Mapping[str, ResampledLines],
-    starts: Mapping[str, MeasuredAccuracy],
-) -> None:
-    for shift in shifts:
-        if not all(shift in each for each in (lines, resampled, starts)):
-            raise ValueError(
-                f"shift {shift}: expected the line of standard models, its resamples and the "
-                "ImageNet accuracy that it is read at; leave the shift out if it has none"
-            )
-    if len({len(resampled[shift].slope) for shift in shifts}) > 1:
-        raise ValueError(
-            "the shifts have different numbers of resampled lines: resample all equally often"
-        )

@@ -40,17 +40,7 @@ def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> 
     ----------
     scores : of every image, finite
     count : how many images at each end, at least one
-
-    Raises
-    ------
-    ValueError
-        There is no image, `count` is below one, or a score is not finite.
     """
-    if count < 1 or not len(scores):
-        raise ValueError(f"{count} of {len(scores)} images: expected at least one of each")
-    if not np.isfinite(scores).all():
-        image, direction = np.argwhere(~np.isfinite(scores))[0]
-        raise ValueError(f"image {image}, direction {direction}: its score is not a finite number")
     columns = np.ascontiguousarray(scores.T)
     bottom = np.stack([_lowest(column, count) for column in columns])
     top = np.stack([_lowest(-column, count) for column in columns])

@@ -40,14 +40,7 @@ def lowest_above_chance(images: int, classes: int) -> int:
     `1 / classes`; so an accuracy is above chance if the lower end of its one-sided Clopper-Pearson
     interval of confidence `1 - LEVEL` is. It is one more than there are images if all of them do
     not suffice, as with a single class.
-
-    Raises
-    ------
-    ValueError
-        There is no image or no class.
     """
-    if images < 1 or classes < 1:
-        raise ValueError(f"{images} images of {classes} classes: expected at least one of each")
     if classes == 1:
         return images + 1
     # Each probability from the one before, in logarithms: those of a large set underflow.

@@ -60,7 +60,6 @@ def logits(
     activations : one row per image; an all-zero row cannot be normalised and stays zero
     head : with as many features as the activations
     """
-    require_width("head", head.weight.shape[1], activations.shape[1])
     activations = np.asarray(activations, np.float64)
     product = activations @ np.asarray(head.weight, np.float64).T
     return to_logits(product, np.linalg.norm(activations, axis=1), head)
@@ -81,21 +80,6 @@ def to_logits(
         # The product of an all-zero activation is 0 already.
         product = product / np.where(lengths > 0, lengths, 1.0)[:, None]
     return product if head.bias is None else product + head.bias
-
-
-def require_width(name: str, width: int, features: int) -> None:
-    """Refuse what has another number of features than the activations.
-
-    Raises
-    ------
-    ValueError
-        Gives its name and both numbers.
-    """
-    if width != features:
-        raise ValueError(
-            f"{name}: expected {features:,} features, as activations have, got {width:,}; take "
-            "both from the same encoder"
-        )
 
 
 def center_classes(

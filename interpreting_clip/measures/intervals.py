@@ -40,17 +40,7 @@ def wilson_interval(fraction: float, images: int, confidence: float) -> Estimate
     fraction : 0 to 1, such as an accuracy
     images : how many it was measured on
     confidence : of the interval, above 0 and below 1
-
-    Raises
-    ------
-    ValueError
-        There is no image, or a value is out of its range.
     """
-    if images < 1 or not 0 <= fraction <= 1 or not 0 < confidence < 1:
-        raise ValueError(
-            f"{fraction} of {images} images, confidence {confidence}: expected fractions from 0 to "
-            "1 and at least one image"
-        )
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     middle = (fraction + z**2 / (2 * images)) / (1 + z**2 / images)
     half = z * sqrt(fraction * (1 - fraction) / images + (z / (2 * images)) ** 2)
@@ -70,14 +60,7 @@ def percentile_interval(
     value : the estimate itself, from the original data
     draws : the estimate from each resample
     confidence : the fraction of draws inside, above 0 and below 1
-
-    Raises
-    ------
-    ValueError
-        `confidence` is not strictly between 0 and 1.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
     low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Estimate(float(value), float(low), float(high))
 
@@ -96,16 +79,7 @@ def bootstrap_mean(
     resamples : how many resamples
     confidence : as in `percentile_interval`
     seed : of the draws
-
-    Raises
-    ------
-    ValueError
-        There are no values, `resamples` is less than one, or as `percentile_interval`.
     """
-    if len(values) == 0 or resamples < 1:
-        raise ValueError(
-            f"{len(values)} values and {resamples} resamples: expected at least one of each"
-        )
     if len(values) == 1:
         return Estimate(float(values[0]))
     rng = generator(seed, "bootstrap of images")

@@ -270,10 +270,8 @@ def kurtosis_and_deviations(
     Raises
     ------
     ValueError
-        `sigma` is not above 0, or all features of an image are equal (the image is named).
+        All features of an image are equal (the image is named).
     """
-    if not sigma > 0:
-        raise ValueError(f"sigma {sigma}: expected a number of standard deviations above 0")
     images, features = activations.shape
     per_image = np.empty(images)
     beyond, total = np.zeros(features, np.int64), np.zeros(features)

@@ -128,8 +128,7 @@ def fit_line(
     Raises
     ------
     ValueError
-        An accuracy is outside 0 to 1 (a percentage, say), fewer than three models are left, or all
-        of them have the same ImageNet accuracy.
+        Fewer than three models are left, or all of them have the same ImageNet accuracy.
     """
     # Models at 0 or 1 are left out, not clipped: that would invent a point.
     usable = _usable_models(imagenet, shift)
@@ -171,10 +170,8 @@ def resample_lines(
     Raises
     ------
     ValueError
-        As `fit_line`, there are fewer than three families, or `resamples` is less than 1.
+        There are fewer than three families, or the accuracies allow no line (`fit_line`).
     """
-    if resamples < 1:
-        raise ValueError(f"{resamples} resamples: expected at least one")
     usable = _usable_models(imagenet, shift)
     drawn = resample_coefficients(
         _design(imagenet[usable]), logit(shift[usable]), resamples, seed, families, fitted=usable
@@ -216,13 +213,6 @@ def baseline_lines(
 def _usable_models(
     imagenet: Float[np.ndarray, " model"], shift: Float[np.ndarray, " model"]
 ) -> Bool[np.ndarray, " model"]:
-    outside = (imagenet < 0) | (imagenet > 1) | (shift < 0) | (shift > 1)
-    if outside.any():
-        model = int(np.argmax(outside))
-        raise ValueError(
-            f"model {model}: accuracies {imagenet[model]} and {shift[model]}; expected fractions "
-            "from 0 to 1, so divide percentages by 100"
-        )
     usable = (imagenet > 0) & (imagenet < 1) & (shift > 0) & (shift < 1)
     if np.count_nonzero(usable) < MIN_MODELS:
         raise ValueError(

@@ -3,12 +3,12 @@
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.head import Head, center_classes, require_width
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.head import Head, center_classes
 
 
 def second_moment(
-    activations: Float[np.ndarray, "image feature"], head: Head, chunk_size: int = CHUNK_SIZE
+    activations: Float[np.ndarray, "image feature"], head: Head
 ) -> Float[np.ndarray, "feature feature"]:
     """Compute the mean over images of `h hᵀ`, with `h / |h|` for a head that normalises features.
 
@@ -16,16 +16,9 @@ def second_moment(
     ----------
     activations : one row per image; an all-zero row stays zero
     head : with as many features; says whether to normalise
-    chunk_size : how many images are held in double precision at a time
-
-    Raises
-    ------
-    ValueError
-        The head and the activations differ in the number of features.
     """
-    require_width("head", head.weight.shape[1], activations.shape[1])
     total = np.zeros((activations.shape[1],) * 2)
-    for _, chunk in chunks(activations, chunk_size):
+    for _, chunk in chunks(activations):
         lengths = np.linalg.norm(chunk, axis=1, keepdims=True)
         lengths[(lengths == 0) | (not head.normalize_features)] = 1.0
         scaled = chunk / lengths

@@ -31,15 +31,8 @@ def rank_p_value(value: float, null: Sequence[float]) -> float:
     Parameters
     ----------
     value : what was measured
-    null : the same measure of each draw
-
-    Raises
-    ------
-    ValueError
-        The null has no draw.
+    null : the same measure of each draw, at least one
     """
-    if not len(null):
-        raise ValueError("a null without draws: expected at least one")
     return (int(np.count_nonzero(np.asarray(null) >= value)) + 1) / (len(null) + 1)
 
 
@@ -52,11 +45,6 @@ def two_sided_p_value(value: float, null: Sequence[float]) -> float:
     Parameters
     ----------
     value, null : as in `rank_p_value`
-
-    Raises
-    ------
-    ValueError
-        The null has no draw.
     """
     below = rank_p_value(-value, [-one for one in null])
     return min(1.0, 2 * min(rank_p_value(value, null), below))
@@ -77,19 +65,12 @@ def grouped_p_value(
     Parameters
     ----------
     value : what was measured
-    null : the same measure of each draw
+    null : the same measure of each draw, at least one
 
     Returns
     -------
     p, and its standard error; None with a single group, which does not tell
-
-    Raises
-    ------
-    ValueError
-        The null has no draw.
     """
-    if not null.size:
-        raise ValueError("a null without draws: expected at least one")
     if (null == null[:, :1]).all():
         null = null[:, :1]
     reached = null >= value

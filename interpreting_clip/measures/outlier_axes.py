@@ -11,7 +11,7 @@ from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.head import Head, require_width, to_logits
+from interpreting_clip.measures.head import Head, to_logits
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outliers import most_extreme_first
@@ -105,14 +105,8 @@ def outlier_axes(
         first
     outliers : of the same encoder, with its arrays
     confidence : of the costs' intervals, above 0 and below 1
-
-    Raises
-    ------
-    ValueError
-        The directions and the outliers differ in the number of features, or as `pruning_costs`.
     """
-    count, width = directions.vectors.shape
-    require_width("directions", width, outliers.features)
+    count = len(directions.vectors)
     examined = outliers.feature[:MOST_AXES]
     if not len(examined):
         examined = most_extreme_first(
@@ -177,16 +171,9 @@ def pruning_costs(
     features : indices of the features that are pruned
     confidence : of the interval, above 0 and below 1
     at_mean : keep the feature's mean
-
-    Raises
-    ------
-    ValueError
-        `confidence` is not between 0 and 1, or as `Activations.class_map` and `restrict_head`.
     """
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence {confidence}: expected a fraction above 0 and below 1")
     class_map = test.class_map(len(head.weight))
-    head, predictions = restrict_head(head, test.values, test.classes, class_map)
+    head, predictions = restrict_head(head, test.classes, class_map)
     weight, images = np.asarray(head.weight, np.float64), len(test.classes)
     lost, gained = np.zeros((2, len(features)), dtype=np.int64)
     levels = np.zeros(len(features))

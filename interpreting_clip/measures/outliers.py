@@ -15,14 +15,7 @@ def are_outliers(beyond: Int[Any, " feature"], images: int, share: float) -> Boo
     beyond : in how many images each feature is extreme; NumPy array or PyTorch tensor
     images : how many there are
     share : above 0 and at most 1
-
-    Raises
-    ------
-    ValueError
-        `share` is not above 0 and at most 1: at 0 every feature would be an outlier.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share {share}: expected a fraction of images, above 0 and at most 1")
     # In whole images: 7 of 100 are 0.07 of them, but 0.07 * 100 is above 7.
     fewest = int(np.searchsorted(np.arange(images + 1) / images, share))
     return beyond >= fewest

@@ -90,11 +90,6 @@ def prunable(
     starts : the test set of `pruning` at whose accuracy a shift's line is read, `imagenet` if it is
         not there: ImageNet's images of the shift's classes, where these are fewer
     harmless : the tolerated loss of either, in points
-
-    Raises
-    ------
-    ValueError
-        An accuracy is not a percentage.
     """
     imagenet = pruning["imagenet"]
     fractions = imagenet.fractions

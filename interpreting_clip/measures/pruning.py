@@ -9,9 +9,9 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import ClassIndices, map_classes
-from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
+from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
-from interpreting_clip.measures.head import Head, center_classes, require_width, to_logits
+from interpreting_clip.measures.head import Head, center_classes, to_logits
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.measures.singular_directions import RankedDirections
 
@@ -73,11 +73,6 @@ def pruning(
     activations, head, classes, among, aliases : as in `accuracy`
     settings : the steps, the tolerated loss, which centring leads, and the random heads
     candidates : the ranked directions (`find_candidates`), if known; None: of these activations
-
-    Raises
-    ------
-    ValueError
-        As `accuracy` and `directions`.
     """
     known = candidates or find_candidates(activations, head, settings)
     fractions = np.array(settings.fractions)
@@ -107,15 +102,7 @@ def pruning(
 def count_removed(
     fractions: Float[np.ndarray, " fraction"], directions: int
 ) -> Int[np.ndarray, " fraction"]:
-    """Count the directions that each fraction removes, rounded down.
-
-    Raises
-    ------
-    ValueError
-        A fraction is below 0, or 1 or more: without any direction nothing is left to classify.
-    """
-    if not np.all((fractions >= 0) & (fractions < 1)):
-        raise ValueError(f"fractions {fractions.tolist()}: expected each from 0 to below 1")
+    """Count the directions that each fraction, from 0 to below 1, removes, rounded down."""
     # 0.29 * 100 is 28.999…: add a margin far above rounding errors and far below one direction.
     return np.floor(fractions * directions + 1e-9).astype(np.int64)
 
@@ -128,7 +115,6 @@ def pruned_accuracies(
     *,
     fractions: Float[np.ndarray, " fraction"],
     class_map: Int[np.ndarray, " class_"] | None = None,
-    chunk_size: int = CHUNK_SIZE,
 ) -> Float[np.ndarray, " fraction"]:
     """Compute top-1 accuracy, 0 to 1, without the least important fraction of the directions.
 
@@ -145,21 +131,15 @@ def pruned_accuracies(
 
     Parameters
     ----------
-    activations, classes, head, class_map, chunk_size : as in `correct_predictions`
+    activations, classes, head, class_map : as in `correct_predictions`
     directions : of the head, centred or not, or, as a control, of a random head
     fractions : of the directions to remove, each from 0 to below 1, in any order
-
-    Raises
-    ------
-    ValueError
-        A fraction is out of range, widths differ, or the head cannot predict an image's class.
     """
-    require_width("directions", directions.vectors.shape[1], activations.shape[1])
     removed = count_removed(fractions, len(directions.vectors))
-    head, predictions = restrict_head(head, activations, classes, class_map)
+    head, predictions = restrict_head(head, classes, class_map)
     basis = _basis(head, directions.vectors)
     correct = np.zeros(len(fractions), dtype=np.int64)
-    for rows, chunk in chunks(activations, chunk_size):
+    for rows, chunk in chunks(activations):
         for fraction, logits in _pruned_logits(chunk, head, basis, removed):
             predicted = predictions[np.argmax(logits, axis=1)]
             correct[fraction] += np.count_nonzero(predicted == classes[rows])
@@ -181,14 +161,7 @@ def prunable_fraction(
     ----------
     fractions, accuracies : a pruning curve, in any order
     harmless : the tolerated loss, above 0, in the unit of the accuracies
-
-    Raises
-    ------
-    ValueError
-        The curve is empty.
     """
-    if not len(fractions):
-        raise ValueError("expected a pruning curve of one fraction or more, got none")
     order = np.argsort(fractions, kind="stable")
     # Losing exactly as much is harm, whichever way it was rounded.
     harmful = accuracies[order[0]] - accuracies[order] >= harmless - ROUNDING

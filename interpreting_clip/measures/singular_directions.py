@@ -6,8 +6,8 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.chunks import CHUNK_SIZE, chunks
-from interpreting_clip.measures.head import center_classes, require_width
+from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.head import center_classes
 from interpreting_clip.measures.nulls import random_rotation
 from interpreting_clip.measures.random_numbers import generator
 
@@ -123,9 +123,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
 
 
 def importance(
-    activations: Float[np.ndarray, "image feature"],
-    directions: Directions,
-    chunk_size: int = CHUNK_SIZE,
+    activations: Float[np.ndarray, "image feature"], directions: Directions
 ) -> Float[np.ndarray, " direction"]:
     """Compute how much each direction contributes to the logits of these images.
 
@@ -136,11 +134,9 @@ def importance(
     ----------
     activations : one row per image
     directions : with as many features
-    chunk_size : how many images are held in double precision at a time
     """
-    require_width("directions", directions.vectors.shape[1], activations.shape[1])
     total = np.zeros(len(directions.vectors))
-    for _, chunk in chunks(activations, chunk_size):
+    for _, chunk in chunks(activations):
         lengths = np.linalg.norm(chunk, axis=1)
         projections = chunk @ directions.vectors.T
         # The projections of an all-zero activation are 0, so any length makes its cosine 0.

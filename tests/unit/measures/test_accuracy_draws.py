@@ -79,10 +79,3 @@ def test_without_the_images_accuracies_are_coupled_by_rank():
     assert (np.argsort(drawn["low"]) == np.argsort(drawn["high"])).all()
     exact = MeasuredAccuracy(0.3, None, 5)
     assert (draw_on_shift(exact, 3, 0, 1) == 0.3).all()
-
-
-def test_refuses_accuracies_that_name_different_images():
-    several = {"all": MeasuredAccuracy.of_images(FIRST, 5)}
-    several |= {"cut": MeasuredAccuracy.of_images(FIRST[:9], 5)}
-    with pytest.raises(ValueError, match="all, cut: expected `correct` to name all"):
-        draw_on_imagenet(several, 3, 0)

@@ -94,11 +94,3 @@ def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
     assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
     assert chance_level(np.empty((0, 3), int)) is None
     assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
-
-
-def test_refuses_to_enumerate_too_many_rankings():
-    with pytest.raises(ValueError, match="`chance_of_precision`"):
-        exact_chance(0.6, 30, 30)
-    for compute in (exact_chance, chance_of_precision):
-        with pytest.raises(ValueError, match="at least one of each"):
-            compute(0.9, 5, 0)

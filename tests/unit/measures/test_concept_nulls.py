@@ -3,7 +3,6 @@
 from itertools import combinations, product
 
 import numpy as np
-import pytest
 
 from interpreting_clip.measures.average_precision import (
     average_precisions,
@@ -107,8 +106,3 @@ def test_more_rotations_and_other_sizes_leave_a_set_as_it_is():
     more = score_random_directions(NOISE, [FEATURES, 3], targets, rotations=2, seed=2)[1]
     np.testing.assert_array_equal(more.drawn[:1], few.drawn)
     np.testing.assert_array_equal(more.over_all[:1], few.over_all)
-
-
-def test_refuses_more_directions_than_features():
-    with pytest.raises(ValueError, match="17 random directions of 16 features"):
-        score_random_directions(NOISE, [FEATURES + 1], TARGETS, rotations=1, seed=2)

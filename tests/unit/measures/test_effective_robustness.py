@@ -203,21 +203,3 @@ def test_the_standard_models_own_spread_stands_beside_each_robustness():
     assert f"above {found.spread.limit:.1f} points" in " ".join(found.notes)
     for known in ({}, {"near": residuals["near"]}):
         assert estimate(share(0.7), shifts, residuals=known).spread is None
-
-
-UNEQUAL = RESAMPLED | {"far": resample_lines(IMAGENET, STANDARD["far"], 10, seed=0)}
-HALF = share(0.5)
-
-
-@pytest.mark.parametrize(
-    ("start", "shifts", "resampled", "message"),
-    [
-        (HALF, {"sketch": HALF}, RESAMPLED, "shift sketch: expected the line"),
-        ({}, {"near": HALF}, RESAMPLED, "shift near: .*read at"),
-        (HALF, {"near": HALF, "far": HALF}, UNEQUAL, "different numbers"),
-        (HALF, {"near": share(50.0)}, RESAMPLED, "not a percentage"),
-    ],
-)
-def test_refuses_shifts_without_lines_and_lines_that_do_not_fit(start, shifts, resampled, message):
-    with pytest.raises(ValueError, match=message):
-        estimate(start, shifts, resampled=resampled)

@@ -30,16 +30,3 @@ def test_scale_offset_and_layout_change_no_image_and_the_sign_swaps_the_ends():
     turned = extreme_images(-SCORES, 9)
     np.testing.assert_array_equal(turned.top, found.bottom)
     np.testing.assert_array_equal(turned.bottom, found.top)
-
-
-@pytest.mark.parametrize(
-    ("scores", "count", "said"),
-    [
-        (np.zeros((0, 3)), 2, "0 images"),
-        (np.zeros((4, 3)), 0, "^0 of 4"),
-        (np.array([[0.0, 1.0], [0.0, np.nan]]), 1, "image 1, direction 1"),
-    ],
-)
-def test_refuses_what_has_no_ends(scores, count, said):
-    with pytest.raises(ValueError, match=said):
-        extreme_images(scores, count)

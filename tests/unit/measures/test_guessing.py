@@ -38,9 +38,3 @@ def test_a_rounded_accuracy_counts_as_its_number_and_an_unknown_one_is_not_above
     right = np.array([lowest, lowest - 1])
     rounded = np.round(100 * right / 30_000, 3) / 100
     assert above_chance(np.append(rounded, np.nan), guessing).tolist() == [True, False, False]
-
-
-@pytest.mark.parametrize(("images", "classes"), [(0, 5), (10, 0)])
-def test_refuses_a_set_without_images_or_classes(images, classes):
-    with pytest.raises(ValueError, match=f"{images} images of {classes} classes"):
-        lowest_above_chance(images, classes)

@@ -12,8 +12,6 @@ BIAS = np.array([0.5, -1.0, 2.0], dtype=np.float32)
 def test_is_the_product_plus_the_bias():
     by_hand = [[float(w @ h) + b for w, b in zip(WEIGHT, BIAS, strict=True)] for h in ACTIVATIONS]
     np.testing.assert_allclose(logits(ACTIVATIONS, Head(WEIGHT, BIAS, False)), by_hand, rtol=1e-5)
-    with pytest.raises(ValueError, match=r"4 features.* got 5"):
-        logits(ACTIVATIONS[:, :4], Head(WEIGHT, None, normalize_features=False))
 
 
 def test_only_a_normalising_head_ignores_the_length_of_an_activation():

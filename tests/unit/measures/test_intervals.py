@@ -38,11 +38,3 @@ def test_a_fraction_has_wilson_s_interval():
         oracle = stats.binomtest(right, images).proportion_ci(confidence, "wilson")
         assert found.ends == pytest.approx(tuple(oracle), abs=1e-12)
         assert 0 <= found.ends[0] <= found.value <= found.ends[1] <= 1
-
-
-def test_refuses_the_interval_of_nothing_and_a_confidence_that_is_no_share():
-    for fraction, images, confidence in ((0.5, 0, 0.9), (50.0, 10, 0.9), (0.5, 10, 95.0)):
-        with pytest.raises(ValueError, match="fractions from 0 to 1"):
-            wilson_interval(fraction, images, confidence)
-    with pytest.raises(ValueError, match="above 0 and below 1"):
-        percentile_interval(0.0, VALUES, 95.0)

@@ -224,9 +224,3 @@ def test_so_many_equal_outliers_hide_each_other_and_one_less_is_found(width, hid
         found = outliers(1e6 * (np.arange(width)[None] < raised))
         assert found.feature.tolist() == (list(range(raised)) if raised < hiding else [])
         assert found.hiding == hiding
-
-
-@pytest.mark.parametrize(("sigma", "share"), [(6.0, 1.5), (6.0, 0.0), (0.0, 0.5)])
-def test_refuses_a_share_that_is_none_and_a_sigma_of_zero(sigma, share):
-    with pytest.raises(ValueError, match="above 0"):
-        outliers(GAUSSIAN, sigma, share)

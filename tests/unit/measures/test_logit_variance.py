@@ -25,7 +25,7 @@ def test_of_a_head_that_reads_one_feature_per_class_pair_shares_are_known():
 @pytest.mark.parametrize("normalize", [False, True])
 def test_agrees_with_the_variances_of_logits_image_by_image(normalize):
     head = Head(WEIGHT, RNG.normal(size=7), normalize)
-    moment, lengths = second_moment(ACTIVATIONS, head, chunk_size=11), 1
+    moment, lengths = second_moment(ACTIVATIONS, head), 1
     if normalize:
         lengths = np.linalg.norm(ACTIVATIONS, axis=1, keepdims=True)
     whole = (ACTIVATIONS / lengths @ WEIGHT.T).var(axis=1).mean()

@@ -23,8 +23,6 @@ def test_rotations_are_orthogonal_and_uniform():
 def test_draws_that_equal_the_value_count_against_it():
     found = [rank_p_value(value, [1.0, 2.0, 3.0]) for value in (9.0, 2.0, 0.0)]
     assert found == [1 / 4, 3 / 4, 1]
-    with pytest.raises(ValueError, match="at least one"):
-        rank_p_value(1.0, [])
 
 
 def test_a_few_rows_are_orthonormal_and_as_uniform_as_a_rotation():
@@ -60,8 +58,6 @@ def test_a_p_among_groups_has_the_error_of_their_shares():
     same = np.repeat([[0], [1], [9]], 4, axis=1)  # each counts once
     assert grouped_p_value(9, same) == pytest.approx((2 / 4, np.std([0, 0, 1], ddof=1) / 3**0.5))
     assert grouped_p_value(2, np.array([[1, 2, 3]])) == (3 / 4, None)
-    with pytest.raises(ValueError, match="at least one"):
-        grouped_p_value(1, np.zeros((0, 4)))
 
 
 def test_the_error_among_groups_is_the_scatter_of_p():

@@ -136,11 +136,3 @@ def test_the_interval_is_normal_with_half_an_image_in_each_outcome():
     test = drawn(np.tile([1.0, 0.0], (98, 1)), np.zeros(98, np.int64), range(2))
     found = costs(test, Head(np.eye(2), None, False), np.array([1]))
     np.testing.assert_allclose(found[:, 0], [0, -0.01959964, 0.01959964], rtol=1e-6)
-
-
-def test_refuses_directions_of_other_features_and_a_confidence_that_is_none():
-    own, few = directions(VECTORS), outliers(np.eye(5), 1.0)
-    with pytest.raises(ValueError, match=r"5 features.* got 24"):
-        outlier_axes({}, head=HEADS[0], directions=own, outliers=few)
-    with pytest.raises(ValueError, match="above 0 and below 1"):
-        costs(drawn(), confidence=95.0)

@@ -1,4 +1,3 @@
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,9 +73,3 @@ def test_without_robustness_there_is_the_share_by_accuracy_alone():
     assert found.accuracy_chance.value == pytest.approx(0.6)
     assert found.chance is found.robustness_chance is found.robustness is None
     assert found.extrapolated == [] and not found.is_extrapolated(0.9)
-
-
-def test_refuses_what_is_no_percentage():
-    sets = {"imagenet": curves(FLAT), "far": replace(curves(FLAT), accuracy=np.full(4, 8000.0))}
-    with pytest.raises(ValueError, match="from 0 to 1"):
-        prunable(sets, {"far": LINES["far"]})
