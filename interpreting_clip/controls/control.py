@@ -1,7 +1,9 @@
 """A positive control: what was planted, what the measure found, and how far the two may differ."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
+
+import numpy as np
 
 from interpreting_clip.quantities import Described, Key, Resamples, Seed, StrictStruct
 
@@ -64,3 +66,14 @@ class Control:
     def as_planted(self) -> bool:
         """Whether the measure found what was planted."""
         return abs(self.found - self.planted) <= self.tolerance
+
+
+def controls(about: str, *rows: tuple[str, Any, Any, Any]) -> list[Control]:
+    """Return a control for each row: what was measured, planted, found, and the tolerance.
+
+    The words of all begin with `about`. Numbers of NumPy become plain ones.
+    """
+    return [
+        Control(f"{about}{what}", *(np.asarray(number).item() for number in numbers))
+        for what, *numbers in rows
+    ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.measures.kurtosis import Settings, kurtosis, outlier_features
 from interpreting_clip.measures.random_numbers import generator
 
@@ -111,33 +111,24 @@ def constant_controls(features: int, sigma: float, share: float, seed: int) -> l
         rng.permuted(values[:, 1:], axis=1, out=values[:, 1:])
         values[:, 0] = size * (np.sqrt(constant) + np.sqrt(1 - constant) * signs)
         found, rest = kurtosis(values, settings=settings), values - values.mean(axis=0)
+        without = found.centred.value if found.centred else 0.0
         numbers = {
             "outlier features": (possible, found.outliers.outlier_features),
             "outlier features minus the mean image": (
-                possible if constant < 1 else 0,
-                found.centred_outliers or 0,
+                *(possible if constant < 1 else 0, found.centred_outliers or 0),
             ),
-            "kurtosis minus the mean image": (
-                float(plain_kurtosis(rest).mean()),
-                found.centred.value if found.centred else 0.0,
-            ),
+            "kurtosis minus the mean image": (plain_kurtosis(rest).mean(), without),
             "its share of the energy": (
-                ENERGY / (ENERGY + 1),
-                float(found.outliers.energy_of_every_feature[0]),
+                *(ENERGY / (ENERGY + 1), found.outliers.energy_of_every_feature[0]),
             ),
             "how much of its energy is constant": (
-                constant,
-                float(found.outliers.constant_of_every_feature[0]),
+                *(constant, found.outliers.constant_of_every_feature[0]),
             ),
         }
-        rows += [
-            Control(
-                f"An outlier feature {kind}, one of {features:,} features: {name}",
-                *pair,
-                tolerance=ROUNDING * max(1, pair[0]),
-            )
-            for name, pair in numbers.items()
-        ]
+        rows += controls(
+            f"An outlier feature {kind}, one of {features:,} features: ",
+            *((name, *pair, ROUNDING * max(1, pair[0])) for name, pair in numbers.items()),
+        )
     return rows
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from interpreting_clip.controls.control import Control
+from interpreting_clip.controls.control import Control, controls
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import prunable_fraction, pruned_accuracies
 from interpreting_clip.measures.random_numbers import generator
@@ -44,44 +44,27 @@ def head_controls(fractions: list[float], harmless: float, seed: int) -> list[Co
 
     # The planted importances are descending, too.
     ranked = rank(activations, singular_directions(head.weight))
-    found, shares = ranked.importance, np.array(fractions)
+    found, shares, step = ranked.importance, np.array(fractions), 1 / len(fractions)
     accuracies = pruned_accuracies(activations, classes, head, ranked, fractions=shares)
     prunable = prunable_fraction(shares, 100 * accuracies, harmless)
-
     lost = 100 * np.maximum(np.arange(FEATURES) - (FEATURES - RANK), 0) / RANK
     harmed = np.flatnonzero(lost >= harmless)
     kept = int(harmed[0]) if len(harmed) else FEATURES
-    largest = "the one that is furthest from what was planted"
-    missing = len(found) != FEATURES
-    worst = 0 if missing else int(np.argmax(np.abs(found - planted)))
-    return [
-        Control(
+    worst = 0 if len(found) != FEATURES else np.argmax(np.abs(found - planted))
+    rounding = FEATURES**2 * np.finfo(np.float64).eps * values[0]
+    return controls(
+        "",
+        (
             f"Head of rank {RANK} of {FEATURES}, plus small rows: number of directions",
-            FEATURES,
-            len(found),
-            0.0,
+            *(FEATURES, len(found), 0.0),
         ),
-        Control(
-            f"Prunable share of its directions, in steps of {100 * step(fractions):g} %",
-            max(kept - 1, 0) / FEATURES,
-            prunable,
-            step(fractions),
+        (
+            f"Prunable share of its directions, in steps of {100 * step:g} %",
+            *(max(kept - 1, 0) / FEATURES, prunable, step),
         ),
-        Control(
-            f"Importance of a direction, {largest}",
-            float(planted[worst]),
-            float(found[worst]),
-            float(FEATURES**2 * np.finfo(np.float64).eps * values[0]),
+        (
+            "Importance of a direction, the one that is furthest from what was planted",
+            *(planted[worst], found[worst], rounding),
         ),
-        Control(
-            "Importance of all directions, sum",
-            float(planted.sum()),
-            float(found.sum()),
-            float(FEATURES**2 * np.finfo(np.float64).eps * values[0]),
-        ),
-    ]
-
-
-def step(fractions: list[float]) -> float:
-    """Return how far apart the pruned shares are."""
-    return 1 / len(fractions)
+        ("Importance of all directions, sum", planted.sum(), found.sum(), rounding),
+    )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.concept_labels import ConceptLabels, Negatives
 from interpreting_clip.measures.concept_scores import Sign
@@ -73,13 +73,9 @@ def concept_controls(
     shared = "The same with two labels for each direction"
     twice = probed(activations, basis, np.concatenate([shown, shown], axis=1), settings)
     both = np.concatenate([expected, expected], axis=1)
+    mean = np.trace(found.precisions) / count
     return [
-        Control(
-            f"{carry}: average precision for it, mean",
-            float(own.mean()),
-            float(np.trace(found.precisions) / count),
-            float(error),
-        ),
+        *controls(carry, (": average precision for it, mean", own.mean(), mean, error)),
         *counted(carry, expected, found, doubtful, settings.threshold),
         *counted(shared, both, twice, np.concatenate([doubtful] * 2, axis=1), settings.threshold),
         tied(settings),
@@ -170,20 +166,18 @@ def counted(
 ) -> list[Control]:
     """Return unique concepts and polysemanticity, found and from the expected precisions."""
     unique, encoding, polysemanticity = plain_counts(expected >= threshold)
-    return [
-        Control(
-            f"{what}: unique concepts at an average precision of {threshold:g}",
-            unique,
-            found.unique.value,
-            float(doubtful.any(axis=0).sum()),
+    concepts_in_doubt, pairs_in_doubt = float(doubtful.any(axis=0).sum()), doubtful.sum()
+    return controls(
+        what,
+        (
+            f": unique concepts at an average precision of {threshold:g}",
+            *(unique, found.unique.value, concepts_in_doubt),
         ),
-        Control(
-            f"{what}: polysemanticity",
-            polysemanticity,
-            found.polysemanticity.value,
-            float(doubtful.sum() / max(encoding, 1)),
+        (
+            ": polysemanticity",
+            *(polysemanticity, found.polysemanticity.value, pairs_in_doubt / max(encoding, 1)),
         ),
-    ]
+    )
 
 
 def plain_counts(encodes: Bool[np.ndarray, "direction concept"]) -> tuple[int, int, float]:

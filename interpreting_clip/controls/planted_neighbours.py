@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.measures.grams import u_center
 from interpreting_clip.measures.mutual_neighbours import Settings, mutual_neighbours
 from interpreting_clip.measures.random_numbers import generator
@@ -54,22 +54,19 @@ def neighbour_controls(
         u_center((one[half, None] == one[half]).astype(np.float64)) for one in (groups, moved)
     ]
     variance = 2 * np.prod([np.sum(one**2) for one in together]) / (dealt * (dealt - 3))
-    return [
-        Control(
-            f"Neighbours that {len(own):,} of the encoder's activations share with a rotated and "
-            "scaled copy",
-            1.0,
-            copied.alignment,
-            ROUNDING,
+    error = STANDARD_ERRORS * np.sqrt(variance) / (len(groups) * settings.k)
+    return controls(
+        "Neighbours that ",
+        (
+            f"{len(own):,} of the encoder's activations share with a rotated and scaled copy",
+            *(1.0, copied.alignment, ROUNDING),
         ),
-        Control(
-            f"Neighbours that {len(groups):,} images in groups of {size} share with a copy in "
-            "which half of the images change their groups",
-            0.5 + 0.5 * settings.k / (dealt - 1),
-            found.alignment,
-            float(STANDARD_ERRORS * np.sqrt(variance) / (len(groups) * settings.k)),
+        (
+            f"{len(groups):,} images in groups of {size} share with a copy in which half of the "
+            "images change their groups",
+            *(0.5 + 0.5 * settings.k / (dealt - 1), found.alignment, error),
         ),
-    ]
+    )
 
 
 def grouped(

@@ -1,12 +1,11 @@
 """Features of planted sizes, whose numbers follow by arithmetic, and what must change nothing."""
 
-from collections.abc import Iterator
 from dataclasses import astuple
 
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.controls.features import IMAGES, most_equal_outliers
 from interpreting_clip.measures.privileged_basis import (
     BasisNumbers,
@@ -56,35 +55,31 @@ Limits = tuple[float, float, float]
 """The three limits that `basis_numbers` takes: σ, the share of images, robust deviations."""
 
 
-def hidden_outliers(features: int, limits: Limits, rng: np.random.Generator) -> Iterator[Control]:
-    """Yield what is found of the fewest equal outliers that hide each other at `sigma`.
+def hidden_outliers(features: int, limits: Limits, rng: np.random.Generator) -> list[Control]:
+    """Return what is found of the fewest equal outliers that hide each other at `sigma`.
 
     Half of the features or more are no outliers for the median either, so nothing is planted if
     `sigma` is so low.
     """
     raised = most_equal_outliers(features, limits[0]) + 1
     if 2 * raised >= features:
-        return
+        return []
     values = rng.standard_normal((IMAGES, features))
     values[:, rng.permutation(features)[:raised]] = RAISED
     found = basis_numbers(values, *limits)
-    planted = f"{raised} of {features:,} Gaussian features set to {RAISED:g} in every image"
-    yield Control(
-        f"{planted}, which hide each other: outlier features beyond {limits[0]:g} σ",
-        0,
-        found.outlier_features,
-        0.0,
-    )
-    yield Control(
-        f"{planted}: features with a mean beyond {limits[2]:g} robust deviations",
-        raised,
-        -1 if found.robust_outliers is None else found.robust_outliers,
-        0.0,
+    by_means = -1 if found.robust_outliers is None else found.robust_outliers
+    return controls(
+        f"{raised} of {features:,} Gaussian features set to {RAISED:g} in every image",
+        (
+            f", which hide each other: outlier features beyond {limits[0]:g} σ",
+            *(0, found.outlier_features, 0.0),
+        ),
+        (f": features with a mean beyond {limits[2]:g} robust deviations", raised, by_means, 0.0),
     )
 
 
-def large_features(features: int, limits: Limits, rng: np.random.Generator) -> Iterator[Control]:
-    """Yield the ratio and the fourth moment of features of ±1, one in eight of which are larger.
+def large_features(features: int, limits: Limits, rng: np.random.Generator) -> list[Control]:
+    """Return the ratio and the fourth moment of features of ±1, one in eight of which are larger.
 
     With k of n features of size a, the kurtosis of the root mean squares is
     `n (k a⁴ + n - k) / (k a² + n - k)²`.
@@ -95,21 +90,16 @@ def large_features(features: int, limits: Limits, rng: np.random.Generator) -> I
     found = basis_numbers(rng.choice([-1.0, 1.0], (IMAGES, features)) * sizes, *limits)
     rest = features - large
     moment = features * (large * LARGE**4 + rest) / (large * LARGE**2 + rest) ** 2
-    planted = f"{large} of {features:,} features of ±{LARGE:g}, all others of ±1"
-    ratio = float(LARGE / np.median(sizes))
-    yield Control(f"{planted}: largest / median |value|", ratio, found.max_to_median or 0.0, 0.0)
-    yield Control(
-        f"{planted}: kurtosis of the features' root mean squares",
-        moment,
-        found.rms_kurtosis,
-        features * EPS * moment,
+    ratio, error = LARGE / np.median(sizes), features * EPS * moment
+    return controls(
+        f"{large} of {features:,} features of ±{LARGE:g}, all others of ±1",
+        (": largest / median |value|", ratio, found.max_to_median or 0.0, 0.0),
+        (": kurtosis of the features' root mean squares", moment, found.rms_kurtosis, error),
     )
 
 
-def single_features(
-    features: int, sigma: float, share: float, settings: Settings
-) -> Iterator[Control]:
-    """Yield the kurtosis of images that have one feature each, as they are and after rotations.
+def single_features(features: int, sigma: float, share: float, settings: Settings) -> list[Control]:
+    """Return the kurtosis of images that have one feature each, as they are and after rotations.
 
     One feature of n has a kurtosis of `(n² - 3 n + 3) / (n - 1)`. Rotated, the images are the rows
     of a random rotation, each of which points anywhere with equal probability, as n Gaussian
@@ -118,21 +108,21 @@ def single_features(
     which makes the variance of their mean smaller, if anything.
     """
     single = np.eye(features)
-    limits = sigma, share, settings.robust_deviations
     rotated = privileged_basis(
         single, outlier_sigma=sigma, outlier_share=share, settings=settings
     ).rotated_kurtosis
     own = (features**2 - 3 * features + 3) / (features - 1)
-    planted = f"{features:,} images with one feature each, another in every image: mean kurtosis"
-    yield Control(planted, own, basis_numbers(single, *limits).kurtosis, features * EPS * own)
+    found = basis_numbers(single, sigma, share, settings.robust_deviations).kurtosis
     n = features
     variance = 24 * n * (n - 2) * max(n - 3, 0) / ((n + 1) ** 2 * (n + 3) * (n + 5))
-    error = np.sqrt(variance / (n * settings.rotations))
-    yield Control(
-        f"{planted} after a random rotation, mean of {settings.rotations}",
-        3 * (n - 1) / (n + 1),
-        rotated.value,
-        float(STANDARD_ERRORS * error) + features * EPS,
+    error = STANDARD_ERRORS * np.sqrt(variance / (n * settings.rotations)) + n * EPS
+    return controls(
+        f"{features:,} images with one feature each, another in every image: mean kurtosis",
+        ("", own, found, features * EPS * own),
+        (
+            f" after a random rotation, mean of {settings.rotations}",
+            *(3 * (n - 1) / (n + 1), rotated.value, error),
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.measures.cka import minibatch_cka
 from interpreting_clip.measures.grams import gram, u_center
 from interpreting_clip.measures.random_numbers import generator
@@ -36,20 +36,20 @@ def cka_controls(
     similarity = minibatch_cka(grams, grams)
     error = STANDARD_ERRORS * np.sqrt(2 / (minibatch * (minibatch - 3) * count))
     of = f"{count} minibatches of {minibatch} images"
-    return [
-        Control(
+    copy, rounding = similarity[0, 1], minibatch * width * np.finfo(np.float64).eps
+    return controls(
+        "",
+        (
             f"The encoder's activations and a rotated, scaled and shifted copy, {of}",
-            1.0,
-            float(similarity[0, 1]),
-            float(minibatch * width * np.finfo(np.float64).eps),
+            *(1.0, copy, rounding),
         ),
-        Control(
+        (
             f"Two sets of {width:,} independent Gaussian features, {of}",
             0.0,
-            float(similarity[2, 3]),
-            float(error),
+            similarity[2, 3],
+            error,
         ),
-    ]
+    )
 
 
 def dealt_images(

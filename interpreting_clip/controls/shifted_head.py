@@ -1,13 +1,19 @@
 """A head whose classes all get the same vector: what must not change, and what does."""
 
 import numpy as np
+from jaxtyping import Float, Int
 
-from interpreting_clip.controls.control import Control
+from interpreting_clip.controls.control import Control, controls
 from interpreting_clip.measures.head import Head, center_classes, logits
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.pruning import pruned_accuracies
 from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.singular_directions import Directions, rank, singular_directions
+from interpreting_clip.measures.singular_directions import (
+    Directions,
+    RankedDirections,
+    rank,
+    singular_directions,
+)
 
 CLASSES, FEATURES, IMAGES = 40, 64, 1000
 """The size of the head, which has one direction less than classes, and the number of images."""
@@ -45,78 +51,61 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
     shifted = weight + vector
     classes = rng.integers(CLASSES, size=IMAGES)
     images = weight[classes] + 0.3 * rng.standard_normal((IMAGES, FEATURES))
-
     planted = rank(images, Directions(basis, values))
-    found, heads = rank(images, singular_directions(shifted, "classes")), (weight, shifted)
-    counted = Control(
-        f"{ADDED} of {CLASSES}: number of centred directions", count, len(found.vectors), 0.0
-    )
-    if len(found.vectors) != count:
-        return [counted]
-    before, after = (Head(one, None, False) for one in heads)
-    predicted = [np.argmax(logits(images, head), axis=1) for head in (before, after)]
-    shares = np.array(fractions)
-    curves = [
-        100 * pruned_accuracies(images, classes, head, each, fractions=shares)
-        for head, each in zip((before, after), (planted, found), strict=True)
-    ]
-    moment = second_moment(images, before)
-    variances = [
-        logit_variance_shares(moment, one, each.vectors)
-        for one, each in zip(heads, (planted, found), strict=True)
-    ]
-    cosines = np.abs(np.sum(found.vectors * planted.vectors, axis=1))
-    first = [singular_directions(one).vectors[0] for one in heads]
-    along = abs(float(first[1] @ vector)) / LENGTH
+    found = rank(images, singular_directions(shifted, "classes"))
     # The rounding errors of the shifted head, and how far they can turn a direction: the less its
     # singular value differs from the next, the farther (Davis and Kahan 1970).
     rounding = FEATURES * np.finfo(np.float64).eps * np.linalg.norm(shifted)
-    turned = float(rounding / (values[0] - values[1]))
+    turned = rounding / (values[0] - values[1])
     # The same bound for the direction of the vector, whose squared singular value is |1 vᵀ|².
-    squared = CLASSES * LENGTH**2
-    tilt = float(values[0] ** 2 / (squared - values[0] ** 2))
-    return [
-        counted,
-        Control(
-            f"{ADDED}: predictions that differ, of {IMAGES:,} images",
-            0,
-            int(np.count_nonzero(predicted[0] != predicted[1])),
-            0.0,
+    tilt = values[0] ** 2 / (CLASSES * LENGTH**2 - values[0] ** 2)
+
+    number = (f" of {CLASSES}: number of centred directions", count, len(found.vectors), 0.0)
+    if len(found.vectors) != count:
+        return controls(ADDED, number)
+    cosines = np.abs(np.sum(found.vectors * planted.vectors, axis=1))
+    importances = np.abs(found.importance - planted.importance)
+    before = measured(weight, planted, images, classes, fractions)
+    after = measured(shifted, found, images, classes, fractions)
+    predictions, shares, curve = (np.abs(new - old) for new, old in zip(after, before, strict=True))
+    first, shifted_first = (singular_directions(one).vectors[0] for one in (weight, shifted))
+    centred, not_centred = "of a centred direction", "|cosine| of the first direction that is not"
+    return controls(
+        ADDED,
+        number,
+        (f": predictions that differ, of {IMAGES:,} images", 0, np.count_nonzero(predictions), 0.0),
+        (f": lowest |cosine| {centred} with the planted one", 1.0, cosines.min(), turned),
+        (f": largest change {centred}'s importance", 0.0, importances.max(), values[0] * turned),
+        (f": largest change {centred}'s share of the logit variance", 0.0, shares.max(), turned),
+        (
+            ": points of accuracy that differ, at any share of centred directions pruned",
+            *(0.0, curve.max(), 0.0),
         ),
-        Control(
-            f"{ADDED}: lowest |cosine| of a centred direction with the planted one",
+        (
+            f": {not_centred} centred with the vector",
             1.0,
-            float(cosines.min()),
-            turned,
-        ),
-        Control(
-            f"{ADDED}: largest change of a centred direction's importance",
-            0.0,
-            float(np.abs(found.importance - planted.importance).max()),
-            float(values[0]) * turned,
-        ),
-        Control(
-            f"{ADDED}: largest change of a centred direction's share of the logit variance",
-            0.0,
-            float(np.abs(variances[1] - variances[0]).max()),
-            turned,
-        ),
-        Control(
-            f"{ADDED}: points of accuracy that differ, at any share of centred directions pruned",
-            0.0,
-            float(np.abs(curves[1] - curves[0]).max()),
-            0.0,
-        ),
-        Control(
-            f"{ADDED}: |cosine| of the first direction that is not centred with the vector",
-            1.0,
-            along,
+            abs(shifted_first @ vector) / LENGTH,
             tilt,
         ),
-        Control(
-            f"{ADDED}: |cosine| of the first direction that is not centred with what it was",
-            abs(float(basis[0] @ vector)) / LENGTH,
-            abs(float(first[1] @ first[0])),
-            tilt,
+        (
+            f": {not_centred} centred with what it was",
+            *(abs(basis[0] @ vector) / LENGTH, abs(shifted_first @ first), tilt),
         ),
-    ]
+    )
+
+
+def measured(
+    weight: Float[np.ndarray, "class_ feature"],
+    directions: RankedDirections,
+    images: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    fractions: list[float],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the predictions, the directions' shares of the logit variance, and pruned accuracy."""
+    head = Head(weight, None, False)
+    accuracies = pruned_accuracies(images, classes, head, directions, fractions=np.array(fractions))
+    return (
+        np.argmax(logits(images, head), axis=1),
+        logit_variance_shares(second_moment(images, head), weight, directions.vectors),
+        100 * accuracies,
+    )

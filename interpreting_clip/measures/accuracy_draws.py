@@ -45,7 +45,8 @@ def draw_on_imagenet(
 
     Where it is known which images are right, `weighted_accuracies` pairs the draws. Otherwise they
     are coupled: the k-th lowest draw of one goes with the k-th lowest of every other, and equal
-    accuracies share their draws.
+    accuracies share their draws. As subsets of the images that overlap little are less correlated,
+    the interval of a mean over shifts is then rather too wide with rising lines.
     """
     known = {name: one.correct for name, one in accuracies.items() if one.correct is not None}
     weighted = {}

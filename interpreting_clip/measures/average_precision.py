@@ -122,15 +122,14 @@ def permuted_average_precisions(
     negated : measure the negated scores, too, which share the ranking
     """
     directions, concepts = scores.shape[1], len(targets.positives)
-    labellings, sides = 1 + len(permutations), 1 + negated
-    drawn = np.empty((labellings, targets.draws, sides * directions, concepts))
-    over_all = np.empty((labellings, sides * directions, concepts))
+    labellings, rows = 1 + len(permutations), (1 + negated) * directions
+    drawn = np.empty((labellings, targets.draws, rows, concepts))
+    over_all = np.empty((labellings, rows, concepts))
     # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
     def fill(first: int) -> None:
-        # One row per direction, since reading down a column of a large array misses the cache at
-        # every image.
+        # One row per direction: reading down a column of a large array misses the cache.
         columns = np.ascontiguousarray(scores[:, first : first + step].T, np.float64)
         if not np.isfinite(columns).all():
             column, image = np.argwhere(~np.isfinite(columns))[0]
@@ -144,18 +143,9 @@ def permuted_average_precisions(
             for labelling in range(labellings):
                 # Which image's labels stand at each place of the ranking.
                 labelled = permutations[labelling - 1][order] if labelling else order
-                sums = compiled(sum_precisions)(
-                    column,
-                    order,
-                    labelled,
-                    targets.start,
-                    targets.cells,
-                    targets.positives,
-                    targets.negatives,
-                    targets.draws,
-                    targets.all_negatives,
-                    negated,
-                )
+                # The fields of the targets are in the order of the parameters.
+                arrays = vars(targets).values()
+                sums = compiled(sum_precisions)(column, order, labelled, *arrays, negated)
                 for row, side in zip((direction, directions + direction), sums, strict=False):
                     drawn[labelling, :, row] = side[:, :-1].T / targets.positives
                     over_all[labelling, row] = side[:, -1] / targets.positives
@@ -239,15 +229,9 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
 ) -> Float[np.ndarray, "side concept column"]:
     """Sum for each concept, over its positives, the precision at the positive's score.
 
-    Returns a column for each draw and one, the last, over all images.
-
-    Parameters
-    ----------
-    scores : those of one direction
-    order : the images by descending score, equal scores in any order
-    labelled : the images whose labels count, in the same order
-    start, cells, positives, negatives, draws, all_negatives : as in `SparseTargets`
-    negated : sum on a second side, too, in which the images come in the opposite order
+    `order` are the images by descending score of one direction, `labelled` those whose labels
+    count. There is a column for each draw and one, the last, over all images; if `negated`, a
+    second side with the images in the opposite order.
     """
     count = len(positives)
     sums = np.zeros((1 + negated, count, draws + 1))

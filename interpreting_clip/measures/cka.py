@@ -14,6 +14,7 @@ from interpreting_clip.measures.grams import (
     OutlierLimits,
     minibatch_grams,
 )
+from interpreting_clip.measures.mutual_neighbours import require_same_images
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
 
@@ -119,12 +120,7 @@ def cka(
         The numbers of images differ or are too small, a feature is not finite, or a representation
         is the same for all images.
     """
-    images = len(first)
-    if images != len(second):
-        raise ValueError(
-            f"first has {images:,} images and second {len(second):,}; expected the same images in "
-            "the same order"
-        )
+    images = require_same_images(first, second)
     minibatches = max(1, -(-images // max(1, minibatch)))
     size = images // minibatches
     if size < MIN_IMAGES:

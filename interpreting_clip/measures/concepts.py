@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
+from interpreting_clip.measures.average_precision import SparseTargets
 from interpreting_clip.measures.chance import fewest_images
 from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
 from interpreting_clip.measures.concept_labels import (
@@ -212,34 +213,24 @@ def concepts(
     kept = _frequent(pairs, columns, every, images, minimum)
     named = [every[place] for place in kept]
     groups = _groups(named, settings)
-    targets = concept_targets(
-        pairs, columns[kept], images, settings.negatives, settings.seed, draws=settings.draws
-    )
-    permutations = image_permutations(images, settings.permutations, settings.seed)
     vectors = None if directions is None else _orthonormal(directions, features)
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     bases = {0: None} if vectors is None else {1: vectors, 0: None}
+
+    def targets(draws: int) -> SparseTargets:
+        kinds = settings.negatives, settings.seed
+        return concept_targets(pairs, columns[kept], images, *kinds, draws=draws)
+
+    permutations = image_permutations(images, settings.permutations, settings.seed)
+    how: dict[str, Any] = {"sign": settings.sign, "workers": workers}
+    ranking = {"images": extremes, "permutations": permutations, **how}
+    drawn = targets(settings.draws)
     scores = [
-        score_concepts(
-            activations,
-            basis,
-            targets,
-            groups,
-            sign=settings.sign,
-            workers=workers,
-            images=extremes,
-            permutations=permutations,
-        )
-        for basis in bases.values()
+        score_concepts(activations, basis, drawn, groups, **ranking) for basis in bases.values()
     ]
+    sizes = [len(each.precisions) for each in scores]
     random = score_random_directions(
-        activations,
-        [len(each.precisions) for each in scores],
-        concept_targets(pairs, columns[kept], images, settings.negatives, settings.seed),
-        rotations=settings.rotations,
-        seed=settings.seed,
-        sign=settings.sign,
-        workers=workers,
+        activations, sizes, targets(1), rotations=settings.rotations, seed=settings.seed, **how
     )
     *of_directions, of_features = (
         basis_concepts(found, by_chance, groups, named, first=first)

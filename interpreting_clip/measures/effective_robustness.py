@@ -193,18 +193,13 @@ def effective_robustness(
 ) -> EffectiveRobustness:
     """Compute `acc_shift - β(acc_ImageNet)` per shift and on average (Taori et al. 2020).
 
-    The intervals are ours; the paper has none. They cover two uncertainties: which standard models
-    the line was fitted to (`resample_lines`) and which images the encoder was measured on. Where it
-    is known which of these are right, draws are paired by images, for all encoders alike
-    (`weighted_accuracies`). Otherwise those on ImageNet are coupled by rank (`draw_on_imagenet`):
-    as subsets of its images that overlap little are less correlated, the mean's interval is then
-    rather too wide with rising lines.
+    The intervals are ours. They cover which standard models the line was fitted to
+    (`resample_lines`) and which images the encoder was measured on (`draw_on_imagenet`).
 
     Parameters
     ----------
     imagenet : accuracy on ImageNet
-    shifts : accuracy on each shift of the mean; None for one that was not measured: it is left out
-        of the result, and the other shifts' draws do not change
+    shifts : accuracy on each shift of the mean; None for one that was not measured
     lines, resampled : β of each shift and its resamples, the same number for every shift
     starts : the ImageNet accuracy at which each shift's line is read, over the same classes as the
         ImageNet accuracies that β was fitted to: the shift's own, or all. A shift that is left out
@@ -217,35 +212,28 @@ def effective_robustness(
     settings : of the intervals
     """
     measured = {shift: one for shift, one in {**shifts, **own}.items() if one is not None}
-    compared = [shift for shift in measured if shift not in left_out]
-    values = {
-        shift: float(above_line(starts[shift].fraction, measured[shift].fraction, lines[shift])[0])
-        for shift in compared
-    }
+    compared = {shift: starts[shift] for shift in measured if shift not in left_out}
     # Among all shifts, so that one that was not measured leaves the others' draws as they are; each
     # of the own shifts as if it were the only one.
     places = {s: place for place, s in enumerate(shifts, 1)} | dict.fromkeys(own, len(shifts) + 1)
-    at = {shift: starts[shift] for shift in compared}
-    draws = _draws(at, measured, resampled, places, settings.seed)
-    over = _Means(values, draws, residuals, settings.confidence)
+    over = _Means(
+        values={
+            shift: float(above_line(start.fraction, measured[shift].fraction, lines[shift])[0])
+            for shift, start in compared.items()
+        },
+        draws=_draws(compared, measured, resampled, places, settings.seed),
+        residuals=residuals,
+        confidence=settings.confidence,
+    )
 
     def on_shift(shift: str) -> dict[str, Any]:
-        one, start = measured[shift], starts.get(shift)
-        found = {
-            "accuracy": _in_percent(one, settings.confidence),
-            "imagenet": None if start is None else 100 * start.fraction,
-            "images": one.images,
-            "classes": one.classes,
-            "imagenet_images": None if start is None else start.images,
-            "guessing": 100 / one.classes,
-        }
-        if shift in left_out:
-            return {**found, "robustness": None, "left_out": left_out[shift]}
+        start, known = starts.get(shift), shift in compared
         return {
-            **found,
-            "robustness": over.value([shift]),
-            "spread": over.spread([shift]),
-            "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
+            **_accuracies(measured[shift], start, settings.confidence),
+            "robustness": over.value([shift]) if known else None,
+            "spread": over.spread([shift]) if known else None,
+            "extrapolated": known and lines[shift].is_extrapolated(compared[shift].fraction),
+            "left_out": left_out.get(shift, ""),
         }
 
     in_mean = [shift for shift in compared if shift in shifts and not not_given]
@@ -328,8 +316,19 @@ def _draws(
     return found
 
 
-def _in_percent(accuracy: MeasuredAccuracy, confidence: float) -> Estimate:
-    if accuracy.images is None:
-        return Estimate(100 * accuracy.fraction)
-    low, high = wilson_interval(accuracy.fraction, accuracy.images, confidence).ends
-    return Estimate(100 * accuracy.fraction, 100 * low, 100 * high)
+def _accuracies(
+    accuracy: MeasuredAccuracy, start: MeasuredAccuracy | None, confidence: float
+) -> dict[str, Any]:
+    """Return what an `OnShift` says of the accuracy on a shift and of that on ImageNet."""
+    percent = Estimate(100 * accuracy.fraction)
+    if accuracy.images is not None:
+        low, high = wilson_interval(accuracy.fraction, accuracy.images, confidence).ends
+        percent = Estimate(percent.value, 100 * low, 100 * high)
+    return {
+        "accuracy": percent,
+        "imagenet": start and 100 * start.fraction,
+        "images": accuracy.images,
+        "classes": accuracy.classes,
+        "imagenet_images": start and start.images,
+        "guessing": 100 / accuracy.classes,
+    }

@@ -37,11 +37,6 @@ def resample_coefficients(
     resamples, seed : how many draws, and the seed of their numbers
     families : as in `wild_noise`; without them every point is independent
     fitted : as in `wild_noise`; without it all points were fitted
-
-    Raises
-    ------
-    ValueError
-        As `wild_noise`.
     """
     coefficients = fit_coefficients(design, y)
     fitted = np.ones(len(y), bool) if fitted is None else fitted
@@ -88,30 +83,39 @@ def wild_noise(
     """
     groups = np.arange(len(fitted)) if families is None else families
     mine = groups[fitted]
-    present = np.unique(mine)
-    freedom = len(present) - design.shape[1]
+    count = len(np.unique(mine))
+    freedom = count - design.shape[1]
     if freedom < 1:
         raise ValueError(
-            f"{len(present)} families of models for {design.shape[1]} coefficients: expected "
+            f"{count} families of models for {design.shape[1]} coefficients: expected "
             f"{design.shape[1] + 1} or more"
         )
-    hat = design @ np.linalg.pinv(design)
-    if families is None:
-        leverage = hat.diagonal()
-        # A fit goes through a point of leverage 1, wherever it is.
-        enlarged = residuals / np.where(leverage < 1 - 1e-9, 1 - leverage, np.inf)
-    else:
-        enlarged = np.empty_like(residuals)
-        for family in present:
-            own = mine == family
-            block = np.eye(int(own.sum())) - hat[np.ix_(own, own)]
-            # The pseudo-inverse does the same where a family by itself determines a coefficient.
-            enlarged[own] = np.linalg.pinv(block, rcond=1e-9, hermitian=True) @ residuals[own]
+    enlarged = _for_leverage(residuals, design, None if families is None else mine)
     normal, others = _standard_normal(resamples, int(groups.max()) + 1, seed)
     # The mean of ν squared normal numbers is χ²/ν. They are not those of the residuals, since
     # Student's t needs both to be independent.
     squares = others[:, :freedom] ** 2
     return normal[:, mine] * enlarged / np.sqrt(squares.mean(axis=1, keepdims=True))
+
+
+def _for_leverage(
+    residuals: Float[np.ndarray, " fitted"],
+    design: Float[np.ndarray, "fitted coefficient"],
+    families: Int[np.ndarray, " fitted"] | None,
+) -> Float[np.ndarray, " fitted"]:
+    """Enlarge residuals for their leverage, by families (CR3) or one by one (HC3)."""
+    hat = design @ np.linalg.pinv(design)
+    if families is None:
+        leverage = hat.diagonal()
+        # A fit goes through a point of leverage 1, wherever it is.
+        return residuals / np.where(leverage < 1 - 1e-9, 1 - leverage, np.inf)
+    enlarged = np.empty_like(residuals)
+    for family in np.unique(families):
+        own = families == family
+        block = np.eye(int(own.sum())) - hat[np.ix_(own, own)]
+        # The pseudo-inverse does the same where a family by itself determines a coefficient.
+        enlarged[own] = np.linalg.pinv(block, rcond=1e-9, hermitian=True) @ residuals[own]
+    return enlarged
 
 
 @lru_cache(maxsize=1)

@@ -46,10 +46,12 @@ class MutualNeighbours(Result):
     Attributes
     ----------
     alignment : 0 to 1, the mean over images
-    p_value : the share of permutations that reach the alignment, itself counted as one
+    p_value : one-sided, the share of permutations that reach the alignment, itself counted as one
     permuted : mean, lowest and highest alignment of the permutations
     k, images : how many neighbours each image has, among how many images
-    chance : expected if the images of one are permuted, `k / (images - 1)`
+    chance : expected if the images of one are permuted, exactly `k / (images - 1)`: an image gets
+        the place of some other, so each of its k neighbours on the other side is among those around
+        it with this probability
     """
 
     CAPTION: ClassVar[str] = (
@@ -85,18 +87,13 @@ def mutual_neighbours(
     Two choices are ours. Activations are taken as they are, neither centred nor clipped, so that
     outlier features count in the cosines: Huh et al.'s script first clips features at the 95th
     percentile of their sizes. And cosines are in double precision: those of an untrained encoder
-    are all near 1 and lie within the rounding errors of single precision.
+    are all near 1 and lie within the rounding errors of single precision. Of equally similar
+    images, those first in the order of the first side, and in a random order of the second, are
+    nearer. One order for both would align two independent representations with many ties: 0.27 in
+    place of 0.02 for 500 images of 80 classes.
 
-    Chance is exactly k / (n - 1) for n images. If the images of one side are permuted at random, an
-    image gets the place of some other, and those around it are a random k of the n - 1 others: each
-    of its k neighbours on the other side is among them with this probability. The p value is
-    one-sided, from such permutations. There is no interval over images: they share neighbours, and
-    in a bootstrap the copies of an image would be its nearest neighbours.
-
-    Equally similar images, such as two with the same activations, rank in their order on the first
-    side and in a random order on the second. With one order for both, representations with many
-    ties, such as sparse ones, would seem aligned: two independent ones of 80 classes for 500 images
-    had 0.27 in place of 0.02.
+    There is no interval over images: they share neighbours, and in a bootstrap the copies of an
+    image would be its nearest neighbours.
 
     Memory: a copy of one side in double precision, and the similarities of 256 images to all.
 
@@ -111,12 +108,7 @@ def mutual_neighbours(
         The numbers of images differ or are not above `k`, a feature is not finite, all features of
         an image are 0, or all images have the same direction.
     """
-    images, k = len(first), settings.k
-    if images != len(second):
-        raise ValueError(
-            f"first has {images:,} images and second {len(second):,}; expected the same images in "
-            "the same order"
-        )
+    images, k = require_same_images(first, second), settings.k
     if images < settings.least_images:
         raise ValueError(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
@@ -143,6 +135,18 @@ def mutual_neighbours(
         images=images,
         chance=k / (images - 1),
     )
+
+
+def require_same_images(
+    first: Float[np.ndarray, "_image ..."], second: Float[np.ndarray, "_image ..."]
+) -> int:
+    """Return how many images both sides have."""
+    if len(first) != len(second):
+        raise ValueError(
+            f"first has {len(first):,} images and second {len(second):,}; expected the same images "
+            "in the same order"
+        )
+    return len(first)
 
 
 def unit_rows(

@@ -90,13 +90,11 @@ def outlier_axes(
 
     Axis and direction have length one, so `cos(e_i, v)` is `v`'s coordinate i; signs mean nothing.
     Crabbé et al. (2024) link outlier features to privileged directions; measuring the link by the
-    direction nearest to the axis is our choice. Of equally near ones, the most important counts. An
-    axis between several important directions is near to none of them, but it lies in their span:
-    `within_top`. What a feature costs is the accuracy lost without it (`pruning_costs`), and with
-    its mean in place of it: the head may use how it varies, or only its constant.
-
-    The `MOST_AXES` most extreme outlier features are examined; if there is no outlier feature, the
-    most extreme feature is.
+    direction nearest to the axis is our choice. An axis between several important directions is
+    near to none of them, but it lies in their span: `within_top`. What a feature costs is the
+    accuracy lost without it (`pruning_costs`), and with its mean in place of it: the head may use
+    how it varies, or only its constant. The `MOST_AXES` most extreme outlier features are examined;
+    if there is no outlier feature, the most extreme feature is.
 
     Parameters
     ----------
@@ -106,7 +104,6 @@ def outlier_axes(
     outliers : of the same encoder, with its arrays
     confidence : of the costs' intervals, above 0 and below 1
     """
-    count = len(directions.vectors)
     examined = outliers.feature[:MOST_AXES]
     if not len(examined):
         examined = most_extreme_first(
@@ -114,32 +111,31 @@ def outlier_axes(
         )[:1]
     cosines = np.abs(directions.vectors)
     nearest, spans = np.argmax(cosines, axis=0), np.cumsum(cosines**2, axis=0)
-    tops = [top for top in TOP if top <= count]
-    costs, costs_at_mean = (
-        {
-            name: pruning_costs(test, head, examined, confidence, at_mean=at_mean)
-            for name, test in tests.items()
-        }
-        for at_mean in (False, True)
-    )
+    tops = [top for top in TOP if top <= len(cosines)]
+    costs = {name: pruning_costs(test, head, examined, confidence) for name, test in tests.items()}
+    costs_at_mean = {
+        name: pruning_costs(test, head, examined, confidence, at_mean=True)
+        for name, test in tests.items()
+    }
+    axes = [
+        OutlierAxis(
+            feature=feature,
+            share=float(outliers.share_of_every_feature[feature]),
+            outlier=bool(len(outliers.feature)),
+            energy=float(outliers.energy_of_every_feature[feature]),
+            constant=float(outliers.constant_of_every_feature[feature]),
+            cosine=float(cosines[nearest[feature], feature]),
+            rank=int(nearest[feature]) + 1,
+            within=float(spans[-1, feature]),
+            within_top=[float(spans[top - 1, feature]) for top in tops],
+            logit_variance=float(directions.feature_logit_variance[feature]),
+            costs={name: lost[place] for name, lost in costs.items()},
+            costs_at_mean={name: lost[place] for name, lost in costs_at_mean.items()},
+        )
+        for place, feature in enumerate(examined.tolist())
+    ]
     return OutlierAxes(
-        axes=[
-            OutlierAxis(
-                feature=feature,
-                share=float(outliers.share_of_every_feature[feature]),
-                outlier=bool(len(outliers.feature)),
-                energy=float(outliers.energy_of_every_feature[feature]),
-                constant=float(outliers.constant_of_every_feature[feature]),
-                cosine=float(cosines[nearest[feature], feature]),
-                rank=int(nearest[feature]) + 1,
-                within=float(spans[-1, feature]),
-                within_top=[float(spans[top - 1, feature]) for top in tops],
-                logit_variance=float(directions.feature_logit_variance[feature]),
-                costs={name: lost[place] for name, lost in costs.items()},
-                costs_at_mean={name: lost[place] for name, lost in costs_at_mean.items()},
-            )
-            for place, feature in enumerate(examined.tolist())
-        ],
+        axes=axes,
         typical_cosine=float(np.median(cosines.max(axis=0))),
         typical_logit_variance=float(np.median(directions.feature_logit_variance)),
         tops=tops,

@@ -123,25 +123,22 @@ def privileged_basis(
 
     A basis is privileged if its features differ from random directions (Elhage et al. 2023,
     "Privileged Bases in the Transformer Residual Stream"). So each number stands beside its mean
-    over `rotations` random rotations, uniform over all of them. A rotation of 50,000 images of 512
-    features takes a second.
+    over `rotations` random rotations, uniform over all of them.
 
     * *Kurtosis and outlier features* as in Crabbé et al. 2024. After a random rotation the expected
-      kurtosis is that of n Gaussian features, `3 (n - 1) / (n + 1)`, for any activations, since a
-      rotated vector points anywhere with equal probability. But if an encoder's images share one
-      direction, a single rotation can be far from it: the lowest and the highest show how far.
-      `kurtosis_p` says whether the features differ in either direction (`two_sided_p_value`): it is
-      `2 (r + 1) / (rotations + 1)` if r rotations are as far out on the features' side.
+      kurtosis is that of n Gaussian features (`isotropic_kurtosis`). But if an encoder's images
+      share one direction, a single rotation can be far from it: the lowest and the highest show how
+      far. `kurtosis_p` is `2 (r + 1) / (rotations + 1)` if r rotations are as far out on the
+      features' side.
     * *Largest / median |value|*, per image, and the median over images: massive activations (Sun et
       al. 2024), the max-median ratio of He et al. 2024 (arXiv 2405.19279).
     * *Kurtosis of the features' root mean squares*: `mean(s⁴) / mean(s²)²` over features, where s
-      is the root mean square of a feature over images (He et al. 2024). Nothing is centred. It is 1
-      if all features are equally large, and n if all but one of n are 0; if images share one
-      direction that outweighs all else, rotations have about 3.
-    * *Features with an extreme mean*: their mean over images is more than `robust_deviations` from
-      the median of all features, in standard deviations of a Gaussian with the same median absolute
-      deviation. Outliers hardly change medians, so they do not hide each other, as long as they
-      are fewer than half of the features.
+      is the root mean square of a feature over images (He et al. 2024). It is 1 if all features are
+      equally large, and n if all but one of n are 0; if images share one direction that outweighs
+      all else, rotations have about 3.
+    * *Features with an extreme mean* over images: more than `robust_deviations` from the median of
+      all features, in standard deviations of a Gaussian with the same median absolute deviation.
+      Outliers hardly change medians, so fewer than half of the features do not hide each other.
 
     The measure is ours; Crabbé et al. 2024 has only kurtosis and outlier features. There is no
     interval over images.
@@ -159,14 +156,12 @@ def privileged_basis(
     """
     # Name an image without spread here, by its number among all: below there are only chunks.
     kurtosis_and_deviations(activations, outlier_sigma)
-    features = activations.shape[1]
+    features, turned = activations.shape[1], span_coordinates(activations)
     limits = outlier_sigma, outlier_share, settings.robust_deviations
     own = basis_numbers(activations, *limits)
-    turned = span_coordinates(activations)
-    rotated = []
-    for number in range(settings.rotations):
-        rng = generator(settings.seed, "rotated features", number)
-        rotated.append(basis_numbers(turned, *limits, random_frame(turned.shape[1], features, rng)))
+    rngs = (generator(settings.seed, "rotated features", n) for n in range(settings.rotations))
+    frames = (random_frame(turned.shape[1], features, rng) for rng in rngs)
+    rotated = [basis_numbers(turned, *limits, frame) for frame in frames]
     kurtosis = [one.kurtosis for one in rotated]
     return PrivilegedBasis(
         rotated_kurtosis=_mean_and_range(kurtosis),
