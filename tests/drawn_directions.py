@@ -15,9 +15,9 @@ from interpreting_clip.datasets.broden.thumbnails import (
     write_thumbnails,
 )
 from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concept_scores import extreme_images
 from interpreting_clip.measures.concepts import BasisConcepts, Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.extremes import extreme_images
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis

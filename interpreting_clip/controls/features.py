@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.kurtosis import Settings, kurtosis, outlier_features
 from interpreting_clip.measures.random_numbers import generator
 
@@ -66,7 +67,7 @@ def kurtosis_controls(features: int, sigma: float, seed: int) -> list[Control]:
     return rows
 
 
-def plain_kurtosis(values: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, " image"]:
+def plain_kurtosis(values: Features) -> Float[np.ndarray, " image"]:
     """Compute each image's kurtosis as its definition says."""
     deviations = values - values.mean(axis=1, keepdims=True)
     return (deviations**4).mean(axis=1) / (deviations**2).mean(axis=1) ** 2
@@ -172,7 +173,7 @@ class Limit:
 
 
 def outlier_controls(
-    activations: Float[np.ndarray, "image feature"], sigma: float, share: float, seed: int
+    activations: Features, sigma: float, share: float, seed: int
 ) -> tuple[list[Control], list[Raised], list[Limit]]:
     """Raise features of real activations, and measure in how many images they are outliers.
 
@@ -206,7 +207,7 @@ def most_equal_outliers(features: int, sigma: float) -> int:
 
 
 def raised_curve(
-    values: Float[np.ndarray, "image feature"],
+    values: Features,
     axes: Int[np.ndarray, " axis"],
     sigma: float,
     share: float,

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 
 from interpreting_clip.controls.control import Control, controls
 from interpreting_clip.controls.rotations import centred_grams, dealt_images, split
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.cka import minibatch_cka
 from interpreting_clip.measures.grams import OutlierLimits, gram, outlier_columns, u_center
 from interpreting_clip.measures.random_numbers import generator
@@ -19,7 +20,7 @@ TOLERANCE = 20 / FAR
 
 
 def ruled_cka_controls(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     images: int,
     minibatch: int,
     limits: OutlierLimits,
@@ -41,7 +42,7 @@ def ruled_cka_controls(
     seed : of the feature, of the images that are moved and of the direction
     """
     layers, quarter = ruled_layers(dealt_images(activations, images, minibatch), minibatch, seed)
-    width = layers["own"].shape[1]
+    rest, width = layers.pop("rest"), layers["own"].shape[1]
     whole = {name: centred_grams(layer, minibatch) for name, layer in layers.items()}
     outliers = {
         name: [outlier_columns(batch, limits) for batch in split(layers[name], minibatch)]
@@ -52,7 +53,7 @@ def ruled_cka_controls(
     }
     # One feature reaches at most √(n − 1) σ of its image: with few features, none is an outlier.
     visible = width - 1 > limits.sigma**2
-    without["rest"] = whole["rest" if visible else "alone"]
+    without["rest"] = centred_grams(rest, minibatch) if visible else whole["alone"]
     without["shift"] = grams_without(layers["shift"], minibatch, outliers["moved"])
     found, left = (
         dict(zip(grams, minibatch_cka({"own": grams["own"]}, grams)[0].tolist(), strict=True))
@@ -77,7 +78,7 @@ def ruled_cka_controls(
 
 
 def ruled_layers(
-    values: Float[np.ndarray, "image feature"], minibatch: int, seed: int
+    values: Features, minibatch: int, seed: int
 ) -> tuple[dict[str, Float[np.ndarray, "image _width"]], int]:
     """Return the activations as they are and changed, and how many images are moved in a minibatch.
 
@@ -109,7 +110,7 @@ def ruled_layers(
 
 
 def grams_without(
-    features: Float[np.ndarray, "image feature"],
+    features: Features,
     minibatch: int,
     outliers: Sequence[Bool[np.ndarray, " feature"]],
 ) -> Float[np.ndarray, "minibatch _image _image"]:

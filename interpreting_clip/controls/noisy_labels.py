@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.concept_labels import ConceptLabels, Negatives
 from interpreting_clip.measures.concept_scores import Sign
@@ -110,7 +111,7 @@ def drawn_presence(rng: np.random.Generator) -> Bool[np.ndarray, "image concept"
 
 
 def probed(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     directions: Float[np.ndarray, "direction feature"],
     shown: Bool[np.ndarray, "image concept"],
     settings: ConceptScoring,

@@ -2,9 +2,10 @@
 
 import msgspec
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.grams import u_center
 from interpreting_clip.measures.mutual_neighbours import Settings, mutual_neighbours
 from interpreting_clip.measures.random_numbers import generator
@@ -21,7 +22,7 @@ ROUNDING = 1e-3
 
 
 def neighbour_controls(
-    activations: Float[np.ndarray, "image feature"], images: int, settings: Settings, seed: int
+    activations: Features, images: int, settings: Settings, seed: int
 ) -> list[Control]:
     """Measure how many neighbours a rotated copy shares, and images whose groups are known.
 
@@ -69,9 +70,7 @@ def neighbour_controls(
     )
 
 
-def grouped(
-    groups: Int[np.ndarray, " image"], rng: np.random.Generator
-) -> Float[np.ndarray, "image feature"]:
+def grouped(groups: Int[np.ndarray, " image"], rng: np.random.Generator) -> Features:
     """Draw images close to the centre of their group."""
     centres = rng.standard_normal((GROUPS, FEATURES))
     return centres[groups] + SPREAD * rng.standard_normal((len(groups), FEATURES))

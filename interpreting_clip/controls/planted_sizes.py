@@ -3,10 +3,10 @@
 from dataclasses import astuple
 
 import numpy as np
-from jaxtyping import Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.controls.features import IMAGES, most_equal_outliers
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.privileged_basis import (
     BasisNumbers,
     Settings,
@@ -25,7 +25,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def basis_controls(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     sigma: float,
     share: float,
     settings: Settings,
@@ -126,9 +126,7 @@ def single_features(features: int, sigma: float, share: float, settings: Setting
     )
 
 
-def unchanged_numbers(
-    activations: Float[np.ndarray, "image feature"], limits: Limits, rng: np.random.Generator
-) -> Control:
+def unchanged_numbers(activations: Features, limits: Limits, rng: np.random.Generator) -> Control:
     """Return how much scale and the order of features and images change an encoder's numbers."""
     count, features = min(len(activations), IMAGES), activations.shape[1]
     values = np.asarray(activations[np.arange(count) * len(activations) // count], np.float64)

@@ -4,14 +4,13 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.cka import minibatch_cka
 from interpreting_clip.measures.grams import gram, u_center
 from interpreting_clip.measures.random_numbers import generator
 
 
-def cka_controls(
-    activations: Float[np.ndarray, "image feature"], images: int, minibatch: int, seed: int
-) -> list[Control]:
+def cka_controls(activations: Features, images: int, minibatch: int, seed: int) -> list[Control]:
     """Measure the CKA of activations and their rotated copy, and of independent features.
 
     CKA does not see rotation, scale and offset. For independent features it is 0, apart from a
@@ -53,7 +52,7 @@ def cka_controls(
 
 
 def dealt_images(
-    activations: Float[np.ndarray, "image feature"], images: int, minibatch: int
+    activations: Features, images: int, minibatch: int
 ) -> Float[np.ndarray, "_dealt feature"]:
     """Return at most `images` rows, evenly spaced, minibatch after minibatch, dealt out in turn."""
     count = min(images, len(activations)) // minibatch
@@ -62,14 +61,12 @@ def dealt_images(
 
 
 def centred_grams(
-    features: Float[np.ndarray, "image feature"], minibatch: int
+    features: Features, minibatch: int
 ) -> Float[np.ndarray, "minibatch _image _image"]:
     """Return the U-centred Gram matrices of a layer, of all its features."""
     return np.stack([u_center(gram(batch)) for batch in split(features, minibatch)])
 
 
-def split(
-    features: Float[np.ndarray, "image feature"], minibatch: int
-) -> Float[np.ndarray, "minibatch _image feature"]:
+def split(features: Features, minibatch: int) -> Float[np.ndarray, "minibatch _image feature"]:
     """Return the features of each minibatch."""
     return features.reshape(-1, minibatch, features.shape[1])

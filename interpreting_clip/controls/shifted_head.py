@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.controls.control import Control, controls
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.head import Head, center_classes, logits
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.pruning import pruned_accuracies
@@ -97,7 +98,7 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
 def measured(
     weight: Float[np.ndarray, "class_ feature"],
     directions: RankedDirections,
-    images: Float[np.ndarray, "image feature"],
+    images: Features,
     classes: Int[np.ndarray, " image"],
     fractions: list[float],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 
 from interpreting_clip.measures.activations import ABSENT, ClassIndices, map_classes
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.head import Head, logits
 from interpreting_clip.measures.intervals import Estimate, wilson_interval
 from interpreting_clip.measures.result import Label, Result, beside
@@ -38,7 +38,7 @@ class Accuracy(Result):
 
 
 def accuracy(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     *,
     head: Head,
     classes: Int[np.ndarray, " image"],
@@ -77,7 +77,7 @@ def accuracy(
 
 
 def correct_predictions(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     classes: Int[np.ndarray, " image"],
     head: Head,
     class_map: Int[np.ndarray, " class_"] | None = None,

@@ -7,9 +7,12 @@ from jaxtyping import Float
 
 CHUNK_SIZE = 1024
 
+Features = Float[np.ndarray, "image feature"]
+"""Activations: a row of features for each image."""
+
 
 def chunks(
-    activations: Float[np.ndarray, "image feature"], chunk_size: int = CHUNK_SIZE
+    activations: Features, chunk_size: int = CHUNK_SIZE
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield the activations as float64 chunks, each with the slice of images it holds.
 

@@ -16,9 +16,12 @@ from interpreting_clip.measures.average_precision import (
     SparseTargets,
     permuted_average_precisions,
 )
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
 from interpreting_clip.measures.nulls import random_frame
 from interpreting_clip.measures.random_numbers import generator
+
+BothSigns = Float[np.ndarray, "sign direction concept"]
 
 SETS = 25
 """How many sets of random directions each rotation gives."""
@@ -61,7 +64,7 @@ class RandomBest:
 
 
 def score_random_directions(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     numbers: Sequence[int],
     targets: SparseTargets,
     *,
@@ -107,33 +110,22 @@ def score_random_directions(
             for one in range(SETS):
                 rows = rng.permutation(features)[:number]
                 signs = rng.integers(2, size=number)
-                drawn[place, rotation, one] = both.drawn[signs, rows].max(axis=0)
-                over_all[place, rotation, one] = both.over_all[signs, rows].max(axis=0)
+                drawn[place, rotation, one] = both[0][signs, rows].max(axis=0)
+                over_all[place, rotation, one] = both[1][signs, rows].max(axis=0)
     return [RandomBest(*each) for each in zip(drawn, over_all, strict=True)]
 
 
-@dataclass(frozen=True, eq=False)
-class _BothSigns:
-    """Average precisions of directions as they are, and negated."""
-
-    drawn: Float[np.ndarray, "sign direction concept"]
-    over_all: Float[np.ndarray, "sign direction concept"]
-
-
 def _both_signs(
-    activations: Float[np.ndarray, "image feature"],
-    vectors: Vectors,
-    targets: SparseTargets,
-    sign: Sign,
-    workers: int,
-) -> _BothSigns:
-    shape = 2, len(vectors), len(targets.positives)
-    both = _BothSigns(np.empty(shape), np.empty(shape))
-    for part, scores in score_parts(activations, vectors, 4 * shape[-1]):
+    activations: Features, vectors: Vectors, targets: SparseTargets, sign: Sign, workers: int
+) -> tuple[BothSigns, BothSigns]:
+    """Return average precisions of directions as they are and negated, drawn and over all."""
+    concepts = len(targets.positives)
+    drawn, over_all = np.empty((2, 2, len(vectors), concepts))
+    for part, scores in score_parts(activations, vectors, 4 * concepts):
         found = permuted_average_precisions(scores, targets, (), workers, negated=True)
-        both.drawn[:, part] = found.drawn[0, 0].reshape(2, -1, shape[-1])
-        both.over_all[:, part] = found.over_all[0].reshape(2, -1, shape[-1])
+        drawn[:, part] = found.drawn[0, 0].reshape(2, -1, concepts)
+        over_all[:, part] = found.over_all[0].reshape(2, -1, concepts)
     if sign == "either":
-        for each in (both.drawn, both.over_all):
+        for each in (drawn, over_all):
             each[:] = each.max(axis=0)
-    return both
+    return drawn, over_all

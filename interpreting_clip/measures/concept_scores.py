@@ -1,7 +1,7 @@
 """The average precisions of many directions for many concepts, and what remains of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -14,8 +14,7 @@ from interpreting_clip.measures.average_precision import (
     encodes_concepts,
     permuted_average_precisions,
 )
-from interpreting_clip.measures.chunks import chunks
-from interpreting_clip.measures.extremes import Extremes, extreme_images, joined
+from interpreting_clip.measures.chunks import Features, chunks
 
 Sign = Literal["fixed", "either"]
 
@@ -44,6 +43,23 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
+class Extremes:
+    """For each direction, the images with the highest and the lowest scores.
+
+    Attributes
+    ----------
+    top : indices of the images with the highest scores, the highest first
+    bottom : those with the lowest, the lowest first
+    top_scores, bottom_scores : their scores
+    """
+
+    top: Int[np.ndarray, "direction place"]
+    bottom: Int[np.ndarray, "direction place"]
+    top_scores: Float[np.ndarray, "direction place"]
+    bottom_scores: Float[np.ndarray, "direction place"]
+
+
+@dataclass(frozen=True, eq=False)
 class ConceptScores:
     """What the directions or features of an encoder encode.
 
@@ -67,7 +83,7 @@ class ConceptScores:
 
 
 def score_concepts(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     vectors: Vectors | None,
     targets: SparseTargets,
     groups: Sequence[Group],
@@ -106,15 +122,13 @@ def score_concepts(
     held = labellings * (targets.draws + 1) * concepts
     for part, scores in score_parts(activations, vectors, held):
         found, negative[part] = _precisions(scores, targets, permutations, sign, workers)
-        if images:
-            extremes.append(extreme_images(scores, images))
+        extremes.append(extreme_images(scores, images))
         precisions[part] = found.drawn[0, 0]
         for place, group in enumerate(groups):
             encoded[place, :, part] = group.count(found.drawn[0])
         np.maximum(best, found.drawn.max(axis=2), out=best)
         np.maximum(best_over_all, found.over_all.max(axis=1), out=best_over_all)
-    ends = joined(extremes) if images else Extremes.none(count)
-    return ConceptScores(precisions, negative, encoded, best, best_over_all, ends)
+    return ConceptScores(precisions, negative, encoded, best, best_over_all, joined(extremes))
 
 
 def _precisions(
@@ -137,7 +151,7 @@ def _precisions(
 
 
 def score_parts(
-    activations: Float[np.ndarray, "image feature"], vectors: Vectors | None, held: int
+    activations: Features, vectors: Vectors | None, held: int
 ) -> Iterator[tuple[slice, Float[np.ndarray, "image direction"]]]:
     """Yield the scores of some directions at a time, so that memory stays bounded.
 
@@ -155,11 +169,48 @@ def score_parts(
             yield part, project(activations, vectors[part])
 
 
-def project(
-    activations: Float[np.ndarray, "image feature"], vectors: Vectors
-) -> Float[np.ndarray, "image direction"]:
+def project(activations: Features, vectors: Vectors) -> Float[np.ndarray, "image direction"]:
     """Project every image onto every direction, `⟨v_i, h⟩`, in double precision."""
     projections = np.empty((len(activations), len(vectors)))
     for rows, chunk in chunks(activations):
         projections[rows] = chunk @ vectors.T
     return projections
+
+
+def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> Extremes:
+    """Find the images with the highest and the lowest scores of each direction.
+
+    If scores are equal, the image with the lower index comes first. With fewer images than `count`,
+    all of them are at both ends. Each direction takes the time of a partition, not of a sort.
+
+    Parameters
+    ----------
+    scores : of every image, finite
+    count : how many images at each end
+    """
+    columns = np.ascontiguousarray(scores.T)
+    bottom = np.stack([_lowest(column, count) for column in columns])
+    top = np.stack([_lowest(-column, count) for column in columns])
+    return Extremes(
+        top=top,
+        bottom=bottom,
+        top_scores=np.take_along_axis(columns, top, axis=1),
+        bottom_scores=np.take_along_axis(columns, bottom, axis=1),
+    )
+
+
+def joined(parts: Sequence[Extremes]) -> Extremes:
+    """Concatenate the extremes of several sets of directions."""
+    names = [field.name for field in fields(Extremes)]
+    return Extremes(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
+
+
+def _lowest(scores: Float[np.ndarray, " image"], count: int) -> Int[np.ndarray, " place"]:
+    if not count:
+        return np.empty(0, np.int64)
+    if count < len(scores):
+        # A partition orders equal scores in any way, so keep all that equal the count-th lowest.
+        candidates = np.flatnonzero(scores <= np.partition(scores, count - 1)[count - 1])
+    else:
+        candidates = np.arange(len(scores))
+    return candidates[np.argsort(scores[candidates], kind="stable")[:count]]

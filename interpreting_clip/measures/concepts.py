@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from interpreting_clip.measures.average_precision import SparseTargets
 from interpreting_clip.measures.chance import fewest_images
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
 from interpreting_clip.measures.concept_labels import (
     ConceptLabels,
@@ -168,7 +169,7 @@ class Concepts(Result):
 
 
 def concepts(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     *,
     labels: Bool[np.ndarray, "image concept"] | ConceptLabels,
     directions: PrivilegedDirections | Float[np.ndarray, "direction feature"] | None = None,

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.measures.result import Label, Result, beside
@@ -165,7 +166,7 @@ class Candidates:
 
 
 def directions(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     *,
     head: Head,
     settings: Settings = Settings(),
@@ -217,9 +218,7 @@ def directions(
     )
 
 
-def find_candidates(
-    activations: Float[np.ndarray, "image feature"], head: Head, settings: Settings
-) -> Candidates:
+def find_candidates(activations: Features, head: Head, settings: Settings) -> Candidates:
     """Rank the directions of a head with either centring, and those of random heads.
 
     `directions` needs them, and `pruning` for every test set.

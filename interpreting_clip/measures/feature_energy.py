@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class FeatureEnergy:
         return total, float(share @ self.constant[features]) / total if total else 1.0
 
 
-def feature_energy(activations: Float[np.ndarray, "image feature"]) -> FeatureEnergy:
+def feature_energy(activations: Features) -> FeatureEnergy:
     """Measure each feature's share of the energy, and how much of that is constant.
 
     The energy of feature i is `Σ_n h_ni²`, the share that of `Σ_nj h_nj²`. Constant is
@@ -74,9 +74,7 @@ def feature_energy(activations: Float[np.ndarray, "image feature"]) -> FeatureEn
     )
 
 
-def differ_from_mean(
-    activations: Float[np.ndarray, "image feature"], energy: FeatureEnergy
-) -> bool:
+def differ_from_mean(activations: Features, energy: FeatureEnergy) -> bool:
     """Return whether each image minus the mean image has a spread over features, beyond rounding.
 
     Parameters

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.feature_energy import (
     FeatureEnergy,
     differ_from_mean,
@@ -173,9 +173,7 @@ class Kurtosis(Result):
         return [*super().notes, *([] if self.centred else [equal]), *self.outliers.notes]
 
 
-def kurtosis(
-    activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
-) -> Kurtosis:
+def kurtosis(activations: Features, *, settings: Settings = Settings()) -> Kurtosis:
     """Measure the kurtosis of each image's features, and find its outlier features.
 
     The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population σ over the
@@ -218,9 +216,7 @@ def kurtosis(
     )
 
 
-def outlier_features(
-    activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
-) -> OutlierFeatures:
+def outlier_features(activations: Features, *, settings: Settings = Settings()) -> OutlierFeatures:
     """Find the features that are extreme in most images.
 
     A feature is extreme in an image if `|h_i - μ| > outlier_sigma · σ`, with μ and σ over the
@@ -250,7 +246,7 @@ def outlier_features(
 
 
 def kurtosis_and_deviations(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     sigma: float,
     minus: Float[np.ndarray, " feature"] | None = None,
 ) -> tuple[Float[np.ndarray, " image"], Int[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
@@ -285,7 +281,7 @@ def kurtosis_and_deviations(
 
 
 def standardized(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     minus: Float[np.ndarray, " feature"] | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield `z = (h - μ) / σ` in chunks, with μ and σ over the features of each image.

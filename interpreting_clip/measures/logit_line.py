@@ -16,6 +16,9 @@ from interpreting_clip.quantities import Described, Resamples, Seed, StrictStruc
 
 MIN_MODELS = 3
 
+Models = Float[np.ndarray, " model"]
+"""The accuracy of each model, as a fraction."""
+
 ROUNDING = 1e-6
 """Tolerance for accuracies and ranges that were rounded to six decimals in a result."""
 
@@ -74,7 +77,7 @@ class LogitLine:
     low: float
     high: float
 
-    def predict(self, imagenet: Float[np.ndarray, " model"]) -> Float[np.ndarray, " model"]:
+    def predict(self, imagenet: Models) -> Models:
         """Compute β, the accuracy on the shift that the line predicts, as a fraction."""
         return _predict(self.slope, self.intercept, imagenet)
 
@@ -111,9 +114,7 @@ def expit(log_odds: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
     return np.exp(-np.logaddexp(0.0, -log_odds))
 
 
-def fit_line(
-    imagenet: Float[np.ndarray, " model"], shift: Float[np.ndarray, " model"]
-) -> LogitLine:
+def fit_line(imagenet: Models, shift: Models) -> LogitLine:
     """Fit the line by least squares in logit space, each model counting once.
 
     A model is left out of this shift's line if one of its accuracies is unknown (NaN), or is 0 or
@@ -144,8 +145,8 @@ def fit_line(
 
 
 def resample_lines(
-    imagenet: Float[np.ndarray, " model"],
-    shift: Float[np.ndarray, " model"],
+    imagenet: Models,
+    shift: Models,
     resamples: int,
     seed: int,
     families: Int[np.ndarray, " model"] | None = None,
@@ -180,8 +181,8 @@ def resample_lines(
 
 
 def baseline_lines(
-    imagenet: Mapping[str, Float[np.ndarray, " model"]],
-    shifts: Mapping[str, Float[np.ndarray, " model"]],
+    imagenet: Mapping[str, Models],
+    shifts: Mapping[str, Models],
     resamples: int,
     seed: int,
     families: Int[np.ndarray, " model"] | None = None,
@@ -210,9 +211,7 @@ def baseline_lines(
     return lines, resampled
 
 
-def _usable_models(
-    imagenet: Float[np.ndarray, " model"], shift: Float[np.ndarray, " model"]
-) -> Bool[np.ndarray, " model"]:
+def _usable_models(imagenet: Models, shift: Models) -> Bool[np.ndarray, " model"]:
     usable = (imagenet > 0) & (imagenet < 1) & (shift > 0) & (shift < 1)
     if np.count_nonzero(usable) < MIN_MODELS:
         raise ValueError(
@@ -226,15 +225,15 @@ def _usable_models(
     return usable
 
 
-def _design(imagenet: Float[np.ndarray, " model"]) -> Float[np.ndarray, "model 2"]:
+def _design(imagenet: Models) -> Float[np.ndarray, "model 2"]:
     return np.stack([logit(imagenet), np.ones(len(imagenet))], axis=1)
 
 
 def _predict(
-    slope: float | Float[np.ndarray, " model"],
-    intercept: float | Float[np.ndarray, " model"],
-    imagenet: Float[np.ndarray, " model"],
-) -> Float[np.ndarray, " model"]:
+    slope: float | Models,
+    intercept: float | Models,
+    imagenet: Models,
+) -> Models:
     # At an accuracy of 0 or 1 the logit is infinite: take the limit, which a flat line has too.
     with np.errstate(invalid="ignore"):
         rise = np.where(np.equal(slope, 0.0), 0.0, slope * logit(imagenet))

@@ -3,13 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.head import Head, center_classes
 
 
-def second_moment(
-    activations: Float[np.ndarray, "image feature"], head: Head
-) -> Float[np.ndarray, "feature feature"]:
+def second_moment(activations: Features, head: Head) -> Float[np.ndarray, "feature feature"]:
     """Compute the mean over images of `h hᵀ`, with `h / |h|` for a head that normalises features.
 
     Parameters

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.random_numbers import generator
@@ -149,9 +150,7 @@ def require_same_images(
     return len(first)
 
 
-def unit_rows(
-    values: Float[np.ndarray, "image feature"], name: str
-) -> Float[np.ndarray, "image feature"]:
+def unit_rows(values: Features, name: str) -> Features:
     """Return the activations scaled to unit length, in double precision."""
     units = np.array(values, dtype=np.float64)
     for start in range(0, len(units), ROWS):
@@ -175,7 +174,7 @@ def unit_rows(
 
 
 def nearest(
-    units: Float[np.ndarray, "image feature"], k: int, order: Int[np.ndarray, " image"]
+    units: Features, k: int, order: Int[np.ndarray, " image"]
 ) -> Int[np.ndarray, "image {k}"]:
     """Return the k nearest other images of each image, in no order.
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
@@ -46,7 +46,7 @@ class ParticipationRatio(Result):
 
 
 def participation_ratio(
-    activations: Float[np.ndarray, "image feature"], *, settings: Settings = Settings()
+    activations: Features, *, settings: Settings = Settings()
 ) -> ParticipationRatio:
     """Estimate how many dimensions the activations use.
 
@@ -97,7 +97,7 @@ def participation_ratio(
 
 
 def block_sums(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
 ) -> tuple[int, Float[np.ndarray, " feature"], Float[np.ndarray, "feature feature"]]:
     """Return the number of images, the sum of their activations, and that of their products."""
     features = activations.shape[1]

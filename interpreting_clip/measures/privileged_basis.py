@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import (
     isotropic_kurtosis,
@@ -113,7 +113,7 @@ class BasisNumbers:
 
 
 def privileged_basis(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     *,
     outlier_sigma: float = 6.0,
     outlier_share: float = 0.5,
@@ -178,7 +178,7 @@ def privileged_basis(
 
 
 def span_coordinates(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
 ) -> Float[np.ndarray, "image coordinate"]:
     """Return activations in an orthonormal basis of their span, if images are fewer than features.
 
@@ -235,7 +235,7 @@ def basis_numbers(
     )
 
 
-def max_to_median(values: Float[np.ndarray, "image feature"]) -> Float[np.ndarray, " image"]:
+def max_to_median(values: Features) -> Float[np.ndarray, " image"]:
     """Return the largest |value| of each image over its median one; infinite if that is 0."""
     sizes = np.abs(values)
     with np.errstate(divide="ignore"):

@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import ClassIndices, map_classes
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
 from interpreting_clip.measures.head import Head, center_classes, to_logits
 from interpreting_clip.measures.result import Label, Result
@@ -57,7 +57,7 @@ class Pruning(Result):
 
 
 def pruning(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     *,
     head: Head,
     classes: Int[np.ndarray, " image"],
@@ -108,7 +108,7 @@ def count_removed(
 
 
 def pruned_accuracies(
-    activations: Float[np.ndarray, "image feature"],
+    activations: Features,
     classes: Int[np.ndarray, " image"],
     head: Head,
     directions: RankedDirections,
@@ -212,7 +212,7 @@ def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
 
 
 def _pruned_logits(
-    chunk: Float[np.ndarray, "image feature"],
+    chunk: Features,
     head: Head,
     basis: _Basis,
     removed: Int[np.ndarray, " fraction"],

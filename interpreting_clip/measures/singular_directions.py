@@ -6,7 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.head import center_classes
 from interpreting_clip.measures.nulls import random_rotation
 from interpreting_clip.measures.random_numbers import generator
@@ -122,9 +122,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     return Directions(rotation.T @ directions.vectors, directions.singular_values)
 
 
-def importance(
-    activations: Float[np.ndarray, "image feature"], directions: Directions
-) -> Float[np.ndarray, " direction"]:
+def importance(activations: Features, directions: Directions) -> Float[np.ndarray, " direction"]:
     """Compute how much each direction contributes to the logits of these images.
 
     `importance_i = σ_i · mean_n |cos(v_i, h_n)|` (Crabbé et al. 2024), in the units of the head's
@@ -144,9 +142,7 @@ def importance(
     return directions.singular_values * total / len(activations)
 
 
-def rank(
-    activations: Float[np.ndarray, "image feature"], directions: Directions
-) -> RankedDirections:
+def rank(activations: Features, directions: Directions) -> RankedDirections:
     """Order directions, which come by descending singular value, by their `importance`."""
     weights = importance(activations, directions)
     order = np.argsort(-weights, kind="stable")

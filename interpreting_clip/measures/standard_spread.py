@@ -6,10 +6,9 @@ from math import cos, pi, sin, sqrt, tan
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine
+from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, Models
 from interpreting_clip.measures.result import Label, Result
 
 
@@ -38,9 +37,7 @@ class StandardSpread(Result):
         return robustness is not None and robustness.ends[0] > self.limit
 
 
-def line_residuals(
-    imagenet: Float[np.ndarray, " model"], shift: Float[np.ndarray, " model"], line: LogitLine
-) -> Float[np.ndarray, " model"]:
+def line_residuals(imagenet: Models, shift: Models, line: LogitLine) -> Models:
     """Compute each standard model's effective robustness, NaN where it is no part of the line.
 
     Parameters
@@ -53,9 +50,7 @@ def line_residuals(
     return np.where(fitted, 100 * (shift - line.predict(at)), np.nan)
 
 
-def standard_spread(
-    residuals: Sequence[Float[np.ndarray, " model"]], confidence: float
-) -> StandardSpread | None:
+def standard_spread(residuals: Sequence[Models], confidence: float) -> StandardSpread | None:
     """Compute the spread of the mean over shifts of the standard models' effective robustness.
 
     The limit is that of a regression's prediction interval at the models' mean accuracy,

@@ -6,8 +6,7 @@ import pytest
 from interpreting_clip.measures import concept_scores
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
-from interpreting_clip.measures.concept_scores import Group, score_concepts
-from interpreting_clip.measures.extremes import extreme_images
+from interpreting_clip.measures.concept_scores import Group, extreme_images, score_concepts
 
 RNG = np.random.default_rng(0)
 SHOWN = RNG.uniform(size=(200, 6)) < np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.95])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.extremes import extreme_images
+from interpreting_clip.measures.concept_scores import extreme_images
 
 RNG = np.random.default_rng(0)
 SCORES = np.round(RNG.standard_normal((300, 7)), 1)  # some scores are equal
