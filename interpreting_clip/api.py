@@ -6,7 +6,6 @@ robustness is compared with the lines of the published testbed's models.
 
 import inspect
 import re
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from inspect import Parameter, Signature
@@ -30,7 +29,7 @@ from interpreting_clip.arrays import (
     described,
 )
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
-from interpreting_clip.errors import close_names, one_line
+from interpreting_clip.errors import one_line
 from interpreting_clip.formats.published_accuracies import (
     GUESSING,
     fractions_above_chance,
@@ -89,33 +88,6 @@ INTERNAL = ("candidates", "numbers", "left_out")
 HEAD = {"bias": None, "normalize_features": False}
 """The further arguments that make a `Head`, with their defaults."""
 
-ALONE: dict[str, Callable[[Any, str], Any]] = {
-    "activations": as_matrix,
-    **dict.fromkeys(("first", "second"), as_representation),
-    **dict.fromkeys(("names", "categories"), as_texts),
-    **dict.fromkeys(("aliases", "accuracies", "images"), as_mapping),
-}
-"""How arguments are read that depend on no other."""
-
-FITTED: dict[str, Callable[[Arguments, Arguments], Any]] = {
-    "head": lambda given, read: as_head(
-        given["head"],
-        *(given.get(name, default) for name, default in HEAD.items()),
-        features=read["activations"].shape[1],
-    ),
-    "classes": lambda given, read: as_classes(
-        given["classes"], "classes", len(read["head"].weight), len(read["activations"])
-    ),
-    "among": lambda given, read: np.unique(
-        as_classes(given["among"], "among", len(read["head"].weight))
-    ).tolist(),
-    "labels": lambda given, read: as_labels(given["labels"], "labels", len(read["activations"])),
-    "directions": lambda given, read: as_directions(
-        given["directions"], read["activations"].shape[1]
-    ),
-}
-"""How others are read: from what was given, and from what was read before them."""
-
 VALUES: dict[str, Any] = {
     "confidence": Confidence,
     "outlier_sigma": Positive,
@@ -124,7 +96,7 @@ VALUES: dict[str, Any] = {
     "extremes": Natural,
     "workers": ThreadCount,
 }
-"""What is legal for other arguments."""
+"""What is legal for numbers that are no settings."""
 
 IMAGENET = "imagenet"
 
@@ -166,26 +138,22 @@ def for_arrays(measure: Callable[..., Returned]) -> Callable[..., Returned]:
 
     @wraps(measure)
     def call(*arrays: Any, **keywords: Any) -> Returned:
-        given = _bind(measure.__name__, signature, arrays, keywords)
+        try:
+            given = signature.bind(*arrays, **keywords).arguments
+        except TypeError as error:
+            names = ", ".join(
+                name if name in BY_PLACE else f"{name}=" for name in signature.parameters
+            )
+            raise TypeError(f"{measure.__name__}: {error}; expected {names}") from None
         read: dict[str, Any] = {}
         for name, parameter in own.parameters.items():
-            if name not in given or (given[name] is None and parameter.default is None):
-                continue
-            if name in ALONE:
-                read[name] = ALONE[name](given[name], name)
-            elif name in FITTED:
-                read[name] = FITTED[name](given, read)
-            elif name != "settings":
-                read[name] = as_value(given[name], VALUES[name], name)
+            left_out = name not in given or (given[name] is None and parameter.default is None)
+            if name != "settings" and not left_out:
+                read[name] = _argument(name, given, read)
+        if isinstance(given.get("labels"), Mapping) and "names" not in read:
+            read["names"] = list(map(str, given["labels"]))
         if kind:
             read["settings"] = _settings(kind, given)
-        head = read.get("head")
-        if head and "among" not in read and len(head.weight) > len(read["activations"]):
-            warnings.warn(
-                f"head has {len(head.weight):,} rows, one for each class, and "
-                f"activations {len(read['activations']):,}, one for each image; are they swapped?",
-                stacklevel=2,
-            )
         return measure(**read)
 
     call.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
@@ -220,25 +188,36 @@ def _keyword(name: str, default: Any, annotation: Any) -> Parameter:
     return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _bind(
-    measure: str, signature: Signature, arrays: tuple[Any, ...], keywords: Arguments
-) -> dict[str, Any]:
-    """Return what was given by name, or raise a `TypeError` of one line."""
-    names = signature.parameters
-    by_place = [name for name in names if name in BY_PLACE]
-    others = [name for name in names if name not in BY_PLACE]
-    if len(arrays) > len(by_place):
-        first = " and ".join(by_place)
-        raise TypeError(f"{measure}: only {first} need no keyword; pass the next as {others[0]}=…")
-    if unknown := [name for name in keywords if name not in names]:
-        raise TypeError(f"{measure}: no argument {unknown[0]!r}; {close_names(unknown[0], others)}")
-    try:
-        given = signature.bind(*arrays, **keywords).arguments
-    except TypeError as error:
-        raise TypeError(f"{measure}: {error}") from None
-    if isinstance(given.get("labels"), Mapping) and "names" not in given:
-        given["names"] = list(map(str, given["labels"]))
-    return given
+def _argument(name: str, given: Arguments, read: Arguments) -> Any:
+    """Read an argument, which has to fit those that were read before it."""
+    value, images, features, classes = given[name], 0, 0, 0
+    if "activations" in read:
+        images, features = read["activations"].shape
+    if "head" in read:
+        classes = len(read["head"].weight)
+    match name:
+        case "activations":
+            found = as_matrix(value, name)
+        case "first" | "second":
+            found = as_representation(value, name)
+        case "head":
+            more = (given.get(further, default) for further, default in HEAD.items())
+            found = as_head(value, *more, features=features)
+        case "classes":
+            found = as_classes(value, name, classes, images)
+        case "among":
+            found = np.unique(as_classes(value, name, classes)).tolist()
+        case "labels":
+            found = as_labels(value, name, images)
+        case "directions":
+            found = as_directions(value, features)
+        case "names" | "categories":
+            found = as_texts(value, name)
+        case "aliases" | "accuracies" | "images":
+            found = as_mapping(value, name)
+        case _:
+            found = as_value(value, VALUES[name], name)
+    return found
 
 
 def _settings(kind: Any, given: Arguments) -> Any:
@@ -259,9 +238,10 @@ def _documentation(measure: Callable[..., Any], kind: Any) -> str:
     parameters = []
     for entry in re.split(r"\n(?=\S)", entries):
         names, _, meaning = entry.partition(" : ")
-        kept = [one for one in names.split(", ") if one not in ("head", "settings", *INTERNAL)]
-        parameters += [f"{', '.join(kept)} : {meaning}"] * bool(kept)
-        parameters += [HEAD_TEXT] * ("head" in names.split(", "))
+        listed = names.split(", ")
+        kept = ", ".join(one for one in listed if one not in ("head", "settings", *INTERNAL))
+        parameters += [f"{kept} : {meaning}"] if kept else []
+        parameters += [HEAD_TEXT] if "head" in listed else []
     for field in msgspec.structs.fields(kind) if kind else ():
         (said,) = (one for one in field.type.__metadata__ if isinstance(one, Described))
         paper = "" if said.paper in ("–", "not given") else f" (paper: {said.paper})"

@@ -28,9 +28,6 @@ ROWS_AT_A_TIME = 4096
 LONGEST = 80
 """The most characters of somebody else's text that an error repeats."""
 
-NUMPY_FLOATS = ("torch.float16", "torch.float32", "torch.float64")
-"""The floats of PyTorch that NumPy has, too."""
-
 
 def numeric(value: Array, name: str) -> np.ndarray:
     """Return what holds numbers as an array of NumPy: booleans, integers or floats of any size.
@@ -75,12 +72,11 @@ def is_tensor(value: object) -> bool:
 
 def tensor_values(tensor: Any) -> np.ndarray:
     """Return the values of a tensor of PyTorch, copied to the CPU if it is elsewhere."""
-    if tensor.device.type == "meta":
-        raise TypeError("a tensor on the device `meta` has no values; run the encoder")
     dense = tensor.detach().to_dense().cpu().resolve_conj().resolve_neg()
-    if dense.is_floating_point() and str(dense.dtype) not in NUMPY_FLOATS:
-        dense = dense.float()
-    return dense.numpy()
+    try:
+        return dense.numpy()
+    except TypeError:  # bfloat16 and the like, which NumPy does not have
+        return dense.float().numpy()
 
 
 def require_width(name: str, width: int, features: int) -> None:
@@ -109,13 +105,9 @@ def as_matrix(
     name, row, column : of the argument, and what a row and a column of it is, for errors
     """
     array = numeric(value, name)
-    require_shape(
-        array.ndim == 2 and bool(array.size),
-        name,
-        f"a row for each {row} and a column for each {column}",
-        array,
-        f"; reshape(len({name}), -1) makes one row of each {row}, and [[…]] is a single row",
-    )
+    expected = f"a row for each {row} and a column for each {column}"
+    advice = f"; reshape(len({name}), -1) makes one row of each {row}, and [[…]] is a single row"
+    require_shape(array.ndim == 2 and bool(array.size), name, expected, array, advice)
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     for start in range(0, len(array), ROWS_AT_A_TIME):
@@ -165,13 +157,11 @@ def as_classes(
     """
     array = numeric(value, name)
     images = array.size if images is None else images
-    require_shape(
-        array.shape == (images,),
-        name,
+    expected, advice = (
         f"a class for each of {images:,} images",
-        array,
         "; argmax(1) makes classes of one-hot rows",
     )
+    require_shape(array.shape == (images,), name, expected, array, advice)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected whole numbers from 0, got numbers of {array.dtype}")
     outside = (array < 0) | (array >= classes)

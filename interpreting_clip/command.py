@@ -186,20 +186,13 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
 
 def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Refuse options that say nothing without others, other images, and names given twice."""
+    """Refuse options that say nothing without others, and names given twice."""
     if not given and not options.accuracy and not options.labels:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     for option, needs in REQUIRES.items():
         lacking = [NEEDS[need] for need in needs if need not in given]
         if getattr(options, option) and lacking:
             raise InputError(f"--{option}: expected {' and '.join(lacking)} as well")
-    if options.compare:
-        images, others = (len(np.atleast_1d(given[name])) for name in ("activations", "compare"))
-        if images != others:
-            raise InputError(
-                f"--compare {options.compare}: expected the {images:,} images of the activations, "
-                f"in the same order, got {others:,}"
-            )
     # The activations and labels are those of ImageNet, or else have no line.
     shifts = [(IMAGENET, options.activations), *options.shift]
     for option, pairs in (("--shift", shifts), ("--accuracy", options.accuracy)):

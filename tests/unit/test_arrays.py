@@ -72,7 +72,7 @@ REFUSED = [
     (np.zeros(3, [("bfloat16", "<u2")]), TypeError, "real numbers"),
     (None, TypeError, "NoneType"),
     (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
-    (torch.empty(4, 3, device="meta"), TypeError, "`meta`"),
+    (torch.empty(4, 3, device="meta"), TypeError, "meta tensor"),
     (Unreadable(), TypeError, "Implicit conversion.*copy it"),
 ]
 
