@@ -33,15 +33,9 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
     is its own centred head. The vector changes no difference of two logits. So predictions, and
     directions, importances, pruning and shares of the logit variance of the centred head must be
     those of the head without the vector. The first direction of the head as it is must change: it
-    becomes that of the vector.
-
-    Parameters
-    ----------
-    fractions : the pruned shares of the study
-    seed : of the head, the vector and the images
+    becomes that of the vector. `fractions` are the pruned shares of the study.
     """
-    rng = generator(seed, "shifted head")
-    count = CLASSES - 1
+    rng, count = generator(seed, "shifted head"), CLASSES - 1
     # Columns without a mean, and so rows without one.
     left = np.linalg.qr(center_classes(rng.standard_normal((CLASSES, count)))).Q
     basis = np.linalg.qr(rng.standard_normal((FEATURES, count))).Q.T
@@ -60,6 +54,9 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
     turned = rounding / (values[0] - values[1])
     # The same bound for the direction of the vector, whose squared singular value is |1 vᵀ|².
     tilt = values[0] ** 2 / (CLASSES * LENGTH**2 - values[0] ** 2)
+
+    def along(direction: Float[np.ndarray, " feature"]) -> float:
+        return abs(float(direction @ vector)) / LENGTH
 
     number = (f" of {CLASSES}: number of centred directions", count, len(found.vectors), 0.0)
     if len(found.vectors) != count:
@@ -82,15 +79,10 @@ def shift_controls(fractions: list[float], seed: int) -> list[Control]:
             ": points of accuracy that differ, at any share of centred directions pruned",
             *(0.0, curve.max(), 0.0),
         ),
-        (
-            f": {not_centred} centred with the vector",
-            1.0,
-            abs(shifted_first @ vector) / LENGTH,
-            tilt,
-        ),
+        (f": {not_centred} centred with the vector", 1.0, along(shifted_first), tilt),
         (
             f": {not_centred} centred with what it was",
-            *(abs(basis[0] @ vector) / LENGTH, abs(shifted_first @ first), tilt),
+            *(along(basis[0]), abs(shifted_first @ first), tilt),
         ),
     )
 

@@ -193,17 +193,16 @@ def concepts(
     directions : orthonormal rows; None: features alone are measured
     names : of the concepts; None: "concept 0" and so on
     categories : that of each concept, such as "color"; None: they have none
-    numbers : of the concepts, which seed the draws of their negatives; None: their columns, or all
-        numbers that the labels hold, ascending
-    left_out : names of concepts that are not among the labels, being on too few images
+    numbers : of the concepts, which seed the draws of their negatives; None: their columns
+    left_out : names of further concepts, on too few images
     extremes : how many images with the highest, and with the lowest, scores to keep
     workers : threads; they do not affect the result
 
     Raises
     ------
     ValueError
-        No concept is on enough images and not on all, there is not one name and category for each
-        concept, or the directions are not orthonormal.
+        No concept is on enough images and not on all, names or categories are not as many as
+        concepts, or the directions are not orthonormal.
     """
     pairs, columns = labels_and_numbers(labels, numbers)
     every = _named(names, categories, len(columns))
@@ -213,30 +212,11 @@ def concepts(
     )
     kept = _frequent(pairs, columns, every, images, minimum)
     named = [every[place] for place in kept]
-    groups = _groups(named, settings)
     vectors = None if directions is None else _orthonormal(directions, features)
-    # Directions are numbered by importance, from 1, features as in the activations, from 0.
-    bases = {0: None} if vectors is None else {1: vectors, 0: None}
-
-    def targets(draws: int) -> SparseTargets:
-        kinds = settings.negatives, settings.seed
-        return concept_targets(pairs, columns[kept], images, *kinds, draws=draws)
-
-    permutations = image_permutations(images, settings.permutations, settings.seed)
-    how: dict[str, Any] = {"sign": settings.sign, "workers": workers}
-    ranking = {"images": extremes, "permutations": permutations, **how}
-    drawn = targets(settings.draws)
-    scores = [
-        score_concepts(activations, basis, drawn, groups, **ranking) for basis in bases.values()
-    ]
-    sizes = [len(each.precisions) for each in scores]
-    random = score_random_directions(
-        activations, sizes, targets(1), rotations=settings.rotations, seed=settings.seed, **how
-    )
-    *of_directions, of_features = (
-        basis_concepts(found, by_chance, groups, named, first=first)
-        for first, found, by_chance in zip(bases, scores, random, strict=True)
-    )
+    chosen = pairs, columns[kept], images, settings.negatives, settings.seed
+    targets, first = (concept_targets(*chosen, draws=draws) for draws in (settings.draws, 1))
+    how: dict[str, Any] = {"settings": settings, "extremes": extremes, "workers": workers}
+    *of_directions, of_features = _bases(activations, vectors, targets, first, named, **how)
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
@@ -247,6 +227,37 @@ def concepts(
         permutations=settings.permutations,
         rotations=settings.rotations,
     )
+
+
+def _bases(
+    activations: Features,
+    vectors: Float[np.ndarray, "direction feature"] | None,
+    targets: SparseTargets,
+    first_draw: SparseTargets,
+    named: Sequence[Named],
+    *,
+    settings: Settings,
+    extremes: int,
+    workers: int,
+) -> list[BasisConcepts]:
+    """Measure what the directions encode, if there are any, and last what the features encode."""
+    groups, seed = _groups(named, settings), settings.seed
+    how: dict[str, Any] = {"sign": settings.sign, "workers": workers}
+    permutations = image_permutations(len(activations), settings.permutations, seed)
+    ranking = {"images": extremes, "permutations": permutations, **how}
+    # Directions are numbered by importance, from 1, features as in the activations, from 0.
+    bases = {0: None} if vectors is None else {1: vectors, 0: None}
+    scores = [
+        score_concepts(activations, basis, targets, groups, **ranking) for basis in bases.values()
+    ]
+    sizes = [len(each.precisions) for each in scores]
+    random = score_random_directions(
+        activations, sizes, first_draw, rotations=settings.rotations, seed=seed, **how
+    )
+    return [
+        basis_concepts(found, by_chance, groups, named, first=first)
+        for first, found, by_chance in zip(bases, scores, random, strict=True)
+    ]
 
 
 def _named(

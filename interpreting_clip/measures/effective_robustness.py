@@ -198,23 +198,17 @@ def effective_robustness(
 
     Parameters
     ----------
-    imagenet : accuracy on ImageNet
-    shifts : accuracy on each shift of the mean; None for one that was not measured
-    lines, resampled : β of each shift and its resamples, the same number for every shift
-    starts : the ImageNet accuracy at which each shift's line is read, over the same classes as the
-        ImageNet accuracies that β was fitted to: the shift's own, or all. A shift that is left out
-        may lack it
-    residuals : of the same standard models on each shift, and of others on a shift of `own`
-        (`line_residuals`); without them their spread is not known
-    own : accuracy on shifts that have numbers of their own and are no part of a mean
-    left_out : why a shift has no effective robustness, though it was measured
-    not_given : shifts whose lack leaves no mean, since that of the others does not compare
-    settings : of the intervals
+    imagenet, shifts : accuracies; None for a shift of the mean that was not measured
+    lines, resampled : β of each shift, and its resamples, as many for every shift
+    starts : the ImageNet accuracy at which each line is read, over the classes of β's
+    residuals : of the standard models (`line_residuals`); without them their spread is not known
+    own : accuracy on shifts that are no part of a mean
+    left_out : why a measured shift has no effective robustness
+    not_given : shifts without which no mean compares
     """
     measured = {shift: one for shift, one in {**shifts, **own}.items() if one is not None}
     compared = {shift: starts[shift] for shift in measured if shift not in left_out}
-    # Among all shifts, so that one that was not measured leaves the others' draws as they are; each
-    # of the own shifts as if it were the only one.
+    # Among all shifts, so that one that was not measured leaves the others' draws as they are.
     places = {s: place for place, s in enumerate(shifts, 1)} | dict.fromkeys(own, len(shifts) + 1)
     over = _Means(
         values={
@@ -225,20 +219,10 @@ def effective_robustness(
         residuals=residuals,
         confidence=settings.confidence,
     )
-
-    def on_shift(shift: str) -> dict[str, Any]:
-        start, known = starts.get(shift), shift in compared
-        return {
-            **_accuracies(measured[shift], start, settings.confidence),
-            "robustness": over.value([shift]) if known else None,
-            "spread": over.spread([shift]) if known else None,
-            "extrapolated": known and lines[shift].is_extrapolated(compared[shift].fraction),
-            "left_out": left_out.get(shift, ""),
-        }
-
+    each = _on_shifts(measured, starts, lines, left_out, over)
     in_mean = [shift for shift in compared if shift in shifts and not not_given]
     natural, style = ([s for s in in_mean if s in kind] for kind in (NATURAL, STYLE))
-    per_shift = {shift: OnShift(**on_shift(shift)) for shift in measured if shift in shifts}
+    per_shift = {shift: OnShift(**each[shift]) for shift in measured if shift in shifts}
     return EffectiveRobustness(
         imagenet=100 * imagenet.fraction,
         shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if in_mean else None,
@@ -252,7 +236,7 @@ def effective_robustness(
         imagenet_images=imagenet.images,
         imagenet_classes=imagenet.classes,
         per_shift=per_shift,
-        own={shift: OnOwnShift(**on_shift(shift)) for shift in own},
+        own={shift: OnOwnShift(**each[shift]) for shift in own},
         not_given=list(not_given),
         models=max((lines[s].models for s in compared if s in shifts), default=0),
         draws=over.draws_of(in_mean).round(DRAW_DIGITS).tolist(),
@@ -313,6 +297,28 @@ def _draws(
     for shift, x in draw_on_imagenet(starts, resamples, seed).items():
         y = draw_on_shift(measured[shift], resamples, seed, places[shift])
         found[shift] = above_line(x, y, resampled[shift])
+    return found
+
+
+def _on_shifts(
+    measured: Mapping[str, MeasuredAccuracy],
+    starts: Mapping[str, MeasuredAccuracy],
+    lines: Mapping[str, LogitLine],
+    left_out: Mapping[str, str],
+    over: _Means,
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of each shift's `OnShift`."""
+    found: dict[str, dict[str, Any]] = {}
+    for shift, one in measured.items():
+        found[shift] = _accuracies(one, starts.get(shift), over.confidence)
+        if shift in left_out:
+            found[shift] |= {"robustness": None, "left_out": left_out[shift]}
+            continue
+        found[shift] |= {
+            "robustness": over.value([shift]),
+            "spread": over.spread([shift]),
+            "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
+        }
     return found
 
 

@@ -194,7 +194,7 @@ def kurtosis(activations: Features, *, settings: Settings = Settings()) -> Kurto
     Raises
     ------
     ValueError
-        As `kurtosis_and_deviations` and `are_outliers`.
+        All features of an image are equal (the image is named).
     """
     sigma, share = settings.outlier_sigma, settings.outlier_share
     bootstrap = settings.resamples, settings.confidence, settings.seed
@@ -284,23 +284,9 @@ def standardized(
     activations: Features,
     minus: Float[np.ndarray, " feature"] | None = None,
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield `z = (h - μ) / σ` in chunks, with μ and σ over the features of each image.
+    """Yield slices of images and `z = (h - μ) / σ`, with μ and the population σ of each image.
 
-    σ is the population standard deviation: the sum over n features is divided by n, not by n - 1.
-
-    Parameters
-    ----------
-    activations : one row per image
-    minus : is subtracted from every image first
-
-    Yields
-    ------
-    the slice of images and their z, float64 `[image feature]`
-
-    Raises
-    ------
-    ValueError
-        All features of an image are equal, so that σ = 0 (the image is named).
+    `minus` is subtracted from every image first. An image whose features are all equal is refused.
     """
     for rows, values in chunks(activations, CHUNK_SIZE):
         chunk = values if minus is None else values - minus

@@ -79,24 +79,17 @@ def mutual_neighbours(
 
     `mean_i |N₁(i) ∩ N₂(i)| / k`, where N(i) are the k images other than i with the largest cosine
     similarity to i: the mutual k-nearest-neighbour alignment of Huh et al. 2024, "The Platonic
-    Representation Hypothesis" (arXiv 2405.07987), as `mutual_knn` in their code computes it
-    (github.com/minyoungg/platonic-rep, metrics.py; k = 10 there, too). The alignment is 1 if all
-    neighbourhoods are the same, and rotating or scaling a representation changes nothing. It sees
-    only which images are near, where CKA compares all similarities at once. It depends on k and on
-    the number of images: compare alignments of the same images only.
+    Representation Hypothesis" (arXiv 2405.07987), as `mutual_knn` in their code computes it. The
+    alignment is 1 if all neighbourhoods are the same; rotating or scaling a representation changes
+    nothing. It depends on k and on the number of images: compare those of the same images only.
 
-    Two choices are ours. Activations are taken as they are, neither centred nor clipped, so that
-    outlier features count in the cosines: Huh et al.'s script first clips features at the 95th
-    percentile of their sizes. And cosines are in double precision: those of an untrained encoder
-    are all near 1 and lie within the rounding errors of single precision. Of equally similar
-    images, those first in the order of the first side, and in a random order of the second, are
-    nearer. One order for both would align two independent representations with many ties: 0.27 in
-    place of 0.02 for 500 images of 80 classes.
-
+    Two choices are ours. Activations are neither centred nor clipped, so that outlier features
+    count in the cosines: Huh et al.'s script first clips features at the 95th percentile of their
+    sizes. And cosines are in double precision: those of an untrained encoder are all near 1.
+    Equally similar images rank in their order on the first side, and in a random order on the
+    second: with one order, two independent representations with many ties would seem aligned.
     There is no interval over images: they share neighbours, and in a bootstrap the copies of an
     image would be its nearest neighbours.
-
-    Memory: a copy of one side in double precision, and the similarities of 256 images to all.
 
     Parameters
     ----------

@@ -99,9 +99,7 @@ def outlier_axes(
     Parameters
     ----------
     tests : the activations of each test set
-    head, directions : of the same encoder; the directions have their arrays, the most important
-        first
-    outliers : of the same encoder, with its arrays
+    head, directions, outliers : of the same encoder, with their arrays
     confidence : of the costs' intervals, above 0 and below 1
     """
     examined = outliers.feature[:MOST_AXES]

@@ -123,7 +123,7 @@ def privileged_basis(
 
     A basis is privileged if its features differ from random directions (Elhage et al. 2023,
     "Privileged Bases in the Transformer Residual Stream"). So each number stands beside its mean
-    over `rotations` random rotations, uniform over all of them.
+    over random rotations. The measure is ours; it has no interval over images.
 
     * *Kurtosis and outlier features* as in Crabbé et al. 2024. After a random rotation the expected
       kurtosis is that of n Gaussian features (`isotropic_kurtosis`). But if an encoder's images
@@ -140,9 +140,6 @@ def privileged_basis(
       all features, in standard deviations of a Gaussian with the same median absolute deviation.
       Outliers hardly change medians, so fewer than half of the features do not hide each other.
 
-    The measure is ours; Crabbé et al. 2024 has only kurtosis and outlier features. There is no
-    interval over images.
-
     Parameters
     ----------
     activations : one row per image, before L2 normalisation
@@ -152,9 +149,9 @@ def privileged_basis(
     Raises
     ------
     ValueError
-        As `kurtosis_and_deviations`.
+        All features of an image are equal (the image is named).
     """
-    # Name an image without spread here, by its number among all: below there are only chunks.
+    # Names an image without spread by its number among all: below there are only chunks.
     kurtosis_and_deviations(activations, outlier_sigma)
     features, turned = activations.shape[1], span_coordinates(activations)
     limits = outlier_sigma, outlier_share, settings.robust_deviations
