@@ -89,7 +89,9 @@ class EffectiveRobustness(Result):
 
     `shift_accuracy` and `robustness` are means over the testbed's shifts that have an effective
     robustness, `natural` and `style` over those of `NATURAL` and `STYLE`; None if none has, or if
-    some were not given, since the mean of others does not compare.
+    some were not given, since the mean of others does not compare. The intervals are ours: they
+    cover which standard models the line was fitted to (`resample_lines`) and which images the
+    encoder was measured on (`draw_on_imagenet`).
 
     Attributes
     ----------
@@ -192,9 +194,6 @@ def effective_robustness(
     settings: Settings = Settings(),
 ) -> EffectiveRobustness:
     """Compute `acc_shift - β(acc_ImageNet)` per shift and on average (Taori et al. 2020).
-
-    The intervals are ours. They cover which standard models the line was fitted to
-    (`resample_lines`) and which images the encoder was measured on (`draw_on_imagenet`).
 
     Parameters
     ----------

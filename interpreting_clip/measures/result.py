@@ -213,17 +213,19 @@ def _nested(result: Result, path: str, part: Part) -> Iterator[Number]:
 
 
 def _number(result: Any, name: str, label: Label) -> Number:
-    value, chance = getattr(result, name), getattr(result, label.chance) if label.chance else None
+    found, chance = getattr(result, name), getattr(result, label.chance) if label.chance else None
     # A number that the result lacks is None, and no estimate of it.
-    estimate = value if isinstance(value, Estimate) else None
+    value, low, high = found, None, None
+    if isinstance(found, Estimate):
+        value, low, high = found.value, found.low, found.high
     return Number(
         name=name,
         label=label.label,
         unit=label.unit,
         digits=label.digits,
         headline=label.headline,
-        value=estimate.value if estimate else value,
-        low=estimate and estimate.low,
-        high=estimate and estimate.high,
+        value=value,
+        low=low,
+        high=high,
         chance=chance.value if isinstance(chance, Estimate) else chance,
     )

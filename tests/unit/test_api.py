@@ -134,11 +134,6 @@ def test_concepts_take_directions_as_rows_and_as_a_result():
         assert found.directions and len(found.directions.precisions) == head.directions
 
 
-def test_cka_takes_features_of_any_shape():
-    maps = VALUES.reshape(IMAGES, 2, 4, 5)
-    assert ic.cka(maps, torch.tensor(maps)).cka == pytest.approx(1)
-
-
 def test_settings_are_keywords_or_one_argument():
     settings = kurtosis.Settings(outlier_sigma=3, resamples=7)
     found = ic.kurtosis(VALUES, outlier_sigma=3, resamples=np.int64(7))

@@ -69,11 +69,6 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     assert page().count("<svg") == 2
 
 
-def test_three_images_have_no_participation_ratio():
-    np.save("three.npy", VALUES[:3])
-    assert report("three.npy")["not_measured"]["Participation ratio"] == "4 images"
-
-
 def test_ten_images_have_no_ten_nearest_others_but_all_else():
     np.save("ten.npy", VALUES[:10])
     found = report("ten.npy", "--compare", "ten.npy")

@@ -101,10 +101,6 @@ def test_a_processor_without_portable_kernels_has_its_native_ones(
     assert not are_portable() and not {*KERNELS} & {*os.environ}
 
 
-def test_an_x86_64_processor_with_avx2_and_fma_has_portable_kernels(processor):
-    assert not unportable_processor()
-
-
 def test_what_chooses_the_kernels_of_the_c_library_is_refused(unloaded):
     os.environ["GLIBC_TUNABLES"] = "glibc.cpu.hwcaps=-AVX2"
     with pytest.raises(InputError, match=r"GLIBC_TUNABLES: .*unset"):

@@ -7,8 +7,7 @@ from interpreting_clip.controls import drawn_accuracies
 from interpreting_clip.controls.drawn_accuracies import robustness_controls, share_within_limit
 from interpreting_clip.measures import effective_robustness, logit_line
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import ResampledLines, fit_line, logit
-from interpreting_clip.measures.standard_spread import standard_spread
+from interpreting_clip.measures.logit_line import fit_line, logit
 from tests.unit.controls.conftest import wrong
 
 SHIFTS = ("imagenet_v2", "imagenet_r")
@@ -41,15 +40,6 @@ def narrow(value, draws, confidence):
     return Estimate(float(value), float(low), float(high))
 
 
-def wide(value, draws, confidence):
-    return Estimate(float(value), float(draws.min()) - 9, float(draws.max()) + 9)
-
-
-def exact_line(imagenet, shift, resamples, _seed, _families):
-    line = logit_line.fit_line(imagenet, shift)
-    return ResampledLines(np.full(resamples, line.slope), np.full(resamples, line.intercept))
-
-
 def in_percent(imagenet, shift, line):
     return np.atleast_1d(100 * (shift - (line.slope * imagenet + line.intercept)))
 
@@ -58,21 +48,12 @@ def flat_line(imagenet, shift):
     return replace(fit_line(imagenet, shift), slope=0.0, intercept=float(logit(shift).mean()))
 
 
-def spread_of_a_mean(residuals, confidence):
-    found = standard_spread(residuals, confidence)
-    assert found
-    return replace(found, limit=found.limit / np.sqrt(found.models))
-
-
 @pytest.mark.parametrize(
     ("module", "name", "broken"),
     [
         (effective_robustness, "percentile_interval", narrow),
-        (effective_robustness, "percentile_interval", wide),
         (effective_robustness, "above_line", in_percent),
-        (logit_line, "resample_lines", exact_line),
         (logit_line, "fit_line", flat_line),
-        (drawn_accuracies, "standard_spread", spread_of_a_mean),
     ],
 )
 def test_a_broken_estimate_or_interval_is_seen(monkeypatch, module, name, broken):

@@ -8,7 +8,6 @@ from interpreting_clip.controls import features
 from interpreting_clip.controls.features import (
     constant_controls,
     kurtosis_controls,
-    limit,
     most_equal_outliers,
     outlier_controls,
     raised_deviations,
@@ -17,7 +16,7 @@ from interpreting_clip.measures import kurtosis
 from interpreting_clip.measures.intervals import Estimate
 from tests.unit.controls.conftest import wrong
 
-measure, standardize, chosen = kurtosis.kurtosis, kurtosis.standardized, kurtosis.are_outliers
+measure, chosen = kurtosis.kurtosis, kurtosis.are_outliers
 
 
 def test_the_kurtosis_of_known_distributions_is_found():
@@ -68,32 +67,6 @@ def test_the_deviation_of_raised_features_is_that_of_a_plain_computation():
     np.testing.assert_allclose(raised_deviations(own, 9.0, 40), plain, rtol=1e-12)
 
 
-def test_few_features_have_no_outliers(activations):
-    controls, curve, limits = outlier_controls(activations[:, :20], 6.0, 0.01, 0)
-    assert wrong(controls) == [] and all(point.found == 0 for point in curve)
-    assert [one.raised_by for one in limits] == [None]
-    assert limit(20, 1, 6.0).highest == pytest.approx(np.sqrt(19))
-
-
-def over_images(values, *_):
-    yield slice(0, len(values)), (values - values.mean(axis=0)) / values.std(axis=0)
-
-
-def without_mean(values, *_):
-    yield slice(0, len(values)), values / values.std(axis=1, keepdims=True)
-
-
-def one_less(values, *minus):
-    for rows, z in standardize(values, *minus):
-        yield rows, z * np.sqrt(1 - 1 / values.shape[1])
-
-
-@pytest.mark.parametrize("broken", [over_images, without_mean, one_less])
-def test_a_broken_standardization_is_seen(monkeypatch, activations, broken):
-    monkeypatch.setattr(kurtosis, "standardized", broken)
-    assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])
-
-
 def test_a_broken_choice_of_outlier_features_is_seen(monkeypatch, activations):
     monkeypatch.setattr(kurtosis, "are_outliers", lambda *counts: chosen(*counts)[::-1])
     assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])
@@ -116,10 +89,9 @@ def test_a_constant_is_no_outlier_without_the_mean_image_and_what_varies_is_one(
     [
         lambda found: replace(found, mean_image=0 * found.mean_image),
         lambda found: replace(found, constant=1 - found.constant),
-        lambda found: replace(found, constant=np.sqrt(found.constant)),
         lambda found: replace(found, share=found.share[::-1]),
     ],
-    ids=["nothing subtracted", "the rest", "square root", "another feature"],
+    ids=["nothing subtracted", "the rest", "another feature"],
 )
 def test_a_broken_energy_or_mean_image_is_seen(monkeypatch, broken):
     energy = kurtosis.feature_energy

@@ -1,7 +1,6 @@
 from dataclasses import replace
 from itertools import combinations
 
-import msgspec
 import numpy as np
 import pytest
 
@@ -76,15 +75,6 @@ def test_ties_that_are_broken_are_seen(monkeypatch, labels):
     assert "closed form" in seen
 
 
-def in_reverse(activations, **given):
-    return concepts(-activations, **given)
-
-
-def against_all(activations, *, settings, **given):
-    every = msgspec.structs.replace(settings, negatives="all")
-    return concepts(activations, settings=every, **given)
-
-
 def broken(change):
     """Return the measure with another result for its directions."""
 
@@ -99,8 +89,6 @@ def broken(change):
 @pytest.mark.parametrize(
     "measure",
     [
-        in_reverse,
-        against_all,
         broken(lambda found: {"precisions": np.sqrt(found.precisions)}),
         broken(lambda found: {"unique": Estimate(found.encoding_directions)}),
         broken(lambda found: {"polysemanticity": Estimate(found.polysemanticity.value - 1)}),

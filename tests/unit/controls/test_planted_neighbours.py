@@ -1,8 +1,6 @@
-import msgspec
 import numpy as np
 import pytest
 
-from interpreting_clip.controls import planted_neighbours
 from interpreting_clip.controls.planted_neighbours import neighbour_controls
 from interpreting_clip.measures import mutual_neighbours
 from interpreting_clip.measures.mutual_neighbours import Settings
@@ -31,16 +29,3 @@ def test_notices_a_measure_that_takes_the_farthest_images(monkeypatch):
 
     monkeypatch.setattr(mutual_neighbours, "nearest", farthest)
     assert controls() == [True, False]
-
-
-def test_takes_no_p_value(monkeypatch):
-    asked = []
-
-    def measured(*sides: np.ndarray, settings: Settings):
-        asked.append(settings)
-        return mutual_neighbours.mutual_neighbours(*sides, settings=settings)
-
-    monkeypatch.setattr(planted_neighbours, "mutual_neighbours", measured)
-    settings = Settings(k=5)
-    neighbour_controls(ACTIVATIONS, 64, settings, 0)
-    assert asked == [msgspec.structs.replace(settings, permutations=1)] * 2

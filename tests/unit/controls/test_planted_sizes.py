@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.controls import planted_sizes
-from interpreting_clip.controls.planted_sizes import basis_controls, single_features
+from interpreting_clip.controls.planted_sizes import basis_controls
 from interpreting_clip.measures import privileged_basis as measure
 from interpreting_clip.measures.privileged_basis import Settings
 from tests.unit.controls.conftest import wrong
@@ -32,13 +32,6 @@ def test_with_so_low_a_sigma_that_half_of_the_features_hide_none_are_planted(act
     assert len(controls) == 5 and wrong(controls) == []
 
 
-def test_the_error_of_the_mean_over_rotations_is_not_below_the_true_one():
-    settings = [Settings(rotations=4, seed=seed, robust_deviations=6.0) for seed in range(200)]
-    rotated = [list(single_features(32, 6.0, 0.5, one))[1] for one in settings]
-    spread = np.std([control.found for control in rotated])
-    assert 0.5 < spread / (rotated[0].tolerance / 3.5) < 1.2
-
-
 def test_an_encoder_without_a_ratio_keeps_having_none(activations):
     sparse = np.where(np.arange(64) < 50, 0, activations[:, :64])
     assert wrong(basis_controls(sparse, 6.0, 0.5, SETTINGS, 0)) == []
@@ -53,25 +46,13 @@ def standard_deviations(values, sigma, share, robust, rotation=None):
     return replace(numbers(values, sigma, share, robust, rotation), robust_outliers=int(far.sum()))
 
 
-def over_the_mean(values, *settings):
-    sizes = np.abs(values)
-    ratio = float(np.median(sizes.max(axis=1) / sizes.mean(axis=1)))
-    return replace(numbers(values, *settings), max_to_median=ratio)
-
-
 def of_the_squares(values, *settings):
     squares = (values**2).mean(axis=0) ** 2
     moment = float((squares**2).mean() / squares.mean() ** 2)
     return replace(numbers(values, *settings), rms_kurtosis=moment)
 
 
-def of_the_first(values, *settings):
-    return replace(numbers(values, *settings), rms_kurtosis=float(abs(values[0, 0])))
-
-
-@pytest.mark.parametrize(
-    "broken", [standard_deviations, over_the_mean, of_the_squares, of_the_first]
-)
+@pytest.mark.parametrize("broken", [standard_deviations, of_the_squares])
 def test_broken_numbers_are_seen(monkeypatch, activations, broken):
     monkeypatch.setattr(planted_sizes, "basis_numbers", broken)
     assert wrong(basis_controls(activations[:, :64], 6.0, 0.5, SETTINGS, 0))

@@ -39,11 +39,6 @@ def test_enumeration_agrees_with_scikit_learn_on_every_ranking(positives, negati
     assert low <= exact * (1 + 1e-12) and exact <= high * (1 + 1e-12) and high - low < 0.01 * exact
 
 
-def test_a_perfect_ranking_is_one_of_all():
-    assert exact_chance(1.0, 5, 3) == pytest.approx(1 / math.comb(8, 3))
-    assert chance_of_precision(1.0, 12, 20) == pytest.approx(1 / math.comb(32, 12))
-
-
 @pytest.mark.parametrize(
     ("positives", "negatives", "precision", "within"),
     [(13, 13, 0.75, 0.02), (20, 20, 0.9, 0.015), (60, 200, 0.4, 0.02)],

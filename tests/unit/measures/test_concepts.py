@@ -75,12 +75,6 @@ def test_directions_are_numbered_from_one_and_features_from_none():
     assert len(found.features.precisions) == FEATURES
 
 
-def test_a_concept_keeps_its_negatives_whatever_else_is_measured():
-    whole = concepts(NOISE, labels=SHOWN, numbers=[9, 4, 7, 1, 2], settings=FEW)
-    part = concepts(NOISE, labels=SHOWN[:, [2, 0]], numbers=[7, 9], settings=FEW)
-    np.testing.assert_array_equal(part.features.precisions, whole.features.precisions[:, [2, 0]])
-
-
 def test_p_is_the_share_of_random_sets_that_encode_as_many():
     # Features of noise are random directions themselves; those of planted concepts are not.
     given = msgspec.structs.replace(FEW, rotations=20, threshold=0.6)

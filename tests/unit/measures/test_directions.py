@@ -62,14 +62,6 @@ def test_agrees_with_its_parts_with_either_centring(centre, draws):
     assert found.random_importance_ratio == pytest.approx(ratio)
 
 
-def test_a_vector_added_to_every_class_changes_nothing_of_the_centred_head():
-    found = directions(ACTIVATIONS, head=HEAD)
-    shifted = Head(WEIGHT + 50 * RNG.normal(size=30), None, normalize_features=True)
-    moved = directions(ACTIVATIONS, head=shifted)
-    for field in ("vectors", "importance", "logit_variance", "random_importance"):
-        np.testing.assert_allclose(getattr(moved, field), getattr(found, field), atol=1e-11)
-
-
 def test_the_mean_row_has_its_share_of_the_energy_and_its_cosine():
     weight = np.array([[3.0, 1, 0, 0], [3, -1, 0, 0], [3, 0, 2, 0], [3, 0, -2, 0]])
     found = mean_row(weight, singular_directions(weight))

@@ -125,14 +125,6 @@ def test_says_which_shifts_line_is_extrapolated():
         assert ("Extrapolated" in " ".join(found.notes)) == bool(expected)
 
 
-@pytest.mark.parametrize(("fraction", "images"), [(0.6, 500), (0.0, 10)])
-def test_with_a_fixed_line_the_interval_is_that_of_jeffreys_posterior(fraction, images):
-    right, shifts = fraction * images, {"near": share(fraction, images)}
-    found = estimate(share(0.7), shifts, IDENTITY, FIXED).robustness
-    ends = 100 * stats.beta(right + 0.5, images - right + 0.5).ppf([0.025, 0.975]) - 70
-    assert found.ends == pytest.approx(tuple(ends), rel=0.05, abs=0.1)
-
-
 def test_different_images_average_out_and_what_all_shifts_share_does_not():
     shifts = dict.fromkeys(STANDARD, share(0.5, 400))
     found = estimate(share(0.7), shifts, IDENTITY, FIXED)
@@ -176,13 +168,6 @@ def test_draws_of_the_mean_can_be_subtracted_from_another_encoder_s():
     assert width(found[0].robustness) == pytest.approx(width(counted.robustness), rel=0.1)
     lacking = estimate(share(0.7), {"near": share(0.6)}, not_given=["far"])
     assert lacking.draws == []
-
-
-def test_images_of_imagenet_and_of_a_shift_have_weights_of_their_own():
-    same = MeasuredAccuracy.of_images((np.arange(400) % 4 == 0).astype(float), 10)
-    found = estimate(same, {"near": same}, IDENTITY, FIXED)
-    # The variances of both add up.
-    assert np.std(found.draws) == pytest.approx(100 * np.sqrt(2 * 0.25 * 0.75 / 400), rel=0.05)
 
 
 def test_the_standard_models_own_spread_stands_beside_each_robustness():

@@ -21,12 +21,3 @@ def test_agrees_with_a_sort(count):
     for ends, keys in ((found.top, -SCORES), (found.bottom, SCORES)):
         order = np.argsort(keys, axis=0, kind="stable")[:count]
         np.testing.assert_array_equal(ends, order.T)
-
-
-def test_scale_offset_and_layout_change_no_image_and_the_sign_swaps_the_ends():
-    found, other = extreme_images(SCORES, 9), extreme_images(np.asfortranarray(8 * SCORES + 4), 9)
-    np.testing.assert_array_equal(found.top, other.top)
-    np.testing.assert_array_equal(found.bottom, other.bottom)
-    turned = extreme_images(-SCORES, 9)
-    np.testing.assert_array_equal(turned.top, found.bottom)
-    np.testing.assert_array_equal(turned.bottom, found.top)

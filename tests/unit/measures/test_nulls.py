@@ -10,29 +10,27 @@ from interpreting_clip.measures.nulls import (
 )
 
 
-def test_rotations_are_orthogonal_and_uniform():
+@pytest.mark.parametrize(
+    ("draw", "size", "moments"),
+    [
+        (lambda rng: random_rotation(3, rng), 3, (0, 1 / 3, 1 / 5)),
+        (lambda rng: random_frame(2, 5, rng), 2, (0, 1 / 5, 3 / 35)),
+    ],
+)
+def test_rotations_and_their_rows_are_orthonormal_and_uniform(draw, size, moments):
     rng = np.random.default_rng(0)
-    drawn = np.stack([random_rotation(3, rng) for _ in range(3000)])
+    drawn = np.stack([draw(rng) for _ in range(3000)])
     products = drawn @ drawn.transpose(0, 2, 1)
-    np.testing.assert_allclose(products, np.broadcast_to(np.eye(3), drawn.shape), atol=1e-12)
-    # Each entry has mean 0, variance 1/3 and fourth moment 1/5; with QR's own signs it has not.
-    for power, moment in ((1, 0), (2, 1 / 3), (4, 1 / 5)):
+    expected = np.broadcast_to(np.eye(size), products.shape)
+    np.testing.assert_allclose(products, expected, atol=1e-12)
+    # The moments of a coordinate of a uniform unit vector; with QR's own signs they differ.
+    for power, moment in zip((1, 2, 4), moments, strict=True):
         np.testing.assert_allclose((drawn**power).mean(axis=0), moment, atol=4 / 3000**0.5)
 
 
 def test_draws_that_equal_the_value_count_against_it():
     found = [rank_p_value(value, [1.0, 2.0, 3.0]) for value in (9.0, 2.0, 0.0)]
     assert found == [1 / 4, 3 / 4, 1]
-
-
-def test_a_few_rows_are_orthonormal_and_as_uniform_as_a_rotation():
-    rng = np.random.default_rng(1)
-    drawn = np.stack([random_frame(2, 5, rng) for _ in range(3000)])
-    products = drawn @ drawn.transpose(0, 2, 1)
-    np.testing.assert_allclose(products, np.broadcast_to(np.eye(2), (3000, 2, 2)), atol=1e-12)
-    # The moments of a coordinate of a uniform unit vector in five dimensions.
-    for power, moment in ((1, 0), (2, 1 / 5), (4, 3 / 35)):
-        np.testing.assert_allclose((drawn**power).mean(axis=0), moment, atol=4 / 3000**0.5)
 
 
 def test_two_sides_are_twice_the_nearer_one_at_most_one():

@@ -2,10 +2,8 @@ import re
 from itertools import product
 
 import numpy as np
-import pytest
 
 from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.singular_directions import Directions, rotated_directions
 from tests.reads import ROOT
 
 PURPOSES = [
@@ -31,12 +29,3 @@ def test_the_words_of_a_purpose_count_by_their_checksum():
     # The check value of CRC-32 in its catalogues, where a hash of Python's differs between runs.
     key = np.random.SeedSequence(7, spawn_key=(0xCBF43926, 3))
     assert numbers(generator(7, "123456789", 3)) == numbers(np.random.default_rng(key))
-
-
-@pytest.mark.parametrize("draw", [0, 1])
-def test_a_random_head_is_not_that_of_numbers_which_somebody_has_drawn(draw):
-    axes = Directions(np.eye(6), np.ones(6))
-    drawn = rotated_directions(axes, seed=0, draw=draw).vectors
-    for key in (0, (0, draw)):
-        rotation = np.linalg.qr(np.random.default_rng(key).standard_normal((6, 6))).Q
-        assert not np.allclose(np.abs(drawn), np.abs(rotation))
