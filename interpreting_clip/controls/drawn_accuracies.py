@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.controls.control import STANDARD_ERRORS, Control
+from interpreting_clip.controls.control import STANDARD_ERRORS, Control, controls
 from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
@@ -76,35 +76,25 @@ def robustness_controls(
     repetitions : how often
     seed : of the draws
     """
-    coverages = [
-        one
-        for models in MODELS
-        for one in coverage(
-            models,
-            shifts,
-            confidence=confidence,
-            resamples=resamples,
-            repetitions=repetitions,
-            seed=seed,
-        )
-    ]
+    how = {"confidence": confidence, "resamples": resamples, "repetitions": repetitions}
+    coverages = [one for models in MODELS for one in coverage(models, shifts, **how, seed=seed)]
     planted = confidence * (resamples - 1) / (resamples + 1)
-    error = float(STANDARD_ERRORS * np.sqrt(planted * (1 - planted) / repetitions))
+    error = STANDARD_ERRORS * np.sqrt(planted * (1 - planted) / repetitions)
     rows = [exact(shifts, points) for points in POINTS]
+    share = f"{repetitions:,} intervals of {100 * confidence:g} %, share that holds the truth"
     for one in coverages:
-        where = f"{one.models} standard models, {one.points:g} points above the line"
         off = max(one.shifts, key=lambda shift: abs(one.shifts[shift] - planted))
-        share = f"{repetitions:,} intervals of {100 * confidence:g} %, share that holds the truth"
-        rows += [
-            Control(f"{where}, over all shifts: {share}", planted, one.mean, error),
-            Control(f"{where}, the shift furthest off: {share}", planted, one.shifts[off], error),
-        ]
-    error = float(STANDARD_ERRORS * np.sqrt(confidence * (1 - confidence) / repetitions))
+        rows += controls(
+            f"{one.models} standard models, {one.points:g} points above the line, ",
+            (f"over all shifts: {share}", planted, one.mean, error),
+            (f"the shift furthest off: {share}", planted, one.shifts[off], error),
+        )
+    error = STANDARD_ERRORS * np.sqrt(confidence * (1 - confidence) / repetitions)
     for models in MODELS:
         # About so often: the distances are Gaussian in logits, and not in points.
-        share = share_within_limit(models, shifts, confidence, repetitions, seed)
+        found = share_within_limit(models, shifts, confidence, repetitions, seed)
         what = f"{models} standard models: {repetitions:,} further ones, share within the limit"
-        rows.append(Control(what, confidence, share, error))
+        rows += controls("", (what, confidence, found, error))
     return rows, coverages
 
 
@@ -133,8 +123,8 @@ def exact(shifts: Sequence[str], points: float) -> Control:
     worst = max(values, key=lambda value: abs(value - points))
     what = f"{MODELS[0]} standard models exactly on their lines, {points:g} points above: estimate"
     # Percentages of 16 models, each with a rounding error.
-    rounding = 100 * MODELS[0] * np.finfo(np.float64).eps * 10
-    return Control(f"{what}, the shift furthest off", points, worst, float(rounding))
+    rounding = float(100 * MODELS[0] * np.finfo(np.float64).eps * 10)
+    return Control(f"{what}, the shift furthest off", points, worst, rounding)
 
 
 def coverage(
@@ -165,17 +155,12 @@ def coverage(
                 starts=dict.fromkeys(shifts, start),
                 settings=Settings(confidence=confidence, seed=int(rng.integers(2**31))),
             )
-            held[number, repetition] = [
-                one.ends[0] <= points <= one.ends[1] for one in estimates(result, shifts)
-            ]
+            ends = [one.ends for one in estimates(result, shifts)]
+            held[number, repetition] = [low <= points <= high for low, high in ends]
     for number, points in enumerate(POINTS):
         share = held[number].mean(axis=0)
-        yield Coverage(
-            models=models,
-            points=points,
-            shifts=dict(zip(shifts, share[:-1].tolist(), strict=True)),
-            mean=float(share[-1]),
-        )
+        of_shifts = dict(zip(shifts, share[:-1].tolist(), strict=True))
+        yield Coverage(models, points, of_shifts, float(share[-1]))
 
 
 def share_within_limit(

@@ -272,16 +272,20 @@ def outlier_rows(
     rows = []
     for one in limits:
         points = [point for point in curve if point.axes == one.axes]
-        shown = points[SIZES.index(SHOWN_SIZE)]
-        raised = f"{one.axes} of {features:,} features raised by"
-        what = f"{raised} {shown.size:g} σ: share of images in which they lie beyond {sigma:g} σ"
-        rows.append(Control(what, shown.arithmetic, shown.found, doubtful))
-        most = max(points, key=lambda point: point.found_features)
+        shown, largest = points[SIZES.index(SHOWN_SIZE)], points[-1].size
+        found = max(point.found_features for point in points)
         expected = max(point.expected_features for point in points)
-        what = (
-            f"{raised} up to {points[-1].size:g} σ: outlier features among them, most at any size"
+        rows += controls(
+            f"{one.axes} of {features:,} features raised by ",
+            (
+                f"{shown.size:g} σ: share of images in which they lie beyond {sigma:g} σ",
+                *(shown.arithmetic, shown.found, doubtful),
+            ),
+            (
+                f"up to {largest:g} σ: outlier features among them, most at any size",
+                *(expected, found, 0.0),
+            ),
         )
-        rows.append(Control(what, expected, most.found_features, 0.0))
     off = max(abs(point.found - point.arithmetic) for point in curve)
     what = f"All {len(curve)} points of the curve: largest difference from the arithmetic"
     return [*rows, Control(what, 0.0, off, doubtful)]

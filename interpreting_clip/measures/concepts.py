@@ -41,8 +41,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     negatives: Annotated[
         Negatives,
         Described(
-            "`balanced`: as many images without the concept as there are with it, drawn at random. "
-            "`all`: every other image",
+            "`balanced`: as many images without the concept as with it, at random. `all`: every "
+            "other image",
             paper="`balanced`",
         ),
     ] = "balanced"
@@ -52,9 +52,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Described(
             "how often these negatives are drawn. Counts are those of the first draw, with the "
             "smallest and the largest of all draws as interval: with n draws, another one falls "
-            "between them with a probability of (n − 1) / (n + 1), 90 % for 20. The interval is "
-            "over negatives alone, not over images or encoders. With one draw, or with `all`, "
-            "which draws nothing, there is no interval",
+            "between them with a probability of (n − 1) / (n + 1). With `all` there is no interval",
             "draws",
             paper="not given",
         ),
@@ -63,19 +61,14 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     sign: Annotated[
         Sign,
         Described(
-            "which side of a direction or a feature counts. `fixed`: as it is; a direction points "
-            "to its strongest class. `either`: the larger of the average precisions of both sides. "
-            "`either` finds more concepts, by chance too",
+            "`fixed`: a direction or feature counts as it is, a direction towards its strongest "
+            "class. `either`: the larger average precision of both sides counts",
             paper="not given",
         ),
     ] = "fixed"
     threshold: Annotated[
         Share,
-        Described(
-            "the average precision that a concept needs to count as encoded",
-            "average precision",
-            paper="0.9",
-        ),
+        Described("at which a concept counts as encoded", "average precision", paper="0.9"),
     ] = 0.9
     sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")] = (
         msgspec.field(default_factory=lambda: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
@@ -85,8 +78,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Meta(ge=0, le=1000),
         Described(
             "draws of [permuted images](measures.md#chance-levels), each counted in every draw of "
-            "the negatives. At 0, counts have no such chance level. A draw takes about as long as "
-            "the count itself",
+            "the negatives; takes about as long as the count itself. At 0, counts have no such "
+            "chance level",
             "draws",
             paper="not given",
         ),
@@ -96,9 +89,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Meta(ge=0, le=1000),
         Described(
             "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
-            "counted in the first draw of the negatives. With 50, the standard error of a p near "
-            "0.05 is about 0.01, at most 0.02 (`sign: either`: 0.03); it falls with the square "
-            "root. At 0, there is no p",
+            "counted in the first draw. With 50, the standard error of a p near 0.05 is about "
+            "0.01; it falls with the square root. At 0, there is no p",
             "rotations",
             paper="not given",
         ),
@@ -106,9 +98,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     minimum_images: Annotated[
         Count | None,
         Described(
-            "concepts on fewer images are left out. The default of each study is the least with "
-            "which chance expects less than one unique concept over all directions "
-            "(`chance.fewest_images`)",
+            "concepts on fewer images are left out. By default the least with which chance "
+            "expects less than one unique concept (`chance.fewest_images`)",
             "images",
             paper="not given",
             legal="1 to 1,000,000,000",

@@ -62,8 +62,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         int,
         Meta(ge=0, le=1000),
         Described(
-            "how many random heads are drawn, which are the null: heads with the singular values "
-            "of the encoder's own and other directions in the same span. 0 leaves the null out",
+            "how many random heads are the null: with the singular values of the encoder's own "
+            "and other directions in the same span. 0 leaves the null out",
             "heads",
         ),
     ] = 20

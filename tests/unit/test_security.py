@@ -6,7 +6,6 @@ tests/integration/downloads.
 """
 
 import ast
-import re
 
 from yaml.constructor import SafeConstructor
 
@@ -14,7 +13,7 @@ from interpreting_clip.config.syntax import Loader
 from interpreting_clip.encoders.entries import Browse
 from interpreting_clip.quantities import KEY
 from interpreting_clip.study.sections import Sections
-from tests.reads import GRAPH, ROOT, body
+from tests.reads import GRAPH, ROOT
 
 ROOMS = ("interpreting_clip", "page", "runner", "stages", "tools", "benchmarks")
 FILES = [f for room in ROOMS for f in (ROOT / room).rglob("*.py")]
@@ -52,11 +51,6 @@ def test_every_download_names_its_checksum():
     assert {file for file, _ in asking} == {"interpreting_clip/downloads/http.py"}
     assert {file for file, _ in calls("hf_hub_download")} == {"interpreting_clip/downloads/hub.py"}
     assert calls("retrieve", "snapshot_download", "load_state_dict_from_url") == []
-
-
-def test_of_a_study_names_alone_reach_a_shell():
-    commands = [re.sub(r" \$\{(key|item)\}\Z", "", body(stage)["cmd"]) for stage in GRAPH]
-    assert all("${" not in command for command in commands)
 
 
 def test_every_name_that_becomes_a_path_or_a_stage_has_no_special_character():

@@ -30,14 +30,14 @@ def test_a_head_of_axes_has_them_by_importance():
     np.testing.assert_allclose(found.importance, np.sqrt(2) * np.array([1, 0.5, 0.5]))
     np.testing.assert_allclose(np.abs(found.vectors[0]), [1, 0, 0], atol=1e-15)
     assert found.importance_ratio == pytest.approx(2)
+    assert found.random_importance_ratio is None and len(found.random_importance) == 0
     assert (found.mean_row.energy, found.mean_row.cosine) == (0, 0)
     np.testing.assert_allclose(found.other.importance, found.importance)
 
 
 @pytest.mark.parametrize("centre", ["classes", "none"])
-@pytest.mark.parametrize("draws", [0, 3])
-def test_agrees_with_its_parts_with_either_centring(centre, draws):
-    settings = Settings(centre=centre, random_heads=draws, random_head_seed=7)
+def test_agrees_with_its_parts_with_either_centring(centre):
+    settings = Settings(centre=centre, random_heads=3, random_head_seed=7)
     found = directions(ACTIVATIONS, head=HEAD, settings=settings)
     moment = second_moment(ACTIVATIONS, HEAD)
     assert found.centre == centre != found.other.centre
@@ -52,11 +52,8 @@ def test_agrees_with_its_parts_with_either_centring(centre, draws):
             np.testing.assert_array_equal(found.singular_values, ranked.singular_values)
     axes = logit_variance_shares(moment, WEIGHT)
     np.testing.assert_array_equal(found.feature_logit_variance, axes)
-    if not draws:
-        assert found.random_importance_ratio is None and len(found.random_importance) == 0
-        return
     own = singular_directions(WEIGHT, centre)
-    drawn = [importance(ACTIVATIONS, rotated_directions(own, 7, draw)) for draw in range(draws)]
+    drawn = [importance(ACTIVATIONS, rotated_directions(own, 7, draw)) for draw in range(3)]
     np.testing.assert_allclose(found.random_importance, np.mean(np.sort(drawn)[:, ::-1], axis=0))
     ratio = np.mean([one.max() / np.median(one) for one in drawn])
     assert found.random_importance_ratio == pytest.approx(ratio)
