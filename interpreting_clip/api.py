@@ -298,9 +298,7 @@ def effective_robustness(
     models = standard_models()
     residuals = {
         shift: line_residuals(
-            models[start].to_numpy(float) / 100,
-            fractions_above_chance(models, shift),
-            lines[shift],
+            models[start].to_numpy(float) / 100, fractions_above_chance(models, shift), lines[shift]
         )
         for shift, start in starts.items()
     }

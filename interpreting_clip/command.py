@@ -15,11 +15,7 @@ import numpy as np
 
 from interpreting_clip import api
 from interpreting_clip.api import IMAGENET, SETS
-from interpreting_clip.array_measures import (
-    Step,
-    comparisons_of_arrays,
-    measures_of_arrays,
-)
+from interpreting_clip.array_measures import Step, comparisons_of_arrays, measures_of_arrays
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.extract_command import add_extract

@@ -207,10 +207,7 @@ def most_equal_outliers(features: int, sigma: float) -> int:
 
 
 def raised_curve(
-    values: Features,
-    axes: Int[np.ndarray, " axis"],
-    sigma: float,
-    share: float,
+    values: Features, axes: Int[np.ndarray, " axis"], sigma: float, share: float
 ) -> Iterator[tuple[Raised, float]]:
     """Yield what is found at each size, and the share of images where rounding decides."""
     mean, spread = values.mean(axis=1, keepdims=True), values.std(axis=1, keepdims=True)

@@ -90,10 +90,7 @@ def sanity_checks(threshold: float, seed: int) -> list[SanityCheck]:
 
 
 def scores(
-    projections: Float[np.ndarray, "image concept"],
-    shown: Presence,
-    threshold: float,
-    seed: int,
+    projections: Float[np.ndarray, "image concept"], shown: Presence, threshold: float, seed: int
 ) -> dict[str, Float[np.ndarray, " concept"]]:
     """Return each score of each concept's own direction."""
     targets = concept_targets(*labels_and_numbers(shown), len(shown), "balanced", seed)

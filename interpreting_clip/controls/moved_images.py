@@ -20,11 +20,7 @@ TOLERANCE = 20 / FAR
 
 
 def ruled_cka_controls(
-    activations: Features,
-    images: int,
-    minibatch: int,
-    limits: OutlierLimits,
-    seed: int,
+    activations: Features, images: int, minibatch: int, limits: OutlierLimits, seed: int
 ) -> list[Control]:
     """Compare activations with a copy in which one feature, or a quarter of the images, is far off.
 
@@ -110,9 +106,7 @@ def ruled_layers(
 
 
 def grams_without(
-    features: Features,
-    minibatch: int,
-    outliers: Sequence[Bool[np.ndarray, " feature"]],
+    features: Features, minibatch: int, outliers: Sequence[Bool[np.ndarray, " feature"]]
 ) -> Float[np.ndarray, "minibatch _image _image"]:
     """Return a layer's U-centred Gram matrices, each without some features."""
     pairs = zip(split(features, minibatch), outliers, strict=True)

@@ -25,11 +25,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 def basis_controls(
-    activations: Features,
-    sigma: float,
-    share: float,
-    settings: Settings,
-    seed: int,
+    activations: Features, sigma: float, share: float, settings: Settings, seed: int
 ) -> list[Control]:
     """Measure features of planted sizes, and an encoder's own after changes that must not count.
 

@@ -46,8 +46,7 @@ class ConceptCounts(Result):
 
     unique: Annotated[Estimate, Label("unique concepts", 0, chance="permuted", headline="concepts")]
     random: Annotated[
-        Estimate | None,
-        Label("unique concepts of as many random directions", 1, chance="permuted"),
+        Estimate | None, Label("unique concepts of as many random directions", 1, chance="permuted")
     ]
     over_all: Annotated[
         int, Label("unique concepts against all images", 0, chance="over_all_permuted")

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.average_precision import (
-    SparseTargets,
-    permuted_average_precisions,
-)
+from interpreting_clip.measures.average_precision import SparseTargets, permuted_average_precisions
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
 from interpreting_clip.measures.nulls import random_frame

@@ -67,8 +67,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         ),
     ] = "fixed"
     threshold: Annotated[
-        Share,
-        Described("at which a concept counts as encoded", "average precision", paper="0.9"),
+        Share, Described("at which a concept counts as encoded", "average precision", paper="0.9")
     ] = 0.9
     sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")] = (
         msgspec.field(default_factory=lambda: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])

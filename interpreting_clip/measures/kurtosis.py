@@ -246,9 +246,7 @@ def outlier_features(activations: Features, *, settings: Settings = Settings()) 
 
 
 def kurtosis_and_deviations(
-    activations: Features,
-    sigma: float,
-    minus: Float[np.ndarray, " feature"] | None = None,
+    activations: Features, sigma: float, minus: Float[np.ndarray, " feature"] | None = None
 ) -> tuple[Float[np.ndarray, " image"], Int[np.ndarray, " feature"], Float[np.ndarray, " feature"]]:
     """Measure in one pass each image's kurtosis, and how often and how far each feature deviates.
 
@@ -281,8 +279,7 @@ def kurtosis_and_deviations(
 
 
 def standardized(
-    activations: Features,
-    minus: Float[np.ndarray, " feature"] | None = None,
+    activations: Features, minus: Float[np.ndarray, " feature"] | None = None
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yield slices of images and `z = (h - μ) / σ`, with μ and the population σ of each image.
 

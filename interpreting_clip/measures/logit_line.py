@@ -229,11 +229,7 @@ def _design(imagenet: Models) -> Float[np.ndarray, "model 2"]:
     return np.stack([logit(imagenet), np.ones(len(imagenet))], axis=1)
 
 
-def _predict(
-    slope: float | Models,
-    intercept: float | Models,
-    imagenet: Models,
-) -> Models:
+def _predict(slope: float | Models, intercept: float | Models, imagenet: Models) -> Models:
     # At an accuracy of 0 or 1 the logit is infinite: take the limit, which a flat line has too.
     with np.errstate(invalid="ignore"):
         rise = np.where(np.equal(slope, 0.0), 0.0, slope * logit(imagenet))

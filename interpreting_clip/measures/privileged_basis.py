@@ -11,10 +11,7 @@ from msgspec import Meta
 
 from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.kurtosis import (
-    isotropic_kurtosis,
-    kurtosis_and_deviations,
-)
+from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
 from interpreting_clip.measures.nulls import random_frame, two_sided_p_value
 from interpreting_clip.measures.outliers import are_outliers
 from interpreting_clip.measures.random_numbers import generator
@@ -75,8 +72,7 @@ class PrivilegedBasis(Result):
     kurtosis_p: Annotated[float, Label("two-sided p of the kurtosis among rotations", 3)]
     rotated_outliers: Annotated[Estimate, Label("outlier features, rotated", 1)]
     max_to_median: Annotated[
-        float | None,
-        Label("largest over median absolute value", 1, chance="rotated_max_to_median"),
+        float | None, Label("largest over median absolute value", 1, chance="rotated_max_to_median")
     ]
     rms_kurtosis: Annotated[
         float,
@@ -174,9 +170,7 @@ def privileged_basis(
     )
 
 
-def span_coordinates(
-    activations: Features,
-) -> Float[np.ndarray, "image coordinate"]:
+def span_coordinates(activations: Features) -> Float[np.ndarray, "image coordinate"]:
     """Return activations in an orthonormal basis of their span, if images are fewer than features.
 
     A random rotation takes this basis to random orthonormal rows, so these are all that has to be

@@ -212,10 +212,7 @@ def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
 
 
 def _pruned_logits(
-    chunk: Features,
-    head: Head,
-    basis: _Basis,
-    removed: Int[np.ndarray, " fraction"],
+    chunk: Features, head: Head, basis: _Basis, removed: Int[np.ndarray, " fraction"]
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield each fraction's index and logits, the largest fraction first.
 

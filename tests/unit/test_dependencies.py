@@ -268,11 +268,7 @@ EDITS = [
     ("interpreting_clip/datasets/class_folders.py", EDIT, REAL),
     ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("interpreting_clip/training/linear_probe.py", EDIT, {"probe"}),
-    (
-        "interpreting_clip/training/probes.py",
-        EDIT,
-        {"study", "extract_train", "probe", "report"},
-    ),
+    ("interpreting_clip/training/probes.py", EDIT, {"study", "extract_train", "probe", "report"}),
     ("stages/head.py", EDIT, HEADS),
     ("runner/fingerprint.py", EDIT, set()),
     ("interpreting_clip/config/params.py", EDIT, set()),

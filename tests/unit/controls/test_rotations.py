@@ -32,8 +32,7 @@ def ratio_of_squares(first, second):
 
 
 @pytest.mark.parametrize(
-    ("name", "broken"),
-    [("u_center", biased), ("minibatch_cka", ratio_of_squares)],
+    ("name", "broken"), [("u_center", biased), ("minibatch_cka", ratio_of_squares)]
 )
 def test_a_broken_cka_is_seen(monkeypatch, activations, name, broken):
     monkeypatch.setattr(rotations, name, broken)

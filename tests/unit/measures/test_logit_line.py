@@ -2,12 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.measures.logit_line import (
-    expit,
-    fit_line,
-    logit,
-    resample_lines,
-)
+from interpreting_clip.measures.logit_line import expit, fit_line, logit, resample_lines
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.5, 0.9, size=40)
