@@ -25,7 +25,7 @@ from interpreting_clip.published.schema import (
 )
 from page.counterpart_chart import COUNTERPART_CHART
 from page.drawings import PanelDrawing, panel_drawing, script_json
-from page.names import DATASETS, TESTBED_SHIFTS, format_interval, line_spans
+from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import (
     FINETUNING,
     KINDS,
@@ -40,10 +40,9 @@ from page.published_findings import (
     finetuning_sentences,
     kind_sentences,
     limit_sentence,
-    order_sentences,
+    line_sentences,
     scaling_sentences,
     soup_sentences,
-    spread_sentence,
 )
 from page.published_results import (
     FURTHER_SETS,
@@ -53,6 +52,7 @@ from page.published_results import (
     TRAININGS,
     Draws,
     by_robustness,
+    interval,
     model_table,
 )
 from page.published_tables import (
@@ -177,14 +177,14 @@ def published_page(
         # The same models, in the same order, on the lines of each choice.
         "under": [records(table.loc[backbones.index]) for table in tables.values()],
         "lines": records(whole_lines),
-        "about": _about_choices(published),
+        "about": line_sentences(published),
         "span": line_spans(default_lines(lines)),
         "urls": {key: web_address(source) for key, source in published.sources.items()},
         "counts": models["source"].value_counts(),
         "twice": [(m, other) for m in published.models for other in m.also],
         "numbers": script_json(_numbers(published, ordered, lines, draws, standard)),
     }
-    environment = template_environment("published", {"interval": format_interval})
+    environment = template_environment("published", {"interval": interval})
     return environment.get_template("page.html.jinja").render(view)
 
 
@@ -203,18 +203,6 @@ def _figures(models: pd.DataFrame, findings: Findings) -> dict[str, Figure]:
 
 def _figure(chart: PanelChart, table: pd.DataFrame, *sentences: str) -> Figure:
     return Figure(chart=chart, drawing=panel_drawing(chart, table), sentences=sentences)
-
-
-def _about_choices(published: PublishedModels) -> dict[str, dict[str, str]]:
-    """Return what the page says of each choice: the spread of standard models, and the order."""
-    default = published.choices[DEFAULT]
-    return {
-        key: {
-            "spread_text": spread_sentence(choice.spread, published.confidence),
-            "order_text": " ".join(order_sentences(choice, default)),
-        }
-        for key, choice in published.choices.items()
-    }
 
 
 def web_address(source: SourceCard) -> str:
@@ -277,7 +265,7 @@ def _numbers(
         },
         "choices": {
             key: {name: choices[key][name] for name in _OF_CHOICES} | about
-            for key, about in _about_choices(published).items()
+            for key, about in line_sentences(published).items()
         },
         "groups": GROUPS,
         "lines": fits,

@@ -118,3 +118,8 @@ def by_robustness(models: pd.DataFrame) -> pd.DataFrame:
         (ordered["training"] == "zero_shot") & (ordered["lacking"] == 0) & ~ordered["extrapolated"]
     )
     return ordered.assign(rank=ranked.cumsum().where(ranked).astype("Int64"))
+
+
+def interval(found: Interval, digits: int = 1) -> str:
+    """Return a value with its interval in words."""
+    return format_interval(*found, digits)

@@ -46,8 +46,8 @@ from page.published_claims import published_claims
 from page.published_findings import (
     finetuning_sentences,
     limit_sentence,
+    line_sentences,
     scaling_sentences,
-    spread_sentence,
 )
 from page.published_results import SHIFT_ORDER, model_table, read_lines
 from page.published_tables import default_lines
@@ -168,7 +168,7 @@ def values_of_results() -> dict[str, Any]:
         "sentences": {
             "finetuning": finetuning_sentences(findings),
             "scaling": scaling_sentences(findings),
-            "spread": spread_sentence(published.choices[DEFAULT].spread, published.confidence),
+            "spread": line_sentences(published)[DEFAULT]["spread_text"],
             "limit": limit_sentence(tables[DEFAULT], published.choices[DEFAULT].spread),
         },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),

@@ -10,9 +10,8 @@ from page.published_findings import (
     ACCURATE,
     finetuning_sentences,
     limit_sentence,
-    order_sentences,
+    line_sentences,
     scaling_sentences,
-    spread_sentence,
 )
 from page.published_results import model_table
 from tests.unit.page.conftest import PLOTS
@@ -20,10 +19,6 @@ from tests.unit.page.conftest import PLOTS
 
 def findings() -> Findings:
     return read_result(PLOTS / "published.json", Findings)
-
-
-def choices():
-    return read_result(PLOTS / "published_models.json", PublishedModels).choices
 
 
 def test_no_effect_is_said_only_of_terms_that_show_none_on_any_kind_of_shift():
@@ -64,23 +59,18 @@ def test_samples_have_a_slope_for_each_step_and_the_number_of_series_that_slow_d
     assert sizes.count("one pair") == 2 and data.count("pairs") == 2
 
 
-def test_the_spread_of_standard_models_has_its_limits():
-    for choice in choices().values():
-        said = spread_sentence(choice.spread, 0.95)
+def test_each_line_has_the_limits_of_its_standard_models_and_its_order_within_groups():
+    published = read_result(PLOTS / "published_models.json", PublishedModels)
+    for key, said in line_sentences(published).items():
+        choice, other = published.choices[key], key != DEFAULT
         for mean in ("all", "natural", "style"):
-            assert f"±{format_number(choice.spread[mean].limit)}" in said
-
-
-def test_the_order_under_a_line_is_told_within_groups():
-    known = choices()
-    for key, choice in known.items():
-        said = " ".join(order_sentences(choice, known[DEFAULT]))
-        assert ("Rank correlation" in said) is (key != DEFAULT)
-        assert ("Medians" in said) is (len(choice.order.groups) == 2)
+            assert f"±{format_number(choice.spread[mean].limit)}" in said["spread_text"]
+        order = said["order_text"]
+        assert ("Rank correlation" in order) is other
+        assert ("Medians" in order) is (len(choice.order.groups) == 2)
         for group in choice.order.groups.values():
             assert group.rank_correlation
-            told = format_interval(*group.rank_correlation, 2) in said
-            assert told is (key != DEFAULT)
+            assert (format_interval(*group.rank_correlation, 2) in order) is other
 
 
 def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to():
