@@ -1,18 +1,21 @@
 """Every published model on every line: what the results of stage `published` are written from."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from interpreting_clip.formats.published_accuracies import Settings
+from interpreting_clip.formats.published_accuracies import (
+    Settings,
+    fractions_above_chance,
+    standard_models,
+)
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.standard_spread import standard_spread
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
-from interpreting_clip.published.line_fits import Fit, Robustness, fit_choice, robustness
+from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
 from interpreting_clip.published.schema import Interval, Spread
 from interpreting_clip.published.sources import (
     KINDS,
@@ -34,8 +37,8 @@ class Analysis:
     models : those that the table shows, numbered from 0, with their `index` in `Published.models`,
         and whether each is `compared` under all choices
     aliases : other names of the same weights in OpenCLIP's table, by this index
-    fits : by choice and shift
-    left_out : by choice and the family that was left out, and by shift; they have no draws
+    fits : by choice
+    left_out : by choice and the family that was left out; they have no draws
     found : by choice
     spreads : how far the standard models lie from their lines, by choice and mean or shift
     means : by choice and the name of the mean, as `intervals`
@@ -43,8 +46,8 @@ class Analysis:
 
     models: pd.DataFrame
     aliases: dict[int, list[str]]
-    fits: dict[str, dict[str, Fit]]
-    left_out: dict[tuple[str, str], dict[str, Fit]]
+    fits: dict[str, Fits]
+    left_out: dict[tuple[str, str], Fits]
     found: dict[str, Robustness]
     spreads: dict[str, dict[str, Spread]]
     means: dict[tuple[str, str], pd.DataFrame]
@@ -54,69 +57,54 @@ def analyse(published: Published, settings: Settings) -> Analysis:
     """Fit the line under every choice, and place every model that the table shows."""
     models, aliases = shown_models(published)
     standard = standard_models_by_source(published)
-    fits = {k: fit_choice(c, standard[c.standard], settings) for k, c in CHOICES.items()}
-    left_out = {}
+    fits, found, spreads, means, left_out = {}, {}, {}, {}, {}
+    for key, choice in CHOICES.items():
+        own = standard[choice.standard]
+        fits[key] = fit_choice(choice, own, settings)
+        found[key] = robustness(choice, fits[key], models)
+        spreads[key] = spreads_of_standard_models(choice, fits[key], own, settings.confidence)
+        for name, shifts in MEANS.items():
+            values, draws = found[key].mean(shifts)
+            means[key, name] = intervals(values, draws, settings.confidence)
     # Only of the plain lines: a choice departs from the default in one respect.
     for key in (DEFAULT, "timm"):
         lines = standard[CHOICES[key].standard]
         for family in sorted(lines["family"].unique()):
             others = lines[lines["family"] != family]
             left_out[key, family] = fit_choice(CHOICES[key], others, None)
-    found = {k: robustness(choice, fits[k], models) for k, choice in CHOICES.items()}
-    means = {}
-    for key, one in found.items():
-        for name, shifts in MEANS.items():
-            means[key, name] = intervals(*one.mean(shifts), settings.confidence)
-    spreads = {
-        key: spreads_of_standard_models(
-            choice, fits[key], standard[choice.standard], settings.confidence
-        )
-        for key, choice in CHOICES.items()
-    }
     return Analysis(models, aliases, fits, left_out, found, spreads, means)
 
 
 def spreads_of_standard_models(
-    choice: Choice, fits: Mapping[str, Fit], models: pd.DataFrame, confidence: float
+    choice: Choice, fits: Fits, models: pd.DataFrame, confidence: float
 ) -> dict[str, Spread]:
     """Compute how far standard models lie from the lines that were fitted to them.
 
-    Returns
-    -------
-    spreads
-        By each of the `MEANS` and each shift, over the models that all lines of it were fitted to.
+    The result is by each of the `MEANS` and each shift, over the models that all lines of it were
+    fitted to.
     """
-    found = robustness(choice, fits, models)
-    fitted = pd.DataFrame({shift: models.index.isin(fit.fitted) for shift, fit in fits.items()})
+    # On a shift that a model is at chance on, its line was not fitted to it.
+    above = {s: models[s].where(~np.isnan(fractions_above_chance(models, s))) for s in fits.draws}
+    found = robustness(choice, fits, models.assign(**above))
     spreads = {}
-    for name, shifts in {**MEANS, **{shift: (shift,) for shift in fits}}.items():
-        over = [shift for shift in shifts if shift in fits]
-        own = fitted[over].all(axis=1).to_numpy()
-        spread = standard_spread(
-            [found.points.loc[own, one].to_numpy() for one in over], confidence
-        )
-        if spread is None:
-            continue  # no shift, or too few models
-        values, draws = found.mean(over)
-        ends = intervals(values[own], draws[:, own], confidence)
-        spreads[name] = Spread(
-            models=spread.models,
-            families=models.loc[own, "family"].nunique(),
-            deviation=rounded(spread.deviation),
-            limit=rounded(spread.limit),
-            largest=rounded(spread.largest),
-            off_the_line=int(((ends["low"] > 0) | (ends["high"] < 0)).sum()),
-        )
+    for name, shifts in {**MEANS, **{shift: (shift,) for shift in fits.draws}}.items():
+        over = [found.points[shift].to_numpy() for shift in shifts if shift in fits.draws]
+        if spread := standard_spread(over, confidence):
+            ends = intervals(*found.mean(shifts), confidence)
+            spreads[name] = Spread(
+                models=spread.models,
+                families=models.loc[ends["mean"].notna(), "family"].nunique(),
+                deviation=rounded(spread.deviation),
+                limit=rounded(spread.limit),
+                largest=rounded(spread.largest),
+                off_the_line=int(((ends["low"] > 0) | (ends["high"] < 0)).sum()),
+            )
     return spreads
 
 
 def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:
     """Return the standard models of each source that a line is fitted to."""
-    testbed = published.of("testbed")
-    return {
-        "testbed": testbed[testbed["training"] == "standard"],
-        "timm": timm_standard_models(published.of("timm")),
-    }
+    return {"testbed": standard_models(), "timm": timm_standard_models(published.of("timm"))}
 
 
 def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str]]]:

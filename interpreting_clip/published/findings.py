@@ -1,7 +1,5 @@
 """What published models say of finetuning, of averaging weights, and of pretraining data."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LinearRegression
@@ -13,7 +11,7 @@ from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.measures.rank_correlation import rank_correlation
 from interpreting_clip.published.analysis import Analysis, intervals, rounded, rounded_interval
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
-from interpreting_clip.published.line_fits import Fit, robustness
+from interpreting_clip.published.line_fits import Fits, robustness
 from interpreting_clip.published.schema import (
     START,
     Contrast,
@@ -228,18 +226,14 @@ Accuracies are in percent, means in points. `samples_seen` and `gmacs_total` are
 """
 
 
-def finetuning_table(
-    published: Published, fits: Mapping[str, Fit], settings: Settings
-) -> pd.DataFrame:
+def finetuning_table(published: Published, fits: Fits, settings: Settings) -> pd.DataFrame:
     """Return the soups, their ingredients and the zero-shot model that they started from."""
     openclip = published.of("openclip")
     start = openclip[openclip["name"] == START]
     return with_robustness(pd.concat([start, published.of(SOUPS)]), fits, settings)
 
 
-def scaling_table(
-    published: Published, fits: Mapping[str, Fit], settings: Settings
-) -> pd.DataFrame:
+def scaling_table(published: Published, fits: Fits, settings: Settings) -> pd.DataFrame:
     """Return the models of the scaling study, and OpenAI's, which it has for comparison."""
     models = with_robustness(published.of(SCALING), fits, settings)
     # In billions of image-text pairs, such as `13B`.
@@ -247,9 +241,7 @@ def scaling_table(
     return models.assign(samples_seen=seen, gmacs_total=models["gmacs_total"].astype(float))
 
 
-def with_robustness(
-    models: pd.DataFrame, fits: Mapping[str, Fit], settings: Settings
-) -> pd.DataFrame:
+def with_robustness(models: pd.DataFrame, fits: Fits, settings: Settings) -> pd.DataFrame:
     """Return models with the means of their effective robustness, and what else the tables have."""
     found = robustness(CHOICES[DEFAULT], fits, models)
     means = {name: found.mean(shifts)[0] for name, shifts in MEANS.items()}

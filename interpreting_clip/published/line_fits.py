@@ -1,6 +1,6 @@
 """The line of standard models under a choice, and a model's effective robustness under it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,27 +33,17 @@ TRANSFORMS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
-    """The line of one shift, or the plane if there is a second abscissa.
+class Fits:
+    """The line of each shift of a choice, or the plane if there is a second abscissa.
 
     Attributes
     ----------
-    coefficients : `slope`, `second_slope` if there is one, and `intercept`, in the choice's space
-    draws : resamples of the same, a row each
-    r_squared : fraction of the variance that the fit explains, in the choice's space
-    fitted : the index of the standard models that it was fitted to
-    models, families : how many these are
-    lowest, highest : the range of these models' accuracies on each abscissa, as fractions
+    lines : by shift, the columns of `plots/published_lines.csv`
+    draws : by shift, resamples of the coefficients, a row each
     """
 
-    coefficients: pd.Series
-    draws: pd.DataFrame
-    r_squared: float
-    fitted: pd.Index
-    models: int
-    families: int
-    lowest: Float[np.ndarray, " abscissa"]
-    highest: Float[np.ndarray, " abscissa"]
+    lines: pd.DataFrame
+    draws: dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +72,15 @@ class Robustness:
         return points, np.mean([self.draws[shift] for shift in fitted], axis=0)
 
 
+ABSCISSAS = ("imagenet", "second")
+"""What the columns of a line's ranges call the accuracies that it starts from."""
+
+
+def coefficients(choice: Choice) -> list[str]:
+    """Return the names of a line's or plane's coefficients."""
+    return ["slope", "second_slope", "intercept"] if choice.second else ["slope", "intercept"]
+
+
 def abscissas(choice: Choice, shift: str) -> list[str]:
     """Return the accuracies that a shift's line or plane starts from."""
     subset = choice.abscissa == "shift_classes" and shift in FEWER_CLASSES
@@ -89,7 +88,7 @@ def abscissas(choice: Choice, shift: str) -> list[str]:
     return [first, choice.second] if choice.second else [first]
 
 
-def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) -> dict[str, Fit]:
+def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) -> Fits:
     """Fit the standard models under a choice, a line or plane for each of its shifts.
 
     A model that is not above chance on a shift is no part of that shift's line, as in the study.
@@ -102,39 +101,35 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) 
     """
     families, _ = models["family"].factorize()
     forward, _ = TRANSFORMS[choice.transform]
-    fits = {}
+    names = coefficients(choice)
+    lines, draws = {}, {}
     for shift in choice.shifts:
         start = models[abscissas(choice, shift)].to_numpy(float) / 100
         end = fractions_above_chance(models, shift)
         usable = ((start > 0) & (start < 1)).all(axis=1) & (end > 0) & (end < 1)
-        start = start[usable]
-        design = np.column_stack([forward(start), np.ones(len(start))])
-        y = forward(end[usable])
-        draws = np.empty((0, design.shape[1]))
+        start, y = start[usable], forward(end[usable])
+        design = np.column_stack([forward(start), np.ones(len(y))])
+        drawn = np.empty((0, len(names)))
         try:
-            coefficients = fit_coefficients(design, y)
+            fit = fit_coefficients(design, y)
             if settings and choice.method == "theil_sen":
-                coefficients, draws = theil_sen(design[:, 0], y, families[usable], settings)
+                fit, drawn = theil_sen(design[:, 0], y, families[usable], settings)
             elif settings:
-                draws = resample_coefficients(
+                drawn = resample_coefficients(
                     design, y, settings.resamples, settings.seed, families, fitted=usable
                 )
         except (ValueError, np.linalg.LinAlgError) as error:
             raise InputError(
                 f"data/published: standard models of {choice.standard} on {shift}: {error}"
             ) from None
-        names = ["slope", *(["second_slope"] if choice.second else []), "intercept"]
-        fits[shift] = Fit(
-            coefficients=pd.Series(coefficients, names),
-            draws=pd.DataFrame(draws, columns=names),
-            r_squared=r_squared(y, y - design @ coefficients),
-            fitted=models.index[usable],
-            models=len(y),
-            families=len(np.unique(families[usable])),
-            lowest=start.min(axis=0),
-            highest=start.max(axis=0),
-        )
-    return fits
+        line = dict(zip(names, fit, strict=True))
+        line |= {"r_squared": r_squared(y, y - design @ fit), "models": len(y)}
+        line |= {"families": len(np.unique(families[usable]))}
+        for i, name in enumerate(ABSCISSAS[: start.shape[1]]):
+            ends = 100 * start[:, i]
+            line |= {f"lowest_{name}": ends.min(), f"highest_{name}": ends.max()}
+        lines[shift], draws[shift] = line, pd.DataFrame(drawn, columns=names)
+    return Fits(pd.DataFrame.from_dict(lines, orient="index"), draws)
 
 
 def theil_sen(
@@ -157,18 +152,20 @@ def theil_sen(
     return fits[0], fits[1:]
 
 
-def robustness(choice: Choice, fits: Mapping[str, Fit], models: pd.DataFrame) -> Robustness:
+def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
     """Compute the effective robustness of models under a choice, in points."""
     forward, back = TRANSFORMS[choice.transform]
     points, extrapolated, draws = {}, {}, {}
-    for shift, fit in fits.items():
-        start = models[abscissas(choice, shift)].to_numpy(float) / 100
+    for shift, drawn in fits.draws.items():
+        start = models[abscissas(choice, shift)].to_numpy(float)
         measured = models[shift].to_numpy(float) / 100
+        line = fits.lines.loc[shift]
         with np.errstate(invalid="ignore"):
-            design = np.column_stack([forward(start), np.ones(len(start))])
-            points[shift] = 100 * (measured - back(design @ fit.coefficients.to_numpy()))
-            draws[shift] = 100 * (measured - back(fit.draws.to_numpy() @ design.T))
-        outside = (start < fit.lowest - ROUNDING) | (start > fit.highest + ROUNDING)
+            design = np.column_stack([forward(start / 100), np.ones(len(start))])
+            points[shift] = 100 * (measured - back(design @ line[drawn.columns].to_numpy(float)))
+            draws[shift] = 100 * (measured - back(drawn.to_numpy() @ design.T))
+        low, high = (line.filter(like=end).dropna().to_numpy(float) for end in ("low", "high"))
+        outside = (start < low - 100 * ROUNDING) | (start > high + 100 * ROUNDING)
         extrapolated[shift] = outside.any(axis=1) & ~np.isnan(measured)
     index = models.index
     return Robustness(pd.DataFrame(points, index), pd.DataFrame(extrapolated, index), draws)

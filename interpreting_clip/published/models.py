@@ -121,8 +121,8 @@ def finetuning_changes(models: pd.DataFrame, found: Robustness, confidence: floa
 
 def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
     """Return what the page says of a choice."""
-    choice, fits, models = CHOICES[key], analysis.fits[key], analysis.models
-    found = analysis.found[key]
+    choice, lines = CHOICES[key], analysis.fits[key].lines
+    models, found = analysis.models, analysis.found[key]
     shifts = [shift for shift in MEANS["without_objectnet"] if shift in choice.shifts]
     values, _ = found.mean(shifts)
     default, _ = analysis.found[DEFAULT].mean(shifts)
@@ -130,8 +130,8 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
     card: dict[str, Any] = asdict(choice) | {"shifts": list(choice.shifts)}
     return ChoiceCard(
         **card,
-        models=max(fit.models for fit in fits.values()),
-        families=max(fit.families for fit in fits.values()),
+        models=int(lines["models"].max()),
+        families=int(lines["families"].max()),
         spread=analysis.spreads[key],
         order=model_order(models, values, default, in_range, settings),
         comparisons=comparisons(models, found, settings.confidence),
@@ -145,17 +145,12 @@ def line_table(analysis: Analysis) -> pd.DataFrame:
     Slopes and intercepts have twelve decimals, so that anyone who uses them gets our numbers.
     """
     every = {(key, ""): fits for key, fits in analysis.fits.items()} | analysis.left_out
-    rows = []
-    for (choice, family), fits in every.items():
-        for shift, fit in fits.items():
-            row: dict[Any, Any] = {"choice": choice, "left_out": family, "shift": shift}
-            row |= fit.coefficients.map("{:.12f}".format).to_dict()
-            row |= {"r_squared": fit.r_squared, "models": fit.models, "families": fit.families}
-            ranges = zip(("imagenet", "second"), fit.lowest, fit.highest, strict=False)
-            for name, low, high in ranges:
-                row |= {f"lowest_{name}": 100 * low, f"highest_{name}": 100 * high}
-            rows.append(row)
-    return pd.DataFrame(rows)
+    lines = pd.concat(
+        {key: fits.lines for key, fits in every.items()}, names=["choice", "left_out", "shift"]
+    )
+    for name in ("slope", "second_slope", "intercept"):
+        lines[name] = lines[name].map("{:.12f}".format, na_action="ignore")
+    return lines.reset_index()
 
 
 def draws_text(analysis: Analysis) -> dict[str, dict[str, dict[str, str]]]:
@@ -164,16 +159,14 @@ def draws_text(analysis: Analysis) -> dict[str, dict[str, dict[str, str]]]:
     The page computes the intervals of a reader's own models from them.
     """
     return {
-        choice: {shift: encoded_columns(fit.draws) for shift, fit in fits.items()}
+        choice: {
+            shift: {
+                str(name): base64.b64encode(column.to_numpy("<f4").tobytes()).decode()
+                for name, column in drawn.items()
+            }
+            for shift, drawn in fits.draws.items()
+        }
         for choice, fits in analysis.fits.items()
-    }
-
-
-def encoded_columns(table: pd.DataFrame) -> dict[str, str]:
-    """Return the columns of a table of floats as `draws_text` has them."""
-    return {
-        str(name): base64.b64encode(column.to_numpy("<f4").tobytes()).decode()
-        for name, column in table.items()
     }
 
 

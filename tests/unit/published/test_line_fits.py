@@ -18,14 +18,15 @@ RNG = np.random.default_rng(0)
 
 def test_the_default_is_the_study_s_own_line_with_its_draws(analysis):
     starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
-    lines, drawn = published_lines(starts, resamples=SETTINGS.resamples, seed=SETTINGS.seed)
+    lines, resampled = published_lines(starts, resamples=SETTINGS.resamples, seed=SETTINGS.seed)
     for shift, line in lines.items():
-        fit = analysis.fits[DEFAULT][shift]
-        np.testing.assert_allclose(fit.coefficients, [line.slope, line.intercept], rtol=1e-9)
+        fit, drawn = analysis.fits[DEFAULT].lines.loc[shift], analysis.fits[DEFAULT].draws[shift]
         for name in ("slope", "intercept"):
-            np.testing.assert_allclose(fit.draws[name], getattr(drawn[shift], name), rtol=1e-9)
-        assert (fit.models, fit.lowest, fit.highest) == (line.models, [line.low], [line.high])
-        assert fit.r_squared == pytest.approx(line.r_squared)
+            assert fit[name] == pytest.approx(getattr(line, name), rel=1e-9)
+            np.testing.assert_allclose(drawn[name], getattr(resampled[shift], name), rtol=1e-9)
+        ends = (fit["lowest_imagenet"], fit["highest_imagenet"])
+        assert ends == pytest.approx((100 * line.low, 100 * line.high))
+        assert (fit["models"], fit["r_squared"]) == (line.models, pytest.approx(line.r_squared))
 
 
 SPACES = {
@@ -46,7 +47,8 @@ def test_models_on_a_line_of_any_space_are_not_robust(space):
     models = models.assign(imagenet_v2=on_line + above)
     choice = Choice(label="", text="", shifts=("imagenet_v2",), transform=space)
     fits = fit_choice(choice, models[:9], SETTINGS)
-    np.testing.assert_allclose(fits["imagenet_v2"].coefficients, [0.8, -0.2], atol=1e-9)
+    coefficients = fits.lines[["slope", "intercept"]].to_numpy()
+    np.testing.assert_allclose(coefficients, [[0.8, -0.2]], atol=1e-9)
     found = robustness(choice, fits, models)
     np.testing.assert_allclose(found.points["imagenet_v2"], above, atol=1e-9)
     assert found.extrapolated["imagenet_v2"].tolist() == [False] * 10 + [True]
@@ -83,15 +85,16 @@ def test_a_plane_takes_the_second_accuracy_into_account():
         np.abs(robustness(c, fit, models).points["imagenet_r"]).max() for c, fit in fits.items()
     ]
     assert largest[0] < 1e-9 and largest[1] > 5
-    np.testing.assert_allclose(fits[plane]["imagenet_r"].coefficients, [0.5, 0.7, -0.3], atol=1e-9)
+    of_plane = fits[plane].lines.loc["imagenet_r", ["slope", "second_slope", "intercept"]]
+    np.testing.assert_allclose(of_plane.to_numpy(float), [0.5, 0.7, -0.3], atol=1e-9)
     beyond = frame({"imagenet": 70.0, "imagenet_v2": 99.0, "imagenet_r": 50.0})
     assert robustness(plane, fits[plane], beyond).extrapolated["imagenet_r"].tolist() == [True]
 
 
 def test_the_abscissa_of_the_shift_s_classes_is_that_of_few_classes_alone(analysis):
     for shift in TESTBED_SHIFTS:
-        all_classes, fewer = (analysis.fits[key][shift] for key in (DEFAULT, "shift_classes"))
-        same = np.allclose(all_classes.coefficients, fewer.coefficients)
+        slopes = [analysis.fits[key].lines["slope"] for key in (DEFAULT, "shift_classes")]
+        same = np.isclose(slopes[0][shift], slopes[1][shift])
         assert same == (shift in {"imagenet_v2", "imagenet_sketch"})
 
 

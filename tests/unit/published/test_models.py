@@ -34,7 +34,7 @@ def test_effective_robustness_is_the_distance_from_the_line(cards, analysis):
     vit = cards[VIT]
     default = vit.robustness[DEFAULT]
     for shift in TESTBED_SHIFTS:
-        slope, intercept = analysis.fits[DEFAULT][shift].coefficients
+        slope, intercept = analysis.fits[DEFAULT].lines.loc[shift, ["slope", "intercept"]]
         line = 100 * expit(slope * logit(np.array([vit.accuracy["imagenet"] / 100])) + intercept)
         assert default.shifts[shift] == pytest.approx(vit.accuracy[shift] - line[0], abs=1e-3)
     for name, shifts in MEANS.items():
