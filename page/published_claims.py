@@ -1,6 +1,6 @@
 """What published accuracies of real models show, under every choice of the line."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -9,11 +9,14 @@ import pandas as pd
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import COMPARED, ChoiceCard, Comparison, PublishedModels
+from interpreting_clip.published.schema import COMPARED, ChoiceCard, Interval, PublishedModels
 from page.claim_charts import NUMBERS, Dots
 from page.names import format_interval, format_number, mark
 from page.published_results import TRAININGS
 from page.verdicts import Claim, Verdict, judge_differences, judged_claim
+
+Titles = Mapping[str, str]
+"""The titles of the sources."""
 
 FINETUNED = ("finetuned", "finetuned_12k")
 """The kinds of training that change all weights of a zero-shot model."""
@@ -25,29 +28,23 @@ def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFra
     Each says under which other lines its verdict changes. `tables` has the models by choice.
     """
     titles = {key: source.title for key, source in published.sources.items()}
-    judges: dict[str, Callable[[pd.DataFrame, ChoiceCard], Claim | None]] = {
-        "published": zero_shot_robust,
-        "finetuning": lambda models, _: finetuning_reduces(models, titles),
-        "published-order": order_of_trainings,
-    }
     claims = []
-    for key, judge in judges.items():
+    for judge in (zero_shot_robust, finetuning_reduces, order_of_trainings):
         judged = {
-            choice: claim
-            for choice in tables
-            if (claim := judge(tables[choice], published.choices[choice]))
+            published.choices[key].label: judge(table, published.choices[key], titles)
+            for key, table in tables.items()
         }
-        if default := judged.get(DEFAULT):
+        if default := judged[published.choices[DEFAULT].label]:
             elsewhere = [
-                f"{claim.verdict} under “{published.choices[choice].label}”"
-                for choice, claim in judged.items()
-                if claim.verdict != default.verdict
+                f"{claim.verdict} under “{label}”"
+                for label, claim in judged.items()
+                if claim and claim.verdict != default.verdict
             ]
-            claims.append(msgspec.structs.replace(default, key=key, elsewhere=tuple(elsewhere)))
+            claims.append(msgspec.structs.replace(default, elsewhere=tuple(elsewhere)))
     return claims
 
 
-def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
+def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim | None:
     """Count the zero-shot models that are more robust than one more standard model would be.
 
     The interval of their mean robustness has to be above the prediction limit. Models to which a
@@ -57,56 +54,54 @@ def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
     counted = models[~models["extrapolated"]].sort_values(["mean_all", "name"])
     if counted.empty:
         return None
-    spread = choice.spread["all"]
-    above = int((counted["low_all"] > spread.limit).sum())
-    findings = [
-        f"{above} of {len(counted)} zero-shot models have an interval above "
-        f"{format_number(spread.limit)} points, the limit for one more standard model",
-        *_not_counted(len(models) - len(counted)),
-    ]
-    for which, place in (("lowest", 0), ("highest", -1)):
-        one = counted.iloc[place]
-        findings.append(f"{which}: {one['name']}, {one['text_all']} points ({_imagenet(one)})")
+    limit = choice.spread["all"].limit
+    above = counted["low_all"] > limit
+    ends = {"lowest": counted.iloc[0], "highest": counted.iloc[-1]}
     return Claim(
+        key="published",
         chart="published",
         text="Zero-shot CLIP models are more robust than standard models on the real datasets.",
-        verdict="supported" if above == len(counted) else "mixed" if above else "not supported",
-        findings=findings,
+        verdict="supported" if above.all() else "mixed" if above.any() else "not supported",
+        findings=[
+            f"{above.sum()} of {len(counted)} zero-shot models have an interval above "
+            f"{format_number(limit)} points, the limit for one more standard model",
+            *_not_counted(len(models) - len(counted)),
+            *(
+                f"{which}: {one['name']}, {one['text_all']} points ({_imagenet(one)})"
+                for which, one in ends.items()
+            ),
+        ],
     )
 
 
-def finetuning_reduces(models: pd.DataFrame, titles: Mapping[str, str]) -> Claim | None:
+def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles) -> Claim | None:
     """Count the finetuned models that are less robust than the model that they started from.
 
     The difference is taken on each resampled line, over the shifts that both were measured on.
     """
     models = models[models["training"].isin(FINETUNED)].dropna(subset=["mean_change"])
-    counted = models[~models["extrapolated"]]
+    counted = models[~models["extrapolated"]].sort_values("mean_change", kind="stable")
     if counted.empty:
         return None
-    verdict: Verdict = "mixed"
-    if (counted["high_change"] < 0).all():
-        verdict = "supported"
-    elif (counted["low_change"] > 0).all():
-        verdict = "not supported"
+    less, more = counted["high_change"] < 0, counted["low_change"] > 0
     findings = []
-    for source, group in counted.groupby("source", sort=False):
-        ordered = group.sort_values("mean_change", kind="stable")
-        lowest, highest = ordered.iloc[0], ordered.iloc[-1]
+    for source, group in counted.groupby("source"):
+        lowest, highest = group.iloc[0], group.iloc[-1]
         findings.append(
-            f"{titles[str(source)]}: {int((group['high_change'] < 0).sum())} of {len(group)} "
+            f"{titles[str(source)]}: {less[group.index].sum()} of {len(group)} "
             f"models lose robustness, from {highest['text_change']} ({highest['name']}) to "
             f"{lowest['text_change']} points ({lowest['name']})"
         )
     return Claim(
+        key="finetuning",
         chart="finetuning",
         text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
-        verdict=verdict,
+        verdict="supported" if less.all() else "not supported" if more.all() else "mixed",
         findings=[*findings, *_not_counted(len(models) - len(counted))],
     )
 
 
-def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None:
+def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim | None:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
     The intervals of the differences decide. A case is undecided if a line is extrapolated to one of
@@ -121,40 +116,38 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard) -> Claim | None
         lacks_a_kind = len(one.models) < len(COMPARED)
         if compared["extrapolated"].any() or (verdict == "supported" and lacks_a_kind):
             verdict = "undecided"
+        group = f"{one.backbone}, {one.data}"
+        pairs = zip(pairwise(compared.to_dict("records")), one.differences, strict=True)
+        # Coloured by the first of both.
+        between = [_difference_row(group, *pair, interval) for pair, interval in pairs]
         values = ", ".join(_value(model) for _, model in compared.iterrows())
-        between = _difference_rows(compared, one)
         differences = ", ".join(f"{row['name']} {row['text']}" for row in between)
-        cases.append((verdict, f"{one.backbone}, {one.data}: {values}; {differences}"))
+        cases.append((verdict, f"{group}: {values}; {differences}"))
         rows += between
-    return judged_claim(
+    claim = judged_claim(
         "counterparts",
         "Zero-shot models are more robust than their finetuned versions, and these more than "
         "supervised models of the backbone (mean without ObjectNet; ‡ extrapolated).",
         cases,
         Dots(axis="difference in points", rows=rows, reference=(0, "no difference")),
     )
+    return msgspec.structs.replace(claim, key="published-order") if claim else None
 
 
-def _difference_rows(models: pd.DataFrame, comparison: Comparison) -> list[dict[str, Any]]:
-    """Return the rows of the claim's chart, one for each difference between a model and the next.
-
-    They are coloured by the first.
-    """
-    rows = []
-    pairs = pairwise(models.to_dict("records"))
-    for (before, after), interval in zip(pairs, comparison.differences, strict=True):
-        value, low, high = interval
-        extrapolated = mark(before["extrapolated"] or after["extrapolated"])
-        rows.append(
-            {
-                "group": f"{comparison.backbone}, {comparison.data}",
-                "name": f"{TRAININGS[before['training']]} − {TRAININGS[after['training']]}",
-                "training": TRAININGS[before["training"]],
-                "text": format_interval(*interval) + extrapolated,
-                **dict(zip(NUMBERS, (value, low, high, low, high, None, None), strict=True)),
-            }
-        )
-    return rows
+def _difference_row(
+    group: str, before: dict[Any, Any], after: dict[Any, Any], interval: Interval
+) -> dict[str, Any]:
+    """Return the row of the claim's chart for the difference between a model and the next."""
+    value, low, high = interval
+    names = TRAININGS[before["training"]], TRAININGS[after["training"]]
+    extrapolated = mark(before["extrapolated"] or after["extrapolated"])
+    return {
+        "group": group,
+        "name": " − ".join(names),
+        "training": names[0],
+        "text": format_interval(*interval) + extrapolated,
+        **dict(zip(NUMBERS, (value, low, high, low, high, None, None), strict=True)),
+    }
 
 
 def _value(model: pd.Series) -> str:
@@ -170,6 +163,5 @@ def _imagenet(model: pd.Series) -> str:
 
 
 def _not_counted(models: int) -> list[str]:
-    if not models:
-        return []
-    return [f"{models} more are not counted, since they lie outside the line’s range"]
+    text = f"{models} more are not counted, since they lie outside the line’s range"
+    return [text] if models else []

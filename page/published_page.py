@@ -5,6 +5,7 @@ includes, and what it shares with the study's page in `templates/shared`.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from interpreting_clip.published.schema import (
     SourceCard,
 )
 from page.counterpart_chart import COUNTERPART_CHART
-from page.drawings import PanelDrawing, panel_drawing, script_json
+from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import (
     FINETUNING,
@@ -67,14 +68,6 @@ from page.published_tables import (
 )
 from page.rendering import template_environment
 
-MEANS = {
-    "all": "all shifts",
-    "without_objectnet": "without ObjectNet",
-    "natural": "natural shifts",
-    "style": "style shifts",
-}
-"""The means over shifts that the table shows, in its order."""
-
 LABELS = {
     **DATASETS,
     REAL: "ImageNet, ReaL labels",
@@ -104,14 +97,6 @@ _OF_CHOICES = (
 """What the script needs of a choice's card."""
 
 
-class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart with the sentences above it."""
-
-    chart: PanelChart
-    drawing: PanelDrawing
-    sentences: tuple[str, ...]
-
-
 def published_page(
     published: PublishedModels,
     findings: Findings,
@@ -135,38 +120,37 @@ def published_page(
         The testbed's standard models: `name`, and accuracies in percent.
     """
     tables = {choice: model_table(published, choice) for choice in published.choices}
-    models = tables[DEFAULT]
+    models, default = tables[DEFAULT], published.choices[DEFAULT]
     ordered = by_robustness(models)
-    listed = ordered[ordered["listed"]]
-    default = published.choices[DEFAULT]
-    backbones = counterparts(models)
+    listed, backbones, kinds = ordered[ordered["listed"]], counterparts(models), kind_table(models)
+    limit = default.spread["without_objectnet"].limit
     points = published_table(standard, models, lines)
     panels = [TESTBED_SHIFTS[shift] for shift in SHIFT_ORDER]
-    points = points.sort_values("shift", key=lambda one: one.map(panels.index), kind="stable")
     line_order = [*published.choices, *SHIFT_ORDER]
-    whole_lines = lines[lines["left_out"] == ""].sort_values(
-        ["choice", "shift"], key=lambda one: one.map(line_order.index)
-    )
+    numbers = _numbers(published, ordered, lines, draws, standard)
     view = {
         "published": published,
-        "shifts": {key: published.shifts[key] for key in SHIFT_ORDER},
-        "means": MEANS,
+        "numbers": numbers,
+        "numbers_json": script_json(numbers),
         "trainings": {k: name for k, name in TRAININGS.items() if k in set(models["training"])},
-        "labels": LABELS,
-        "main_sets": MAIN_SETS,
-        "further_sets": FURTHER_SETS,
         "notable": NOTABLE,
         # The script sets the rows of this chart, from `numbers`.
-        "drawing": panel_drawing(PUBLISHED_ON_PAGE, points, holds_rows=False),
-        "outside": points_outside_frame(points),
-        "figures": _figures(models, findings),
-        "backbones": _figure(
-            COUNTERPART_CHART,
-            counterpart_table(backbones, default.spread["without_objectnet"].limit),
+        "drawing": panel_drawing(
+            PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
         ),
+        "outside": points_outside_frame(points),
+        "figures": {
+            "finetuning": _figure(
+                FINETUNING, finetuning_table(models), finetuning_sentences(findings)
+            ),
+            "soups": _figure(SOUPS, soup_table(models), soup_sentences(findings)),
+            "scaling": _figure(SCALING, scaling_table(models), scaling_sentences(findings)),
+            "kinds": _figure(KINDS, kinds, kind_sentences(kinds)),
+        },
+        "backbones": _figure(COUNTERPART_CHART, counterpart_table(backbones, limit)),
         "claims": published_claims(published, tables),
         "models": records(listed),
-        "limit_said": limit_sentence(models, published.choices[DEFAULT].spread),
+        "limit_said": limit_sentence(models, default.spread),
         "ranked": listed["rank"].max(),
         "leaders": records(
             ordered[ordered["rank"].notna() & ordered["name"].isin(default.leaders)]
@@ -176,33 +160,23 @@ def published_page(
         "counterparts": records(backbones),
         # The same models, in the same order, on the lines of each choice.
         "under": [records(table.loc[backbones.index]) for table in tables.values()],
-        "lines": records(whole_lines),
-        "about": line_sentences(published),
+        "lines": records(_in_order(lines[lines["left_out"] == ""], line_order, "choice", "shift")),
         "span": line_spans(default_lines(lines)),
-        "urls": {key: web_address(source) for key, source in published.sources.items()},
         "counts": models["source"].value_counts(),
         "twice": [(m, other) for m in published.models for other in m.also],
-        "numbers": script_json(_numbers(published, ordered, lines, draws, standard)),
     }
     environment = template_environment("published", {"interval": interval})
     return environment.get_template("page.html.jinja").render(view)
 
 
-def _figures(models: pd.DataFrame, findings: Findings) -> dict[str, Figure]:
-    """Return the further charts, by the section that each has."""
-    kinds = kind_table(models)
-    return {
-        "finetuning": _figure(
-            FINETUNING, finetuning_table(models), *finetuning_sentences(findings)
-        ),
-        "soups": _figure(SOUPS, soup_table(models), *soup_sentences(findings)),
-        "scaling": _figure(SCALING, scaling_table(models), *scaling_sentences(findings)),
-        "kinds": _figure(KINDS, kinds, *kind_sentences(kinds)),
-    }
+def _in_order(table: pd.DataFrame, order: list[str], *columns: str) -> pd.DataFrame:
+    return table.sort_values([*columns], key=lambda one: one.map(order.index), kind="stable")
 
 
-def _figure(chart: PanelChart, table: pd.DataFrame, *sentences: str) -> Figure:
-    return Figure(chart=chart, drawing=panel_drawing(chart, table), sentences=sentences)
+def _figure(
+    chart: PanelChart, table: pd.DataFrame, sentences: Sequence[str] = ()
+) -> dict[str, Any]:
+    return {"chart": chart, "drawing": panel_drawing(chart, table), "sentences": sentences}
 
 
 def web_address(source: SourceCard) -> str:
@@ -240,32 +214,30 @@ def _numbers(
     standard: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return what the script computes everything else from, each number once."""
-    sets = [*MAIN_SETS, *FURTHER_SETS]
-    choices = msgspec.to_builtins(published.choices)
+    sets, said = [*MAIN_SETS, *FURTHER_SETS], line_sentences(published)
+    cards = msgspec.to_builtins(published)
     fits: dict[str, dict[str, dict[str, Any]]] = {}
     for line in records(lines):
-        ranges = [[line["lowest_imagenet"], line["highest_imagenet"]]]
-        if line["lowest_second"] is not None:
-            ranges.append([line["lowest_second"], line["highest_second"]])
+        ranges = [[line[f"lowest_{x}"], line[f"highest_{x}"]] for x in ("imagenet", "second")]
         fits.setdefault(line["choice"], {}).setdefault(line["left_out"], {})[line["shift"]] = {
             "slope": line["slope"],
             "second": line["second_slope"],
             "intercept": line["intercept"],
-            "ranges": ranges,
+            "ranges": [ends for ends in ranges if ends[0] is not None],
         }
     return {
         "confidence": published.confidence,
         "accuracies": sets,
         "labels": LABELS,
-        "shifts": {key: msgspec.to_builtins(published.shifts[key]) for key in SHIFT_ORDER},
+        "shifts": {key: cards["shifts"][key] for key in SHIFT_ORDER},
         "trainings": TRAININGS,
         "sources": {
             key: {"title": source.title, "url": web_address(source)}
             for key, source in published.sources.items()
         },
         "choices": {
-            key: {name: choices[key][name] for name in _OF_CHOICES} | about
-            for key, about in line_sentences(published).items()
+            key: {name: choice[name] for name in _OF_CHOICES} | said[key]
+            for key, choice in cards["choices"].items()
         },
         "groups": GROUPS,
         "lines": fits,

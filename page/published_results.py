@@ -68,7 +68,8 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
     * `mark_<mean>` and `mark_<shift>`, ‡ where a line is extrapolated to the model, and
       `extrapolated`, whether any line is;
     * `mean_text`, the mean over all shifts in words, or over those but ObjectNet;
-    * `how`, the name of its training, and `listed`: supervised models are only as counterparts.
+    * `label`, its name in charts, `how`, that of its training, and `listed`: supervised models
+      are only as counterparts.
 
     Numbers are NaN, and texts empty, where nothing is published.
     """
@@ -76,7 +77,7 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
     for m in published.models:
         under = m.robustness.get(choice, _NOT_PLACED)
         row: dict[str, Any] = {name: getattr(m, name) for name in _CELLS}
-        row["how"] = TRAININGS[m.training]
+        row |= {"label": m.name, "how": TRAININGS[m.training]}
         row["listed"] = m.training != "supervised" or m.counterpart_of != ""
         row["extrapolated"] = bool(under.extrapolated)
         # Where the first source says nothing of the training, another one may.

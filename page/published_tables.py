@@ -7,10 +7,9 @@ import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.charts.standard_lines import standard_line_rows
-from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import START
+from interpreting_clip.published.schema import GROUPS, START
 from page.names import TESTBED_SHIFTS
 from page.published_results import TRAININGS
 
@@ -32,17 +31,11 @@ are in points; `extrapolated` is ‡ if the line is extrapolated to a model.
 
 def default_lines(lines: pd.DataFrame) -> dict[str, LogitLine]:
     """Return the default's line of each shift."""
-    default = lines[(lines["choice"] == DEFAULT) & (lines["left_out"] == "")]
+    default = lines[(lines["choice"] == DEFAULT) & (lines["left_out"] == "")].set_index("shift")
+    columns = ["slope", "intercept", "r_squared", "models", "lowest_imagenet", "highest_imagenet"]
     return {
-        line["shift"]: LogitLine(
-            slope=line["slope"],
-            intercept=line["intercept"],
-            r_squared=line["r_squared"],
-            models=int(line["models"]),
-            low=line["lowest_imagenet"] / 100,
-            high=line["highest_imagenet"] / 100,
-        )
-        for line in records(default)
+        str(shift): LogitLine(slope, intercept, r_squared, int(models), low / 100, high / 100)
+        for shift, slope, intercept, r_squared, models, low, high in default[columns].itertuples()
     }
 
 
@@ -60,8 +53,10 @@ def published_table(
     lines
         Every line.
     """
+    standard = standard.assign(kind="standard", label=standard["name"], training=STANDARD)
     # The first sources are drawn last, on top of the others.
     listed = models[models["listed"]].iloc[::-1]
+    listed = listed.assign(kind="encoder", training=listed["how"])
     default = default_lines(lines)
     parts = []
     # In the order of the testbed: Vega-Lite sorts the titles of a facet, but not its panels.
@@ -69,28 +64,16 @@ def published_table(
         line = default[shift]
         known = standard.dropna(subset=["imagenet", shift])
         measured = listed.dropna(subset=[shift])
+        imagenet = measured["imagenet"].clip(*DRAWN_RANGE).to_numpy() / 100
+        measured = measured.assign(
+            baseline=100 * line.predict(imagenet),
+            effective_robustness=measured[f"robustness_{shift}"],
+            extrapolated=measured[f"mark_{shift}"],
+        )
         ends = [*known["imagenet"], *measured["imagenet"]]
-        abscissas = measured["imagenet"].clip(*DRAWN_RANGE).to_numpy() / 100
-        parts += [
-            known.assign(
-                kind="standard",
-                label=known["name"],
-                training=STANDARD,
-                shift=name,
-                accuracy=known[shift],
-            ),
-            pd.DataFrame(standard_line_rows(name, line, ends)),
-            measured.assign(
-                kind="encoder",
-                label=measured["name"],
-                training=measured["how"],
-                shift=name,
-                accuracy=measured[shift],
-                baseline=100 * line.predict(abscissas),
-                effective_robustness=measured[f"robustness_{shift}"],
-                extrapolated=measured[f"mark_{shift}"],
-            ),
-        ]
+        drawn = pd.DataFrame(standard_line_rows(name, line, ends))
+        points = [one.assign(shift=name, accuracy=one[shift]) for one in (known, measured)]
+        parts += [points[0], drawn, points[1]]
     return pd.concat(parts, ignore_index=True)[list(PUBLISHED_COLUMNS)]
 
 
@@ -106,12 +89,7 @@ _ON_MEANS = ["label", "over", "mean", "mean_text"]
 def over_means(models: pd.DataFrame) -> pd.DataFrame:
     """Return the models once for each of the means `OVER` that they have, panel by panel."""
     panels = [
-        models.assign(
-            label=models["name"],
-            over=over,
-            mean=models[f"mean_{key}"],
-            mean_text=models[f"text_{key}"],
-        )
+        models.assign(over=over, mean=models[f"mean_{key}"], mean_text=models[f"text_{key}"])
         for key, over in OVER.items()
     ]
     return pd.concat(panels, ignore_index=True).dropna(subset=["mean"])
@@ -162,36 +140,28 @@ def scaling_table(models: pd.DataFrame) -> pd.DataFrame:
     return over_means(known)[["architecture", "data", "samples", "gmacs", *_ON_MEANS]]
 
 
-GROUPS = {
+PANELS = {
     "zero_shot": "zero-shot models",
-    "captioner": "zero-shot models",
     "finetuned": "finetuned models and soups",
-    "finetuned_12k": "finetuned models and soups",
-    "soup": "finetuned models and soups",
-    "probed": "finetuned models and soups",
     "supervised": "supervised models",
 }
-"""The panel of each kind of training in the chart of natural and style shifts, in their order."""
+"""The panel of each group of trainings in the chart of natural and style shifts, in their order."""
 
 
 def kind_table(models: pd.DataFrame) -> pd.DataFrame:
     """Return the listed models with their means over natural and over style shifts."""
-    natural = "natural_without_objectnet"
-    known = models[models["listed"]].dropna(subset=[f"mean_{natural}", "mean_style"])
-    known = known.assign(
-        kind="encoder",
-        label=known["name"],
-        group=known["training"].map(GROUPS),
-        training=known["how"],
-        natural=known[f"mean_{natural}"],
-        style=known["mean_style"],
-        natural_text=known[f"text_{natural}"],
-        style_text=known["text_style"],
+    known = models[models["listed"]].rename(
+        columns={
+            **{"mean_natural_without_objectnet": "natural", "mean_style": "style"},
+            **{"text_natural_without_objectnet": "natural_text", "text_style": "style_text"},
+        }
     )
+    known = known.dropna(subset=["natural", "style"])
+    group = known["training"].map(GROUPS).fillna("supervised")
+    known = known.assign(kind="encoder", group=group.map(PANELS), training=known["how"])
     columns = ["kind", "label", "group", "training", "data", "natural", "style"]
-    panels = list(dict.fromkeys(GROUPS.values()))
-    ordered = known.sort_values("group", key=lambda one: one.map(panels.index), kind="stable")
-    return ordered[[*columns, "natural_text", "style_text", "mean_text"]]
+    in_order = group.map(list(PANELS).index).sort_values(kind="stable").index
+    return known.loc[in_order, [*columns, "natural_text", "style_text", "mean_text"]]
 
 
 def counterparts(models: pd.DataFrame) -> pd.DataFrame:
