@@ -8,10 +8,13 @@ from typing import Any
 import pandas as pd
 
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import Findings, PublishedModels, Spread
+from interpreting_clip.published.schema import PublishedModels, Spread
 from page.published_results import interval
 from page.published_tables import soup_name
 from page.rendering import template_environment
+
+Findings = dict[str, Any]
+"""The content of `plots/published.json`, which `published.findings` makes."""
 
 MEANS = {
     "all": "in the mean of all shifts",
@@ -62,8 +65,11 @@ def limit_sentence(models: pd.DataFrame, spread: dict[str, Spread]) -> str:
 
 def finetuning_sentences(findings: Findings) -> list[str]:
     """Say what finetuning leaves, and what each part of its recipe costs or adds."""
-    found = findings.finetuning
-    terms = {one.outcome: {t.name: t.estimate for t in one.terms} for one in found.regressions}
+    found = findings["finetuning"]
+    terms = {
+        one["outcome"]: {term["name"]: term["estimate"] for term in one["terms"]}
+        for one in found["regressions"]
+    }
     # Of the further terms, in which means their interval excludes zero.
     effects = {
         name: [
@@ -78,12 +84,12 @@ def finetuning_sentences(findings: Findings) -> list[str]:
 
 def soup_sentences(findings: Findings) -> list[str]:
     """Say how each soup compares with its ingredients."""
-    return _say("soups", findings.soups, findings.finetuning.start["all"])
+    return _say("soups", findings["soups"], findings["finetuning"]["start"]["all"])
 
 
 def scaling_sentences(findings: Findings) -> list[str]:
     """Say what ten times the samples, ten times the compute and other data change."""
-    return _say("scaling", findings.scaling)
+    return _say("scaling", findings["scaling"])
 
 
 def kind_sentences(kinds: pd.DataFrame) -> list[str]:

@@ -20,7 +20,6 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import (
     GROUPS,
     NOTABLE,
-    Findings,
     PublishedModels,
     SourceCard,
 )
@@ -38,6 +37,7 @@ from page.published_charts import (
 )
 from page.published_claims import published_claims
 from page.published_findings import (
+    Findings,
     finetuning_sentences,
     kind_sentences,
     limit_sentence,

@@ -1,5 +1,6 @@
 """What stage `published` wrote, as tables: a row per published model, and a row per line."""
 
+from collections.abc import Sequence
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,7 @@ def by_robustness(models: pd.DataFrame) -> pd.DataFrame:
     return ordered.assign(rank=ranked.cumsum().where(ranked).astype("Int64"))
 
 
-def interval(found: Interval, digits: int = 1) -> str:
+def interval(found: Sequence[float], digits: int = 1) -> str:
     """Return a value with its interval in words."""
-    return format_interval(*found, digits)
+    value, low, high = found
+    return format_interval(value, low, high, digits)

@@ -1,7 +1,5 @@
 """Stage `published`: effective robustness of real models, from published accuracies."""
 
-import msgspec
-
 from interpreting_clip.formats.json import write_json, write_whole
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.formats.tables import write_table
@@ -38,13 +36,14 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     write_whole(outputs["plots/published_models.json"], models_json(models))
     write_json(outputs["plots/published_models.schema.json"], schema())
     write_json(outputs["plots/published_draws.json"], draws_text(analysis))
-    findings = msgspec.to_builtins(published_findings(published, analysis, settings))
-    write_json(outputs["plots/published.json"], findings)
     fits = analysis.fits[DEFAULT]
+    tuned = finetuning_table(published, fits, settings)
+    scaled = scaling_table(published, fits, settings)
+    write_json(outputs["plots/published.json"], published_findings(tuned, scaled, settings))
     for name, table, columns in (
         ("published_models", model_table(models, analysis), MODEL_COLUMNS),
         ("published_lines", line_table(analysis), LINE_COLUMNS),
-        ("finetuning", finetuning_table(published, fits, settings), FINETUNING_COLUMNS),
-        ("scaling", scaling_table(published, fits, settings), SCALING_COLUMNS),
+        ("finetuning", tuned, FINETUNING_COLUMNS),
+        ("scaling", scaled, SCALING_COLUMNS),
     ):
         write_table(outputs[f"plots/{name}.csv"], table, columns)

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from interpreting_clip.charts.pictures import chart_svg
-from interpreting_clip.formats.json import write_whole
+from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
-from interpreting_clip.published.schema import Findings, PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from page.published_charts import PUBLISHED
 from page.published_page import published_page
 from page.published_results import Draws, model_table, read_lines
@@ -22,7 +22,7 @@ PLOTS = Path("plots")
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/published.csv`, `plots/published.svg` and `plots/published.html`."""
     published = read_result(inputs[PLOTS / "published_models.json"], PublishedModels)
-    findings = read_result(inputs[PLOTS / "published.json"], Findings)
+    findings = read_json(inputs[PLOTS / "published.json"])
     draws = read_result(inputs[PLOTS / "published_draws.json"], Draws)
     lines = read_lines(inputs[PLOTS / "published_lines.csv"])
     standard = standard_models(inputs[TESTBED])

@@ -27,7 +27,7 @@ from interpreting_clip.measures.kurtosis import OutlierFeatures, kurtosis_and_de
 from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Number
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import Findings, Interval, PublishedModels
+from interpreting_clip.published.schema import Interval, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
@@ -141,7 +141,7 @@ def values_of_results() -> dict[str, Any]:
     names = study_names(datasets, params.read("shifts", Shifts))
     published = read_result(PLOTS / "published_models.json", PublishedModels)
     tables = {choice: model_table(published, choice) for choice in published.choices}
-    findings = read_result(PLOTS / "published.json", Findings)
+    findings = read_json(PLOTS / "published.json")
     claims = study_claims(encoders, names, further) + published_claims(published, tables)
     judged = {claim.key: claim for claim in claims}
     arrays = {one.key: one.results for one in report.read_arrays(params, inputs)}
@@ -172,8 +172,8 @@ def values_of_results() -> dict[str, Any]:
             "limit": limit_sentence(tables[DEFAULT], published.choices[DEFAULT].spread),
         },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),
-        "probe_costs": findings.finetuning.start["all"] - findings.finetuning.probe,
-        "soups": {soup.name: soup for soup in findings.soups},
+        "probe_costs": findings["finetuning"]["start"]["all"] - findings["finetuning"]["probe"],
+        "soups": {soup["name"]: soup for soup in findings["soups"]},
         "claims": judged,
         "cases": lambda key, verdict: cases(judged[key], verdict),
         "level": LEVEL,

@@ -1,5 +1,7 @@
 """What published models say of finetuning, of averaging weights, and of pretraining data."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LinearRegression
@@ -9,19 +11,10 @@ from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.measures.rank_correlation import rank_correlation
-from interpreting_clip.published.analysis import Analysis, intervals, rounded, rounded_interval
+from interpreting_clip.published.analysis import intervals, rounded, rounded_interval
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Fits, robustness
-from interpreting_clip.published.schema import (
-    START,
-    Contrast,
-    Findings,
-    Finetuning,
-    Regression,
-    Scaling,
-    Soup,
-    Term,
-)
+from interpreting_clip.published.schema import START
 from interpreting_clip.published.sources import Published
 
 SOUPS, SCALING = "model_soups", "openclip_scaling"
@@ -43,28 +36,38 @@ OUTCOMES = ("all", "natural", "style")
 """The means over shifts that are explained."""
 
 
-def published_findings(published: Published, analysis: Analysis, settings: Settings) -> Findings:
-    """Compute what the published models say, all on the default's lines."""
-    fits = analysis.fits[DEFAULT]
-    tuned = finetuning_table(published, fits, settings)
-    return Findings(
-        confidence=settings.confidence,
-        finetuning=finetuning(tuned, settings),
-        soups=soups(tuned),
-        scaling=scaling(scaling_table(published, fits, settings), settings),
-    )
+def published_findings(
+    tuned: pd.DataFrame, scaled: pd.DataFrame, settings: Settings
+) -> dict[str, Any]:
+    """Return the content of `plots/published.json`, all on the default's lines, in points.
+
+    `tuned` and `scaled` are the `finetuning_table` and the `scaling_table`.
+    """
+    return {
+        "confidence": settings.confidence,
+        "finetuning": finetuning(tuned, settings),
+        "soups": soups(tuned),
+        "scaling": scaling(scaled, settings),
+    }
 
 
-def finetuning(models: pd.DataFrame, settings: Settings) -> Finetuning:
+def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     """Regress the soups' ingredients' effective robustness on how each was finetuned.
 
     The hyper-parameters come from a random search (Wortsman et al. 2022), so that the variables are
     nearly uncorrelated, and any two models differ in all of them. The intervals are over models,
     each trained once, from one start and on one architecture. What counts of augmentation, mixup
     and label smoothing is whether there was a setting: of augmentation, how many operations it
-    applies to an image explains less, and settings with none cost as much as the others. Models
-    with equal accuracies count once. The linear probe, which the others started from, has no
+    applies to an image explains less, and settings with none cost as much as the others. Of models
+    with equal accuracies one counts. The linear probe, which the others started from, has no
     recipe and stands apart.
+
+    Returns
+    -------
+    findings
+        The mean robustness of the `start` and of the `probe`, the spread of the other `models`, and
+        the `regressions` over the `distinct` ones, by mean. `learning_rate` is its rank correlation
+        with the mean over all shifts, `linear_correlation` Pearson's of its logarithm.
     """
     (start,) = models[models["model"] == START].to_dict("records")
     (probe,) = models.loc[models["training"] == "probed", "all"]
@@ -87,42 +90,44 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> Finetuning:
         *(rates.to_numpy(), every.to_numpy()),
         *(settings.resamples, settings.confidence, settings.seed),
     )
-    return Finetuning(
-        start={name: rounded(start[name]) for name in MEANS},
-        probe=rounded(probe),
-        models=len(models),
-        distinct=len(tuned),
-        lowest=rounded(models["all"].min()),
-        median=rounded(models["all"].median()),
-        highest=rounded(models["all"].max()),
-        learning_rate=rounded_interval(correlation),
-        linear_correlation=rounded(rates.corr(every)),
-        regressions=[regression(name, tuned[name], variables, settings) for name in OUTCOMES],
-    )
+    return {
+        "start": {name: rounded(start[name]) for name in MEANS},
+        "probe": rounded(probe),
+        "models": len(models),
+        "distinct": len(tuned),
+        "lowest": rounded(models["all"].min()),
+        "median": rounded(models["all"].median()),
+        "highest": rounded(models["all"].max()),
+        "learning_rate": rounded_interval(correlation),
+        "linear_correlation": rounded(rates.corr(every)),
+        "regressions": [regression(name, tuned[name], variables, settings) for name in OUTCOMES],
+    }
 
 
-def soups(models: pd.DataFrame) -> list[Soup]:
-    """Set the soups against their ingredients (Wortsman et al. 2022)."""
+def soups(models: pd.DataFrame) -> list[dict[str, Any]]:
+    """Set the soups against their ingredients (Wortsman et al. 2022).
+
+    Of the `ingredients`, so many are less accurate on ImageNet, less robust over all shifts, both.
+    """
     ingredients = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
     found = []
     for soup in models[models["training"] == "soup"].to_dict("records"):
-        less_accurate = ingredients["imagenet"] < soup["imagenet"]
-        less_robust = ingredients["all"] < soup["all"]
+        less = ingredients[["imagenet", "all"]] < [soup["imagenet"], soup["all"]]
         found.append(
-            Soup(
-                name=soup["model"],
-                imagenet=soup["imagenet"],
-                robustness={name: rounded(soup[name]) for name in MEANS},
-                ingredients=len(ingredients),
-                less_accurate=int(less_accurate.sum()),
-                less_robust=int(less_robust.sum()),
-                less_in_both=int((less_accurate & less_robust).sum()),
-            )
+            {
+                "name": soup["model"],
+                "imagenet": soup["imagenet"],
+                "robustness": {name: rounded(soup[name]) for name in MEANS},
+                "ingredients": len(ingredients),
+                "less_accurate": int(less["imagenet"].sum()),
+                "less_robust": int(less["all"].sum()),
+                "less_in_both": int(less.all(axis=1).sum()),
+            }
         )
     return found
 
 
-def scaling(models: pd.DataFrame, settings: Settings) -> Scaling:
+def scaling(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     """Compare models that differ in one of samples seen, architecture and data.
 
     The models are those of Cherti et al. (2023); those to which a line is extrapolated are left
@@ -132,21 +137,21 @@ def scaling(models: pd.DataFrame, settings: Settings) -> Scaling:
     models = models[models["data"].str.startswith("LAION")]
     kept = models[~models["extrapolated"]]
     seen = (kept["samples_seen"] / 1e9).map("{:g}B".format)
-    return Scaling(
-        models=len(kept),
-        left_out=models.loc[models["extrapolated"], "model"].tolist(),
-        contrasts=[
+    return {
+        "models": len(kept),
+        "left_out": models.loc[models["extrapolated"], "model"].tolist(),
+        "contrasts": [
             contrast(kept.assign(samples=seen), outcome, variable, step, settings)
             for outcome in OUTCOMES
             for variable, steps in SCALING_STEPS.items()
             for step in steps
         ],
-    )
+    }
 
 
 def contrast(
     models: pd.DataFrame, outcome: str, variable: str, step: tuple[str, str], settings: Settings
-) -> Contrast:
+) -> dict[str, Any]:
     """Compare each model at a step's beginning with the same at its end, but for the variable.
 
     Samples and architectures change compute, so the change is per factor of ten in compute. At one
@@ -171,44 +176,44 @@ def contrast(
             )
             estimate = percentile_interval(change.mean(), draws[:, 0], settings.confidence)
             interval = rounded_interval(estimate)
-    return Contrast(
-        outcome=outcome,
-        variable=variable,
-        first=step[0],
-        second=step[1],
-        mean=rounded(change.mean()),
-        interval=interval,
-        changes=dict(zip(change.index.map(", ".join), change.map(rounded), strict=True)),
-    )
+    return {
+        "outcome": outcome,
+        "variable": variable,
+        "first": step[0],
+        "second": step[1],
+        "mean": rounded(change.mean()),
+        "interval": interval,
+        "changes": dict(zip(change.index.map(", ".join), change.map(rounded), strict=True)),
+    }
 
 
 def regression(
     outcome: str, points: pd.Series, variables: pd.DataFrame, settings: Settings
-) -> Regression:
-    """Regress points of effective robustness on variables, columns of a name and a unit."""
+) -> dict[str, Any]:
+    """Regress points of effective robustness on variables, columns of a name and a unit.
+
+    Where the `largest_correlation` between two variables is high, their coefficients cannot be told
+    apart.
+    """
     x, y = variables.to_numpy(float), points.to_numpy()
     fit = LinearRegression().fit(x, y)
     draws = resample_coefficients(
         np.column_stack([x, np.ones(len(y))]), y, settings.resamples, settings.seed
     )
+    terms = []
+    for i, (name, unit) in enumerate(variables.columns.to_list()):
+        estimate = percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
+        values = rounded(x[:, i].min()), rounded(x[:, i].max())
+        told = {"name": name, "unit": unit, "values": values}
+        terms.append({**told, "estimate": rounded_interval(estimate)})
     correlations = np.corrcoef(x, rowvar=False) - np.eye(x.shape[1])
-    return Regression(
-        outcome=outcome,
-        models=len(y),
-        r_squared=rounded(fit.score(x, y)),
-        largest_correlation=rounded(np.abs(correlations).max()),
-        terms=[
-            Term(
-                name=name,
-                unit=unit,
-                values=(rounded(x[:, i].min()), rounded(x[:, i].max())),
-                estimate=rounded_interval(
-                    percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
-                ),
-            )
-            for i, (name, unit) in enumerate(variables.columns.to_list())
-        ],
-    )
+    return {
+        "outcome": outcome,
+        "models": len(y),
+        "r_squared": rounded(fit.score(x, y)),
+        "largest_correlation": rounded(np.abs(correlations).max()),
+        "terms": terms,
+    }
 
 
 FINETUNING_COLUMNS = (

@@ -1,7 +1,6 @@
-"""What stage `published` writes, as the page reads it: the types of its JSON files.
+"""What stage `published` writes, as the page reads it.
 
 plots/published_models.json     `PublishedModels`, every model on every line, and its JSON Schema
-plots/published.json            `Findings`, what the models say together
 plots/published_lines.csv       `LINE_COLUMNS`
 """
 
@@ -210,107 +209,6 @@ class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, SourceCard]
     choices: dict[str, ChoiceCard]
     models: list[ModelCard]
-
-
-class Term(msgspec.Struct, frozen=True, kw_only=True):
-    """A coefficient of a regression, in points, and its interval.
-
-    `unit` says what it is points per. `values` are the lowest and the highest of the variable among
-    the models.
-    """
-
-    name: str
-    unit: str
-    values: tuple[float, float]
-    estimate: Interval
-
-
-class Regression(msgspec.Struct, frozen=True, kw_only=True):
-    """A least-squares regression of effective robustness over models.
-
-    `largest_correlation` is that between any two of its variables, in absolute value: where it is
-    high, their coefficients cannot be told apart.
-    """
-
-    outcome: str
-    models: int
-    r_squared: float
-    largest_correlation: float
-    terms: list[Term]
-
-
-class Finetuning(msgspec.Struct, frozen=True, kw_only=True):
-    """What finetuning costs, over the ingredients of the soups.
-
-    `start` is the zero-shot model's effective robustness, by the means, `probe` that of the linear
-    probe, from which the other `models` were finetuned; `lowest`, `median` and `highest` are
-    theirs, all in the mean over all shifts. The regressions are over the `distinct` models: of two
-    with equal accuracies one counts. `learning_rate` is the rank correlation of the learning rate
-    with the mean, `linear_correlation` Pearson's correlation of its logarithm.
-    """
-
-    start: dict[str, float]
-    probe: float
-    models: int
-    distinct: int
-    lowest: float
-    median: float
-    highest: float
-    learning_rate: Interval
-    linear_correlation: float
-    regressions: list[Regression]
-
-
-class Soup(msgspec.Struct, frozen=True, kw_only=True):
-    """An average of finetuned weights beside its ingredients.
-
-    `robustness` has its effective robustness, by the means. Of the `ingredients`, so many are less
-    accurate on ImageNet, less robust in the mean of all shifts, and both.
-    """
-
-    name: str
-    imagenet: float
-    robustness: dict[str, float]
-    ingredients: int
-    less_accurate: int
-    less_robust: int
-    less_in_both: int
-
-
-class Contrast(msgspec.Struct, frozen=True, kw_only=True):
-    """What one variable changes between CLIPs that differ in no other, in points.
-
-    The variables are samples seen, architecture and data; recipes may differ, too. `changes` has
-    each pair whose `variable` is `first` and `second`, by what the two have in common. For samples
-    and architecture it is per factor of ten in compute, which at one architecture is that of
-    samples seen. `interval`, of the `mean`, resamples architectures; None between architectures,
-    and for fewer than three.
-    """
-
-    outcome: str
-    variable: str
-    first: str
-    second: str
-    mean: float
-    interval: Interval | None
-    changes: dict[str, float]
-
-
-class Scaling(msgspec.Struct, frozen=True, kw_only=True):
-    """Effective robustness over pretraining data and compute, where no line is extrapolated."""
-
-    models: int
-    left_out: list[str]
-    contrasts: list[Contrast]
-
-
-class Findings(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `plots/published.json`."""
-
-    confidence: float
-    finetuning: Finetuning
-    soups: list[Soup]
-    scaling: Scaling
 
 
 def schema() -> dict[str, Any]:

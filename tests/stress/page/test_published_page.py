@@ -14,9 +14,10 @@ from playwright.sync_api import Browser, Page, expect
 import interpreting_clip as ic
 from interpreting_clip.api import SETS
 from interpreting_clip.charts.pictures import vega_script
+from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
-from interpreting_clip.published.schema import Findings, PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from page.published_page import IMAGES, published_page
 from page.published_results import Draws, read_lines
 from tests.reads import ROOT
@@ -68,7 +69,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "vega.js").write_text(vega_script())
     html = published_page(
         read_result(PLOTS / "published_models.json", PublishedModels),
-        read_result(PLOTS / "published.json", Findings),
+        read_json(PLOTS / "published.json"),
         read_lines(PLOTS / "published_lines.csv"),
         read_result(PLOTS / "published_draws.json", Draws),
         pd.DataFrame(standard_models(ROOT / TESTBED)),

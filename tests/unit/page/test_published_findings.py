@@ -1,10 +1,11 @@
 """The sentences about published models follow the numbers."""
 
-from msgspec.structs import replace
+from typing import Any
 
+from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import Findings, PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from page.names import format_interval, format_number
 from page.published_findings import (
     ACCURATE,
@@ -17,30 +18,31 @@ from page.published_results import model_table
 from tests.unit.page.conftest import PLOTS
 
 
-def findings() -> Findings:
-    return read_result(PLOTS / "published.json", Findings)
+def findings() -> dict[str, Any]:
+    return read_json(PLOTS / "published.json")
 
 
 def test_no_effect_is_said_only_of_terms_that_show_none_on_any_kind_of_shift():
     found = findings()
-    style = next(one for one in found.finetuning.regressions if one.outcome == "style")
-    (at,) = (i for i, term in enumerate(style.terms) if term.name == "mixup")
+    (style,) = (one for one in found["finetuning"]["regressions"] if one["outcome"] == "style")
+    (mixup,) = (term for term in style["terms"] if term["name"] == "mixup")
     for low, silent in ((0.2, False), (-0.2, True)):
-        style.terms[at] = replace(style.terms[at], estimate=(0.8, low, 1.4))
+        mixup["estimate"] = (0.8, low, 1.4)
         no_effect, *others = finetuning_sentences(found)[-1].split("; ")
         assert ("mixup" in no_effect) is silent
         assert others == ([] if silent else ["mixup adds 0.8 [0.2, 1.4] points on style shifts."])
 
 
 def test_finetuned_models_and_the_probe_that_they_started_from_are_counted_apart():
-    found = findings().finetuning
+    found = findings()["finetuning"]
     first, second, _ = finetuning_sentences(findings())
-    assert f"{found.models} versions" in first and format_number(found.probe) in first
-    assert f"the {found.distinct} of them" in second and (found.models, found.distinct) == (71, 70)
+    assert f"{found['models']} versions" in first and format_number(found["probe"]) in first
+    assert f"the {found['distinct']} of them" in second
+    assert (found["models"], found["distinct"]) == (71, 70)
 
 
 def test_a_negative_coefficient_is_told_as_a_cost():
-    value, low, high = findings().finetuning.regressions[0].terms[0].estimate
+    value, low, high = findings()["finetuning"]["regressions"][0]["terms"][0]["estimate"]
     assert high < 0
     cost = format_interval(-value, -high, -low)
     assert f"ten times as high costs {cost} points" in finetuning_sentences(findings())[1]
@@ -49,13 +51,15 @@ def test_a_negative_coefficient_is_told_as_a_cost():
 def test_samples_have_a_slope_for_each_step_and_the_number_of_series_that_slow_down():
     found = findings()
     early, late = (
-        one for one in found.scaling.contrasts if (one.outcome, one.variable) == ("all", "samples")
+        one
+        for one in found["scaling"]["contrasts"]
+        if (one["outcome"], one["variable"]) == ("all", "samples")
     )
     first, sizes, data = scaling_sentences(found)
     for step in (early, late):
-        assert step.interval and f"{format_interval(*step.interval)} points (" in first
-    slower = sum(late.changes[series] < early.changes[series] for series in late.changes)
-    assert f"less in {slower} of {len(late.changes)} series" in first
+        assert f"{format_interval(*step['interval'])} points (" in first
+    slower = sum(late["changes"][key] < change for key, change in early["changes"].items())
+    assert f"less in {slower} of {len(early['changes'])} series" in first
     assert sizes.count("one pair") == 2 and data.count("pairs") == 2
 
 

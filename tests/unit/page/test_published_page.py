@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from msgspec.structs import replace
 
+from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
-from interpreting_clip.published.schema import Findings, PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from page.names import format_interval, format_number
 from page.published_findings import scaling_sentences
 from page.published_page import backbone_names, published_page
@@ -36,7 +37,7 @@ def published() -> PublishedModels:
 
 
 def page_of(published: PublishedModels) -> str:
-    findings = read_result(PLOTS / "published.json", Findings)
+    findings = read_json(PLOTS / "published.json")
     with undrawn():
         return published_page(published, findings, LINES, {}, STANDARD)
 
@@ -102,8 +103,8 @@ def test_a_model_has_its_height_above_the_line_and_its_mark(published):
 
 
 def test_sentences_follow_the_numbers(published, page):
-    findings = read_result(PLOTS / "published.json", Findings)
-    value, low, high = findings.finetuning.regressions[0].terms[0].estimate
+    findings = read_json(PLOTS / "published.json")
+    value, low, high = findings["finetuning"]["regressions"][0]["terms"][0]["estimate"]
     assert f"costs {format_interval(-value, -high, -low)} points" in page
     assert all(sentence in unescape(page) for sentence in scaling_sentences(findings))
     zero_shot = [m.robustness["default"] for m in published.models if m.training == "zero_shot"]

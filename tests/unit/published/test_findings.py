@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,7 +18,6 @@ from interpreting_clip.published.findings import (
     soups,
 )
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import Contrast
 from tests.unit.published.conftest import SETTINGS
 
 
@@ -30,8 +31,8 @@ def scaled(published, analysis):
     return scaling_table(published, analysis.fits[DEFAULT], SETTINGS)
 
 
-def terms(one) -> dict[str, tuple[float, float, float]]:
-    return {term.name: term.estimate for term in one.terms}
+def terms(one: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
+    return {term["name"]: term["estimate"] for term in one["terms"]}
 
 
 def test_a_regression_finds_what_was_planted():
@@ -41,7 +42,7 @@ def test_a_regression_finds_what_was_planted():
     found = regression("all", y + generator.normal(scale=0.1, size=60), variables, SETTINGS)
     for (value, low, high), planted in zip(terms(found).values(), (2, -1, 0), strict=True):
         assert value == pytest.approx(planted, abs=0.05) and low < planted < high
-    assert found.r_squared > 0.99 and 0 < found.largest_correlation < 0.4
+    assert found["r_squared"] > 0.99 and 0 < found["largest_correlation"] < 0.4
 
 
 def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
@@ -51,15 +52,15 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
     imagenet = models["imagenet"].to_numpy() / 100
     mean = np.mean([models[s] - 100 * line.predict(imagenet) for s, line in lines.items()], axis=0)
     found = finetuning(tuned, SETTINGS)
-    assert (found.models, found.distinct, round(found.probe, 1)) == (71, 70, 14.7)
+    assert (found["models"], found["distinct"], round(found["probe"], 1)) == (71, 70, 14.7)
     tuned_alone = mean[(models["training"] == "finetuned").to_numpy()]
-    assert found.median == pytest.approx(np.median(tuned_alone), abs=1e-3)
-    assert (found.lowest, found.highest) == pytest.approx(
+    assert found["median"] == pytest.approx(np.median(tuned_alone), abs=1e-3)
+    assert (found["lowest"], found["highest"]) == pytest.approx(
         (tuned_alone.min(), tuned_alone.max()), abs=1e-3
     )
-    assert round(found.start["all"], 1) == 26.6
-    assert found.linear_correlation == pytest.approx(-0.80, abs=0.005)
-    every, _, style = map(terms, found.regressions)
+    assert round(found["start"]["all"], 1) == 26.6
+    assert found["linear_correlation"] == pytest.approx(-0.80, abs=0.005)
+    every, _, style = map(terms, found["regressions"])
     assert every["learning rate"][2] < -4 < -3 < every["augmentation"][2] < -2
     for name in ("weight decay", "label smoothing", "mixup"):
         assert every[name][1] < 0 < every[name][2]
@@ -67,50 +68,50 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
 
 
 def test_the_soups_beside_their_ingredients(tuned):
-    greedy, uniform = sorted(soups(tuned), key=lambda soup: soup.name)
-    assert [round(soup.robustness["all"], 1) for soup in (greedy, uniform)] == [10.9, 13.3]
-    assert (greedy.less_accurate, greedy.ingredients) == (72, 72)
-    assert greedy.less_in_both == greedy.less_robust < uniform.less_robust
+    greedy, uniform = sorted(soups(tuned), key=lambda soup: soup["name"])
+    assert [round(soup["robustness"]["all"], 1) for soup in (greedy, uniform)] == [10.9, 13.3]
+    assert (greedy["less_accurate"], greedy["ingredients"]) == (72, 72)
+    assert greedy["less_in_both"] == greedy["less_robust"] < uniform["less_robust"]
 
 
-def contrasts(models) -> dict[tuple[str, ...], Contrast]:
-    found = scaling(models, SETTINGS).contrasts
-    return {(one.outcome, one.first, one.second): one for one in found}
+def contrasts(models) -> dict[tuple[str, ...], dict[str, Any]]:
+    found = scaling(models, SETTINGS)["contrasts"]
+    return {(one["outcome"], one["first"], one["second"]): one for one in found}
 
 
 def test_scaling_leaves_out_what_is_extrapolated_and_openai_s(scaled):
     found = scaling(scaled, SETTINGS)
-    assert found.models + len(found.left_out) == 29
-    assert all("B-32" in name and "80M" in name for name in found.left_out)
+    assert found["models"] + len(found["left_out"]) == 29
+    assert all("B-32" in name and "80M" in name for name in found["left_out"])
 
 
 def test_later_samples_are_worth_less_than_earlier_ones(scaled):
     """By hand, in each series of one architecture and data set."""
     found = contrasts(scaled)
     early, late = found["all", "3B", "13B"], found["all", "13B", "34B"]
-    assert len(early.changes) == len(late.changes) == 8
+    assert len(early["changes"]) == len(late["changes"]) == 8
     models = scaled.set_index(["architecture", "data", "samples_seen"])[["all", "gmacs_total"]]
     for one, ends in ((early, (3e9, 13e9)), (late, (13e9, 34e9))):
-        for series, change in one.changes.items():
+        for series, change in one["changes"].items():
             (low, gmacs), (high, more) = (models.loc[(*series.split(", "), end)] for end in ends)
             assert change == pytest.approx((high - low) / np.log10(more / gmacs), abs=1e-3)
-        assert one.mean == pytest.approx(np.mean([*one.changes.values()]), abs=1e-3)
-        assert one.interval and one.interval[0] == one.mean
-    assert late.interval and late.interval[2] < early.mean
+        assert one["mean"] == pytest.approx(np.mean([*one["changes"].values()]), abs=1e-3)
+        assert one["interval"] and one["interval"][0] == one["mean"]
+    assert late["interval"] and late["interval"][2] < early["mean"]
 
 
 def test_the_interval_of_a_contrast_is_over_architectures(scaled):
     """With three architectures it is Student's, of two degrees of freedom, of their means."""
     one = contrasts(scaled)["all", "LAION-400M", "LAION-2B"]
-    by_architecture = pd.Series(one.changes).groupby(lambda pair: pair.partition(",")[0])
+    by_architecture = pd.Series(one["changes"]).groupby(lambda pair: pair.partition(",")[0])
     means = by_architecture.mean()
     assert (by_architecture.size() == 3).all() and len(means) == 3
     error = means.std() / np.sqrt(3)
-    assert one.interval
-    value, low, high = one.interval
+    assert one["interval"]
+    value, low, high = one["interval"]
     assert value == pytest.approx(means.mean(), abs=1e-3)
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 2) * error, rel=0.5)
-    assert contrasts(scaled)["all", "LAION-400M", "LAION-80M"].interval is None
+    assert contrasts(scaled)["all", "LAION-400M", "LAION-80M"]["interval"] is None
 
 
 def test_the_tables_have_a_row_per_model(tuned, scaled):
