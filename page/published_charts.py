@@ -26,14 +26,12 @@ from interpreting_clip.charts.theme import (
     told,
 )
 from page.published_results import TRAININGS as NAMES
-from page.published_tables import AUGMENTATIONS, STANDARD
+from page.published_tables import AUGMENTATIONS, PUBLISHED_FRAME, STANDARD
 
 WIDTH, HEIGHT = 184, 205
 """The size of a panel's axes in pixels: five stand in a row."""
 
-PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
-"""What the chart of published models shows, in percent: tiny models would shrink the rest."""
-
+ON_IMAGENET = "ImageNet accuracy (%)"
 OWN = "your models"
 STAR = (
     "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118"
@@ -57,78 +55,55 @@ TRAINING_LOOKS = {
 }
 """The look of each kind of training; on the page, the filter is its legend."""
 
-OWN_LOOK = Look(colour=PINK, shape=STAR)
 
-AUGMENTATION_LOOKS = {
-    AUGMENTATIONS[0]: Look(colour=VERMILION, shape="circle"),
-    AUGMENTATIONS[1]: Look(colour=VIOLET, shape="square"),
-}
-SOUP_LOOKS = {
-    "ingredient": Look(colour=VERMILION, shape="circle"),
-    "soup": Look(colour=ORANGE, shape="square"),
-    "zero-shot start": Look(colour=BLUE, shape="diamond"),
-}
-DATA_LOOKS = {
-    "LAION-80M": Look(colour=SKY, shape="circle"),
-    "LAION-400M": Look(colour=VERMILION, shape="square"),
-    "LAION-2B": Look(colour=VIOLET, shape="diamond"),
-}
+def coloured(colours: Mapping[str, str]) -> Looks:
+    """Return circles, squares and diamonds in colours, by name."""
+    shapes = ("circle", "square", "diamond")
+    given = zip(colours, colours.values(), shapes, strict=False)
+    return {name: Look(colour=colour, shape=shape) for name, colour, shape in given}
+
+
+AUGMENTATION_LOOKS = coloured({AUGMENTATIONS[0]: VERMILION, AUGMENTATIONS[1]: VIOLET})
+SOUP_LOOKS = coloured({"ingredient": VERMILION, "soup": ORANGE, "zero-shot start": BLUE})
+DATA_LOOKS = coloured({"LAION-80M": SKY, "LAION-400M": VERMILION, "LAION-2B": VIOLET})
 
 
 def titled(**titles: str) -> list[alt.Tooltip]:
     """Show columns in a tooltip, each under a title."""
-    return [
-        alt.Tooltip(field=column, type="nominal", title=title) for column, title in titles.items()
-    ]
+    return [alt.Tooltip(field=name, type="nominal", title=title) for name, title in titles.items()]
 
 
 def by_look(column: str, looks: Looks) -> dict[str, Any]:
     """Encode a column as colour and shape."""
-    colours = by_name(looks, [look.colour for look in looks.values()])
-    shapes = by_name(looks, [look.shape for look in looks.values()])
+    colours, shapes = zip(*((look.colour, look.shape) for look in looks.values()), strict=True)
     legend = alt.Legend(columns=4)  # in one row, the kinds of training would be wider than panels
     return {
-        "color": alt.Color(f"{column}:N", scale=colours, legend=legend),
-        "shape": alt.Shape(f"{column}:N", scale=shapes, legend=legend),
+        "color": alt.Color(f"{column}:N", scale=by_name(looks, colours), legend=legend),
+        "shape": alt.Shape(f"{column}:N", scale=by_name(looks, shapes), legend=legend),
     }
 
 
 def model_points(*more: alt.Tooltip) -> alt.Chart:
     """Draw a point per model, by the kind of its training, that tells its columns and `more`."""
-    own, standard = f"datum.training === '{OWN}'", f"datum.training === '{STANDARD}'"
-    return (
-        alt.Chart()
-        .mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
-        .encode(
-            **by_look("training", {**TRAINING_LOOKS, OWN: OWN_LOOK}),
-            size=alt.when(standard)
-            .then(alt.value(16))
-            .when(own)
-            .then(alt.value(260))
-            .otherwise(alt.value(38)),
-            stroke=alt.when(own).then(alt.value(INK)).otherwise(alt.value(GROUND)),
-            tooltip=[*titled(label="model", training="training", data="pretraining data"), *more],
-        )
+    own, standard = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
+    size = alt.when(standard).then(alt.value(16)).when(own).then(alt.value(260))
+    points = alt.Chart().mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
+    return points.encode(
+        **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
+        size=size.otherwise(alt.value(38)),
+        stroke=alt.when(own).then(alt.value(INK)).otherwise(alt.value(GROUND)),
+        tooltip=[*titled(label="model", training="training", data="pretraining data"), *more],
     )
-
-
-# --- Accuracy on a shift against accuracy on ImageNet
 
 
 def published_panel(_ends: Ends) -> Layers:
     """Draw the published models and the line through the standard models."""
-    return _accuracies(logits(PUBLISHED_FRAME["imagenet"]), "ImageNet accuracy (%)")
+    return _accuracies(logits(PUBLISHED_FRAME["imagenet"]), ON_IMAGENET)
 
 
 def published_panel_on_page(_ends: Ends) -> Layers:
     """Draw the same for the page, whose script sets the rows, the horizontal axis and a choice."""
     low, high = PUBLISHED_FRAME["imagenet"]
-    set_by_script = {
-        "chosen": "",
-        "abscissa": "ImageNet accuracy (%)",
-        "left": low,
-        "right": high,
-    }
     chosen = (
         alt.Chart()
         .transform_filter("chosen !== '' && datum.label === chosen")
@@ -136,16 +111,12 @@ def published_panel_on_page(_ends: Ends) -> Layers:
         .encode(fill=alt.value(GROUND), stroke=alt.value(INK))
     )
     # The title of an axis cannot follow a script, so that a text stands in its place.
-    title = (
-        alt.Chart(alt.InlineData(values=[{}]))
-        .mark_text(fontSize=12, baseline="top", color=INK)
-        .encode(
-            x=alt.value(WIDTH / 2),
-            y=alt.value(HEIGHT + 23),
-            text=alt.value(alt.ExprRef("abscissa")),
-        )
+    title = alt.Chart(alt.InlineData(values=[{}])).mark_text(fontSize=12, baseline="top", color=INK)
+    title = title.encode(
+        x=alt.value(WIDTH / 2), y=alt.value(HEIGHT + 23), text=alt.value(alt.ExprRef("abscissa"))
     )
     ends = [alt.ExprRef(f"log({end} / (100 - {end}))") for end in ("left", "right")]
+    set_by_script = {"chosen": "", "abscissa": ON_IMAGENET, "left": low, "right": high}
     return _accuracies(ends, "", chosen, title).properties(
         params=[alt.VariableParameter(name=name, value=one) for name, one in set_by_script.items()]
     )
@@ -202,13 +173,6 @@ def line_names() -> list[alt.Chart]:
     ]
 
 
-def points_outside_frame(table: pd.DataFrame) -> int:
-    """Return how many points of the chart of published models lie outside its frame."""
-    points = table[table["kind"].isin(["standard", "encoder"])]
-    inside = [points[axis].between(*ends) for axis, ends in PUBLISHED_FRAME.items()]
-    return int((~(inside[0] & inside[1])).sum())
-
-
 PUBLISHED = PanelChart(
     name="published",
     title="Effective robustness of the published models",
@@ -228,26 +192,17 @@ PUBLISHED = PanelChart(
 PUBLISHED_ON_PAGE = replace(PUBLISHED, draw=published_panel_on_page)
 
 
-# --- Finetuning, soups, scale, and kinds of shifts
-
-
 def finetuning_panel(_ends: Ends) -> Layers:
     """Draw effective robustness against learning rate, with the zero-shot start as a line."""
     start = alt.Chart().transform_filter("datum.kind === 'start'")
-    level = start.mark_rule(strokeDash=[6, 4], color=BLUE, strokeWidth=2).encode(
-        x=alt.value(0), x2=alt.value("width")
-    )
-    name = start.mark_text(align="right", dy=12, fontSize=12.5, color=BLUE).encode(
-        x=alt.value(279), text=alt.value("zero-shot start")
-    )
-    points = result_points(
-        "augmentation",
-        AUGMENTATION_LOOKS,
-        area_of("epochs", (4, 16), (45, 190)),
-        learning_rate="learning rate",
-        epochs="epochs",
-        augmentation="augmentation",
-    ).transform_filter("datum.kind === 'model'")
+    level = start.mark_rule(strokeDash=[6, 4], color=BLUE, strokeWidth=2)
+    level = level.encode(x=alt.value(0), x2=alt.value("width"))
+    name = start.mark_text(align="right", dy=12, fontSize=12.5, color=BLUE)
+    name = name.encode(x=alt.value(279), text=alt.value("zero-shot start"))
+    titles = {"learning_rate": "learning rate", "epochs": "epochs", "augmentation": "augmentation"}
+    area = area_of("epochs", (4, 16), (45, 190))
+    points = result_points("augmentation", AUGMENTATION_LOOKS, area, **titles)
+    points = points.transform_filter("datum.kind === 'model'")
     x = powers_of_ten("learning_rate", -6, -4, "learning rate (logarithmic)")
     return against(x, level, name, points)
 
@@ -259,26 +214,19 @@ def soups_panel(_ends: Ends) -> Layers:
     named = alt.Chart().transform_filter("datum.said !== ''").encode(text="said:N")
     look: dict[str, Any] = {"dx": 11, "align": "left", "fontSize": 12.5, "fontWeight": "bold"}
     halo = named.mark_text(**look, color=GROUND, stroke=GROUND, strokeWidth=3, strokeJoin="round")
-    x = alt.X("imagenet:Q", title="ImageNet accuracy (%)", axis=alt.Axis(grid=False)).scale(
-        zero=False, nice=False, padding=30
-    )
+    x = alt.X("imagenet:Q", title=ON_IMAGENET, axis=alt.Axis(grid=False))
+    x = x.scale(zero=False, nice=False, padding=30)
     return against(x, points, halo, named.mark_text(**look))
 
 
 def scaling_panel(_ends: Ends) -> Layers:
     """Draw effective robustness against compute, with a line for an architecture and data set."""
     series = alt.Chart().mark_line(strokeWidth=1.2, opacity=0.7)
-    series = series.encode(
-        color=by_look("data", DATA_LOOKS)["color"], detail="architecture:N", order="gmacs:Q"
-    )
-    points = result_points(
-        "data",
-        DATA_LOOKS,
-        area_of("samples", (3, 34), (45, 210)),
-        architecture="architecture",
-        data="pretraining data",
-        samples="samples seen (billions)",
-    )
+    colour = by_look("data", DATA_LOOKS)["color"]
+    series = series.encode(color=colour, detail="architecture:N", order="gmacs:Q")
+    titles = {"data": "pretraining data", "samples": "samples seen (billions)"}
+    area = area_of("samples", (3, 34), (45, 210))
+    points = result_points("data", DATA_LOOKS, area, architecture="architecture", **titles)
     x = powers_of_ten("gmacs", 10, 13, "compute of pretraining (GMACs, logarithmic)")
     return against(x, series, points)
 
@@ -296,13 +244,12 @@ def kinds_panel(ends: Ends) -> Layers:
     points = model_points(
         *titled(natural_text="natural shifts", style_text="style shifts", mean_text="mean over all")
     )
-    x = alt.X("natural:Q", title="robustness on natural shifts (points)").scale(
-        domain=ends.get("natural", alt.Undefined), nice=False, padding=12
-    )
-    y = alt.Y("style:Q", title="robustness on style shifts (points)").scale(
-        domain=ends.get("style", alt.Undefined), nice=False, padding=16
-    )
-    return single(x.axis(grid=False), y.axis(tickCount=6), equal, points)
+    natural, style = (ends.get(kind, alt.Undefined) for kind in ("natural", "style"))
+    x = alt.X("natural:Q", title="robustness on natural shifts (points)").axis(grid=False)
+    y = alt.Y("style:Q", title="robustness on style shifts (points)").axis(tickCount=6)
+    x = x.scale(domain=natural, nice=False, padding=12)
+    y = y.scale(domain=style, nice=False, padding=16)
+    return single(x, y, equal, points)
 
 
 def result_points(column: str, looks: Looks, area: Any, **titles: str) -> alt.Chart:

@@ -29,11 +29,9 @@ from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import (
     FINETUNING,
     KINDS,
-    PUBLISHED_FRAME,
     PUBLISHED_ON_PAGE,
     SCALING,
     SOUPS,
-    points_outside_frame,
 )
 from page.published_claims import published_claims
 from page.published_findings import (
@@ -57,11 +55,13 @@ from page.published_results import (
     model_table,
 )
 from page.published_tables import (
+    PUBLISHED_FRAME,
     counterpart_table,
     counterparts,
     default_lines,
     finetuning_table,
     kind_table,
+    points_outside_frame,
     published_table,
     scaling_table,
     soup_table,

@@ -21,7 +21,6 @@ lowest class wins a tie.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
@@ -92,13 +91,12 @@ def standard_model_accuracies(
         )
     labels, count = np.searchsorted(train.class_indices, train.classes), len(train.class_indices)
     tests = {"imagenet": imagenet, **shifts}
+    size = 1 + int(train.class_indices.max())
     maps = {
-        name: map_classes(
-            test.class_indices.tolist(), 1 + max(train.class_indices.tolist()), test.aliases
-        )
+        name: map_classes(test.class_indices.tolist(), size, test.aliases)
         for name, test in tests.items()
     }
-    ends = np.cumsum([0, *(len(test.images) for test in tests.values())]).tolist()
+    ends = np.cumsum([len(test.images) for test in tests.values()])[:-1]
     features = {
         see: (see(train.images), np.concatenate([see(test.images) for test in tests.values()]))
         for see in dict.fromkeys(model.features for model in models.values())
@@ -108,16 +106,12 @@ def standard_model_accuracies(
         learnt, seen = features[model.features]
         part = slice(0, round(model.share * len(learnt)))
         scores = model.scores(learnt[part], labels[part], count, seen)
-        parts = {
-            key: scores[start:end] for key, (start, end) in zip(tests, pairwise(ends), strict=True)
-        }
+        parts = dict(zip(tests, np.split(scores, ends), strict=True))
         measure = partial(accuracy, train.class_indices)
-        rows[name] = {
-            key: measure(part, tests[key].classes, maps[key]) for key, part in parts.items()
-        } | {
-            on_classes(shift): measure(parts["imagenet"], imagenet.classes, maps[shift])
-            for shift in shifts
-        }
+        row = {test: measure(parts[test], tests[test].classes, maps[test]) for test in tests}
+        for shift in shifts:
+            row[on_classes(shift)] = measure(parts["imagenet"], imagenet.classes, maps[shift])
+        rows[name] = row
     return rows
 
 
@@ -241,11 +235,9 @@ def neighbours(
 def class_means(learnt: Examples, classes: Classes, count: int, seen: Features) -> Scores:
     """Score a class by the squared distance to the mean of its images, in whole numbers."""
     present = np.unique(classes)
-    means = [
-        # Whole means, so that later sums are exact in any order.
-        learnt[classes == class_].sum(axis=0) // np.sum(classes == class_)
-        for class_ in present
-    ]
+    # Whole means, so that later sums are exact in any order.
+    of_class = (learnt[classes == class_] for class_ in present)
+    means = [rows.sum(axis=0) // len(rows) for rows in of_class]
     return neighbours(1, np.stack(means), present, count, seen)
 
 

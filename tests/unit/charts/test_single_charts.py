@@ -20,8 +20,8 @@ from page.published_charts import (
     PUBLISHED_ON_PAGE,
     SCALING,
     TRAINING_LOOKS,
-    points_outside_frame,
 )
+from page.published_tables import points_outside_frame
 from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
