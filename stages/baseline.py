@@ -93,6 +93,10 @@ def fitted_lines(
         The models do not allow a line.
     """
     abscissa = {shift: abscissa_name(shift, settings) for shift in guessing}
+    at_chance = {}
+    for shift, chance in guessing.items():
+        low = np.isnan(fractions_above_chance(models, shift, chance)) & models[shift].notna()
+        at_chance[shift] = models.loc[low, "name"].tolist()
     with error_context("the baseline's standard models", ValueError):
         lines, resampled = lines_above_chance(
             models, guessing, abscissa, resamples=settings.resamples, seed=settings.seed
@@ -100,16 +104,10 @@ def fitted_lines(
     return {
         "abscissa": abscissa,
         "chance": {s: ChanceLevel(100 * g.accuracy, 100 * g.above) for s, g in guessing.items()},
-        "at_chance": {s: at_chance(models, s, chance) for s, chance in guessing.items()},
+        "at_chance": at_chance,
         "lines": lines,
         "resampled": resampled,
     }
-
-
-def at_chance(models: pd.DataFrame, shift: str, guessing: Guessing) -> list[str]:
-    """Return the names of the models that were measured on a shift and are not above chance."""
-    low = np.isnan(fractions_above_chance(models, shift, guessing)) & models[shift].notna()
-    return models.loc[low, "name"].tolist()
 
 
 def published_models() -> tuple[pd.DataFrame, dict[str, list[int]]]:
@@ -148,11 +146,8 @@ def trained_models(
                 f"'datasets.{name}': absent, but `baseline.source: trained` needs it; say where "
                 "the set is, or take the published standard models: `baseline.source: published`"
             )
-    train = load(folders["imagenet_train"])
-    present = [name for name in folders if not is_absent(folders[name])]
-    present.remove("imagenet_train")
-    imagenet, *shifts = (load(folders[name]) for name in present)
-    sets = dict(zip(present[1:], shifts, strict=True))
+    sets = {name: load(folder) for name, folder in folders.items() if not is_absent(folder)}
+    train, imagenet = sets.pop("imagenet_train"), sets.pop(TEST_SETS[0])
     with error_context("the baseline's standard models", ValueError):
         accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
     models = pd.DataFrame([{"name": name, **row} for name, row in accuracies.items()])

@@ -17,9 +17,6 @@ from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, Resampl
 if TYPE_CHECKING:
     import pandas as pd
 
-ALL, SUBSET, SHIFT = "imagenet", "imagenet_on_classes", "shift"
-"""The columns of accuracies: on ImageNet, on its images of the shift's classes, on the shift."""
-
 
 @dataclass(frozen=True)
 class ChanceLevel:
@@ -131,14 +128,15 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> "pd.DataFram
         There is no such table, it lacks a column, has too few models or one twice, or a cell is no
         percentage.
     """
-    file, name = folder / f"{shift}.csv", ALL if abscissa == ALL else SUBSET
+    file = folder / f"{shift}.csv"
+    name = "imagenet" if abscissa == "imagenet" else "imagenet_on_classes"
     if not file.exists():
         raise InputError(
             f"{file}: expected the accuracies of standard models on this shift, got no file; write "
             f"it (data/baselines/README.md), or say `baseline: none` in 'shifts.{shift}'"
         )
-    accuracies = [name, SHIFT]
-    models = read_models(file, accuracies, accuracies, required=accuracies, unique=["name"])
+    columns = [name, "shift"]
+    models = read_models(file, columns, columns, required=columns, unique=["name"])
     if len(models) < MIN_MODELS:
         raise InputError(
             f"{file}: expected {MIN_MODELS} standard models or more, got {len(models)}; add rows, "
@@ -149,4 +147,4 @@ def read_baseline_table(folder: Path, shift: str, abscissa: str) -> "pd.DataFram
             f"{file}: {name}: expected percentages, but no model has more than 1 %; multiply "
             "fractions by 100"
         )
-    return models[["name", *accuracies]].rename(columns={name: abscissa, SHIFT: shift})
+    return models[["name", *columns]].rename(columns={name: abscissa, "shift": shift})

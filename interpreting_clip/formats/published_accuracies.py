@@ -99,8 +99,7 @@ def read_models(
     if "name" in table:
         raise InputError(f"{file}: unknown column 'name'; the names of models are in `model`")
     table["name"] = table.pop("model").str.strip()
-    twice = table.duplicated([one for one in unique if one in table])
-    wrong = twice | (table["name"] == "")
+    wrong = (table["name"] == "") | table.duplicated([one for one in unique if one in table])
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
         raise InputError(
@@ -109,10 +108,8 @@ def read_models(
         )
     for column in [name for name in accuracies if name in table]:
         values = pd.to_numeric(table[column], errors="coerce").astype(float)
-        filled = (table[column] != "") | (column in required)
-        refuse_models(
-            file, table, filled & ~values.between(0, 100), column, "a percentage from 0 to 100"
-        )
+        wrong = ~values.between(0, 100) & ((table[column] != "") | (column in required))
+        refuse_models(file, table, wrong, column, "a percentage from 0 to 100")
         table[column] = values
     return table
 

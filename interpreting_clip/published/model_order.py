@@ -23,8 +23,6 @@ from interpreting_clip.published.schema import (
     Order,
 )
 
-FIRST = 10
-
 
 def leaders(
     choice: Choice, found: Robustness, models: pd.DataFrame, confidence: float
@@ -104,21 +102,17 @@ def model_order(
     table = models.assign(value=values, default=default, in_range=in_range)
     table["group"] = models["training"].map(GROUPS)
     table = table.dropna(subset=["value", "default", "group"])
-    # A soup is an average of models that were finetuned from one start.
-    start = table["start"].where(table["training"] != "soup", START)
-    # What was not finetuned is its own start.
+    # A soup is an average of models that were finetuned from one start; what was not finetuned is
+    # its own.
+    start = table["start"].mask(table["training"] == "soup", START)
     table["start"] = start.where(start != "", table["name"])
-    tables = {group: table[table["group"] == group] for group in dict.fromkeys(GROUPS.values())}
-    best = [set(table[column].nlargest(FIRST).index) for column in ("value", "default")]
+    best = table["value"].nlargest(10).index.intersection(table["default"].nlargest(10).index)
+    groups = {str(k): group_order(own, settings) for k, own in table.groupby("group", sort=False)}
     gap = None
-    if all(len(one) for one in tables.values()):
+    if len(groups) > 1:
         zero_shot = table["group"] == "zero_shot"
         gap = over_starts(median_gap, table["value"], zero_shot, table["start"], settings)
-    return Order(
-        groups={group: group_order(own, settings) for group, own in tables.items() if len(own)},
-        gap=gap,
-        first=len(best[0] & best[1]),
-    )
+    return Order(groups=groups, gap=gap, first=len(best))
 
 
 def group_order(models: pd.DataFrame, settings: Settings) -> Group:
