@@ -106,18 +106,7 @@ def published_page(
 ) -> str:
     """Return the whole page; the same results give the same bytes.
 
-    Parameters
-    ----------
-    published
-        The models, their sources and the choices of the line.
-    findings
-        The regressions over models.
-    lines
-        Every line, of `plots/published_lines.csv`.
-    draws
-        The resampled lines, which the script computes intervals from.
-    standard
-        The testbed's standard models: `name`, and accuracies in percent.
+    All but the testbed's `standard` models are what stage `published` wrote.
     """
     tables = {choice: model_table(published, choice) for choice in published.choices}
     models, default = tables[DEFAULT], published.choices[DEFAULT]

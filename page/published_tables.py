@@ -44,14 +44,7 @@ def published_table(
 ) -> pd.DataFrame:
     """Return accuracy against ImageNet accuracy, per shift: standard models, line and models.
 
-    Parameters
-    ----------
-    standard
-        The standard models of the default line: `name`, and accuracies in percent.
-    models
-        The published models, with their robustness on the default's lines.
-    lines
-        Every line.
+    `models` have their robustness on the default's lines.
     """
     standard = standard.assign(kind="standard", label=standard["name"], training=STANDARD)
     # The first sources are drawn last, on top of the others.
@@ -190,18 +183,14 @@ def counterpart_table(models: pd.DataFrame, limit: float) -> pd.DataFrame:
 
     `limit` is that within which one more standard model would lie.
     """
-    kind = models["training"].str.removesuffix("_12k").map(TRAININGS)
-    separator = models["data"].map(lambda data: ": " if data else "")
-    found = models.assign(
-        backbone=models["counterpart_of"],
+    interval = {f"{end}_without_objectnet": end for end in ("mean", "low", "high")}
+    found = models.rename(columns={"counterpart_of": "backbone", **interval}).assign(
         place=range(len(models)),
-        label=models["how"] + separator + models["data"],
-        training=kind,
-        robustness=models["mean_without_objectnet"],
-        low=models["low_without_objectnet"],
-        high=models["high_without_objectnet"],
+        label=(models["how"] + ": " + models["data"]).str.removesuffix(": "),
+        training=models["training"].str.removesuffix("_12k").map(TRAININGS),
         limit=limit,
         extrapolated=models["mark_all"],
-    ).dropna(subset=["robustness"])
+    )
+    found = found.dropna(subset=["mean"]).rename(columns={"mean": "robustness"})
     columns = ["backbone", "place", "name", "label", "training", "data", "imagenet"]
     return found[[*columns, "robustness", "low", "high", "limit", "extrapolated"]]

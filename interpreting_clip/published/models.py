@@ -67,10 +67,9 @@ def published_models(
     under = {key: under_choice(key, analysis, settings) for key in CHOICES}
     cards = analysis.models.to_dict("records")
     for i, card in enumerate(cards):
+        card |= {"recipe": known_recipe(card), "accuracy": known({k: card[k] for k in ACCURACIES})}
         card["aliases"] = analysis.aliases.get(card["index"], [])
         card["also"] = measurements.get(card["index"], [])
-        card["recipe"] = known_recipe(card)
-        card["accuracy"] = known({key: card[key] for key in ACCURACIES})
         card["robustness"] = {
             key: found[i]
             for key, found in under.items()

@@ -343,16 +343,6 @@ def test_an_own_models_interval_is_that_of_the_command(opened: Page, shifts: tup
         assert found == pytest.approx(robustness.ends, abs=0.1 if counted else 1e-4)
 
 
-def test_own_models_open_beside_the_chart(opened: Page):
-    own = opened.locator("#own")
-    assert (box := own.bounding_box()) and box["y"] + box["height"] < 600
-    own.locator("summary").first.click()
-    chart, form = (opened.locator(one).bounding_box() for one in ("#figure-published", "#own-form"))
-    assert chart and form
-    assert form["x"] >= chart["x"] + chart["width"] and form["y"] < chart["y"] + chart["height"]
-    expect(opened.get_by_role("button", name="Add", exact=True)).to_be_in_viewport()
-
-
 def test_on_a_telephone_the_search_comes_before_the_charts(opened: Page):
     opened.set_viewport_size(NARROW)
     open_page(opened, opened.url)

@@ -1,5 +1,6 @@
 """The sentences about published models follow the numbers."""
 
+from statistics import median
 from typing import Any
 
 from interpreting_clip.formats.json import read_json
@@ -10,11 +11,13 @@ from page.names import format_interval, format_number
 from page.published_findings import (
     ACCURATE,
     finetuning_sentences,
+    kind_sentences,
     limit_sentence,
     line_sentences,
     scaling_sentences,
 )
 from page.published_results import model_table
+from page.published_tables import kind_table
 from tests.unit.page.conftest import PLOTS
 
 
@@ -92,3 +95,11 @@ def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to():
         f"Of {len(every)} other" in said and f" {100 * sum(every) / len(every):.0f} % lie" in said
     )
     assert f"only {100 * sum(held[True]) / len(held[True]):.0f} %" in said
+
+
+def test_kinds_of_shifts_are_told_by_the_medians_of_trainings():
+    published = read_result(PLOTS / "published_models.json", PublishedModels)
+    zero_shot = [m.robustness[DEFAULT] for m in published.models if m.training == "zero_shot"]
+    natural = [mean[0] for one in zero_shot if (mean := one.means["natural_without_objectnet"])]
+    first, _ = kind_sentences(kind_table(model_table(published)))
+    assert f"{len(natural)} zero-shot models is {format_number(median(natural))} points" in first
