@@ -5,7 +5,7 @@
    GPUs, also on both. A stage that fails is a line of the table and not the end of it, so that one
    run finds all that a new machine breaks.
 2. Extraction is timed as on the CPU: benchmarks/extraction.py.
-3. Steps of `train` are timed on images that are in memory, also with `compile: true`.
+3. Steps of `train` are timed on images that are in memory.
 
 All of it runs on any device, so that the tests run it on the CPU.
 """
@@ -36,7 +36,6 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.training import loop
 from interpreting_clip.training.callbacks import Callbacks
-from interpreting_clip.training.compilation import repeated_blocks
 from interpreting_clip.training.recipes import (
     Augmentation,
     Cosine,
@@ -133,7 +132,7 @@ def attempt(what: str, function: Callable[[], list[Row]]) -> list[Row]:
     """Return the lines of a measurement, or the one that says how it failed."""
     try:
         return function()
-    except (RuntimeError, InputError) as error:  # such as too little memory, or no compiler
+    except (RuntimeError, InputError) as error:  # such as too little memory
         return [Row(what, f"failed: {one_line(str(error))[:200]}", "runs")]
 
 
@@ -153,19 +152,10 @@ def training_rows(
         peak = torch.cuda.max_memory_allocated() / 1e9
         rows.append(Row("… peak of torch.cuda.max_memory_allocated", f"{peak:.2f} GB"))
 
-    def compiled() -> list[Row]:
-        own = median(step_seconds(encoder, device, precision, compiled=True))
-        return [Row("… with `compile: true`", f"{own / step:.2f} of the time")]
-
-    # Last, since the tower stays compiled.
-    if repeated_blocks(encoder.module):
-        rows += attempt("… with `compile: true`", compiled)
     return rows
 
 
-def step_seconds(
-    encoder: Encoder, device: str, precision: TrainingPrecision, *, compiled: bool = False
-) -> list[float]:
+def step_seconds(encoder: Encoder, device: str, precision: TrainingPrecision) -> list[float]:
     """Return the seconds of steps of `train`."""
     steps, times = WARM + STEPS, list[float]()
     recipe = TrainingRecipe(
@@ -204,7 +194,6 @@ def step_seconds(
             encoder.card.preprocess,
             recipe,
             callbacks=Callbacks(name="gpu"),
-            compiled=compiled,
             after_step=note_time,
         )
     return [end - start for start, end in pairwise(times[WARM - 1 :])]

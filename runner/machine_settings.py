@@ -16,8 +16,6 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
         `file:` of params.yaml start; default `.`, the root of the repository
     INTERPRETING_CLIP_MIRROR, `mirror`: a URL under which the files of any host but the hub's are
         found at `<mirror>/<host>/<path>`; default: none, files come from the URLs in params.yaml
-    INTERPRETING_CLIP_COMPILE, `compile`: `true` lets `torch.compile` fuse the operations of
-        trainings' repeated blocks, such as those of transformers; default `false`
 
 From `compute.yaml` only:
 
@@ -62,7 +60,7 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
     InputError
         A setting is unknown or its value is not legal: names its place. An address stands where a
         folder belongs, or `mirror` is not a URL: shows none of it. Or this process has portable
-        kernels, which neither another device than the CPU has nor compiled code.
+        kernels, which no other device than the CPU has.
     """
     settings = load_tree(file) if file.exists() else {}
     convert(settings, MachineSettings, "", file)
@@ -73,8 +71,6 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
             value: object = text
             if field.type is Count and text.isdecimal():
                 value = int(text)
-            elif field.type is bool and text in ("true", "false"):
-                value = text == "true"
             settings[field.name] = convert(value, field.type, name, "the environment")
     sharing = os.environ.get(SHARED_BY, "")
     if "workers" not in settings and sharing.isdecimal():
@@ -84,11 +80,6 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
         raise InputError(
             "`device`: expected cpu, since params.yaml has `kernels: portable`, got "
             f"{machine.device}; change one of them"
-        )
-    if machine.compile and are_portable():
-        raise InputError(
-            "`compile`: expected false, since params.yaml has `kernels: portable`, got true; "
-            "change one of them"
         )
     for name in ("downloads", "folders"):
         if looks_like_address(getattr(machine, name)):

@@ -53,13 +53,6 @@ ACCESS = ("CURL_CA_BUNDLE", "HF_HOME", "HF_TOKEN_PATH", "NETRC", "REQUESTS_CA_BU
 ACCESS += ("SSL_CERT_DIR", "SSL_CERT_FILE")
 """Variables that say where tokens, logins and certificates are."""
 
-COMPILED = {
-    "NUMBA_CACHE_DIR": Path(".scratch/numba"),
-    "TORCHINDUCTOR_CACHE_DIR": Path(".scratch/inductor"),
-    "TRITON_CACHE_DIR": Path(".scratch/triton"),
-}
-"""Variables that say where numba and `torch.compile` keep what they have compiled."""
-
 OWN_FILES = (GRAPH, PARAMS, SETTINGS, LOCK, FINGERPRINTS, Path("constraints.txt"))
 OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 """What the runner reads again in each process of a stage that has several."""
@@ -213,7 +206,7 @@ def changed_key(before: Any, now: Any, path: str = "") -> str:
 def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     """Lock this process to what the stage's entry lists."""
     machine = read_machine()
-    keep_compiled_code()
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(".scratch/numba").absolute())
     writable = [partial_folder(Path(path)) for path in entry.outs]
     writable += [Path(".scratch"), temporary_folder()]
     # Modules one by one: what else lies among them, such as templates, has to be a dependency.
@@ -236,12 +229,6 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     for folder in writable:
         folder.mkdir(parents=True, exist_ok=True)
     lock(readable, writable, map(Path, CODE))
-
-
-def keep_compiled_code() -> None:
-    """Let numba and `torch.compile` keep their code where a stage may write."""
-    for name, folder in COMPILED.items():
-        os.environ[name] = str(folder.absolute())
 
 
 def temporary_folder() -> Path:

@@ -43,7 +43,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             callbacks=callbacks,
             device=own.device,
             workers=own.workers,
-            compiled=own.compile,
         )
     if is_first():
         save_encoder(outputs[f"data/weights/{key}"], encoder)

@@ -21,8 +21,7 @@ class Machine(StrictStruct, frozen=True, kw_only=True):
     `device` is torch's name of it, and `batch_size` the images of a forward pass. `processes` share
     the batches of a training or of an extraction, and `workers` load images, in all processes
     together. `downloads` keeps downloaded files; relative paths of a study begin in `folders`; the
-    files of any host but the hub's are taken from `mirror`, if there is one. With `compile`,
-    trainings compile their repeated blocks.
+    files of any host but the hub's are taken from `mirror`, if there is one.
     """
 
     device: Annotated[
@@ -37,4 +36,3 @@ class Machine(StrictStruct, frozen=True, kw_only=True):
     downloads: Place = ".scratch/downloads"
     folders: Place = "."
     mirror: Url | None = None
-    compile: bool = False

@@ -5,9 +5,7 @@ import json
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,87 +29,45 @@ Point = Mapping[str, float | int]
 
 
 class Checkpoint:
-    """The checkpoint of one training, saved whole or not at all, at most every so many seconds.
+    """The checkpoint of one training, saved whole or not at all.
 
-    Tensors are in safetensors, and everything else is JSON in its header, so nothing is ever
-    executed. The header also has a SHA-256 of all this and of the folder's name, which is the
-    training's key. A thread computes it and writes the file, while the training goes on.
+    Tensors are in safetensors, and everything else is JSON in its header, so nothing is executed.
+    Saves are `seconds` apart, or 60 times as long as the last one took, if that is longer: a large
+    CLIP's 5 GB are written every ten minutes.
     """
 
     def __init__(self, directory: Path, seconds: float = 60.0) -> None:
-        self.file = directory / FILE
-        self.seconds = seconds
-        self.saved = time.monotonic()
-        self.thread = ThreadPoolExecutor(1)
-        self.writing: Future[None] | None = None
+        self.file, self.seconds = directory / FILE, seconds
+        self.due = time.monotonic() + seconds
 
     def is_due(self) -> bool:
         """Say whether the last save was long enough ago."""
-        return time.monotonic() - self.saved >= self.seconds
+        return time.monotonic() >= self.due
 
     def save(self, tensors: Mapping[str, torch.Tensor], facts: Mapping[str, Any]) -> None:
-        """Copy all this, and begin to replace the checkpoint; wait first for the last save to end.
+        """Replace the checkpoint."""
+        from safetensors.torch import save
 
-        Raises
-        ------
-        OSError
-            The last save has failed.
-        """
-        self.finish()
-        # Copies, since the next step changes weights and moments. safetensors refuses tensors that
-        # are not contiguous, such as kernels with channels last.
+        began = time.monotonic()
+        # safetensors refuses tensors that share memory (tied weights), and those that are not
+        # contiguous (kernels with channels last).
         layout = torch.contiguous_format
         copies = {
             key: tensor.detach().to("cpu", copy=True, memory_format=layout)
             for key, tensor in tensors.items()
         }
-        self.writing = self.thread.submit(self._write, copies, json.dumps(facts))
-        self.saved = time.monotonic()
-
-    def _write(self, copies: Mapping[str, torch.Tensor], facts: str) -> None:
-        from safetensors.torch import save
-
-        header = {"facts": facts, "sha256": self._digest(copies, facts)}
-        write_whole(self.file, save(dict(copies), header))
-
-    def finish(self) -> None:
-        """Wait until the last save has ended.
-
-        Raises
-        ------
-        OSError
-            It has failed.
-        """
-        writing, self.writing = self.writing, None
-        if writing is not None:
-            writing.result()
-
-    @contextmanager
-    def finished(self) -> Iterator[None]:
-        """Let the last save end, well or not, if what is inside the `with` block fails."""
-        try:
-            yield
-        except BaseException:
-            with suppress(Exception):  # the other error is the cause of the end
-                self.finish()
-            raise
+        write_whole(self.file, save(copies, {"facts": json.dumps(facts)}))
+        ended = time.monotonic()
+        self.due = ended + self.seconds * max(1.0, ended - began)
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Return what was saved, or None if there is no checkpoint.
-
-        A checkpoint that is damaged or belongs to another training is ignored: the training starts
-        again.
-        """
+        """Return what was saved, or None if there is no checkpoint, or a damaged one."""
         from safetensors import SafetensorError, safe_open
 
-        self.finish()
         try:
             with safe_open(self.file, "pt") as stream:
                 tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-                header = stream.metadata()
-            if self._digest(tensors, header["facts"]) != header["sha256"]:
-                raise ValueError("not the bytes that were saved here")
-            return tensors, json.loads(header["facts"])
+                return tensors, json.loads(stream.metadata()["facts"])
         except FileNotFoundError:
             return None
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
@@ -119,18 +75,8 @@ class Checkpoint:
             sys.stderr.write(f"{self.file}: damaged ({why}); the training starts again\n")
             return None
 
-    def _digest(self, tensors: Mapping[str, torch.Tensor], facts: str) -> str:
-        # With the folder's name, the training's key, so that another training's file is refused
-        # here.
-        digest = hashlib.sha256(f"{self.file.parent.name} {facts}".encode())
-        for key, tensor in sorted(tensors.items()):
-            digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-        return digest.hexdigest()
-
     def remove(self) -> None:
         """Delete the checkpoint of a finished training, and its folder if that is empty."""
-        self.finish()
         self.file.unlink(missing_ok=True)
         if self.file.parent.exists() and not any(self.file.parent.iterdir()):
             self.file.parent.rmdir()
@@ -157,17 +103,16 @@ class Callbacks:
 def training_callbacks(name: str, directory: Path, machine: Machine, *facts: object) -> Callbacks:
     """Return the callbacks of a training: its curve in a folder, and the checkpoint for the facts.
 
-    `facts` are everything that decides the result besides the machine's kind of device and whether
-    it compiles: recipe, backbone, fingerprint of the code, digests of the data.
+    `facts` are all that decides the result besides the machine's kind of device: recipe, backbone,
+    fingerprint of the code, digests of the data.
     """
-    kind = torch.device(machine.device).type + (" compiled" if machine.compile else "")
-    checkpoint = Checkpoint(SCRATCH / training_key(kind, *map(msgspec.json.encode, facts)))
 
     def log(point: Point) -> None:
         if is_first():
             log_point(directory, point)
 
-    return Callbacks(log, checkpoint, name)
+    key = training_key(torch.device(machine.device).type, *facts)
+    return Callbacks(log, Checkpoint(SCRATCH / key), name)
 
 
 def log_point(directory: Path, point: Point) -> None:
@@ -188,20 +133,13 @@ def log_point(directory: Path, point: Point) -> None:
     write_whole(directory / "metrics.json", f"{text}\n".encode())
 
 
-def training_key(device: str, *facts: bytes) -> str:
+def training_key(device: str, *facts: object) -> str:
     """Return the name under which a training is resumed: a hash of all that decides its result.
 
-    The caller gives the kind of device, the recipe, the fingerprint of the code and the digests of
-    the data. The hash adds the kind of processor, its vector instructions and the kernels of this
-    process, so that a training never resumes from another program's weights. It leaves out the
-    number of processes and workers, which decides nothing.
+    To the facts belong the processor's vector instructions and the kernels of this process: other
+    ones compute other last digits. The number of processes and workers decides nothing.
     """
     kernels = "portable" if are_portable() else "native"
     # torch calls the instructions of an ARM processor and of an old x86-64 one DEFAULT.
-    capability = platform.machine(), torch.backends.cpu.get_cpu_capability()
-    machine = device, *capability, kernels
-    digest = hashlib.sha256()
-    for fact in (*facts, *map(str.encode, machine)):
-        # Each fact's length comes first, so that no two lists of facts give the same bytes.
-        digest.update(len(fact).to_bytes(8, "little") + fact)
-    return digest.hexdigest()[:32]
+    machine = device, platform.machine(), torch.backends.cpu.get_cpu_capability(), kernels
+    return hashlib.sha256(msgspec.json.encode((*facts, *machine))).hexdigest()[:32]

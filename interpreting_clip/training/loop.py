@@ -1,10 +1,9 @@
 """The loop that all trainings share: batches in, steps taken, a curve and checkpoints out."""
 
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,23 +20,18 @@ from interpreting_clip.loading.batches import (
     load_batches,
     useful_workers,
 )
-from interpreting_clip.loading.preprocess import Preprocess
-from interpreting_clip.loading.processes import is_first
+from interpreting_clip.loading.preprocess import Pixels, Preprocess
+from interpreting_clip.loading.processes import add_up, is_first
 from interpreting_clip.training.augmentation import Draw, augment, draw
 from interpreting_clip.training.callbacks import Callbacks, Point
-from interpreting_clip.training.compilation import compile_blocks
 from interpreting_clip.training.pieces import (
     Pieces,
-    add_up_in_buckets,
     averaged_statistics,
     checkpoint_activations,
     cut,
     own_rows,
 )
 from interpreting_clip.training.recipes import Drops, TrainingRecipe
-
-POINTS = 100
-"""Points of a curve; checkpoints are saved only at points, so that no sum is split."""
 
 ORDER, AUGMENTATION = 0, 1
 """The first word of a random generator's seed: what its numbers are for."""
@@ -73,22 +67,14 @@ def train(
     *,
     callbacks: Callbacks,
     workers: int = 0,
-    compiled: bool = False,
     after_step: Callable[[], object] = lambda: None,
 ) -> None:
     """Minimise an objective over all parameters of a module, and leave it ready to evaluate.
 
     Batches and their random numbers depend only on the recipe's seed and the step, so a training
     that resumes from a checkpoint takes the same steps as without the interruption.
-
-    Raises
-    ------
-    InputError
-        There are fewer than two images, or fewer than a batch that is cut into pieces; one is
-        broken; the tower has no activation checkpointing; torch cannot compile the module for its
-        device; or the loss is no longer finite.
     """
-    count, augmentation = len(images), recipe.augmentation
+    count = len(images)
     fewest = recipe.batch_size if recipe.pieces > 1 else 2
     if count < fewest:
         raise InputError(
@@ -96,38 +82,20 @@ def train(
         )
     if recipe.activation_checkpointing:
         checkpoint_activations(module, callbacks.name)
-    # Without augmentation every epoch sees the same pixels, so preprocess them once and keep them
-    # in memory, if they fit.
-    if augmentation.smallest_crop == 1 and augmentation.flip == 0:
-        images = cache_images(images, preprocess, workers)
-
-    def load(batch: Batch) -> UInt8[np.ndarray, "image size size 3"]:
-        # A process loads only the images of its own pieces.
-        own = own_rows(len(batch.rows), recipe.pieces)
-        rows, draws = batch.rows[own].tolist(), batch.draws[own]
-        squares = np.empty((len(rows), preprocess.size, preprocess.size, 3), np.uint8)
-        for square, row, drawn in zip(squares, rows, draws, strict=True):
-            square[...] = augment(images[row], drawn, augmentation, preprocess)
-        return squares
-
     device = next(module.parameters()).device
-    if compiled:
-        compile_blocks(module, device)
     epoch_steps = steps_per_epoch(count, recipe.batch_size)
-    saves = callbacks.checkpoint.finished() if callbacks.checkpoint else nullcontext()
-    with saves, deterministic(recipe.threads):
+    with deterministic(recipe.threads):
         optimizer = adamw(module, recipe)
         module.train()
         state = restore_checkpoint(module, optimizer, callbacks)
         steps = range(state.step, recipe.epochs * epoch_steps)
-        batches = sample_batches(count, recipe, steps)
-        loaded = load_batches(load, batches, useful_workers(images, workers), device)
+        loaded = load_squares(images, preprocess, recipe, steps, workers=workers, device=device)
         for batch, squares in progress_bar(loaded, steps, callbacks.name):
             with averaged_statistics(module, recipe.pieces):
                 loss, correct = objective(cut(batch.rows, squares, recipe, state.step))
             # A sum, not a mean: losses are already divided by the number of all pieces. AdamW would
             # hide a gradient of the wrong scale.
-            add_up_in_buckets(gradients(module))
+            add_up(gradients(module))
             rate = learning_rate(recipe, state.step, epoch_steps)
             # Set from the step alone, so a resumed training needs no state of a scheduler.
             for group in optimizer.param_groups:
@@ -142,8 +110,35 @@ def train(
             log_point(state, rate, steps.stop, callbacks)
             save_checkpoint(module, optimizer, state, steps.stop, callbacks)
         module.eval()
-    if callbacks.checkpoint:
-        callbacks.checkpoint.finish()
+
+
+def load_squares(
+    images: ImageDataset,
+    preprocess: Preprocess,
+    recipe: TrainingRecipe,
+    steps: range,
+    *,
+    workers: int,
+    device: torch.device,
+) -> Iterator[tuple[Batch, Pixels]]:
+    """Yield the batches of some steps, each with this process's part of its images, augmented."""
+    count, augmentation = len(images), recipe.augmentation
+    # Without augmentation every epoch sees the same pixels, so preprocess them once and keep them
+    # in memory, if they fit.
+    if augmentation.smallest_crop == 1 and augmentation.flip == 0:
+        images = cache_images(images, preprocess, workers)
+
+    def load(batch: Batch) -> UInt8[np.ndarray, "image size size 3"]:
+        # A process loads only the images of its own pieces.
+        own = own_rows(len(batch.rows), recipe.pieces)
+        rows, draws = batch.rows[own].tolist(), batch.draws[own]
+        squares = np.empty((len(rows), preprocess.size, preprocess.size, 3), np.uint8)
+        for square, row, drawn in zip(squares, rows, draws, strict=True):
+            square[...] = augment(images[row], drawn, augmentation, preprocess)
+        return squares
+
+    batches = sample_batches(count, recipe, steps)
+    return load_batches(load, batches, useful_workers(images, workers), device)
 
 
 @contextmanager
@@ -159,9 +154,6 @@ def deterministic(threads: int) -> Iterator[None]:
     # Filling memory before it is written would take 3 to 5 % of the miniature's steps. It would
     # only make an operation that reads what it has not written repeat itself.
     filling.fill_uninitialized_memory = False
-    # runner/process.py sets it for stages. This is for other programs that train on a GPU: without
-    # it, torch refuses to multiply there.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # With another number of threads, sums are added in another order and rounded differently.
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
@@ -205,13 +197,7 @@ def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
 
 
 def gradients(module: nn.Module) -> list[torch.Tensor]:
-    """Return all gradients; AdamW would silently skip a parameter without one.
-
-    Raises
-    ------
-    RuntimeError
-        The loss does not depend on a parameter: the module and the objective do not match.
-    """
+    """Return all gradients; AdamW would silently skip a parameter without one."""
     found = []
     for name, parameter in module.named_parameters():
         if parameter.grad is None:
@@ -252,15 +238,9 @@ def progress_bar(items: Iterable[Item], steps: range, name: str) -> Iterable[Ite
 
 
 def log_point(state: TrainingState, rate: float, steps: int, callbacks: Callbacks) -> None:
-    """Add a point to the curve when one is due.
-
-    Raises
-    ------
-    InputError
-        The loss is no longer finite.
-    """
-    # The last step is always a point, so that the curve reaches the end.
-    pace = max(1, steps // POINTS)
+    """Add a point to the curve when one is due; refuse a loss that is no longer finite."""
+    # A hundred points; the last step is always one, so that the curve reaches the end.
+    pace = max(1, steps // 100)
     if state.step % pace and state.step != steps:
         return
     taken = state.step - (state.points[-1]["step"] if state.points else 0)
@@ -286,7 +266,10 @@ def save_checkpoint(
     steps: int,
     callbacks: Callbacks,
 ) -> None:
-    """Save a checkpoint after the last step, or when one is due and a step ended in a point."""
+    """Save a checkpoint after the last step, or when one is due and a step ended in a point.
+
+    Only at points, so that no sum of losses is split.
+    """
     checkpoint = callbacks.checkpoint
     at_point = state.points and state.points[-1]["step"] == state.step
     if checkpoint and at_point and is_first() and (state.step == steps or checkpoint.is_due()):

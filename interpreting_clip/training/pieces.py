@@ -5,7 +5,7 @@ piece's activations are in memory at a time. Each has batch-norm statistics of i
 is that of the batch's loss.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
@@ -26,10 +26,6 @@ DROPOUT = 2
 """The first word of the seed for a module's own draws, beside `loop.ORDER` and `AUGMENTATION`."""
 
 
-BUCKET = 32 * 2**20
-"""The bytes from which on a bucket of tensors is exchanged among processes; DDP's has 25 MiB."""
-
-
 class Piece(NamedTuple):
     """A piece of a batch: the rows of its images, the images, and the seed of its forward pass."""
 
@@ -48,13 +44,7 @@ class Pieces(NamedTuple):
 
 
 def own_pieces(pieces: int) -> range:
-    """Return the numbers of those pieces of a batch that this process computes.
-
-    Raises
-    ------
-    InputError
-        The processes cannot share them evenly.
-    """
+    """Return the numbers of the pieces that this process computes."""
     rank, size = place()
     if pieces % size:
         raise InputError(
@@ -72,10 +62,7 @@ def own_rows(images: int, pieces: int) -> slice:
 
 
 def cut(
-    rows: Int[np.ndarray, " image"],
-    images: Pixels,
-    recipe: TrainingRecipe,
-    step: int,
+    rows: Int[np.ndarray, " image"], images: Pixels, recipe: TrainingRecipe, step: int
 ) -> Pieces:
     """Cut this process's images of a batch, whose rows are given, into the recipe's equal pieces.
 
@@ -131,7 +118,7 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
     # Each process has the mean of equally many pieces, so the mean of all pieces is that of the
     # processes.
     means = [norm.get_buffer(name).div_(place().size) for norm in norms for name in moving]
-    add_up_in_buckets(means)
+    add_up(means)
     for norm, (momentum, buffers) in zip(norms, before, strict=True):
         norm.momentum = momentum
         seen = norm.num_batches_tracked
@@ -142,33 +129,6 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
         for name in moving:
             found = norm.get_buffer(name)
             found.copy_(torch.lerp(buffers[name], found, share))
-
-
-def add_up_in_buckets(tensors: Iterable[torch.Tensor]) -> None:
-    """Replace each tensor by its sum over all processes, as `add_up`, in few exchanges.
-
-    Tensors of one type and device are copied one after the other into a bucket, which is exchanged
-    as one: a model has hundreds of gradients, most of them small. Sums over two processes are those
-    of `add_up` to the last bit; over more, a sum's order depends on the place in the bucket.
-    """
-    if place().size == 1:
-        return
-    bucket: list[torch.Tensor] = []
-    for tensor in [*tensors, None]:
-        full = sum(one.nbytes for one in bucket) >= BUCKET
-        if bucket and (tensor is None or full or not alike(tensor, bucket[0])):
-            flat = torch.cat([one.flatten() for one in bucket])
-            add_up([flat])
-            for one, total in zip(bucket, flat.split([one.numel() for one in bucket]), strict=True):
-                one.copy_(total.view(one.shape))
-            bucket = []
-        if tensor is not None:
-            bucket.append(tensor)
-
-
-def alike(first: torch.Tensor, second: torch.Tensor) -> bool:
-    """Say whether two tensors can be in one bucket."""
-    return (first.dtype, first.device) == (second.dtype, second.device)
 
 
 def restart_statistics(module: nn.Module) -> None:
@@ -195,12 +155,7 @@ def running_norms(module: nn.Module) -> list[Any]:
 def checkpoint_activations(module: nn.Module, name: str) -> None:
     """Let transformers keep only the input of each block, and recompute the rest of it.
 
-    Weights and gradients stay the same. Only towers that really do so are accepted.
-
-    Raises
-    ------
-    InputError
-        The image tower cannot: names its class.
+    Weights and gradients stay the same. An image tower that cannot do so is refused.
     """
     visual = module.get_submodule("visual")
     tower: Any = getattr(visual, "trunk", visual)  # of open_clip's wrapper
@@ -210,17 +165,16 @@ def checkpoint_activations(module: nn.Module, name: str) -> None:
     parts: list[Any] = [part for part in module.modules() if isinstance(part, transformer)]
     for part in parts:
         part.grad_checkpointing = True
+    able = any(isinstance(part, transformer) for part in visual.modules())
     if type(tower).__module__.startswith("timm."):
         try:
             tower.set_grad_checkpointing(True)
-        except (AssertionError, AttributeError) as error:
-            raise _no_checkpointing(name, tower) from error
-    elif not any(isinstance(part, transformer) for part in visual.modules()):
-        raise _no_checkpointing(name, tower)
-
-
-def _no_checkpointing(name: str, tower: nn.Module) -> InputError:
-    return InputError(
-        f"{name}: expected an image tower with activation checkpointing, {type(tower).__name__} "
-        "has none; leave `activation_checkpointing` out of the recipe and raise its `pieces`"
-    )
+            able = True
+        except (AssertionError, AttributeError):
+            able = False
+    if not able:
+        raise InputError(
+            f"{name}: expected an image tower with activation checkpointing, "
+            f"{type(tower).__name__} has none; leave `activation_checkpointing` out of the recipe "
+            "and raise its `pieces`"
+        )

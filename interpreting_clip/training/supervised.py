@@ -25,7 +25,6 @@ def train_classifier(
     callbacks: Callbacks,
     device: torch.device | str = "cpu",
     workers: int = 0,
-    compiled: bool = False,
 ) -> None:
     """Train a classifier, its image tower and its head, on labels.
 
@@ -43,7 +42,6 @@ def train_classifier(
         recipe,
         callbacks=callbacks,
         workers=workers,
-        compiled=compiled,
     )
 
 

@@ -58,7 +58,6 @@ def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch):
         assert any(what.startswith(f"`{stage}`, two processes on cpu against one") for what in said)
     assert sum("steps of 8 images" in what for what in said) == 2
     assert sum(what == "… extraction from JPEGs" for what in said) == 2
-    assert sum("compile: true" in what for what in said) == 1  # of the ViT
 
 
 def left(values: list[float], losses: tuple[float, ...] = ()) -> gpu.Left:

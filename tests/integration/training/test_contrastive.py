@@ -9,9 +9,10 @@ from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import (
     LARGEST_SCALE,
-    contrastive_objective,
+    ContrastiveObjective,
     own_caption,
     pretrain,
+    tokenize_captions,
 )
 from tests.integration.training.conftest import whole
 
@@ -20,7 +21,7 @@ def test_the_loss_is_the_plain_one_in_both_directions(backbone, toy):
     vocabulary = build_vocabulary(toy.captions)
     encoder = clip_encoder(backbone, vocabulary, 0)
     tokens = torch.from_numpy(vocabulary.encode(toy.captions, 8))
-    objective = contrastive_objective(encoder, toy.captions)
+    objective = ContrastiveObjective(encoder, toy.captions)
     loss, _ = objective(whole(toy.images[:7]))
     pixels = to_tower(toy.images[:7], encoder.card.preprocess)
     image, text, scale = encoder.module(pixels, tokens[:7])
@@ -53,3 +54,11 @@ def test_shuffled_captions_teach_nothing(recipe, backbone, toy, accuracy, head_o
 def test_one_caption_per_image(recipe, backbone, toy):
     with pytest.raises(InputError, match=r"512 .* 511"):
         pretrain(recipe, backbone, toy.images, toy.captions[1:], callbacks=Callbacks())
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_tokens_are_those_of_the_encoder_whatever_the_workers(backbone, toy, monkeypatch, workers):
+    monkeypatch.setattr("interpreting_clip.training.contrastive.BLOCK", 100)
+    encoder = clip_encoder(backbone, build_vocabulary(toy.captions), 0)
+    found = tokenize_captions(encoder, toy.captions, workers)
+    np.testing.assert_array_equal(found, encoder.tokenize(toy.captions))

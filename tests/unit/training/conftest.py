@@ -9,7 +9,7 @@ from torch import nn
 
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
 from interpreting_clip.encoders.tokenizer import build_vocabulary
-from interpreting_clip.training.contrastive import contrastive_objective
+from interpreting_clip.training.contrastive import ContrastiveObjective
 from interpreting_clip.training.loop import Objective
 from interpreting_clip.training.recipes import Augmentation, Cosine, TrainingRecipe
 from interpreting_clip.training.supervised import label_objective
@@ -47,7 +47,7 @@ def small_case(tower: str, learns_from: str) -> tuple[Encoder, Objective]:
             nn.init.normal_(encoder.module.get_parameter("head.weight"))
         return encoder, label_objective(encoder, LABELS, 0.1)
     encoder = clip_encoder(small_backbone(tower), build_vocabulary(CAPTIONS), 0)
-    return encoder, contrastive_objective(encoder, CAPTIONS)
+    return encoder, ContrastiveObjective(encoder, CAPTIONS)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.training.callbacks import Callbacks
-from interpreting_clip.training.contrastive import contrastive_objective
+from interpreting_clip.training.contrastive import ContrastiveObjective
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import averaged_statistics, checkpoint_activations, cut
 from interpreting_clip.training.recipes import TrainingRecipe
@@ -130,7 +130,7 @@ def test_a_step_on_another_device_has_the_gradient_of_the_cpu_and_waits_for_noth
         module = encoder.module.to(NAME).train()
         objective = label_objective(encoder, LABELS.to(NAME), 0.1)
         if learns_from == "captions":
-            objective = contrastive_objective(encoder, CAPTIONS)
+            objective = ContrastiveObjective(encoder, CAPTIONS)
         with averaged_statistics(module, pieces):
             objective(cut(np.arange(12), IMAGES, recipe, 0))
         assert device.operations and not device.waits
@@ -201,7 +201,7 @@ def test_bfloat16_keeps_weights_and_moments_in_float32(recipe, kind):
 
 def test_checkpointed_activations_change_no_bit_and_keep_less(recipe):
     encoder = clip_encoder(small_backbone("vit"), build_vocabulary(CAPTIONS), 0)
-    case = encoder, contrastive_objective(encoder, CAPTIONS)
+    case = encoder, ContrastiveObjective(encoder, CAPTIONS)
     plain, kept_plainly = step(recipe, *case, pieces=1), kept_by(recipe, case, 1)
     checkpoint_activations(encoder.module, "vit")
     again, kept_now = step(recipe, *case, pieces=1), kept_by(recipe, case, 1)
