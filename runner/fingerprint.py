@@ -7,10 +7,8 @@ one does not make the others' results stale.
 
 import hashlib
 import json
-import os
 import re
-import sys
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -18,20 +16,17 @@ import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from runner.graph import StageEntry
-from runner.source_code import FINGERPRINTED, code_digest, import_closure, imported_packages
-
-ROOT = Path(__file__).parents[1]
+from runner.source_code import code_digest, import_closure, imported_packages
 
 FINGERPRINTS = Path("code.json")
-DIGITS = 12
 
-DRAWING, SOURCES_MODULE = (
-    "interpreting_clip/synthetic/drawn_sets.py",
-    "interpreting_clip/datasets/sources.py",
-)
+RECORDED = Path("versions.yaml")
+"""The versions of torch's packages, which pip chose; constraints.txt has those of all others."""
+
+SOURCES_MODULE = "interpreting_clip/datasets/sources.py"
 BRANCHES: Mapping[str, Mapping[str, str]] = {
     "fetch": {
-        "world": DRAWING,
+        "world": "interpreting_clip/synthetic/drawn_sets.py",
         **dict.fromkeys(("hub", "archive", "folder"), SOURCES_MODULE),
         "none": "",
     },
@@ -57,9 +52,6 @@ FORMAT = 1
 Its code counts nowhere.
 """
 
-RUNNING = "interpreting_clip/kernels.py"
-"""The module that chooses the kernels of every stage, before the stage is imported."""
-
 EXCLUDED_FROM_FINGERPRINT = (
     "interpreting_clip/__init__.py",
     *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
@@ -73,9 +65,6 @@ parameters, word errors and show results.
 
 COMPUTES_NOTHING = ("code", "study")
 """Stages that run with any code and packages: users start them by hand to repair a study."""
-
-LOCKED, RECORDED = Path("constraints.txt"), Path("versions.yaml")
-"""The versions that pip may choose, and those of torch's packages, which pip chose."""
 
 COMPUTING = {
     "PIL": "pillow",
@@ -116,13 +105,7 @@ IO_PACKAGES = frozenset(
 
 
 def fingerprints(root: Path) -> dict[str, str]:
-    """Return the fingerprint of every stage, or of each of its branches as `<stage>_<branch>`.
-
-    Raises
-    ------
-    InputError
-        The version of a package is not locked.
-    """
+    """Return the fingerprint of every stage, or of each of its branches as `<stage>_<branch>`."""
     return {fingerprint_name(*one): fingerprint(*one, root) for one in stage_branches(root)}
 
 
@@ -159,7 +142,7 @@ def fingerprint(stage: str, branch: str, root: Path) -> str:
 def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, str]]:
     """Return what is fingerprinted: digests of code and tables, and versions of packages."""
     code = branch_modules(stage, branch, root)
-    tables = counted_tables(code)
+    tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
     imported = imported_packages(root / module for module in code)
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
     return {
@@ -170,38 +153,29 @@ def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, st
     }
 
 
-def counted_tables(code: Iterable[str]) -> list[str]:
-    """Return the tables that some modules read and that count as their code."""
-    return [table for module in sorted(code) for table in TABLES.get(module, ())]
-
-
-def readable_tables(entry: StageEntry, root: Path = Path()) -> list[str]:
+def readable_tables(entry: StageEntry) -> list[str]:
     """Return the tables that a stage may read although dvc.yaml does not list them."""
-    return counted_tables(branch_modules(entry.stage, branch_name(entry), root))
+    code = branch_modules(entry.stage, branch_name(entry), Path())
+    return [table for module in code for table in TABLES.get(module, ())]
 
 
 def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
     """Return the fingerprint of what `fingerprinted` returns."""
     text = json.dumps(found, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
     """Return the modules of ours that can change what a stage computes in one of its branches."""
     branches = BRANCHES.get(stage, {})
     others = {*EXCLUDED_FROM_FINGERPRINT, *branches.values()} - {branches.get(branch)}
-    computing = set() if stage in COMPUTES_NOTHING else {RUNNING}
-    return import_closure(stage, root, others) | computing
+    modules = import_closure(stage, root, others)
+    # The runner chooses the kernels of every stage before the stage is imported.
+    return modules if stage in COMPUTES_NOTHING else modules | {"interpreting_clip/kernels.py"}
 
 
 def computing_packages(modules: Iterable[str]) -> set[str]:
-    """Return the packages that `modules` compute with, directly or through other packages.
-
-    Raises
-    ------
-    InputError
-        A module is on neither list.
-    """
+    """Return the packages that `modules` compute with, directly or through other packages."""
     if unknown := sorted(set(modules) - COMPUTING.keys() - IO_PACKAGES):
         raise InputError(
             f"{', '.join(unknown)}: expected an entry in COMPUTING or IO_PACKAGES of "
@@ -215,18 +189,12 @@ def computing_packages(modules: Iterable[str]) -> set[str]:
 
 
 def locked_versions(packages: Iterable[str], root: Path = Path()) -> dict[str, str]:
-    """Return each package's version by name, from constraints.txt or else from versions.yaml.
-
-    Raises
-    ------
-    InputError
-        A file is missing, or a package is in neither file.
-    """
-    found = named_versions(root / LOCKED) | named_versions(root / RECORDED)
+    """Return each package's version by name, from constraints.txt or else from versions.yaml."""
+    locked = root / "constraints.txt"
+    found = named_versions(locked) | named_versions(root / RECORDED)
     if missing := sorted(set(packages) - found.keys()):
         raise InputError(
-            f"{root / LOCKED}: expected a line {missing[0]}==<version>, got none; "
-            "`make lock` writes it"
+            f"{locked}: expected a line {missing[0]}==<version>, got none; `make lock` writes it"
         )
     return {name: found[name] for name in sorted(packages)}
 
@@ -236,11 +204,6 @@ def named_versions(file: Path) -> dict[str, str]:
 
     Names are normalised, and versions lose their local part: 2.13.0+cpu and 2.13.0+cu126 are builds
     of one version.
-
-    Raises
-    ------
-    InputError
-        The file is missing, or is not in UTF-8.
     """
     try:
         text = file.read_text("utf-8")
@@ -252,13 +215,7 @@ def named_versions(file: Path) -> dict[str, str]:
 
 
 def recorded_fingerprints(file: Path) -> dict[str, str]:
-    """Return the fingerprints in code.json, or none if there is no such file.
-
-    Raises
-    ------
-    InputError
-        The file is not JSON, or holds something else.
-    """
+    """Return the fingerprints in code.json, or none if there is no such file."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
     except FileNotFoundError:
@@ -277,12 +234,6 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     """Refuse to compute with other code or packages than the result would be filed under.
 
     If code.json does not have the stage, DVC did not start it, and nothing is checked.
-
-    Raises
-    ------
-    InputError
-        The code has changed since code.json was written, or the installed version of a package is
-        not the locked one.
     """
     if entry.stage in COMPUTES_NOTHING:
         return
@@ -307,34 +258,6 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
             "install` installs the former and records the latter, or write the installed version "
             f"of {differing[0]} there yourself; `dvc repro` then recomputes what depends on it"
         )
-
-
-def require_fingerprinted_modules(
-    entry: StageEntry, before: Container[str], root: Path = ROOT
-) -> None:
-    """Refuse a result if the stage has loaded modules of ours that its fingerprint does not cover.
-
-    Fingerprints follow import statements, and no `__import__(name)`. `before` are the names of the
-    modules that the runner itself had loaded. An empty `__init__.py` runs nothing.
-
-    Raises
-    ------
-    InputError
-        Names the first such module.
-    """
-    if entry.stage in COMPUTES_NOTHING:
-        return
-    covered = {*branch_modules(entry.stage, branch_name(entry), root), *EXCLUDED_FROM_FINGERPRINT}
-    for name, module in sorted(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if name in before or name.partition(".")[0] not in FINGERPRINTED or not file:
-            continue
-        if os.path.relpath(file, root) not in covered and Path(file).stat().st_size:
-            raise InputError(
-                f"{os.path.relpath(file, root)}: stage {entry.name} loaded it, and its fingerprint "
-                f"does not cover it; write `import {name}` where it is used, so that an edit of it "
-                "makes results stale"
-            )
 
 
 def installed_version(package: str) -> str:

@@ -71,12 +71,6 @@ def recorded_inputs(entry: StageEntry) -> dict[str, str]:
     """Return the MD5s that `dvc.lock` records of a stage's inputs, by path.
 
     Of a folder with results in git, these are its files.
-
-    Raises
-    ------
-    InputError
-        An output of another stage has no record, or an ancestor of the stage was computed from
-        another state of its own input than the one that is recorded now.
     """
     if not LOCK.exists():
         return {}
@@ -139,16 +133,10 @@ class Inputs:
         self.listed, self.stage, self.recorded = listed, stage, recorded
         self._pool = ThreadPoolExecutor(thread_name_prefix="check")
         self._states: dict[Path, tuple[int, ...]] = {}
-        self._md5s: dict[Path, Future[str] | str] = {}
+        self._md5s: dict[Path, Future[str]] = {}
 
     def __getitem__(self, path: str | Path) -> Path:
-        """Return the path of a dependency.
-
-        Raises
-        ------
-        InputError
-            dvc.yaml does not list it.
-        """
+        """Return the path of a dependency."""
         name = Path(path).as_posix()
         if name not in self.listed:
             raise InputError(
@@ -158,57 +146,34 @@ class Inputs:
         return Path(name)
 
     def check(self) -> None:
-        """Hash every dependency and compare those without large files with their records.
-
-        Raises
-        ------
-        InputError
-            One is missing, or is not what `dvc.lock` records.
-        """
+        """Hash every dependency and compare those without large files with their records."""
         for file in self._files():
             self._states[file] = _state(file)
-            large = file.stat().st_size >= LARGE
-            self._md5s[file] = self._pool.submit(file_md5, file) if large else file_md5(file)
+            self._md5s[file] = self._pool.submit(file_md5, file)
         self._compare(wait=False)
 
     def require_recorded(self) -> None:
-        """Wait until large files are hashed, and compare everything with the records.
-
-        Raises
-        ------
-        InputError
-            A dependency is not what `dvc.lock` records.
-        """
+        """Wait until large files are hashed, and compare everything with the records."""
         self._compare(wait=True)
 
     def require_unchanged(self) -> None:
-        """Refuse dependencies that have changed since `check`.
-
-        Raises
-        ------
-        InputError
-            Names the file.
-        """
+        """Refuse dependencies that have changed since `check`."""
         now = set(self._files())
         for file in sorted(now | self._states.keys()):
-            stays = file in now and file in self._states
-            if stays and (_state(file) == self._states[file] or file_md5(file) == self._md5(file)):
-                continue
-            raise InputError(
-                f"{file}: was changed while stage {self.stage} computed with it; nothing was kept: "
-                "run `dvc repro` again"
-            )
+            known = file in now and file in self._states
+            if not known or not (
+                _state(file) == self._states[file] or file_md5(file) == self._md5s[file].result()
+            ):
+                raise InputError(
+                    f"{file}: was changed while stage {self.stage} computed with it; nothing was "
+                    "kept: run `dvc repro` again"
+                )
 
     def digests(self) -> dict[str, str]:
         """Return DVC's MD5 of each dependency that other stages make, by path.
 
         Without a record, as in a study that DVC does not run, that is the MD5 of its content. Large
         files are waited for: a training is resumed under these, and not on damaged data.
-
-        Raises
-        ------
-        InputError
-            A dependency is not what `dvc.lock` records.
         """
         if self._md5s:  # of several processes, the one that starts the others compares
             self.require_recorded()
@@ -221,33 +186,22 @@ class Inputs:
                 raise InputError(f"{path}: {MISSING}")
             yield from files_below(path)
 
-    def _md5(self, file: Path) -> str:
-        md5 = self._md5s[file]
-        return md5 if isinstance(md5, str) else md5.result()
-
     def _compare(self, *, wait: bool) -> None:
         for name, expected in self.recorded.items():
             path = Path(name)
             files = [file for file in self._md5s if file.is_relative_to(path)]
-            if not wait and any(isinstance(self._md5s[file], Future) for file in files):
+            if not wait and any(self._states[file][1] >= LARGE for file in files):
                 continue
             if not path.exists():
                 raise InputError(f"{path}: {MISSING}")
-            got = _combined(path, {file: self._md5(file) for file in files})
+            got = _combined(path, {file: self._md5s[file].result() for file in files})
             if got != expected:
                 raise InputError(
                     f"{name}: {LOCK} records the MD5 {expected}, got {got}: it is not what its "
-                    f"stage wrote; {repair_advice(name)}"
+                    f"stage wrote; `rm -r {name}; make fsck MEND=1; dvc repro` brings it back; "
+                    f"with a remote, `dvc pull {name}` before `dvc repro`. If you ran its stage "
+                    f"without DVC, `dvc commit -f {name}` records it"
                 )
-
-
-def repair_advice(path: str) -> str:
-    """Say how to get an output back."""
-    return (
-        f"`rm -r {path}; make fsck MEND=1; dvc repro` brings it back; with a remote, `dvc pull "
-        f"{path}` before `dvc repro`. If you ran its stage without DVC, `dvc commit -f {path}` "
-        "records it"
-    )
 
 
 def content_md5(path: Path) -> str:
@@ -280,13 +234,13 @@ def files_below(path: Path) -> list[Path]:
     """Return a file, or the files in a folder that DVC does not ignore, in order."""
     if not path.is_dir():
         return [path]
-    listed = os.walk(path, onerror=_refuse)
+
+    def refuse(error: OSError) -> NoReturn:  # os.walk skips what it may not list
+        raise error
+
+    listed = os.walk(path, onerror=refuse)
     found = [Path(folder, name) for folder, _, names in listed for name in names]
     return sorted(file for file in found if not IGNORED.search(str(file)))
-
-
-def _refuse(error: OSError) -> NoReturn:  # os.walk skips what it may not list
-    raise error
 
 
 def _state(file: Path) -> tuple[int, ...]:

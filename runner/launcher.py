@@ -26,12 +26,6 @@ from threading import Thread
 from interpreting_clip.errors import InputError, close_names
 from runner.machine_settings import SETTINGS, SHARED_BY, MachineSettings
 
-OTHERS = "others"
-"""The key of the launcher for all stages that have none of their own."""
-
-ALWAYS_LOCAL = ("code", "study")
-"""Stages that take no time; `others` does not include them."""
-
 LAUNCHED = "--launched"
 """The argument that tells a stage that a launcher started it; the environment may not reach that
 host."""
@@ -44,15 +38,9 @@ INTERVAL = 5.0
 
 
 def launcher(machine: MachineSettings, stage: str) -> list[str]:
-    """Return the words of a stage's launcher, or none if it computes here.
-
-    Raises
-    ------
-    InputError
-        A launcher is for no stage, or its command cannot be split into words.
-    """
+    """Return the words of a stage's launcher, or none if it computes here."""
     given = machine.launchers
-    legal = {OTHERS, *(file.stem for file in Path("stages").glob("[!_]*.py"))}
+    legal = {"others", *(file.stem for file in Path("stages").glob("[!_]*.py"))}
     for name in sorted(given.keys() - legal):
         raise InputError(
             f"{SETTINGS}: 'launchers.{name}': there is no such stage; {close_names(name, legal)}"
@@ -69,17 +57,12 @@ def launcher(machine: MachineSettings, stage: str) -> list[str]:
 
 def launching_command(launchers: Mapping[str, str], stage: str) -> str:
     """Return the command that runs a stage on another host, or "" if it computes here."""
-    return launchers.get(stage, "" if stage in ALWAYS_LOCAL else launchers.get(OTHERS, ""))
+    # `others` does not include the stages that take no time
+    return launchers.get(stage, "" if stage in {"code", "study"} else launchers.get("others", ""))
 
 
 def run_elsewhere(launcher: Sequence[str], *arguments: str) -> int:
-    """Run `python <arguments>` through a launcher and return the exit status.
-
-    Raises
-    ------
-    InputError
-        There is no such program.
-    """
+    """Run `python <arguments>` through a launcher and return the exit status."""
     command = [*launcher, sys.executable, *arguments, LAUNCHED]
     # srun passes on the environment; the other host's processors are the launcher's to share.
     there = {name: value for name, value in os.environ.items() if name != SHARED_BY}
@@ -101,11 +84,6 @@ def compute_alone(name: str, launched: bool) -> None:
     """Wait until no other process computes the stage `name`, and keep others from starting it.
 
     If no launcher has ever started it from this folder, no other process can be left.
-
-    Raises
-    ------
-    InputError
-        The file system has no locks.
     """
     file = LOCKS / name
     if launched:
@@ -136,7 +114,7 @@ def compute_alone(name: str, launched: bool) -> None:
 def end_with_launcher(file: Path, own: str) -> None:
     """End this process when the one that launched it ends, or when another takes its place."""
     pipes, connected = [0] if sys.stdin else [], False
-    while not is_taken(file, own):
+    while not was_superseded(file, own):
         if select.select(pipes, [], [], INTERVAL)[0]:
             if os.read(0, 1):
                 connected = True
@@ -147,7 +125,7 @@ def end_with_launcher(file: Path, own: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def is_taken(file: Path, own: str) -> bool:
+def was_superseded(file: Path, own: str) -> bool:
     """Say whether another process has written its name into a lock's file, or the file is gone."""
     try:
         return file.read_text() not in ("", own)

@@ -24,7 +24,6 @@ From `compute.yaml` only:
 """
 
 import os
-import re
 from pathlib import Path
 
 import msgspec
@@ -53,15 +52,7 @@ class MachineSettings(Machine, frozen=True, kw_only=True):
 
 
 def read_machine(file: Path = SETTINGS) -> MachineSettings:
-    """Return the machine's settings.
-
-    Raises
-    ------
-    InputError
-        A setting is unknown or its value is not legal: names its place. An address stands where a
-        folder belongs, or `mirror` is not a URL: shows none of it. Or this process has portable
-        kernels, which no other device than the CPU has.
-    """
+    """Return the machine's settings, or refuse them by name."""
     settings = load_tree(file) if file.exists() else {}
     convert(settings, MachineSettings, "", file)
     for field in msgspec.structs.fields(MachineSettings):
@@ -81,12 +72,6 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
             "`device`: expected cpu, since params.yaml has `kernels: portable`, got "
             f"{machine.device}; change one of them"
         )
-    for name in ("downloads", "folders"):
-        if looks_like_address(getattr(machine, name)):
-            raise InputError(
-                f"`{name}`: expected a folder of this machine, got an address or a login, which is "
-                "not shown; `mirror` is for addresses"
-            )
     if machine.mirror is not None and public_url(machine.mirror) == "…":
         raise InputError(
             "`mirror`: expected https:// and user:password, `@`, host and path, got an address "
@@ -94,8 +79,3 @@ def read_machine(file: Path = SETTINGS) -> MachineSettings:
             "is no letter a-z and no digit as %.., `/` as %2F"
         )
     return machine
-
-
-def looks_like_address(place: str) -> bool:
-    """Say whether a text in the place of a folder is a URL, or has a login."""
-    return bool(re.search(r"\w:/|:.*@", place, re.DOTALL))

@@ -21,23 +21,8 @@ from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.kernels import require_full_precision
 from interpreting_clip.urls import without_logins, without_urls
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""mallopt(3): how much free memory is returned, and how many blocks are mapped separately."""
-
-PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal this process gets when its parent dies."""
-
-INTERVAL = 1.0
-"""How often, in seconds, a process looks for its parent where the system does not."""
-
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
-
-PARTIAL = r"([^/\s]+)\.partial(/\1(?=[:;,' ]|$))?"
-"""A path in the folder where an output is written, which is removed if its stage fails."""
-
-LONGEST = 300
-"""The most characters of an unknown error that are shown."""
 
 ADVICE = {
     errno.ENOSPC: "free the disk",
@@ -65,9 +50,14 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
 def set_up() -> None:
     """Prepare this process; a stage that needs torch imports it after these settings."""
     die_with_parent()
-    wait_passively()
-    repeat_products()
     keep_memory()
+    # OpenMP's threads spin while they wait for each other, which costs most when processes share
+    # cores: two forward passes of RN50 (32 images, two threads, a busy machine) take 6.7 to 8.1 s
+    # of processor time, and 4.4 s with this.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # cuBLAS repeats its results only with a workspace of fixed size. Where only deterministic
+    # algorithms are allowed, torch refuses to multiply without it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     # Imports create many objects and no garbage. Collecting garbage less often here, and not at all
     # at exit (`gc.freeze` below), reduces the miniature's `extract` from 2.7 s of processor time to
     # 1.8 s.
@@ -83,7 +73,9 @@ def explained(command: str, debug: bool) -> Iterator[None]:
     except Exception as error:
         if debug:
             raise
-        said = re.sub(PARTIAL, r"\1", explanation(error, command))
+        # without the folder in which an output is written, which is removed if its stage fails
+        partial = r"([^/\s]+)\.partial(/\1(?=[:;,' ]|$))?"
+        said = re.sub(partial, r"\1", explanation(error, command))
         # the error comes from one of a stage's processes
         if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
@@ -105,13 +97,7 @@ def note_once(name: str, text: str) -> None:
 
 
 def require_arguments(main: Callable[..., None], given: Sequence[str]) -> None:
-    """Refuse arguments that a program does not take.
-
-    Raises
-    ------
-    InputError
-        Names the arguments that it takes.
-    """
+    """Refuse arguments that a program does not take."""
     try:
         inspect.signature(main).bind(*given)
     except TypeError:
@@ -161,7 +147,7 @@ def explanation(error: Exception, command: str) -> str:
     frame = (ours or frames)[-1]
     what = ": ".join(filter(None, (type(error).__name__, without_urls(str(error)))))
     return one_line(
-        f"{os.path.relpath(frame.filename)}, line {frame.lineno}: {what[:LONGEST]}. This is a "
+        f"{os.path.relpath(frame.filename)}, line {frame.lineno}: {what[:300]}. This is a "
         f"defect of the program, or the machine's: see more with `{command} {DEBUG}`, and report "
         "what it prints"
     )
@@ -184,36 +170,6 @@ def is_ours(file: Path) -> bool:
     return any(file.is_relative_to(Path.cwd() / folder) for folder in folders)
 
 
-def wait_passively() -> None:
-    """Let OpenMP's threads sleep while they wait for each other, unless the user has set this.
-
-    By default they spin, which costs most when processes share cores: two forward passes of RN50
-    (32 images, two threads, a busy machine) take 6.7 to 8.1 s of processor time, and 4.4 s with
-    this. libgomp reads the variable once, when torch is imported.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def compute_on_one_thread() -> None:
-    """Let BLAS and OpenMP, neither of which may be loaded yet, use one thread.
-
-    They would use one per core or what the user has set, and another number adds in another order.
-    Trainings and forward passes set the study's number of threads in torch, which goes first.
-    """
-    for library in ("MKL", "OMP", "OPENBLAS"):
-        os.environ[f"{library}_NUM_THREADS"] = "1"
-
-
-def repeat_products() -> None:
-    """Let cuBLAS multiply the same way in every run, unless the user has chosen its workspace.
-
-    cuBLAS repeats its results only with a workspace of fixed size, and reads the variable before
-    its first product. Where only deterministic algorithms are allowed, torch refuses to multiply
-    without it.
-    """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-
-
 def keep_memory() -> None:
     """Let glibc keep freed memory for the next tensor; other C libraries have no such function.
 
@@ -222,8 +178,8 @@ def keep_memory() -> None:
     of processor time, 1.7 s of it in the system, and 4.4 s with this.
     """
     if adjust := getattr(ctypes.CDLL(None), "mallopt", None):
-        adjust(M_MMAP_MAX, 0)
-        adjust(M_TRIM_THRESHOLD, 2**31 - 1)
+        adjust(-4, 0)  # M_MMAP_MAX: map no block separately
+        adjust(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: return no free memory
 
 
 def die_with_parent() -> None:
@@ -232,7 +188,7 @@ def die_with_parent() -> None:
     if not sys.platform.startswith("linux"):
         Thread(target=end_after, args=(parent,), daemon=True).start()
         return
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -240,5 +196,5 @@ def die_with_parent() -> None:
 def end_after(parent: int) -> None:
     """End this process when its parent is another one."""
     while os.getppid() == parent:
-        time.sleep(INTERVAL)
+        time.sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)

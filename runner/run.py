@@ -26,7 +26,6 @@ from runner.fingerprint import (
     listed_fingerprints,
     readable_tables,
     require_fingerprint,
-    require_fingerprinted_modules,
 )
 from runner.graph import GRAPH, StageEntry, read_entry
 from runner.inputs import LOCK, Inputs, recorded_inputs
@@ -35,7 +34,7 @@ from runner.listed_params import ListedParams
 from runner.machine_settings import SETTINGS, read_machine
 from runner.native import record_native
 from runner.outputs import Outputs, partial_folder
-from runner.process import DEBUG, compute_on_one_thread, leave, note_once
+from runner.process import DEBUG, leave, note_once
 from runner.sandbox import lock
 
 SECONDS = Path(".scratch/seconds")
@@ -43,11 +42,8 @@ SECONDS = Path(".scratch/seconds")
 
 CODE = ("interpreting_clip", "page", "runner", "stages")
 
-READING = ("fetch", "fetch_arrays", "fetch_shifts", "weights")
+NETWORK_STAGES = ("fetch", "fetch_arrays", "fetch_shifts", "weights")
 """The stages that read from outside of the repository: a network, or folders of the user's."""
-
-PLACES = ("captions", "file", "folder")
-"""The keys of an entry in params.yaml that name a file or a folder of the user's."""
 
 ACCESS = ("CURL_CA_BUNDLE", "HF_HOME", "HF_TOKEN_PATH", "NETRC", "REQUESTS_CA_BUNDLE")
 ACCESS += ("SSL_CERT_DIR", "SSL_CERT_FILE")
@@ -59,13 +55,7 @@ OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 
 
 def main(*words: str) -> None:
-    """Run a stage, here or through the launcher that the machine has for it.
-
-    Raises
-    ------
-    InputError
-        There is no such stage, or no such key in params.yaml.
-    """
+    """Run a stage, here or through the launcher that the machine has for it."""
     began = time.perf_counter()
     stage, *given = [word for word in words if word not in (DEBUG, LAUNCHED)] or [""]
     if len(given) > 1:
@@ -79,7 +69,11 @@ def main(*words: str) -> None:
     computes = stage not in COMPUTES_NOTHING
     if computes:
         choose_kernels(params.read("kernels", Kernels))
-        compute_on_one_thread()
+        # BLAS and OpenMP would use one thread per core or what the user has set, and another
+        # number adds in another order. Trainings and forward passes set the study's number of
+        # threads in torch, which goes first.
+        for library in ("MKL", "OMP", "OPENBLAS"):
+            os.environ[f"{library}_NUM_THREADS"] = "1"
     if not one_of_several:
         compute_alone(entry.name, launched)
     require_full_precision()
@@ -159,9 +153,7 @@ def compute(
 
 def call_main(entry: StageEntry, given: Sequence[Any]) -> None:
     """Import the stage and run its `main`."""
-    before = {*sys.modules}
     resolve_name(f"stages.{entry.stage}:main")(*given)
-    require_fingerprinted_modules(entry, before)
 
 
 def recorded_settings(entry: StageEntry, study: Params) -> dict[str, Any]:
@@ -174,33 +166,18 @@ def recorded_settings(entry: StageEntry, study: Params) -> dict[str, Any]:
 
 
 def require_same_settings(entry: StageEntry, before: Mapping[str, Any]) -> None:
-    """Refuse a result that DVC would record under other settings or code than it was computed with.
-
-    Raises
-    ------
-    InputError
-        A parameter that the stage lists, its entry in dvc.yaml or its code has changed; names it.
-    """
+    """Refuse a result that DVC would record under other settings or code than it is of."""
     study = Params()
     again = read_entry(entry.stage, entry.key, study.tree, entry.file)
     now = recorded_settings(again, study)
-    if now != before:
+    if changed := [key for key in {**before, **now} if before.get(key) != now.get(key)]:
         raise InputError(
-            f"{changed_key(before, now)} was changed while stage {entry.name} ran, and DVC would "
+            f"{changed[0]} was changed while stage {entry.name} ran, and DVC would "
             "record the new value with the old result. Nothing was kept, except a training's "
             "checkpoint: set it back and run `dvc repro`, or run it with the new value"
         )
     with error_context(f"{entry.name}: its code was changed while it ran, and nothing was kept"):
         require_fingerprint(entry)
-
-
-def changed_key(before: Any, now: Any, path: str = "") -> str:
-    """Return the path of a value that differs between two trees."""
-    if isinstance(before, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*before, *now]):
-            if before.get(key) != now.get(key):
-                return changed_key(before.get(key), now.get(key), f"{path}.{key}".lstrip("."))
-    return path
 
 
 def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
@@ -214,7 +191,7 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     readable += [*map(Path, entry.deps), SETTINGS]
     readable += map(Path, readable_tables(entry))
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
-    if entry.stage in READING:
+    if entry.stage in NETWORK_STAGES:
         named = [tree.get(name, {}).get(entry.key) for name in ("datasets", "weights")]
         if entry.stage == "fetch_shifts":
             # Their folders alone: the keys under `classes` are the user's own names.
@@ -258,7 +235,8 @@ def sources(entry: Any, folders: Path) -> list[Path]:
     Of a pattern for parquet files, that is the folder that they are in.
     """
     if isinstance(entry, dict):
-        named = [folders / str(entry[key]) for key in PLACES if entry.get(key)]
+        keys = ("captions", "file", "folder")
+        named = [folders / str(entry[key]) for key in keys if entry.get(key)]
         named = [place.parent if place.suffix == ".parquet" else place for place in named]
         return named + [place for value in entry.values() for place in sources(value, folders)]
     if isinstance(entry, list):

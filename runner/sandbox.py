@@ -18,9 +18,6 @@ from runner.process import note_once
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 """The numbers of Landlock's system calls, the same on every processor."""
 
-PR_SET_NO_NEW_PRIVS = 38
-"""prctl(2): no program may gain privileges, without which a process may not lock itself."""
-
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = (1 << n for n in range(4))
 TRUNCATE = 1 << 14
 
@@ -31,8 +28,7 @@ WRITE = (1 << 15) - 1
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 """The rights that a file can have; the others are those of folders."""
 
-SYSTEM = ("/bin", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/nix", "/opt", "/proc", "/run")
-SYSTEM += ("/sbin", "/snap", "/sys", "/usr", "/var/lib")
+SYSTEM = "/bin /etc /lib /lib32 /lib64 /libx32 /nix /opt /proc /run /sbin /snap /sys /usr /var/lib"
 """Folders that hold programs, libraries and settings of the system, and no results of a study."""
 
 LIBRARIES = ("LD_LIBRARY_PATH", "PATH", "PYTHONPATH")
@@ -40,11 +36,7 @@ LIBRARIES += ("CUDA_HOME", "FONTCONFIG_PATH", "SSL_CERT_DIR")
 """Variables that name further folders of this kind, as on clusters with environment modules."""
 
 
-def lock(
-    readable: Iterable[Path],
-    writable: Iterable[Path],
-    listable: Iterable[Path] = (),
-) -> None:
+def lock(readable: Iterable[Path], writable: Iterable[Path], listable: Iterable[Path] = ()) -> None:
     """Lock this process, or say once per study that this system cannot.
 
     Parameters
@@ -70,18 +62,20 @@ def environment() -> list[Path]:
     named = [part for name in LIBRARIES for part in os.environ.get(name, "").split(os.pathsep)]
     python = [sys.prefix, sys.base_prefix, sys.exec_prefix, site.getusersitepackages()]
     packages = [path for path in sys.path if path]
-    folders = sorted({*SYSTEM, *filter(None, named), *python, *packages})
-    return [path for folder in folders for path in around(Path(folder), Path().resolve())]
+    folders = sorted({*SYSTEM.split(), *filter(None, named), *python, *packages})
+    return [
+        path for folder in folders for path in exclude_repository(Path(folder), Path().resolve())
+    ]
 
 
-def around(folder: Path, own: Path) -> list[Path]:
+def exclude_repository(folder: Path, own: Path) -> list[Path]:
     """Return a folder, or if it contains the folder `own`, all else that it contains."""
     if not folder.exists():
         return []
     if not own.is_relative_to(folder.resolve()):
         return [folder]
     inside = folder.resolve().iterdir() if folder.resolve() != own else ()
-    return [path for child in inside for path in around(child, own)]
+    return [path for child in inside for path in exclude_repository(child, own)]
 
 
 def restrict(rights: Iterable[tuple[Path, int]]) -> bool:
@@ -102,7 +96,8 @@ def restrict(rights: Iterable[tuple[Path, int]]) -> bool:
         allowed = given & handled & (~0 if path.is_dir() else OF_FILES)
         _checked(libc.syscall(ADD_RULE, ruleset, 1, struct.pack("=Qi", allowed, opened), 0))
         os.close(opened)
-    _checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    # PR_SET_NO_NEW_PRIVS: a process may lock itself only if no program of it gains privileges.
+    _checked(libc.prctl(38, 1, 0, 0, 0))
     _checked(libc.syscall(RESTRICT_SELF, ruleset, 0))
     os.close(ruleset)
     return True

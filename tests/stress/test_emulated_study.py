@@ -13,19 +13,14 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, folder_digests
-from tools.outcome import processor
 
 PROCESSORS = ("Haswell", "EPYC-Rome", "Skylake-Client", "EPYC-Milan")
-OTHER = PROCESSORS[0] if "AMD" in processor() else PROCESSORS[1]
-"""One of another maker."""
-
-STARTS = 10
-"""The most times that an emulated study is started."""
-
 QEMU = shutil.which("qemu-x86_64") or ""
 
-needs_qemu = pytest.mark.skipif(not QEMU, reason="QEMU's user mode is not installed")
-pytestmark = [needs_qemu, pytest.mark.long]
+pytestmark = [
+    pytest.mark.skipif(not QEMU, reason="QEMU's user mode is not installed"),
+    pytest.mark.long,
+]
 
 CODE = (
     *("interpreting_clip", "page", "runner", "stages", "tests"),
@@ -89,13 +84,10 @@ def run(folder: Path, *command: str) -> str:
     QEMU's user mode crashes at random where compiled code runs in a thread, in about half of all
     runs of `controls`: the study goes on from there.
     """
-
-    def start() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-
-    done, starts = start(), 1
-    while "qemu" in command[0] and done.returncode == -signal.SIGSEGV and starts < STARTS:
-        done, starts = start(), starts + 1
+    for _ in range(10):
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if done.returncode != -signal.SIGSEGV:
+            break
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -83,9 +83,7 @@ def go_on(stage: str) -> None:
     said = again.communicate()[1]
     assert again.returncode == 0, said
     assert "/40 " in said and "| 0/40 " not in said
-    # Importing torch makes the folder for compiled code, which stays empty.
-    assert {path.name for path in SCRATCH.iterdir()} <= {"inductor", "seconds", "tmp"}
-    assert not list((SCRATCH / "inductor").glob("*"))
+    assert {path.name for path in SCRATCH.iterdir()} <= {"seconds", "tmp"}
 
 
 @pytest.mark.parametrize("stage", ENTRIES)
@@ -105,8 +103,8 @@ def test_a_killed_training_goes_on_bit_for_bit(study, stage):
     assert results() == whole
 
 
-@pytest.mark.parametrize("stage", ["pretrain", "supervise"])
-def test_a_killed_training_goes_on_in_more_processes(study, stage, monkeypatch):
+def test_a_killed_training_goes_on_in_more_processes(study, monkeypatch):
+    stage = "pretrain"
     declare(stage, pieces=2)
     run_stage(stage, KEY)
     file = Path("data/weights") / KEY / "weights.safetensors"

@@ -34,6 +34,12 @@ PATIENCE = 60.0
 SHELLS = [shell for name in ("sh", "bash", "zsh") if (shell := shutil.which(name))]
 """What DVC starts stages with is the user's shell."""
 
+SURROUNDINGS = {
+    **{"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    **{"TZ": "Pacific/Chatham", "PYTHONHASHSEED": "4711", "INTERPRETING_CLIP_WORKERS": "7"},
+}
+"""Another locale, whose characters are ASCII's, time zone, order of sets, number of workers."""
+
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="prctl(2) and /proc are Linux's"
 )
@@ -114,8 +120,9 @@ def mend(workspace: Workspace) -> None:
         workspace.run(*UNCACHED)
 
 
-def test_kills_change_nothing(nano: Workspace, tmp_path: Path):
+def test_kills_and_other_surroundings_change_nothing(nano: Workspace, tmp_path: Path):
     workspace = new_workspace(tmp_path / "clone")
+    workspace.surroundings |= SURROUNDINGS
     for number, moment in enumerate(moments(len(nano.lock()))):
         workspace.surroundings["SHELL"] = SHELLS[number // 2 % len(SHELLS)]
         said = run_and_kill(workspace, moment)

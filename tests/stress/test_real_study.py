@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.stress.random_studies import filled
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
@@ -20,7 +21,6 @@ from tests.pipeline import zoo
 from tests.pipeline.official_layouts import photograph
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.reads import ROOT, run_stage
-from tests.stress.random_studies import filled
 from tests.unit.datasets.conftest import saved
 
 pytestmark = pytest.mark.long

@@ -75,38 +75,6 @@ def test_packages_of_others_do_not_hide_ours(code_copy, tmp_path):
     assert start(code_copy, "-m", "stages", "study", PYTHONPATH=str(tmp_path)) == ""
 
 
-STAGE = """
-from interpreting_clip.formats.json import write_json
-
-def main(params, inputs, outputs):
-    {line}
-    write_json(outputs["data/trial"] / "a.json", {{}})
-"""
-
-
-def run_trial(folder: Path, line: str) -> str:
-    """Run a stage with a line of its own, and return what it printed."""
-    (folder / "dvc.yaml").write_text("stages: {trial: {outs: [data/trial]}}\n")
-    (folder / "stages/trial.py").write_text(STAGE.format(line=line))
-    return start(folder, "-m", "stages", "trial")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "from importlib import import_module; import_module('interpreting_clip.late')",
-        "__import__('interpreting_clip.late')",
-    ],
-)
-def test_a_module_that_the_fingerprint_does_not_cover_is_refused(code_copy, line):
-    (code_copy / "interpreting_clip/late.py").write_text("ONE = 1\n")
-    said = run_trial(code_copy, line)
-    assert said.startswith("error: interpreting_clip/late.py: stage trial")
-    assert "`import interpreting_clip.late`" in said and said.count("\n") == 1
-    assert not (code_copy / "data/trial/a.json").exists()
-    assert run_trial(code_copy, "import interpreting_clip.late") == ""
-
-
 NUMBA = "import a; from interpreting_clip.measures.average_precision import compiled as c; "
 NUMBA += "f = c(a.f); print(f(1), len(f.stats.cache_hits))"
 

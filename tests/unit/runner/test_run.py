@@ -31,8 +31,8 @@ def folder(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("file", "old", "new", "named"),
     [
-        ("params.yaml", "rate: 1", "rate: 3", r"params\.yaml: recipes\.a\.rate"),
-        ("params.yaml", "steps: 2", "rest: 2", r"params\.yaml: recipes\.a\.steps"),
+        ("params.yaml", "rate: 1", "rate: 3", r"params\.yaml: recipes\.a"),
+        ("params.yaml", "steps: 2", "rest: 2", r"params\.yaml: recipes\.a"),
         ("params.yaml", "recipe: a", "recipe: b", r"'recipes\.b' is missing"),
         ("dvc.yaml", "data/images", "data/others", r"dvc\.yaml: train@rn"),
         ("code.json", "0", "1", r"code\.json: train"),
