@@ -59,9 +59,6 @@ PORTABLE = {
 Every library reads its own when it is loaded.
 """
 
-NEEDED = ("avx2", "fma")
-"""What Linux calls the instructions that portable kernels need."""
-
 PROCESSOR = Path("/proc/cpuinfo")
 """Where Linux says which instructions the processor has."""
 
@@ -70,11 +67,6 @@ def use_kernels(kernels: Kernels) -> None:
     """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
 
     A processor that cannot run portable ones gets its native ones.
-
-    Raises
-    ------
-    InputError
-        As `clear`.
     """
     if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
         raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
@@ -101,24 +93,12 @@ def unportable_processor() -> str:
         return f"{machine} ({platform.system()})"
     found = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
     flags = found[1].split() if found else []
-    lacking = " and ".join(name for name in NEEDED if name not in flags)
+    lacking = " and ".join(name for name in ("avx2", "fma") if name not in flags)
     return lacking and f"{machine} without {lacking}"
 
 
 def clear() -> None:
-    """Unset every variable that chooses kernels.
-
-    Raises
-    ------
-    InputError
-        One that the C library has already read chooses its own.
-    """
-    if "glibc.cpu" in os.environ.get("GLIBC_TUNABLES", ""):
-        raise InputError(
-            "environment variable GLIBC_TUNABLES: expected no setting of glibc.cpu, got "
-            f"{os.environ['GLIBC_TUNABLES']}, with which last digits differ and DVC does not see "
-            "it; unset it"
-        )
+    """Unset every variable that chooses kernels."""
     for name in KERNELS:
         os.environ.pop(name, None)
 
@@ -129,13 +109,7 @@ def are_portable() -> bool:
 
 
 def require_full_precision() -> None:
-    """Refuse to compute if a library has been told to use fewer bits than float32 has.
-
-    Raises
-    ------
-    InputError
-        Names the variable.
-    """
+    """Refuse to compute if a library has been told to use fewer bits than float32 has."""
     for name, harmless in LOWER_PRECISION.items():
         value = os.environ.get(name) or harmless
         if value.upper() != harmless:

@@ -57,38 +57,18 @@ def paint(
     return flat * (1 - (1 - SHADE) * dark)[:, None]
 
 
-def _solid(u: Grid, v: Grid, rng: np.random.Generator) -> Grid:
-    return np.zeros_like(u)
-
-
-def _striped(u: Grid, v: Grid, rng: np.random.Generator) -> Grid:
-    return (np.mod(v * 1.9, 1) < 0.5).astype(np.float32)
-
-
 def _dotted(u: Grid, v: Grid, rng: np.random.Generator) -> Grid:
     column, row = np.mod(u * 2.1, 1) - 0.5, np.mod(v * 2.1, 1) - 0.5
     return (column**2 + row**2 < 0.085).astype(np.float32)
 
 
-def _checkered(u: Grid, v: Grid, rng: np.random.Generator) -> Grid:
-    return np.mod(np.floor(u * 2.6) + np.floor(v * 2.6), 2)
-
-
-def _shaded(u: Grid, v: Grid, rng: np.random.Generator) -> Grid:
-    return np.clip(v * 0.7 + 0.15, 0, 1)
-
-
-def _speckled(u: Grid, v: Grid, rng: np.random.Generator) -> Grid:
-    return rng.random(u.shape, np.float32)
-
-
 _TEXTURES: dict[str, Callable[[Grid, Grid, np.random.Generator], Grid]] = {
-    "solid": _solid,
-    "striped": _striped,
+    "solid": lambda u, v, rng: np.zeros_like(u),
+    "striped": lambda u, v, rng: (np.mod(v * 1.9, 1) < 0.5).astype(np.float32),
     "dotted": _dotted,
-    "checkered": _checkered,
-    "shaded": _shaded,
-    "speckled": _speckled,
+    "checkered": lambda u, v, rng: np.mod(np.floor(u * 2.6) + np.floor(v * 2.6), 2),
+    "shaded": lambda u, v, rng: np.clip(v * 0.7 + 0.15, 0, 1),
+    "speckled": lambda u, v, rng: rng.random(u.shape, np.float32),
 }
 
 

@@ -19,6 +19,9 @@ Axis = Float32[np.ndarray, " pixel"]
 Grid = Float32[np.ndarray, "image pixel"]
 """A value per pixel, the image's rows one after the other."""
 
+Region = Callable[[Grid, Grid], Grid]
+"""Gives each pixel's signed distance from a shape, of its coordinates."""
+
 
 def image_grid(size: int) -> tuple[Axis, Axis]:
     """Return x and y of each pixel's centre, −1 to 1 across an image of `size` × `size` pixels."""
@@ -77,18 +80,6 @@ def _interval(values: Grid, low: float, high: float) -> Grid:
     return np.abs(values - (low + high) / 2) - (high - low) / 2
 
 
-def _circle(u: Grid, v: Grid) -> Grid:
-    return disc(u, v, 0.0, 0.0, 0.8)
-
-
-def _square(u: Grid, v: Grid) -> Grid:
-    return box(u, v, (-0.7, 0.7), (-0.7, 0.7))
-
-
-def _triangle(u: Grid, v: Grid) -> Grid:
-    return wedge(u, v, 0.9, -0.65, 0.85)
-
-
 def _star(u: Grid, v: Grid) -> Grid:
     """Five points: fold the plane into one half of a point, then one segment."""
     u = np.abs(u)
@@ -111,29 +102,6 @@ def _heart(u: Grid, v: Grid) -> Grid:
     notch = np.minimum(x**2 + (y - 1) ** 2, (x - fold) ** 2 + (y - fold) ** 2)
     low = np.copysign(np.sqrt(notch), x - y)
     return np.where(x + y > 1, lobe, low) * size
-
-
-def _cross(u: Grid, v: Grid) -> Grid:
-    return np.minimum(
-        box(u, v, (-0.85, 0.85), (-0.27, 0.27)), box(u, v, (-0.27, 0.27), (-0.85, 0.85))
-    )
-
-
-def _ring(u: Grid, v: Grid) -> Grid:
-    return np.abs(disc(u, v, 0.0, 0.0, 0.62)) - 0.2
-
-
-def _crescent(u: Grid, v: Grid) -> Grid:
-    return np.maximum(disc(u, v, 0.0, 0.0, 0.85), -disc(u, v, 0.42, 0.0, 0.68))
-
-
-def _arrow(u: Grid, v: Grid) -> Grid:
-    """Pointing right, so that a tilted tree is never one."""
-    return np.minimum(wedge(v, u, 0.95, 0.1, 0.65), box(u, v, (-0.9, 0.2), (-0.2, 0.2)))
-
-
-def _house(u: Grid, v: Grid) -> Grid:
-    return np.minimum(wedge(u, v, 0.9, 0.1, 0.78), box(u, v, (-0.62, 0.62), (-0.8, 0.2)))
 
 
 def _tree(u: Grid, v: Grid) -> Grid:
@@ -177,10 +145,6 @@ def _flower(u: Grid, v: Grid) -> Grid:
     return np.min([disc(u, v, 0.0, 0.0, 0.4), *petals], axis=0)
 
 
-def _hourglass(u: Grid, v: Grid) -> Grid:
-    return wedge(u, -np.abs(v), 0.15, -0.85, 0.75)
-
-
 def _key(u: Grid, v: Grid) -> Grid:
     bow = np.abs(disc(u, v, -0.5, 0.0, 0.33)) - 0.13
     blade = box(u, v, (-0.2, 0.95), (-0.1, 0.1))
@@ -199,32 +163,30 @@ def _mushroom(u: Grid, v: Grid) -> Grid:
     return np.minimum(cap, box(u, v, (-0.26, 0.26), (-0.85, 0.1)))
 
 
-def _pie(u: Grid, v: Grid) -> Grid:
-    """A disc without a slice on the right."""
-    return np.maximum(disc(u, v, 0.0, 0.0, 0.85), (0.7 * u - np.abs(v)) / math.hypot(0.7, 1))
-
-
-def _snowman(u: Grid, v: Grid) -> Grid:
-    return np.minimum(disc(u, v, 0.0, -0.36, 0.56), disc(u, v, 0.0, 0.52, 0.4))
-
-
 def _window(u: Grid, v: Grid) -> Grid:
     """A square frame with four panes."""
     pane = box(np.abs(u), np.abs(v), (0.13, 0.58), (0.13, 0.58))
     return np.maximum(box(u, v, (-0.8, 0.8), (-0.8, 0.8)), -pane)
 
 
-_SHAPES = {
-    "circle": _circle,
-    "square": _square,
-    "triangle": _triangle,
+_SHAPES: dict[str, Region] = {
+    "circle": lambda u, v: disc(u, v, 0.0, 0.0, 0.8),
+    "square": lambda u, v: box(u, v, (-0.7, 0.7), (-0.7, 0.7)),
+    "triangle": lambda u, v: wedge(u, v, 0.9, -0.65, 0.85),
     "star": _star,
     "heart": _heart,
-    "cross": _cross,
-    "ring": _ring,
-    "crescent": _crescent,
-    "arrow": _arrow,
-    "house": _house,
+    "cross": lambda u, v: np.minimum(
+        box(u, v, (-0.85, 0.85), (-0.27, 0.27)), box(u, v, (-0.27, 0.27), (-0.85, 0.85))
+    ),
+    "ring": lambda u, v: np.abs(disc(u, v, 0.0, 0.0, 0.62)) - 0.2,
+    "crescent": lambda u, v: np.maximum(disc(u, v, 0.0, 0.0, 0.85), -disc(u, v, 0.42, 0.0, 0.68)),
+    # pointing right, so that a tilted tree is never one
+    "arrow": lambda u, v: np.minimum(
+        wedge(v, u, 0.95, 0.1, 0.65), box(u, v, (-0.9, 0.2), (-0.2, 0.2))
+    ),
+    "house": lambda u, v: np.minimum(
+        wedge(u, v, 0.9, 0.1, 0.78), box(u, v, (-0.62, 0.62), (-0.8, 0.2))
+    ),
     "tree": _tree,
     "fish": _fish,
     "arch": _arch,
@@ -232,12 +194,15 @@ _SHAPES = {
     "bolt": _bolt,
     "cup": _cup,
     "flower": _flower,
-    "hourglass": _hourglass,
+    "hourglass": lambda u, v: wedge(u, -np.abs(v), 0.15, -0.85, 0.75),
     "key": _key,
     "ladder": _ladder,
     "mushroom": _mushroom,
-    "pie": _pie,
-    "snowman": _snowman,
+    # a disc without a slice on the right
+    "pie": lambda u, v: np.maximum(
+        disc(u, v, 0.0, 0.0, 0.85), (0.7 * u - np.abs(v)) / math.hypot(0.7, 1)
+    ),
+    "snowman": lambda u, v: np.minimum(disc(u, v, 0.0, -0.36, 0.56), disc(u, v, 0.0, 0.52, 0.4)),
     "window": _window,
 }
 
@@ -245,8 +210,6 @@ _SHAPES = {
 PARTS = ("roof", "bow", "stem", "tip", "corner", "eye")
 PLANES = (("roof", "bow", "stem"), ("tip", "corner", "eye"))
 """Parts grouped so that those of one plane never overlap: each plane fits one label map."""
-
-Region = Callable[[Grid, Grid], Grid]
 
 _EYES = {
     "fish": (0.5, 0.12),

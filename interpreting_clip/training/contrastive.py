@@ -15,7 +15,6 @@ from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.entries import AnyBackbone, Backbone
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import build_vocabulary
-from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, load_batches
 from interpreting_clip.loading.preprocess import to_device, to_tower
 from interpreting_clip.loading.processes import add_up, place
@@ -49,11 +48,6 @@ def pretrain(
     vocabulary is that of the captions, unless the backbone is a model of open_clip, which has its
     own tokenizer.
     """
-    if len(images) != len(captions):
-        raise InputError(
-            f"{callbacks.name}: expected one caption per image, got {len(images)} images and "
-            f"{len(captions)} captions; run `dvc repro` of the dataset again"
-        )
     vocabulary = build_vocabulary(captions) if isinstance(backbone, Backbone) else None
     encoder = clip_encoder(backbone, vocabulary, recipe.seed)
     module = encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore

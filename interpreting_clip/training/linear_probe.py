@@ -111,30 +111,20 @@ def fit_probe(
     Parameters
     ----------
     features : one row per image; `classes` has their classes, each of 0 to the largest twice
-
-    Raises
-    ------
-    InputError
-        There is one class alone, or the fit to all images did not converge within `iterations`.
     """
     if classes.max() == 0:
         raise InputError("the images to learn are all of one class, expected two or more")
-    from scipy.special import log_softmax
     from sklearn.linear_model import LogisticRegression
 
     held = hold_out(classes, settings.held_out)
-    learnt, learnt_classes = features[~held], classes[~held]
     model = LogisticRegression(
         tol=settings.tolerance, max_iter=settings.iterations, warm_start=True
     )
     tried, starts = list[Tried](), []
+    learnt, learnt_classes = features[~held], classes[~held]
     for penalty in sorted(settings.penalties, reverse=True):
         fit = fit_head(model, learnt, learnt_classes, penalty, device)
-        logits = features[held] @ fit.weight.T + fit.bias
-        losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), classes[held]]
-        hits = logits.argmax(1) == classes[held]
-        scores = float(losses.mean()), float(hits.mean())
-        tried.append(Tried(penalty, *scores, fit.iterations, fit.converged))
+        tried.append(score(fit, features[held], classes[held], penalty))
         starts.append((model.coef_, model.intercept_))
     del learnt, learnt_classes  # a copy of most features
     best = min(range(len(tried)), key=lambda place: tried[place].log_loss)
@@ -148,6 +138,21 @@ def fit_probe(
             "smallest of the `penalties` out"
         )
     return FittedProbe(head, penalty, tried, len(held), int(held.sum()))
+
+
+def score(
+    fit: Fit,
+    features: Float[np.ndarray, "image feature"],
+    classes: Int[np.ndarray, " image"],
+    penalty: float,
+) -> Tried:
+    """Return what a fit does on images that it has not seen."""
+    from scipy.special import log_softmax
+
+    logits = features @ fit.weight.T + fit.bias
+    losses = -log_softmax(logits, axis=1)[np.arange(len(logits)), classes]
+    hits = logits.argmax(1) == classes
+    return Tried(penalty, float(losses.mean()), float(hits.mean()), fit.iterations, fit.converged)
 
 
 def fit_head(

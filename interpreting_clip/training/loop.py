@@ -27,7 +27,6 @@ from interpreting_clip.training.callbacks import Callbacks, Point
 from interpreting_clip.training.pieces import (
     Pieces,
     averaged_statistics,
-    checkpoint_activations,
     cut,
     own_rows,
 )
@@ -80,8 +79,6 @@ def train(
         raise InputError(
             f"{callbacks.name}: expected at least {fewest} images to train on, got {count}"
         )
-    if recipe.activation_checkpointing:
-        checkpoint_activations(module, callbacks.name)
     device = next(module.parameters()).device
     epoch_steps = steps_per_epoch(count, recipe.batch_size)
     with deterministic(recipe.threads):

@@ -1,4 +1,4 @@
-"""Saving memory in a training's backward pass: pieces of a batch, bfloat16, recomputation.
+"""Saving memory in a training's backward pass: pieces of a batch, and bfloat16.
 
 A batch is cut into equal pieces that pass through the encoder one after the other, so that only one
 piece's activations are in memory at a time. Each has batch-norm statistics of its own; the gradient
@@ -16,7 +16,6 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from interpreting_clip.encoders.encoder import autocast
-from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Pixels
 from interpreting_clip.loading.processes import add_up, place
@@ -124,11 +123,9 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
         seen = norm.num_batches_tracked
         # The whole batch counts as one, however many pieces passed here.
         seen.copy_(buffers["num_batches_tracked"] + 1)
-        # A norm without momentum of its own averages over all n batches.
-        share = 1 / float(seen) if momentum is None else momentum
         for name in moving:
             found = norm.get_buffer(name)
-            found.copy_(torch.lerp(buffers[name], found, share))
+            found.copy_(torch.lerp(buffers[name], found, momentum))
 
 
 def restart_statistics(module: nn.Module) -> None:
@@ -150,31 +147,3 @@ def running_norms(module: nn.Module) -> list[Any]:
     """Return the batch norms of a module that keep running statistics."""
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
     return [norm for norm in norms if norm.track_running_stats]
-
-
-def checkpoint_activations(module: nn.Module, name: str) -> None:
-    """Let transformers keep only the input of each block, and recompute the rest of it.
-
-    Weights and gradients stay the same. An image tower that cannot do so is refused.
-    """
-    visual = module.get_submodule("visual")
-    tower: Any = getattr(visual, "trunk", visual)  # of open_clip's wrapper
-    # Not `module.set_grad_checkpointing`: open_clip's ModifiedResNet has that switch but ignores
-    # it, and its wrapper hides that some of timm's towers have none.
-    transformer = import_open_clip().transformer.Transformer
-    parts: list[Any] = [part for part in module.modules() if isinstance(part, transformer)]
-    for part in parts:
-        part.grad_checkpointing = True
-    able = any(isinstance(part, transformer) for part in visual.modules())
-    if type(tower).__module__.startswith("timm."):
-        try:
-            tower.set_grad_checkpointing(True)
-            able = True
-        except (AssertionError, AttributeError):
-            able = False
-    if not able:
-        raise InputError(
-            f"{name}: expected an image tower with activation checkpointing, "
-            f"{type(tower).__name__} has none; leave `activation_checkpointing` out of the recipe "
-            "and raise its `pieces`"
-        )

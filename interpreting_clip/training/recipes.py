@@ -61,8 +61,7 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
 
     `precision` applies to matrix products and convolutions; weights and the optimiser's state are
     float32. A batch passes in `pieces`, one after the other, each with its own batch-norm
-    statistics. `activation_checkpointing` recomputes activations inside a transformer's blocks
-    instead of keeping them.
+    statistics.
     """
 
     epochs: Epochs
@@ -77,7 +76,6 @@ class TrainingRecipe(StrictStruct, frozen=True, kw_only=True):
     threads: ThreadCount
     precision: TrainingPrecision
     pieces: Annotated[int, Meta(ge=1, le=65_536)]
-    activation_checkpointing: bool = False
 
     def __post_init__(self) -> None:
         """Refuse unequal pieces, and pieces of a single image, which has no batch statistics."""

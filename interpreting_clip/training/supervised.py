@@ -5,7 +5,6 @@ import torch
 from jaxtyping import Int
 
 from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset
 from interpreting_clip.loading.preprocess import to_device, to_tower
 from interpreting_clip.loading.processes import add_up
@@ -31,7 +30,6 @@ def train_classifier(
     `labels` are indices into the classes of the encoder's card; `label_smoothing` is the share of
     the target spread over all classes.
     """
-    require_labels(labels, len(images), len(encoder.card.classes or ()), callbacks.name)
     encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
     targets = torch.from_numpy(labels.astype(np.int64)).to(device)
     train(
@@ -73,20 +71,3 @@ def label_objective(
         return found[0], found[1]
 
     return objective
-
-
-def require_labels(labels: Int[np.ndarray, " image"], images: int, classes: int, name: str) -> None:
-    """Refuse labels that do not fit the images or the classes.
-
-    Raises
-    ------
-    InputError
-        There is not one label per image, or one is no index of a class.
-    """
-    if len(labels) != images:
-        raise InputError(f"{name}: expected one label per image, {images}, got {len(labels)}")
-    if images and not (labels.min() >= 0 and labels.max() < classes):
-        raise InputError(
-            f"{name}: expected labels from 0 to {classes - 1}, got {labels.min()} to "
-            f"{labels.max()}; are the images and the card of one dataset?"
-        )

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.stress.random_studies import filled
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
@@ -49,6 +48,15 @@ def study(tmp_path_factory: pytest.TempPathFactory):
         bring_torchvision(workspace, files, patch)
         workspace.repro()
         yield workspace
+
+
+def filled(node: Any, marks: dict[str, Any]) -> Any:
+    """Replace the marks of the real study."""
+    if isinstance(node, dict):
+        return {key: filled(value, marks) for key, value in node.items()}
+    if isinstance(node, list):
+        return [filled(value, marks) for value in node]
+    return marks.get(node, node) if isinstance(node, str) else node
 
 
 def sources(

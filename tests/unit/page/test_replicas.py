@@ -159,8 +159,6 @@ def test_another_spelling_is_not_another_setting(params):
     expected = training_settings(FINETUNED, with_all(params))
     assert repr(params["datasets"]["web_broad"]["rotation"]) == "20.0"
     params["datasets"]["web_broad"]["rotation"] = 20
-    # the default, written out
-    params["recipes"]["rn_broad"]["activation_checkpointing"] = False
     assert training_settings(FINETUNED, with_all(params)) == expected
 
 

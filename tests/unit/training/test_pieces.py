@@ -11,15 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
-from interpreting_clip.encoders.tokenizer import build_vocabulary
-from interpreting_clip.errors import InputError
+from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import ContrastiveObjective
 from interpreting_clip.training.loop import Objective, train
-from interpreting_clip.training.pieces import averaged_statistics, checkpoint_activations, cut
+from interpreting_clip.training.pieces import averaged_statistics, cut
 from interpreting_clip.training.recipes import TrainingRecipe
 from interpreting_clip.training.supervised import label_objective
 from tests.other_device import NAME, other_device
@@ -197,25 +194,3 @@ def test_bfloat16_keeps_weights_and_moments_in_float32(recipe, kind):
         losses[precision] = [point["loss"] for point in points]
     assert losses["bfloat16"] != losses["float32"]
     assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.1)
-
-
-def test_checkpointed_activations_change_no_bit_and_keep_less(recipe):
-    encoder = clip_encoder(small_backbone("vit"), build_vocabulary(CAPTIONS), 0)
-    case = encoder, ContrastiveObjective(encoder, CAPTIONS)
-    plain, kept_plainly = step(recipe, *case, pieces=1), kept_by(recipe, case, 1)
-    checkpoint_activations(encoder.module, "vit")
-    again, kept_now = step(recipe, *case, pieces=1), kept_by(recipe, case, 1)
-    assert kept_now < 0.5 * kept_plainly
-    assert all(torch.equal(value, again[1][name]) for name, value in plain[1].items())
-
-
-@pytest.mark.parametrize(
-    "backbone",
-    [small_backbone("rn"), TorchvisionModel(model="vit_b_16"), TimmModel(model="vgg11")],
-    ids=["ModifiedResNet", "VisionTransformer", "VGG"],
-)
-def test_a_tower_without_checkpointing_is_refused(backbone, request):
-    with torch.device("meta"):
-        encoder = classifier_encoder(backbone, CLASSES, 0, normalize_features=False)
-    with pytest.raises(InputError, match=rf"^rn: .*{request.node.callspec.id}.*pieces"):
-        checkpoint_activations(encoder.module, "rn")
