@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from runner.machine_settings import SHARED_BY
 
 STAGE = """
 import os, sys, time
@@ -98,14 +97,6 @@ def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
     assert killed.returncode == 128 + signal.SIGKILL
 
 
-@pytest.mark.parametrize(("launcher", "shared_by"), [("env PLACE=there", "None"), ("", "4")])
-def test_jobs_share_the_processors_of_this_host_alone(probe, launcher, shared_by):
-    show = f"print(os.environ.get('{SHARED_BY}'))"
-    out, _ = probe(show, launcher, **{SHARED_BY: "4"}).communicate()
-    assert out.splitlines()[-1] == shared_by
-    assert launcher or not LOCK.exists()
-
-
 def test_a_process_of_a_training_is_launched_by_none(probe):
     done = probe("pass", "env PLACE=there", TORCHELASTIC_RUN_ID="rn")
     assert done.communicate()[0].split() == [str(done.pid), "rn", "None"]
@@ -123,12 +114,6 @@ def test_the_stage_ends_with_the_process_here(probe):
     there = int(told(here)[0])
     here.kill()
     assert ends(there)
-
-
-def test_a_launcher_without_input_is_no_end(probe):
-    done = probe("time.sleep(0.5)", """sh -c 'exec "$@" < /dev/null' sh""")
-    done.communicate()
-    assert done.returncode == 0
 
 
 def test_the_last_that_is_launched_takes_the_place_of_one_that_was_left(probe):
@@ -151,10 +136,3 @@ def test_one_that_computes_here_waits_as_well(probe):
     assert f"process {there} on " in done.stderr.readline()
     assert ends(there)
     assert done.communicate()[0].split()[0] == str(done.pid)
-
-
-def test_no_other_stage_waits(probe):
-    told(probe(SLOW, CHILD))
-    assert LOCK.exists()
-    done = probe("pass", CHILD, stage="other")
-    assert (done.communicate()[1], done.returncode) == ("", 0)

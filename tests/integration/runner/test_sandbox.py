@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from runner import sandbox
 from tests.reads import ROOT
 
 LOCKED = """
@@ -44,10 +43,8 @@ print(json.dumps(said))
 CHILD = "__import__('subprocess').run(['cat', {!r}], capture_output=True, text=True).stdout"
 READS = {
     "open": "open({!r}).read()",
-    "numpy": "__import__('numpy').fromfile({!r}, 'uint8').tobytes()",
     "child": CHILD,
     "worker": "__import__('multiprocessing').get_context('fork').Pool(1).apply(open, ({!r},))",
-    "safetensors": "__import__('safetensors').safe_open({!r}, 'np')",
     "torch": "__import__('torch').UntypedStorage.from_file({!r}, False, 4)",
 }
 
@@ -82,16 +79,11 @@ def locked(folder: Path, *expressions: str) -> list[str]:
     return json.loads(run(folder, *expressions).stdout.splitlines()[-1])
 
 
-def path(name: str, place: str) -> str:
-    return f"{place}/a.safetensors" if name == "safetensors" else f"{place}/a"
-
-
 @pytest.mark.parametrize("name", READS)
 def test_what_is_listed_is_read_and_nothing_else(folder, name):
-    secret, listed = (READS[name].format(path(name, place)) for place in ("secret", "listed"))
+    secret, listed = (READS[name].format(f"{place}/a") for place in ("secret", "listed"))
     refused, allowed = locked(folder, secret, listed)
-    # safetensors calls any file that it cannot open missing; `cat` says why on its own stderr
-    assert re.search("ermission denied|No such file or directory: secret|^$", refused)
+    assert re.search("ermission denied|^$", refused)  # `cat` says why on its own stderr
     if name != "worker":  # a file cannot be sent back
         assert "Error" not in allowed and "denied" not in allowed and allowed
 
@@ -140,9 +132,3 @@ def test_a_refusal_names_the_path_and_the_line_to_add(folder, expression, path):
 def test_the_environment_is_read(folder):
     *read, here = locked(folder, "__import__('json.tool')", "os.listdir('.')", "os.getcwd()")
     assert not any("Error" in said for said in read) and os.fspath(folder) in here
-
-
-def test_a_system_without_landlock_is_not_asked_for_it(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(sandbox.ctypes, "CDLL", lambda *_, **__: 1 / 0)
-    assert not sandbox.restrict([(Path(), sandbox.READ)])

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import read_json, write_json, write_whole
 from interpreting_clip.kernels import Kernels
 from runner import run
-from runner.graph import StageEntry, read_entry
+from runner.graph import StageEntry
 from runner.native import NATIVE, native_processors, record_native
 from runner.outputs import Outputs
 
@@ -62,19 +61,6 @@ def test_what_is_computed_from_such_inputs_names_their_processors(written):
 def test_nothing_is_added_where_the_kernels_are_the_study_s(written, machine, kernels):
     assert not any(written(machine, kernels).values())
     assert [file.name for file in Path(FOLDER).iterdir()] == ["kurtosis.json"]
-
-
-@pytest.mark.parametrize(("stage", "names"), [("study", False), ("summarize", True)])
-def test_what_computes_nothing_names_no_processor(tmp_path, monkeypatch, stage, names):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    monkeypatch.setattr(run, "require_fingerprint", lambda _: None)
-    monkeypatch.setattr(run, "call_main", lambda _, given: write_json(given[-1][RESULT], {"a": 1}))
-    Path("params.yaml").write_text("kernels: portable")
-    Path("dvc.yaml").write_text(f"stages: {{{stage}: {{outs: [{RESULT}]}}}}")
-    study = Params()
-    run.compute(read_entry(stage, "", study.tree), study)
-    assert (NATIVE in read_json(Path(RESULT))) == names
 
 
 def test_one_stage_of_a_study_says_so(tmp_path, monkeypatch, capsys):

@@ -101,13 +101,6 @@ def test_the_same_images_give_the_same_bytes():
     assert one.summary == other.summary
 
 
-def test_a_feature_that_never_varies_has_no_weight():
-    features, classes = drawn()
-    features[:, 3] = 0.1
-    head = fit_probe(features, classes, settings()).head
-    assert np.isfinite(head.weight).all() and np.all(head.weight[:, 3] == 0)
-
-
 def test_labels_that_mean_nothing_are_guessed_and_take_the_strongest_penalty():
     features, classes = drawn(1000)
     shuffled = np.random.default_rng(5).permutation(classes)

@@ -1,5 +1,4 @@
 import math
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -121,16 +120,6 @@ def test_the_switches_are_put_back_on_an_error():
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
 
 
-def test_memory_is_not_filled_before_it_is_written():
-    filling: Any = torch.utils.deterministic
-    before = filling.fill_uninitialized_memory
-    with deterministic(1):
-        # torch would fill it with NaN, to show what reads memory that nothing has written
-        assert not filling.fill_uninitialized_memory
-        assert not torch.full((999,), 1.0).resize_(2000)[999:].isnan().all()
-    assert filling.fill_uninitialized_memory == before
-
-
 def test_biases_do_not_decay(recipe):
     module = nn.Linear(2, 2)
     before = {key: value.clone() for key, value in module.state_dict().items()}
@@ -167,11 +156,6 @@ def test_fewer_images_than_a_batch_in_pieces_are_refused(recipe):
     recipe = msgspec.structs.replace(recipe, batch_size=128, pieces=2)
     with pytest.raises(InputError, match=r"rn: .* 128 images .* got 64"):
         run(Fit(), recipe, name="rn")
-
-
-def test_a_single_image_is_refused(recipe):
-    with pytest.raises(InputError, match="2 images"):
-        train(nn.Linear(1, 1), Fit(), IMAGES[:1], PREPROCESS, recipe, callbacks=Callbacks())
 
 
 WARM = {"warmup_steps": 4, "epochs": 2}
