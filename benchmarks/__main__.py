@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from runner.process import wait_passively
+from runner.process import set_variables
 
 BENCHMARKS = ("concepts", "extraction", "cka", "study")
 
@@ -11,7 +11,7 @@ BENCHMARKS = ("concepts", "extraction", "cka", "study")
 def main() -> None:
     """Run the named benchmarks, or all."""
     # As in a stage; a process that has imported torch is too late to set it.
-    wait_passively()
+    set_variables()
     for name in sys.argv[1:] or BENCHMARKS:
         command = [sys.executable, "-m", f"benchmarks.{name}"]
         if code := subprocess.run(command, check=False).returncode:

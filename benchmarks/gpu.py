@@ -43,7 +43,7 @@ from interpreting_clip.training.recipes import (
     TrainingRecipe,
 )
 from interpreting_clip.training.supervised import label_objective
-from runner.process import repeat_products
+from runner.process import set_variables
 from tests.pipeline.workspace import new_workspace
 
 CLIP, TUNED, PROBED = "rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe"
@@ -86,7 +86,7 @@ class Left(NamedTuple):
 
 def main() -> None:
     """Measure, print and write the table; fail if a line does."""
-    repeat_products()
+    set_variables()
     if not torch.cuda.is_available():
         sys.exit("error: no GPU: torch finds no CUDA device, and nothing was measured")
     machine = Machine(device="cuda", batch_size=BATCH)

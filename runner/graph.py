@@ -1,5 +1,6 @@
 """A stage's entry in dvc.yaml: what it reads, which parameters it takes and what it writes."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,6 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError, close_names
 
 GRAPH = Path("dvc.yaml")
-
-_NAME = re.compile(r"\$\{([\w.]+)\}")
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,7 @@ class StageEntry:
 
 
 def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> StageEntry:
-    """Return a stage's entry with the names in it replaced by their values, as DVC replaces them.
-
-    Raises
-    ------
-    InputError
-        There is no such stage, or params.yaml has no such key in the section that it runs over.
-    """
+    """Return a stage's entry with the names in it replaced by their values, as DVC does it."""
     stages = load_tree(graph)["stages"]
     if stage not in stages:
         raise InputError(
@@ -76,9 +69,8 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
     filled = {part: _filled(body.get(part, ()), names) for part in ("deps", "params", *OUTPUTS)}
     outs = [path for part in OUTPUTS for path in _paths(filled[part])]
     listed = [one for one in filled["params"] if isinstance(one, str)]
-    fingerprints = [
-        key for one in filled["params"] if isinstance(one, dict) for key in one.get("code.json", ())
-    ]
+    of_files = [one for one in filled["params"] if isinstance(one, dict)]
+    fingerprints = [key for one in of_files for key in one.get("code.json", ())]
     return StageEntry(
         stage=stage,
         key=key,
@@ -132,13 +124,12 @@ def _paths(listed: Iterable[Any]) -> Iterable[str]:
 
 def _filled(node: Any, names: Mapping[str, Any]) -> Any:
     """Return a part of dvc.yaml with `${name.of.a.value}` replaced."""
-    if isinstance(node, Mapping):
-        return {_filled(k, names): _filled(v, names) for k, v in node.items()}
-    if isinstance(node, list | tuple):
-        return [_filled(one, names) for one in node]
-    if not isinstance(node, str):
-        return node
-    return _NAME.sub(lambda match: str(_value(match[1], names)), node)
+
+    def value(match: re.Match[str]) -> str:
+        return json.dumps(str(_value(match[1], names)))[1:-1]
+
+    # in its text as JSON, which has no other dollar signs and braces that are adjacent
+    return json.loads(re.sub(r"\$\{([\w.]+)\}", value, json.dumps(node)))
 
 
 def _value(path: str, names: Mapping[str, Any]) -> Any:

@@ -35,14 +35,7 @@ class ListedParams(Params):
         return next(iter(self.fingerprints.values()), "")
 
     def read(self, path: str, kind: Any) -> Any:
-        """Return the value at `path` as a `kind`; of a section, only what is listed.
-
-        Raises
-        ------
-        InputError
-            dvc.yaml does not list the parameter, or a field of the section that params.yaml has;
-            or the value is missing or not legal.
-        """
+        """Return the value at `path` as a `kind`; of a section, only what is listed."""
         if any(path == one or path.startswith(f"{one}.") for one in self.listed):
             return super().read(path, kind)
         within = [one for one in self.listed if one.startswith(f"{path}.")]

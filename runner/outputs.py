@@ -20,13 +20,7 @@ class Outputs:
         self._at_end: list[Callable[[], None]] = []
 
     def __getitem__(self, path: str | Path) -> Path:
-        """Return where to write an output: a folder that is there, or a file's path.
-
-        Raises
-        ------
-        InputError
-            dvc.yaml does not list it.
-        """
+        """Return where to write an output: a folder that is there, or a file's path."""
         name = Path(path).as_posix()
         if name not in self.listed:
             raise InputError(
@@ -55,13 +49,7 @@ class Outputs:
             partial_folder(path).mkdir(parents=True)
 
     def keep(self) -> None:
-        """Move what was written into place, over the outputs of an earlier run.
-
-        Raises
-        ------
-        InputError
-            An output was not written.
-        """
+        """Move what was written into place, over the outputs of an earlier run."""
         for path in self.listed:
             written = self[path]
             if not written.exists() or (written.is_dir() and not any(written.iterdir())):

@@ -51,13 +51,7 @@ def set_up() -> None:
     """Prepare this process; a stage that needs torch imports it after these settings."""
     die_with_parent()
     keep_memory()
-    # OpenMP's threads spin while they wait for each other, which costs most when processes share
-    # cores: two forward passes of RN50 (32 images, two threads, a busy machine) take 6.7 to 8.1 s
-    # of processor time, and 4.4 s with this.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    # cuBLAS repeats its results only with a workspace of fixed size. Where only deterministic
-    # algorithms are allowed, torch refuses to multiply without it.
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    set_variables()
     # Imports create many objects and no garbage. Collecting garbage less often here, and not at all
     # at exit (`gc.freeze` below), reduces the miniature's `extract` from 2.7 s of processor time to
     # 1.8 s.
@@ -168,6 +162,17 @@ def is_ours(file: Path) -> bool:
     """Say whether a file is of this project."""
     folders = ("interpreting_clip", "page", "runner", "stages", "tools")
     return any(file.is_relative_to(Path.cwd() / folder) for folder in folders)
+
+
+def set_variables() -> None:
+    """Set what OpenMP and cuBLAS read when torch is imported, unless the user has set it."""
+    # OpenMP's threads spin while they wait for each other, which costs most when processes share
+    # cores: two forward passes of RN50 (32 images, two threads, a busy machine) take 6.7 to 8.1 s
+    # of processor time, and 4.4 s with this.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # cuBLAS repeats its results only with a workspace of fixed size. Where only deterministic
+    # algorithms are allowed, torch refuses to multiply without it.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def keep_memory() -> None:

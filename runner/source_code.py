@@ -13,20 +13,12 @@ from interpreting_clip.errors import InputError
 FINGERPRINTED = frozenset({"interpreting_clip", "page", "stages"})
 """The packages whose code changes results. The runner's does not, and is not followed."""
 
-WORDING = ("label", "digits", "unit")
-"""The first arguments of a `Label`, which say how a number is shown."""
-
 
 def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
     """Return every file of ours that the module `stages.<stage>` can load, relative to `root`.
 
     Imports are followed wherever they stand, inside functions too, except into the files `without`,
     which only another branch imports.
-
-    Raises
-    ------
-    InputError
-        As `imported_names`.
     """
     todo, seen = files_of({f"stages.{stage}"}, root), set()
     while todo:
@@ -66,11 +58,6 @@ def imported_names(file: Path) -> frozenset[str]:
     """Return everything that `file` imports: modules, and after a dot the names from them.
 
     `importlib.import_module` counts if its argument is a literal name, as it always is here.
-
-    Raises
-    ------
-    InputError
-        The file is not legal Python, or an import is relative, or its name is computed.
     """
     try:
         return names_in(file.read_bytes(), file.name == "__init__.py")
@@ -163,8 +150,9 @@ def strip_labels(annotation: ast.expr) -> None:
     """
     for call in ast.walk(annotation):
         if isinstance(call, ast.Call) and called(call) in {"Label", "Part"}:
-            call.args = call.args[len(WORDING) :]
-            call.keywords = [one for one in call.keywords if one.arg not in WORDING]
+            wording = ("label", "digits", "unit")  # its first arguments: how a number is shown
+            call.args = call.args[len(wording) :]
+            call.keywords = [one for one in call.keywords if one.arg not in wording]
 
 
 def literal_texts(node: ast.AST) -> Iterator[ast.Constant]:

@@ -18,12 +18,6 @@ def run_in_processes(machine: Machine, module: str, *arguments: str, resumes: bo
     In such a process, or if the machine has only one, nothing is started, and the caller computes.
     The last argument names what is computed. A training `resumes` from its checkpoint, and each of
     its processes needs a GPU of its own.
-
-    Raises
-    ------
-    InputError
-        There are fewer GPUs than processes of a training; or a process has failed or was killed,
-        with its message.
     """
     on_gpus = machine.device == "cuda"
     if "TORCHELASTIC_RUN_ID" in os.environ:
@@ -57,16 +51,14 @@ def run_in_processes(machine: Machine, module: str, *arguments: str, resumes: bo
     try:
         elastic_launch(config, sys.executable)("-m", module, *arguments)
     except ChildFailedError as error:
-        kept = "the next run goes on from the checkpoint. If memory was short, raise `pieces` in "
-        kept += "the recipe"
-        if not resumes:
-            kept = "nothing was kept. If memory was short, lower `batch_size` in compute.yaml"
         rank, failure = error.get_first_failure()
         reported: Any = failure.message  # the message that `launch` has written, or torch's text
         if isinstance(reported, dict):
             raise InputError(reported["message"]) from None
         raise InputError(
             f"{key}: process {rank + 1} of {count} was ended by "
-            f"{failure.signal_name()}; the others were stopped, and {kept}"
+            f"{failure.signal_name()}; the others were stopped. A training goes on from its "
+            "checkpoint. If memory was short, raise `pieces` in its recipe or, of an extraction, "
+            "lower `batch_size` in compute.yaml"
         ) from None
     return True

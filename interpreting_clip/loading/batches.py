@@ -16,9 +16,6 @@ from interpreting_clip.loading.preprocess import Pixels, Preprocess, resize_and_
 CACHE_BYTES = 1 << 30
 """The most bytes of preprocessed images that a training holds in memory."""
 
-CACHE_BATCH = 256
-"""How many of these images are loaded at a time."""
-
 SMALL = 128 * 128 * 3
 """The bytes of an image below which loading it in this process beats a worker process.
 
@@ -84,11 +81,6 @@ def load_batches(
     Workers draw no random numbers, so their number changes nothing. They are forked, which shares
     open files with them; if that is unsafe (macOS), batches are loaded in this process. If the
     `device` is a GPU, a thread moves the pixels to pinned memory.
-
-    Raises
-    ------
-    InputError, OSError
-        As `load`, when its batch is next.
     """
     workers = workers if sys.platform.startswith("linux") else 0
     loader = DataLoader(
@@ -144,7 +136,7 @@ def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0)
     if np.prod(shape) > CACHE_BYTES:
         return images
     cache, begin = np.empty(shape, np.uint8), 0
-    for batch in image_batches(images, np.arange(len(images)), preprocess, CACHE_BATCH, workers):
+    for batch in image_batches(images, np.arange(len(images)), preprocess, 256, workers):
         cache[begin : begin + len(batch)] = batch
         begin += len(batch)
     return cache

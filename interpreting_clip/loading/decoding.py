@@ -13,11 +13,6 @@ def decode_fast(data: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]:
     torchvision and Pillow both decode with libjpeg-turbo and give the same pixels. Only Pillow
     converts them row by row through a copy of its own. `fetch` decodes every image with Pillow
     before it stores it, so what Pillow refuses does not come here.
-
-    Raises
-    ------
-    InputError
-        As `decode_image`.
     """
     if image_extension(data) == "jpg":
         from torchvision.io import ImageReadMode, decode_jpeg

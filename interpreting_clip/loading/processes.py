@@ -19,9 +19,6 @@ from torch import distributed
 
 from interpreting_clip.config.machine import Machine
 
-STOPPED = 60.0
-"""Seconds within which the launcher stops a process after another one has failed."""
-
 
 class Place(NamedTuple):
     """Which process this is, of how many."""
@@ -48,7 +45,7 @@ def connection() -> Iterator[None]:
     try:
         yield
     except RuntimeError:
-        time.sleep(STOPPED)
+        time.sleep(60)  # by then, it has stopped this process
         raise
 
 

@@ -24,13 +24,7 @@ Classify = Callable[[np.ndarray], np.ndarray]
 
 
 def adversarial_blocks(recipe: Adversarial, world: World) -> Iterator[Block]:
-    """Yield the images of `recipe`'s population that the reference net misclassifies, in order.
-
-    Raises
-    ------
-    InputError
-        The reference net is wrong so rarely that the set cannot be filled.
-    """
+    """Yield the images of `recipe`'s population that the reference net misclassifies, in order."""
     classify = train_reference(recipe.reference, recipe.class_indices, world)
     missing = recipe.images
     for number in range(-(-recipe.images * CANDIDATES_PER_IMAGE // BLOCK)):

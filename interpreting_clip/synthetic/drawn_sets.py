@@ -31,8 +31,6 @@ from interpreting_clip.synthetic.world import (
     World,
 )
 
-LICENCE = "Apache-2.0"
-
 _NAMES = {
     "color": tuple(f"{name}-c" for name in COLOURS),
     "object": CLASSES,
@@ -61,7 +59,7 @@ def write_drawn_set(name: str, recipe: Recipe, world: World, directory: Path) ->
         classes=list(CLASSES),
         class_indices=recipe.class_indices,
         source="world",
-        licence=LICENCE,
+        licence="Apache-2.0",
         shards=shards,
     )
     write_card(card, directory)

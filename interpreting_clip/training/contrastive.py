@@ -93,7 +93,8 @@ class ContrastiveObjective:
         workers: int = 0,
     ) -> None:
         self.loss_of = import_open_clip().ClipLoss(cache_labels=True)
-        self.card, self.precision = encoder.card, precision
+        self.card = encoder.card
+        self.precision: TrainingPrecision = precision
         self.module: Any = encoder.module
         self.scale = encoder.module.get_parameter("logit_scale")
         texts, self.text_of = np.unique(np.array(captions, object), return_inverse=True)

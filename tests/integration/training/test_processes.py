@@ -22,14 +22,14 @@ RECIPE = TrainingRecipe(**SETTINGS)
 CASES = (("rn", "labels"), ("vit", "captions"))
 
 
-def step(tower: str, learns_from: str) -> dict[str, torch.Tensor]:
+def step(tower: str, learns_from: str) -> dict[str, Any]:
     """Return a batch's loss, gradient and statistics; in few exchanges if processes share it."""
     encoder, objective = small_case(tower, learns_from)
     module = encoder.module.train()
     with averaged_statistics(module, 4):
         found = objective(cut(np.arange(12), IMAGES[own_rows(12, 4)], RECIPE, 0))
     add_up(gradients(module))
-    tensors = {f"gradient {name}": p.grad for name, p in module.named_parameters()}
+    tensors: dict[str, Any] = {f"gradient {name}": p.grad for name, p in module.named_parameters()}
     tensors |= {f"buffer {name}": buffer for name, buffer in module.named_buffers()}
     return tensors | {"loss": found[0], "correct": found[1]}
 
