@@ -11,7 +11,6 @@ import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +19,6 @@ import torch
 from pyarrow.parquet import write_table
 from safetensors.torch import save
 
-from interpreting_clip.config.params import Params
-from interpreting_clip.datasets.broden.labels import concept_presence
-from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.entries import ImageNet
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image, image_extension
@@ -33,20 +29,8 @@ from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import copy_state
 from interpreting_clip.encoders.state_dicts import Choice, Wanted, find_tower
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.activations_folder import (
-    MANIFEST,
-    given_file,
-    read_manifest,
-    write_activations_folder,
-)
 from interpreting_clip.formats.array_files import open_floats
-from interpreting_clip.formats.files import file_digest
-from interpreting_clip.formats.image_lists import ListedImage, write_image_list
-from interpreting_clip.measures.kurtosis import Settings
-from interpreting_clip.published.sources import FOLDER as PUBLISHED
-from interpreting_clip.published.sources import read_published
 from tests.reads import ROOT
-from tests.unit.datasets.broden.conftest import write_broden1
 from tests.unit.datasets.conftest import photo, tar
 
 CASES = 50
@@ -166,69 +150,16 @@ def image(form: str) -> Callable[[Path], Format]:
     return lambda folder: ("photo", photo(1, form), read)
 
 
-def broden(folder: Path) -> Format:
-    write_broden1(folder)
-
-    def read(file: Path) -> None:
-        with open_broden(file.parent) as probe:
-            concept_presence(probe, 0.1)
-
-    return "index.csv", (folder / "index.csv").read_bytes(), read
-
-
-def published(folder: Path) -> Format:
-    """The rows of four models."""
-    for file in (ROOT / PUBLISHED).glob("openclip.*"):
-        (folder / file.name).write_bytes(file.read_bytes())
-    rows = (folder / "openclip.csv").read_text().splitlines(keepends=True)
-    kept = [row for row in rows if row.startswith(("model,", "ViT-B-16/", "ViT-B-32/o"))]
-    for name in ("same_models.csv", "counterparts.csv"):
-        header, *_ = (ROOT / PUBLISHED / name).read_text().splitlines(keepends=True)
-        (folder / name).write_text(header)
-    return "openclip.csv", "".join(kept).encode(), lambda file: read_published(file.parent)
-
-
 def npy(folder: Path) -> Format:
     np.save(stream := io.BytesIO(), np.ones((6, 3), np.float32))
     read = lambda file: list(open_floats(file, "activations").blocks())  # noqa: E731
     return "a.npy", stream.getvalue(), read
 
 
-def manifest(folder: Path) -> Format:
-    rows = [ListedImage(f"{number:064x}", str(number), 0) for number in range(6)]
-    write_image_list(folder / "imagenet_val.csv", rows)
-    write_activations_folder(folder, {"imagenet_val": np.ones((6, 3), np.float32)}, folder)
-
-    def read(file: Path) -> None:
-        found = read_manifest(folder, file_digest(file))
-        for given in found.datasets.values():
-            given_file(folder, given)
-
-    return MANIFEST, (folder / MANIFEST).read_bytes(), read
-
-
-STUDY = b"""\
-study: {name: "a study", description: first}  # of two
-kurtosis: {outlier_sigma: 6.0, sweep: [0.1, 0.5], outlier_share: 1.0e-2, resamples: 200, seed: 0,
-  confidence: 0.95}
-since: 2024-01-31
-"""
-
-
-def study(folder: Path) -> Format:
-    def read(file: Path) -> None:
-        params = Params(file)
-        params.read("kurtosis", Settings)
-        params.read("study", Any)
-
-    return "params.yaml", STUDY, read
-
-
 FORMATS: dict[str, Callable[[Path], Format]] = {
     **{"checkpoint": checkpoint, "safetensors": safetensors, "ImageNet's tar": imagenet_tar},
-    **{"zip": zipped, "webdataset": webdataset, "parquet": parquet, "Broden": broden},
-    **{"JPEG": image("JPEG"), "PNG": image("PNG"), "OpenCLIP's results": published},
-    **{"npy": npy, "activations folder": manifest, "params.yaml": study},
+    **{"zip": zipped, "webdataset": webdataset, "parquet": parquet, "npy": npy},
+    **{"JPEG": image("JPEG"), "PNG": image("PNG")},
 }
 
 WRONG: dict[str, Callable[[bytes], bytes]] = {

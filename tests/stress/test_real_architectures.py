@@ -10,11 +10,9 @@ import pytest
 import torch
 
 from interpreting_clip.encoders.encoder import initialise, load_encoder, save_encoder
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
-from interpreting_clip.encoders.library_models import build_library_model, measured_representation
+from interpreting_clip.encoders.library_models import build_library_model
 from interpreting_clip.encoders.weights import load_state_dict
-from tests.unit.encoders.conftest import TINY, require_layers
 
 LONG = bool(os.environ.get("LONG"))
 MODELS = [TorchvisionModel(model="efficientnet_b0"), TimmModel(model="vit_tiny_patch16_224")]
@@ -38,22 +36,6 @@ def test_tower_and_head_are_the_library_s_classifier(backbone):
     assert model.head is not None
     logits = model.head(model.module.eval()(images))
     torch.testing.assert_close(logits, expected)
-
-
-REPRESENTATIONS = [
-    (TorchvisionModel(model="densenet121"), "rectified"),
-    (TimmModel(model="convnext_atto"), "linear"),
-    (TorchvisionModel(model="resnet18"), "rectified"),
-    (TorchvisionModel(model="vit_b_32"), "linear"),
-    (TimmModel(model="efficientnet_lite0"), "rectified"),
-    (TimmModel(model="vit_tiny_patch16_224"), "linear"),
-    (TimmModel(model="vit_base_patch32_clip_224"), "linear"),
-]
-
-
-@pytest.mark.parametrize(("backbone", "expected"), REPRESENTATIONS[: None if LONG else 2])
-def test_representations_are_those_of_the_last_operation(backbone, expected):
-    assert measured_representation(build_library_model(backbone, 0).module, 224) == expected
 
 
 FINETUNED = "vit_base_patch32_clip_224"
@@ -161,29 +143,3 @@ def test_a_model_that_asks_for_its_version_is_read_back(tmp_path):
     save_encoder(tmp_path / "mnasnet", encoder)
     state = load_encoder(tmp_path / "mnasnet").module.state_dict()
     assert all(torch.equal(state[k], t) for k, t in encoder.module.state_dict().items())
-
-
-RESNET = ["stem", "stage1", "stage2", "stage3", "stage4", "output"]
-TRANSFORMER = ["embedding", *(f"block{i:02d}" for i in range(1, 13)), "output"]
-TIMM_TOWER = OpenClipConfig(
-    model="with timm",
-    config=TINY.config | {"vision_cfg": {"timm_model_name": "resnet18", "image_size": 64}},
-)
-
-
-LAYERS = [
-    (TIMM_TOWER, RESNET),
-    (TorchvisionModel(model="vit_b_32"), TRANSFORMER),
-    (
-        TorchvisionModel(model="mobilenet_v3_small"),
-        [*(f"features{i}" for i in range(13)), "classifier0", "output"],
-    ),
-    (TorchvisionModel(model="resnet18"), RESNET),
-    (TimmModel(model="resnet18"), RESNET),
-    (TimmModel(model=FINETUNED), TRANSFORMER),
-]
-
-
-@pytest.mark.parametrize(("backbone", "names"), LAYERS[: None if LONG else 3])
-def test_layers_of_every_kind_of_tower(backbone, names):
-    require_layers(initialise(backbone, 0), names)

@@ -18,6 +18,8 @@ from tests.stress.slurm import Cluster, slurm_cluster
 from tests.stress.test_jobs import make_repro
 from tests.stress.test_kills import PATIENCE, processes, wait_for
 
+pytestmark = pytest.mark.long
+
 LAUNCHERS = "launchers: {others: srun -u -n1 -c1}\n"
 
 KEY = "rn_web_broad"
@@ -131,7 +133,6 @@ def require_resumed(said: str) -> None:
     assert f"/{STEPS} " in said and f"| 0/{STEPS} " not in said, said
 
 
-@pytest.mark.long
 def test_four_at_a_time_leave_what_a_serial_run_leaves(cluster, nano, snakemake, tmp_path):
     """One of them, a training, is killed as well: it is tried again, and goes on."""
     workspace = edited(tmp_path / "clone")
