@@ -247,17 +247,14 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
             f"{file}: '{name}': expected {present}, the current code's, got {recorded}; run `dvc "
             "repro code` first, so that results are filed under the code that computed them"
         )
-    installed = {package: installed_version(package) for package in found["packages"]}
-    if differing := [one for one, locked in found["packages"].items() if installed[one] != locked]:
-        raise InputError(
-            "; ".join(
-                f"{one}: expected {found['packages'][one]}, got {installed[one]}"
-                for one in differing
+    for package, locked in found["packages"].items():
+        if (installed := installed_version(package)) != locked:
+            raise InputError(
+                f"{package}: expected {locked}, got {installed}. Results depend on the "
+                "versions in constraints.txt and versions.yaml: `make install` installs the former "
+                "and records the latter, or write the installed version there yourself; `dvc "
+                "repro` then recomputes what depends on it"
             )
-            + ". Results depend on the versions in constraints.txt and versions.yaml: `make "
-            "install` installs the former and records the latter, or write the installed version "
-            f"of {differing[0]} there yourself; `dvc repro` then recomputes what depends on it"
-        )
 
 
 def installed_version(package: str) -> str:

@@ -81,8 +81,10 @@ def main(*words: str) -> None:
     compute(entry, params, locked=True, one_of_several=one_of_several)
     if one_of_several:
         leave()
-    if computes:
-        record_seconds(entry.name, time.perf_counter() - began)
+    if computes:  # so that `make repro` can say how long a rerun would take
+        with suppress(OSError):
+            SECONDS.mkdir(parents=True, exist_ok=True)
+            (SECONDS / entry.name).write_text(f"{time.perf_counter() - began:.1f}\n")
 
 
 def choose_kernels(kernels: Kernels) -> None:
@@ -242,10 +244,3 @@ def sources(entry: Any, folders: Path) -> list[Path]:
     if isinstance(entry, list):
         return [place for value in entry for place in sources(value, folders)]
     return []
-
-
-def record_seconds(name: str, seconds: float) -> None:
-    """Note how long a stage took here, so that `make repro` can say how long a rerun would take."""
-    with suppress(OSError):
-        SECONDS.mkdir(parents=True, exist_ok=True)
-        (SECONDS / name).write_text(f"{seconds:.1f}\n")

@@ -81,7 +81,7 @@ def names_in(source: bytes, package: bool) -> frozenset[str]:
                 raise ValueError(f"line {node.lineno}: relative import; import by absolute path")
             names.add(node.module or "")
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) == "importlib.import_module":
+        elif isinstance(node, ast.Call) and called(node) == "import_module":
             name = getattr(node.args[0], "value", None)
             if not isinstance(name, str):
                 raise ValueError(f"line {node.lineno}: import by computed name; write the name out")

@@ -81,6 +81,7 @@ def test_finds_the_packages_of_others(tree):
     ("text", "message"),
     [
         ("import importlib\nimportlib.import_module(name)", r"b.py: line 2: .*computed"),
+        ("from importlib import import_module\nimport_module(name)", r"b.py: line 2: .*computed"),
         ("from . import c", r"b.py: line 1: .*relative"),
         ("a = 1\nb = (", r"b.py: line 2: not legal Python"),
         ("a = '\0'", r"b.py: .*null bytes"),
