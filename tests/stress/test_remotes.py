@@ -130,22 +130,3 @@ def test_push_names_what_a_remote_lacks(nano, tmp_path):
     said = alone.run(*MAKE, "push", ok=False)
     assert f"error: {tmp_path}/files: " in said and "mount it" in said and "mkdir -p" in said
     assert not (tmp_path / "files").exists()
-
-
-def test_push_looks_through_what_it_sends(nano, tmp_path):
-    alone = clone(nano.folder, tmp_path / "alone")
-    shutil.copytree(nano.folder / ".dvc/cache", alone.folder / ".dvc/cache")
-    (tmp_path / "files").mkdir()
-    alone.run("dvc", "remote", "add", "--default", "shared", str(tmp_path / "files"))
-    alone.run("dvc", "config", "remote.shared.verify", "true")
-    digest = min(objects(alone, nano.lock()["kurtosis@rn_untrained"]["outs"][0]["md5"]))
-    file = alone.folder / ".dvc/cache" / object_path(digest)
-    content = file.read_bytes()
-    file.chmod(0o644)
-    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    said = alone.run(*MAKE, "push", ok=False)
-    assert str(object_path(digest)) in said
-    assert not any((tmp_path / "files").iterdir())
-    file.write_bytes(content)
-    alone.run(*MAKE, "push")
-    assert (tmp_path / "files" / object_path(digest)).read_bytes() == content

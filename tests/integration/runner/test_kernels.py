@@ -4,9 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any
-
-import pytest
 
 from tests.reads import ROOT
 
@@ -38,32 +35,18 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
-def chosen() -> dict[str, Any]:
-    """Return what such a process says, if the user's environment asks for something else."""
+def test_libraries_have_portable_kernels_whatever_the_user_has_asked_for():
     asked = {"OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_NUM_THREADS": "2", "NUMBA_CPU_NAME": "skx"}
+    command = [sys.executable, "-W", "error::UserWarning", "-c", CHOSEN]
     done = subprocess.run(
-        [sys.executable, "-W", "error::UserWarning", "-c", CHOSEN],
-        cwd=ROOT,
-        env=os.environ | asked,
-        capture_output=True,
-        text=True,
-        check=False,
+        command, cwd=ROOT, env=os.environ | asked, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-    return json.loads(done.stdout)
-
-
-def test_every_library_stays_below_avx_512(chosen):
+    chosen = json.loads(done.stdout)
     assert "X86_V3" in chosen["numpy"] and "X86_V4" not in chosen["numpy"]
     assert chosen["numba"] == ["haswell", ""]
     assert chosen["torch"] == "AVX2"
-
-
-def test_openblas_has_one_kind_of_kernel_and_one_thread(chosen):
     assert chosen["blas"] and {tuple(one) for one in chosen["blas"]} == {("Haswell", 1)}
-
-
-def test_torch_multiplies_by_openblas(chosen):
+    # torch multiplies by OpenBLAS
     assert chosen["product"] and chosen["gradient"] and not chosen["attention"]
     assert chosen["norm"]
