@@ -122,7 +122,7 @@ def mend(workspace: Workspace) -> None:
 
 def test_kills_and_other_surroundings_change_nothing(nano: Workspace, tmp_path: Path):
     workspace = new_workspace(tmp_path / "clone")
-    workspace.surroundings |= SURROUNDINGS
+    workspace.surroundings, workspace.umask = {**SURROUNDINGS}, 0o077
     for number, moment in enumerate(moments(len(nano.lock()))):
         workspace.surroundings["SHELL"] = SHELLS[number // 2 % len(SHELLS)]
         said = run_and_kill(workspace, moment)
