@@ -1,18 +1,16 @@
 """A SLURM cluster of two nodes on the loopback, with a key and ports of its own."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-PATIENCE = 60.0
-"""How many seconds a server has to answer."""
+from tests.stress.remotes import PATIENCE, find_server, free_ports, listens, serving
 
 NODES = ("node1", "node2")
 
@@ -37,44 +35,6 @@ NodeName={nodes[1]} NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[2]} CP
 PartitionName=all Nodes=ALL Default=YES
 """
 """`config_overrides`: nodes have the processors given here, whatever is real. No control groups."""
-
-
-def find_server(name: str) -> str:
-    """Return the path of a server's program, or skip the test."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
-def free_ports(number: int) -> list[int]:
-    """Return free ports of the loopback."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [server.getsockname()[1] for server in held]
-    for server in held:
-        server.close()
-    return ports
-
-
-@contextmanager
-def serving(command: list[str], log: Path, answers: Callable[[], object]) -> Iterator[None]:
-    """Run a server until the block ends; skip the test if it exits or never answers."""
-    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
-        try:
-            deadline = time.monotonic() + PATIENCE
-            while not answers():
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.skip(f"{command[0]} does not start here: {log.read_text()[-500:]}")
-                time.sleep(0.1)
-            yield
-        finally:
-            process.kill()
-
-
-def listens(port: int) -> bool:
-    """Say whether a server answers at a port of the loopback."""
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 class Cluster:
@@ -114,7 +74,8 @@ def slurm_cluster(folder: Path) -> Iterator[Cluster]:
     """Start munge, SLURM's controller and two nodes, which listen only on 127.0.0.1."""
     if os.getuid():
         pytest.skip("SLURM's daemons start jobs as root")
-    munged, controller, node = map(find_server, ("munged", "slurmctld", "slurmd"))
+    where = ("/usr/sbin", "/usr/local/sbin")
+    munged, controller, node = (find_server(x, *where) for x in ("munged", "slurmctld", "slurmd"))
     (folder / "state").mkdir(parents=True)
     key, configuration = folder / "munge.key", folder / "slurm.conf"
     key.write_bytes(os.urandom(128))

@@ -14,11 +14,10 @@ import pytest
 
 from interpreting_clip.training.callbacks import FILE, SCRATCH
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.stress.conftest import LONG
 from tests.stress.slurm import Cluster, slurm_cluster
 from tests.stress.test_jobs import make_repro
-from tests.stress.test_kills import PATIENCE, processes, wait_for
-
-pytestmark = pytest.mark.long
+from tests.stress.test_kills import PATIENCE, SHELLS, processes, wait_for
 
 LAUNCHERS = "launchers: {others: srun -u -n1 -c1}\n"
 
@@ -133,6 +132,7 @@ def require_resumed(said: str) -> None:
     assert f"/{STEPS} " in said and f"| 0/{STEPS} " not in said, said
 
 
+@pytest.mark.long
 def test_four_at_a_time_leave_what_a_serial_run_leaves(cluster, nano, snakemake, tmp_path):
     """One of them, a training, is killed as well: it is tried again, and goes on."""
     workspace = edited(tmp_path / "clone")
@@ -167,8 +167,12 @@ def test_a_node_that_is_down_fails_the_stage_and_the_next_run_takes_another(clus
     assert cluster.ask("sinfo", "--noheader", "--nodes", node, "-o", "%t").startswith("down")
 
 
-@pytest.mark.parametrize("victim", ["dvc", "srun"])
-def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim):
+@pytest.mark.parametrize(
+    ("victim", "shell"),
+    [*(("dvc", shell) for shell in (SHELLS if LONG else SHELLS[:1])), ("srun", SHELLS[0])],
+)
+def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim, shell):
+    training.surroundings["SHELL"] = shell
     dvc, _ = begin(training)
     if victim == "srun":  # its own child, which looks after it, is younger
         here = processes(training.folder).items()
@@ -179,3 +183,27 @@ def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim):
     assert wait_for(lambda: not processes(training.folder)), processes(training.folder)
     assert wait_for(lambda: not cluster.ask("squeue", "--noheader"))
     go_on(training)
+
+
+def test_a_job_that_outlives_its_host_gives_way_to_the_next_run(cluster, training):
+    """A host that fails takes `srun` with it, which cannot tell the job any more."""
+    dvc, job = begin(training)
+    os.kill(job, signal.SIGSTOP)  # it cannot see yet that the next run comes
+    whole, here = training.lock(), processes(training.folder).keys() - {job}
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in here:
+            os.kill(process, number)
+    dvc.wait(PATIENCE)
+    log = training.folder.with_name("log")
+    with log.open("wb") as stream:
+        again = training.start(*TRAINING, output=stream)
+    waiting = f"pretrain@{KEY}: waiting for the end of process {job} on ".encode()
+    assert wait_for(lambda: waiting in log.read_bytes()), log.read_text()
+    os.kill(job, signal.SIGCONT)
+    while job in processes(training.folder):
+        assert again.poll() is None and b"step" not in log.read_bytes()
+        time.sleep(0.01)
+    release(training)
+    assert again.wait(PATIENCE) == 0
+    require_resumed(log.read_text())
+    assert training.lock() == whole
