@@ -17,7 +17,7 @@ from interpreting_clip.formats.activations_folder import (
     given_file,
     read_manifest,
 )
-from interpreting_clip.formats.array_files import FloatArray, open_floats
+from interpreting_clip.formats.array_files import StoredArray, open_floats
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.formats.json import write_json
 
@@ -60,7 +60,7 @@ def head_arrays(folder: Path, head: GivenHead, features: int) -> dict[str, Strea
     return arrays
 
 
-def given_array(folder: Path, given: GivenFile, name: str, shape: tuple[int, ...]) -> FloatArray:
+def given_array(folder: Path, given: GivenFile, name: str, shape: tuple[int, ...]) -> StoredArray:
     """Map an array of a folder, whose shape the manifest says."""
     array = open_floats(given_file(folder, given), name)
     if array.shape != shape:
@@ -71,6 +71,6 @@ def given_array(folder: Path, given: GivenFile, name: str, shape: tuple[int, ...
     return array
 
 
-def streamed(array: FloatArray) -> StreamedArray:
+def streamed(array: StoredArray) -> StreamedArray:
     """Return an array as one that is converted while it is written."""
     return StreamedArray(array.shape, np.dtype(np.float32), array.blocks())

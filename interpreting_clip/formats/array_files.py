@@ -1,19 +1,15 @@
-"""Arrays of numbers in files that others wrote, npy and safetensors: mapped, and never executed.
+"""Arrays of numbers in npy and safetensors files: mapped, and never executed."""
 
-Only the header of a file is believed, after it has been held against the file's size. Read with
-NumPy alone, which is all that the library installs; `formats.arrays` reads what stages write.
-"""
-
-import ast
-import json
 import math
+import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
 import numpy as np
 from jaxtyping import Float
+from safetensors import SafetensorError, safe_open
 
 from interpreting_clip.errors import InputError, require_content
 
@@ -25,12 +21,6 @@ BLOCK = 2**22
 NPY_MAGIC = b"\x93NUMPY"
 """How a .npy file begins."""
 
-NPY_LENGTHS = {b"\x01\x00": 2, b"\x02\x00": 4}
-"""How many bytes say how long the header is, by the version of the format."""
-
-NPY_HEADER = 10_000
-"""The most bytes of a header; that of an array of numbers has 128."""
-
 DTYPES = {
     **{"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "BOOL": "|b1"},
     **{"I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1"},
@@ -38,17 +28,15 @@ DTYPES = {
 }
 """safetensors' names of types, with NumPy's. NumPy has no bfloat16, so its bits are read."""
 
-LONGEST_HEADER = 100_000_000
-"""The most bytes of a header, which is safetensors' own limit."""
-
 FLOATS = ("float16", "float32", "float64")
 """The types of activations and heads, with bfloat16 in safetensors."""
 
 
 @dataclass(frozen=True, eq=False)
 class StoredArray:
-    """An array as it is stored, memory-mapped."""
+    """An array as a file stores it, memory-mapped."""
 
+    file: Path
     stored: np.ndarray
     bfloat16: bool = False
 
@@ -57,35 +45,17 @@ class StoredArray:
         """The name of the type that the file has."""
         return "bfloat16" if self.bfloat16 else self.stored.dtype.name
 
-    def numbers(self) -> np.ndarray:
-        """Return its numbers; those of bfloat16 become float32, in memory."""
-        return widened(self.stored) if self.bfloat16 else self.stored
-
-
-def widened(bits: np.ndarray) -> np.ndarray:
-    """Return bits of bfloat16, which is the upper half of a float32, as float32."""
-    return (bits.astype("<u4") << 16).view("<f4")
-
-
-@dataclass(frozen=True, eq=False)
-class FloatArray(StoredArray):
-    """An array of floats in a file, read as float32."""
-
-    file: Path = Path()
-
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the array."""
         return self.stored.shape
 
-    def blocks(self) -> Iterator[Float[np.ndarray, "row ..."]]:
-        """Yield the array as float32, some rows at a time.
+    def numbers(self) -> np.ndarray:
+        """Return its numbers; those of bfloat16 become float32, in memory."""
+        return widened(self.stored) if self.bfloat16 else self.stored
 
-        Raises
-        ------
-        InputError
-            A number is NaN, infinite, or too large for float32; names the row.
-        """
+    def blocks(self) -> Iterator[Float[np.ndarray, "row ..."]]:
+        """Yield the array as float32, some rows at a time; every number has to be finite."""
         rows = max(1, BLOCK // max(1, math.prod(self.shape[1:])))
         for begin in range(0, len(self.stored), rows):
             given = self.stored[begin : begin + rows]
@@ -105,15 +75,13 @@ class FloatArray(StoredArray):
             yield block
 
 
-def open_floats(file: Path, name: str) -> FloatArray:
-    """Map the array in a .npy file, or in safetensors the one called `name`, or the only one.
+def widened(bits: np.ndarray) -> np.ndarray:
+    """Return bits of bfloat16, which is the upper half of a float32, as float32."""
+    return (bits.astype("<u4") << 16).view("<f4")
 
-    Raises
-    ------
-    InputError
-        As `read_arrays`; the file lacks the array, the array has no rows, or its numbers are not
-        float16, bfloat16, float32 or float64.
-    """
+
+def open_floats(file: Path, name: str) -> StoredArray:
+    """Map the floats in a .npy file, or in safetensors the array called `name`, or the only one."""
     arrays = read_arrays(file)
     wanted = next(iter(arrays)) if len(arrays) == 1 else name
     if wanted not in arrays:
@@ -122,20 +90,13 @@ def open_floats(file: Path, name: str) -> FloatArray:
     found = arrays[wanted]
     if not found.bfloat16 and found.dtype not in FLOATS:
         raise InputError(f"{file}: expected {', '.join(FLOATS)}, got {found.dtype}; convert it")
-    if 0 in found.stored.shape or not found.stored.shape:
-        raise InputError(f"{file}: expected rows of numbers, got the shape {found.stored.shape}")
-    return FloatArray(found.stored, found.bfloat16, file)
+    if 0 in found.shape or not found.shape:
+        raise InputError(f"{file}: expected rows of numbers, got the shape {found.shape}")
+    return found
 
 
 def read_arrays(file: Path) -> dict[str, StoredArray]:
-    """Map the arrays in a file by name; a .npy file has one, without a name.
-
-    Raises
-    ------
-    InputError
-        There is no such file, it has another format or size than its header says, or other things
-        in it than numbers.
-    """
+    """Map the arrays in a file by name; a .npy file has one, without a name."""
     if not file.is_file():
         what = "is a folder" if file.is_dir() else "no such file"
         raise InputError(f"{file}: {what}; expected a file that ends in {' or '.join(SUFFIXES)}")
@@ -150,111 +111,58 @@ def read_arrays(file: Path) -> dict[str, StoredArray]:
 
 def read_npy(file: Path) -> StoredArray:
     """Map the array of a .npy file; pickled objects are refused."""
+    damaged = (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError)
     try:
-        with file.open("rb") as stream:
-            header = read_npy_header(stream)
-            offset = stream.tell()
-        dtype, fortran = np.dtype(header["descr"]), bool(header["fortran_order"])
-        shape = tuple(int(length) for length in header["shape"])
-        if min(shape, default=0) < 0:
-            raise ValueError(f"the shape {shape}")
-    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError) as error:
+        # NumPy warns of a header that it reads only as Python 2 would have written it.
+        with warnings.catch_warnings(action="error"):
+            stored = np.lib.format.open_memmap(file, mode="r")
+    except (*damaged, OverflowError, UserWarning, tokenize.TokenError) as error:
         why = str(error).partition("\n")[0][:200]
         raise InputError(
             f"{file}: not a .npy file of plain numbers ({why}); write it with np.save"
         ) from None
-    if dtype.kind not in "biuf":
+    if stored.dtype.kind not in "biuf":
         raise InputError(
-            f"{file}: expected plain numbers, got {dtype}; convert them (bfloat16 goes into "
+            f"{file}: expected plain numbers, got {stored.dtype}; convert them (bfloat16 goes into "
             "safetensors or becomes float32)"
         )
-    size, expected = file.stat().st_size, offset + math.prod(shape) * dtype.itemsize
+    size, expected = file.stat().st_size, stored.offset + stored.nbytes
     if size != expected:
         raise InputError(
-            f"{file}: expected {expected:,} bytes for the shape {shape}, got {size:,}; write it "
-            "again"
+            f"{file}: expected {expected:,} bytes for the shape {stored.shape}, got {size:,}; "
+            "write it again"
         )
-    return StoredArray(mapped(file, dtype, offset, shape, "F" if fortran else "C"))
+    return StoredArray(file, stored)
 
 
-def mapped(
-    file: Path, dtype: np.dtype, offset: int, shape: tuple[int, ...], order: Any = "C"
-) -> np.ndarray:
-    """Map an array of a file; one without entries has no bytes to map."""
-    if 0 in shape:
-        return np.empty(shape, dtype)
-    return np.memmap(file, dtype, "r", offset, shape, order)
-
-
-def read_npy_header(stream: IO[bytes]) -> dict[str, Any]:
-    """Read the header of a .npy file, of version 1.0 or 2.0 of the format.
-
-    NumPy's own reader would take a header that is damaged apart once more, as Python 2 wrote it,
-    with a warning or any exception.
-    """
-    magic, version = stream.read(len(NPY_MAGIC)), stream.read(2)
-    if magic != NPY_MAGIC or version not in NPY_LENGTHS:
-        raise ValueError("no such beginning")
-    length = int.from_bytes(stream.read(NPY_LENGTHS[version]), "little")
-    if length > NPY_HEADER:
-        raise ValueError(f"a header of {length:,} bytes")
-    header = ast.literal_eval(stream.read(length).decode("latin-1"))
-    if not isinstance(header, dict):
-        raise TypeError("its header is no dictionary")
-    return header
-
-
-def read_safetensors(file: Path) -> dict[str, StoredArray]:
+def read_safetensors(file: Path, advice: str = "copy or save it again") -> dict[str, StoredArray]:
     """Map the arrays of a safetensors file by name, in alphabetical order.
 
-    The format: https://huggingface.co/docs/safetensors
-
-    Raises
-    ------
-    InputError
-        It is none, is truncated, or its header does not fit its size.
+    `advice` ends the message of a damaged file.
     """
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if size < 8 or length > min(size - 8, LONGEST_HEADER):
-            raise damaged(file, f"{size:,} bytes are too few for its header")
-        try:
-            header = json.loads(stream.read(length))
-            header.pop("__metadata__", None)
-            entries = {str(name): layout(entry) for name, entry in header.items()}
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise damaged(file, f"its header: {type(error).__name__}: {error}") from None
-    first, arrays = 8 + length, {}
-    for name, (kind, shape, begin, end) in sorted(entries.items()):
+    try:
+        # Python says which file it may not open; safetensors calls such a file missing.
+        with file.open("rb"), safe_open(file, framework="numpy") as stored:
+            slices = {key: stored.get_slice(key) for key in stored.offset_keys()}
+            layout = {key: (one.get_dtype(), one.get_shape()) for key, one in slices.items()}
+    except SafetensorError as error:
+        why = str(error).partition("\n")[0][:200]
+        raise InputError(f"{file}: not a whole safetensors file ({why}); {advice}") from None
+    # The library copies what it reads, which is five times slower, so numpy maps the arrays. The
+    # library has checked that they fill the end of the file without gaps.
+    arrays: dict[str, StoredArray] = {}
+    end = file.stat().st_size
+    for key, (kind, shape) in reversed(layout.items()):
         if kind not in DTYPES:
             raise InputError(
-                f"{file}: '{name}': expected one of the types {', '.join(DTYPES)}, got {kind}; "
+                f"{file}: '{key}': expected one of the types {', '.join(DTYPES)}, got {kind}; "
                 "convert it before it is saved"
             )
         dtype = np.dtype(DTYPES[kind])
-        whole = end - begin == math.prod(shape) * dtype.itemsize
-        if not (whole and 0 <= begin <= end <= size - first):
-            raise damaged(file, f"'{name}': bytes {begin} to {end} for the shape {list(shape)}")
-        arrays[name] = StoredArray(mapped(file, dtype, first + begin, shape), kind == "BF16")
-    return arrays
-
-
-def layout(entry: Any) -> tuple[str, tuple[int, ...], int, int]:
-    """Return type, shape and bytes of an array as a header states them.
-
-    Raises
-    ------
-    ValueError, TypeError, KeyError
-        It does not.
-    """
-    shape, (begin, end) = entry["shape"], entry["data_offsets"]
-    whole = [*shape, begin, end]
-    if not all(type(number) is int and number >= 0 for number in whole):
-        raise ValueError(f"expected whole numbers, got {whole}")
-    return str(entry["dtype"]), tuple(shape), begin, end
-
-
-def damaged(file: Path, why: str) -> InputError:
-    """Return the error for a file that is no whole safetensors file."""
-    return InputError(f"{file}: not a whole safetensors file: {why}; copy or save it again")
+        end -= math.prod(shape) * dtype.itemsize
+        if 0 in shape:  # it has no bytes to map
+            values = np.empty(shape, dtype)
+        else:
+            values = np.memmap(file, dtype, "r", end, tuple(shape))
+        arrays[key] = StoredArray(file, values, kind == "BF16")
+    return dict(sorted(arrays.items()))

@@ -8,14 +8,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.array_files import LONGEST_HEADER
+from interpreting_clip.formats.array_files import read_safetensors
 from interpreting_clip.formats.json import whole_file
 
 DTYPES = {"I64": "<i8", "F64": "<f8", "F32": "<f4", "I32": "<i4", "U8": "|u1"}
-"""safetensors' name of each element type that is stored, in its order, with numpy's."""
+"""safetensors' name of each element type that is written, in its order, with numpy's."""
+
+LONGEST_HEADER = 100_000_000
+"""The most bytes of a header, which is safetensors' own limit."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +98,7 @@ def encoded_header(
 
 
 def checked_blocks(array: StreamedArray, name: str) -> Iterable[np.ndarray]:
-    """Yield the blocks of an array after checking that each is finite.
-
-    Raises
-    ------
-    InputError
-        A row is not finite.
-    ValueError
-        As `write_tensors`.
-    """
+    """Yield the blocks of an array after checking their shapes, and that each is finite."""
     rows = 0
     for block in array.blocks:
         if block.dtype != array.dtype or block.shape[1:] != array.shape[1:]:
@@ -120,49 +114,17 @@ def checked_blocks(array: StreamedArray, name: str) -> Iterable[np.ndarray]:
 
 
 def read_tensors(file: Path, *keys: str) -> dict[str, np.ndarray]:
-    """Memory-map the arrays of a safetensors file: pages are read when they are used.
-
-    Raises
-    ------
-    InputError
-        The file is missing, truncated or lacks one of `keys`.
-    """
-    try:
-        # Python says which file it may not open; safetensors calls such a file missing.
-        with file.open("rb"), safe_open(file, framework="numpy") as stored:
-            slices = {key: stored.get_slice(key) for key in stored.offset_keys()}
-            layout = {
-                key: (np.dtype(DTYPES[array.get_dtype()]), tuple(array.get_shape()))
-                for key, array in slices.items()
-            }
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it") from None
-    except SafetensorError as error:
-        raise InputError(
-            f"{file}: not a whole safetensors file ({error}): it is damaged; delete it, then "
-            "`dvc checkout` or `dvc repro`"
-        ) from None
-    if missing := [key for key in keys if key not in layout]:
+    """Memory-map the arrays of a safetensors file, of which it has to have `keys`."""
+    if not file.exists():
+        raise InputError(f"{file}: no such file; `dvc repro` or `dvc pull` makes it")
+    arrays = read_safetensors(file, "it is damaged; delete it, then `dvc checkout` or `dvc repro`")
+    if missing := [key for key in keys if key not in arrays]:
         raise InputError(f"{file}: expected the arrays {', '.join(keys)}; missing: {missing}")
-    # The library only checks the file: it copies what it reads, which is five times slower, so
-    # numpy maps the arrays. They fill the end of the file without gaps.
-    arrays = {}
-    end = file.stat().st_size
-    for key, (dtype, shape) in reversed(layout.items()):
-        end -= math.prod(shape) * dtype.itemsize
-        empty = 0 in shape  # has no bytes to map
-        arrays[key] = np.empty(shape, dtype) if empty else np.memmap(file, dtype, "r", end, shape)
-    return dict(sorted(arrays.items()))
+    return {key: array.numbers() for key, array in arrays.items()}
 
 
 def require_finite(array: np.ndarray, name: str, rows: int = 4096, first: int = 0) -> None:
-    """Refuse NaN and infinities, a few rows at a time; `first` is the number of the first row.
-
-    Raises
-    ------
-    InputError
-        Names the array and the first row that is not finite.
-    """
+    """Refuse NaN and infinities, a few rows at a time; `first` is the number of the first row."""
     if array.dtype.kind != "f" or array.ndim == 0:
         return
     for begin in range(0, len(array), rows):

@@ -76,10 +76,13 @@ HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}
         (pickled(), "object"),
         (npy("__import__('os').system('touch executed')\n"), "not a .npy"),
         (npy("(" * 5000 + "\n"), "not a .npy"),
-        (npy(HUGE, b"1234"), "16,384,000,000,000,"),
+        (npy(HUGE, b"1234"), "not a .npy .*file size"),
         (npy(HUGE.replace("1000000000000", "-1"), b"1234"), "not a .npy"),
-        (npy(HUGE.replace("<f4", "|V2"), b"1234"), "bfloat16"),
-        (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "4,294,967,295 bytes"),
+        (
+            npy(HUGE.replace("<f4", "|V2").replace("(1000000000000, 4096)", "(2,)"), b"1234"),
+            "bfloat16",
+        ),
+        (npy(HUGE.replace("(1000000000000, 4096)", "(1,)"), b"12345"), "bytes for the shape"),
     ],
 )
 def test_hostile_npy_files_are_refused(tmp_path, monkeypatch, content, expected):
