@@ -1,6 +1,6 @@
 """The check of a study: every section is legal, and the sections fit together."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import msgspec
 import interpreting_clip.datasets.entries as datasets
 import interpreting_clip.encoders.entries as encoders
 import interpreting_clip.synthetic.world as synthetic
-from interpreting_clip.config.params import convert, problems
+from interpreting_clip.config.params import convert, problem, problems
 from interpreting_clip.config.syntax import load_tree, short
 from interpreting_clip.encoders.weight_sources import (
     ActivationsFolder,
@@ -23,12 +23,13 @@ from interpreting_clip.encoders.weight_sources import (
     WeightsEntry,
 )
 from interpreting_clip.errors import InputError, close_names
-from interpreting_clip.study.check_arrays import check_arrays
 from interpreting_clip.study.check_datasets import (
     NEEDED,
     Complaints,
     Drawn,
+    check_arrays,
     check_baseline,
+    check_labels,
     check_needed_datasets,
     check_own_shifts,
     check_subsets,
@@ -89,90 +90,79 @@ REFERENCES = {
 
 
 def check(file: Path) -> Sections:
-    """Return a study's parameters, after checking all of them.
-
-    Raises
-    ------
-    InputError
-        Names each key that is not legal, with the legal values, one per line.
-    """
+    """Return a study's parameters; an `InputError` has a line for each key that is not legal."""
     tree = load_tree(file)
-    refuse(f"{file}: {complaint}" for complaint in illegal_sections(tree))
+    if complaints := list(illegal_sections(tree)):
+        raise InputError(*(f"{file}: {line}" for line in complaints))
     study = convert(tree, EverySection, "", file)
-    refuse(f"{file}: {complaint}" for check_part in CHECKS for complaint in check_part(study))
+    if complaints := [line for check_part in CHECKS for line in check_part(study)]:
+        raise InputError(*(f"{file}: {line}" for line in complaints))
     return study
-
-
-def refuse(complaints: Iterable[str]) -> None:
-    """Refuse a study if there are complaints about it."""
-    if lines := list(complaints):
-        raise InputError(*lines)
 
 
 def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
     """Yield what is wrong inside sections, for every key of every entry."""
     kinds = {field.name: field.type for field in msgspec.structs.fields(EverySection)}
-    legal = ", ".join(kinds)
     for name in tree:
         if name not in kinds:
-            yield f"there is no section {short(name)}; {close_names(str(name), kinds)}"
+            wrong = f"there is no section {short(name)}; {close_names(str(name), kinds)}"
+            yield problem("", wrong)
     for name, kind in kinds.items():
         if name in tree:
             yield from problems(tree[name], kind, name)
         else:
-            yield f"the section '{name}' is missing; a study has {legal}"
+            yield problem(name, "the section is missing")
+
+
+def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, Any]]:
+    """Yield the path of each key that names an entry, the name, what it may name, and its entry."""
+    for section, keys in REFERENCES.items():
+        for key, entry in getattr(study, section).items():
+            for field, reference in keys.items():
+                yield f"{section}.{key}.{field}", getattr(entry, field), reference, entry
+    yield "controls.encoder", study.controls.encoder, ENCODER, study.controls
+    for name in study.browse.encoders:
+        yield "browse.encoders", name, ENCODER, study.browse
 
 
 def check_references(study: Sections) -> Complaints:
     """Every entry that another one names exists and is of a legal kind."""
-    for section, keys in REFERENCES.items():
-        for key, entry in getattr(study, section).items():
-            for field, (target, kinds, lacks) in keys.items():
-                name, there = getattr(entry, field), entries(study, target)
-                legal = ARCHITECTURES.get(type(entry), kinds)
-                fitting = [key for key, one in there.items() if isinstance(one, legal)]
-                if name in fitting:
-                    continue
-                if name in there:
-                    why = f"has no {lacks}" if lacks else f"is of the kind '{tag(there[name])}'"
-                    wrong = f"'{name}' {why}"
-                else:
-                    what = f"section 'sources.{name}'" if target == "sources" else f"'{name}'"
-                    wrong = f"there is no {what}"
-                yield (
-                    f"'{section}.{key}.{field}': {wrong}; legal values: "
-                    f"{', '.join(fitting) or 'none yet'}"
-                )
+    for path, name, (target, kinds, lacks), entry in named_entries(study):
+        there = entries(study, target)
+        legal = ARCHITECTURES.get(type(entry), kinds)
+        fitting = [key for key, one in there.items() if isinstance(one, legal)]
+        if name in fitting:
+            continue
+        wrong = f"there is no '{'sources.' if target == 'sources' else ''}{name}'"
+        if name in there:
+            kind = f"is of the kind '{tag(there[name])}'"
+            wrong = f"'{name}' {f'has no {lacks}' if lacks else kind}"
+        yield problem(path, wrong, fitting or "none yet")
 
 
 def check_encoders(study: Sections) -> Complaints:
     """Every encoder comes from one section, is measured once, and has a possible head."""
     if not study.encoders:
-        yield "'encoders': expected one or more, got none: nothing would be measured"
-    labels: dict[str, str] = {}
+        yield problem("encoders", "expected one or more, got none: nothing would be measured")
     for key, entry in study.encoders.items():
-        if (first := labels.setdefault(entry.label, key)) != key:
-            yield (
-                f"'encoders.{key}.label': expected its own label, got the one of "
-                f"'encoders.{first}', {short(entry.label)}"
-            )
         sections = [section for section in ENCODER_SECTIONS if key in getattr(study, section)]
         if len(sections) != 1:
-            yield (
-                f"'encoders.{key}': expected an entry '{key}' in one of "
-                f"{', '.join(ENCODER_SECTIONS)}, got {' and '.join(sections) or 'none'}"
+            yield problem(
+                f"encoders.{key}",
+                f"expected an entry '{key}' in one of {', '.join(ENCODER_SECTIONS)}, got "
+                f"{' and '.join(sections) or 'none'}",
             )
         elif entry.head not in (kinds := head_kinds(study, sections[0], key)):
-            yield (
-                f"'encoders.{key}.head': the encoder of '{sections[0]}.{key}' has a head of the "
-                f"kind '{' or '.join(kinds)}', got '{entry.head}'"
-            )
+            wrong = f"the encoder of '{sections[0]}.{key}' has no such head, got '{entry.head}'"
+            yield problem(f"encoders.{key}.head", wrong, kinds)
     # A self-supervised encoder may be there for its probe alone.
     probed = {entry.start for entry in study.probe.values()}
     for section in ENCODER_SECTIONS:
         for key in getattr(study, section):
             if key not in study.encoders and not (section == "weights" and key in probed):
-                yield f"'{section}.{key}': expected an entry '{key}' in encoders; it has none"
+                yield problem(
+                    f"{section}.{key}", f"expected an entry '{key}' in encoders; it has none"
+                )
 
 
 def check_weights(study: Sections) -> Complaints:
@@ -184,9 +174,9 @@ def check_weights(study: Sections) -> Complaints:
         if isinstance(backbone, encoders.OpenClipModel | encoders.TimmModel):
             named, model = backbone.model.startswith(encoders.HUB_MODEL), short(backbone.model)
             if named and entry.tag is not None:
-                yield f"'weights.{key}.tag': {model} names its weights; leave `tag` out"
+                yield problem(f"weights.{key}.tag", f"{model} names its weights; leave `tag` out")
             if not named and entry.tag is None:
-                yield f"'weights.{key}.tag' is missing: which weights of {model}?"
+                yield problem(f"weights.{key}.tag", f"is missing; name weights of {model}")
 
 
 def check_interpolations(study: Sections) -> Complaints:
@@ -194,29 +184,22 @@ def check_interpolations(study: Sections) -> Complaints:
     for key, entry in study.interpolate.items():
         second = study.finetune.get(entry.second)
         if second is not None and second.start != entry.first:
-            yield (
-                f"'interpolate.{key}.second': expected a finetuned version of '{entry.first}', "
-                f"but 'finetune.{entry.second}.start' is '{second.start}'"
+            yield problem(
+                f"interpolate.{key}.second",
+                f"expected a finetuned version of '{entry.first}', but "
+                f"'finetune.{entry.second}.start' is '{second.start}'",
             )
 
 
 def check_probes(study: Sections) -> Complaints:
     """What lies before the projection is known of the towers of CLIPs."""
     for key, entry in study.probe.items():
-        if entry.features != "embedding" and isinstance(
-            study.weights.get(entry.start), ActivationsFolder
-        ):
-            yield (
-                f"'probe.{key}.features': '{entry.features}' needs a tower, and '{entry.start}' is "
-                "a folder of activations; legal values: embedding"
-            )
-            continue
+        given = isinstance(study.weights.get(entry.start), ActivationsFolder)
         backbone = study.backbones.get(backbone_name(study, entry.start))
-        if entry.features != "embedding" and backbone and not isinstance(backbone, CLIPS):
-            yield (
-                f"'probe.{key}.features': '{entry.features}' needs the tower of a CLIP, and "
-                f"'{entry.start}' is of the kind '{tag(backbone)}'; legal values: embedding"
-            )
+        if entry.features != "embedding" and (given or not isinstance(backbone, CLIPS | None)):
+            kind = "a folder of activations" if given else f"of the kind '{tag(backbone)}'"
+            wrong = f"'{entry.features}' needs the tower of a CLIP, and '{entry.start}' is {kind}"
+            yield problem(f"probe.{key}.features", wrong, "embedding")
 
 
 def check_prompts(study: Sections) -> Complaints:
@@ -236,35 +219,30 @@ def check_prompts(study: Sections) -> Complaints:
             continue
         drawn = isinstance(dataset, synthetic.Captioned)
         if drawn and len(dataset.class_indices) < len(synthetic.CLASSES):
-            yield (
-                f"'datasets.{entry.dataset}.classes': expected all: the zero-shot head of '{key}' "
-                "is for all classes, and knows those of its captions"
+            yield problem(
+                f"datasets.{entry.dataset}.classes",
+                f"the zero-shot head of '{key}' is for all, and knows the classes of its captions",
+                "all",
             )
         if needed > backbone.text.context:
-            yield (
-                f"'backbones.{entry.backbone}.text.context': expected {needed} or more, for the "
-                f"prompt {short(longest)} with its start and end, got {backbone.text.context}"
+            yield problem(
+                f"backbones.{entry.backbone}.text.context",
+                f"expected {needed} or more, for the prompt {short(longest)} with its start and "
+                f"end, got {backbone.text.context}",
             )
 
 
 def check_untrained(study: Sections) -> Complaints:
-    """Untrained encoders are drawn of backbones that an encoder has and that need no weights."""
+    """Untrained encoders are drawn of backbones that an encoder has and that are built here."""
     legal = sorted({entry.backbone for entry in study.encoders.values()})
     for key in study.untrained:
         backbone = study.backbones.get(key)
+        model = str(getattr(backbone, "model", ""))
         if key not in legal:
-            yield (
-                f"'untrained.{key}': expected the backbone of an encoder; legal names: "
-                f"{', '.join(legal)}"
-            )
-        elif (model := str(getattr(backbone, "model", ""))).startswith(encoders.HUB_MODEL):
-            yield (
-                f"'untrained.{key}': {short(model)} is known only with its weights; name "
-                f"the model of {tag(backbone)} that it is"
-            )
-        elif isinstance(backbone, ExternalModel):
-            model = short(backbone.model)
-            yield f"'untrained.{key}': {model} is not built here; take the entry out"
+            yield problem(f"untrained.{key}", "expected the backbone of an encoder", legal)
+        elif isinstance(backbone, ExternalModel) or model.startswith(encoders.HUB_MODEL):
+            wrong = f"{short(model)} is not built here without its weights; take the entry out"
+            yield problem(f"untrained.{key}", wrong)
 
 
 def check_comparisons(study: Sections) -> Complaints:
@@ -272,54 +250,30 @@ def check_comparisons(study: Sections) -> Complaints:
     for key, entry in study.comparisons.items():
         for side, name in (("first", entry.first), ("second", entry.second)):
             if isinstance(study.weights.get(name), ActivationsFolder):
-                yield (
-                    f"'comparisons.{key}.{side}': '{name}' is a folder of activations, which has "
-                    "no layers; take the comparison out, or name another encoder"
-                )
+                wrong = f"'{name}' is a folder of activations, which has no layers"
+                yield problem(f"comparisons.{key}.{side}", f"{wrong}; name another encoder")
 
 
 def check_unused(study: Sections) -> Complaints:
     """Every entry is named by another one; an unused entry would have no effect."""
+    used = {(reference.target, name) for _, name, reference, _ in named_entries(study)}
+    used |= {("datasets", name) for name in NEEDED}
     for target, field in (
         ("sources", "a dataset's `source`"),
         ("datasets", "a `dataset`"),
         ("backbones", "a `backbone`"),
         ("recipes", "a `recipe`"),
     ):
-        used = {
-            getattr(entry, key)
-            for section, keys in REFERENCES.items()
-            for entry in getattr(study, section).values()
-            for key in keys
-            if keys[key].target == target
-        }
         for name in entries(study, target):
-            if name not in used and not (target == "datasets" and name in NEEDED):
-                yield (
-                    f"'{target}.{name}': nothing uses it; take the entry out, or name it as {field}"
-                )
-
-
-def check_controls(study: Sections) -> Complaints:
-    """Controls plant structure in the activations of an encoder that the study has."""
-    if (key := study.controls.encoder) not in study.encoders:
-        legal = ", ".join(study.encoders) or "none yet"
-        yield f"'controls.encoder': there is no '{key}'; legal values: {legal}"
-
-
-def check_browse(study: Sections) -> Complaints:
-    """Pages are of encoders that the study has, each once."""
-    legal, named = ", ".join(study.encoders) or "none yet", study.browse.encoders
-    for key in named:
-        if key not in study.encoders:
-            yield f"'browse.encoders': there is no '{key}'; legal values: {legal}"
-    for key in sorted({key for key in named if named.count(key) > 1}):
-        yield f"'browse.encoders': expected each encoder once, got '{key}' {named.count(key)} times"
+            if (target, name) not in used:
+                wrong = f"nothing uses it; take the entry out, or name it as {field}"
+                yield problem(f"{target}.{name}", wrong)
 
 
 CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_needed_datasets,
     check_own_shifts,
+    check_labels,
     check_references,
     check_encoders,
     check_weights,
@@ -333,8 +287,6 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_arrays,
     check_comparisons,
     check_unused,
-    check_controls,
-    check_browse,
 )
 """The checks across sections; each yields its complaints about a study."""
 

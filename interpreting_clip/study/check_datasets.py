@@ -1,10 +1,15 @@
-"""The checks of a study's datasets: their kinds suit their use, and they fit together."""
+"""The checks of a study's datasets and arrays: their kinds suit their use, and they fit together.
+
+No file of images or arrays is read.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import interpreting_clip.datasets.entries as datasets
 import interpreting_clip.synthetic.world as synthetic
+from interpreting_clip.config.params import problem
 from interpreting_clip.config.shifts import (
     SHIFT_NAMES,
     TEST_SETS,
@@ -15,10 +20,11 @@ from interpreting_clip.config.shifts import (
 from interpreting_clip.config.syntax import short
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.study.dataset_entries import DrawnShift
+from interpreting_clip.study.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.study.sections import Sections
 
 Complaints = Iterator[str]
-"""What is wrong, one line per key, with the legal values."""
+"""What is wrong, one line per key (`problem`)."""
 
 LABELLED_SETS = ("imagenet_train", *TEST_SETS)
 NEEDED = (*LABELLED_SETS, "broden")
@@ -50,18 +56,38 @@ def check_needed_datasets(study: Sections) -> Complaints:
     """The datasets that every study needs are there, and of a kind that agrees with their name."""
     for name, legal in DATASET_KINDS.items():
         if name not in study.datasets:
-            yield f"'datasets.{name}' is missing; a study needs {', '.join(NEEDED)}"
+            yield problem(f"datasets.{name}", "is missing; a study needs it")
         elif not isinstance(entry := study.datasets[name], legal):
-            kinds = ", ".join(map(tag, legal.__args__))
-            yield f"'datasets.{name}.kind': got '{tag(entry)}'; legal values: {kinds}"
+            yield problem(f"datasets.{name}.kind", f"got '{tag(entry)}'", map(tag, legal.__args__))
     for name, entry in study.datasets.items():
         if isinstance(entry, datasets.Absent) and name not in NEEDED:
-            yield f"'datasets.{name}': only {', '.join(NEEDED)} can be absent; take the entry out"
+            yield problem(
+                f"datasets.{name}", f"only {', '.join(NEEDED)} can be absent; take it out"
+            )
+
+
+def check_labels(study: Sections) -> Complaints:
+    """No two encoders, shifts, or arrays of one section of the page have the same label."""
+    shifts = {"imagenet": "ImageNet", **SHIFT_NAMES}
+    shifts |= {f"shifts.{key}": entry.label for key, entry in study.shifts.items()}
+    for labels in (
+        {path: label.casefold() for path, label in shifts.items()},
+        {f"encoders.{key}": entry.label for key, entry in study.encoders.items()},
+        {f"arrays.{key}": (one.section, one.label) for key, one in study.arrays.items()},
+    ):
+        yield from repeated(labels)
+
+
+def repeated(labels: dict[str, Any]) -> Complaints:
+    """Complain about each label that an earlier entry has."""
+    first: dict[Any, str] = {}
+    for path, label in labels.items():
+        if (other := first.setdefault(label, path)) != path:
+            yield problem(f"{path}.label", f"expected its own label, got the one of '{other}'")
 
 
 def check_own_shifts(study: Sections) -> Complaints:
-    """The study's own shifts have names and labels of their own, and the models that they name."""
-    labels = {name.casefold(): key for key, name in SHIFT_NAMES.items()} | {"imagenet": "imagenet"}
+    """The study's own shifts have names of their own, and the standard models that they name."""
     for key, entry in study.shifts.items():
         taken = {*NEEDED, *study.datasets, result_name(TEST_SETS[0])} & {key}
         # Results also have ImageNet accuracy on a shift's classes, under a name that is made of the
@@ -70,65 +96,64 @@ def check_own_shifts(study: Sections) -> Complaints:
             if on_classes(other) in (key, on_classes(key)):
                 taken.add(other)
         if taken:
-            yield (
-                f"'shifts.{key}': expected a name of its own, which results do not use; this is "
-                f"too close to '{min(taken)}'"
-            )
-        if (first := labels.setdefault(entry.label.casefold(), key)) != key:
-            yield (
-                f"'shifts.{key}.label': expected its own label, got the one of '{first}', "
-                f"{short(entry.label)}"
+            yield problem(
+                f"shifts.{key}", f"this name is too close to '{min(taken)}'; take another"
             )
         if entry.baseline == "trained" and study.baseline.source != "trained":
-            yield (
-                f"'shifts.{key}.baseline': 'trained' needs standard models that are trained here, "
-                "`baseline.source: trained`; legal values: none, published"
+            yield problem(
+                f"shifts.{key}.baseline",
+                "'trained' needs standard models that are trained here, `baseline.source: trained`",
+                "none, published",
             )
 
 
 def check_baseline(study: Sections) -> Complaints:
     """If standard models are trained here, the datasets allow it."""
-    if study.baseline.source != "trained":
-        return
     there = {name: study.datasets[name] for name in LABELLED_SETS if name in study.datasets}
     drawn = {name: entry for name, entry in there.items() if isinstance(entry, Drawn)}
+    if study.baseline.source != "trained":
+        return
     if real := [name for name in there if name not in drawn]:
-        yield (
-            f"'baseline.source': 'trained' needs synthetic images, '{real[0]}' is of the kind "
-            f"'{tag(there[real[0]])}'; legal values: published"
+        wrong = (
+            f"'trained' needs synthetic images, '{real[0]}' is of the kind '{tag(there[real[0]])}'"
         )
-        return
-    if (train := drawn.pop("imagenet_train", None)) is None:
-        return
-    classes = len(train.class_indices)
-    if classes < 2 or train.images < FEWEST_PER_CLASS * classes:
-        yield (
-            f"'datasets.imagenet_train': expected {FEWEST_PER_CLASS} images per class, of two "
-            f"classes or more, got {train.images} images of {classes}: a standard model learns "
-            "from 2 % of them"
-        )
-    validation = drawn.get(TEST_SETS[0])
-    tests = {f"datasets.{name}": entry for name, entry in drawn.items()}
-    tests |= {
-        f"shifts.{name}": entry
-        for name, entry in study.shifts.items()
-        if isinstance(entry, DrawnShift) and entry.baseline == "trained"
-    }
-    for name, entry in tests.items():
-        if (
-            study.baseline.abscissa == "shift_classes"
-            and validation
-            and set(entry.class_indices) - set(validation.class_indices)
-        ):
-            yield (
-                f"'{name}.classes': expected classes of {TEST_SETS[0]}, since ImageNet "
-                "accuracy is measured on them; or take `baseline.abscissa: all_classes`"
+        yield problem("baseline.source", wrong, "published")
+    elif train := drawn.pop("imagenet_train", None):
+        classes = len(train.class_indices)
+        if classes < 2 or train.images < FEWEST_PER_CLASS * classes:
+            yield problem(
+                "datasets.imagenet_train",
+                f"got {train.images} images of {classes} classes; a standard model learns from 2 % "
+                f"of them",
+                f"{FEWEST_PER_CLASS} images per class or more, of two classes or more",
             )
-        if unknown := set(entry.class_indices) - set(train.class_indices):
-            yield (
-                f"'{name}.classes': expected classes of imagenet_train, which the "
-                f"standard models learn, got {synthetic.CLASSES[min(unknown)]}; or take published "
-                "ones: `baseline.source: published`"
+        tests = {f"datasets.{name}": entry for name, entry in drawn.items()}
+        tests |= {
+            f"shifts.{name}": entry
+            for name, entry in study.shifts.items()
+            if isinstance(entry, DrawnShift) and entry.baseline == "trained"
+        }
+        yield from check_classes(study, tests, set(train.class_indices))
+
+
+def check_classes(study: Sections, tests: dict[str, Any], learnt: set[int]) -> Complaints:
+    """The standard models learn the classes of every test set; ImageNet's has those of shifts."""
+    validation = study.datasets.get(TEST_SETS[0])
+    measured = {*validation.class_indices} if isinstance(validation, Drawn) else set[int]()
+    for name, entry in tests.items():
+        classes = set(entry.class_indices)
+        if study.baseline.abscissa == "shift_classes" and measured and classes - measured:
+            yield problem(
+                f"{name}.classes",
+                f"ImageNet accuracy is measured on these, and {TEST_SETS[0]} lacks some; add them "
+                "there, or take `baseline.abscissa: all_classes`",
+            )
+        if unknown := classes - learnt:
+            yield problem(
+                f"{name}.classes",
+                f"imagenet_train, from which the standard models learn, has no "
+                f"{synthetic.CLASSES[min(unknown)]}; add it there, or take `baseline.source: "
+                "published`",
             )
 
 
@@ -141,18 +166,17 @@ def check_worlds(study: Sections) -> Complaints:
         name for name, entry in there.items() if isinstance(entry, datasets.RealEntry | RealShift)
     ]
     shifts = [study.datasets.get(name) for name in TESTBED_SHIFTS]
+    absent = all(isinstance(entry, datasets.Absent | None) for entry in shifts)
     if drawn and real:
-        names = ", ".join(name.removeprefix("datasets.") for name in drawn)
-        yield (
-            f"'{real[0]}': the labelled sets have to be all synthetic or all real, but "
-            f"{names} {'is' if len(drawn) == 1 else 'are'} synthetic"
+        yield problem(
+            real[0],
+            f"the labelled sets have to be all synthetic or all real, and {drawn[0]} is synthetic",
         )
-    elif not (drawn or study.shifts) and all(
-        isinstance(entry, datasets.Absent | None) for entry in shifts
-    ):
-        yield (
-            f"'datasets': at least one of {', '.join(TESTBED_SHIFTS)} has to be there, not absent, "
-            "or a shift of your own under 'shifts'"
+    elif absent and not (drawn or study.shifts):
+        yield problem(
+            "datasets",
+            f"at least one of {', '.join(TESTBED_SHIFTS)} has to be there, not absent, or a shift "
+            "of your own under 'shifts'",
         )
 
 
@@ -168,10 +192,28 @@ def check_subsets(study: Sections) -> Complaints:
     needed |= {name: getattr(one, "least_images", 0) for name, one in sections}
     for key, images in needed.items():
         if images > most:
-            yield (
-                f"'{key}': needs {images:,} images, and '{TEST_SETS[0]}' has {most:,}; take lower "
-                "numbers here or more images there"
-            )
+            wrong = f"needs {images:,} images, and '{TEST_SETS[0]}' has {most:,}"
+            yield problem(key, f"{wrong}; take lower numbers here or more images there")
+
+
+def check_arrays(study: Sections) -> Complaints:
+    """Files of arrays are in git or downloaded, and classes have a head."""
+    files = {DOWNLOADED.format(key=key): key for key in study.array_downloads}
+    for key, entry in study.arrays.items():
+        in_git = IN_GIT.fullmatch(entry.file) and Path(entry.file).is_file()
+        if not in_git and entry.file not in files:
+            legal = ["data/arrays/….safetensors", *(files or [DOWNLOADED.format(key="<download>")])]
+            yield problem(f"arrays.{key}.file", f"there is no {short(entry.file)}", legal)
+        elif in_git and not entry.sha256:
+            wrong = f"is missing; `sha256sum {entry.file}` prints it"
+            yield problem(f"arrays.{key}.sha256", wrong)
+        if entry.head == NONE and entry.classes != NONE:
+            yield problem(f"arrays.{key}.head", f"the classes '{entry.classes}' need a head")
+    used = {entry.file for entry in study.arrays.values()}
+    for file, key in files.items():
+        if file not in used:
+            wrong = "nothing uses it; take it out, or name it as a `file`"
+            yield problem(f"array_downloads.{key}", wrong)
 
 
 def tag(entry: Any) -> str:

@@ -79,8 +79,8 @@ def test_odd_texts_are_refused_and_escaped(tmp_path, title, expected):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("k" * 200, "there is no section 'kkk.*…; legal"),
-        ('"a\\u202eb"', r"there is no section 'a\\u202eb'"),
+        ("k" * 200, "the top level: there is no section 'kkk.*…; legal"),
+        ('"a\\u202eb"', r"the top level: there is no section 'a\\u202eb'"),
     ],
 )
 def test_odd_names_are_refused_and_escaped(tmp_path, name, expected):

@@ -31,13 +31,12 @@ BROKEN = [
     ("layers/images", 320, "'layers.images': .*320 images.*has 200"),
     ("mutual_neighbours/k", 200, "'mutual_neighbours': .*201 images.*has 200"),
     ("participation_ratio/blocks", 101, "'participation_ratio': .*202 images.*has 200"),
-    ("encoders/rn_untrained/head", "trained", "head': .*'weights.rn_untrained' .*'random'"),
+    ("encoders/rn_untrained/head", "trained", "head': .*'weights.rn_untrained' .*: random$"),
     ("datasets/broden/kind", "labelled", "broden.kind': .*: probe, broden, absent$"),
     (f"{PROBE}/start", "rn_web_broad_probe", "start': .*: rn_untrained, rn_w"),
     (f"{PROBE}/features", "tokens", "features': .*: before_projection, emb"),
-    ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*'trained'"),
+    ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*: trained$"),
     ("browse/encoders", ["vit"], "'browse.encoders': .*'vit'.*: rn_"),
-    ("browse/encoders", ["rn_untrained"] * 2, "'browse.encoders': .*'rn_untrained' 2 times"),
     ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`"),
     ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': .*labelled"),
 ]
@@ -50,7 +49,7 @@ def test_names_the_key_and_the_legal_values(complaint, path, value, expected):
 
 @pytest.mark.parametrize("name", NEEDED)
 def test_no_study_without_a_needed_dataset(complaint, name):
-    assert complaint({f"datasets/{name}": ...}).startswith(f"params.yaml: 'datasets.{name}' ")
+    assert complaint({f"datasets/{name}": ...}).startswith(f"params.yaml: 'datasets.{name}': ")
 
 
 def test_names_several_mistakes_at_once(complaint):
@@ -87,7 +86,7 @@ NO_RING = [name for name in CLASSES if name != "ring"]
 TRAIN = "datasets/imagenet_train"
 MISFITS = [
     ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "kind 'clip'"),
-    ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag' is missing"),
+    ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag': is missing"),
     ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "none yet"),
     ({"backbones/rn": TIMM, WEIGHTS: TIMM_WEIGHTS}, "'weights.rn_untrained.tag'"),
     ({"backbones/rn": HUB_TIMM, WEIGHTS: TIMM_WEIGHTS | {"tag": "x"}}, "leave `tag` out"),
@@ -134,17 +133,11 @@ FETCHED = "data/downloaded_arrays/mine.safetensors"
 ARRAYS = [
     ({"arrays/clip/file": "data/arrays/gone.safetensors"}, "'arrays.clip.file': .*gone"),
     ({"arrays/clip/file": "params.yaml"}, "'arrays.clip.file': .*data/arrays/"),
-    ({"arrays/clip/file": FETCHED}, "'arrays.clip.file': .*array_downloads: none yet"),
-    ({"arrays/clip/sha256": ...}, "'arrays.clip.sha256' is missing"),
-    ({"arrays/clip/head": "none"}, "'arrays.clip.head': .*`classes: none`"),
-    ({"arrays/clip/compare": ["captions", "captions"]}, "'arrays.clip.compare': "),
-    ({"arrays/clip/compare": ["images"]}, "'arrays.clip.compare': .*'images'"),
+    ({"arrays/clip/file": FETCHED}, "'arrays.clip.file': .*downloaded_arrays/<download>"),
+    ({"arrays/clip/sha256": ...}, "'arrays.clip.sha256': is missing"),
+    ({"arrays/clip/head": "none"}, "'arrays.clip.head': .*'own_row'"),
     ({"arrays/again": load_tree(NANO)["arrays"]["clip"]}, "'arrays.again.label': .*'arrays.clip'"),
     ({"array_downloads/mine": DOWNLOAD}, "'array_downloads.mine': nothing uses it"),
-    (
-        {"array_downloads/mine": DOWNLOAD, "arrays/clip/file": FETCHED},
-        "'arrays.clip.sha256': .*array_downloads.mine",
-    ),
     (
         {"array_downloads/mine": DOWNLOAD | {"url": "https://me:secret@example.org/a"}},
         "'array_downloads.mine': .*login",
@@ -179,7 +172,7 @@ GIVEN = {
 }
 GIVEN_STUDY = {"backbones/jax": EXTERNAL, WEIGHTS: GIVEN, "encoders/rn_untrained/head": "trained"}
 GIVEN_MISFITS = [
-    ({"encoders/rn_untrained/head": "zero_shot"}, "trained or random"),
+    ({"encoders/rn_untrained/head": "zero_shot"}, "trained, random"),
     ({WEIGHTS: GIVEN | {"sha256": "0" * 63}}, "'weights.rn_untrained.sha256'"),
     ({"comparisons/rn_finetuning/first": "rn_untrained"}, "'comparisons.rn_finetuning.first': "),
     (
