@@ -7,7 +7,7 @@
 
 Arrays are float16, bfloat16, float32 or float64 in .npy or safetensors files; in the latter the
 array is called `activations`, `weight` or `bias`, or is the only one. All are stored as float32.
-Writing needs NumPy and msgspec, so it works where the encoder is. The manifest:
+Writing needs no torch, so it works where the encoder is. The manifest:
 
     {
       "format": 1,
@@ -41,7 +41,8 @@ from msgspec import Meta
 
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
-from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.arrays import require_finite
+from interpreting_clip.formats.files import file_digest, require_digest
 from interpreting_clip.formats.image_lists import order_digest, read_image_list
 from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.quantities import Count, Key, Name, Sha256
@@ -54,9 +55,6 @@ DATASETS = (*TEST_SETS, "broden", "imagenet_train")
 ImageNet's test images are required.
 """
 
-LARGEST = 2**24
-"""The most bytes of a manifest; one with 1,000 classes has 30 thousand."""
-
 FileName = Annotated[
     str,
     Meta(
@@ -66,9 +64,6 @@ FileName = Annotated[
     ),
 ]
 """The name of a file in the folder itself: no path, so that it leads nowhere else."""
-
-Features = Annotated[int, Meta(ge=1, le=2**20)]
-"""How many numbers an activation has."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +99,7 @@ class Manifest(Record, frozen=True, kw_only=True):
     """`manifest.json`: what a folder of activations holds."""
 
     format: Literal[1]
-    features: Features
+    features: Annotated[int, Meta(ge=1, le=2**20)]
     datasets: dict[Key, GivenDataset]
     head: GivenHead | None = None
 
@@ -141,38 +136,39 @@ def write_activations_folder(
     Raises
     ------
     ValueError
-        ImageNet is missing; an array has another number of rows than its
-        list or another number of features than the first, or holds NaN or infinity; or the head
-        does not fit its classes, its bias or the activations.
+        ImageNet is missing; an array has another number of rows than its list or another number of
+        features than the first; or the head does not fit its classes, its bias or the activations.
     InputError
-        A list is missing or damaged.
+        A list is missing or damaged, or an array holds NaN or infinity.
     """
-    out, there = Path(folder), list(activations)
-    if TEST_SETS[0] not in there:
+    out, first = Path(folder), TEST_SETS[0]
+    if first not in activations:
         raise ValueError(
-            f"expected activations of {TEST_SETS[0]}, and where there are any of "
+            f"expected activations of {first}, and where there are any of "
             f"{', '.join(DATASETS[1:])} and the study's own shifts; got "
-            f"{', '.join(there) or 'none'}"
+            f"{', '.join(activations) or 'none'}"
         )
-    features = np.shape(activations[TEST_SETS[0]])[-1]
-    orders: dict[str, tuple[int, str]] = {}
+    features = np.shape(activations[first])[-1]
+    listed = {name: read_image_list(Path(lists) / f"{name}.csv") for name in activations}
     for name, values in activations.items():
-        listed = read_image_list(Path(lists) / f"{name}.csv")
-        require_shape(name, values, (len(listed), features))
-        orders[name] = len(listed), order_digest(image.sha256 for image in listed)
+        require_shape(name, values, (len(listed[name]), features))
+    if head is None and (bias is not None or classes is not None):
+        raise ValueError("`bias` and `classes` belong to a `head`, and there is none")
     if head is not None:
         if classes is None:
             raise ValueError("a head needs its `classes`, in the order of its rows")
         require_shape("head", head, (len(classes), features))
         if bias is not None:
             require_shape("bias", bias, (len(classes),))
-    elif bias is not None or classes is not None:
-        raise ValueError("`bias` and `classes` belong to a `head`, and there is none")
     (out / MANIFEST).unlink(missing_ok=True)
-    datasets = {}
-    for name, values in activations.items():
-        images, order = orders[name]
-        datasets[name] = {"images": images, "order": order, **write_npy(out, name, values)}
+    datasets = {
+        name: {
+            "images": len(listed[name]),
+            "order": order_digest(image.sha256 for image in listed[name]),
+            **write_npy(out, name, values),
+        }
+        for name, values in activations.items()
+    }
     manifest: dict[str, Any] = {"format": 1, "features": features, "datasets": datasets}
     if head is not None:
         manifest["head"] = {"weight": write_npy(out, "head", head), "classes": list(classes or ())}
@@ -183,13 +179,7 @@ def write_activations_folder(
 
 
 def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
-    """Refuse an array of another shape.
-
-    Raises
-    ------
-    ValueError
-        Names both shapes.
-    """
+    """Refuse an array of another shape."""
     if np.shape(values) != shape:
         raise ValueError(f"{name}: expected the shape {shape}, got {np.shape(values)}")
 
@@ -199,40 +189,22 @@ def write_npy(folder: Path, name: str, values: Any) -> dict[str, str]:
     array, file = np.asanyarray(values), folder / f"{name}.npy"
     if array.dtype not in (np.float16, np.float32):
         array = array.astype(np.float32)
-    for begin in range(0, len(array), 4096):
-        finite = np.isfinite(array[begin : begin + 4096]).reshape(
-            len(array[begin : begin + 4096]), -1
-        )
-        if not finite.all():
-            row = begin + int(np.argmin(finite.all(axis=1)))
-            raise ValueError(f"{name}: expected finite numbers, got NaN or infinity in row {row}")
+    require_finite(array, name)
     with whole_file(file) as stream:
         np.lib.format.write_array(stream, array, allow_pickle=False)
     return {"file": file.name, "sha256": file_digest(file)}
 
 
 def read_manifest(folder: Path, sha256: str) -> Manifest:
-    """Read the manifest of a folder.
-
-    Raises
-    ------
-    InputError
-        There is none, it has another SHA-256, or it is not a legal manifest; or it lacks ImageNet's
-        test images.
-    """
+    """Read the manifest of a folder, whose SHA-256 params.yaml has."""
     file = folder / MANIFEST
     if not file.is_file():
         raise InputError(
             f"{file}: no such file; write the folder with `write_activations_folder`, or let "
             "`folders` in compute.yaml name the folder that it is in"
         )
-    if (size := file.stat().st_size) > LARGEST:
-        raise InputError(f"{file}: expected at most {LARGEST:,} bytes, got {size:,}")
-    if (found := file_digest(file)) != sha256:
-        raise InputError(
-            f"{file}: expected the SHA-256 {sha256}, got {found}; if the folder was written anew, "
-            "correct `sha256` in params.yaml"
-        )
+    advice = "if the folder was written anew, correct `sha256` in params.yaml"
+    require_digest(file, sha256, advice)
     try:
         manifest = msgspec.json.decode(file.read_bytes(), type=Manifest)
     except DAMAGED_JSON as error:
@@ -245,22 +217,10 @@ def read_manifest(folder: Path, sha256: str) -> Manifest:
 
 
 def given_file(folder: Path, given: GivenFile) -> Path:
-    """Return the path of a file that a manifest names, after checking its content.
-
-    Raises
-    ------
-    InputError
-        There is no such file in the folder, it is a link to elsewhere, or has another SHA-256.
-    """
+    """Return the path of a file that a manifest names, after checking its content."""
     file = folder / given.file
     if not file.is_file():
         raise InputError(f"{file}: no such file, but {MANIFEST} names it; write the folder again")
-    if file.resolve().parent != folder.resolve():
-        raise InputError(f"{file}: a link that leads out of the folder; put the file itself there")
     require_content(file, file)
-    if (found := file_digest(file)) != given.sha256:
-        raise InputError(
-            f"{file}: expected the SHA-256 {given.sha256} of {MANIFEST}, got {found}; it was "
-            "changed or damaged: write the folder again"
-        )
+    require_digest(file, given.sha256, "it was changed or damaged: write the folder again")
     return file

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.formats.json import read_struct, write_json
+from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.head import Head
 
 
@@ -22,22 +21,9 @@ def write_head(directory: Path, head: Head, kind: str) -> None:
     )
 
 
-class HeadCard(msgspec.Struct, frozen=True, kw_only=True):
-    """`card.json`, as `write_head` writes it."""
-
-    kind: str
-    normalize_features: bool
-
-
 def read_head(directory: Path, features: int) -> Head:
-    """Read a head for activations with the given number of features.
-
-    Raises
-    ------
-    InputError
-        A file is missing or damaged, or the head takes another number of features.
-    """
-    card = read_struct(directory / "card.json", HeadCard)
+    """Read a head for activations with the given number of features."""
+    normalize_features = read_json(directory / "card.json")["normalize_features"]
     arrays = read_tensors(directory / "head.safetensors", "weight")
     width = arrays["weight"].shape[1]
     if width != features:
@@ -45,4 +31,4 @@ def read_head(directory: Path, features: int) -> Head:
             f"{directory}: the encoder's activations have {features} features, its head {width}: "
             "they are not of one encoder; delete both and run `dvc repro`"
         )
-    return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)
+    return Head(arrays["weight"], arrays.get("bias"), normalize_features)

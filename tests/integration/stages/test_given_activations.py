@@ -193,7 +193,7 @@ def test_writing_needs_no_more_than_the_plain_wheel():
     image_list.main("imagenet_val")
     code = """
 import sys
-for name in ("torch", "safetensors", "yaml", "PIL", "scipy", "pandas", "dvc"):
+for name in ("torch", "yaml", "PIL", "scipy", "pandas", "dvc"):
     sys.modules[name] = None  # an import of it fails
 import numpy as np
 from interpreting_clip.formats.activations_folder import write_activations_folder

@@ -7,7 +7,6 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.activations_folder import (
-    LARGEST,
     MANIFEST,
     given_file,
     read_manifest,
@@ -77,7 +76,7 @@ def folder(tmp_path, lists):
 
 
 def test_an_interrupted_folder_has_no_manifest(folder, lists):
-    with pytest.raises(ValueError, match="row 4"):
+    with pytest.raises(InputError, match="row 4"):
         write_activations_folder(folder, NAN, lists)
     assert not (folder / MANIFEST).exists()
 
@@ -104,10 +103,9 @@ def test_an_illegal_manifest_is_refused(folder, change):
         read_manifest(folder, file_digest(folder / MANIFEST))
 
 
-def test_a_manifest_that_is_missing_huge_or_another_is_refused(folder):
+def test_a_manifest_that_is_missing_or_another_is_refused(folder):
     for change, expected in (
         (lambda file: None, r"manifest\.json: .*SHA-256 0"),
-        (lambda file: os.truncate(file, LARGEST + 1), "16,777,216 bytes"),
         (os.unlink, r"manifest\.json: .*compute\.yaml"),
     ):
         change(folder / MANIFEST)
@@ -115,16 +113,12 @@ def test_a_manifest_that_is_missing_huge_or_another_is_refused(folder):
             read_manifest(folder, "0" * 64)
 
 
-def test_a_file_that_was_changed_is_missing_or_leads_elsewhere_is_refused(folder, tmp_path):
+def test_a_file_that_was_changed_or_is_missing_is_refused(folder):
     one = read_manifest(folder, file_digest(folder / MANIFEST)).datasets["broden"]
     file = folder / "broden.npy"
-    moved = file.rename(tmp_path / "moved.npy")
-    with pytest.raises(InputError, match=r"broden\.npy: no such file"):
-        given_file(folder, one)
-    file.symlink_to(moved)  # the right bytes, but from elsewhere
-    with pytest.raises(InputError, match=r"broden\.npy: a link"):
+    file.write_bytes(file.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(InputError, match=r"broden\.npy: .*SHA-256"):
         given_file(folder, one)
     file.unlink()
-    file.write_bytes(moved.read_bytes()[:-1] + b"\x7f")
-    with pytest.raises(InputError, match=r"broden\.npy: .*SHA-256"):
+    with pytest.raises(InputError, match=r"broden\.npy: no such file"):
         given_file(folder, one)

@@ -1,7 +1,17 @@
+"""Digests and names of files, and small folders that one stage writes and another reads."""
+
 import hashlib
 from pathlib import Path
 
+import numpy as np
+import pytest
+
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest, natural_order
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.saved_heads import read_head, write_head
+from interpreting_clip.formats.shift_folders import read_shift_folders, write_shift_names
+from interpreting_clip.measures.head import Head
 
 
 def test_a_digest_is_that_of_the_whole_file(tmp_path: Path):
@@ -14,3 +24,21 @@ def test_numbers_in_paths_are_sorted_as_numbers():
     names = ["n10", "n2_a", "a/10.tar", "10", "n2", "a/b.tar", "a/009x.tar", "9", "a/9.tar"]
     expected = ["9", "10", "a/9.tar", "a/009x.tar", "a/10.tar", "a/b.tar", "n2", "n2_a", "n10"]
     assert sorted(names, key=natural_order) == expected
+
+
+@pytest.mark.parametrize("names", [[], ["zebra", "a_set"]])
+def test_folders_of_shifts_keep_the_study_s_order(tmp_path, names):
+    write_shift_names(tmp_path, names)
+    assert list(read_shift_folders(tmp_path).items()) == [(n, tmp_path / n) for n in names]
+
+
+@pytest.mark.parametrize("bias", [None, np.ones(2, np.float32)])
+def test_a_head_is_read_back_and_has_as_many_features_as_the_activations(tmp_path, bias):
+    write_head(tmp_path, Head(np.eye(2, 3, dtype=np.float32), bias, True), "zero_shot")
+    head = read_head(tmp_path, 3)
+    np.testing.assert_array_equal(head.weight, np.eye(2, 3))
+    assert (head.bias is None) == (bias is None) and head.normalize_features
+    card = {"kind": "zero_shot", "normalize_features": True}
+    assert read_json(tmp_path / "card.json") == card
+    with pytest.raises(InputError, match=r"4 features, .*3"):
+        read_head(tmp_path, 4)

@@ -6,7 +6,6 @@ import pytest
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
-from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import (
     Activations,
     read_activations,
@@ -65,10 +64,3 @@ def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):
         read_test_sets(tmp_path)
     write(tmp_path, "imagenet_r", activations())
     assert list(read_test_sets(tmp_path)) == ["imagenet_val", "imagenet_r"]
-
-
-@pytest.mark.parametrize("shifts", [["imagenet_val"], ["mine", "mine"], [7.5], "objectnet"])
-def test_a_card_without_names_of_shifts_is_refused(tmp_path, shifts):
-    write_json(tmp_path / "card.json", {"shifts": shifts})
-    with pytest.raises(InputError, match=r"card\.json: 'shifts'"):
-        read_shifts(tmp_path)
