@@ -15,8 +15,8 @@ from interpreting_clip.array_measures import (
     measures_of_arrays,
 )
 from interpreting_clip.arrays import as_head, as_matrix
-from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.files import file_digest
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.files import require_digest
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.given_files import read_array
 from interpreting_clip.measures.activations import Activations
@@ -39,7 +39,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """Write what is measured of entry `key`, and its headline numbers for DVC's tables."""
     entry = params.read(f"arrays.{key}", MeasuredArrays)
     file = inputs[entry.file]
-    require_digest(file, entry.sha256)
+    if entry.sha256:  # that of a download is known
+        advice = "get the file again, or correct `sha256` in params.yaml"
+        require_digest(file, entry.sha256, advice)
     keywords = read_keywords(params)
     with error_context(file, ValueError), error_context(file, TypeError):
         given = read_given(file, entry)
@@ -47,15 +49,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     headline = {one.headline: one.value for one in results.numbers if one.headline}
     write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=3)
     write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
-
-
-def require_digest(file: Path, sha256: str | None) -> None:
-    """Refuse another file than the one that the study names; that of a download is known."""
-    if sha256 and (found := file_digest(file)) != sha256:
-        raise InputError(
-            f"{file}: expected the SHA-256 {sha256}, got {found}; get the file again, or correct "
-            "`sha256` in params.yaml"
-        )
 
 
 def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:

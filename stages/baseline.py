@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
-from interpreting_clip.datasets.card import is_absent, read_card
+from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.errors import error_context
 from interpreting_clip.formats.baseline import (
     ChanceLevel,
     FittedBaseline,
@@ -36,10 +36,7 @@ from runner.outputs import Outputs
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write the standard models, their lines and the resampled lines.
-
-    With models trained here, a shift whose dataset is absent has no accuracies and so no line.
-    """
+    """Write the standard models, their lines and the resampled lines."""
     settings = params.read("baseline", Settings)
     entries = params.read("shifts", Shifts)
     own = read_shift_folders(inputs["data/shifts"])
@@ -86,11 +83,6 @@ def fitted_lines(
     ----------
     models : the standard models, which were measured on all of the shifts
     guessing : the chance level of each shift
-
-    Raises
-    ------
-    InputError
-        The models do not allow a line.
     """
     abscissa = {shift: abscissa_name(shift, settings) for shift in guessing}
     at_chance = {}
@@ -127,27 +119,18 @@ def trained_models(
 ) -> tuple[pd.DataFrame, dict[str, list[int]], dict[str, Guessing]]:
     """Train standard models on ImageNet's train set and measure them on the test sets.
 
+    The check of a study asks for all of these sets.
+
     Parameters
     ----------
-    folders : of the datasets, by name; own shifts come last
+    folders : of the datasets, by name: ImageNet's train and test set, then the shifts
 
     Returns
     -------
-    models, classes, guessing : the models, and the classes and the chance level of each test set
-
-    Raises
-    ------
-    InputError
-        ImageNet's train or test set is absent.
+    the models, and the classes and the chance level of each test set
     """
-    for name in ("imagenet_train", TEST_SETS[0]):
-        if is_absent(folders[name]):
-            raise InputError(
-                f"'datasets.{name}': absent, but `baseline.source: trained` needs it; say where "
-                "the set is, or take the published standard models: `baseline.source: published`"
-            )
-    sets = {name: load(folder) for name, folder in folders.items() if not is_absent(folder)}
-    train, imagenet = sets.pop("imagenet_train"), sets.pop(TEST_SETS[0])
+    train, imagenet, *shifts = map(load, folders.values())
+    sets = dict(zip(list(folders)[2:], shifts, strict=True))
     with error_context("the baseline's standard models", ValueError):
         accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
     models = pd.DataFrame([{"name": name, **row} for name, row in accuracies.items()])

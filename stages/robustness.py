@@ -24,10 +24,7 @@ from runner.outputs import Outputs
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write encoder `key`'s effective robustness, and how many of its directions can be pruned.
-
-    A shift whose dataset is absent is left out, and the mean is over the others of the testbed's.
-    """
+    """Write encoder `key`'s effective robustness, and how many of its directions can be pruned."""
     settings = params.read("robustness", Settings)
     harmless = params.read("directions.harmless", Percents)
     folder = inputs[f"data/activations/{key}"]

@@ -1,7 +1,20 @@
-"""All results of one encoder, as `summarize` gathers them and the page reads them."""
+"""All results of one encoder, as `summarize` gathers them and the page reads them.
 
-from dataclasses import dataclass, field
+What a study lacks has no number: a part whose folder says that it is absent is None, in the tables
+a dash. Why is one sentence: `left_out` and `not_given` of effective robustness, and the page's own
+of Broden.
+"""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
@@ -55,3 +68,15 @@ class EncoderResults(Result):
     pruning: dict[str, Pruning]
     concepts: Concepts | None = None
     training: list[TrainingStep] = field(default_factory=list)
+
+
+def read_encoder_results(folders: Mapping[str, Path]) -> EncoderResults:
+    """Gather what the stages found of an encoder, from their folders by the stages' names."""
+    kinds, found = get_type_hints(EncoderResults), dict[str, Any]()
+    for name in (one.name for one in fields(EncoderResults) if one.name != "training"):
+        folder = folders[STORED_BY.get(name, name)]
+        if not is_absent(folder):
+            found[name] = read_result(folder / f"{name}.json", kinds[name], arrays=False)
+    points = read_curve(folders["training"])
+    steps = [point | {"accuracy": 100 * point["accuracy"]} for point in points]
+    return EncoderResults(**found, training=msgspec.convert(steps, kinds["training"]))
