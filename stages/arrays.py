@@ -20,7 +20,7 @@ from interpreting_clip.formats.files import require_digest
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.given_files import read_array
 from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
+from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.result import Number, plain
 from interpreting_clip.quantities import Confidence
 from interpreting_clip.study.array_results import ArrayResults
@@ -110,51 +110,38 @@ def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredAr
 def measured(
     given: Mapping[str, Any], entry: MeasuredArrays, keywords: dict[str, dict[str, Any]]
 ) -> ArrayResults:
-    """Return the results of every measure whose arguments are given."""
-    images = given["activations"]
+    """Return the results of every measure whose arguments are given; the others are None."""
     found: dict[str, Any] = {
         name: measure()
         for name, _, needs, measure in measures_of_arrays(given, keywords)
         if given.keys() >= {*needs}
     }
-    comparisons = {
-        name: [
-            numbered
-            for measure, _, needs, compare in comparisons_of_arrays(
-                {**given, "compare": other}, keywords
-            )
-            if given.keys() >= {*needs}
-            for numbered in numbers(measure, compare())
-        ]
+    found["comparisons"] = {
+        name: compared({**given, "compare": other}, keywords)
         for name, other in given["compare"].items()
     }
-    results = ArrayResults(
-        images=len(images), features=images.shape[1], **found, comparisons=comparisons
-    )
-    return replace(results, outlier_axes=axes(given, entry, results, keywords))
-
-
-def numbers(measure: str, result: Any) -> list[Number]:
-    """Return the numbers of a comparison, their names with the measure's."""
-    return [replace(one, name=f"{measure}.{one.name}") for one in result.numbers]
-
-
-def axes(
-    given: Mapping[str, Any],
-    entry: MeasuredArrays,
-    results: ArrayResults,
-    keywords: dict[str, dict[str, Any]],
-) -> OutlierAxes | None:
-    """Return what the outlier features do to the head, if there is one with classes."""
+    images = given["activations"]
+    results = ArrayResults(images=len(images), features=images.shape[1], **found)
     if results.accuracy is None or results.directions is None:
-        return None
-    images, classes = given["activations"], np.asarray(given["labels"]["classes"])
+        return results
     weight, bias, normalize = given["head"].values()
     head = as_head(weight, bias, normalize, images.shape[1])
-    return outlier_axes(
+    classes = np.asarray(given["labels"]["classes"])
+    axes = outlier_axes(
         {entry.activations: Activations(images, classes, np.arange(len(head.weight)))},
         head=head,
         directions=results.directions,
         outliers=results.kurtosis.outliers,
         confidence=keywords["kurtosis"]["settings"].confidence,
     )
+    return replace(results, outlier_axes=axes)
+
+
+def compared(given: Mapping[str, Any], keywords: dict[str, dict[str, Any]]) -> list[Number]:
+    """Return the numbers of every measure of two arrays; their names begin with the measure's."""
+    return [
+        replace(number, name=f"{measure}.{number.name}")
+        for measure, _, needs, compare in comparisons_of_arrays(given, keywords)
+        if given.keys() >= {*needs}
+        for number in compare().numbers
+    ]

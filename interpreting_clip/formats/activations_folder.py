@@ -45,7 +45,7 @@ from interpreting_clip.formats.arrays import require_finite
 from interpreting_clip.formats.files import file_digest, require_digest
 from interpreting_clip.formats.image_lists import order_digest, read_image_list
 from interpreting_clip.formats.json import whole_file, write_json
-from interpreting_clip.quantities import Count, Key, Name, Sha256
+from interpreting_clip.quantities import Count, Key, Name, Sha256, StrictStruct
 
 MANIFEST = "manifest.json"
 
@@ -66,11 +66,7 @@ FileName = Annotated[
 """The name of a file in the folder itself: no path, so that it leads nowhere else."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mapping in the manifest, in which an unknown key is an error."""
-
-
-class GivenFile(Record, frozen=True, kw_only=True):
+class GivenFile(StrictStruct, frozen=True, kw_only=True):
     """A file of the folder with its SHA-256."""
 
     file: FileName
@@ -87,7 +83,7 @@ class GivenDataset(GivenFile, frozen=True, kw_only=True):
     order: Sha256
 
 
-class GivenHead(Record, frozen=True, kw_only=True):
+class GivenHead(StrictStruct, frozen=True, kw_only=True):
     """A linear head: its weight, one row per class, its bias, and its classes in their order."""
 
     weight: GivenFile
@@ -95,7 +91,7 @@ class GivenHead(Record, frozen=True, kw_only=True):
     classes: Annotated[list[Name], Meta(min_length=1, max_length=100_000)]
 
 
-class Manifest(Record, frozen=True, kw_only=True):
+class Manifest(StrictStruct, frozen=True, kw_only=True):
     """`manifest.json`: what a folder of activations holds."""
 
     format: Literal[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, own_shifts
+from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import (
     StreamedArray,
@@ -83,14 +83,9 @@ def read_card(directory: Path) -> dict[str, object]:
 
 def read_shifts(directory: Path) -> list[str]:
     """Return the shifts that an encoder was measured on: the testbed's, then the study's own."""
-    return in_order(read_json(directory / "card.json")["shifts"])
+    return read_json(directory / "card.json")["shifts"]
 
 
 def read_not_given(directory: Path) -> list[str]:
     """Return the shifts of the study that a folder of activations did not have."""
-    return in_order(read_json(directory / "card.json").get("not_given", ()))
-
-
-def in_order(names: Sequence[str]) -> list[str]:
-    """Return shifts in the order of results: the testbed's, then the study's own."""
-    return [shift for shift in TESTBED_SHIFTS if shift in names] + own_shifts(names)
+    return read_json(directory / "card.json").get("not_given", [])

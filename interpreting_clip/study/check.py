@@ -59,19 +59,18 @@ class EntryReference(NamedTuple):
     """What a key's value names: an entry of the section `target`, of one of the `kinds`.
 
     The target `clips` stands for all trained CLIPs, `towers` for all encoders that can pass an
-    image forward, but for probes. `lacks` says what an entry of another kind lacks.
+    image forward, but for probes.
     """
 
     target: str
     kinds: Any = object
-    lacks: str = ""
 
 
 BACKBONE, RECIPE = EntryReference("backbones", CLIPS), EntryReference("recipes")
 CAPTIONED = EntryReference(
-    "datasets", synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions, "captions"
+    "datasets", synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions
 )
-LABELLED = EntryReference("datasets", Drawn | datasets.ImageNetLike, "classes")
+LABELLED = EntryReference("datasets", Drawn | datasets.ImageNetLike)
 ENCODER = EntryReference("encoders")
 
 REFERENCES = {
@@ -127,7 +126,7 @@ def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, A
 
 def check_references(study: Sections) -> Complaints:
     """Every entry that another one names exists and is of a legal kind."""
-    for path, name, (target, kinds, lacks), entry in named_entries(study):
+    for path, name, (target, kinds), entry in named_entries(study):
         there = entries(study, target)
         legal = ARCHITECTURES.get(type(entry), kinds)
         fitting = [key for key, one in there.items() if isinstance(one, legal)]
@@ -135,8 +134,7 @@ def check_references(study: Sections) -> Complaints:
             continue
         wrong = f"there is no '{'sources.' if target == 'sources' else ''}{name}'"
         if name in there:
-            kind = f"is of the kind '{tag(there[name])}'"
-            wrong = f"'{name}' {f'has no {lacks}' if lacks else kind}"
+            wrong = f"'{name}' is of the kind '{tag(there[name])}'"
         yield problem(path, wrong, fitting or "none yet")
 
 

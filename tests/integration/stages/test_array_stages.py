@@ -129,12 +129,6 @@ def test_without_a_head_what_needs_one_is_left_out(run):
     assert found.comparisons == {} and found.participation_ratio is not None
 
 
-def test_three_images_have_no_participation_ratio(run):
-    write_arrays(images=RNG.standard_normal((3, 8)).astype(np.float32))
-    found = measured(run, head="none", classes="none", normalize_features=False, compare=[])
-    assert found.images == 3 and found.participation_ratio is None
-
-
 @pytest.mark.parametrize(
     ("arrays", "entry", "expected"),
     [
@@ -189,12 +183,6 @@ def test_a_download_is_one_file_of_arrays_that_can_be_measured(run, server, name
             VALUES.astype(np.float32), settings=Params().read("kurtosis", kurtosis.Settings)
         ).kurtosis,
     )
-
-
-def test_another_file_than_the_one_that_is_named_is_refused(server):
-    offer(server, "a.npy", "f" * 64)
-    assert "expected the sha256 ffff" in refused("fetch_arrays", "far")
-    assert not FETCHED.exists()
 
 
 def test_a_page_in_place_of_a_file_is_refused(server):

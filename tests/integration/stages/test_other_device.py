@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.formats.arrays import read_tensors
@@ -75,13 +74,3 @@ def test_no_stage_that_reads_the_machine_s_settings_is_left_out():
         file.stem for file in (ROOT / "stages").glob("*.py") if "read_machine" in file.read_text()
     }
     assert readers - ELSEWHERE == {stage for stage, _ in WRITTEN}
-
-
-def test_the_other_device_refuses_what_a_gpu_refuses_and_notes_what_it_waits_for():
-    with other_device() as device:
-        there, here = torch.ones(2, 3, device=NAME), torch.ones(2, 3)
-        with pytest.raises(RuntimeError, match=r"add.*meta and cpu"):
-            there.add(here)
-        there += here.to(NAME) + 1  # numbers may be of the CPU
-        assert float(there.sum()) == 18 and there.tolist() == [[3.0] * 3] * 2
-        assert device.waits == {"copy": 1, "number": 1}

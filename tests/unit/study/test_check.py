@@ -17,19 +17,16 @@ UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
 GROUPS = "weights, pretrain, finetune, supervise, interpolate, probe"
 
 BROKEN = [
+    *((f"datasets/{name}", ..., f"'datasets.{name}': is missing") for name in NEEDED),
     ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*{GROUPS}"),
     ("weights/rn_web_broad", UNTRAINED, "'encoders.rn_web_broad': .*weights and pretrain"),
-    ("weights/forgotten", UNTRAINED, "'weights.forgotten': .*encoders"),
     (f"{FINETUNE}/start", "vit", "start': .*'vit'.*: rn_web_broad$"),
-    (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' .*classes.*imagenet_train"),
+    (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' .*'probe'.*imagenet_train"),
     ("comparisons/rn_finetuning/second", "vit", "second': .*'vit'.*: rn_web_broad, "),
-    ("weights/rn_untrained/backbone", "vit", "'weights.rn_untrained.backbone': .*: rn$"),
     ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*: rn$"),
-    ("pretrain/rn_web_broad/dataset", "imagenet_r", "captions; .*: web_broad\n"),
+    ("pretrain/rn_web_broad/dataset", "imagenet_r", "'labelled'; .*: web_broad\n"),
     ("untrained/vit", {"encoders": 3, "images": 50, "seed": 1}, "'untrained.vit': .*rn$"),
-    ("untrained/rn/images", 320, "'untrained.rn.images': .*has 200"),
     ("layers/images", 320, "'layers.images': .*320 images.*has 200"),
-    ("mutual_neighbours/k", 200, "'mutual_neighbours': .*201 images.*has 200"),
     ("participation_ratio/blocks", 101, "'participation_ratio': .*202 images.*has 200"),
     ("encoders/rn_untrained/head", "trained", "head': .*'weights.rn_untrained' .*: random$"),
     ("datasets/broden/kind", "labelled", "broden.kind': .*: probe, broden, absent$"),
@@ -38,18 +35,12 @@ BROKEN = [
     ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*: trained$"),
     ("browse/encoders", ["vit"], "'browse.encoders': .*'vit'.*: rn_"),
     ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`"),
-    ("datasets/imagenet_v2/kind", "probe", "'datasets.imagenet_v2.kind': .*labelled"),
 ]
 
 
 @pytest.mark.parametrize(("path", "value", "expected"), BROKEN)
 def test_names_the_key_and_the_legal_values(complaint, path, value, expected):
     assert re.match(f"params.yaml: .*{expected}", complaint({path: value}))
-
-
-@pytest.mark.parametrize("name", NEEDED)
-def test_no_study_without_a_needed_dataset(complaint, name):
-    assert complaint({f"datasets/{name}": ...}).startswith(f"params.yaml: 'datasets.{name}': ")
 
 
 def test_names_several_mistakes_at_once(complaint):
@@ -87,20 +78,16 @@ TRAIN = "datasets/imagenet_train"
 MISFITS = [
     ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "kind 'clip'"),
     ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag': is missing"),
-    ({WEIGHTS: {"source": "timm", "tag": "x", "backbone": "rn"}}, "none yet"),
-    ({"backbones/rn": TIMM, WEIGHTS: TIMM_WEIGHTS}, "'weights.rn_untrained.tag'"),
     ({"backbones/rn": HUB_TIMM, WEIGHTS: TIMM_WEIGHTS | {"tag": "x"}}, "leave `tag` out"),
     ({"backbones/dino": TIMM, **DINO, **ITS_PROBE}, "features': 'before_projection' .*timm"),
     ({"interpolate/half": HALF}, "'interpolate.half': .*encoders"),
     ({"interpolate/half": HALF | {"first": "vit"}}, "first': .*'vit'.*: rn_web_broad$"),
     ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, "'sources.folder'; .*: world$"),
-    ({"datasets/imagenet_v2": REAL | {"kind": "imagenet_r"}}, "'imagenet_r'; .*imagenet_v2, "),
     ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs synthetic"),
     ({"datasets/web_broad": ABSENT, "sources/none": {}}, "only imagenet_train, "),
-    ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' has no classes"),
+    ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' .*'absent'"),
     ({"datasets/imagenet_val/classes": ["ring"]}, "'datasets.imagenet_v2.classes': .*abscissa"),
     ({f"{TRAIN}/images": 599}, "'datasets.imagenet_train': .*50 images per class"),
-    ({f"{TRAIN}/classes": ["ring"]}, "'datasets.imagenet_train': .*two classes"),
     ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
     ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, "label': "),
     ({"backbones/rn": HUB}, "'untrained.rn': .*owner/name"),
@@ -113,7 +100,6 @@ MISFITS = [
     ),
     ({"shifts/tilted/label": "ImageNet-r"}, "'shifts.tilted.label': .*'imagenet_r'"),
     ({"shifts/r": OWN}, "'shifts.r': .*'imagenet_r'"),
-    ({"shifts/imagenet_on_r_classes": OWN}, "'shifts.imagenet_on_r_classes': .*'imagenet_r'"),
     ({"shifts/web_broad": OWN}, "'shifts.web_broad': .*'web_broad'"),
     (
         {"shifts/mine": OWN_REAL, "sources/folder": {"images_per_shard": 9}},
@@ -132,7 +118,6 @@ DOWNLOAD = {"url": "https://example.org/a.npy", "sha256": "0" * 64}
 FETCHED = "data/downloaded_arrays/mine.safetensors"
 ARRAYS = [
     ({"arrays/clip/file": "data/arrays/gone.safetensors"}, "'arrays.clip.file': .*gone"),
-    ({"arrays/clip/file": "params.yaml"}, "'arrays.clip.file': .*data/arrays/"),
     ({"arrays/clip/file": FETCHED}, "'arrays.clip.file': .*downloaded_arrays/<download>"),
     ({"arrays/clip/sha256": ...}, "'arrays.clip.sha256': is missing"),
     ({"arrays/clip/head": "none"}, "'arrays.clip.head': .*'own_row'"),
@@ -173,7 +158,6 @@ GIVEN = {
 GIVEN_STUDY = {"backbones/jax": EXTERNAL, WEIGHTS: GIVEN, "encoders/rn_untrained/head": "trained"}
 GIVEN_MISFITS = [
     ({"encoders/rn_untrained/head": "zero_shot"}, "trained, random"),
-    ({WEIGHTS: GIVEN | {"sha256": "0" * 63}}, "'weights.rn_untrained.sha256'"),
     ({"comparisons/rn_finetuning/first": "rn_untrained"}, "'comparisons.rn_finetuning.first': "),
     (
         {f"{FINETUNE}/start": "rn_untrained", WEIGHTS: GIVEN | {"backbone": "rn"}},
