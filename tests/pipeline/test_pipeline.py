@@ -34,39 +34,6 @@ UNOPENED = {
 }
 """What a stage waits for and does not open here: a legal study, the other baseline's source."""
 
-LARGE = {
-    *("torch", "torch._dynamo", "torchvision", "open_clip", "timm", "transformers"),
-    *("huggingface_hub", "sklearn", "scipy", "pandas", "numba", "altair", "vl_convert"),
-}
-"""Packages that take a tenth of a second or more to import."""
-
-CLIP = {"torch", "torchvision", "open_clip"}
-TORCH = {"torch", "torch._dynamo"}  # torch.optim imports TorchDynamo
-TRAINING = CLIP | TORCH
-LEARNING = {"sklearn", "scipy", "pandas"}  # scikit-learn imports pandas where it is
-PAGE = {"pandas", "altair", "vl_convert"}
-USED = {
-    "fetch@imagenet_a": TORCH,
-    "weights": CLIP,
-    "pretrain": TRAINING,
-    "finetune": TRAINING,
-    "head": CLIP,
-    "extract": CLIP,
-    "extract_broden": CLIP,
-    "extract_layers": CLIP,
-    "extract_untrained": CLIP,
-    "extract_train": CLIP,
-    "probe": CLIP | LEARNING,
-    "baseline": LEARNING,
-    "broden": {"numba", "scipy", "pandas"},  # numba imports scipy
-    "published": LEARNING,
-    "controls": {"torch", "numba", "scipy"},
-    "summarize": {"pandas"},
-    "report": PAGE,
-    "published_page": PAGE,
-}
-"""Which of them a stage, or an instance of it, is for; the others need none."""
-
 EXTRACTS = ("head", "extract", "extract_broden", "extract_layers")
 RAN = sorted(set(STAGES) - {"fetch_arrays", "supervise", "interpolate"})
 
@@ -141,13 +108,6 @@ def test_what_dvc_waits_for_is_opened(spied, lock, stage):
     deps = {entry["path"] for entry in lock[instance(stage, process)]["deps"]}
     opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
     assert deps - opened <= UNOPENED.get(stage, set())
-
-
-@pytest.mark.parametrize("stage", RAN)
-def test_a_stage_imports_no_large_package_that_it_does_not_use(spied, stage):
-    for process in spied[stage]:
-        name = instance(stage, process)
-        assert LARGE & set(process["packages"]) <= USED.get(name, USED.get(stage, set())), name
 
 
 @pytest.mark.parametrize("stage", sorted({*RAN} - {"code", "study"}))
