@@ -1,8 +1,9 @@
-"""Studies that are broken in one place or several."""
+"""Studies that differ from the nano study in one place or several."""
 
 import json
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +14,14 @@ from interpreting_clip.study.check import check
 from tests.pipeline.workspace import NANO
 
 TREE = load_tree(NANO)
-Complaint = Callable[[dict[str, Any]], str]
+Changed = Callable[[dict[str, Any]], Path]
 
 
 @pytest.fixture
-def complaint(tmp_path) -> Complaint:
-    """Change keys of the nano study (levels split by `/`; `...` removes); return the complaints."""
+def changed(tmp_path: Path) -> Changed:
+    """Change keys of the nano study (levels split by `/`; `...` removes); return its file."""
 
-    def of(changes: dict[str, Any]) -> str:
+    def write(changes: dict[str, Any]) -> Path:
         study = deepcopy(TREE)
         for path, value in changes.items():
             *above, key = path.split("/")
@@ -31,8 +32,19 @@ def complaint(tmp_path) -> Complaint:
             if value is ...:
                 del node[key]
         (tmp_path / "params.yaml").write_text(json.dumps(study))  # JSON is YAML
+        return tmp_path / "params.yaml"
+
+    return write
+
+
+@pytest.fixture
+def complaint(changed: Changed) -> Callable[[dict[str, Any]], str]:
+    """Return what is said of such a study."""
+
+    def of(changes: dict[str, Any]) -> str:
+        file = changed(changes)
         with pytest.raises(InputError) as caught:
-            check(tmp_path / "params.yaml")
-        return str(caught.value).replace(f"{tmp_path}/", "")
+            check(file)
+        return str(caught.value).replace(f"{file.parent}/", "")
 
     return of
