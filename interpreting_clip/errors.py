@@ -35,31 +35,21 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
-WEB_PAGE = (b"<!doctype", b"<html", b"<?xml")
-LFS_POINTER = b"version https://git-lfs.github.com/"
-"""The first bytes of what is often in the place of a file that was downloaded or cloned."""
-
-
 def require_content(file: Path, source: object) -> None:
     """Refuse an empty file, a web page and a Git LFS pointer in the place of a file.
 
     Also lets Python open the file before other libraries do: its errors name the file.
-
-    Raises
-    ------
-    InputError
-        It is one of these; names `source`.
     """
     with file.open("rb") as stream:
         start = stream.read(256).lstrip()
     if not start:
         raise InputError(f"{source}: the file is empty; get it again")
-    if start.lower().startswith(WEB_PAGE):
+    if start.lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise InputError(
             f"{source}: this is a web page, such as a server's refusal, and not the file itself; "
             "look at it in a browser, and download the file again"
         )
-    if start.startswith(LFS_POINTER):
+    if start.startswith(b"version https://git-lfs.github.com/"):
         raise InputError(
             f"{source}: this is a Git LFS pointer, not the file itself; run `git lfs pull` in the "
             "clone that it is from, or download the file"
@@ -72,11 +62,6 @@ def error_context(source: object, kind: type[Exception] = InputError) -> Iterato
 
     Errors of other kinds pass unchanged. Measures know only arrays and refuse them with a
     `ValueError`, which becomes an `InputError` here.
-
-    Raises
-    ------
-    InputError
-        An error of the kind was raised inside.
     """
     try:
         yield

@@ -54,11 +54,6 @@ def read_array(place: str, role: str) -> GivenArray:
 
     Without a name it is the first of those in `NAMES`, or else the only one with as many
     dimensions. An npy file has one array, without a name.
-
-    Raises
-    ------
-    InputError
-        As `read_arrays`; there is none, or there are several, and the error lists what there is.
     """
     file, name = Path(place), ""
     if not file.exists() and ":" in place:
@@ -89,11 +84,6 @@ def test_set(activations: GivenArray, labels: GivenArray) -> dict[str, Any]:
 
     The file of the classes, or that of the activations, may list the classes that the set has
     (`class_indices`), and further ones that count as these (`aliases`).
-
-    Raises
-    ------
-    InputError
-        The aliases are no rows of two classes.
     """
     beside = {**activations.others, **labels.others}
     aliases = beside.get("aliases")
@@ -111,13 +101,7 @@ def test_set(activations: GivenArray, labels: GivenArray) -> dict[str, Any]:
 
 
 def read_names(file: Path) -> list[str]:
-    """Read the names of concepts, one a line.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it is not text.
-    """
+    """Read the names of concepts, one a line."""
     try:
         return file.read_text("utf-8").splitlines()
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:

@@ -44,14 +44,6 @@ def write_tensors(
     file : is there whole or not at all
     tensors : the arrays by name
     about : texts about them, the file's metadata; what is no text becomes JSON
-
-    Raises
-    ------
-    InputError
-        An array holds NaN or an infinity (it and its first such row are named), or the texts are
-        longer than a header can be.
-    ValueError
-        The blocks of a streamed array do not have its shape or its element type.
     """
     types = [np.dtype(name) for name in DTYPES.values()]
     streams = {key: as_stream(value) for key, value in tensors.items()}

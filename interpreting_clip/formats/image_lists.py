@@ -17,8 +17,6 @@ from interpreting_clip.formats.json import write_whole
 
 COLUMNS = ("sha256", "image", "class")
 
-DIGEST = re.compile(r"[0-9a-f]{64}")
-
 
 class ListedImage(NamedTuple):
     """An image: the SHA-256 of its file, its name in the dataset, its class index if it has one."""
@@ -50,13 +48,7 @@ def write_image_list(file: Path, images: Iterable[ListedImage]) -> None:
 
 
 def read_image_list(file: Path) -> list[ListedImage]:
-    """Read what `write_image_list` wrote.
-
-    Raises
-    ------
-    InputError
-        The file is missing, is no such list, or a row of it is damaged; names the row.
-    """
+    """Read what `write_image_list` wrote."""
     advice = "`python -m tools.image_list` writes it"
     try:
         rows = list(csv.reader(io.StringIO(file.read_text("utf-8"), newline="")))
@@ -68,8 +60,7 @@ def read_image_list(file: Path) -> list[ListedImage]:
         raise InputError(f"{file}: expected the columns {', '.join(COLUMNS)}; {advice}")
     images = []
     for number, row in enumerate(rows[1:], 1):
-        if len(row) != len(COLUMNS) or not DIGEST.fullmatch(row[0]):
+        if len(row) != len(COLUMNS) or not re.fullmatch("[0-9a-f]{64}", row[0]):
             raise InputError(f"{file}: row {number} is damaged; {advice}")
-        class_ = int(row[2]) if row[2].isdecimal() and len(row[2]) < 10 else None
-        images.append(ListedImage(row[0], row[1], class_))
+        images.append(ListedImage(row[0], row[1], int(row[2]) if row[2].isdecimal() else None))
     return images

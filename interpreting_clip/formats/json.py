@@ -18,13 +18,7 @@ DIGITS = 6
 
 
 def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:
-    """Write `value` as JSON with sorted keys and floats rounded to `digits` decimal places.
-
-    Raises
-    ------
-    InputError
-        A float is NaN or infinite; names its key.
-    """
+    """Write `value` as JSON with sorted keys and floats rounded to `digits` decimal places."""
     with error_context(file):
         plain = rounded(value, digits, "")
     text = json.dumps(plain, sort_keys=True, indent=1, allow_nan=False)
@@ -32,26 +26,14 @@ def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name first, then renamed.
-
-    Raises
-    ------
-    OSError
-        As the system says it, with the file's name, which a failed write itself does not know.
-    """
+    """Write a file whole or not at all: under another name first, then renamed."""
     with whole_file(file) as stream:
         stream.write(content)
 
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[IO[bytes]]:
-    """Give a stream to a file with another name, and rename it at the end.
-
-    Raises
-    ------
-    OSError
-        As the system says it, with the file's name, which a failed write itself does not know.
-    """
+    """Give a stream to a file with another name, and rename it at the end."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f"{file.name}.partial")
     try:
@@ -67,13 +49,7 @@ def whole_file(file: Path) -> Iterator[IO[bytes]]:
 
 
 def read_json(file: Path) -> Any:
-    """Read a JSON file.
-
-    Raises
-    ------
-    InputError
-        The file is missing or not JSON.
-    """
+    """Read a JSON file."""
     try:
         return json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
@@ -85,13 +61,7 @@ def read_json(file: Path) -> Any:
 
 
 def read_struct(file: Path, kind: type[Struct]) -> Struct:
-    """Read a JSON file as a msgspec struct.
-
-    Raises
-    ------
-    InputError
-        The file is missing, not JSON, or not of this kind; names the key.
-    """
+    """Read a JSON file as a msgspec struct."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=kind)
     except FileNotFoundError:
@@ -104,13 +74,7 @@ def read_struct(file: Path, kind: type[Struct]) -> Struct:
 
 
 def rounded(value: Any, digits: int, key: str) -> Any:
-    """Return `value` with floats rounded, and numpy scalars and arrays turned into plain Python.
-
-    Raises
-    ------
-    InputError
-        A float is NaN or infinite; names its key.
-    """
+    """Return `value` with floats rounded, and numpy scalars and arrays turned into plain Python."""
     if isinstance(value, Mapping):
         return {str(k): rounded(v, digits, f"{key}.{k}") for k, v in value.items()}
     if hasattr(value, "tolist"):

@@ -25,11 +25,6 @@ def write_result(file: Path, result: Any) -> None:
     ----------
     file : ends in `.json`; the arrays get the same name with `.safetensors`
     result : a dataclass, or a mapping or list of these
-
-    Raises
-    ------
-    InputError
-        A number is NaN or infinite; names it.
     """
     stored, arrays = file.with_suffix(".safetensors"), dict(arrays_beside(result))
     stored.unlink(missing_ok=True)
@@ -53,11 +48,6 @@ def read_result(file: Path, kind: Any, *, arrays: bool = True) -> Any:
     file : the JSON
     kind : the type of the result; keys that it does not have are ignored
     arrays : False leaves the arrays beside it empty, as if the JSON were all there is
-
-    Raises
-    ------
-    InputError
-        A file is missing or damaged, lacks a key or holds a wrong value; names the key.
     """
     tree, stored = read_json(file), file.with_suffix(".safetensors")
     if arrays and stored.exists():

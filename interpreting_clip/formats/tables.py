@@ -24,11 +24,6 @@ def write_table(file: Path, table: "pd.DataFrame", columns: Sequence[str]) -> No
 
     A missing value is an empty cell, as is a column that the table lacks. A column of integers with
     gaps has to be of type `Int64`, or its integers would be written as floats.
-
-    Raises
-    ------
-    InputError
-        A number is infinite.
     """
     table = table.reindex(columns=list(columns)).infer_objects()
     with error_context(file):
@@ -52,12 +47,6 @@ def read_table(
     columns : those that it has to have
     numbers : columns of numbers, of which some may be lacking
     delimiter : between cells
-
-    Raises
-    ------
-    InputError
-        The file is missing, is not a table in UTF-8, lacks a column or has one twice, has a row of
-        another length, or a cell that should be a number and is none; names the row, from 1.
     """
     import pandas as pd
 
@@ -102,13 +91,7 @@ def records(table: "pd.DataFrame") -> list[dict[str, Any]]:
 
 
 def read_curve(directory: Path) -> list[dict[str, float | int]]:
-    """Return the points of a training curve; none for an encoder that was not trained here.
-
-    Raises
-    ------
-    InputError
-        A file is missing or damaged, or the metrics have different steps.
-    """
+    """Return the points of a training curve; none for an encoder that was not trained here."""
     if (directory / "ready.json").exists():
         return []
     import pandas as pd

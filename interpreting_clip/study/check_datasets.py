@@ -70,17 +70,11 @@ def check_labels(study: Sections) -> Complaints:
     """No two encoders, shifts, or arrays of one section of the page have the same label."""
     shifts = {"imagenet": "ImageNet", **SHIFT_NAMES}
     shifts |= {f"shifts.{key}": entry.label for key, entry in study.shifts.items()}
-    for labels in (
-        {path: label.casefold() for path, label in shifts.items()},
-        {f"encoders.{key}": entry.label for key, entry in study.encoders.items()},
-        {f"arrays.{key}": (one.section, one.label) for key, one in study.arrays.items()},
-    ):
-        yield from repeated(labels)
-
-
-def repeated(labels: dict[str, Any]) -> Complaints:
-    """Complain about each label that an earlier entry has."""
-    first: dict[Any, str] = {}
+    arrays, labels = study.arrays.items(), dict[str, tuple[str, str]]()
+    labels |= {path: ("shifts", label.casefold()) for path, label in shifts.items()}
+    labels |= {f"encoders.{key}": ("encoders", one.label) for key, one in study.encoders.items()}
+    labels |= {f"arrays.{key}": (f"arrays {one.section}", one.label) for key, one in arrays}
+    first: dict[tuple[str, str], str] = {}
     for path, label in labels.items():
         if (other := first.setdefault(label, path)) != path:
             yield problem(f"{path}.label", f"expected its own label, got the one of '{other}'")
