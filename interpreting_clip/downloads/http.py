@@ -1,18 +1,26 @@
-"""Downloads a file from a URL, checks it and keeps it under its digest for later runs."""
+"""Downloads a file from a URL, checks it and keeps it under its digest for later runs.
+
+A download that breaks is continued, in the same run or the next: the bytes that came stay in
+`<digest>.part`, with `<digest>.part.json` about the file that they are the beginning of.
+"""
 
 import errno
 import re
 import shutil
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from interpreting_clip.errors import InputError, require_content
+import msgspec
+
+from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.json import write_whole
 from interpreting_clip.urls import public_url
 
 if TYPE_CHECKING:
@@ -33,7 +41,7 @@ TRANSIENT = (408, 429, 500, 502, 503, 504)
 """The statuses after which the same request may succeed a little later."""
 
 ATTEMPTS = 5
-"""How many attempts a file gets if the connection breaks or the server is busy."""
+"""How often in a row a request may fail without a new byte."""
 
 PAUSE = 1.0
 """Seconds before the second attempt; doubled for each further one."""
@@ -47,10 +55,22 @@ UNPARSED = (ValueError, LookupError, TypeError, AttributeError)
 Their texts have parts of it, so they are never shown.
 """
 
-BLOCK = 1 << 20
+BLOCK = 1 << 16
 
 RESERVE = 1 << 30
 """Bytes that stay free on the disk of the downloads, or a hundredth of it if that is less."""
+
+
+class DownloadError(InputError):
+    """The server refuses or cannot be reached."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """The file of a server that a part is the beginning of; `version` is its ETag or its date."""
+
+    url: str
+    version: str
+    length: int
 
 
 def refusal(status: int) -> tuple[str, str] | None:
@@ -63,13 +83,7 @@ def refusal(status: int) -> tuple[str, str] | None:
 
 
 def mirrored(url: str, mirror: str | None) -> str:
-    """Return the mirror's URL for `url`, or `url` itself if there is no mirror.
-
-    Raises
-    ------
-    InputError
-        One of them is no legal URL.
-    """
+    """Return the mirror's URL for `url`, or `url` itself if there is no mirror."""
     try:
         parts = urlsplit(url)
         if mirror is None:
@@ -85,99 +99,206 @@ def mirrored(url: str, mirror: str | None) -> str:
 def download(url: str, sha256: str, directory: Path, *, mirror: str | None = None) -> Path:
     """Return the file at `url`, kept in `directory` under the name `sha256`.
 
-    A file that is there and intact is not requested again. If several processes want the same file,
-    one downloads it. `sha256` may be only the first digits, at least 8, which torchvision and
-    others write in the names of their files. With a `mirror`, `https://host/path` is taken from
-    `<mirror>/host/path`; the digest shows that it is the same.
+    `sha256` may be only the first digits, at least 8, which torchvision and others write in the
+    names of their files. With a `mirror`, `https://host/path` is taken from `<mirror>/host/path`;
+    the digest shows that it is the same.
+    """
+    if not re.fullmatch(r"[0-9a-f]{8,64}", sha256):
+        raise InputError(f"{url}: expected 8 to 64 digits 0-9a-f of its sha256, got {sha256!r}")
+    return download_digest(mirrored(url, mirror), sha256, directory)
 
-    Raises
-    ------
-    InputError
-        The server refuses or cannot be reached, less than `RESERVE` bytes of the disk would stay
-        free, or another file came. Nothing of it is kept.
+
+def download_digest(
+    url: str,
+    digest: str,
+    directory: Path,
+    *,
+    digest_of: Callable[[Path], str] = file_digest,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Path:
+    """Return the file whose digest begins with `digest`, downloaded if it is not there intact.
+
+    If several processes want the same file, one downloads it.
     """
     from filelock import FileLock
 
-    if not re.fullmatch(r"[0-9a-f]{8,64}", sha256):
-        raise InputError(f"{url}: expected 8 to 64 digits 0-9a-f of its sha256, got {sha256!r}")
-    file, part = directory / sha256, directory / f"{sha256}.part"
-    with disk_space_for(directory), FileLock(directory / f"{sha256}.lock"):
-        if not (file.exists() and file_digest(file).startswith(sha256)):
-            try:
-                _receive(mirrored(url, mirror), sha256, part, f"save it by hand as {file}")
+    file, part, shown = directory / digest, directory / f"{digest}.part", public_url(url)
+    with _full_disk_explained(part, shown):
+        directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(directory / f"{digest}.lock"):
+            if file.exists() and digest_of(file).startswith(digest):
+                return file
+            _receive(url, part, headers, f"save it by hand as {file}")
+            found, size = digest_of(part), part.stat().st_size
+            if found.startswith(digest):
                 part.replace(file)
+                _forget(part)
+                return file
+            try:
+                require_content(part, shown)
             finally:
-                part.unlink(missing_ok=True)
-    return file
+                _forget(part)
+    raise InputError(
+        f"{shown}: expected the digest {digest}, got {found} ({size:,} bytes); the file was "
+        "removed, and the next run starts afresh. Check the `sha256` in params.yaml against the "
+        f"publisher's, and the `mirror` of this machine, or save it by hand as {file}"
+    )
 
 
-def _receive(url: str, sha256: str, part: Path, by_hand: str) -> None:
-    """Download `url` into `part` and check it; `by_hand` is the advice if that fails.
+def _receive(url: str, part: Path, headers: Mapping[str, str], by_hand: str) -> None:
+    """Request the file until all of it is in `part`; `by_hand` is the advice if that fails."""
+    import requests
+    from urllib3.exceptions import HTTPError
+
+    shown, longest, failures = public_url(url), 0, 0
+    while True:
+        advice = "check the network and run again"
+        try:
+            refused = _receive_rest(url, part, headers)
+            if not refused:
+                return
+            (why, advice), status = refused
+            final = status not in TRANSIENT
+        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
+            why, final = f"no connection, or it broke ({type(error).__name__})", False
+        except (requests.RequestException, *UNPARSED) as error:
+            why, final = type(error).__name__, True  # its text may have the URL in other spelling
+            advice = (
+                "check the URL, the `mirror` of this machine and the proxies in its environment"
+            )
+        size = part.stat().st_size if part.exists() else 0
+        failures = 1 if size > longest else failures + 1
+        longest = max(size, longest)
+        if final or failures == ATTEMPTS:
+            tries = "" if final else f"; gave up after {ATTEMPTS} tries without a new byte"
+            raise DownloadError(
+                f"{shown}: {why}{tries}; {advice}, or {by_hand}. {_what_is_kept(part, shown)}"
+            )
+        time.sleep(PAUSE * 2 ** (failures - 1))
+
+
+def _receive_rest(
+    url: str, part: Path, headers: Mapping[str, str]
+) -> tuple[tuple[str, str], int] | None:
+    """Request what `part` lacks and append it; return why the server refused, and its status.
 
     The answer is written as it is, even if the server says that it is compressed.
     """
-    import requests
     from tqdm import tqdm
-    from urllib3.exceptions import HTTPError
 
-    name, shown, why = Path(urlsplit(url).path).name, public_url(url), ""
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            time.sleep(PAUSE * 2 ** (attempt - 1))
-        try:
-            with request(url, TIMEOUT) as response, part.open("wb") as file:
-                if refused := refusal(response.status_code):
-                    why, advice = refused
-                    if response.status_code not in TRANSIENT:
-                        raise InputError(f"{shown}: {why}; {advice}, or {by_hand}")
-                    continue
-                size = response.raw.length_remaining  # None if the server states no size
-                require_space(part.parent, size or 0, shown)
-                with tqdm(desc=name, total=size, unit="B", unit_scale=True, disable=None) as bar:
-                    for block in response.raw.stream(BLOCK, decode_content=False):
-                        require_space(part.parent, len(block), shown)
-                        file.write(block)
-                        bar.update(len(block))
-            break
-        except (requests.ConnectionError, requests.Timeout, HTTPError) as error:
-            why = f"no connection, or it broke ({type(error).__name__})"
-        except (requests.RequestException, *UNPARSED) as error:
-            why = type(error).__name__  # its text may contain the URL in another spelling
-            raise InputError(
-                f"{shown}: {why}; check the URL, the `mirror` of this machine and the proxies in "
-                f"its environment, or {by_hand}"
-            ) from error
-    else:
-        raise InputError(
-            f"{shown}: {why}; gave up after {ATTEMPTS} tries. Check the network and run again, or "
-            f"{by_hand}"
-        )
-    if not (found := file_digest(part)).startswith(sha256):
-        require_content(part, shown)
-        raise InputError(
-            f"{shown}: expected the sha256 {sha256}, got {found} ({part.stat().st_size:,} bytes); "
-            "the file was removed. Check the `sha256` in params.yaml against the publisher's, and "
-            f"the `mirror` of this machine, or {by_hand}"
-        )
+    shown = public_url(url)
+    size, note = _kept(part, shown)
+    if note and size == note.length:
+        return None
+    only = {"Range": f"bytes={size}-", "If-Range": note.version} if note else {}
+    with request(url, TIMEOUT, {**headers, **only}) as response:
+        status = response.status_code
+        if note and status in (206, 416) and not _continues(response, size, note):
+            _drop(part, shown, "the server sends other bytes than the rest of this file")
+            return _receive_rest(url, part, headers)
+        if refused := refusal(status):
+            return refused, status
+        if status != 206:
+            if note:
+                _drop(part, shown, "the file has changed there, or the server sends only all of it")
+            size, note = 0, _note(response, shown)
+            _forget(part)
+            if note:
+                write_whole(_note_file(part), msgspec.json.encode(note))
+        rest = response.raw.length_remaining or 0  # None if the server states no length
+        _require_space(part.parent, rest)
+        name, total = Path(urlsplit(url).path).name, note.length if note else rest or None
+        with (
+            part.open("ab") as file,
+            tqdm(None, name, total, unit="B", unit_scale=True, disable=None, initial=size) as bar,
+        ):
+            for block in response.raw.stream(BLOCK, decode_content=False):
+                _require_space(part.parent, len(block))
+                file.write(block)
+                bar.update(len(block))
+    return None
 
 
-def require_space(directory: Path, size: int, where: str) -> None:
-    """Refuse to download `size` more bytes to a folder if they do not fit.
+def _note_file(part: Path) -> Path:
+    return part.with_name(f"{part.name}.json")
 
-    Raises
-    ------
-    InputError
-        Less than `RESERVE` would be left on the disk.
-    """
+
+def _kept(part: Path, url: str) -> tuple[int, Note | None]:
+    """Return how many bytes of the file at `url` are there, and their note if they can be used."""
+    try:
+        note = msgspec.json.decode(_note_file(part).read_bytes(), type=Note)
+        size = part.stat().st_size
+    except (OSError, *DAMAGED_JSON):
+        return 0, None
+    return (size, note) if note.url == url and 0 < size <= note.length else (0, None)
+
+
+def _what_is_kept(part: Path, url: str) -> str:
+    """Say where the next run continues; remove what it could not use."""
+    size, note = _kept(part, url)
+    if note:
+        return f"The next run continues at byte {size:,} of {note.length:,}"
+    _forget(part)
+    return "Nothing of the file was kept"
+
+
+def _forget(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _note_file(part).unlink(missing_ok=True)
+
+
+def _drop(part: Path, url: str, reason: str) -> None:
+    """Remove a part that cannot be continued, with a line that says so."""
+    from tqdm import tqdm
+
+    size = part.stat().st_size
+    tqdm.write(f"{url}: starts at byte 0 again, not at {size:,}: {reason}", sys.stderr)
+    _forget(part)
+
+
+def _version(response: "requests.Response") -> str:
+    """Return what tells a file from a later one at its URL: a strong ETag, or the date."""
+    etag = response.headers.get("ETag", "")
+    return response.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
+
+
+def _note(response: "requests.Response", url: str) -> Note | None:
+    """Return the note of a file of which all is sent; None if it could not be continued."""
+    version, length = _version(response), response.raw.length_remaining
+    return Note(url, version, length) if version and length else None
+
+
+def _continues(response: "requests.Response", size: int, note: Note) -> bool:
+    """Say whether an answer is the rest of the file that a part of `size` bytes begins."""
+    span = f"bytes {size}-{note.length - 1}/{note.length}"
+    # Some servers ignore If-Range.
+    same = _version(response) in ("", note.version)
+    return response.headers.get("Content-Range") == span and same
+
+
+def _require_space(directory: Path, size: int) -> None:
+    """Refuse `size` more bytes if less than `RESERVE` would be left on the disk."""
     disk = shutil.disk_usage(directory)
     reserve = min(RESERVE, disk.total // 100)
     space = max(disk.free - reserve, 0)
     if size > space:
+        words = f"room for {space:,} bytes with {reserve:,} to spare, {size:,} more were to come"
+        raise OSError(errno.ENOSPC, words)
+
+
+@contextmanager
+def _full_disk_explained(part: Path, url: str) -> Iterator[None]:
+    """Explain the error if the disk is full, or the user's quota."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise InputError(
-            f"{directory}: the disk is full; nothing of the file was kept: {where}: room for "
-            f"{space:,} bytes with {reserve:,} to spare, {size:,} more were to come; free space, "
-            "or let `downloads` in compute.yaml name a folder on another disk, and run again"
-        )
+            f"{part.parent}: the disk is full: {url}: {error.strerror}; free space, or let "
+            "`downloads` in compute.yaml name a folder on another disk, and run again. "
+            f"{_what_is_kept(part, url)}"
+        ) from error
 
 
 def request(
@@ -191,24 +312,3 @@ def request(
     # a tar.gz that the server calls compressed has to come as it is
     plain = {"Accept-Encoding": "identity"}
     return requests.get(url, timeout=timeout, headers={**plain, **headers}, stream=True)
-
-
-@contextmanager
-def disk_space_for(directory: Path) -> Iterator[None]:
-    """Make a folder for downloads; explain the error if the disk is full.
-
-    Raises
-    ------
-    InputError
-        The disk is full (or the user's quota is).
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(
-                f"{directory}: the disk is full; nothing of the file was kept: free space, or let "
-                "`downloads` in compute.yaml name a folder on another disk, and run again"
-            ) from error
-        raise

@@ -1,7 +1,6 @@
-"""Downloads files of the Hugging Face hub with its client, and explains errors.
+"""Finds files of the Hugging Face hub with its client, and downloads them by their digests.
 
-The client checks a file's size but not its digest, so that is done here. It keeps files in its own
-layout (`snapshots/<commit>/<path>`) below the machine's folder of downloads.
+The client itself begins a broken download anew in the next run, and has no digest of what came.
 """
 
 import hashlib
@@ -9,9 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from functools import cache, partial
 from pathlib import Path
-from threading import Lock
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 
@@ -19,9 +16,9 @@ from interpreting_clip.downloads.http import (
     ATTEMPTS,
     PAUSE,
     TRANSIENT,
-    disk_space_for,
+    DownloadError,
+    download_digest,
     refusal,
-    require_space,
 )
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest, natural_order
@@ -52,7 +49,6 @@ EXPLANATIONS: dict[str | int | None, str] = {
         "at {page} with that account"
     ),
     "OfflineModeIsEnabled": "the hub's client is told to stay offline; unset HF_HUB_OFFLINE",
-    "FileMetadataError": "{endpoint} announces no digest; check HF_ENDPOINT",
     "UnsupportedProtocol": "{endpoint} has to begin with https:// or http://; check HF_ENDPOINT",
     401: "the token is not valid; give another in the environment variable HF_TOKEN",
     403: "access is refused to this token; look at {page}, or change HF_TOKEN",
@@ -61,7 +57,7 @@ EXPLANATIONS: dict[str | int | None, str] = {
 
 
 class RepositoryFile(NamedTuple):
-    """What the hub says about a file.
+    """The facts about a file.
 
     `digest` is the SHA-256 of a large file. For a file that git itself stores, it is git's object
     name: the SHA-1 of `blob`, its length and its content.
@@ -89,15 +85,7 @@ class Repository(NamedTuple):
         return f"{public_url(endpoint())}/{prefix}{self.name}"
 
     def matching(self, *patterns: str) -> list[str]:
-        """Return the files that match the first pattern that matches any file.
-
-        `*` matches `/` too.
-
-        Raises
-        ------
-        InputError
-            No file matches any pattern; names some files of the repository.
-        """
+        """Return the files that match the first pattern that matches any; `*` matches `/` too."""
         for pattern in patterns:
             if found := [path for path in self.files if fnmatchcase(path, pattern)]:
                 return found
@@ -124,106 +112,82 @@ def endpoint() -> str:
 def open_repository(
     name: str, revision: str, kind: Kind = "dataset", attempts: int = ATTEMPTS
 ) -> Repository:
-    """Return a repository at a revision: a commit, or a branch or tag, which is resolved.
-
-    Raises
-    ------
-    InputError
-        There is no such repository or revision, or the hub cannot be reached.
-    """
+    """Return a repository at a revision: a commit, or a branch or tag, which is resolved."""
     from huggingface_hub import HfApi
     from huggingface_hub.hf_api import RepoFile
 
-    repository, api = Repository(name, revision, kind), HfApi(endpoint=endpoint())
-    about = {"revision": revision, "repo_type": kind, "timeout": TIMEOUT}
-    commit = _call(lambda: api.repo_info(name, **about).sha, repository, attempts=attempts)
-    if not commit:
-        raise InputError(
-            f"{name}@{revision}: {public_url(endpoint())} names no commit; check HF_ENDPOINT"
+    def found() -> Repository:
+        api = HfApi(endpoint=endpoint())
+        commit = api.repo_info(name, revision=revision, repo_type=kind, timeout=TIMEOUT).sha
+        tree = api.list_repo_tree(name, revision=commit, repo_type=kind, recursive=True)
+        entries = sorted(
+            (entry for entry in tree if isinstance(entry, RepoFile)),
+            key=lambda entry: natural_order(entry.path),
         )
-    tree = {"revision": commit, "repo_type": kind, "recursive": True}
-
-    def files() -> dict[str, RepositoryFile]:
-        entries = [e for e in api.list_repo_tree(name, **tree) if isinstance(e, RepoFile)]
-        return {
-            e.path: RepositoryFile(e.size, e.lfs.sha256 if e.lfs else e.blob_id)
-            for e in sorted(entries, key=lambda e: natural_order(e.path))
+        files = {
+            entry.path: RepositoryFile(entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
+            for entry in entries
         }
+        return Repository(name, str(commit), kind, files)
 
-    listed = _call(files, repository, attempts=attempts)
-    return repository._replace(revision=commit, files=listed)
+    return _call(found, Repository(name, revision, kind), attempts=attempts)
 
 
 def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) -> None:
     """Check access to a file without its content: gated repositories list files to anybody."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    from huggingface_hub import get_hf_file_metadata
 
-    name, commit, kind, _ = repository
-    url = hf_hub_url(name, path, repo_type=kind, revision=commit, endpoint=endpoint())
-    request = partial(get_hf_file_metadata, url, timeout=TIMEOUT, endpoint=endpoint())
-    _call(request, repository, path, attempts)
+    url = _url(repository, path)
+    _call(
+        lambda: get_hf_file_metadata(url, timeout=TIMEOUT, endpoint=endpoint()),
+        repository,
+        path,
+        attempts,
+    )
 
 
 def download_file(repository: Repository, path: str, directory: Path) -> Path:
-    """Return a file of a repository, kept below `directory`; an intact one is not requested again.
+    """Return a file of a repository, kept in `directory`; an intact one is not requested again.
 
-    The client finds endpoint and token itself: HF_ENDPOINT, HF_TOKEN, or a login.
-
-    Raises
-    ------
-    InputError
-        The repository, revision or file does not exist; it is gated and the token is missing or
-        lacks access; the hub cannot be reached; the disk is full; or another file than listed came,
-        and was removed.
+    The endpoint and the token are the client's: HF_ENDPOINT, HF_TOKEN, or a login.
     """
-    from filelock import FileLock
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.utils import build_hf_headers
 
-    constants.HF_HUB_DISABLE_XET = True  # mirrors of the hub do not have Xet's own servers
     name, commit, kind, files = repository
-    if not path.isprintable():  # the client's progress bar would print the name unescaped
-        raise InputError(
-            f"{name}@{commit}: {path}: expected a file name without control characters; choose "
-            "other files, or download it by hand and use `source: folder` or `checkpoint`"
+    digest = files[path].digest
+    digest_of = file_digest if len(digest) == 64 else git_digest
+    # The client keeps files so, and earlier versions of ours did.
+    cached = try_to_load_from_cache(name, path, directory, commit, kind)
+    if isinstance(cached, str) and digest_of(Path(cached)) == digest:
+        return Path(cached)
+    try:
+        return download_digest(
+            _url(repository, path),
+            digest,
+            directory,
+            digest_of=digest_of,
+            headers=build_hf_headers(),
         )
-    size, digest = files[path]
-    place = {"repo_type": kind, "revision": commit, "cache_dir": directory}
-    with disk_space_for(directory), FileLock(directory / f"{digest}.lock"):
-        cached = try_to_load_from_cache(name, path, **place)
-        if isinstance(cached, str):
-            if _digest(Path(cached), digest) == digest:
-                return Path(cached)
-            _remove(Path(cached))
-        require_space(directory, size, f"{name}@{commit}: {path}")
-        place |= {"endpoint": endpoint(), "etag_timeout": TIMEOUT}
-        received = Path(_call(lambda: hf_hub_download(name, path, **place), repository, path))
-        for remnant in received.resolve().parent.glob(f"{digest}.*.incomplete"):
-            remnant.unlink()  # left by a process that was killed
-        if (found := _digest(received, digest)) != digest:
-            size = received.stat().st_size
-            _remove(received)
-            raise InputError(
-                f"{name}@{commit}: {path}: expected the digest {digest}, got {found} "
-                f"({size:,} bytes); the file was removed. The hub announced it: run again, or "
-                "check the environment variable HF_ENDPOINT"
-            )
-    return received
+    except DownloadError:
+        # The client knows more: which licence to accept, whether the token is valid.
+        require_access(repository, path, attempts=1)
+        raise
 
 
-def _digest(file: Path, like: str) -> str:
-    """Return a file's digest of the same kind as another: a SHA-256 or git's object name."""
-    if len(like) == 64:
-        return file_digest(file)
+def _url(repository: Repository, path: str) -> str:
+    from huggingface_hub import hf_hub_url
+
+    name, commit, kind, _ = repository
+    return hf_hub_url(name, path, repo_type=kind, revision=commit, endpoint=endpoint())
+
+
+def git_digest(file: Path) -> str:
+    """Return git's object name of a file."""
     start = b"blob %d\0" % file.stat().st_size
     with file.open("rb") as stream:
         digest = hashlib.file_digest(stream, lambda: hashlib.sha1(start, usedforsecurity=False))
     return digest.hexdigest()
-
-
-def _remove(file: Path) -> None:
-    """Remove a file of the client's cache: the content, and the link to it in a snapshot."""
-    file.resolve().unlink(missing_ok=True)
-    file.unlink(missing_ok=True)
 
 
 def _call(
@@ -232,88 +196,54 @@ def _call(
     path: str | None = None,
     attempts: int = ATTEMPTS,
 ) -> Answer:
-    """Return what the client's `request` returns; retry if the hub is busy or unreachable.
-
-    Raises
-    ------
-    InputError
-        The hub refuses or cannot be reached; says what to do.
-    """
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    """Return what the client's `request` returns; retry if the hub is busy or unreachable."""
+    from huggingface_hub import get_session
+    from huggingface_hub.errors import HfHubHTTPError
     from huggingface_hub.utils import logging
 
     # Warnings show URLs with their signature or login, and the server's text, unescaped.
     logging.set_verbosity_error()
+    if _limit_time not in (hooks := get_session().event_hooks["request"]):
+        hooks.append(_limit_time)
     where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
     # The base class of all errors of the client's HTTP library, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
-    with _LOCK:
-        _set_timeouts()
     for attempt in range(1, attempts + 1):
         try:
             return request()
-        except LocalEntryNotFoundError as error:  # after the client's own attempts
-            cause = error.__cause__ or error
-            raise InputError(f"{where}: {_explanation(cause, repository)}") from error
-        except (network, OSError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise
-            if attempt == attempts or not _is_transient(error):
-                raise InputError(f"{where}: {_explanation(error, repository)}") from error
-            time.sleep(PAUSE * 2 ** (attempt - 1))
+        # A library's text may have a part of an address or login that it could not parse.
         except Exception as error:
-            # A library's text may have a part of an address or login that it could not parse.
-            raise InputError(
-                f"{where}: what {public_url(endpoint())} answered is not what a hub answers, or a "
-                f"proxy's address cannot be read ({type(error).__name__}); check the environment "
-                "variables HF_ENDPOINT and HTTPS_PROXY, and `repository` in params.yaml"
-            ) from error
+            status = getattr(getattr(error, "response", None), "status_code", 0)
+            broken = isinstance(error, network) and type(error).__name__ not in EXPLANATIONS
+            if attempt == attempts or not (status in TRANSIENT if status else broken):
+                words = _explanation(error, status, repository, broken=broken)
+                raise InputError(f"{where}: {words}") from error
+            time.sleep(PAUSE * 2 ** (attempt - 1))
     raise ValueError(f"expected at least one attempt, got {attempts}")
 
 
-_LOCK = Lock()
-"""A new factory closes the client that another thread may use."""
+def _limit_time(request: Any) -> None:
+    """Give a request `TIMEOUT` that has none, such as those for listings."""
+    limits = request.extensions["timeout"]
+    request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
 
 
-@cache
-def _set_timeouts() -> None:
-    """Give every request of the library `TIMEOUT` that has none, such as those for listings."""
-    from huggingface_hub import set_client_factory
-    from huggingface_hub.utils._http import default_client_factory
-
-    def limit(request: Any) -> None:
-        limits = request.extensions["timeout"]
-        request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
-
-    def client() -> Any:
-        made = default_client_factory()
-        made.event_hooks["request"].append(limit)
-        return made
-
-    set_client_factory(client)
-
-
-def _status(error: Any) -> int | None:
-    response = getattr(error, "response", None)
-    return None if response is None else response.status_code
-
-
-def _is_transient(error: BaseException) -> bool:
-    """Say whether the same request may succeed a moment later."""
-    status = _status(error)
-    return status in TRANSIENT if status else type(error).__name__ not in EXPLANATIONS
-
-
-def _explanation(error: BaseException, repository: Repository) -> str:
+def _explanation(error: Any, status: int, repository: Repository, *, broken: bool) -> str:
     """Say what an error of the client means and what to do about it."""
-    status, name = _status(error), type(error).__name__
+    name, hub = type(error).__name__, public_url(endpoint())
     for key in (f"{name} {status}", name, status):
         if key in EXPLANATIONS:
-            facts = {"endpoint": public_url(endpoint()), "page": repository.page}
+            facts = {"endpoint": hub, "page": repository.page}
             return EXPLANATIONS[key].format(**repository._asdict(), **facts)
-    if refused := refusal(status or 0):
+    if refused := refusal(status):
         return f"{refused[0]}; run again later"
+    if broken:
+        return (
+            f"no connection to {hub}, or it broke ({name}); check the network and run again, or "
+            "name a mirror of the hub in the environment variable HF_ENDPOINT"
+        )
     return (
-        f"no connection to {public_url(endpoint())}, or it broke ({name}); check the network and "
-        "run again, or name a mirror of the hub in the environment variable HF_ENDPOINT"
+        f"what {hub} answered is not what a hub answers, or a proxy's address cannot be read "
+        f"({name}); check the environment variables HF_ENDPOINT and HTTPS_PROXY, and `repository` "
+        "in params.yaml"
     )

@@ -37,9 +37,11 @@ class FileServer:
 
     `statuses[path]` is answered instead of the file; `redirects[path]` is where a GET is
     redirected. `drops[path]` holds how many bytes of each of the next answers are sent before the
-    connection breaks: it ends, or is reset if `resets` is true. `ranges = False` ignores Range
-    headers. `announced[path]` is a false length that is stated. After the headers of an answer for
-    a path in `stalls` nothing comes for 20 seconds. `requests` has all requests, in order.
+    connection breaks: it ends, or is reset if `resets` is true. `held[path]` is after how many
+    bytes an answer stops without an end. `ranges = False` ignores Range headers, `versions = False`
+    sends no ETag and ignores If-Range. `announced[path]` is a false length that is stated,
+    `spans[path]` a false Content-Range. After the headers of an answer for a path in `stalls`
+    nothing comes for 20 seconds. `requests` has all requests, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -48,9 +50,11 @@ class FileServer:
         self.redirects: dict[str, str] = {}
         self.drops: dict[str, list[int]] = {}
         self.announced: dict[str, int] = {}
+        self.spans: dict[str, str] = {}
+        self.held: dict[str, int] = {}
         self.stalls: set[str] = set()
         self.over = threading.Event()
-        self.ranges, self.resets = True, False
+        self.ranges, self.versions, self.resets = True, True, False
         self.requests: list[Request] = []
         owner = self
 
@@ -77,8 +81,12 @@ class FileServer:
                 if self.command == "GET":
                     drops = owner.drops.get(request.path)
                     end = drops.pop(0) if drops else None
+                    first = owner.held.get(request.path, 0)
                     with suppress(ConnectionError):
-                        self.wfile.write(answer.content[:end])
+                        self.wfile.write(answer.content[:first])
+                        if first:
+                            owner.over.wait(20)
+                        self.wfile.write(answer.content[first:end])
                     if end is not None and owner.resets:
                         self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
                         os.close(self.connection.detach())
@@ -115,16 +123,23 @@ class FileServer:
             return Answer(b"not found", 404)
         return self.part(request, self.files[request.path], {})
 
+    def spans_asked(self, path: str) -> list[str | None]:
+        """Return the ranges that were asked for a path; None for a whole file."""
+        return [request.headers.get("range") for request in self.asked(path)]
+
     def part(self, request: Request, content: bytes, headers: dict[str, str]) -> Answer:
-        """Return the requested range, or everything."""
-        asked = request.headers.get("range")
-        if not (asked and self.ranges):
+        """Return the requested range, or everything if the file is not the one that is meant."""
+        asked, etag = request.headers.get("range"), f'"{sha256(content)}"'
+        same = request.headers.get("if-range", etag) == etag
+        if self.versions:
+            headers = {"ETag": etag} | headers
+        if not (asked and self.ranges and (same or not self.versions)):
             return Answer(content, 200, headers)
         first, _, last = asked.removeprefix("bytes=").partition("-")
         begin, end = int(first), min(int(last or len(content)), len(content) - 1)
         if begin > end:
             return Answer(b"", 416, {"Content-Range": f"bytes */{len(content)}"})
-        span = f"bytes {begin}-{end}/{len(content)}"
+        span = self.spans.get(request.path, f"bytes {begin}-{end}/{len(content)}")
         return Answer(content[begin : end + 1], 206, headers | {"Content-Range": span})
 
 

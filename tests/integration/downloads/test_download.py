@@ -4,19 +4,28 @@ import gzip
 import hashlib
 import subprocess
 import sys
+import time
 from base64 import b64decode
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from interpreting_clip.downloads.http import RESERVE, download
+from interpreting_clip.downloads.http import BLOCK, RESERVE, download
 from interpreting_clip.errors import InputError
 from tests.integration.downloads.loopback import Answer, FileServer
 from tests.reads import ROOT
 
 DATA = bytes(range(256)) * 9000
 DIGEST = hashlib.sha256(DATA).hexdigest()
+
+CODE = """
+import sys, pathlib
+from interpreting_clip.downloads.http import download
+download(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]))
+"""
+SLEEP = time.sleep
+"""The real one, which a fixture replaces."""
 
 
 @pytest.fixture
@@ -41,31 +50,138 @@ def test_fetches_anew_what_has_rotted(url, tmp_path):
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
 
 
+CUT = 1_500_000
+"""Where a connection drops: after 22 blocks and a part of the next."""
+
+REST = f"bytes={CUT}-"
+"""What is requested then."""
+
+
+def interrupted(server, url, tmp_path, content=DATA):
+    """Leave a part as a run does that gives up."""
+    server.files["/sets/a.tar"] = content
+    server.drops["/sets/a.tar"] = [CUT] + [0] * 4
+    with pytest.raises(InputError, match=r"a\.tar: .*5 tries.*continues at byte [\d,]+ of"):
+        download(url, DIGEST, tmp_path)
+    assert names(tmp_path) == {f"{DIGEST}.part", f"{DIGEST}.part.json"}
+    server.requests.clear()
+
+
 @pytest.mark.parametrize("resets", [False, True])
-def test_starts_over_where_the_connection_dropped(url, server, tmp_path, resets):
+def test_continues_where_the_connection_dropped(url, server, tmp_path, resets):
     server.resets = resets
-    server.drops["/sets/a.tar"] = [0, 5_000, 1_500_000]
+    server.drops["/sets/a.tar"] = [0, 5_000, CUT, *[100_000] * 6, 0]
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert len(server.requests) == 4
+    assert names(tmp_path) == {DIGEST}
+    if not resets:  # a reset loses what the system has not handed over
+        starts = [5_000, 5_000 + CUT, *(5_000 + CUT + 100_000 * n for n in range(1, 7))]
+        asked = server.spans_asked("/sets/a.tar")
+        assert asked == [None] * 2 + [f"bytes={start}-" for start in [*starts, starts[-1]]]
 
 
-def test_nothing_is_left_of_a_file_that_did_not_come_whole(url, server, tmp_path):
-    server.drops["/sets/a.tar"] = [2_000_000, 0, 0, 0, 0]
-    with pytest.raises(InputError, match=r"a\.tar: .*5 tries"):
+def test_the_next_run_requests_only_the_rest(url, server, tmp_path):
+    interrupted(server, url, tmp_path)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.spans_asked("/sets/a.tar") == [REST]
+    assert names(tmp_path) == {DIGEST}
+
+
+def test_the_run_after_a_kill_requests_only_the_rest(url, server, tmp_path):
+    server.held["/sets/a.tar"] = CUT
+    job = subprocess.Popen([sys.executable, "-c", CODE, url, DIGEST, str(tmp_path)], cwd=ROOT)
+    part = tmp_path / f"{DIGEST}.part"
+    while not part.exists() or part.stat().st_size < CUT - BLOCK:
+        assert job.poll() is None
+        SLEEP(0.01)
+    job.kill()
+    job.wait()
+    server.over.set()
+    server.held.clear()
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.spans_asked("/sets/a.tar") == [None, f"bytes={CUT // BLOCK * BLOCK}-"]
+
+
+@pytest.mark.parametrize(
+    ("before", "change", "asked"),
+    [
+        (DATA[::-1], {}, [REST]),
+        (DATA, {"ranges": False}, [REST]),
+        (DATA, {"spans": {"/sets/a.tar": "bytes 0-9/10"}}, [REST, None]),
+        (DATA[::-1] * 2, {"versions": False}, [REST, None]),
+    ],
+    ids=["another file", "no ranges", "another range", "another length"],
+)
+def test_starts_afresh_where_it_cannot_continue(
+    url, server, tmp_path, capsys, *, before, change, asked
+):
+    interrupted(server, url, tmp_path, before)
+    for name, value in change.items():
+        setattr(server, name, value)
+    server.files["/sets/a.tar"] = DATA
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.spans_asked("/sets/a.tar") == asked
+    assert capsys.readouterr().err.count("a.tar: starts at byte 0 again, not at 1,") == 1
+
+
+@pytest.mark.parametrize(
+    ("note", "asked"),
+    [
+        (None, [None]),
+        (b"{", [None]),
+        (b'{"url": "http://elsewhere/a.tar", "version": "1", "length": 2304000}', [None]),
+        (b'{"url": "URL", "version": "1", "length": 5}', [None]),
+    ],
+    ids=["no note", "damaged", "another URL", "a part that is too long"],
+)
+def test_a_part_of_something_else_is_overwritten(url, server, tmp_path, note, asked):
+    (tmp_path / f"{DIGEST}.part").write_bytes(bytes(1000))
+    if note:
+        (tmp_path / f"{DIGEST}.part.json").write_bytes(note.replace(b"URL", url.encode()))
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.spans_asked("/sets/a.tar") == asked
+    assert names(tmp_path) == {DIGEST}
+
+
+def test_a_whole_part_is_checked_without_a_request(url, server, tmp_path):
+    interrupted(server, url, tmp_path)
+    part = tmp_path / f"{DIGEST}.part"
+    part.write_bytes(DATA)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.requests == []
+
+
+def test_a_part_that_rotted_is_removed_at_the_end_and_the_next_run_starts_afresh(
+    url, server, tmp_path
+):
+    interrupted(server, url, tmp_path)
+    part = tmp_path / f"{DIGEST}.part"
+    part.write_bytes(b"x" + part.read_bytes()[1:])
+    with pytest.raises(InputError, match=r"a\.tar: expected the digest .*starts afresh"):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
 
 
-def test_what_a_killed_process_left_is_overwritten(url, tmp_path):
-    (tmp_path / f"{DIGEST}.part").write_bytes(DATA + b"too long")
+@pytest.mark.parametrize("versions", [True, False])
+def test_a_server_that_cannot_continue_is_given_up_and_leaves_nothing(
+    url, server, tmp_path, versions
+):
+    server.ranges, server.versions = False, versions
+    server.drops["/sets/a.tar"] = [CUT, 70_000, 0, 70_000, 70_000]
+    with pytest.raises(InputError, match="5 tries" if versions else "Nothing of the file was kept"):
+        download(url, DIGEST, tmp_path)
+    assert len(server.requests) == 5
+    assert (
+        names(tmp_path) == {f"{DIGEST}.part", f"{DIGEST}.part.json"}
+        if versions
+        else not names(tmp_path)
+    )
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert names(tmp_path) == {DIGEST}
 
 
 def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
     assert download(url, DIGEST[:8], tmp_path).read_bytes() == DATA
-    with pytest.raises(InputError, match="sha256 0676ba61"):
+    with pytest.raises(InputError, match="digest 0676ba61"):
         download(url, "0676ba61", tmp_path)
 
 
@@ -116,33 +232,30 @@ def test_a_file_saved_by_hand_is_taken(tmp_path):
     assert download("http://127.0.0.1:9/a.tar", DIGEST, tmp_path).read_bytes() == DATA
 
 
-def test_explains_a_full_disk_and_recovers(url, tmp_path):
-    (tmp_path / f"{DIGEST}.part").symlink_to("/dev/full")
-    with pytest.raises(InputError, match=r"the disk is full.*`downloads`"):
-        download(url, DIGEST, tmp_path)
-    assert names(tmp_path) == set()
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-
-
-SPACE = 3_000_000
-
-
-@pytest.fixture
-def little_space(monkeypatch, tmp_path):
-    def usage(folder):
-        taken = sum(file.stat().st_size for file in tmp_path.iterdir())
-        return SimpleNamespace(free=RESERVE + SPACE - taken, total=1 << 50)
-
-    monkeypatch.setattr("shutil.disk_usage", usage)
-
-
-def test_a_file_that_the_disk_has_no_room_for_is_not_requested_to_its_end(
-    url, server, tmp_path, little_space
+@pytest.mark.parametrize(
+    ("space", "length", "kept"), [(CUT, None, "continues at byte"), (9, 1 << 60, "Nothing")]
+)
+def test_a_full_disk_is_explained_and_the_next_run_continues(
+    url, server, tmp_path, monkeypatch, *, space, length, kept
 ):
-    server.announced["/sets/a.tar"] = 1 << 60
-    with pytest.raises(InputError, match=rf"a.tar: room for {SPACE:,} .*{1 << 60:,}.*`downloads`"):
-        download(url, DIGEST, tmp_path)
-    assert len(server.requests) == 1 and names(tmp_path) == set()
+    """The space becomes scarce during the download, or the file is too large from the start."""
+
+    def usage(folder):
+        part = tmp_path / f"{DIGEST}.part"
+        taken = part.stat().st_size if part.exists() else 0
+        free = space - taken if taken or length else len(DATA)
+        return SimpleNamespace(free=RESERVE + free, total=1 << 50)
+
+    server.announced = {"/sets/a.tar": length} if length else {}
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.disk_usage", usage)
+        with pytest.raises(InputError, match=rf"disk is full.*a.tar: room.*`downloads`.*{kept}"):
+            download(url, DIGEST, tmp_path)
+    assert len(server.requests) == 1 and bool(names(tmp_path)) == (length is None)
+    server.announced.clear()
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    asked = server.spans_asked("/sets/a.tar")
+    assert bool(asked[1]) == (length is None)
 
 
 def test_what_the_server_calls_compressed_is_not_unpacked(server, tmp_path, monkeypatch):
@@ -187,9 +300,7 @@ def test_a_mirror_s_login_does_not_follow_to_another_host(server, tmp_path):
 
 
 def test_two_processes_make_one_download(url, server, tmp_path):
-    code = "import sys, pathlib; from interpreting_clip.downloads.http import download as d; "
-    code += "d(sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3]))"
-    command = [sys.executable, "-c", code, url, DIGEST, str(tmp_path)]
+    command = [sys.executable, "-c", CODE, url, DIGEST, str(tmp_path)]
     jobs = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
     assert [job.wait() for job in jobs] == [0, 0]
     assert (tmp_path / DIGEST).read_bytes() == DATA
