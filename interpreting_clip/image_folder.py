@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from interpreting_clip.datasets.class_folders import is_stray, walk
 from interpreting_clip.datasets.images import SUFFIXES, decode_image
+from interpreting_clip.datasets.layout import is_image, is_stray, walk
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 
@@ -87,7 +87,7 @@ def read_folder(root: Path) -> ImageFolder:
     for path, _ in walk(root):
         if is_hidden(path):
             continue
-        (names if PurePosixPath(path).suffix.lower() in SUFFIXES else ignored).append(path)
+        (names if is_image(path) else ignored).append(path)
     kinds = ", ".join(sorted(SUFFIXES))
     if not names:
         raise InputError(f"{root}: expected images ({kinds}), found none")

@@ -105,13 +105,7 @@ def fitted_lines(
 def published_models() -> tuple[pd.DataFrame, dict[str, list[int]]]:
     """Return the testbed's standard models, and the classes of its test sets."""
     known = read_imagenet_classes()
-    every = list(range(len(known.wnids)))
-    some = {
-        "imagenet_r": known.imagenet_r,
-        "imagenet_a": known.imagenet_a,
-        "objectnet": sorted(indices[0] for indices in known.objectnet.values()),
-    }
-    return standard_models(), {result_name(name): some.get(name, every) for name in TEST_SETS}
+    return standard_models(), {result_name(name): known.of(name) for name in TEST_SETS}
 
 
 def trained_models(

@@ -6,17 +6,35 @@ of an encoder's activations lists the shifts.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-SHIFT_NAMES = {
-    "imagenet_v2": "ImageNet-V2",
-    "imagenet_r": "ImageNet-R",
-    "imagenet_sketch": "ImageNet-Sketch",
-    "objectnet": "ObjectNet",
-    "imagenet_a": "ImageNet-A",
+
+class Shift(NamedTuple):
+    """A shift of the testbed: its name as published, and what the published set has.
+
+    Of a set with fewer than ImageNet's classes, a column of its own in
+    `data/reference/imagenet_classes.csv` marks them. `numbered`: the class folders are called by
+    the classes' indices, not by their WordNet ids.
+    """
+
+    label: str
+    images: int
+    classes: int = 1000
+    numbered: bool = False
+
+
+SHIFTS = {
+    "imagenet_v2": Shift("ImageNet-V2", 10_000, numbered=True),
+    "imagenet_r": Shift("ImageNet-R", 30_000, classes=200),
+    "imagenet_sketch": Shift("ImageNet-Sketch", 50_889),
+    "objectnet": Shift("ObjectNet", 18_574, classes=113),
+    "imagenet_a": Shift("ImageNet-A", 7_500, classes=200),
 }
-"""The names of the testbed's shifts, as they were published."""
+"""The testbed's shifts; for each, `datasets.entries` has a type of entry whose tag is its name."""
 
-TESTBED_SHIFTS = tuple(SHIFT_NAMES)
+SHIFT_NAMES = {name: shift.label for name, shift in SHIFTS.items()}
+
+TESTBED_SHIFTS = tuple(SHIFTS)
 """The shifts of Crabbé et al. 2024, section 3, in the order of every table.
 
 The testbed of Taori et al. (2020) has the accuracies of standard models on them. Mean effective

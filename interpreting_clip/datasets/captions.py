@@ -1,11 +1,11 @@
 """ImageNet-Captions (Fang et al. 2022): its JSON of texts beside a folder of ImageNet's images."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from interpreting_clip.datasets.imagenet import PublishedSet
+from interpreting_clip.datasets.layout import Place, SourceImage
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 
 
@@ -29,13 +29,7 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def read_captions(file: Path) -> dict[str, Entry]:
-    """Read `imagenet_captions.json`, a list of entries; return them by file name.
-
-    Raises
-    ------
-    InputError
-        There is no such file, it is another kind of file, or it has two texts for one image.
-    """
+    """Read `imagenet_captions.json`, a list of entries; return them by file name."""
     try:
         entries = msgspec.json.decode(file.read_bytes(), type=list[Entry])
     except FileNotFoundError as error:
@@ -52,45 +46,25 @@ def read_captions(file: Path) -> dict[str, Entry]:
     return by_name
 
 
-def image_captions(
-    classes: Mapping[str, int | None],
-    entries: Mapping[str, Entry],
-    published: PublishedSet,
-    *,
-    partial: bool,
-) -> dict[str, str]:
-    """Return the captions of those images of class folders that have one.
-
-    Parameters
-    ----------
-    classes : the class of each image, by its path
-    entries : ImageNet-Captions, by file name
-    published : ImageNet
-    partial : whether entries without an image are accepted
-
-    Raises
-    ------
-    ValueError
-        An entry names another class than the image's folder, or has no image although the set is
-        not `partial`.
-    """
-    captions: dict[str, str] = {}
+def captioned(
+    images: Iterable[SourceImage], entries: Mapping[str, Entry], place: Place
+) -> Iterator[SourceImage]:
+    """Yield those of ImageNet's images that have a caption, with it."""
     missing = set(entries)
-    for path, class_ in classes.items():
-        name = PurePosixPath(path).name
-        if name not in entries:
+    for image in images:
+        file = PurePosixPath(image.name).name
+        if file not in entries:
             continue
-        wnid = entries[name].wnid
-        if wnid is not None and published.folders.get(wnid) != class_:
+        wnid = entries[file].wnid
+        if wnid is not None and place.known.folders.get(wnid) != image.class_:
             raise ValueError(
-                f"{path} is of class {class_}, but its caption's entry has {wnid}; "
+                f"{image.name} is of class {image.class_}, but its caption's entry has {wnid}; "
                 "check that the folder is ImageNet's train set"
             )
-        captions[path] = entries[name].caption
-        missing.discard(name)
-    if missing and not partial:
+        missing.discard(file)
+        yield image._replace(caption=entries[file].caption)
+    if missing and not place.entry.partial:
         raise ValueError(
             f"{len(missing)} of {len(entries)} captions have no image, {min(missing)} for example; "
             "complete the folder, or set `partial: true` in params.yaml"
         )
-    return captions

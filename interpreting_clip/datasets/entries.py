@@ -1,6 +1,6 @@
 """The entries of `datasets:` that are real datasets: what they hold and where they come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from msgspec import Meta
 
@@ -69,6 +69,11 @@ class RealSet(Kind, frozen=True, kw_only=True):
             )
 
 
+def tag(entry: Any) -> str:
+    """Return the kind of an entry, or of its type, as params.yaml has it."""
+    return str(entry.__struct_config__.tag)
+
+
 class ImageNet(RealSet, frozen=True, kw_only=True, tag="imagenet"):
     """ImageNet-1k, its train or validation set (Russakovsky et al. 2015)."""
 
@@ -118,6 +123,9 @@ class Absent(Kind, frozen=True, kw_only=True, tag="absent"):
 
 ImageNetLike = ImageNet | ImageNetV2 | ImageNetR | ImageNetSketch | ObjectNet | ImageNetA
 """The sets whose images have an ImageNet class."""
+
+IMAGENET_LIKE = {tag(kind): kind for kind in get_args(ImageNetLike)}
+"""The same by `kind`, which for a shift of the testbed is its name."""
 
 RealEntry = ImageNetLike | BrodenEntry | Captions | ImageNetCaptions
 

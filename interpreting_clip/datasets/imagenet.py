@@ -1,19 +1,10 @@
-"""ImageNet's classes, and which of them each shift has: the tables of `data/reference/`."""
+"""ImageNet's classes, and which of them each published set has: the tables of `data/reference/`."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from interpreting_clip.datasets.entries import (
-    ImageNet,
-    ImageNetA,
-    ImageNetCaptions,
-    ImageNetLike,
-    ImageNetR,
-    ImageNetSketch,
-    ImageNetV2,
-    ObjectNet,
-)
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, ImageNetLike, tag
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
 
@@ -22,16 +13,20 @@ REFERENCE = Path("data/reference")
 
 @dataclass(frozen=True)
 class ImageNetClasses:
-    """ImageNet's 1,000 classes by index, the classes of ImageNet-R and -A, ObjectNet's folders."""
+    """ImageNet's 1,000 classes by index, those of sets that have fewer, and ObjectNet's folders."""
 
     wnids: list[str]
     names: list[str]
-    imagenet_r: list[int]
-    imagenet_a: list[int]
+    subsets: dict[str, list[int]]
+    """The classes of a set with fewer, by the set's name."""
     objectnet: dict[str, list[int]]
     """ObjectNet's folder -> the ImageNet classes that it stands for."""
     objectnet_labels: dict[str, str]
     """ObjectNet's folder -> its name."""
+
+    def of(self, name: str) -> list[int]:
+        """Return the classes of a published set, in their order."""
+        return self.subsets.get(name, list(range(len(self.wnids))))
 
 
 def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
@@ -40,14 +35,9 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     The index is the position of the WordNet id among the 1,000 in alphabetical order, as
     torchvision, timm and open_clip number the classes; the development kit's ILSVRC ids 1 to 1000
     are different. The names are open_clip's, which prompts use.
-
-    Raises
-    ------
-    InputError
-        A table is missing, lacks a column or has an invalid index.
     """
-    file, columns = reference / "imagenet_classes.csv", ("wnid", "name", "imagenet_r", "imagenet_a")
-    rows = read_table(file, ("index", *columns)).to_dict("records")
+    file, subsets = reference / "imagenet_classes.csv", ("imagenet_r", "imagenet_a")
+    rows = read_table(file, ("index", "wnid", "name", *subsets)).to_dict("records")
     table = reference / "objectnet_to_imagenet.csv"
     folders = read_table(table, ("folder", "label", "imagenet_indices")).to_dict("records")
 
@@ -60,15 +50,16 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
             )
         return found
 
-    def marked(column: str) -> list[int]:
-        return [i for row in rows if row[column] == "1" for i in indices(row["index"], file)]
-
+    marked = {
+        name: [index for row in rows if row[name] == "1" for index in indices(row["index"], file)]
+        for name in subsets
+    }
+    objectnet = {row["folder"]: indices(row["imagenet_indices"], table) for row in folders}
     return ImageNetClasses(
         wnids=[row["wnid"] for row in rows],
         names=[row["name"] for row in rows],
-        imagenet_r=marked("imagenet_r"),
-        imagenet_a=marked("imagenet_a"),
-        objectnet={row["folder"]: indices(row["imagenet_indices"], table) for row in folders},
+        subsets=marked | {"objectnet": sorted(first for first, *_ in objectnet.values())},
+        objectnet=objectnet,
         objectnet_labels={row["folder"]: row["label"] for row in folders},
     )
 
@@ -97,6 +88,8 @@ class PublishedSet:
     """Whether the set has further folders that have no ImageNet class."""
     every_class: bool = False
     """Whether each class has an image although the number of images is not known."""
+    numbered: bool = False
+    """Whether labels without names have the order of `labels`."""
 
     @property
     def class_indices(self) -> list[int]:
@@ -104,20 +97,19 @@ class PublishedSet:
         return sorted(set(self.folders.values()))
 
 
-IMAGENET_TERMS = "ImageNet's terms of access: non-commercial research and education only"
-COLLECTED = "MIT for the collection; the images are their authors'"
+CAPTIONED = PublishedSet({}, (), "that of the images' authors", labels=[], names=[], classes=[])
+"""The known facts about captioned images: neither classes nor their number."""
+
 OBJECTNET_TERMS = (
     "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
     "posted only with their red border"
 )
-_IMAGES: Mapping[type, tuple[int, ...]] = {
-    ImageNet: (50_000, 1_281_167),
-    ImageNetCaptions: (),  # as many images as its JSON has entries
-    ImageNetV2: (10_000,),
-    ImageNetR: (30_000,),
-    ImageNetSketch: (50_889,),
-    ImageNetA: (7_500,),
+IMAGES = {
+    "imagenet": (50_000, 1_281_167),
+    "imagenet_captions": (),  # as many images as its JSON has entries
+    **{name: (shift.images,) for name, shift in SHIFTS.items()},
 }
+"""`PublishedSet.images` by kind."""
 
 
 def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses) -> PublishedSet:
@@ -125,39 +117,43 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
 
     Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all classes,
     otherwise the position of the class folder among the set's own folders in alphabetical order
-    (looked up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`). Its export
-    does not crop, so we assume that the copy of ObjectNet has the border too.
+    (looked up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`).
     """
-    if isinstance(entry, ObjectNet):
+    kind = tag(entry)
+    if kind == "objectnet":
         return _objectnet(known)
-    some = {ImageNetR: known.imagenet_r, ImageNetA: known.imagenet_a}
-    labels = some.get(type(entry), list(range(len(known.wnids))))
-    by_number = isinstance(entry, ImageNetV2)
-    of_imagenet = isinstance(entry, ImageNet | ImageNetCaptions)
+    labels, of_imagenet = known.of(kind), isinstance(entry, ImageNet | ImageNetCaptions)
+    by_number = kind in SHIFTS and SHIFTS[kind].numbered
     return PublishedSet(
         folders={str(index) if by_number else known.wnids[index]: index for index in labels},
-        images=_IMAGES[type(entry)],
-        licence=IMAGENET_TERMS if of_imagenet else COLLECTED,
+        images=IMAGES[kind],
+        licence=(
+            "ImageNet's terms of access: non-commercial research and education only"
+            if of_imagenet
+            else "MIT for the collection; the images are their authors'"
+        ),
         labels=labels,
         names=[known.names[index] for index in labels],
         classes=known.names,
+        numbered=of_imagenet,
     )
 
 
 def _objectnet(known: ImageNetClasses) -> PublishedSet:
-    """An ObjectNet class is its folder's first ImageNet class; the others count as that one."""
+    """An ObjectNet class is its folder's first ImageNet class; the others count as that one.
+
+    clip_benchmark's export does not crop, so we assume that the copy has the border too.
+    """
     folders = {folder: indices[0] for folder, indices in known.objectnet.items()}
     order = sorted(folders)
     return PublishedSet(
         folders=folders,
-        images=(18_574,),
+        images=IMAGES["objectnet"],
         licence=OBJECTNET_TERMS,
         labels=[folders[folder] for folder in order],
         names=[known.objectnet_labels[folder] for folder in order],
         classes=known.names,
-        aliases={
-            alias: indices[0] for indices in known.objectnet.values() for alias in indices[1:]
-        },
+        aliases={alias: first for first, *others in known.objectnet.values() for alias in others},
         border=1,
         other_folders=True,
     )

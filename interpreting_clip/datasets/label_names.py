@@ -18,11 +18,6 @@ def label_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
     Names are folders (WordNet ids, ObjectNet's `alarm_clock`) or, where the set has all of
     ImageNet's classes, names in ImageNet's order, and else the names of the set's classes. Case,
     spaces and punctuation do not count.
-
-    Raises
-    ------
-    ValueError
-        A class of the set has no label or two, or ImageNet's names are in another order.
     """
     every = len(published.labels) == len(published.classes)
     if every and not published.folders.keys() >= set(names):
@@ -39,13 +34,7 @@ def label_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
 
 
 def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | None]:
-    """Return the class of each name, None for a class that the set does not have.
-
-    Raises
-    ------
-    ValueError
-        A name is of no class although the set has no others, or two names are of one class.
-    """
+    """Return the class of each name, None for a class that the set does not have."""
     known: dict[str, set[int]] = {}
     for name, class_ in [
         *zip(published.names, published.labels, strict=True),
@@ -69,17 +58,13 @@ def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
     return found
 
 
-def check_order(names: Sequence[str], published: PublishedSet) -> None:
-    """Compare the names of a copy's labels with ImageNet's classes, in their order.
+def check_order(names: Sequence[str], published: PublishedSet, agreeing: float = AGREEING) -> None:
+    """Compare the names of a copy's labels with those of the set's classes, in their order.
 
-    The hub has WordNet's names (`tench, Tinca tinca`), prompts have newer ones, so a name may be of
-    no class that we know. But where a label has another class's name, that class's label has to
-    have it too, as with `chime, bell, gong` and `gong, tam-tam`.
-
-    Raises
-    ------
-    ValueError
-        There is another number of names, a label has the name of another class, or too few agree.
+    Copies have WordNet's names (`tench, Tinca tinca`) or the names of their day (crane, kite and
+    maillot have been corrected), so a name may be of no class that we know, if the share `agreeing`
+    of the others is. But where a label has another class's name, that class's label has to have it
+    too, as with `chime, bell, gong` and `gong, tam-tam`.
     """
     if len(names) != len(published.names):
         raise ValueError(
@@ -92,19 +77,18 @@ def check_order(names: Sequence[str], published: PublishedSet) -> None:
     labels: dict[str, list[int]] = {}
     for label, name in enumerate(own):
         labels.setdefault(name, []).append(label)
-    for label, words in enumerate(given):
-        others = [other for word in words for other in labels.get(word, ())]
-        if not agrees[label] and not all(agrees[other] for other in others):
-            raise ValueError(_disorder(label, names, published))
-    if sum(agrees) < AGREEING * len(names):
-        raise ValueError(_disorder(agrees.index(False), names, published))
-
-
-def _disorder(label: int, names: Sequence[str], published: PublishedSet) -> str:
-    return (
-        f"label {label}: expected the name {published.names[label]!r}, got {names[label]!r}, so "
-        "labels are numbered differently; check `kind`, and `files` or `folder`"
-    )
+    strange = [
+        label
+        for label, words in enumerate(given)
+        if not agrees[label]
+        and not all(agrees[other] for word in words for other in labels.get(word, ()))
+    ]
+    if strange or sum(agrees) < agreeing * len(names):
+        label = (strange or [agrees.index(False)])[0]
+        raise ValueError(
+            f"label {label}: expected the name {published.names[label]!r}, got {names[label]!r}, "
+            "so labels are numbered differently; check `kind`, and `files` or `folder`"
+        )
 
 
 def _fold(name: str) -> str:

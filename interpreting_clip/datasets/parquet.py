@@ -15,16 +15,17 @@ ObjectNet's folders or classes, and images with their red border.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
 
-from interpreting_clip.datasets.class_folders import File, Files
+from interpreting_clip.datasets.entries import Captions
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
+from interpreting_clip.datasets.layout import Place, SourceImage, Wanted
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import natural_order
 
@@ -32,12 +33,6 @@ SUFFIX = ".parquet"
 
 IMAGE, LABEL = "image", "label"
 """The columns that are read; others are ignored."""
-
-BUFFER = 1 << 20
-"""Row groups are read through a buffer: many programs write a whole file as one."""
-
-ROWS = 64
-"""How many labels and names are decoded at a time."""
 
 Label = int | str | None
 
@@ -54,55 +49,49 @@ def parquet_files(place: Path) -> dict[str, Path]:
     return {file.name: file for file in found}
 
 
-def parquet_classes(
-    files: Mapping[str, Path], published: PublishedSet, where: str, *, numbered: bool
-) -> dict[str, int]:
-    """Return the class of each image, by a path that `parquet_images` has too; reads no image.
+def fits(place: Place) -> bool:
+    """Parquet files are called so; captioned sets are not read from them."""
+    return bool(_files(place)) and not isinstance(place.entry, Captions)
+
+
+def _files(place: Place) -> dict[str, Path]:
+    if place.folder is not None:
+        return parquet_files(place.folder)
+    return place.files if any(path.endswith(SUFFIX) for path in place.files) else {}
+
+
+def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
+    """Yield the images by file, row and name; row groups without a wanted one are not decoded.
 
     Images of classes that the set does not have are left out where the published set has others
-    (ObjectNet). `numbered` says whether labels without names may be ImageNet's indices.
-
-    Raises
-    ------
-    InputError
-        A file is damaged or has other columns.
-    ValueError
-        The labels are those of another set, in another order, missing, or contradict the WordNet
-        id in an image's name.
+    (ObjectNet).
     """
-    classes: dict[str, int] = {}
+    known = place.known
     names: list[str] | None = None
     meaning: dict[Label, int | None] = {}
-    for number, (file, local) in enumerate(files.items()):
-        with _opened(local, f"{where}: {file}") as table:
+    for number, (file, local) in enumerate(_files(place).items()):
+        where = f"{place.where}: {file}"
+        with _opened(local, where) as table:
             found = _label_names(table, file)
             if number and found != names:
                 raise ValueError(f"{file}: its labels have other names than in the other files")
             if not number:
-                names, meaning = found, _meaning(table, found, published, numbered=numbered)
-            for path, name, label in _rows(table, file, f"{where}: {file}"):
-                if isinstance(label, str) and label not in meaning:
-                    meaning[label] = named_classes([label], published)[0]
-                class_ = _class(label, meaning, path)
-                if class_ is not None:
-                    _check_wnid(name, class_, path, published)
-                    classes[path] = class_
-    return classes
-
-
-def parquet_images(files: Mapping[str, Path], where: str) -> Files:
-    """Return the images of parquet files; row groups without a wanted image are skipped."""
-
-    def images(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for file, local in files.items():
-            with _opened(local, f"{where}: {file}") as table:
-                yield from _images(table, file, wanted, f"{where}: {file}")
-
-    return images
+                names, meaning = found, _meaning(table, found, known)
+            first = 0
+            for group in range(table.num_row_groups):
+                classes: dict[str, int | None] = {}
+                for name, label in _rows(table, group, where):
+                    path = _path(file, first + len(classes), name)
+                    if isinstance(label, str) and label not in meaning:
+                        meaning[label] = named_classes([label], known)[0]
+                    classes[path] = _class(label, meaning, path)
+                    _check_wnid(name, classes[path], path, known)
+                yield from _images(table, group, classes, wanted, f"{where}: row {first} and later")
+                first += len(classes)
 
 
 def _meaning(
-    table: Any, names: list[str] | None, published: PublishedSet, *, numbered: bool
+    table: Any, names: list[str] | None, published: PublishedSet
 ) -> dict[Label, int | None]:
     """Return the class that each number means; none where the labels are names themselves."""
     from pyarrow import types
@@ -111,7 +100,7 @@ def _meaning(
         return {}
     if names is not None:
         return dict(enumerate(label_classes(names, published)))
-    if numbered:
+    if published.numbered:
         return dict(enumerate(published.labels))
     raise ValueError(
         "the schema's metadata have no names of the labels, so their numbers mean nothing; take "
@@ -120,13 +109,6 @@ def _meaning(
 
 
 def _class(label: Label, meaning: Mapping[Label, int | None], path: str) -> int | None:
-    """Return the class of an image.
-
-    Raises
-    ------
-    ValueError
-        The image has no label, or one that means nothing.
-    """
     if label in meaning:
         return meaning[label]
     advice = (
@@ -140,7 +122,7 @@ def _class(label: Label, meaning: Mapping[Label, int | None], path: str) -> int 
     )
 
 
-def _check_wnid(name: str, class_: int, path: str, published: PublishedSet) -> None:
+def _check_wnid(name: str, class_: int | None, path: str, published: PublishedSet) -> None:
     """Compare an image's class with the WordNet ids in its name, if it has any of the set's."""
     wnids = [wnid for wnid in re.findall(r"n\d{8}", name) if wnid in published.folders]
     if wnids and class_ not in {published.folders[wnid] for wnid in wnids}:
@@ -150,72 +132,46 @@ def _check_wnid(name: str, class_: int, path: str, published: PublishedSet) -> N
         )
 
 
-def _rows(table: Any, file: str, where: str) -> Iterator[tuple[str, str, Label]]:
-    """Yield each image's path, its name as it is in the file, and its label.
-
-    Raises
-    ------
-    InputError
-        Rows are missing.
-    """
-    row = 0
-    for batch in table.iter_batches(ROWS, columns=[LABEL, f"{IMAGE}.path"], use_threads=False):
-        labels = batch.column(LABEL).to_pylist()
-        for name, label in zip(_names(batch), labels, strict=True):
-            yield _path(file, row, name), name, label
-            row += 1
-    _require_rows(row, table.metadata.num_rows, where)
+def _rows(table: Any, group: int, where: str) -> list[tuple[str, Label]]:
+    """Return each image's name as it is in the file, and its label, of a row group."""
+    rows: list[tuple[str, Label]] = []
+    for batch in _batches(table, group, 64, LABEL, f"{IMAGE}.path"):
+        rows += zip(_names(batch), batch.column(LABEL).to_pylist(), strict=True)
+    _require_rows(len(rows), table, group, where)
+    return rows
 
 
-def _images(table: Any, file: str, wanted: Callable[[str], bool], where: str) -> Iterator[File]:
-    """Yield the wanted images of a file.
-
-    Raises
-    ------
-    InputError
-        A row has no image, or rows are missing.
-    """
-    first = 0
-    for group in range(table.num_row_groups):
-        only: dict[str, Any] = {"row_groups": [group], "use_threads": False}
-        batches = table.iter_batches(ROWS, columns=[f"{IMAGE}.path"], **only)
-        names = [name for batch in batches for name in _names(batch)]
-        _require_rows(len(names), table.metadata.row_group(group).num_rows, where)
-        paths = [_path(file, first + row, name) for row, name in enumerate(names)]
-        if not (chosen := {row for row, path in enumerate(paths) if wanted(path)}):
-            first += len(names)
-            continue
-        row = 0
-        # One image at a time is in memory.
-        for batch in table.iter_batches(1, columns=[f"{IMAGE}.bytes"], **only):
-            if row in chosen:
-                image = batch.column(0)[0].as_py() or {}
-                yield File(paths[row], _reader(image.get("bytes"), f"{where}: row {first + row}"))
-            row += 1
-        _require_rows(row, len(names), where)
-        first += len(names)
+def _images(
+    table: Any, group: int, classes: Mapping[str, int | None], wanted: Wanted, where: str
+) -> Iterator[SourceImage]:
+    """Yield the images of a row group that have a class; one at a time is in memory."""
+    chosen = {path for path in classes if wanted(path)}
+    batches = _batches(table, group, 1, f"{IMAGE}.bytes") if chosen else iter(())
+    rows = 0
+    for path, class_ in classes.items():
+        batch = next(batches, None)
+        rows += batch is not None
+        data = (batch.column(0)[0].as_py() or {}).get("bytes") if path in chosen and batch else b""
+        if data is None:
+            raise InputError(
+                f"{path}: an image has a path and no bytes; get a copy that holds the images"
+            )
+        if class_ is not None:
+            yield SourceImage(path, class_, lambda data=data: data)
+    if chosen:
+        _require_rows(rows, table, group, where)
 
 
-def _reader(data: bytes | None, where: str) -> Callable[[], bytes]:
-    """Return what gives an image's bytes.
-
-    Raises
-    ------
-    InputError
-        There are none.
-    """
-    if data is None:
-        raise InputError(
-            f"{where}: an image has a path and no bytes; get a copy that holds the images"
-        )
-    return lambda: data
+def _batches(table: Any, group: int, rows: int, *columns: str) -> Iterator[Any]:
+    return table.iter_batches(rows, row_groups=[group], columns=list(columns), use_threads=False)
 
 
-def _require_rows(found: int, expected: int, where: str) -> None:
+def _require_rows(found: int, table: Any, group: int, where: str) -> None:
     """Refuse a file that gives another number of rows than it announces.
 
     pyarrow ends without an error where a damaged page announces more bytes than there are.
     """
+    expected = table.metadata.row_group(group).num_rows
     if found != expected:
         raise InputError(
             f"{where}: expected {expected:,} rows, got {found:,}: it is damaged or cut short; get "
@@ -241,13 +197,7 @@ def _path(file: str, row: int, name: str) -> str:
 
 
 def _label_names(table: Any, file: str) -> list[str] | None:
-    """Return the names of the labels in the schema's metadata, if there are any.
-
-    Raises
-    ------
-    ValueError
-        The metadata are no JSON of `datasets`.
-    """
+    """Return the names of the labels in the schema's metadata, if there are any."""
     text = (table.schema_arrow.metadata or {}).get(b"huggingface")
     if text is None:
         return None
@@ -264,20 +214,15 @@ def _label_names(table: Any, file: str) -> list[str] | None:
 
 @contextmanager
 def _opened(file: Path, where: str) -> Iterator[Any]:
-    """Open a parquet file and check its columns; explain it if it cannot be read.
-
-    Raises
-    ------
-    InputError
-        It is no file, damaged or cut short, or has other columns.
-    """
+    """Open a parquet file and check its columns; explain it if it cannot be read."""
     import pyarrow as pa
     from pyarrow.parquet import ParquetFile
 
     if not file.is_file():
         raise InputError(f"{where}: expected a file, got a pipe, a folder or a broken link")
     require_content(file, where)
-    options = {"buffer_size": BUFFER, "page_checksum_verification": True}
+    # Through a buffer, since many programs write a whole file as one row group.
+    options = {"buffer_size": 1 << 20, "page_checksum_verification": True}
     try:
         with ParquetFile(file, pre_buffer=False, **options) as table:
             _check_columns(table.schema_arrow, where)

@@ -7,64 +7,79 @@ writes .jpg, .txt, .json.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
-from pathlib import Path
 
-from interpreting_clip.datasets.class_folders import File, Files
+from interpreting_clip.datasets.entries import Captions, RealShift
 from interpreting_clip.datasets.imagenet import PublishedSet
-from interpreting_clip.datasets.images import SUFFIXES
+from interpreting_clip.datasets.label_names import AGREEING, check_order
+from interpreting_clip.datasets.layout import Place, SourceImage, Wanted, is_image, walk
 from interpreting_clip.downloads.archives import iterate_archive
 
-RENAMED = 0.05
-"""The share of a copy's class names that may belong to no class today."""
+CLASSNAMES = "classnames.txt"
+"""The names of the labels of a copy on the hub, one per line."""
 
 
-def shard_labels(
-    shards: Mapping[str, Path], published: PublishedSet, where: str
-) -> tuple[dict[str, int | None], dict[str, str]]:
-    """Return the class of each image and its caption, if any, without reading an image.
+def fits(place: Place) -> bool:
+    """Shards are what the hub has if not parquet, and what a study's own folder of tars holds."""
+    entry, folder = place.entry, place.folder
+    if isinstance(entry, Captions) or entry.hub is not None:
+        return True
+    if folder is None or not isinstance(entry, RealShift):
+        return False
+    return any(path.endswith(".tar") for path, _ in walk(folder))
 
-    An image is named by its shard and key. If the set has no classes, each image needs a caption.
 
-    Raises
-    ------
-    ValueError
-        A key lacks its image or label, comes twice, or has a label of another set.
-    """
-    needed = "cls" if published.classes else "txt"
-    classes: dict[str, int | None] = {}
-    captions: dict[str, str] = {}
+def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
+    """Yield the images of shards by shard and key; where the set has no classes, with captions."""
+    known = place.known
+    if known.classes and not known.labels:
+        raise ValueError(
+            "the mapping under `classes` has to name all labels of these shards, '0', '1', …, each "
+            "once; or give a list in their order"
+        )
+    shards = {path: file for path, file in place.files.items() if path != CLASSNAMES}
+    if place.folder is not None:
+        shards = {path: file for path, file in walk(place.folder) if path.endswith(".tar")}
+    if not shards:
+        raise ValueError("expected webdataset shards (*.tar), found none")
+    if place.entry.hub is not None and known.classes:
+        _check_names(place)
+    needed = "cls" if known.classes else "txt"
     for shard, file in shards.items():
-        for key, members in grouped(_labels(file, f"{where}: {shard}", needed)):
-            image = f"{shard}/{key}"
-            if image in classes:
-                raise ValueError(f"{image} is there twice; pack the shard with unique keys")
-            if sum(map(_is_image, members)) != 1 or needed not in members:
+
+        def is_read(name: str, shard: str = shard) -> bool:
+            key, extension = split_key(name)
+            # Labels, and the images that are wanted.
+            return extension in ("cls", "json", "txt") or wanted(f"{shard}/{key}")
+
+        members = iterate_archive(file, f"{place.where}: {shard}", is_read)
+        for key, parts in grouped(members):
+            name = f"{shard}/{key}"
+            pictures = [data for extension, data in parts.items() if is_image(f"a.{extension}")]
+            if len(pictures) != 1 or needed not in parts:
                 raise ValueError(
-                    f"{image}: expected one image and .{needed}, got {', '.join(sorted(members))}; "
+                    f"{name}: expected one image and .{needed}, got {', '.join(sorted(parts))}; "
                     "check `kind` and `files` in params.yaml"
                 )
-            classes[image] = _class(members, published, image) if needed == "cls" else None
-            if "txt" in members:
-                captions[image] = members["txt"].decode(errors="replace")
-    return classes, captions
+            class_ = _class(parts, known, name) if needed == "cls" else None
+            caption = parts["txt"].decode(errors="replace") if "txt" in parts else None
+            yield SourceImage(name, class_, lambda data=pictures[0]: data, caption)
 
 
-def shard_images(shards: Mapping[str, Path], where: str) -> Files:
-    """Return the images of shards by shard and key."""
-
-    def files(wanted: Callable[[str], bool]) -> Iterator[File]:
-        for shard, file in shards.items():
-
-            def is_wanted(name: str, shard: str = shard) -> bool:
-                key, extension = split_key(name)
-                return _is_image(extension) and wanted(f"{shard}/{key}")
-
-            for name, data in iterate_archive(file, f"{where}: {shard}", is_wanted):
-                yield File(f"{shard}/{split_key(name)[0]}", lambda data=data: data)
-
-    return files
+def _check_names(place: Place) -> None:
+    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
+    if CLASSNAMES in place.files:
+        lines = place.files[CLASSNAMES].read_text().splitlines()
+        names = [line.strip() for line in lines if line.strip()]
+        # A set of the user's own may call its classes what it likes, but not by another's name.
+        agreeing = 0.0 if isinstance(place.entry, RealShift) else AGREEING
+        check_order(names, place.known, agreeing)
+    elif not place.known.numbered:
+        raise ValueError(
+            f"no {CLASSNAMES} beside the shards, which defines their labels; use one of the copies "
+            "clip-benchmark/wds_*"
+        )
 
 
 def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[str, bytes]]]:
@@ -88,23 +103,6 @@ def split_key(name: str) -> tuple[str, str]:
     return folder + slash + key, extension
 
 
-def _is_image(extension: str) -> bool:
-    return f".{extension.lower()}" in SUFFIXES
-
-
-def _labels(file: Path, where: str, needed: str) -> list[tuple[str, bytes]]:
-    """Return all members of a shard; those that are not labels are left empty."""
-    names: list[str] = []
-    extensions = ("cls", "json", "txt") if needed == "cls" else ("txt",)
-
-    def is_label(name: str) -> bool:
-        names.append(name)
-        return split_key(name)[1] in extensions
-
-    contents = dict(iterate_archive(file, where, is_label))
-    return [(name, contents.get(name, b"")) for name in names]
-
-
 def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> int:
     """Return the class in an image's .cls, checked against the WordNet ids in its .json."""
     labels, text = published.labels, members["cls"].decode(errors="replace").strip()
@@ -122,39 +120,3 @@ def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> 
             f"{', '.join(sorted(wnids))}; the labels of these shards are numbered differently"
         )
     return class_
-
-
-def check_classnames(text: bytes, published: PublishedSet, most_unknown: float = RENAMED) -> None:
-    """Compare the `classnames.txt` of a copy with the classes that its labels should have.
-
-    Some names have been corrected over the years (crane, kite, maillot), and a copy has the names
-    of its time. So some names may belong to no class today, but none to another class.
-
-    Parameters
-    ----------
-    text : the file
-    published : the known facts about the set
-    most_unknown : the share of the names that may belong to no class, 0 to 1
-
-    Raises
-    ------
-    ValueError
-        It has another number of names, another class's name for a label, or many unknown names.
-    """
-    names = [line.strip() for line in text.decode().splitlines() if line.strip()]
-    if len(names) != len(published.names):
-        raise ValueError(
-            f"classnames.txt: expected {len(published.names)} names, got {len(names)}; check "
-            "`kind` and `repository` in params.yaml"
-        )
-    known = {name.casefold() for name in published.names}
-    pairs = enumerate(zip(names, published.names, strict=True))
-    differ = [label for label, (name, own) in pairs if name.casefold() != own.casefold()]
-    others = [label for label in differ if names[label].casefold() in known]
-    if others or len(differ) > most_unknown * len(names):
-        label = (others or differ)[0]
-        raise ValueError(
-            f"classnames.txt: label {label}: expected {published.names[label]!r}, got "
-            f"{names[label]!r}, so labels are numbered differently; check `kind`, `repository` and "
-            "`revision`"
-        )

@@ -30,24 +30,15 @@ Member = tuple[str, BufferedIOBase]
 def iterate_archive(
     file: Path, where: str, wanted: Callable[[str], bool]
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and content of each wanted file of a tar or zip, in the archive's order.
+    """Yield the name of each file of a tar or zip in the archive's order, and the wanted contents.
 
     Tars are plain or compressed by gzip, bzip2 or xz; the first bytes say which kind it is. A tar
     in a tar or zip counts as a folder of its name (`n01440764.tar` holds `n01440764/…`). The end of
     each tar is checked, and a compressed one is read to its end: only then is it known to be whole.
-    The password of an encrypted zip comes from the environment. `wanted` is called with each name;
-    files that it declines are skipped, and in a zip not even decrypted, which takes Python about a
+    The password of an encrypted zip comes from the environment. Files that are not wanted are
+    skipped, with an empty content; in a zip they are not even decrypted, which takes Python about a
     second per MB. `where` names the archive in errors, since the file of a download is named by its
-    digest.
-
-    One file at a time is in memory. Only the names are kept; for a zip, Python also keeps 500 to
-    600 bytes of its directory for each.
-
-    Raises
-    ------
-    InputError
-        The archive is damaged, truncated or not an archive, names something outside of its own
-        folder, or holds a link or a device; or its password is missing or wrong.
+    digest. One file at a time is in memory.
     """
     with readable_archive(where), file.open("rb") as stream:
         # Not by the name: a download is named by its digest. The second signature is an empty
@@ -56,8 +47,7 @@ def iterate_archive(
         stream.seek(0)
         members = _zip_members(stream, where) if zipped else _tar_members(stream, where, "r:*")
         for name, content in members:
-            if wanted(name):
-                yield name, content.read()
+            yield name, content.read() if wanted(name) else b""
 
 
 def _tar_members(

@@ -36,11 +36,7 @@ Drawn = synthetic.Labelled | synthetic.Captioned | synthetic.Adversarial
 DATASET_KINDS = {
     "imagenet_train": Drawn | datasets.ImageNet | datasets.Absent,
     "imagenet_val": Drawn | datasets.ImageNet,
-    "imagenet_v2": Drawn | datasets.ImageNetV2 | datasets.Absent,
-    "imagenet_r": Drawn | datasets.ImageNetR | datasets.Absent,
-    "imagenet_sketch": Drawn | datasets.ImageNetSketch | datasets.Absent,
-    "objectnet": Drawn | datasets.ObjectNet | datasets.Absent,
-    "imagenet_a": Drawn | datasets.ImageNetA | datasets.Absent,
+    **{name: Drawn | datasets.IMAGENET_LIKE[name] | datasets.Absent for name in TESTBED_SHIFTS},
     "broden": synthetic.ProbeSet | datasets.BrodenEntry | datasets.Absent,
 }
 """The kinds that each needed dataset can be of."""

@@ -19,11 +19,15 @@ import torch
 from pyarrow.parquet import write_table
 from safetensors.torch import save
 
+from interpreting_clip.config.params import Params
+from interpreting_clip.datasets import parquet as tables
+from interpreting_clip.datasets import webdataset as shards
+from interpreting_clip.datasets.broden.labels import concept_presence
+from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.entries import ImageNet
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image, image_extension
-from interpreting_clip.datasets.parquet import parquet_classes, parquet_images
-from interpreting_clip.datasets.webdataset import shard_images, shard_labels
+from interpreting_clip.datasets.layout import Place
 from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import copy_state
@@ -78,9 +82,12 @@ Format = tuple[str, bytes, Read]
 MODULE = torch.nn.Linear(3, 2)
 WEIGHTS = {"weight": torch.ones(2, 3), "bias": torch.zeros(2)}
 CHECKPOINT = {"state_dict": WEIGHTS, "args": argparse.Namespace(lr=0.1)}
-ILSVRC = published_set(
-    ImageNet(source="folder", folder="x"), read_imagenet_classes(ROOT / "data/reference")
-)
+ENTRY = ImageNet(source="folder", folder="x")
+ILSVRC = published_set(ENTRY, read_imagenet_classes(ROOT / "data/reference"))
+
+
+def opened(file: Path) -> Place:
+    return Place("here", {}, None, {file.name: file}, ENTRY, ILSVRC)
 
 
 def read_weights(file: Path) -> None:
@@ -120,9 +127,8 @@ def zipped(folder: Path) -> Format:
 def webdataset(folder: Path) -> Format:
     def read(file: Path) -> None:
         with error_context("here", ValueError):
-            shard_labels({file.name: file}, ILSVRC, "here")
-            for image in shard_images({file.name: file}, "here")(lambda _: True):
-                image.read()
+            for found in shards.images(opened(file), lambda _: True):
+                found.read()
 
     content = {"a.cls": b"1", "a.jpg": photo(1), "b.cls": b"2", "b.jpg": photo(2)}
     return "0.tar", tar(content), read
@@ -131,9 +137,8 @@ def webdataset(folder: Path) -> Format:
 def parquet(folder: Path) -> Format:
     def read(file: Path) -> None:
         with error_context("here", ValueError):
-            classes = parquet_classes({file.name: file}, ILSVRC, "here", numbered=True)
-            for image in parquet_images({file.name: file}, "here")(classes.__contains__):
-                image.read()
+            for found in tables.images(opened(file), lambda _: True):
+                found.read()
 
     images = [{"bytes": photo(i), "path": f"ILSVRC2012_val_0000000{i}.JPEG"} for i in range(1, 5)]
     write_table(pa.table({"image": images, "label": [0, 1, 2, 3]}), stream := io.BytesIO())

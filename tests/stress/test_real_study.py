@@ -63,17 +63,17 @@ def sources(
     folder: Path, classes: ImageNetClasses, files: FileServer, hub: HubServer
 ) -> dict[str, Any]:
     """Write and serve every dataset and the checkpoint; return what stands for them in a study."""
-    some = classes.imagenet_r[:8]
+    some = classes.of("imagenet_r")[:8]
     layouts.validation_folder(folder / "val", classes, some)
     train = layouts.class_folders(classes, some, 2, "train")
     layouts.write_files(folder / "train", train)
     names = [name.rpartition("/")[2] for name in train]
     (folder / "imagenet_captions.json").write_bytes(layouts.captions_file(names))
     shard = [(i, saved(photograph(f"r{i}", some[i]), "WEBP")) for i in (0, 1, 2, 3) * 3]
-    names = "\n".join(classes.names[index] for index in classes.imagenet_r)
+    names = "\n".join(classes.names[index] for index in classes.of("imagenet_r"))
     repository = {"test/0.tar": layouts.webdataset(shard), "classnames.txt": names.encode()}
     hub.add("clip-benchmark/wds_imagenet-r", repository, gated=True)
-    a = classes.imagenet_a[:4]
+    a = classes.of("imagenet_a")[:4]
     folders = list(classes.objectnet)[:3]
     archives = {
         "V2": ("v2.tar.gz", layouts.imagenet_v2_archive([2, 10, 100])),

@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 
-from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.broden.reader import (
     INDEX,
     Broden,
@@ -26,11 +25,11 @@ from interpreting_clip.datasets.broden.reader import (
 )
 from interpreting_clip.datasets.broden.writer import table_file
 from interpreting_clip.datasets.card import DatasetCard, write_card
-from interpreting_clip.datasets.entries import BrodenEntry, Shards
+from interpreting_clip.datasets.entries import Shards
 from interpreting_clip.datasets.images import decode_image
+from interpreting_clip.datasets.layout import Place
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.downloads.archives import open_zip, readable_archive
-from interpreting_clip.downloads.http import download
 from interpreting_clip.errors import InputError
 
 IMAGES, CONCEPTS = 63305, 1197
@@ -43,21 +42,16 @@ _AHEAD = 64
 
 
 def write_real_broden(
-    key: str, entry: BrodenEntry, shards: Shards, directory: Path, machine: Machine
+    key: str, place: Place, shards: Shards, directory: Path, workers: int
 ) -> None:
     """Write Broden1's files as they are into the folder `directory`.
 
     Only what `index.csv` names is taken, and every image and map is decoded once. A `limit` takes
     the images whose paths have the smallest SHA-256. Then `index.csv` has only their rows; all
     other tables are those of the whole set.
-
-    Raises
-    ------
-    InputError
-        The source is missing or is not all of Broden1 (unless it is `partial`), a file that the
-        index names is missing or broken.
     """
-    with _open_root(entry, machine) as (root, where, origin):
+    entry, where = place.entry, place.where
+    with _open_root(place) as root:
         broden = read_broden(files_reader(root, where), where)
         found = len(broden.rows), len(broden.concepts)
         if not entry.partial and found != (IMAGES, CONCEPTS):
@@ -72,7 +66,7 @@ def write_real_broden(
         if lacking := [name for name in names if not (root / name).is_file()]:
             raise missing(where, lacking)
         digest = hashlib.sha256()
-        files = _image_files(broden, rows, digest, machine.workers)
+        files = _image_files(broden, rows, digest, workers)
         written = write_shards(files, shards.images_per_shard, directory)
         card = DatasetCard(
             dataset=key,
@@ -83,7 +77,7 @@ def write_real_broden(
             licence=LICENCE,
             shards=written,
             partial=entry.partial,
-            origin=origin or {str(entry.folder): digest.hexdigest()},
+            origin={name: content or digest.hexdigest() for name, content in place.origin.items()},
         )
         write_card(card, directory)
 
@@ -138,40 +132,31 @@ def _image_files(
 
 
 @contextmanager
-def _open_root(
-    entry: BrodenEntry, machine: Machine
-) -> Iterator[tuple[Path | zipfile.Path, str, dict[str, str]]]:
-    """Yield the folder of `index.csv`, on disk or in a zip that is downloaded first.
-
-    With it come its name in errors and its origin for the card, which is empty if only the files
-    themselves identify it.
-    """
-    if entry.folder is not None:
-        folder = Path(machine.folders) / entry.folder
-        if not (folder / INDEX).is_file():
+def _open_root(place: Place) -> Iterator[Path | zipfile.Path]:
+    """Yield the folder of `index.csv`, on disk or in a zip."""
+    if place.folder is not None:
+        if not (place.folder / INDEX).is_file():
             raise InputError(
-                f"{folder}: expected an extracted Broden1, a folder with index.csv and images/; it "
-                "has no index.csv; correct `folder` in params.yaml or this machine's `folders`"
+                f"{place.folder}: expected an extracted Broden1, a folder with index.csv and "
+                "images/; it has no index.csv; correct `folder` in params.yaml or this machine's "
+                "`folders`"
             )
-        yield folder, str(folder), {}
-    elif entry.archive is not None and len(entry.archive) == 1:
-        (archive,) = entry.archive
-        file = download(archive.url, archive.sha256, Path(machine.downloads), mirror=machine.mirror)
-        where = f"{archive.url}: expected Broden1's zip file"
-        with ExitStack() as stack:
-            with readable_archive(where):
-                packed = stack.enter_context(open_zip(stack.enter_context(file.open("rb")), where))
-            indices = [name for name in packed.namelist() if PurePosixPath(name).name == INDEX]
-            if not indices:
-                raise InputError(
-                    f"{archive.url}: expected Broden1's zip file, it has no {INDEX}; correct `url`"
-                )
-            # A zip may hold further copies; the one nearest to its root is Broden's.
-            index = min(indices, key=lambda name: (name.count("/"), name))
-            root = zipfile.Path(packed, index.removesuffix(INDEX))
-            yield root, archive.url, {archive.url: archive.sha256}
-    else:
+        yield place.folder
+        return
+    if place.entry.hub is not None or len(place.files) > 1:
         raise InputError(
-            "'datasets.broden': expected `source: folder` (an extracted broden1_224) or `source: "
-            f"archive` with one zip file, got `source: {entry.source}`"
+            f"{place.where}: expected `source: folder` (an extracted broden1_224) or `source: "
+            "archive` with one zip file; correct 'datasets.broden' in params.yaml"
         )
+    ((url, file),) = place.files.items()
+    with ExitStack() as stack:
+        with readable_archive(f"{url}: expected Broden1's zip file"):
+            packed = stack.enter_context(open_zip(stack.enter_context(file.open("rb")), url))
+        indices = [name for name in packed.namelist() if PurePosixPath(name).name == INDEX]
+        if not indices:
+            raise InputError(
+                f"{url}: expected Broden1's zip file, it has no {INDEX}; correct `url`"
+            )
+        # A zip may hold further copies; the one nearest to its root is Broden's.
+        index = min(indices, key=lambda name: (name.count("/"), name))
+        yield zipfile.Path(packed, index.removesuffix(INDEX))

@@ -1,20 +1,28 @@
 """The official layouts of the published sets, at small scale."""
 
 import io
+import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pytest
+from pyarrow.parquet import write_table
 
-from interpreting_clip.datasets.entries import RealEntry, Shards
+from interpreting_clip.datasets.entries import RealEntry, RealShift, Shards
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
-from interpreting_clip.datasets.sources import write_real_dataset
+from interpreting_clip.datasets.sources import (
+    images_at,
+    known_facts,
+    locate,
+    write_real_dataset,
+)
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
-from tests.unit.datasets.conftest import photo, tar
+from tests.unit.datasets.conftest import photo, tar, write_files
 
 KNOWN = read_imagenet_classes()
 
@@ -34,6 +42,52 @@ def webdataset(labels: list[int], form: str = "WEBP", first: int = 0) -> bytes:
         files[f"s{number:07d}.cls"] = b"%d" % label
         files[f"s{number:07d}.{form.lower()}"] = photo(number, form)
     return tar(files)
+
+
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+Row = tuple[bytes | None, str | None, Any]
+"""An image, its name and its label."""
+
+
+def parquet_table(rows: Sequence[Row], names: Iterable[str] | None = KNOWN.names) -> pa.Table:
+    """Return rows in the columns of `datasets`, with its metadata if the labels have names."""
+    images = pa.array([{"bytes": data, "path": path} for data, path, _ in rows], IMAGE)
+    found = pa.table({"image": images, "label": pa.array([label for *_, label in rows])})
+    if names is None:
+        return found
+    label = {"names": list(names), "_type": "ClassLabel"}
+    about = {"info": {"features": {"image": {"_type": "Image"}, "label": label}}}
+    return found.replace_schema_metadata({"huggingface": json.dumps(about)})
+
+
+def parquet_file(rows: pa.Table | Sequence[Row], **options: Any) -> bytes:
+    """Return a parquet file with two images per row group, as options may change."""
+    stream = io.BytesIO()
+    content = rows if isinstance(rows, pa.Table) else parquet_table(rows)
+    settings: dict[str, Any] = {"row_group_size": 2} | options
+    write_table(content, stream, **settings)
+    return stream.getvalue()
+
+
+def imagenet_rows(*classes: int, split: str = "val", first: int = 1) -> list[Row]:
+    """Return an image of each class, named as in the hub's ImageNet."""
+    names = {
+        "val": "ILSVRC2012_val_{number:08d}_{wnid}.JPEG",
+        "train": "{wnid}_{number}_{wnid}.JPEG",
+    }
+    return [
+        (photo(number), names[split].format(number=number, wnid=KNOWN.wnids[class_]), class_)
+        for number, class_ in enumerate(classes, first)
+    ]
+
+
+def listed(directory: Path, entry: Mapping[str, Any], files: Mapping[str, bytes]) -> dict:
+    """Return the class of each image in files that are written into the folder `set`."""
+    write_files(directory / "set", files)
+    item = msgspec.convert({"source": "folder", "folder": "set", **entry}, RealEntry | RealShift)
+    place = locate(item, known_facts(item), Machine(folders=str(directory)))
+    return {image.name: image.class_ for image in images_at(place)}
 
 
 def fetched(directory: Path, entry: Mapping[str, Any], **machine: Any) -> Path:

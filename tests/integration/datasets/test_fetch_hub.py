@@ -14,7 +14,8 @@ from tests.integration.downloads.loopback import HubServer
 from tests.reads import folder_digests
 from tests.unit.datasets.conftest import photo, tar
 
-R_NAMES = "\n".join(KNOWN.names[index] for index in KNOWN.imagenet_r).encode()
+R = KNOWN.of("imagenet_r")
+R_NAMES = "\n".join(KNOWN.names[index] for index in R).encode()
 OBJECTNET_NAMES = "\n".join(KNOWN.objectnet_labels[f].lower() for f in sorted(KNOWN.objectnet))
 NAME = "clip-benchmark/wds_a_set"
 
@@ -44,7 +45,7 @@ def test_imagenet_s_labels_are_indices(hub: HubServer, tmp_path: Path):
 @pytest.mark.parametrize(
     ("kind", "names", "labels", "classes"),
     [
-        ("imagenet_r", R_NAMES, [0, 199], [KNOWN.imagenet_r[0], KNOWN.imagenet_r[199]]),
+        ("imagenet_r", R_NAMES, [0, 199], [R[0], R[199]]),
         ("objectnet", OBJECTNET_NAMES.encode(), [0, 112], [409, KNOWN.objectnet["wok"][0]]),
     ],
 )

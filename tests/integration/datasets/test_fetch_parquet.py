@@ -1,11 +1,9 @@
 """Parquet files, as the hub's `datasets` library writes them, become shards and a card."""
 
-import io
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +11,24 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
-from pyarrow.parquet import write_table
 
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
-from tests.integration.datasets.layouts import KNOWN, fetched, refusal
+from tests.integration.datasets.layouts import (
+    KNOWN,
+    Row,
+    fetched,
+    refusal,
+)
+from tests.integration.datasets.layouts import imagenet_rows as imagenet
+from tests.integration.datasets.layouts import parquet_file as file
+from tests.integration.datasets.layouts import parquet_table as table
 from tests.integration.downloads.loopback import TOKEN, HubServer
 from tests.reads import ROOT
 from tests.unit.datasets.conftest import photo, saved, write_files
 
 NAME = "ILSVRC/imagenet-1k"
-IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 OBJECTNET = ["air_freshener", *KNOWN.objectnet]
-
-Row = tuple[bytes | None, str | None, Any]
-"""An image, its name and its label."""
-
-
-def table(rows: Sequence[Row], names: Iterable[str] | None = KNOWN.names) -> pa.Table:
-    """Return rows in the columns of `datasets`, with its metadata if the labels have names."""
-    images = pa.array([{"bytes": data, "path": path} for data, path, _ in rows], IMAGE)
-    found = pa.table({"image": images, "label": pa.array([label for *_, label in rows])})
-    if names is None:
-        return found
-    label = {"names": list(names), "_type": "ClassLabel"}
-    about = {"info": {"features": {"image": {"_type": "Image"}, "label": label}}}
-    return found.replace_schema_metadata({"huggingface": json.dumps(about)})
-
-
-def file(rows: pa.Table | Sequence[Row], **options: Any) -> bytes:
-    """Return a parquet file with two images per row group, as options may change."""
-    stream = io.BytesIO()
-    content = rows if isinstance(rows, pa.Table) else table(rows)
-    settings: dict[str, Any] = {"row_group_size": 2} | options
-    write_table(content, stream, **settings)
-    return stream.getvalue()
-
-
-def imagenet(*classes: int, split: str = "val", first: int = 1) -> list[Row]:
-    """Return an image of each class, named as in the hub's ImageNet."""
-    names = {
-        "val": "ILSVRC2012_val_{number:08d}_{wnid}.JPEG",
-        "train": "{wnid}_{number}_{wnid}.JPEG",
-    }
-    return [
-        (photo(number), names[split].format(number=number, wnid=KNOWN.wnids[class_]), class_)
-        for number, class_ in enumerate(classes, first)
-    ]
 
 
 def entry(kind: str = "imagenet", files: str = "data/validation-*.parquet", **more: Any):
@@ -183,7 +152,7 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
         ),
         (
             file([(None, "elsewhere/a.JPEG", 1)]),
-            "0.parquet: row 0: an image has a path and no bytes",
+            "0.parquet/0/a.JPEG: an image has a path and no bytes",
         ),
         (
             file([(photo(1), None, 1), (b"", None, 1)]),
@@ -234,9 +203,14 @@ import resource, sys
 from pathlib import Path
 import pyarrow.parquet
 from interpreting_clip.datasets import parquet
+from interpreting_clip.datasets.entries import ImageNet
+from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.datasets.layout import Place
+entry = ImageNet(source="folder", folder="x")
+known = published_set(entry, read_imagenet_classes())
+place = Place("here", {}, None, {"0.parquet": Path(sys.argv[1])}, entry, known)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-images = parquet.parquet_images({"0.parquet": Path(sys.argv[1])}, "here")
-size = sum(len(image.read()) for image in images(bool))
+size = sum(len(image.read()) for image in parquet.images(place, bool))
 print(size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 

@@ -10,9 +10,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.shift_folders import read_shift_folders
-from tests.integration.datasets.layouts import KNOWN, webdataset
-from tests.integration.datasets.test_fetch_parquet import file as parquet
-from tests.integration.datasets.test_fetch_parquet import table
+from tests.integration.datasets.layouts import KNOWN, parquet_file, parquet_table, webdataset
 from tests.integration.downloads.loopback import HubServer
 from tests.pipeline.refusals import write_params
 from tests.pipeline.workspace import NANO
@@ -106,5 +104,5 @@ def test_several_shifts_are_sorted_and_keep_their_bytes():
 )
 def test_parquet_files_have_labels_by_number_or_by_name(classes, names, labels, expected):
     rows = [(photo(number), None, label) for number, label in enumerate(labels)]
-    write_files(Path("photos"), {"a.parquet": parquet(table(rows, names))})
+    write_files(Path("photos"), {"a.parquet": parquet_file(parquet_table(rows, names))})
     assert fetch(mine=entry(classes, **FOLDER)) == {"mine": expected}

@@ -31,11 +31,11 @@ def test_names_are_those_of_the_prompts_and_ids_sorted_and_those_of_timm():
 
 
 def test_r_and_a_have_two_hundred_classes_each():
-    for indices in (KNOWN.imagenet_r, KNOWN.imagenet_a):
+    for indices in (KNOWN.of("imagenet_r"), KNOWN.of("imagenet_a")):
         assert indices == sorted(set(indices))
         assert len(indices) == 200
-    assert KNOWN.names[KNOWN.imagenet_r[0]] == "goldfish"
-    assert KNOWN.names[KNOWN.imagenet_a[0]] == "stingray"
+    assert KNOWN.names[KNOWN.of("imagenet_r")[0]] == "goldfish"
+    assert KNOWN.names[KNOWN.of("imagenet_a")[0]] == "stingray"
 
 
 def test_objectnet_has_113_folders_of_distinct_classes():

@@ -51,12 +51,20 @@ def test_shifted_names_and_unknown_ones_are_refused(wordnet: list[str], moved: i
         check_order([f"class {i}" for i in range(1000)], IMAGENET)
 
 
+@pytest.mark.parametrize(("renamed", "agreeing"), [(500, 0.5), (1000, 0.0)])
+def test_some_names_may_be_of_their_day(renamed: int, agreeing: float):
+    names = [f"old {i}" for i in range(renamed)] + [name.upper() for name in KNOWN.names[renamed:]]
+    check_order(names, IMAGENET, agreeing)
+    with pytest.raises(ValueError, match="'tench', got 'old 0'"):
+        check_order(names, IMAGENET, agreeing + 0.001)
+
+
 def test_folders_are_names_in_any_order():
     order = sorted(map(str, range(1000)))  # 0, 1, 10, 100, …: as a program lists V2's folders
     assert label_classes(order, V2) == [int(name) for name in order]
     assert label_classes(KNOWN.wnids[::-1], IMAGENET) == list(range(1000))[::-1]
-    wnids = [KNOWN.wnids[index] for index in KNOWN.imagenet_r]
-    assert label_classes(wnids[::-1], R) == KNOWN.imagenet_r[::-1]
+    wnids = [KNOWN.wnids[index] for index in KNOWN.of("imagenet_r")]
+    assert label_classes(wnids[::-1], R) == KNOWN.of("imagenet_r")[::-1]
 
 
 @pytest.mark.parametrize("names", [list(KNOWN.objectnet), list(KNOWN.objectnet_labels.values())])

@@ -1,18 +1,12 @@
 """The classes of a study's own shift: folders, labels, aliases, and contradictions."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from interpreting_clip.datasets.class_folders import classify
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
-from interpreting_clip.datasets.own_classes import (
-    holds_shards,
-    own_set,
-    require_one_folder_per_class,
-)
+from interpreting_clip.datasets.own_classes import own_set
 from interpreting_clip.datasets.sources import require_complete
 
 KNOWN = read_imagenet_classes()
@@ -69,14 +63,6 @@ def test_contradictions_are_refused(classes, expected):
         own_set(entry(classes), KNOWN)
 
 
-def test_one_class_in_two_folders_of_its_own_names_is_refused():
-    published = own_set(entry("all"), KNOWN)
-    paths = [f"photos/{TENCH}/a.jpg", f"photos/{TENCH}/b.jpg", "photos/1/a.jpg"]
-    require_one_folder_per_class(classify(paths, {}, published))
-    with pytest.raises(ValueError, match=rf"'{TENCH}' and '0'"):
-        require_one_folder_per_class(classify([*paths, "more/0/a.jpg"], {}, published))
-
-
 def test_a_listed_class_without_an_image_is_refused_but_not_one_of_all():
     published = own_set(entry([TENCH, SHARK]), KNOWN)
     with pytest.raises(ValueError, match=f"1 of 2 .*{SHARK}"):
@@ -84,20 +70,3 @@ def test_a_listed_class_without_an_image_is_refused_but_not_one_of_all():
     require_complete({"a": 0}, published, partial=True)
     require_complete({"a": 0, "b": 2}, published, partial=False)
     require_complete({"a": 0}, own_set(entry("all"), KNOWN), partial=False)
-
-
-def test_an_unknown_folder_is_refused():
-    with pytest.raises(ValueError, match=r"dogs/a\.jpg: .*`classes`"):
-        classify(["cats/a.jpg", "dogs/a.jpg"], {}, own_set(entry({"cats": "281"}), KNOWN))
-
-
-def test_a_folder_holds_shards_or_images_and_not_both(tmp_path: Path):
-    (tmp_path / "0").mkdir()
-    (tmp_path / "0/a.JPG").touch()
-    (tmp_path / "readme.txt").touch()
-    assert not holds_shards(tmp_path)
-    (tmp_path / "b.tar").touch()
-    with pytest.raises(ValueError, match=r"b\.tar and 0/a\.JPG"):
-        holds_shards(tmp_path)
-    (tmp_path / "0/a.JPG").unlink()
-    assert holds_shards(tmp_path)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreting_clip.datasets.class_folders import File
 from interpreting_clip.datasets.imagenet import PublishedSet
+from interpreting_clip.datasets.layout import SourceImage
 from interpreting_clip.datasets.sources import BLOCK, checked, choose, require_complete
 from interpreting_clip.errors import InputError
 from tests.unit.datasets.conftest import photo
@@ -66,15 +66,15 @@ def test_a_limit_below_the_classes_is_refused():
         choose(CLASSES, 3)
 
 
-def files(*data: bytes) -> list[File]:
-    return [File(f"{n}.jpg", lambda data=item: data) for n, item in enumerate(data)]
+def files(*data: bytes) -> list[SourceImage]:
+    return [SourceImage(f"{n}.jpg", 0, lambda data=item: data) for n, item in enumerate(data)]
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_images_come_in_order_with_their_bytes(workers: int):
     images = files(*[photo(number) for number in range(3 * BLOCK * workers + 1)])
     found = list(checked(images, 0, "here", workers))
-    assert found == [(item.path, item.read()) for item in images]
+    assert found == [(item.name, item.read()) for item in images]
 
 
 @pytest.mark.parametrize(

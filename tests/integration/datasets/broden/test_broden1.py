@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from msgspec import convert
 
-from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.entries import BrodenEntry, Shards
+from interpreting_clip.datasets.sources import write_real_dataset
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
 from tests.integration.datasets.layouts import zipped as zip_files
@@ -37,7 +37,7 @@ def fetch(tmp_path: Path, published: Path):
         entry = convert({"kind": "broden", "partial": True} | given, BrodenEntry)
         machine = Machine(folders=str(tmp_path), downloads=str(tmp_path / "kept"), workers=workers)
         shards = Shards(images_per_shard=per_shard)
-        write_real_broden("broden", entry, shards, tmp_path / name, machine)
+        write_real_dataset("broden", entry, shards, tmp_path / name, machine)
         return tmp_path / name
 
     return run
