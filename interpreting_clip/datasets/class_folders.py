@@ -5,9 +5,6 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
-from typing import Any
-
-import msgspec
 
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
@@ -20,7 +17,6 @@ from interpreting_clip.datasets.layout import (
     walk,
 )
 from interpreting_clip.downloads.archives import iterate_archive
-from interpreting_clip.errors import DAMAGED_JSON
 
 SOLUTION = "LOC_val_solution.csv"
 SYNSETS = "imagenet_2012_validation_synset_labels.txt"
@@ -28,10 +24,6 @@ ILSVRC_IDS = "ILSVRC2012_validation_ground_truth.txt"
 META = "meta.mat"
 GROUND_TRUTH = (SOLUTION, SYNSETS, ILSVRC_IDS, META)
 """The files that can tell the class of each of ImageNet's validation images."""
-
-FOLDERS = "folder_to_objectnet_label.json"
-CLASSES = "objectnet_to_imagenet_1k.json"
-"""The files that say which folder is which ObjectNet class, and which of these ImageNet has."""
 
 
 def fits(_place: Place) -> bool:
@@ -49,11 +41,11 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
     flat: dict[str, int] = {}
 
     def is_read(path: str) -> bool:
-        return wanted(path) or PurePosixPath(path).name in (*GROUND_TRUTH, FOLDERS, CLASSES)
+        return wanted(path) or PurePosixPath(path).name in GROUND_TRUTH
 
     for path, read in _files(place, is_read):
         name, folder = PurePosixPath(path).name, PurePosixPath(path).parent.name
-        if name in (*GROUND_TRUTH, FOLDERS, CLASSES):
+        if name in GROUND_TRUTH:
             tables[name] = read()
         if is_stray(path):
             continue
@@ -73,8 +65,6 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
                 f"as {', '.join(list(known.folders)[:2])}; check `kind`, the folder and, for a "
                 "shift of your own, `classes` in params.yaml"
             )
-    if known.other_folders:
-        check_mappings(tables, known)
     if flat:
         classes = _flat_classes(flat, tables, known)
         # Again, since the ground truth may come after the images.
@@ -161,26 +151,3 @@ def _meta(data: bytes) -> dict[str, str]:
             f"{META}: not the development kit's table `synsets` ({error}); take the file from "
             "ILSVRC2012_devkit_t12.tar.gz again"
         ) from error
-
-
-def check_mappings(tables: Mapping[str, bytes], published: PublishedSet) -> None:
-    """Refuse a copy of ObjectNet whose mappings differ from the published ones."""
-    labels = dict(zip(sorted(published.folders), published.names, strict=True))
-    for table in (FOLDERS, CLASSES):
-        if table not in tables:
-            continue
-        try:
-            found = msgspec.json.decode(tables[table], type=dict[str, Any])
-        except DAMAGED_JSON as error:
-            raise ValueError(
-                f"{table}: not ObjectNet's mapping ({error}); unpack it again"
-            ) from error
-        if table == FOLDERS:
-            wrong = [folder for folder, label in labels.items() if found.get(folder) != label]
-        else:
-            wrong = sorted(found.keys() ^ set(labels.values()))
-        if wrong:
-            raise ValueError(
-                f"{table}: differs from ObjectNet's published mapping in {', '.join(wrong[:3])}; "
-                "unpack ObjectNet 1.0 again"
-            )

@@ -34,7 +34,7 @@ SUFFIX = ".parquet"
 IMAGE, LABEL = "image", "label"
 """The columns that are read; others are ignored."""
 
-Label = int | str | None
+Label = int | float | str | None
 
 
 def parquet_files(place: Path) -> dict[str, Path]:
@@ -86,7 +86,7 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
                         meaning[label] = named_classes([label], known)[0]
                     classes[path] = _class(label, meaning, path)
                     _check_wnid(name, classes[path], path, known)
-                yield from _images(table, group, classes, wanted, f"{where}: row {first} and later")
+                yield from _images(table, group, classes, wanted, where)
                 first += len(classes)
 
 
@@ -149,12 +149,17 @@ def _images(
     batches = _batches(table, group, 1, f"{IMAGE}.bytes") if chosen else iter(())
     rows = 0
     for path, class_ in classes.items():
-        batch = next(batches, None)
-        rows += batch is not None
-        data = (batch.column(0)[0].as_py() or {}).get("bytes") if path in chosen and batch else b""
+        data = b""
+        if chosen:
+            if (batch := next(batches, None)) is None:
+                break
+            rows += 1
+            if path in chosen:
+                data = (batch.column(0)[0].as_py() or {}).get("bytes")
         if data is None:
             raise InputError(
-                f"{path}: an image has a path and no bytes; get a copy that holds the images"
+                f"{where}: {path}: an image has a path and no bytes; get a copy that holds the "
+                "images"
             )
         if class_ is not None:
             yield SourceImage(path, class_, lambda data=data: data)
@@ -163,7 +168,8 @@ def _images(
 
 
 def _batches(table: Any, group: int, rows: int, *columns: str) -> Iterator[Any]:
-    return table.iter_batches(rows, row_groups=[group], columns=list(columns), use_threads=False)
+    settings = {"columns": list(columns), "use_threads": False}
+    yield from table.iter_batches(rows, row_groups=[group], **settings)
 
 
 def _require_rows(found: int, table: Any, group: int, where: str) -> None:
@@ -238,20 +244,13 @@ def _opened(file: Path, where: str) -> Iterator[Any]:
 
 def _check_columns(schema: Any, where: str) -> None:
     """Refuse other columns than those of labelled images."""
-    import pyarrow as pa
     from pyarrow import types
 
-    fields = {field.name: field.type for field in schema}
-    image, label = fields.get(IMAGE, pa.null()), fields.get(LABEL, pa.null())
-    inner = {field.name: field.type for field in image} if types.is_struct(image) else {}
-    data, path = inner.get("bytes", pa.null()), inner.get("path", pa.null())
-    names = (types.is_string, types.is_large_string)
-    if not (
-        any(fits(data) for fits in (types.is_binary, types.is_large_binary))
-        and any(fits(path) for fits in (*names, types.is_null))
-        and any(fits(label) for fits in (*names, types.is_integer))
-    ):
-        found = ", ".join(f"{name}: {type_}" for name, type_ in fields.items())
+    columns = {field.name: field.type for field in schema}
+    image = columns.get(IMAGE)
+    parts = [field.name for field in image] if image and types.is_struct(image) else []
+    if LABEL not in columns or "bytes" not in parts:
+        found = ", ".join(f"{name}: {type_}" for name, type_ in columns.items())
         raise InputError(
             f"{where}: expected a column `{IMAGE}` of bytes and path and a column `{LABEL}` of "
             f"numbers or names, got {found}; check `files` or `folder` in params.yaml"

@@ -5,6 +5,7 @@ class index) and, in a captioned set, `00000007.txt`; the shards of a folder are
 `shard-00001.tar`, …
 """
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -17,8 +18,8 @@ from jaxtyping import Int64, UInt8
 
 from interpreting_clip.datasets.card import DatasetCard, read_card
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
-from interpreting_clip.datasets.tar import ArchiveReader, Member, open_archives, write_shards
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.datasets.tar import ArchiveReader, open_archives, write_shards
+from interpreting_clip.errors import InputError
 
 StoredImage = tuple[bytes, int | None, str | None]
 """The file of an image, its class index and its caption, or None if it has none."""
@@ -58,13 +59,7 @@ class ShardedDataset:
         return crop(self.decode(self.stored(image), name), self.card.border, name)
 
     def load(self) -> UInt8[np.ndarray, "image height width 3"]:
-        """Return the pixels of all images, which have the same size.
-
-        Raises
-        ------
-        InputError
-            An image is broken or has another size than the first.
-        """
+        """Return the pixels of all images, which have the same size."""
         images = np.empty((len(self), *self[0].shape), np.uint8)
         for row in range(len(self)):
             image = self[row]
@@ -82,12 +77,6 @@ def open_shards(directory: Path, decode: Decode = decode_image) -> Iterator[Shar
     """Open a dataset folder; images stay on disk.
 
     `loading.decoding.decode_fast` decodes photographs faster, and needs torch.
-
-    Raises
-    ------
-    InputError
-        The folder has no shard; one is missing or truncated; a member lacks its companion; the
-        number of images is not card.json's.
     """
     card = read_card(directory)
     if not card.shards:
@@ -99,13 +88,7 @@ def open_shards(directory: Path, decode: Decode = decode_image) -> Iterator[Shar
 def crop(
     image: UInt8[np.ndarray, "height width 3"], border: int, name: str
 ) -> UInt8[np.ndarray, "inner_height inner_width 3"]:
-    """Return an image without `border` pixels on each side.
-
-    Raises
-    ------
-    InputError
-        The image `name` consists only of border.
-    """
+    """Return an image without `border` pixels on each side."""
     height, width, _ = image.shape
     if min(height, width) <= 2 * border:
         raise InputError(
@@ -119,30 +102,35 @@ def _index(
     directory: Path, card: DatasetCard, archives: list[ArchiveReader], decode: Decode
 ) -> ShardedDataset:
     places, classes, captions = array("q"), array("q"), []
-    allowed, first_has = frozenset(card.class_indices), None
+    allowed = {-1, *card.class_indices}
+    kinds: set[str] = set()
     for number, archive in enumerate(archives):
-        with error_context(archive.path, ValueError):
-            for key, members in groupby(
-                archive.members(), lambda file: file.name.partition(".")[0]
+        for key, members in groupby(archive.members(), lambda file: file.name.partition(".")[0]):
+            parts = {member.name[len(key) + 1 :]: member for member in members}
+            labels = {
+                kind: archive.read(parts[kind].offset, parts[kind].size).decode(errors="replace")
+                for kind in ("cls", "txt")
+                if kind in parts
+            }
+            kinds = kinds or {*labels}
+            images = parts.keys() - labels.keys()
+            class_ = labels.get("cls", "-1")
+            if (
+                key != f"{len(classes):08d}"
+                or len(images) != 1
+                or kinds != {*labels}
+                or not (kinds and re.fullmatch(r"-1|\d+", class_) and int(class_) in allowed)
             ):
-                image, class_, caption = _read_labels(archive, key, list(members))
-                has = class_ is not None, caption is not None
-                first_has = first_has or has
-                if key != f"{len(classes):08d}":
-                    raise ValueError(
-                        f"image {len(classes):08d} expected, {key} came; fetch it again"
-                    )
-                if has != first_has:
-                    raise ValueError(
-                        f"{key} lacks its companion .cls or .txt, or has one that the first image "
-                        "of the set has not; fetch it again"
-                    )
-                if class_ is not None and class_ not in allowed:
-                    raise ValueError(f"{key}.cls is {class_}, card.json allows {sorted(allowed)}")
-                places.extend((number, image.offset, image.size))
-                classes.append(-1 if class_ is None else class_)
-                if caption is not None:
-                    captions.append(caption)
+                raise InputError(
+                    f"{archive.path}: expected image {len(classes):08d} with {' and '.join(kinds)} "
+                    f"and a class of card.json, got {key} with {', '.join(sorted(parts))} and the "
+                    f"class {class_}; fetch it again"
+                )
+            image = parts[images.pop()]
+            places.extend((number, image.offset, image.size))
+            classes.append(int(class_))
+            if "txt" in labels:
+                captions.append(labels["txt"])
     if len(classes) != card.images:
         raise InputError(
             f"{directory}: {card.images} images expected from card.json, {len(classes)} found in "
@@ -159,37 +147,10 @@ def _index(
     )
 
 
-def _read_labels(
-    archive: ArchiveReader, key: str, members: list[Member]
-) -> tuple[Member, int | None, str | None]:
-    """Return where the image `key` is, its class and its caption, if it has them."""
-    parts = {member.name[len(key) + 1 :]: member for member in members}
-    images = [parts[extension] for extension in EXTENSIONS if extension in parts]
-    if len(images) != 1 or not {"cls", "txt"} & parts.keys() or len(parts) < len(members):
-        raise ValueError(
-            f"{key}.png (or another image) with {key}.cls or {key}.txt expected, only "
-            f"{', '.join(member.name for member in members)} came; fetch it again"
-        )
-    texts = {
-        kind: archive.read(parts[kind].offset, parts[kind].size).decode()
-        for kind in ("cls", "txt")
-        if kind in parts
-    }
-    class_ = texts.get("cls")
-    if class_ is not None and not class_.isdecimal():
-        raise ValueError(f"{key}.cls must hold a class index: {class_!r}; fetch it again")
-    return images[0], None if class_ is None else int(class_), texts.get("txt")
-
-
 def write_images(
     images: Iterable[StoredImage], images_per_shard: int, directory: Path
 ) -> list[str]:
-    """Write images as they are, with their class indices and captions, into shards.
-
-    Returns
-    -------
-    the names of the shards
-    """
+    """Write images as they are, with classes and captions, into shards; return their names."""
     return write_shards(starmap(_image_files, enumerate(images)), images_per_shard, directory)
 
 

@@ -15,6 +15,7 @@ from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import AGREEING, check_order
 from interpreting_clip.datasets.layout import Place, SourceImage, Wanted, is_image, walk
 from interpreting_clip.downloads.archives import iterate_archive
+from interpreting_clip.errors import error_context
 
 CLASSNAMES = "classnames.txt"
 """The names of the labels of a copy on the hub, one per line."""
@@ -74,7 +75,8 @@ def _check_names(place: Place) -> None:
         names = [line.strip() for line in lines if line.strip()]
         # A set of the user's own may call its classes what it likes, but not by another's name.
         agreeing = 0.0 if isinstance(place.entry, RealShift) else AGREEING
-        check_order(names, place.known, agreeing)
+        with error_context(f"{place.where}: {CLASSNAMES}", ValueError):
+            check_order(names, place.known, agreeing)
     elif not place.known.numbered:
         raise ValueError(
             f"no {CLASSNAMES} beside the shards, which defines their labels; use one of the copies "

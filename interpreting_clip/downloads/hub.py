@@ -30,30 +30,23 @@ Answer = TypeVar("Answer")
 TIMEOUT = 15.0
 """Seconds that the hub may take to connect, and for each piece of an answer."""
 
-SHOWN = 8
-"""How many files an error names if none matches."""
-
-EXPLANATIONS: dict[str | int | None, str] = {
+EXPLANATIONS = {
     "RepositoryNotFoundError": (
         "there is no such {kind} repository, or it is private; check `repository` in params.yaml, "
         "or give the token of an account that may read it in the environment variable HF_TOKEN"
     ),
     "RevisionNotFoundError": "there is no revision {revision!r}; check `revision` in params.yaml",
     "RemoteEntryNotFoundError": "there is no such file at this revision; check its name",
-    "GatedRepoError 401": (
-        "gated, and no valid token was given; accept its licence at {page}, then give a token of "
-        "that account in the environment variable HF_TOKEN"
-    ),
     "GatedRepoError": (
-        "gated, and the account of the token in HF_TOKEN has not been let in; accept the licence "
-        "at {page} with that account"
+        "gated; accept its licence at {page}, then give a token of that account in the environment "
+        "variable HF_TOKEN"
     ),
     "OfflineModeIsEnabled": "the hub's client is told to stay offline; unset HF_HUB_OFFLINE",
     "UnsupportedProtocol": "{endpoint} has to begin with https:// or http://; check HF_ENDPOINT",
-    401: "the token is not valid; give another in the environment variable HF_TOKEN",
-    403: "access is refused to this token; look at {page}, or change HF_TOKEN",
+    "401": "the token is not valid; give another in the environment variable HF_TOKEN",
+    "403": "access is refused to this token; look at {page}, or change HF_TOKEN",
 }
-"""What an error of the client means and what to do, by class and status, class, or status."""
+"""What an error of the client means and what to do, by class or status."""
 
 
 class RepositoryFile(NamedTuple):
@@ -89,8 +82,7 @@ class Repository(NamedTuple):
         for pattern in patterns:
             if found := [path for path in self.files if fnmatchcase(path, pattern)]:
                 return found
-        more = f" and {len(self.files) - SHOWN} more" if len(self.files) > SHOWN else ""
-        there = ", ".join(list(self.files)[:SHOWN]) + more or "none at all"
+        names = ", ".join(list(self.files)[:8]) + (" …" if len(self.files) > 8 else "")
         advice = (
             "check `files` in params.yaml"
             if self.kind == "dataset"
@@ -98,7 +90,7 @@ class Repository(NamedTuple):
         )
         raise InputError(
             f"{self.name}@{self.revision}: no file matches {' or '.join(map(repr, patterns))}; "
-            f"{advice}. There are: {there}"
+            f"{advice}. There are: {names or None}"
         )
 
 
@@ -231,10 +223,8 @@ def _limit_time(request: Any) -> None:
 def _explanation(error: Any, status: int, repository: Repository, *, broken: bool) -> str:
     """Say what an error of the client means and what to do about it."""
     name, hub = type(error).__name__, public_url(endpoint())
-    for key in (f"{name} {status}", name, status):
-        if key in EXPLANATIONS:
-            facts = {"endpoint": hub, "page": repository.page}
-            return EXPLANATIONS[key].format(**repository._asdict(), **facts)
+    if found := EXPLANATIONS.get(name) or EXPLANATIONS.get(str(status)):
+        return found.format(**repository._asdict(), endpoint=hub, page=repository.page)
     if refused := refusal(status):
         return f"{refused[0]}; run again later"
     if broken:

@@ -141,11 +141,6 @@ def read_broden(read: Read, where: str) -> Broden:
 
     A concept of several categories belongs to the one where it covers most, as in NetDissect's
     `loadseg.py`.
-
-    Raises
-    ------
-    InputError
-        A table is missing, malformed or, if it is the index, empty.
     """
     rows = read_table(read, where, INDEX, IndexRow)
     if not rows:
@@ -175,34 +170,18 @@ def code_tables(read: Read, where: str) -> dict[str, str]:
 
 
 def read_table(read: Read, where: str, name: str, kind: type[Row]) -> list[Row]:
-    """Return the rows of a table as structs, whose fields are the required columns.
-
-    Raises
-    ------
-    InputError
-        The table is missing, not UTF-8, lacks a column or has an invalid value.
-    """
-    rows: list[Row] = []
+    """Return the rows of a table as structs, whose fields are the required columns."""
     try:
         # With newline="" the csv module itself handles line ends inside quoted cells.
-        table = csv.DictReader(io.StringIO(read(name).decode(), newline=""))
-        columns = [field.name for field in msgspec.structs.fields(kind) if field.required]
-        if absent := set(columns).difference(table.fieldnames or ()):
-            raise InputError(
-                f"{where}: {name} must have the columns {columns}, it lacks {sorted(absent)}"
-            )
-        for row in table:
-            # DictReader fills short rows with None, and keeps the surplus of long ones under the
-            # key None.
-            values = {key: value or "" for key, value in row.items() if key}
-            rows.append(msgspec.convert(values, kind, strict=False))
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where}: {name} must be UTF-8 text: {error}; replace it") from error
-    except (msgspec.ValidationError, csv.Error) as error:
+        table = csv.DictReader(io.StringIO(read(name).decode(), newline=""), restval="")
+        # The surplus of a long row is under the key None.
+        rows = [{key: value for key, value in row.items() if key} for row in table]
+        return msgspec.convert(rows, list[kind], strict=False)
+    except (UnicodeDecodeError, csv.Error, msgspec.ValidationError) as error:
         raise InputError(
-            f"{where}: {name}, row {len(rows)} counted from 0: {error}; replace it"
+            f"{where}: {name} must be a table in UTF-8 with the columns of Broden1, rows counted "
+            f"from 0: {error}; replace it"
         ) from error
-    return rows
 
 
 def files_reader(root: Path | zipfile.Path, where: str) -> Read:
@@ -210,7 +189,7 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
 
     def read(name: str) -> bytes:
         file = root / name
-        if not is_file(file):
+        if not file.is_file():
             raise missing(where, [name])
         with readable_archive(f"{where}: {name}"), file.open("rb") as content:
             return content.read()
@@ -218,21 +197,11 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
     return read
 
 
-def is_file(file: Path | zipfile.Path) -> bool:
-    """Say whether a file exists; up to Python 3.13, a name that is too long raises."""
-    try:
-        return file.is_file()
-    except OSError:
-        return False
-
-
 def _shards_reader(directory: Path, stack: ExitStack) -> Read:
     # Label maps are read in any order, so note where each lies instead of reading in sequence.
     places: dict[str, tuple[ArchiveReader, int, int]] = {}
     for archive in stack.enter_context(open_archives(directory, read_card(directory).shards)):
         for name, offset, size in archive.members():
-            if name in places:
-                raise InputError(f"{archive.path}: '{name}' is there twice; fetch it again")
             places[name] = (archive, offset, size)
 
     def read(name: str) -> bytes:

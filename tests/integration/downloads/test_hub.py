@@ -108,7 +108,7 @@ def test_says_how_to_be_let_into_a_gated_repository(hub, commit, tmp_path, monke
     with pytest.raises(InputError, match=rf"some/gated@.*{page},.*HF_TOKEN"):
         fetch(tmp_path, repository="some/gated")
     hub.use(monkeypatch, "hf_other")
-    with pytest.raises(InputError, match=f"token in HF_TOKEN.*{page}"):
+    with pytest.raises(InputError, match=rf"some/gated@.*{page},.*HF_TOKEN"):
         fetch(tmp_path, repository="some/gated")
 
 

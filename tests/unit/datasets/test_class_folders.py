@@ -1,32 +1,19 @@
 """Which class an image in a folder has, and what is refused."""
 
 import io
-import json
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
-from interpreting_clip.datasets.class_folders import (
-    CLASSES,
-    FOLDERS,
-    ILSVRC_IDS,
-    META,
-    SOLUTION,
-    SYNSETS,
-    check_mappings,
-)
-from interpreting_clip.datasets.entries import ObjectNet
-from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.datasets.class_folders import ILSVRC_IDS, META, SOLUTION, SYNSETS
 from interpreting_clip.datasets.layout import walk
 from interpreting_clip.errors import InputError
 from tests.integration.datasets.layouts import listed
 from tests.unit.datasets.conftest import write_files
 
-KNOWN = read_imagenet_classes()
 OWN = {"kind": "own", "label": "Mine", "baseline": "none", "classes": {"cats": "281"}}
 
 
@@ -168,33 +155,3 @@ def test_the_ground_truth_says_the_classes(tmp_path: Path, truth: dict[str, byte
 def test_a_damaged_or_other_ground_truth_is_refused(tmp_path: Path, truth, message: str):
     with pytest.raises(ValueError, match=message):
         classified_by(tmp_path, **truth)
-
-
-OBJECTNET = published_set(ObjectNet(source="folder", folder="x"), KNOWN)
-LABELS = KNOWN.objectnet_labels | {"air_freshener": "Air freshener"}
-IMAGENET = dict.fromkeys(KNOWN.objectnet_labels.values(), "an ImageNet class")
-
-
-def check(**mappings: Any) -> None:
-    names = {"folders": FOLDERS, "classes": CLASSES}
-    found = {names[name]: json.dumps(tree).encode() for name, tree in mappings.items()}
-    check_mappings(found, OBJECTNET)
-
-
-def test_the_published_mappings_pass_and_without_them_our_table_stands():
-    check(folders=LABELS, classes=IMAGENET)
-    check()
-
-
-@pytest.mark.parametrize(
-    ("mappings", "message"),
-    [
-        ({"folders": LABELS | {"banana": "Bench"}}, "mapping in banana"),
-        ({"folders": {}}, "published mapping in"),
-        ({"classes": IMAGENET | {"Air freshener": "x"}}, "mapping in Air freshener"),
-        ({"classes": []}, "not ObjectNet's mapping"),
-    ],
-)
-def test_other_mappings_are_refused(mappings: dict[str, Any], message: str):
-    with pytest.raises(ValueError, match=message):
-        check(**mappings)

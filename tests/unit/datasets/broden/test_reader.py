@@ -46,22 +46,20 @@ INDEX, COVERAGE = TABLES["index.csv"], TABLES["c_object.csv"]
         (
             "label.csv",
             b"number,name,category\n1,caf\xe9,object(1)\n",
-            r"label\.csv must be UTF-8",
+            r"label\.csv must be a table in UTF-8",
         ),
-        ("label.csv", "number,name\n1,red-c\n", r"label\.csv.*lacks.*category"),
+        ("label.csv", "number,name\n1,red-c\n", r"label\.csv.*missing.*category"),
         ("index.csv", INDEX.splitlines()[0], r"index\.csv must have a row"),
         ("c_object.csv", COVERAGE.replace("0.0625", "much"), r"c_object\.csv.*coverage"),
         *(
             (
                 "index.csv",
                 INDEX.replace("val,8,8,4", f"val,8,8,{cell}"),
-                r"index\.csv.*row 2 .*\$\.sh",
+                r"index\.csv.*\$\[2\]\.sh",
             )
             for cell in ("", "4.5", "-4")
         ),
         ("label.csv", TABLES["label.csv"] + "7,again,texture(1)\n", r"label\.csv.*row per number"),
-        ("label.csv", TABLES["label.csv"] + "8," + "x" * 200_000, r"row 7 .*field larger"),
-        ("category.csv", "name\n" + "x" * 300 + "\n", r"c_x+\.csv expected"),
         *((name, None, f"{name} expected") for name in TABLES),
     ],
 )
