@@ -36,8 +36,9 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     torchvision, timm and open_clip number the classes; the development kit's ILSVRC ids 1 to 1000
     are different. The names are open_clip's, which prompts use.
     """
-    file, subsets = reference / "imagenet_classes.csv", ("imagenet_r", "imagenet_a")
-    rows = read_table(file, ("index", "wnid", "name", *subsets)).to_dict("records")
+    file, about = reference / "imagenet_classes.csv", ("index", "wnid", "name")
+    found = read_table(file, about)
+    rows = found.to_dict("records")
     table = reference / "objectnet_to_imagenet.csv"
     folders = read_table(table, ("folder", "label", "imagenet_indices")).to_dict("records")
 
@@ -52,7 +53,7 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
 
     marked = {
         name: [index for row in rows if row[name] == "1" for index in indices(row["index"], file)]
-        for name in subsets
+        for name in found.columns.drop(list(about))
     }
     objectnet = {row["folder"]: indices(row["imagenet_indices"], table) for row in folders}
     return ImageNetClasses(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
+from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures.guessing import Guessing, above_chance
@@ -33,16 +33,14 @@ INSTALLED = Path(__file__).parents[1] / "reference" / TESTBED.name
 TIMM_SHIFTS = tuple(shift for shift in TESTBED_SHIFTS if shift != "objectnet")
 """The shifts on which timm's models were measured, as well as the testbed's and OpenCLIP's."""
 
-FEWER_CLASSES = ("imagenet_r", "imagenet_a", "objectnet")
-"""The shifts whose images show only some of ImageNet's classes."""
+FEWER_CLASSES = tuple(
+    name
+    for name, shift in sorted(SHIFTS.items(), key=lambda item: -item[1].classes)
+    if shift.classes < 1000
+)
+"""The shifts whose images show only some of ImageNet's classes, the one with most first."""
 
-GUESSING = {
-    "imagenet_v2": Guessing(10_000, 1000),
-    "imagenet_r": Guessing(30_000, 200),
-    "imagenet_sketch": Guessing(50_889, 1000),
-    "objectnet": Guessing(18_574, 113),
-    "imagenet_a": Guessing(7_500, 200),
-}
+GUESSING = {name: Guessing(shift.images, shift.classes) for name, shift in SHIFTS.items()}
 """The images and the classes of each shift, as published."""
 
 
