@@ -33,8 +33,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     kept = can_be_probed(shown) & (images >= minimum)
     if not kept.any():
         raise InputError(
-            f"broden: none of {len(kept)} concepts is on {minimum} of the {len(shown)} images; "
-            "lower `concepts.minimum_images` or take more images"
+            f"broden: none of {len(kept)} concepts is on {minimum} of the {len(shown)} images and "
+            "not on all; lower `concepts.minimum_images` or `presence.pixels`, or take more images"
         )
     concepts = list(zip(broden.concepts, kept.tolist(), strict=True))
     left_out = [

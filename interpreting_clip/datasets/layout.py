@@ -4,6 +4,7 @@ A layout is a module with `fits` and `images`; `sources.LAYOUTS` lists them.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -83,6 +84,16 @@ def walk(root: Path) -> Iterator[tuple[str, Path]]:
 
 def _refuse(error: OSError) -> NoReturn:
     raise error
+
+
+def check_wnids(text: str, class_: int | None, image: str, known: PublishedSet) -> None:
+    """Compare an image's class with the WordNet ids in a text, if it has any of the set's."""
+    wnids = [wnid for wnid in re.findall(r"n\d{8}", text) if wnid in known.folders]
+    if wnids and class_ not in {known.folders[wnid] for wnid in wnids}:
+        raise ValueError(
+            f"{image}: its label means class {class_}, but its name has {wnids[-1]}; the labels "
+            "are numbered differently"
+        )
 
 
 def is_image(path: str) -> bool:

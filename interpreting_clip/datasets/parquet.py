@@ -25,7 +25,7 @@ import msgspec
 from interpreting_clip.datasets.entries import Captions
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
-from interpreting_clip.datasets.layout import Place, SourceImage, Wanted
+from interpreting_clip.datasets.layout import Place, SourceImage, Wanted, check_wnids
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import natural_order
 
@@ -85,7 +85,7 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
                     if isinstance(label, str) and label not in meaning:
                         meaning[label] = named_classes([label], known)[0]
                     classes[path] = _class(label, meaning, path)
-                    _check_wnid(name, classes[path], path, known)
+                    check_wnids(name, classes[path], path, known)
                 yield from _images(table, group, classes, wanted, where)
                 first += len(classes)
 
@@ -120,16 +120,6 @@ def _class(label: Label, meaning: Mapping[Label, int | None], path: str) -> int 
         f"{path}: expected a label from 0 to {len(meaning) - 1}, got "
         f"{'none' if label is None else label}; {advice}"
     )
-
-
-def _check_wnid(name: str, class_: int | None, path: str, published: PublishedSet) -> None:
-    """Compare an image's class with the WordNet ids in its name, if it has any of the set's."""
-    wnids = [wnid for wnid in re.findall(r"n\d{8}", name) if wnid in published.folders]
-    if wnids and class_ not in {published.folders[wnid] for wnid in wnids}:
-        raise ValueError(
-            f"{path}: its label means class {class_}, but its name has {wnids[-1]}; the labels are "
-            "numbered differently"
-        )
 
 
 def _rows(table: Any, group: int, where: str) -> list[tuple[str, Label]]:
@@ -208,9 +198,8 @@ def _label_names(table: Any, file: str) -> list[str] | None:
     if text is None:
         return None
     try:
-        features = msgspec.json.decode(text)["info"]["features"]
-        names = features.get(LABEL, {}).get("names")
-        return None if names is None else msgspec.convert(names, list[str])
+        label = msgspec.json.decode(text)["info"]["features"].get(LABEL, {})
+        return msgspec.convert(label.get("names"), list[str] | None)
     except (*DAMAGED_JSON, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f"{file}: the schema's metadata `huggingface` do not describe the columns ({error}); "

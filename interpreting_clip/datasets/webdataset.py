@@ -6,14 +6,20 @@ keys such as s0000007, one of .webp, .png, .jpg and .cls, and `classnames.txt`; 
 writes .jpg, .txt, .json.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
 from interpreting_clip.datasets.entries import Captions, RealShift
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import AGREEING, check_order
-from interpreting_clip.datasets.layout import Place, SourceImage, Wanted, is_image, walk
+from interpreting_clip.datasets.layout import (
+    Place,
+    SourceImage,
+    Wanted,
+    check_wnids,
+    is_image,
+    walk,
+)
 from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.errors import error_context
 
@@ -114,11 +120,5 @@ def _class(members: Mapping[str, bytes], published: PublishedSet, path: str) -> 
             "and `repository` in params.yaml"
         )
     class_ = labels[int(text)]
-    wnids = set(re.findall(r"n\d{8}", members.get("json", b"").decode(errors="replace")))
-    known = {published.folders[wnid] for wnid in wnids & published.folders.keys()}
-    if known and class_ not in known:
-        raise ValueError(
-            f"{path}.cls has class {class_}, but its .json names "
-            f"{', '.join(sorted(wnids))}; the labels of these shards are numbered differently"
-        )
+    check_wnids(members.get("json", b"").decode(errors="replace"), class_, path, published)
     return class_

@@ -4,13 +4,10 @@
 strips the leading `/` of an absolute name, while such an archive is refused here.
 """
 
-import lzma
 import os
 import stat
-import struct
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL
@@ -68,13 +65,7 @@ def _tar_members(
 
 
 def _check_end(tar: tarfile.TarFile) -> None:
-    """Read to the end, past the record of zeros that must follow the last file.
-
-    Raises
-    ------
-    tarfile.ReadError
-        Something else follows, or nothing: `tarfile` would accept both as the end.
-    """
+    """Read to the end, past the record of zeros that must follow the last file."""
     stream = cast("BufferedIOBase", tar.fileobj)
     # tarfile takes the end of the file, or anything that is no header, for the end.
     stream.seek(tar.offset)
@@ -96,13 +87,7 @@ def _zip_members(stream: BufferedIOBase, where: str) -> Iterator[Member]:
 
 
 def open_zip(stream: BufferedIOBase, where: str) -> zipfile.ZipFile:
-    """Open a zip after checking its directory; to be used inside `readable_archive`.
-
-    Raises
-    ------
-    InputError
-        It names something outside of its own folder, or holds a link or a device.
-    """
+    """Open a zip after checking its directory; to be used inside `readable_archive`."""
     archive = zipfile.ZipFile(stream)
     for item in archive.infolist():
         name = _safe(item.filename, where)
@@ -121,19 +106,8 @@ def _open_zipped(archive: zipfile.ZipFile, item: zipfile.ZipInfo, where: str) ->
             f"{where}: encrypted, as ObjectNet's archive is: read its licence at objectnet.dev, "
             f"then give the password published there in the environment variable {PASSWORD}"
         )
-    try:
-        content = archive.open(item, pwd=password.encode() if password else None)
-        return cast("BufferedIOBase", content)
-    except NotImplementedError as error:
-        raise InputError(
-            f"{where}: '{item.filename}': {error}; unpack it with another program and take the "
-            "folder (`source: folder`)"
-        ) from error
-    except RuntimeError as error:
-        raise InputError(
-            f"{where}: the password in the environment variable {PASSWORD} is wrong; it is "
-            "published at objectnet.dev, with the licence"
-        ) from error
+    content = archive.open(item, pwd=password.encode() if password else None)
+    return cast("BufferedIOBase", content)
 
 
 def _opened(content: BufferedIOBase, where: str, name: str) -> Iterator[Member]:
@@ -168,25 +142,18 @@ def _safe(name: str, where: str) -> str:
 
 @contextmanager
 def readable_archive(where: str) -> Iterator[None]:
-    """Explain an archive that cannot be read; `where` names it, or a file in it.
-
-    Raises
-    ------
-    InputError
-        Reading it raised what `tarfile` and `zipfile` raise for damage and for unknown formats.
-    """
-    damages = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError)
-    numbers = (ValueError, LookupError, OverflowError, MemoryError, struct.error)  # in a header
+    """Explain an archive that cannot be read; `where` names it, or a file in it."""
     try:
         yield
-    except FileNotFoundError as error:
-        raise InputError(f"{where}: no such archive; fetch it again") from error
-    except (*damages, *numbers, OSError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # tarfile and zipfile raise any, depending on the damage
+        # A disk error; those of gzip and bzip2 have no number, and a wrong offset is EINVAL.
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):
-            # a disk error; errors of gzip and bzip2 have no number, and a wrong offset is EINVAL
             raise
         raise InputError(
             f"{where}: no tar or zip, damaged, cut short or, if encrypted, opened with a wrong "
-            f"password ({str(error).partition(chr(10))[0]}); get a whole copy, and where "
-            "params.yaml has its `sha256`, correct that too"
+            f"password in {PASSWORD} ({str(error).partition(chr(10))[0]}); get a whole copy, and "
+            "where params.yaml has its `sha256`, correct that too; or unpack it with another "
+            "program and take the folder (`source: folder`)"
         ) from error

@@ -60,12 +60,6 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
     Several maps of one category are combined, and a pixel counts once per label. A number for the
     whole image (scene, texture) covers all of it. If several categories show a concept, the one
     where it covers most counts. At 0 a single pixel is enough.
-
-    Raises
-    ------
-    InputError
-        A map is missing, broken or of another size than the index says, or a label is not in
-        `label.csv`.
     """
     columns = {concept.number: column for column, concept in enumerate(broden.concepts)}
     shown = np.zeros((len(broden.rows), len(columns)), bool)
@@ -88,20 +82,9 @@ def can_be_probed(shown: Bool[np.ndarray, "image concept"]) -> Bool[np.ndarray, 
 
     Broden labels every pixel, so a few concepts cover too little of any image, and a subset of the
     images lacks more. The average precision of such concepts is undefined.
-
-    Raises
-    ------
-    InputError
-        There is no such concept.
     """
     images = shown.sum(axis=0)
-    kept = (images > 0) & (images < len(shown))
-    if not kept.any():
-        raise InputError(
-            f"broden: of {len(kept)} concepts none is on some of the {len(shown)} images "
-            "and not on all; lower `presence.pixels` or take more images"
-        )
-    return kept
+    return (images > 0) & (images < len(shown))
 
 
 def _label_shares(broden: Broden, row: IndexRow, category: str) -> dict[int, float]:

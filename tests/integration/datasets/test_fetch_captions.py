@@ -92,6 +92,7 @@ def test_images_with_an_entry_get_its_texts(tmp_path: Path):
         ([*TEXTS, {"filename": "n01440764_9.JPEG"}], "n01440764_9.JPEG"),
         ([TEXTS[0] | {"wnid": "n01440764"}], "class 999.*n01440764"),
         ([*TEXTS, TEXTS[1] | {"title": "b"}], "n01440764_1.JPEG has two captions"),
+        ({"a": 1}, r"captions\.json: not ImageNet-Captions"),
     ],
 )
 def test_other_texts_are_refused(texts: Any, message: str, tmp_path: Path):

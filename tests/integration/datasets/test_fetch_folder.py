@@ -11,8 +11,9 @@ from PIL import Image
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from tests.integration.datasets.layouts import KNOWN, fetched, refusal
+from tests.pipeline import official_layouts as layouts
 from tests.reads import folder_digests
-from tests.unit.datasets.conftest import photo, saved, write_files
+from tests.unit.datasets.conftest import photo, write_files
 
 
 def entry(kind: str, **more: Any) -> dict[str, Any]:
@@ -64,28 +65,14 @@ def test_objectnet_has_a_border_aliases_and_mappings(tmp_path: Path):
         np.testing.assert_array_equal(shards[0], whole[1:-1, 1:-1])
 
 
-def odd_files() -> dict[str, bytes]:
-    """Return images such as occur in the published sets, all called .JPEG."""
-    grey, exif = Image.new("L", (8, 6), 77), Image.Exif()
-    exif[0x0112] = 6
-    odd = [
-        saved(Image.new("CMYK", (8, 6), (9, 8, 7, 6)), "JPEG"),
-        saved(grey, "JPEG"),
-        photo(1, "PNG"),
-        photo(2, exif=exif),
-        saved(np.full((6, 8), 999, np.uint16), "PNG"),
-        saved(grey.convert("P"), "PNG", transparency=bytes([0, 9])),
-    ]
-    return {f"n01440764/{number}.JPEG": data for number, data in enumerate(odd)}
-
-
 def test_odd_files_are_stored_as_they_are(tmp_path: Path):
-    strays = (".DS_Store", "Thumbs.db", "._0.JPEG", "README.txt")
-    write_files(tmp_path / "set", odd_files() | {f"n01440764/{name}": b"x" for name in strays})
+    odd, strays = layouts.odd_files(0), (".DS_Store", "Thumbs.db", "._0.JPEG", "README.txt")
+    files = odd | dict.fromkeys(strays, b"x")
+    write_files(tmp_path / "set/n01440764", files)
     with open_shards(fetched(tmp_path, entry("imagenet"))) as shards:
         stored = [shards.stored(image) for image in range(len(shards))]
-        assert stored == list(odd_files().values())
-        assert {shards[image].shape for image in range(len(shards))} == {(6, 8, 3)}
+        assert stored == [odd[name] for name in sorted(odd)]
+        assert {shards[image].shape for image in range(len(shards))} == {(75, 100, 3)}
 
 
 def test_bytes_do_not_depend_on_the_run_or_the_workers(tmp_path: Path):

@@ -3,15 +3,8 @@ import pytest
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from timm.data.imagenet_info import ImageNetInfo
 
-from interpreting_clip.datasets.entries import (
-    ImageNet,
-    ImageNetA,
-    ImageNetLike,
-    ImageNetR,
-    ImageNetSketch,
-    ImageNetV2,
-    ObjectNet,
-)
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.datasets.entries import IMAGENET_LIKE
 from interpreting_clip.datasets.imagenet import (
     REFERENCE,
     PublishedSet,
@@ -48,30 +41,22 @@ def test_objectnet_has_113_folders_of_distinct_classes():
     ]
 
 
-def known_of(kind: type[ImageNetLike]) -> PublishedSet:
-    return published_set(kind(source="folder", folder="x"), KNOWN)
+def known_of(kind: str) -> PublishedSet:
+    return published_set(IMAGENET_LIKE[kind](source="folder", folder="x"), KNOWN)
 
 
-@pytest.mark.parametrize(
-    ("kind", "classes"),
-    [
-        (ImageNet, 1000),
-        (ImageNetV2, 1000),
-        (ImageNetSketch, 1000),
-        (ImageNetR, 200),
-        (ImageNetA, 200),
-        (ObjectNet, 113),
-    ],
-)
-def test_every_label_has_its_name_and_only_objectnet_has_more(
-    kind: type[ImageNetLike], classes: int
-):
-    published = known_of(kind)
+@pytest.mark.parametrize("kind", IMAGENET_LIKE)
+def test_every_label_has_its_name_and_only_objectnet_has_more(kind: str):
+    published, only = known_of(kind), kind == "objectnet"
+    classes = SHIFTS[kind].classes if kind in SHIFTS else 1000
     assert len(published.folders) == len(published.labels) == len(published.names) == classes
     assert published.class_indices == sorted(published.labels)
-    only = kind is ObjectNet
     found = published.border, bool(published.aliases), published.other_folders
     assert found == (int(only), only, only)
+
+
+def test_every_shift_of_the_testbed_has_its_type_of_entry():
+    assert IMAGENET_LIKE.keys() == {"imagenet", *SHIFTS}
 
 
 @pytest.mark.parametrize(
@@ -90,13 +75,13 @@ def test_an_index_that_is_none_is_refused(tmp_path, name, old, new):
 
 
 def test_a_label_of_r_is_its_place_among_the_200():
-    published = known_of(ImageNetR)
+    published = known_of("imagenet_r")
     assert published.folders["n01443537"] == published.labels[0] == 1
     assert published.names[0] == "goldfish"
 
 
 def test_objectnet_s_aliases_restrict_a_head():
-    published = known_of(ObjectNet)
+    published = known_of("objectnet")
     class_map = map_classes(published.class_indices, 1000, published.aliases)
     assert (class_map != ABSENT).sum() == 125
     assert class_map[530] == class_map[409] == published.folders["alarm_clock"] == 409
