@@ -101,6 +101,15 @@ class ImageNetA(RealSet, frozen=True, kw_only=True, tag="imagenet_a"):
 class BrodenEntry(RealSet, frozen=True, kw_only=True, tag="broden"):
     """Broden1 (Bau et al. 2017): images with segmented concepts."""
 
+    def __post_init__(self) -> None:
+        """Refuse a source that Broden is not published in."""
+        super().__post_init__()
+        if self.hub is not None or len(self.archive or ()) > 1:
+            raise ValueError(
+                "Broden is read from `source: folder` (an extracted broden1_224) or `source: "
+                "archive` with one zip file"
+            )
+
 
 class Captions(RealSet, frozen=True, kw_only=True, tag="captions"):
     """Webdataset shards of images, each with a `.txt` caption; no classes."""
@@ -113,6 +122,15 @@ class ImageNetCaptions(RealSet, frozen=True, kw_only=True, tag="imagenet_caption
     """
 
     captions: Place
+
+    def __post_init__(self) -> None:
+        """Refuse shards, which do not have the names of ImageNet's files."""
+        super().__post_init__()
+        if self.hub is not None and not self.hub.files.endswith(".parquet"):
+            raise ValueError(
+                "ImageNet-Captions names files of ImageNet's train set, which shards of the hub do "
+                "not have; take its parquet files, `source: folder` or `source: archive`"
+            )
 
 
 class Absent(Kind, frozen=True, kw_only=True, tag="absent"):

@@ -57,7 +57,7 @@ def fits(place: Place) -> bool:
 def _files(place: Place) -> dict[str, Path]:
     if place.folder is not None:
         return parquet_files(place.folder)
-    return place.files if any(path.endswith(SUFFIX) for path in place.files) else {}
+    return {path: file for path, file in place.files.items() if path.endswith(SUFFIX)}
 
 
 def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:

@@ -143,11 +143,6 @@ def _open_root(place: Place) -> Iterator[Path | zipfile.Path]:
             )
         yield place.folder
         return
-    if place.entry.hub is not None or len(place.files) > 1:
-        raise InputError(
-            f"{place.where}: expected `source: folder` (an extracted broden1_224) or `source: "
-            "archive` with one zip file; correct 'datasets.broden' in params.yaml"
-        )
     ((url, file),) = place.files.items()
     with ExitStack() as stack:
         with readable_archive(f"{url}: expected Broden1's zip file"):

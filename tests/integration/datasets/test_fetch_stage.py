@@ -13,6 +13,7 @@ from tests.unit.datasets.conftest import photo, write_files
 
 pytestmark = pytest.mark.usefixtures("place")
 
+HUB = {"source": "hub", "hub": {"repository": "a/b", "revision": "main"}, "folder": None}
 FOLDER = {"kind": "imagenet", "source": "folder", "folder": "photos"}
 
 
@@ -34,9 +35,11 @@ def test_an_absent_set_says_so():
     [
         ({"hub": {"repository": "a/b"}}, r"'datasets\.mine"),
         ({"source": "archive", "archive": []}, r"'datasets\.mine\.archive'"),
+        ({"kind": "broden"} | HUB, "one zip file"),
+        ({"kind": "imagenet_captions", "captions": "c.json"} | HUB, "names files of ImageNet"),
     ],
 )
-def test_an_entry_of_two_places_or_of_none_is_refused(more: dict[str, Any], key: str):
+def test_an_entry_of_two_places_none_or_the_wrong_one_is_refused(more: dict[str, Any], key: str):
     write_dataset("mine", FOLDER, **more)
     with pytest.raises(InputError, match=key):
         run_stage("fetch", "mine")
