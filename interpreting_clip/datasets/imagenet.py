@@ -1,6 +1,6 @@
 """ImageNet's classes, and which of them each published set has: the tables of `data/reference/`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from interpreting_clip.config.shifts import SHIFTS
@@ -121,11 +121,9 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
     (looked up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`).
     """
     kind = tag(entry)
-    if kind == "objectnet":
-        return _objectnet(known)
     labels, of_imagenet = known.of(kind), isinstance(entry, ImageNet | ImageNetCaptions)
     by_number = kind in SHIFTS and SHIFTS[kind].numbered
-    return PublishedSet(
+    published = PublishedSet(
         folders={str(index) if by_number else known.wnids[index]: index for index in labels},
         images=IMAGES[kind],
         licence=(
@@ -138,23 +136,17 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
         classes=known.names,
         numbered=of_imagenet,
     )
-
-
-def _objectnet(known: ImageNetClasses) -> PublishedSet:
-    """An ObjectNet class is its folder's first ImageNet class; the others count as that one.
-
-    clip_benchmark's export does not crop, so we assume that the copy has the border too.
-    """
-    folders = {folder: indices[0] for folder, indices in known.objectnet.items()}
-    order = sorted(folders)
-    return PublishedSet(
+    if kind != "objectnet":
+        return published
+    # A class is its folder's first ImageNet class; the others count as that one.
+    folders = {folder: known.objectnet[folder][0] for folder in sorted(known.objectnet)}
+    return replace(
+        published,
         folders=folders,
-        images=IMAGES["objectnet"],
         licence=OBJECTNET_TERMS,
-        labels=[folders[folder] for folder in order],
-        names=[known.objectnet_labels[folder] for folder in order],
-        classes=known.names,
+        labels=list(folders.values()),
+        names=[known.objectnet_labels[folder] for folder in folders],
         aliases={alias: first for first, *others in known.objectnet.values() for alias in others},
-        border=1,
+        border=1,  # also in the copies: clip_benchmark's export does not crop
         other_folders=True,
     )

@@ -51,14 +51,6 @@ def test_other_writers_archives_are_read(form: int, path: Path):
     assert members(path)[file.name] == b"abc"
 
 
-@pytest.mark.parametrize(
-    "name", ["d/" + "f" * 99, "d" * 155 + "/" + "f" * 100, "a/" * 60 + "f", "ä/" * 40 + "f" * 60]
-)
-def test_a_long_name_is_parted_at_a_slash(name: str, path: Path):
-    write(path, {name: b"abc"})
-    assert members(path) == {name: b"abc"}
-
-
 @pytest.mark.parametrize("kept", [0, 512, -512, -1])
 def test_a_truncated_archive_is_refused(kept: int, path: Path):
     path.write_bytes(path.read_bytes()[:kept])
