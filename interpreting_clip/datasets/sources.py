@@ -115,12 +115,22 @@ def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> Place:
     downloads = Path(machine.downloads)
     if entry.hub is not None:
         repository = open_repository(entry.hub.repository, entry.hub.revision)
-        paths = repository.matching(entry.hub.files)
-        if webdataset.CLASSNAMES in repository.files:
-            paths = [webdataset.CLASSNAMES, *paths]
-        files = {path: download_file(repository, path, downloads) for path in paths}
-        where = f"{repository.name}@{repository.revision[:12]}"
-        return Place(where, {repository.name: repository.revision}, None, files, entry, known)
+        paths, names = repository.matching(entry.hub.files), webdataset.CLASSNAMES
+        place = Place(
+            f"{repository.name}@{repository.revision[:12]}",
+            {repository.name: repository.revision},
+            folder=None,
+            files={},
+            entry=entry,
+            known=known,
+        )
+        if not paths[0].endswith(parquet.SUFFIX):
+            if names in repository.files:
+                place.files[names] = download_file(repository, names, downloads)
+            # Before the shards, which are many gigabytes.
+            webdataset.check_names(place)
+        place.files.update({path: download_file(repository, path, downloads) for path in paths})
+        return place
     if entry.archive is not None:
         digests = {item.url: item.sha256 for item in entry.archive}
         files = {

@@ -21,7 +21,7 @@ from interpreting_clip.datasets.layout import (
     walk,
 )
 from interpreting_clip.downloads.archives import iterate_archive
-from interpreting_clip.errors import error_context
+from interpreting_clip.errors import InputError, error_context
 
 CLASSNAMES = "classnames.txt"
 """The names of the labels of a copy on the hub, one per line."""
@@ -50,8 +50,6 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
         shards = {path: file for path, file in walk(place.folder) if path.endswith(".tar")}
     if not shards:
         raise ValueError("expected webdataset shards (*.tar), found none")
-    if place.entry.hub is not None and known.classes:
-        _check_names(place)
     needed = "cls" if known.classes else "txt"
     for shard, file in shards.items():
 
@@ -74,19 +72,21 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
             yield SourceImage(name, class_, lambda data=pictures[0]: data, caption)
 
 
-def _check_names(place: Place) -> None:
+def check_names(place: Place) -> None:
     """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
+    known, own = place.known, isinstance(place.entry, RealShift)
+    if not known.classes:
+        return
     if CLASSNAMES in place.files:
         lines = place.files[CLASSNAMES].read_text().splitlines()
         names = [line.strip() for line in lines if line.strip()]
-        # A set of the user's own may call its classes what it likes, but not by another's name.
-        agreeing = 0.0 if isinstance(place.entry, RealShift) else AGREEING
         with error_context(f"{place.where}: {CLASSNAMES}", ValueError):
-            check_order(names, place.known, agreeing)
-    elif not place.known.numbered:
-        raise ValueError(
-            f"no {CLASSNAMES} beside the shards, which defines their labels; use one of the copies "
-            "clip-benchmark/wds_*"
+            # A set of the user's own may call its classes what it likes, but not by another's name.
+            check_order(names, known, 0.0 if own else AGREEING)
+    elif not (own or known.numbered):
+        raise InputError(
+            f"{place.where}: no {CLASSNAMES} beside the shards, which defines their labels; use "
+            "one of the copies clip-benchmark/wds_*"
         )
 
 

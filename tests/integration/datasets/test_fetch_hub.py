@@ -105,3 +105,5 @@ def test_another_repository_is_refused(
 ):
     commit = hub.add(NAME, files)
     assert re.match(rf"{NAME}@{commit[:12]}\w*: .*{message}", refusal(tmp_path, entry(kind)))
+    # Labels of another order are found before gigabytes of shards are downloaded.
+    assert bool(hub.cdn.requests) == ("classnames" not in message and "train/0.tar" not in files)
