@@ -21,8 +21,7 @@ from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, to_array
 from interpreting_clip.encoders.entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
-from interpreting_clip.encoders.state_dicts import describe_found
-from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
+from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.given_files import read_names
@@ -53,10 +52,9 @@ def extract_folder(options: argparse.Namespace) -> None:
     names = class_names(options.class_names, images)
     with encoder_context(options):
         named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
-        encoder, found = find_encoder(*named, machine)
-    if found is not None:
-        say("taken", describe_found(found))
-    say("preprocessing", describe_preprocessing(named[0], encoder.card.preprocess))
+        encoder, remarks = find_encoder(*named, machine)
+    for subject, text in remarks.items():
+        say(subject, text)
     if images.ignored:
         files = "1 file" if len(images.ignored) == 1 else f"{len(images.ignored):,} files"
         say("left out", f"{files} of other kinds: {listed(images.ignored, 1)}")

@@ -21,8 +21,7 @@ import pandas as pd
 from msgspec.structs import replace
 
 from interpreting_clip.config.params import convert
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.encoders.weight_sources import BackboneEntry
+from interpreting_clip.encoders.entries import BackboneEntry, EncoderEntry
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.measures.intervals import Estimate

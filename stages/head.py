@@ -12,8 +12,11 @@ from interpreting_clip.encoders.entries import (
     TrainedHead,
     ZeroShotHead,
 )
-from interpreting_clip.encoders.given_card import are_given
-from interpreting_clip.encoders.given_heads import given_head, random_given_head
+from interpreting_clip.encoders.given_activations import (
+    are_given,
+    given_head,
+    read_given_card,
+)
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.measures.head import Head, random_unit_rows
@@ -32,26 +35,22 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     torch.set_num_threads(params.read("threads", Threads).inference)
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
     classes = read_card(dataset).classes
-    if are_given(weights):
-        made = (
-            random_given_head(weights, len(classes), settings.seed)
-            if isinstance(settings, RandomHead)
-            else given_head(weights, classes)
-        )
-        write_head(outputs[f"data/heads/{key}"], made, head)
-        return
-    encoder = load_encoder(weights)
-    normalize = encoder.card.normalize_features
-    with error_context(weights):
-        if isinstance(settings, ZeroShotHead):
-            # Imported here: the other heads do not depend on this code.
-            from interpreting_clip.encoders.heads import zero_shot_head
+    encoder = None if are_given(weights) else load_encoder(weights)
+    card = read_given_card(weights) if encoder is None else encoder.card
+    if isinstance(settings, RandomHead):
+        rows = random_unit_rows(len(classes), card.feature_width, settings.seed)
+        made = Head(rows, None, card.normalize_features)
+    elif encoder is None:
+        made = given_head(weights, classes)
+    elif isinstance(settings, ZeroShotHead):
+        # Imported here: the other heads do not depend on this code.
+        from interpreting_clip.encoders.heads import zero_shot_head
 
-            encoder.module.to(read_machine().device)
-            made = Head(zero_shot_head(encoder, classes, settings.templates), None, True)
-        elif isinstance(settings, RandomHead):
-            width = encoder.card.feature_width
-            made = Head(random_unit_rows(len(classes), width, settings.seed), None, normalize)
-        else:
-            made = Head(*encoder.trained_head(classes), normalize)
+        encoder.module.to(read_machine().device)
+        with error_context(weights):
+            rows = zero_shot_head(encoder, classes, settings.templates)
+        made = Head(rows, None, True)
+    else:
+        with error_context(weights):
+            made = Head(*encoder.trained_head(classes), card.normalize_features)
     write_head(outputs[f"data/heads/{key}"], made, head)

@@ -4,10 +4,8 @@ import sys
 
 from interpreting_clip.encoders.encoder import save_encoder
 from interpreting_clip.encoders.entries import AnyBackbone
-from interpreting_clip.encoders.import_folder import import_folder
-from interpreting_clip.encoders.state_dicts import describe_found
-from interpreting_clip.encoders.weight_sources import ActivationsFolder, WeightsEntry
-from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
+from interpreting_clip.encoders.weight_sources import WeightsEntry
+from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.json import write_json
 from runner.inputs import Inputs
@@ -19,14 +17,12 @@ from runner.outputs import Outputs
 def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s weights or given activations; `ready.json` instead of a curve."""
     item = params.read(f"weights.{key}", WeightsEntry)
+    machine, out = read_machine(), outputs[f"data/weights/{key}"]
     write_json(outputs[f"data/training/{key}"] / "ready.json", {})
-    if isinstance(item, ActivationsFolder):
-        import_folder(item, read_machine(), outputs[f"data/weights/{key}"])
+    if item.write_arrays(machine, out):
         return
     backbone = params.read(f"backbones.{item.backbone}", AnyBackbone)
-    encoder, found = find_encoder(item, backbone, read_machine())
-    if found is not None:
-        sys.stdout.write(f"weights: {one_line(describe_found(found))}\n")
-    said = describe_preprocessing(item, encoder.card.preprocess)
-    sys.stdout.write(f"preprocessing: {said}\n")
-    save_encoder(outputs[f"data/weights/{key}"], encoder)
+    encoder, remarks = find_encoder(item, backbone, machine)
+    for subject, text in remarks.items():
+        sys.stdout.write(f"{subject}: {one_line(text)}\n")
+    save_encoder(out, encoder)

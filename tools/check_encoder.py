@@ -28,25 +28,19 @@ from interpreting_clip.downloads.http import mirrored
 from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.given_activations import given_activations
-from interpreting_clip.encoders.given_card import read_given_card
-from interpreting_clip.encoders.given_heads import given_head, random_given_head
-from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
-from interpreting_clip.encoders.import_folder import import_folder
-from interpreting_clip.encoders.locations import (
-    AtHub,
-    AtUrl,
-    Location,
-    locate_weights,
+from interpreting_clip.encoders.given_activations import (
+    given_activations,
+    given_head,
+    read_given_card,
 )
-from interpreting_clip.encoders.state_dicts import Found, describe_found
-from interpreting_clip.encoders.weight_sources import ActivationsFolder
-from interpreting_clip.encoders.weights import describe_preprocessing, find_encoder
+from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
+from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location
+from interpreting_clip.encoders.weights import Remarks, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.kernels import Kernels, restart_with_kernels
 from interpreting_clip.measures.head import Head, random_unit_rows
-from interpreting_clip.study.check import check
+from interpreting_clip.study.check import check, lacks_tower
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES, Recipe
 from runner.machine_settings import Machine, read_machine
@@ -85,21 +79,21 @@ def main(*arguments: str) -> None:
             f"{PARAMS}: no encoder {key!r} in `weights`, and one that this study trains cannot be "
             f"checked before it is; {close_names(key, study.weights)}"
         )
-    if isinstance(study.weights[key], ActivationsFolder):
+    if lacks_tower(study, key):
         for name, finding in folder_findings(study, key, machine):
             say(name, finding)
         return
     entry = study.weights[key]
     backbone = study.backbones[entry.backbone]
-    missing = to_download(locate_weights(entry, backbone), machine)
+    missing = to_download(entry.location(backbone), machine)
     if missing and not options.download:
         raise InputError(
             f"'weights.{key}': its weights are not on this machine: {missing}; get them with `make "
             "check-encoder` and OPTIONS=--download"
         )
     with error_context(f"'weights.{key}'"):
-        encoder, found = find_encoder(entry, backbone, machine)
-        for name, finding in findings(study, key, encoder, found):
+        encoder, remarks = find_encoder(entry, backbone, machine)
+        for name, finding in findings(study, key, encoder, remarks):
             say(name, finding)
         features = forward_pass(study, encoder, image, machine)
         spread = f"{features.min():.3g} to {features.max():.3g}"
@@ -141,7 +135,7 @@ def to_download(location: Location | None, machine: Machine) -> str:
 
 
 def findings(
-    study: Sections, key: str, encoder: Encoder, found: Found | None
+    study: Sections, key: str, encoder: Encoder, remarks: Remarks
 ) -> Iterator[tuple[str, str]]:
     """Yield the findings about an encoder that need no forward pass."""
     card, entry, about = encoder.card, study.weights[key], study.encoders.get(key)
@@ -159,9 +153,9 @@ def findings(
         place = origin.location + (f" at {origin.revision}" if origin.revision else "")
         yield "weights", f"{place}, SHA-256 {origin.sha256[:12]}…"
         yield "", f"{len(state):,} arrays of {numbers} numbers, all fit {model}"
-    if found is not None:
-        yield "", f"taken: {describe_found(found)}"
-    yield "preprocessing", describe_preprocessing(entry, card.preprocess)
+    if "taken" in remarks:
+        yield "", f"taken: {remarks['taken']}"
+    yield "preprocessing", remarks["preprocessing"]
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
 
 
@@ -174,15 +168,16 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
         Something in the folder is wrong, or its activations are of other images than a dataset's.
     """
     entry, about = study.weights[key], study.encoders[key]
-    if not isinstance(entry, ActivationsFolder):
-        return
     yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
-    yield "activations", f"{entry.folder}, manifest's SHA-256 {entry.sha256[:12]}…"
     SCRATCH.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch, error_context(f"'weights.{key}'"):
         weights = Path(scratch)
-        import_folder(entry, machine, weights)
+        entry.write_arrays(machine, weights)
         card = read_given_card(weights)
+        yield (
+            "activations",
+            f"{card.origin.location}, manifest's SHA-256 {card.origin.sha256[:12]}…",
+        )
         yield "representation", f"{card.representation}, {card.feature_width:,} features"
         yield "head", given_head_finding(study, key, weights)
         known = (*DATASETS, *study.shifts)
@@ -195,9 +190,10 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
 
 def given_head_finding(study: Sections, key: str, weights: Path) -> str:
     """Describe the head that the study asks for, of a folder of activations."""
-    kind, names = study.encoders[key].head, class_names(study)
+    kind, names, card = study.encoders[key].head, class_names(study), read_given_card(weights)
     if kind == "random":
-        made = random_given_head(weights, len(names), study.heads.random.seed)
+        rows = random_unit_rows(len(names), card.feature_width, study.heads.random.seed)
+        made = Head(rows, None, card.normalize_features)
     else:
         made = given_head(weights, names)
     return described_head(kind, len(names), made)

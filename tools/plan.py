@@ -23,18 +23,20 @@ from torch import nn
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.encoders.encoder import clip_encoder, initialise
-from interpreting_clip.encoders.entries import HUB_MODEL, Backbone, OpenClipModel
-from interpreting_clip.encoders.probed import without_projection
-from interpreting_clip.encoders.tokenizer import Vocabulary
-from interpreting_clip.encoders.weight_sources import (
-    ActivationsFolder,
+from interpreting_clip.encoders.entries import (
+    HUB_MODEL,
+    Backbone,
     BackboneEntry,
     ExternalModel,
+    OpenClipModel,
 )
+from interpreting_clip.encoders.probed import without_projection
+from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.study.check import (
     backbone_name,
     check,
     is_trained_clip,
+    lacks_tower,
 )
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES
@@ -223,7 +225,7 @@ def parameters(module: nn.Module) -> int:
 
 def encoder_sizes(study: Sections, key: str) -> Sizes:
     """Return the sizes of an encoder's architecture; unknown for a folder of activations."""
-    if isinstance(study.weights.get(key), ActivationsFolder):
+    if lacks_tower(study, key):
         return Sizes()
     probe = study.probe.get(key)
     projected = probe is None or probe.features == "embedding"
@@ -258,7 +260,7 @@ def encoder_rows(study: Sections, images: Images) -> list[Row]:
     passes = {
         key: measured + study.layers.images + probed_images(study, key, images)
         for key in study.encoders
-        if not isinstance(study.weights.get(key), ActivationsFolder)
+        if not lacks_tower(study, key)
     }
     passes |= {
         f"{null.encoders} untrained {key}": null.encoders * null.images

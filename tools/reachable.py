@@ -15,7 +15,7 @@ from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, RealS
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
-from interpreting_clip.encoders.locations import AtHub, AtPath, AtUrl, locate_weights
+from interpreting_clip.encoders.sources.source import AtHub, AtPath, AtUrl
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.study.sections import Sections
@@ -98,7 +98,7 @@ def weight_sources(study: Sections) -> dict[str, list[AskedSource]]:
     found = {}
     for key, entry in study.weights.items():
         with error_context(f"'weights.{key}'"):
-            location = locate_weights(entry, study.backbones[entry.backbone])
+            location = entry.location(study.backbones[entry.backbone])
         match location:
             case AtHub(repository, files, revision):
                 found[key] = [AskedSource("model", repository, revision, files)]

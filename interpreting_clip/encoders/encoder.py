@@ -164,20 +164,24 @@ class Encoder:
                 "the encoder has no trained head: give it the `head` zero_shot if it is a CLIP, or "
                 "random; or make a linear probe of it in the section `probe`"
             )
-        own = self.card.classes or []
-        if len(own) != len(classes):
-            raise InputError(
-                f"the encoder's head was trained for {len(own):,} classes, and imagenet_val has "
-                f"{len(classes):,}; measure it on the dataset that it was trained for"
-            )
-        for index, (ours, theirs) in enumerate(zip(own, classes, strict=True)):
-            if ours != theirs:
-                raise InputError(
-                    f"class {index} of the encoder's head is {ours!r}, that of imagenet_val "
-                    f"{theirs!r}; measure it on the dataset that it was trained for"
-                )
+        require_same_classes(self.card.classes or [], classes)
         bias = self.head.bias
         return to_array(self.head.weight), None if bias is None else to_array(bias)
+
+
+def require_same_classes(own: list[str], classes: list[str]) -> None:
+    """Refuse a head for other classes than a dataset's, or for these in another order."""
+    if len(own) != len(classes):
+        raise InputError(
+            f"the head is for {len(own):,} classes, and imagenet_val has {len(classes):,}; measure "
+            "it on the dataset that it was trained for, or give the encoder a head for these"
+        )
+    for index, (ours, theirs) in enumerate(zip(own, classes, strict=True)):
+        if ours != theirs:
+            raise InputError(
+                f"class {index} of the head is {ours!r}, that of imagenet_val {theirs!r}; order "
+                "its rows as in `classes.txt` of `python -m tools.image_list`"
+            )
 
 
 def clip_encoder(

@@ -156,6 +156,16 @@ class TimmModel(Kind, frozen=True, kw_only=True, tag="timm"):
 
 
 AnyBackbone = Backbone | OpenClipModel | TorchvisionModel | TimmModel
+"""An architecture that can be built here."""
+
+
+class ExternalModel(Kind, frozen=True, kw_only=True, tag="external"):
+    """An architecture that no library here has; only `source: activations` can name it."""
+
+    model: Name
+
+
+BackboneEntry = AnyBackbone | ExternalModel
 """An entry of `backbones:`; its `kind` says which."""
 
 

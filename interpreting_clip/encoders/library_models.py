@@ -1,8 +1,6 @@
 """Models of torchvision and timm: an image tower, and the linear head taken off it."""
 
 import math
-import re
-from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Literal
 
@@ -139,29 +137,6 @@ def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
         interpolation=interpolation,
         mode=modes[mode],
     )
-
-
-DENSE_LAYER = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-"""Names in torchvision's DenseNet files that have a dot where the modules have none."""
-
-
-def classifier_weights(model: Model, weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Return a library's weights of a classifier under the names `visual.*` and `head.*`.
-
-    Buffers that the installed library computes, as timm's Swins do, are left out; a head without
-    bias has one of zeros.
-    """
-    tower, prefix = model.module, f"{model.head_name}."
-    computed = dict(tower.named_buffers()).keys() - tower.state_dict().keys()
-    named = {}
-    for name, value in weights.items():
-        if name.startswith(prefix):
-            named[f"head.{name.removeprefix(prefix)}"] = value
-        elif name not in computed:
-            named["visual." + DENSE_LAYER.sub(r"\1\2", name)] = value
-    if model.head is not None and model.head.bias is None and "head.weight" in named:
-        named.setdefault("head.bias", torch.zeros(len(named["head.weight"])))
-    return named
 
 
 ACTIVATIONS = ("torch.nn.modules.activation", "timm.layers.activations")

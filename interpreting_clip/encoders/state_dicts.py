@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from interpreting_clip.encoders.checkpoints import StateDict, abridged
+from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.errors import InputError
 
 STATES = ("", "state_dict", "model_state_dict", "model")
@@ -27,22 +28,7 @@ HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What an entry of `weights:` says about its file; None where it leaves the choice to us.
-
-    `rows` are the rows of the file's head in the order of ImageNet's classes. A `prefix` ends in a
-    dot or is empty.
-    """
-
-    state: str | None = None
-    prefix: str | None = None
-    head_name: str | None = None
-    normalize_features: bool | None = None
-    rows: list[int] | None = None
-
-
-@dataclass(frozen=True)
-class Wanted:
+class TowerSpec:
     """The image tower that a file is searched for.
 
     `source` names the file in messages, `model` the architecture; `arrays` are what the tower has,
@@ -57,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Found:
+class MatchedTower:
     """What was taken of a file: a state dict, the prefix of its tower, and its head's whole name.
 
     `others` are other state dicts with weights for the architecture.
@@ -86,10 +72,10 @@ class Found:
 
 def find_tower(
     states: Mapping[str, StateDict],
-    wanted: Wanted,
+    spec: TowerSpec,
     choice: Choice,
     renamed: Callable[[StateDict], StateDict] = lambda weights: weights,
-) -> Found:
+) -> MatchedTower:
     """Return the state dict with an architecture's image tower, and the prefix of its names.
 
     Of several state dicts the one under the first of `STATES` is taken. `renamed` brings names
@@ -101,10 +87,10 @@ def find_tower(
         The tower is not in the file, or it is there several times with different weights, under
         keys or prefixes that only the user can choose from.
     """
-    what = f"{wanted.source}: weights of {wanted.model}"
+    what = f"{spec.source}: weights of {spec.model}"
     if choice.state is not None and choice.state not in states:
         raise InputError(
-            f"{wanted.source}: no state dict under '{choice.state}'; correct `state`: the file has "
+            f"{spec.source}: no state dict under '{choice.state}'; correct `state`: the file has "
             f"them under {quoted(states)}"
         )
     tried = states if choice.state is None else {choice.state: states[choice.state]}
@@ -113,30 +99,30 @@ def find_tower(
     if choice.prefix is not None:
         # Of a CLIP, users may mean what stands before both towers.
         given = (choice.prefix, f"{choice.prefix}visual.")
-    fits = {state: tower_prefixes(weights, wanted, given) for state, weights in tried.items()}
+    fits = {state: tower_prefixes(weights, spec, given) for state, weights in tried.items()}
     best = {state: max(found.values(), default=0) for state, found in fits.items()}
     # Older names of a few layers may be missing from each; half of a tower is no coincidence.
-    enough = max(0.9 * max(best.values()), len(wanted.arrays) / 2)
+    enough = max(0.9 * max(best.values()), len(spec.arrays) / 2)
     fitting = [state for state, count in best.items() if count >= enough]
     if not fitting:
         state = max(best, key=lambda state: (best[state], len(tried[state])))
         prefix = next(iter(fits[state]), choice.prefix or "")
-        raise InputError(misfit(Found(tried[state], state, prefix), wanted))
+        raise InputError(misfit(MatchedTower(tried[state], state, prefix), spec))
     state = next((state for state in STATES if state in fitting), fitting[0])
     if len(fitting) > 1 and state not in STATES:
         raise InputError(f"{what} are under {quoted(fitting)}; choose with the key `state`")
     weights, found = tried[state], fits[state]
     prefixes = sorted(prefix for prefix, count in found.items() if count == best[state])
-    if any(not same_arrays(weights, prefixes[0], prefix, wanted.arrays) for prefix in prefixes[1:]):
+    if any(not same_arrays(weights, prefixes[0], prefix, spec.arrays) for prefix in prefixes[1:]):
         raise InputError(
             f"{what} are under the prefixes {quoted(prefixes)}; choose with the key `prefix`"
         )
     others = tuple(other for other in fitting if other != state)
-    return Found(weights, state, prefixes[0], others=others)
+    return MatchedTower(weights, state, prefixes[0], others=others)
 
 
 def tower_prefixes(
-    weights: StateDict, wanted: Wanted, given: tuple[str, ...] | None = None
+    weights: StateDict, spec: TowerSpec, given: tuple[str, ...] | None = None
 ) -> dict[str, int]:
     """Return how many of a tower's arrays have their shapes, under each prefix that may be its own.
 
@@ -147,9 +133,9 @@ def tower_prefixes(
     for name, value in weights.items():
         for end in ends(name):
             prefix = name.removesuffix(end)
-            if end in wanted.arrays and (given is None or prefix in given):
+            if end in spec.arrays and (given is None or prefix in given):
                 names[prefix] += 1
-                shapes[prefix] += alike(value, wanted.arrays[end])
+                shapes[prefix] += alike(value, spec.arrays[end])
     most = max(names.values(), default=0)
     return {prefix: shapes[prefix] for prefix, count in names.items() if count == most}
 
@@ -169,7 +155,7 @@ def same_arrays(weights: StateDict, prefix: str, other: str, expected: StateDict
     )
 
 
-def find_head(found: Found, wanted: Wanted, choice: Choice) -> str | None:
+def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
     """Return the whole name of the linear layer that reads the tower's features, or None.
 
     Its name in the architecture's library comes first. Otherwise it is called by one of `HEADS`, in
@@ -186,7 +172,7 @@ def find_head(found: Found, wanted: Wanted, choice: Choice) -> str | None:
 
     def fits(name: str) -> bool:
         value = weights.get(f"{name}.weight")
-        return value is not None and value.ndim == 2 and value.shape[1] == wanted.width
+        return value is not None and value.ndim == 2 and value.shape[1] == spec.width
 
     if choice.head_name is not None:
         named = [parent + choice.head_name for parent in parents]
@@ -194,11 +180,11 @@ def find_head(found: Found, wanted: Wanted, choice: Choice) -> str | None:
             if fits(name):
                 return name
         raise InputError(
-            f"{wanted.source}: no array {quoted(named, '.weight')} with {wanted.width:,} columns, "
-            f"one per feature; correct `head_name`: {linear_layers(found, wanted)}"
+            f"{spec.source}: no array {quoted(named, '.weight')} with {spec.width:,} columns, "
+            f"one per feature; correct `head_name`: {linear_layers(found, spec)}"
         )
-    if wanted.head_name and fits(prefix + wanted.head_name):
-        return prefix + wanted.head_name
+    if spec.head_name and fits(prefix + spec.head_name):
+        return prefix + spec.head_name
     names = [parent + name for parent in parents for name in HEADS]
     if parts and parts[-1].isdecimal():
         names += [
@@ -206,48 +192,50 @@ def find_head(found: Found, wanted: Wanted, choice: Choice) -> str | None:
             for name in weights
             if name.removesuffix(".weight").removeprefix(parents[1]).isdecimal()
         ]
-    tower = {f"{prefix}{name}" for name in wanted.arrays}
+    tower = {f"{prefix}{name}" for name in spec.arrays}
     heads = [name for name in dict.fromkeys(names) if f"{name}.weight" not in tower and fits(name)]
     if len(heads) > 1:
         raise InputError(
-            f"{wanted.source}: the head could be {quoted(heads)}; choose with the key `head_name`"
+            f"{spec.source}: the head could be {quoted(heads)}; choose with the key `head_name`"
         )
     return heads[0] if heads else None
 
 
-def linear_layers(found: Found, wanted: Wanted) -> str:
+def linear_layers(found: MatchedTower, spec: TowerSpec) -> str:
     """Say which arrays outside the tower could be a head's weight."""
     could = [
         name.removesuffix(".weight")
         for name, value in found.weights.items()
-        if value.ndim == 2 and value.shape[1] == wanted.width and name.endswith(".weight")
-        if name.removeprefix(found.prefix) not in wanted.arrays
+        if value.ndim == 2 and value.shape[1] == spec.width and name.endswith(".weight")
+        if name.removeprefix(found.prefix) not in spec.arrays
     ]
     return f"what could be a head is {abridged(could)}" if could else "nothing could be a head"
 
 
-def misfit(found: Found, wanted: Wanted, part: str = "image tower", advice: str = "") -> str:
+def misfit(
+    found: MatchedTower, spec: TowerSpec, part: str = "image tower", advice: str = ""
+) -> str:
     """Say why a state dict is not of a part of an architecture, and what it has."""
     prefix, weights = found.prefix, found.tower()
-    missing = [name for name in wanted.arrays if name not in weights]
-    both = [name for name in wanted.arrays if name in weights]
+    missing = [name for name in spec.arrays if name not in weights]
+    both = [name for name in spec.arrays if name in weights]
     other = [
-        f"{name} ({shape(weights[name])}, expected {shape(wanted.arrays[name])})"
+        f"{name} ({shape(weights[name])}, expected {shape(spec.arrays[name])})"
         for name in both
-        if not alike(weights[name], wanted.arrays[name])
+        if not alike(weights[name], spec.arrays[name])
     ]
-    more = [name for name in weights if name not in wanted.arrays] if both else []
+    more = [name for name in weights if name not in spec.arrays] if both else []
     under = f" under '{prefix}'" if prefix else ""
     fitting = len(both) - len(other)
     parts = [
-        f"{wanted.source}: expected the {len(wanted.arrays):,} arrays of {wanted.model}'s {part}, "
+        f"{spec.source}: expected the {len(spec.arrays):,} arrays of {spec.model}'s {part}, "
         f"got {fitting:,} of them{under}"
     ]
     lists = {"missing": missing, "of other shapes": other, "unknown to it": more}
     parts += [f"{what} are {abridged(names)}" for what, names in lists.items() if names]
     held = f"'{found.state}' holds" if found.state else "the file holds"
     parts.append(f"{held} {abridged(list(found.weights))}")
-    whose = "another architecture" if fitting < len(wanted.arrays) / 2 else "another version of it"
+    whose = "another architecture" if fitting < len(spec.arrays) / 2 else "another version of it"
     advice = advice or (
         f"The weights are of {whose}, or incomplete: name the backbone that they belong to, or "
         "choose among the file's arrays with the keys `state`, `prefix` and `head_name`"
@@ -271,7 +259,7 @@ def quoted(names: Iterable[str], end: str = "") -> str:
     return ", ".join(f"'{name}{end}'" for name in names)
 
 
-def describe_found(found: Found) -> str:
+def describe_found(found: MatchedTower) -> str:
     """Say in one line what was taken of a file, and what else is in it."""
     said = [f"the state dict '{found.state}'" if found.state else "the whole file"]
     if found.others:

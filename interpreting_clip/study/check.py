@@ -11,17 +11,7 @@ import interpreting_clip.encoders.entries as encoders
 import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import convert, problem, problems
 from interpreting_clip.config.syntax import load_tree, short
-from interpreting_clip.encoders.weight_sources import (
-    ActivationsFolder,
-    BackboneEntry,
-    CheckpointFile,
-    ExternalModel,
-    OpenClip,
-    Timm,
-    Torchvision,
-    Untrained,
-    WeightsEntry,
-)
+from interpreting_clip.encoders.weight_sources import WeightsEntry
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.study.check_datasets import (
     NEEDED,
@@ -40,16 +30,6 @@ from interpreting_clip.study.sections import EverySection, Sections
 
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
-
-ARCHITECTURES = {
-    Untrained: encoders.AnyBackbone,
-    OpenClip: encoders.OpenClipModel,
-    Torchvision: encoders.TorchvisionModel,
-    Timm: encoders.TimmModel,
-    CheckpointFile: encoders.OpenClipModel | encoders.TorchvisionModel | encoders.TimmModel,
-    ActivationsFolder: BackboneEntry,
-}
-"""The architectures for which each source has weights."""
 
 ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate", "probe")
 """The sections that say where an encoder's weights come from."""
@@ -126,16 +106,24 @@ def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, A
 
 def check_references(study: Sections) -> Complaints:
     """Every entry that another one names exists and is of a legal kind."""
-    for path, name, (target, kinds), entry in named_entries(study):
-        there = entries(study, target)
-        legal = ARCHITECTURES.get(type(entry), kinds)
-        fitting = [key for key, one in there.items() if isinstance(one, legal)]
-        if name in fitting:
-            continue
-        wrong = f"there is no '{'sources.' if target == 'sources' else ''}{name}'"
-        if name in there:
-            wrong = f"'{name}' is of the kind '{tag(there[name])}'"
-        yield problem(path, wrong, fitting or "none yet")
+    for section, keys in REFERENCES.items():
+        for key, entry in getattr(study, section).items():
+            for field, (target, kinds, lacks) in keys.items():
+                name, there = getattr(entry, field), entries(study, target)
+                legal = entry.architectures if section == "weights" else kinds
+                fitting = [key for key, one in there.items() if isinstance(one, legal)]
+                if name in fitting:
+                    continue
+                if name in there:
+                    why = f"has no {lacks}" if lacks else f"is of the kind '{tag(there[name])}'"
+                    wrong = f"'{name}' {why}"
+                else:
+                    what = f"section 'sources.{name}'" if target == "sources" else f"'{name}'"
+                    wrong = f"there is no {what}"
+                yield (
+                    f"'{section}.{key}.{field}': {wrong}; legal values: "
+                    f"{', '.join(fitting) or 'none yet'}"
+                )
 
 
 def check_encoders(study: Sections) -> Complaints:
@@ -164,17 +152,12 @@ def check_encoders(study: Sections) -> Complaints:
 
 
 def check_weights(study: Sections) -> Complaints:
-    """The weights of a model of open_clip or timm are named exactly once."""
+    """The keys of each source go with its backbone."""
     for key, entry in study.weights.items():
         backbone = study.backbones.get(entry.backbone)
-        if not isinstance(entry, OpenClip | Timm):
-            continue
-        if isinstance(backbone, encoders.OpenClipModel | encoders.TimmModel):
-            named, model = backbone.model.startswith(encoders.HUB_MODEL), short(backbone.model)
-            if named and entry.tag is not None:
-                yield problem(f"weights.{key}.tag", f"{model} names its weights; leave `tag` out")
-            if not named and entry.tag is None:
-                yield problem(f"weights.{key}.tag", f"is missing; name weights of {model}")
+        if isinstance(backbone, entry.architectures):
+            for field, wrong in entry.problems(backbone):
+                yield f"'weights.{key}.{field}'{wrong}"
 
 
 def check_interpolations(study: Sections) -> Complaints:
@@ -192,7 +175,12 @@ def check_interpolations(study: Sections) -> Complaints:
 def check_probes(study: Sections) -> Complaints:
     """What lies before the projection is known of the towers of CLIPs."""
     for key, entry in study.probe.items():
-        given = isinstance(study.weights.get(entry.start), ActivationsFolder)
+        if entry.features != "embedding" and lacks_tower(study, entry.start):
+            yield (
+                f"'probe.{key}.features': '{entry.features}' needs a tower, and '{entry.start}' is "
+                "a folder of activations; legal values: embedding"
+            )
+            continue
         backbone = study.backbones.get(backbone_name(study, entry.start))
         if entry.features != "embedding" and (given or not isinstance(backbone, CLIPS | None)):
             kind = "a folder of activations" if given else f"of the kind '{tag(backbone)}'"
@@ -237,19 +225,29 @@ def check_untrained(study: Sections) -> Complaints:
         backbone = study.backbones.get(key)
         model = str(getattr(backbone, "model", ""))
         if key not in legal:
-            yield problem(f"untrained.{key}", "expected the backbone of an encoder", legal)
-        elif isinstance(backbone, ExternalModel) or model.startswith(encoders.HUB_MODEL):
-            wrong = f"{short(model)} is not built here without its weights; take the entry out"
-            yield problem(f"untrained.{key}", wrong)
+            yield (
+                f"'untrained.{key}': expected the backbone of an encoder; legal names: "
+                f"{', '.join(legal)}"
+            )
+        elif (model := str(getattr(backbone, "model", ""))).startswith(encoders.HUB_MODEL):
+            yield (
+                f"'untrained.{key}': {short(model)} is known only with its weights; name "
+                f"the model of {tag(backbone)} that it is"
+            )
+        elif isinstance(backbone, encoders.ExternalModel):
+            model = short(backbone.model)
+            yield f"'untrained.{key}': {model} is not built here; take the entry out"
 
 
 def check_comparisons(study: Sections) -> Complaints:
     """Only encoders that are here have layers to compare."""
     for key, entry in study.comparisons.items():
         for side, name in (("first", entry.first), ("second", entry.second)):
-            if isinstance(study.weights.get(name), ActivationsFolder):
-                wrong = f"'{name}' is a folder of activations, which has no layers"
-                yield problem(f"comparisons.{key}.{side}", f"{wrong}; name another encoder")
+            if lacks_tower(study, name):
+                yield (
+                    f"'comparisons.{key}.{side}': '{name}' is a folder of activations, which has "
+                    "no layers; take the comparison out, or name another encoder"
+                )
 
 
 def check_unused(study: Sections) -> Complaints:
@@ -317,25 +315,18 @@ def backbone_name(study: Sections, key: str) -> str:
 def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
     """Say whether an entry of `weights:` is a trained CLIP."""
     architecture = study.backbones.get(entry.backbone)
-    weights = not isinstance(entry, Untrained | ActivationsFolder)
-    return isinstance(architecture, CLIPS) and weights
+    return isinstance(architecture, CLIPS) and entry.tower == "trained"
+
+
+def lacks_tower(study: Sections, key: str) -> bool:
+    """Say whether an encoder is nothing but activations that were computed elsewhere."""
+    entry = study.weights.get(key)
+    return entry is not None and entry.tower == "none"
 
 
 def head_kinds(study: Sections, section: str, key: str) -> list[str]:
-    """Return the kinds of head that an encoder of a section can have.
-
-    A CLIP's checkpoint can hold both towers, or the image tower with a trained head; and any may
-    hold a tower alone. The head in a folder of activations counts as trained, whatever made it.
-    """
+    """Return the kinds of head that an encoder of a section can have."""
     if section != "weights":
         return ["zero_shot" if section == "pretrain" else "trained"]
-    entry = study.weights[key]
-    if isinstance(entry, Untrained):
-        return ["random"]
-    if isinstance(entry, ActivationsFolder):
-        return ["trained", "random"]
-    kinds = ["zero_shot"] if is_trained_clip(study, entry) else ["trained"]
-    if isinstance(entry, CheckpointFile) or kinds == ["trained"]:
-        # Only the library or the file says whether there is a head: self-supervised ones have none.
-        return list(dict.fromkeys([*kinds, "trained", "random"]))
-    return kinds
+    backbone = study.backbones.get(study.weights[key].backbone)
+    return study.weights[key].heads(clip=isinstance(backbone, CLIPS))

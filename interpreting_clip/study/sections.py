@@ -13,6 +13,7 @@ from interpreting_clip import measures
 from interpreting_clip.controls import control
 from interpreting_clip.datasets.broden import labels
 from interpreting_clip.encoders.entries import (
+    BackboneEntry,
     Browse,
     Comparison,
     EncoderEntry,
@@ -22,7 +23,7 @@ from interpreting_clip.encoders.entries import (
     Threads,
     UntrainedEntry,
 )
-from interpreting_clip.encoders.weight_sources import BackboneEntry, WeightsEntry
+from interpreting_clip.encoders.weight_sources import WeightsEntry
 from interpreting_clip.formats import published_accuracies
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures import (

@@ -9,7 +9,7 @@ import torch
 
 from interpreting_clip.encoders.encoder import clip_encoder
 from interpreting_clip.encoders.entries import OpenClipModel, TimmModel
-from interpreting_clip.encoders.locations import AtHub, locate_weights
+from interpreting_clip.encoders.sources.source import AtHub
 from interpreting_clip.encoders.weight_sources import OpenClip, Timm
 from tests.integration.downloads.loopback import FileServer, HubServer
 
@@ -21,7 +21,7 @@ def put_open_clip(hub: HubServer, model: str, tag: str) -> None:
     backbone = OpenClipModel(model=model)
     weights = clip_encoder(backbone, None, 1).module.state_dict()
     halves = {k: v.half() if v.is_floating_point() else v for k, v in weights.items()}
-    put(hub, locate_weights(OpenClip(backbone="x", tag=tag), backbone), halves)
+    put(hub, OpenClip(backbone="x", tag=tag).location(backbone), halves)
 
 
 def put_timm(hub: HubServer, model: str, tag: str) -> None:
@@ -29,7 +29,7 @@ def put_timm(hub: HubServer, model: str, tag: str) -> None:
     import timm
 
     item, backbone = Timm(backbone="x", tag=tag), TimmModel(model=model)
-    put(hub, locate_weights(item, backbone), timm.create_model(model).state_dict())
+    put(hub, item.location(backbone), timm.create_model(model).state_dict())
 
 
 def put(hub: HubServer, location: Any, weights: Tensors) -> None:

@@ -31,7 +31,8 @@ from interpreting_clip.datasets.layout import Place
 from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import copy_state
-from interpreting_clip.encoders.state_dicts import Choice, Wanted, find_tower
+from interpreting_clip.encoders.sources.source import Choice
+from interpreting_clip.encoders.state_dicts import TowerSpec, find_tower
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.array_files import open_floats
 from tests.reads import ROOT
@@ -91,8 +92,8 @@ def opened(file: Path) -> Place:
 
 
 def read_weights(file: Path) -> None:
-    wanted = Wanted("here", "tiny", MODULE.state_dict(), 2)
-    tower = find_tower(read_checkpoint(file, "here"), wanted, Choice()).tower()
+    spec = TowerSpec("here", "tiny", MODULE.state_dict(), 2)
+    tower = find_tower(read_checkpoint(file, "here"), spec, Choice()).tower()
     copy_state(MODULE, tower, "here", "get another")
 
 

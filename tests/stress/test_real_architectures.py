@@ -9,10 +9,13 @@ import re
 import pytest
 import torch
 
-from interpreting_clip.encoders.encoder import initialise, load_encoder, save_encoder
+from interpreting_clip.encoders.encoder import Encoder, initialise, load_encoder, save_encoder
+from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
-from interpreting_clip.encoders.library_models import build_library_model
-from interpreting_clip.encoders.weights import load_state_dict
+from interpreting_clip.encoders.library_models import build_library_model, measured_representation
+from interpreting_clip.encoders.sources.source import Choice
+from interpreting_clip.encoders.towers import load_weights
+from tests.unit.encoders.conftest import TINY, require_layers
 
 LONG = bool(os.environ.get("LONG"))
 MODELS = [TorchvisionModel(model="efficientnet_b0"), TimmModel(model="vit_tiny_patch16_224")]
@@ -81,6 +84,10 @@ def clip_by_hand(
     return activations, linear(activations, "head")
 
 
+def load(architecture: TorchvisionModel | TimmModel, weights: dict[str, torch.Tensor]) -> Encoder:
+    return load_weights(architecture, {"": weights}, Choice(), "mine")[0]
+
+
 def test_the_activation_of_a_finetuned_clip_is_what_feeds_its_head():
     import timm
 
@@ -90,7 +97,7 @@ def test_the_activation_of_a_finetuned_clip_is_what_feeds_its_head():
         noise = torch.randn_like(value) * 0.05
         value.data = value.data + noise if "norm" in name or "bias" in name else value.data * 2
     weights = {name: value.detach() for name, value in model.state_dict().items()}
-    encoder = load_state_dict(TimmModel(model=f"{FINETUNED}.openai_ft_in1k"), weights, "mine")
+    encoder = load(TimmModel(model=f"{FINETUNED}.openai_ft_in1k"), weights)
     images = torch.randn(2, 3, 224, 224)
     with torch.inference_mode():
         expected, logits = clip_by_hand(weights, images)
@@ -121,7 +128,7 @@ def test_torchvision_s_files_have_older_names_and_no_counters(name):
     whole = model.state_dict().items()
     file = {published(key): t for key, t in whole if not key.endswith("num_batches_tracked")}
     assert file.keys() != model.state_dict().keys()
-    loaded = load_state_dict(TorchvisionModel(model=name), file, "mine")
+    loaded = load(TorchvisionModel(model=name), file)
     images = torch.randn(2, 3, 224, 224)
     torch.testing.assert_close(loaded.module.eval()(images), model(images))
 
@@ -133,7 +140,7 @@ def test_buffers_that_a_module_computes_are_passed_over():
     model = timm.create_model(swin.model)
     computed = dict(model.named_buffers())
     assert computed.keys() - model.state_dict().keys()
-    loaded = load_state_dict(swin, {**computed, **model.state_dict()}, "mine")
+    loaded = load(swin, {**computed, **model.state_dict()})
     weight = model.get_parameter("head.fc.weight")
     assert torch.equal(loaded.module.get_parameter("head.weight"), weight)
 

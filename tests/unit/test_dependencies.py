@@ -256,7 +256,7 @@ REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
     ("interpreting_clip/measures/cka.py", EDIT, {"cka", "arrays", "controls", "study", "report"}),
-    ("interpreting_clip/encoders/weight_sources.py", EDIT, {"study", "weights", "report"}),
+    ("interpreting_clip/encoders/weight_sources.py", EDIT, {"study", "weights"}),
     (
         "interpreting_clip/measures/grams.py",
         EDIT,
@@ -275,7 +275,11 @@ EDITS = [
     ("interpreting_clip/config/syntax.py", EDIT, set()),
     ("stages/__main__.py", EDIT, set()),
     ("interpreting_clip/kernels.py", EDIT, EVERYTHING),
-    ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL | {"baseline", "weights"}),
+    (
+        "data/reference/imagenet_classes.csv",
+        "1000,n0,x,0,0\n",
+        REAL | {"baseline", "study", "weights"},
+    ),
     ("constraints.txt", "scikit-learn==9\n", {"baseline", "probe", "published"}),
     ("constraints.txt", "ruff==9\n", set()),
 ]

@@ -24,7 +24,6 @@ from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.shards import write_images
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.weights import build_encoder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.array_files import read_arrays
 from interpreting_clip.image_folder import ImageFolder, read_folder
@@ -34,7 +33,7 @@ from tests.integration.encoders.test_weight_sources import timm_config
 from tests.pipeline.zoo import pickled
 from tests.reads import ROOT
 from tests.unit.datasets.conftest import card
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, build_encoder
 
 NAMES = ["cat/2.png", "cat/10.png", "hot_dog/a.png", "hot_dog/c.png", "hot_dog/deep/b.png"]
 CLASSES = [0, 0, 1, 1, 1]

@@ -12,10 +12,9 @@ from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.weight_sources import OpenClip
-from interpreting_clip.encoders.weights import build_encoder
 from interpreting_clip.errors import InputError
 from tests.integration.encoders.conftest import saved
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, build_encoder
 
 REPOSITORY = "timm/Tiny-SigLIP2"
 TEXT = {

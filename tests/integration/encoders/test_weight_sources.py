@@ -19,16 +19,13 @@ from interpreting_clip.encoders.weight_sources import (
     Torchvision,
     WeightsEntry,
 )
-from interpreting_clip.encoders.weights import (
-    build_encoder,
-    describe_preprocessing,
-)
+from interpreting_clip.encoders.weights import describe_preprocessing
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Preprocess
 from runner.machine_settings import Machine
 from tests.integration.encoders.conftest import same, saved
 from tests.pipeline.zoo import pickled, training_checkpoint
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, build_encoder
 
 TINY_HUB = OpenClipModel(model="hf-hub:me/tiny")
 SETTINGS = {"mean": [0.5, 0.5, 0.5], "resize_mode": "squash", "interpolation": "bilinear"}

@@ -168,7 +168,7 @@ def test_a_head_for_other_classes_and_none_are_refused():
     classes = read_card(DATASETS / "imagenet_val").classes
     for made, said in (
         ([classes[1], classes[0], *classes[2:]], "class 0 of the head"),
-        (classes[:-1], "the head has 23 classes"),
+        (classes[:-1], "the head is for 23 classes"),
         (None, "there is no head"),
     ):
         weight = np.ones((len(made), FEATURES)) if made else None

@@ -1,5 +1,8 @@
 """Backbones and encoders that are as small as open_clip allows."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -15,7 +18,10 @@ from interpreting_clip.encoders.entries import (
     VisionTransformer,
 )
 from interpreting_clip.encoders.layers import forward_hooks, named_layers, per_image
+from interpreting_clip.encoders.sources.source import Choice, Source
 from interpreting_clip.encoders.tokenizer import build_vocabulary
+from interpreting_clip.encoders.towers import load_weights
+from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.loading.batches import ImageDataset
 from interpreting_clip.loading.preprocess import resize_and_crop, to_tower
 from runner.machine_settings import Machine
@@ -74,6 +80,14 @@ def tiny_clip() -> Encoder:
 @pytest.fixture
 def images() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (12, 32, 32, 3), dtype=np.uint8)
+
+
+def build_encoder(entry: Source, backbone: Any, machine: Machine) -> Encoder:
+    return find_encoder(entry, backbone, machine)[0]
+
+
+def load_state_dict(architecture: Any, weights: Mapping[str, torch.Tensor]) -> Encoder:
+    return load_weights(architecture, {"": weights}, Choice(), "mine")[0]
 
 
 def activations(

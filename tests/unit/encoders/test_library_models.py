@@ -10,8 +10,8 @@ from interpreting_clip.encoders.library_models import (
     timm_preprocess,
     torchvision_preprocess,
 )
-from interpreting_clip.encoders.locations import url_location
 from interpreting_clip.encoders.open_clip_models import seeded
+from interpreting_clip.encoders.sources.zoo import url_location
 from interpreting_clip.errors import InputError
 
 MODELS = [TorchvisionModel(model="resnet18"), TimmModel(model="test_resnet")]

@@ -3,27 +3,23 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import OpenClipModel, TimmModel, TorchvisionModel
-from interpreting_clip.encoders.locations import (
-    OPEN_CLIP_FILES,
-    TIMM_FILES,
-    AtHub,
-    AtPath,
-    AtUrl,
-    download_weights,
-    locate_weights,
-    prefer_safetensors,
-    url_location,
+from interpreting_clip.encoders.entries import (
+    ExternalModel,
+    OpenClipModel,
+    TimmModel,
+    TorchvisionModel,
 )
+from interpreting_clip.encoders.sources.source import AtHub, AtPath, AtUrl
+from interpreting_clip.encoders.sources.zoo import url_location
 from interpreting_clip.encoders.weight_sources import (
     ActivationsFolder,
     CheckpointFile,
-    ExternalModel,
     OpenClip,
     Timm,
     Torchvision,
     Untrained,
 )
+from interpreting_clip.encoders.weights import download_weights
 from interpreting_clip.errors import InputError
 
 DIGEST, URL = "ab" * 32, "https://example.org/a.pt"
@@ -35,7 +31,7 @@ FOLDER = ActivationsFolder(
 
 
 def open_clip(model: str, tag: str | None) -> object:
-    return locate_weights(OpenClip(backbone="b", tag=tag), OpenClipModel(model=model))
+    return OpenClip(backbone="b", tag=tag).location(OpenClipModel(model=model))
 
 
 RN50, RESNET50 = OpenClipModel(model="RN50-quickgelu"), TorchvisionModel(model="resnet50")
@@ -49,33 +45,33 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
         (
             OpenClip(backbone="b", tag="cc12m"),
             RN50,
-            AtHub("timm/resnet50_clip.cc12m", OPEN_CLIP_FILES, "main"),
+            AtHub("timm/resnet50_clip.cc12m", OpenClip.files, "main"),
         ),
         (
             OpenClip(backbone="b", tag="laion2b_s34b_b79k", revision="v1"),
             OpenClipModel(model="ViT-B-32"),
-            AtHub(LAION, OPEN_CLIP_FILES, "v1"),
+            AtHub(LAION, OpenClip.files, "v1"),
         ),
         (
             OpenClip(backbone="b"),
             OpenClipModel(model="hf-hub:me/mine"),
-            AtHub("me/mine", OPEN_CLIP_FILES, "main"),
+            AtHub("me/mine", OpenClip.files, "main"),
         ),
         (Torchvision(backbone="b", tag="IMAGENET1K_V1"), RESNET50, AtUrl(TORCHVISION, "0676ba61")),
         (
             Timm(backbone="b", tag="a1_in1k"),
             TimmModel(model="resnet18"),
-            AtHub("timm/resnet18.a1_in1k", TIMM_FILES, "main"),
+            AtHub("timm/resnet18.a1_in1k", Timm.files, "main"),
         ),
         (
             Timm(backbone="b", tag="lvd142m"),
             TimmModel(model="vit_base_patch14_dinov2"),
-            AtHub("timm/vit_base_patch14_dinov2.lvd142m", TIMM_FILES, "main"),
+            AtHub("timm/vit_base_patch14_dinov2.lvd142m", Timm.files, "main"),
         ),
         (
             Timm(backbone="b", revision="v1"),
             TimmModel(model="hf-hub:me/mine"),
-            AtHub("me/mine", TIMM_FILES, "v1"),
+            AtHub("me/mine", Timm.files, "v1"),
         ),
         (
             CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST),
@@ -89,7 +85,7 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
     ],
 )
 def test_weights_lie_where_their_source_says(item, backbone, expected):
-    assert locate_weights(item, backbone) == expected
+    assert item.location(backbone) == expected
 
 
 @pytest.mark.parametrize(
@@ -112,17 +108,9 @@ def test_another_activation_than_that_of_the_training_is_refused(model, tag, rig
     [
         (OpenClip(backbone="b", tag="mine"), OpenClipModel(model="RN50"), "openai"),
         (OpenClip(backbone="b"), OpenClipModel(model="RN50"), "has no weights"),
-        (OpenClip(backbone="b", tag="a"), OpenClipModel(model="hf-hub:a/b"), "leave out"),
-        (OpenClip(backbone="b", tag="openai"), TimmModel(model="resnet18"), "needs a backbone"),
         (Torchvision(backbone="b", tag="DEFAULT"), TorchvisionModel(model="resnet50"), "K_V2"),
         (Torchvision(backbone="b", tag="V1"), TorchvisionModel(model="resnet51"), "resnet50"),
         (Timm(backbone="b", tag="mine"), TimmModel(model="resnet18"), "a1_in1k"),
-        (Timm(backbone="b", tag="a"), TimmModel(model="hf-hub:a/b"), "`tag`"),
-        (
-            CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST),
-            TimmModel(model="hf-hub:a/b"),
-            "use `source: timm`",
-        ),
         (
             Timm(backbone="b", tag="augreg_in21k"),
             TimmModel(model="vit_tiny_patch16_224"),
@@ -132,7 +120,7 @@ def test_another_activation_than_that_of_the_training_is_refused(model, tag, rig
 )
 def test_names_that_no_library_knows_are_refused(item, backbone, message):
     with pytest.raises(InputError, match=message):
-        locate_weights(item, backbone)
+        item.location(backbone)
 
 
 def test_digests_are_read_off_urls():
@@ -144,13 +132,35 @@ def test_digests_are_read_off_urls():
         url_location("https://example.org/b32_400m.pt")
 
 
-def test_safetensors_come_first():
-    assert prefer_safetensors("pytorch_model.bin") == (
-        "pytorch_model.safetensors",
-        "pytorch_model.bin",
-    )
-    assert prefer_safetensors("a.safetensors") == ("a.safetensors",)
-    assert prefer_safetensors("") == ()
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("a.bin", ("a.safetensors", "a.bin")),
+        ("a.safetensors", ("a.safetensors",)),
+        ("open_clip_pytorch_model.bin", OpenClip.files),
+        ("", Timm.files),
+    ],
+)
+def test_safetensors_come_first(file, expected):
+    timm = Timm(backbone="b", tag="a")
+    assert timm.hub_location("me/mine@v1", file) == AtHub("me/mine", expected, "v1")
+
+
+CHECKPOINT = CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("item", "backbone", "key", "message"),
+    [
+        (OpenClip(backbone="b", tag="a"), OpenClipModel(model="hf-hub:a/b"), "tag", "leave `tag`"),
+        (Timm(backbone="b"), TimmModel(model="resnet18"), "tag", "is missing"),
+        (CHECKPOINT, TimmModel(model="hf-hub:a/b"), "backbone", "use `source: timm`"),
+    ],
+)
+def test_weights_are_named_once(item, backbone, key, message):
+    ((found, wrong),) = item.problems(backbone)
+    assert found == key and message in wrong
+    assert not OpenClip(backbone="b", tag="a").problems(RN50)
 
 
 def test_every_weight_of_the_zoo_has_a_place_or_a_reason():

@@ -16,8 +16,9 @@ from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_models import build_clip
-from interpreting_clip.encoders.state_dicts import Choice, Found, describe_found
-from interpreting_clip.encoders.weights import load_weights
+from interpreting_clip.encoders.sources.source import Choice
+from interpreting_clip.encoders.state_dicts import MatchedTower, describe_found
+from interpreting_clip.encoders.towers import load_weights
 from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import TINY
 
@@ -158,7 +159,9 @@ def written(content: Any, file: Path) -> Path:
     return file
 
 
-def load(tmp_path: Path, content: Any, architecture: Any, choice: Choice) -> tuple[Encoder, Found]:
+def load(
+    tmp_path: Path, content: Any, architecture: Any, choice: Choice
+) -> tuple[Encoder, MatchedTower]:
     states = read_checkpoint(written(content, tmp_path / "mine.pt"), "mine.pt")
     return load_weights(architecture, states, choice, "mine.pt")
 

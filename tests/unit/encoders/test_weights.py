@@ -14,10 +14,9 @@ from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.heads import classifier_from_clip, encode_texts
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.weight_sources import Untrained
-from interpreting_clip.encoders.weights import build_encoder, load_state_dict
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, build_encoder, load_state_dict
 
 RESNET = TorchvisionModel(model="resnet18")
 
@@ -30,12 +29,12 @@ def same(encoder: Encoder, other: Encoder) -> bool:
 def test_a_clip_takes_its_weights_in_single_precision_and_a_scale_of_any_shape(tiny_clip):
     other = clip_encoder(TINY, None, 5)
     weights = dict(other.module.state_dict())
-    loaded = load_state_dict(TINY, weights, "mine")
+    loaded = load_state_dict(TINY, weights)
     assert same(loaded, other) and not same(loaded, tiny_clip)
     assert loaded.card == tiny_clip.card
     half = {name: value.half() for name, value in weights.items()}
     half["logit_scale"] = torch.tensor([2.5])
-    found = load_state_dict(TINY, half, "mine").module
+    found = load_state_dict(TINY, half).module
     assert all(t.dtype != torch.float16 for t in found.state_dict().values())
     assert torch.equal(found.get_parameter("visual.proj"), half["visual.proj"].float())
     assert found.get_parameter("logit_scale") == 2.5
@@ -44,7 +43,7 @@ def test_a_clip_takes_its_weights_in_single_precision_and_a_scale_of_any_shape(t
 def test_a_clip_with_a_text_tower_of_its_own_takes_the_older_names():
     whole = clip_encoder(TINY, None, 5)
     config = OpenClipConfig(model="custom", config=TINY.config | {"custom_text": True})
-    loaded = load_state_dict(config, whole.module.state_dict(), "mine")
+    loaded = load_state_dict(config, whole.module.state_dict())
     assert type(loaded.module).__name__ == "CustomTextCLIP"
     ours, theirs = (encode_texts(clip, ["a cat", "an old dog"]) for clip in (loaded, whole))
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
@@ -57,7 +56,7 @@ def test_a_library_s_classifier_keeps_its_head(backbone):
 
     torchvision = isinstance(backbone, TorchvisionModel)
     model = (models.resnet18() if torchvision else timm.create_model("resnet18")).eval()
-    loaded = load_state_dict(backbone, model.state_dict(), "mine")
+    loaded = load_state_dict(backbone, model.state_dict())
     images = torch.randn(2, 3, 64, 64)
     torch.testing.assert_close(loaded.module.eval()(images), model(images))
     assert loaded.card.classes == list(import_open_clip().IMAGENET_CLASSNAMES)
@@ -68,22 +67,22 @@ def test_a_finetuned_clip_keeps_its_head(tiny_clip):
     names = list(import_open_clip().IMAGENET_CLASSNAMES)
     head = to_array(torch.randn(1000, 16))
     finetuned = classifier_from_clip(tiny_clip, head, names)
-    loaded = load_state_dict(TINY, finetuned.module.state_dict(), "mine")
+    loaded = load_state_dict(TINY, finetuned.module.state_dict())
     assert same(loaded, finetuned)
     assert loaded.card == finetuned.card
 
 
 def test_weights_of_another_architecture_are_refused(tiny_clip):
     with pytest.raises(InputError, match=r"mine: .*resnet18.*conv1\.weight"):
-        load_state_dict(RESNET, tiny_clip.module.state_dict(), "mine")
+        load_state_dict(RESNET, tiny_clip.module.state_dict())
     with pytest.raises(InputError, match=r"mine: .*tiny.*class_embedding"):
-        load_state_dict(TINY, initialise(RESNET, 0).visual.state_dict(), "mine")
+        load_state_dict(TINY, initialise(RESNET, 0).visual.state_dict())
 
 
 def test_a_head_for_other_classes_than_imagenet_s_is_refused():
     other = classifier_encoder(TINY, ["a", "b"], 0, normalize_features=True)
     with pytest.raises(InputError, match=r"1,000 classes, got 2"):
-        load_state_dict(TINY, other.module.state_dict(), "mine")
+        load_state_dict(TINY, other.module.state_dict())
 
 
 def test_an_untrained_encoder_is_that_of_its_seed():

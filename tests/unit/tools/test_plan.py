@@ -9,9 +9,9 @@ from interpreting_clip.config.params import convert
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.encoder import clip_encoder, save_encoder
-from interpreting_clip.encoders.entries import OpenClipModel, TorchvisionModel
+from interpreting_clip.encoders.entries import ExternalModel, OpenClipModel, TorchvisionModel
 from interpreting_clip.encoders.tokenizer import Vocabulary
-from interpreting_clip.encoders.weight_sources import ActivationsFolder, ExternalModel
+from interpreting_clip.encoders.weight_sources import ActivationsFolder
 from interpreting_clip.study.check import check
 from interpreting_clip.study.sections import EverySection, Sections
 from runner.machine_settings import Machine

@@ -1,0 +1,97 @@
+"""`source: activations`: activations that were computed elsewhere, in place of an encoder."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from interpreting_clip.config.machine import Machine
+from interpreting_clip.encoders.entries import BackboneEntry
+from interpreting_clip.encoders.sources.source import AtPath, Location, Source
+from interpreting_clip.errors import InputError
+from interpreting_clip.quantities import Place, Sha256
+
+
+class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
+    """No weights: a folder with activations that were computed elsewhere, and its head.
+
+    A relative `folder` is below the machine's `folders`; `sha256` is that of its `manifest.json`,
+    which has the SHA-256 of every other file. `representation` says whether the features end in a
+    linear layer or in an activation function, `normalize_features` whether the head takes them
+    scaled to length one. The backbone is not built: it groups the report.
+    """
+
+    architectures = BackboneEntry
+    tower = "none"
+    from_library = False
+
+    folder: Place
+    sha256: Sha256
+    representation: Literal["linear", "rectified"]
+    normalize_features: bool
+
+    def heads(self, *, clip: bool) -> list[str]:
+        """Return both kinds: the head in the folder counts as trained, whatever made it."""
+        return ["trained", "random"]
+
+    def location(self, _backbone: Any) -> Location:
+        """Return where the manifest is."""
+        from interpreting_clip.formats.activations_folder import MANIFEST
+
+        return AtPath(Path(self.folder) / MANIFEST, self.sha256)
+
+    def write_arrays(self, machine: Machine, out: Path) -> bool:
+        """Check the folder, and write its arrays as float32 with a card into `out`.
+
+        Raises
+        ------
+        InputError
+            The manifest is missing or not legal; or a file is missing, leads out of the folder, was
+            changed, has another shape than the manifest says, or holds NaN or infinity.
+        """
+        from interpreting_clip.encoders.encoder_card import Origin
+        from interpreting_clip.encoders.given_activations import CARD, HEAD, GivenCard
+        from interpreting_clip.formats.activations_folder import read_manifest
+        from interpreting_clip.formats.arrays import write_tensors
+        from interpreting_clip.formats.json import write_json
+
+        folder = Path(machine.folders) / self.folder
+        manifest = read_manifest(folder, self.sha256)
+        head, features = manifest.head, manifest.features
+        for name, given in manifest.datasets.items():
+            values = streamed_array(folder, given, "activations", (given.images, features))
+            write_tensors(out / f"{name}.safetensors", {"activations": values})
+        if head is not None:
+            rows = len(head.classes)
+            arrays = {"weight": streamed_array(folder, head.weight, "weight", (rows, features))}
+            if head.bias is not None:
+                arrays["bias"] = streamed_array(folder, head.bias, "bias", (rows,))
+            write_tensors(out / HEAD, arrays)
+        card = GivenCard(
+            representation=self.representation,
+            normalize_features=self.normalize_features,
+            feature_width=features,
+            orders={name: given.order for name, given in manifest.datasets.items()},
+            classes=None if head is None else head.classes,
+            # As the study names the folder, so that the card is the same on every machine.
+            origin=Origin(source="activations", location=self.folder, sha256=self.sha256),
+        )
+        write_json(out / CARD, msgspec.to_builtins(card))
+        return True
+
+
+def streamed_array(folder: Path, given: Any, name: str, shape: tuple[int, ...]) -> Any:
+    """Map an array of a folder, to be converted to float32 while it is written."""
+    import numpy as np
+
+    from interpreting_clip.formats.activations_folder import MANIFEST, given_file
+    from interpreting_clip.formats.array_files import open_floats
+    from interpreting_clip.formats.arrays import StreamedArray
+
+    array = open_floats(given_file(folder, given), name)
+    if array.shape != shape:
+        raise InputError(
+            f"{array.file}: expected the shape {shape} of {MANIFEST}, got {array.shape}; write the "
+            "folder again"
+        )
+    return StreamedArray(shape, np.dtype(np.float32), array.blocks())

@@ -1,0 +1,189 @@
+"""From the state dicts in a file to an encoder: its image tower with its head or text tower."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace as with_parts
+from functools import partial
+
+import torch
+from torch import nn
+
+from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict
+from interpreting_clip.encoders.encoder import (
+    Classifier,
+    Encoder,
+    build_tower,
+    clip_encoder,
+    copy_state,
+    new_card,
+)
+from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
+from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.open_clip_models import needs_timm
+from interpreting_clip.encoders.sources.source import Choice
+from interpreting_clip.encoders.state_dicts import (
+    MatchedTower,
+    TowerSpec,
+    find_head,
+    find_tower,
+    misfit,
+)
+from interpreting_clip.errors import InputError
+
+Published = OpenClipConfig | TorchvisionModel | TimmModel
+"""The architectures that weights are published for."""
+
+
+def load_weights(
+    architecture: Published, states: Mapping[str, StateDict], choice: Choice, source: str
+) -> tuple[Encoder, MatchedTower]:
+    """Return an encoder of an architecture with weights of a file, and what was taken of the file.
+
+    `states` are the file's state dicts. An image tower with a linear head is a classifier, and a
+    text tower beside it is ignored; a whole CLIP without a head is a CLIP; a tower without either
+    is an encoder without a head. Older files are read as their library reads them.
+
+    Raises
+    ------
+    InputError
+        The file has no image tower of the architecture, several to choose from, a head for other
+        classes than ImageNet's, or only a part of a text tower.
+    """
+    model = build_tower(architecture, 0)
+    arrays = model.module.state_dict()
+    spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name)
+    found = find_tower(states, spec, choice, partial(current_names, architecture))
+    found = with_parts(found, head_name=find_head(found, spec, choice))
+    if isinstance(architecture, OpenClipConfig) and (text := text_arrays(found)):
+        encoder = clip_encoder(architecture, None, 0)
+        copy_clip(encoder.module, found, text, spec)
+        return encoder, with_parts(found, prefix=found.prefix.removesuffix("visual."))
+    unit = choice.normalize_features
+    if unit is None:
+        unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
+    return classifier(model, found, choice, spec, unit=unit), found
+
+
+def is_on_unit_features(found: MatchedTower) -> bool:
+    """Say whether the head of a CLIP's image tower takes features of unit length.
+
+    So does one without a bias, as a zero-shot head, and one called `classification_head`, as
+    WiSE-FT and model soups call theirs, which normalise and have a bias (Wortsman et al. 2022).
+    """
+    head = found.head()
+    wise_ft = str(found.head_name).rpartition(".")[2] == "classification_head"
+    return bool(head) and ("bias" not in head or wise_ft)
+
+
+def text_arrays(found: MatchedTower) -> dict[str, torch.Tensor]:
+    """Return what a file without a head has beside an image tower `visual`, by names in the CLIP.
+
+    Nothing if there is no text tower; the temperature alone is none.
+    """
+    parent = found.prefix.removesuffix("visual.")
+    if parent == found.prefix or found.head_name is not None:
+        return {}
+    beside = {
+        name.removeprefix(parent): value
+        for name, value in found.weights.items()
+        if name.startswith(parent) and not name.startswith(found.prefix)
+    }
+    beside = {name: value for name, value in beside.items() if name not in NOT_WEIGHTS}
+    return beside if beside.keys() - {"logit_scale", "logit_bias"} else {}
+
+
+def copy_clip(
+    module: nn.Module, found: MatchedTower, text: dict[str, torch.Tensor], spec: TowerSpec
+) -> None:
+    """Copy both towers into a CLIP."""
+    if not hasattr(module, "positional_embedding"):
+        text = import_open_clip().model.convert_to_custom_text_state_dict(text)
+    tower = {f"visual.{name}": value for name, value in found.tower().items()}
+    try:
+        copy_state(module, tower | text, spec.source, "")
+    except InputError:
+        if found.tower().keys() != spec.arrays.keys():
+            raise InputError(misfit(found, spec)) from None
+        state = {k: v for k, v in module.state_dict().items() if not k.startswith("visual.")}
+        beside, whole = MatchedTower(text, found.state, ""), with_parts(spec, arrays=state)
+        advice = (
+            "A zero-shot head needs the whole text tower: get the file of the whole CLIP, or name "
+            "the backbone that the text tower belongs to"
+        )
+        raise InputError(misfit(beside, whole, "text tower", advice)) from None
+
+
+def classifier(
+    model: Model, found: MatchedTower, choice: Choice, spec: TowerSpec, *, unit: bool
+) -> Encoder:
+    """Return a tower with a file's weights, and with its head if it has one.
+
+    Raises
+    ------
+    InputError
+        The head has another number of rows than ImageNet has classes, or an array of the tower is
+        missing, has another shape, or is unknown.
+    """
+    head = found.head()
+    classes = imagenet_classes(len(head["weight"]), spec.source) if head else []
+    if choice.rows is not None:
+        if not head:
+            raise InputError(
+                f"{spec.source}: `classes` orders the rows of a head, and the file has none"
+            )
+        head = {part: value[choice.rows] for part, value in head.items()}
+    if head and not unit:
+        # Of a library's classifier; on unit features a head without a bias is a zero-shot head.
+        head.setdefault("bias", torch.zeros(len(classes)))
+    module = Classifier(model.module, model.width, len(classes), unit, "bias" in head)
+    # Files may hold buffers that the installed library computes, as timm's Swins do.
+    computed = dict(model.module.named_buffers()).keys() - spec.arrays.keys()
+    tower = {name: value for name, value in found.tower().items() if name not in computed}
+    named = {f"visual.{name}": value for name, value in tower.items()}
+    named |= {f"head.{part}": value for part, value in head.items()}
+    try:
+        # Without the versions that the file may hold, modules accept the names of older releases.
+        module.load_state_dict(named)
+    except (RuntimeError, ValueError):
+        try:
+            # MNASNets need their versions.
+            copy_state(module, named, spec.source, "")
+        except InputError:
+            raise InputError(misfit(found, spec)) from None
+    card = new_card(model, kind="classifier", normalize_features=unit, classes=classes)
+    return Encoder(card, module)
+
+
+def current_names(architecture: Published, weights: StateDict) -> StateDict:
+    """Return weights under the names that their library's modules have now.
+
+    Files of torchvision's DenseNets have a dot where the modules have none. Of MobileCLIPs, Apple's
+    names become open_clip's; open_clip's own loading does the same, and would also fit weights to
+    another image size.
+    """
+    if not isinstance(architecture, OpenClipConfig):
+        dense = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+        return {dense.sub(r"\1\2", name): value for name, value in weights.items()}
+    if not any(name.startswith("image_encoder.model.patch_emb") for name in weights):
+        return weights
+    module = clip_encoder(architecture, None, 0).module
+    open_clip = import_open_clip(timm=needs_timm(architecture.config))
+    return open_clip.convert.convert_state_dict(module, dict(weights))
+
+
+def imagenet_classes(rows: int, source: str) -> list[str]:
+    """Return open_clip's names of ImageNet's classes, in the order of every ImageNet classifier.
+
+    Raises
+    ------
+    InputError
+        The head has another number of rows than ImageNet has classes.
+    """
+    names = import_open_clip().IMAGENET_CLASSNAMES
+    if rows != len(names):
+        raise InputError(
+            f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
+            f"got {rows:,}; choose a classifier of ImageNet-1k"
+        )
+    return list(names)
