@@ -15,9 +15,7 @@ The encoder is one of
   timm:resnet50.a1_in1k            a model of timm; without a tag, timm's default weights
   torchvision:resnet50/IMAGENET1K_V2
   hub:OWNER/REPOSITORY             a repository of the Hugging Face hub for open_clip or timm
-  checkpoint.pt --backbone openclip:ViT-B-32
-                                   a file of weights and its architecture (openclip:, timm:,
-                                   torchvision:)
+  mine.pt --backbone timm:resnet50 a file of weights and its architecture, of any library
   openclip:ViT-B-32 --random 0     the architecture with random weights, without a head
 
 FOLDER holds images, or one folder of images per class. Classes are numbered in the order of their
@@ -31,10 +29,8 @@ The file has the arrays
   weight, bias        [class, feature]  the head: zero-shot of a CLIP if there are class folders
                                         or --class-names, otherwise the encoder's own
   normalize_features  1 if the head takes activations of unit length, else 0
-and, as metadata, the names of images and classes, the encoder and its preprocessing. `interpreting-
-clip measure` takes all of them from this file:
-  interpreting-clip extract openclip:ViT-B-32/openai imagenet/val --to mine.safetensors
-  interpreting-clip measure mine.safetensors --report out
+and, as metadata, the names of images and classes, the encoder and its preprocessing. It is what
+`interpreting-clip measure mine.safetensors --report out` reads.
 """
 
 

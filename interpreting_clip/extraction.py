@@ -4,7 +4,6 @@ import argparse
 import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,38 +32,34 @@ from interpreting_clip.readable import listed
 MADE_BY = "interpreting-clip extract"
 """By which a file is known as ours, so that nobody else's is overwritten."""
 
-TEMPLATES = "openai_imagenet"
-"""The templates of the studies on real images."""
-
 
 def extract_folder(options: argparse.Namespace) -> None:
-    """Compute what the options name, and write it whole or not at all.
-
-    Raises
-    ------
-    InputError
-        The images, the encoder or the class names cannot be had, or an option is not legal; an
-        image is damaged; or there is a file of that name that is not ours.
-    """
-    out, machine, templates = options.to, machine_of(options), prompts(options.templates)
+    """Compute what the options name, and write it whole or not at all."""
+    out, machine = options.to, machine_of(options)
+    chosen = options.templates or ["openai_imagenet"]  # that of the studies on real images
+    value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
+    templates = convert({"templates": value}, ZeroShotHead, "", "--template").templates
     require_writable(out)
     images = read_folder(options.images)
     names = class_names(options.class_names, images)
     with encoder_context(options):
         named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
         encoder, remarks = find_encoder(*named, machine)
+    if images.ignored:
+        number = len(images.ignored)
+        remarks["left out"] = f"{number:,} of other kinds: {listed(images.ignored, 1)}"
+    head, remarks["head"] = None, "none, as asked for"
+    if not options.no_head:
+        head, remarks["head"] = head_of(encoder, images, names, templates, machine.device)
     for subject, text in remarks.items():
         say(subject, text)
-    if images.ignored:
-        files = "1 file" if len(images.ignored) == 1 else f"{len(images.ignored):,} files"
-        say("left out", f"{files} of other kinds: {listed(images.ignored, 1)}")
-    head, what = None, "none, as asked for"
-    if not options.no_head:
-        head, what = head_of(encoder, images, names, templates, machine.device)
-    say("head", what)
+    words = [options.encoder]
+    words += [] if options.backbone is None else ["--backbone", options.backbone]
+    words += [] if options.random is None else ["--random", str(options.random)]
+    words += [word for key in options.keys for word in ("--with", key)]
     about = {
         "made_by": MADE_BY,
-        "encoder": encoder_words(options),
+        "encoder": shlex.join(words),
         "precision": options.precision,
         "card": card_of(encoder),
         "images": images.names,
@@ -104,31 +99,19 @@ def encoder_context(options: argparse.Namespace) -> Iterator[None]:
 
 def machine_of(options: argparse.Namespace) -> Machine:
     """Return the machine's settings that the options give."""
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    given = {
-        "device": device,
-        "batch_size": options.batch_size,
-        "workers": options.workers,
-        "downloads": options.downloads,
-    }
-    given = {key: value for key, value in given.items() if value is not None}
-    machine = convert(given, Machine, "", "extract")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"--device {device}: torch finds no such GPU; leave it out for the CPU")
+    keys = ("device", "batch_size", "workers", "downloads")
+    given = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
+    found = torch.cuda.is_available()
+    machine = convert({"device": "cuda" if found else "cpu"} | given, Machine, "", "extract")
+    if machine.device.startswith("cuda") and not found:
+        raise InputError(f"--device {machine.device}: torch finds no GPU; leave it out for the CPU")
     return machine
 
 
 def require_writable(out: Path) -> None:
     """Refuse a file that is not ours, or whose name says something else, before hours of work."""
-    if out.suffix != ".safetensors":
-        raise InputError(f"--to {out}: expected a name that ends in .safetensors")
-    if out.is_dir():
-        raise InputError(f"--to {out}: expected a file, got a folder; name a file in it")
-    there = next(folder for folder in out.absolute().parents if folder.exists())
-    try:
-        tempfile.TemporaryFile(dir=there).close()
-    except OSError as error:
-        raise InputError(f"--to {out}: {there}: {error.strerror}; name another folder") from None
+    if out.suffix != ".safetensors" or out.is_dir():
+        raise InputError(f"--to {out}: expected the name of a file that ends in .safetensors")
     if out.exists():
         with out.open("rb") as stream:
             ours = MADE_BY.encode() in stream.read(256)
@@ -136,29 +119,16 @@ def require_writable(out: Path) -> None:
             raise InputError(f"{out}: not written by {MADE_BY}, so kept; name another file")
 
 
-def prompts(given: list[str] | None) -> list[str] | str:
-    """Return templates with `{}` for the class, or the name of a set of them."""
-    chosen = given or [TEMPLATES]
-    value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
-    return convert({"templates": value}, ZeroShotHead, "", "--template").templates
-
-
 def class_names(file: Path | None, images: ImageFolder) -> list[str]:
-    """Return the names of the classes: those in a file, or of the folders; none without either.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or not a name for each class in it.
-    """
+    """Return the names of the classes: those in a file, or of the folders; none without either."""
     if file is None:
         return images.class_names
     names = read_names(file)
-    if blank := [line for line, name in enumerate(names, 1) if not name.strip()]:
-        raise InputError(f"{file}: line {blank[0]} is empty, expected the name of a class")
-    if not names or (images.class_folders and len(names) != len(images.class_names)):
-        expected = f"{len(images.class_names):,} names" if images.class_folders else "names"
-        raise InputError(f"{file}: expected {expected}, one a line, got {len(names):,}")
+    if not names or not all(name.strip() for name in names):
+        raise InputError(f"{file}: expected the name of a class in each line, got an empty one")
+    if images.class_folders and len(names) != len(images.class_names):
+        expected = f"{len(images.class_names):,} names, one a line"
+        raise InputError(f"{file}: expected {expected}, got {len(names):,}")
     return names
 
 
@@ -177,8 +147,7 @@ def head_of(
             )
         encoder.module.to(device)
         made = Head(zero_shot_head(encoder, names, templates), None, True)
-        classes = "1 class" if len(names) == 1 else f"{len(names):,} classes"
-        return made, f"zero-shot, {classes}: {listed(names, 3)}"
+        return made, f"zero-shot, classes: {listed(names, 3)}"
     if encoder.head is None:
         return None, "none, for the encoder has no head"
     rows = len(card.classes or [])
@@ -198,14 +167,6 @@ def counted(blocks: Iterable[np.ndarray], bar: Any) -> Iterator[np.ndarray]:
     for block in blocks:
         bar.update(len(block))
         yield block
-
-
-def encoder_words(options: argparse.Namespace) -> str:
-    """Return the words of the command line that name the encoder."""
-    words = [options.encoder]
-    words += [] if options.backbone is None else ["--backbone", options.backbone]
-    words += [] if options.random is None else ["--random", str(options.random)]
-    return shlex.join([*words, *(word for key in options.keys for word in ("--with", key))])
 
 
 def card_of(encoder: Encoder) -> dict[str, Any]:

@@ -4,6 +4,7 @@ The words become the entries of `weights:` and `backbones:` that a study would h
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
@@ -80,17 +81,13 @@ def name_encoder(
 def read_key(text: str) -> tuple[str, Any]:
     """Return the key and the value of KEY=VALUE; the value is YAML, as in a study."""
     key, equals, value = text.partition("=")
-    if key in FROM_WORDS:
-        raise InputError(
-            f"--with {key}: this key comes from the encoder's name, --backbone or --random; leave "
-            "it out"
-        )
-    try:
-        if equals:
+    with suppress(MarkedYAMLError):
+        if equals and key not in FROM_WORDS:
             return key, Loader(value).get_single_data()
-    except MarkedYAMLError:
-        pass
-    raise InputError(f"--with {text}: expected KEY=VALUE, such as mean=[0.5, 0.5, 0.5]")
+    raise InputError(
+        f"--with {text}: expected KEY=VALUE, such as mean=[0.5, 0.5, 0.5], and no key that the "
+        f"encoder's name gives ({', '.join(FROM_WORDS)})"
+    )
 
 
 def split_words(words: str) -> tuple[type[Source] | None, str, str]:

@@ -1,22 +1,23 @@
 """The activations of an encoder: what feeds the head, before L2 normalisation."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.encoders.encoder import Encoder, forward_passes, to_array
-from interpreting_clip.encoders.entries import ComputeType
+from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise, to_array
+from interpreting_clip.encoders.encoder_card import EncoderCard
+from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import StreamedArray
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.decoding import decode_fast
-from interpreting_clip.loading.preprocess import to_tower
+from interpreting_clip.loading.preprocess import Pixels, to_tower
 from interpreting_clip.loading.processes import collect, place
 
 
@@ -111,3 +112,36 @@ def embed(
     """Return an image tower's output for a batch: the forward pass itself."""
     # float32 on the disk, whatever the precision of the forward pass.
     return to_array(tower(images).float())
+
+
+def untrained_activations(
+    backbone: AnyBackbone,
+    seeds: Iterable[int],
+    images: ImageDataset,
+    rows: Int[np.ndarray, " image"],
+    *,
+    machine: Machine,
+    precision: ComputeType,
+) -> Iterator[tuple[EncoderCard, Float[np.ndarray, "image feature"]]]:
+    """Yield the card and the activations of the untrained encoder of each seed.
+
+    Each is the encoder that an entry of `weights` with `source: untrained` and this seed has. The
+    images are preprocessed once and stay in memory, since seeds do not change how.
+
+    Parameters
+    ----------
+    rows : which images
+    """
+    device, batches = machine.device, list[Pixels]()
+    for seed in seeds:
+        encoder = initialise(backbone, seed)
+        preprocess = encoder.card.preprocess
+        batches = batches or list(
+            image_batches(
+                images, rows, preprocess, machine.batch_size, machine.workers, device=device
+            )
+        )
+        tower = image_tower(encoder, device)
+        with forward_passes(device, precision):
+            values = [embed(tower, to_tower(batch, preprocess, device)) for batch in batches]
+        yield encoder.card, np.concatenate(values)

@@ -72,15 +72,10 @@ def stood_for(value: object) -> str:
     return f"{kind.__module__}.{kind.__qualname__}" if isinstance(value, StandIn) else kind.__name__
 
 
-SHOWN = 4
-"""How many of a file's names are listed from the start, and at most half as many from the end."""
-
-
 def abridged(names: list[str]) -> str:
     """Return names as one text: the first and the last few, and how many they are."""
-    if len(names) <= SHOWN + SHOWN // 2:
-        return f"{len(names)}: {', '.join(names)}"
-    return f"{len(names):,}: {', '.join(names[:SHOWN])}, … {', '.join(names[-SHOWN // 2 :])}"
+    shown = names if len(names) <= 6 else [*names[:4], "…", *names[-2:]]
+    return f"{len(names):,}: {', '.join(shown)}"
 
 
 # ---------------------------------------------------------------------------------------------
@@ -176,11 +171,6 @@ def read_pickle(file: Path, source: str) -> Any:
                 f"{source}: a TorchScript archive holds a program, and nothing is executed here; "
                 "save its `state_dict()` with safetensors, or use the weights on the hub"
             )
-        if not members and is_plain_pickle(file):
-            raise InputError(
-                f"{source}: a plain pickle, as `pickle.dump` writes it, holds its tensors as "
-                "programs; load it where you trust it, and `torch.save` the model's `state_dict()`"
-            )
         stand_ins = make_stand_ins(file, members)
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins):
             # Some old files make torch warn, and the user can do nothing about it.
@@ -198,14 +188,10 @@ def read_pickle(file: Path, source: str) -> Any:
         ) from None
 
 
-BLOCKED = re.compile(r"unsupported GLOBAL \S+ whose module \S+ is blocked")
-"""How torch refuses the modules that it never reads from."""
-
-
 def complaint(error: Exception) -> str:
     """Return what torch's reader found, without its advice to execute the file after all."""
     said = str(error)
-    if blocked := BLOCKED.search(said):
+    if blocked := re.search(r"unsupported GLOBAL \S+ whose module \S+ is blocked", said):
         return blocked[0]
     found = said.rpartition("WeightsUnpickler error:")[2].strip()
     return re.split(r"\.\s|\n", found)[0] or type(error).__name__
@@ -221,18 +207,6 @@ def zipped_members(file: Path) -> list[zipfile.ZipInfo]:
 
 DAMAGED = (ValueError, IndexError, MemoryError)
 """What comes of following a damaged pickle."""
-
-TORCH_MAGIC = 0x1950A86A20F9469CFC6C
-"""The first pickle in every file that `torch.save` wrote before it wrote zips."""
-
-
-def is_plain_pickle(file: Path) -> bool:
-    """Say whether a file is a whole pickle that is not one of `torch.save`'s."""
-    with file.open("rb") as stream, suppress(*DAMAGED):
-        first = next((arg for op, arg, _ in pickletools.genops(stream) if op.name == "LONG1"), None)
-        return first != TORCH_MAGIC
-    return False
-
 
 # ---------------------------------------------------------------------------------------------
 # Stand-ins
@@ -326,27 +300,16 @@ def named_classes(stream: BufferedIOBase) -> Iterator[tuple[tuple[str, str], typ
                 stack.pop()
             case "SETITEM" | "SETITEMS" | "APPEND" | "APPENDS":
                 pops = {"SETITEM": 2, "APPEND": 1}.get(code.name, 0)
-                del stack[len(stack) - pops if pops else last(stack, mark) :]
+                del stack[-pops if pops else -1 - stack[::-1].index(mark) :]
                 if isinstance(stack[-1], tuple):
                     yield stack[-1], OrderedDict if code.name.startswith("SET") else list
             case _:
                 takes = [kind.name for kind in code.stack_before]
                 if "mark" in takes:
-                    del stack[last(stack, mark) :]
+                    del stack[-1 - stack[::-1].index(mark) :]
                     takes = takes[: takes.index("mark")]
                 del stack[len(stack) - len(takes) :]
                 stack += [None] * len(code.stack_after)
-
-
-def last(stack: list[Any], mark: object) -> int:
-    """Return the place of the uppermost mark on a stack.
-
-    Raises
-    ------
-    ValueError
-        There is none.
-    """
-    return len(stack) - 1 - stack[::-1].index(mark)
 
 
 def renamed(module: str, name: str) -> tuple[str, str]:

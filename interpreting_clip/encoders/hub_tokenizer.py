@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Int
 
 from interpreting_clip.encoders.open_clip_import import import_open_clip
-from interpreting_clip.errors import DAMAGED_JSON, InputError, error_context
+from interpreting_clip.errors import InputError
 
 REQUIRED = ("tokenizer.json", "tokenizer_config.json")
 """The files that say all of a fast tokenizer. Nothing else is read: `spiece.model` alone would have
@@ -44,17 +44,9 @@ class HubTokenizer:
         Raises
         ------
         InputError
-            The package `transformers` is not installed, or cannot read the tokenizer; or a token is
-            none of the text tower's.
+            The package `transformers` is not installed, or cannot read the tokenizer.
         """
-        tokens = self.loaded(list(texts)).numpy()
-        known = self.text.get("vocab_size")
-        if known is not None and tokens.size and tokens.max() >= known:
-            raise InputError(
-                f"the tokenizer {self.text['hf_tokenizer_name']!r} has a token {tokens.max():,}, "
-                f"and the text tower knows {known:,}; get both from one repository"
-            )
-        return tokens
+        return self.loaded(list(texts)).numpy()
 
     @cached_property
     def loaded(self) -> Any:
@@ -99,19 +91,17 @@ class HubTokenizer:
         InputError
             Names the token.
         """
-        with error_context(REQUIRED[1]):
-            settings = decode_json(self.files[REQUIRED[1]])
+        settings = msgspec.json.decode(self.files[REQUIRED[1]], type=dict[str, Any])
         tokens, name = found(["a"])[0].tolist(), self.text["hf_tokenizer_name"]
         for kind in ("bos", "eos"):
-            wanted, token = settings.get(f"add_{kind}_token"), f"{kind}_token_id"
+            wanted = settings.get(f"add_{kind}_token")
             # CLIPA's end is replaced by padding afterwards.
             if wanted is None or found.strip_sep_token:
                 continue
-            if wanted != (getattr(found.tokenizer, token) in tokens):
+            if wanted != (getattr(found.tokenizer, f"{kind}_token_id") in tokens):
                 raise InputError(
                     f"the tokenizer {name!r} has `add_{kind}_token` {str(wanted).lower()}, and the "
-                    f"installed transformers {'leaves it out' if wanted else 'adds it'}; install "
-                    "another version"
+                    "installed transformers does otherwise; install another version"
                 )
         end = self.text.get("eos_id")
         if self.text.get("pool_type") == "eos" and end not in tokens:
@@ -120,20 +110,6 @@ class HubTokenizer:
                 f"the text tower reads its embedding at the token {end}, which the tokenizer "
                 f"{name!r} does not end texts with; get both from one repository"
             )
-
-
-def decode_json(content: bytes) -> dict[str, Any]:
-    """Return the mapping in a JSON file.
-
-    Raises
-    ------
-    InputError
-        It is none.
-    """
-    try:
-        return msgspec.json.decode(content, type=dict[str, Any])
-    except DAMAGED_JSON as error:
-        raise InputError(f"no mapping in JSON ({error}); choose another model") from None
 
 
 def tokenizer_settings(text: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,13 +98,8 @@ def build_clip(
     Raises
     ------
     InputError
-        A CLIP given by its sizes has no vocabulary, open_clip cannot build this configuration, or
-        its images are not square.
+        open_clip cannot build this configuration, or its images are not square.
     """
-    if text and isinstance(architecture, Backbone) and vocabulary is None:
-        raise InputError(
-            "a CLIP of the kind 'clip' needs its vocabulary, got none; make the encoder again"
-        )
     config = build_config(architecture, vocabulary.size if vocabulary else 0)
     open_clip = import_open_clip(timm=needs_timm(config))
     kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP

@@ -113,7 +113,7 @@ def find_tower(
         raise InputError(f"{what} are under {quoted(fitting)}; choose with the key `state`")
     weights, found = tried[state], fits[state]
     prefixes = sorted(prefix for prefix, count in found.items() if count == best[state])
-    if any(not same_arrays(weights, prefixes[0], prefix, spec.arrays) for prefix in prefixes[1:]):
+    if len(prefixes) > 1:
         raise InputError(
             f"{what} are under the prefixes {quoted(prefixes)}; choose with the key `prefix`"
         )
@@ -145,16 +145,6 @@ def alike(value: torch.Tensor, expected: torch.Tensor) -> bool:
     return value.shape == expected.shape or (value.numel() == 1 == expected.numel())
 
 
-def same_arrays(weights: StateDict, prefix: str, other: str, expected: StateDict) -> bool:
-    """Say whether the expected arrays are equal under two prefixes: a module under two names."""
-    pairs = [(weights.get(prefix + name), weights.get(other + name)) for name in expected]
-    return all(
-        one is not None and two is not None and torch.equal(one, two)
-        for one, two in pairs
-        if one is not None or two is not None
-    )
-
-
 def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
     """Return the whole name of the linear layer that reads the tower's features, or None.
 
@@ -181,7 +171,7 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
                 return name
         raise InputError(
             f"{spec.source}: no array {quoted(named, '.weight')} with {spec.width:,} columns, "
-            f"one per feature; correct `head_name`: {linear_layers(found, spec)}"
+            f"one per feature; correct `head_name`"
         )
     if spec.head_name and fits(prefix + spec.head_name):
         return prefix + spec.head_name
@@ -201,41 +191,28 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
     return heads[0] if heads else None
 
 
-def linear_layers(found: MatchedTower, spec: TowerSpec) -> str:
-    """Say which arrays outside the tower could be a head's weight."""
-    could = [
-        name.removesuffix(".weight")
-        for name, value in found.weights.items()
-        if value.ndim == 2 and value.shape[1] == spec.width and name.endswith(".weight")
-        if name.removeprefix(found.prefix) not in spec.arrays
-    ]
-    return f"what could be a head is {abridged(could)}" if could else "nothing could be a head"
-
-
 def misfit(
     found: MatchedTower, spec: TowerSpec, part: str = "image tower", advice: str = ""
 ) -> str:
     """Say why a state dict is not of a part of an architecture, and what it has."""
-    prefix, weights = found.prefix, found.tower()
-    missing = [name for name in spec.arrays if name not in weights]
-    both = [name for name in spec.arrays if name in weights]
-    other = [
-        f"{name} ({shape(weights[name])}, expected {shape(spec.arrays[name])})"
-        for name in both
-        if not alike(weights[name], spec.arrays[name])
-    ]
-    more = [name for name in weights if name not in spec.arrays] if both else []
-    under = f" under '{prefix}'" if prefix else ""
-    fitting = len(both) - len(other)
+    weights, expected = found.tower(), spec.arrays
+    both = [name for name in expected if name in weights]
+    other = [name for name in both if not alike(weights[name], expected[name])]
+    lists = {
+        "missing": [name for name in expected if name not in weights],
+        "of other shapes": [
+            f"{name} {[*weights[name].shape]}, expected {[*expected[name].shape]}" for name in other
+        ],
+        "unknown to it": [name for name in weights if name not in expected] if both else [],
+    }
+    fitting, under = len(both) - len(other), f" under '{found.prefix}'" if found.prefix else ""
     parts = [
-        f"{spec.source}: expected the {len(spec.arrays):,} arrays of {spec.model}'s {part}, "
-        f"got {fitting:,} of them{under}"
+        f"{spec.source}: expected the {len(expected):,} arrays of {spec.model}'s {part}, got "
+        f"{fitting:,} of them{under}",
+        *(f"{what} are {abridged(names)}" for what, names in lists.items() if names),
+        f"'{found.state or 'the file'}' holds {abridged(list(found.weights))}",
     ]
-    lists = {"missing": missing, "of other shapes": other, "unknown to it": more}
-    parts += [f"{what} are {abridged(names)}" for what, names in lists.items() if names]
-    held = f"'{found.state}' holds" if found.state else "the file holds"
-    parts.append(f"{held} {abridged(list(found.weights))}")
-    whose = "another architecture" if fitting < len(spec.arrays) / 2 else "another version of it"
+    whose = "another architecture" if fitting < len(expected) / 2 else "another version of it"
     advice = advice or (
         f"The weights are of {whose}, or incomplete: name the backbone that they belong to, or "
         "choose among the file's arrays with the keys `state`, `prefix` and `head_name`"
@@ -247,11 +224,6 @@ def ends(name: str) -> list[str]:
     """Return a name without its first parts, from the whole to the last part alone."""
     parts = name.split(".")
     return [".".join(parts[start:]) for start in range(len(parts))]
-
-
-def shape(value: torch.Tensor) -> str:
-    """Return the shape of an array as text."""
-    return "×".join(map(str, value.shape)) or "a number"
 
 
 def quoted(names: Iterable[str], end: str = "") -> str:

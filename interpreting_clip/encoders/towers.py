@@ -62,7 +62,7 @@ def load_weights(
     unit = choice.normalize_features
     if unit is None:
         unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
-    return classifier(model, found, choice, spec, unit=unit), found
+    return classifier(model, found, spec, unit=unit), found
 
 
 def is_on_unit_features(found: MatchedTower) -> bool:
@@ -114,9 +114,7 @@ def copy_clip(
         raise InputError(misfit(beside, whole, "text tower", advice)) from None
 
 
-def classifier(
-    model: Model, found: MatchedTower, choice: Choice, spec: TowerSpec, *, unit: bool
-) -> Encoder:
+def classifier(model: Model, found: MatchedTower, spec: TowerSpec, *, unit: bool) -> Encoder:
     """Return a tower with a file's weights, and with its head if it has one.
 
     Raises
@@ -127,12 +125,6 @@ def classifier(
     """
     head = found.head()
     classes = imagenet_classes(len(head["weight"]), spec.source) if head else []
-    if choice.rows is not None:
-        if not head:
-            raise InputError(
-                f"{spec.source}: `classes` orders the rows of a head, and the file has none"
-            )
-        head = {part: value[choice.rows] for part, value in head.items()}
     if head and not unit:
         # Of a library's classifier; on unit features a head without a bias is a zero-shot head.
         head.setdefault("bias", torch.zeros(len(classes)))

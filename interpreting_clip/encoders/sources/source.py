@@ -45,15 +45,13 @@ Location = AtUrl | AtHub | AtPath
 class Choice:
     """What an entry of `weights:` says about its file; None where it leaves the choice to us.
 
-    `rows` are the rows of the file's head in the order of ImageNet's classes. A `prefix` ends in a
-    dot or is empty.
+    A `prefix` ends in a dot or is empty.
     """
 
     state: str | None = None
     prefix: str | None = None
     head_name: str | None = None
     normalize_features: bool | None = None
-    rows: list[int] | None = None
 
 
 class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
@@ -98,7 +96,7 @@ class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
         """Store what there is in place of weights, if it has no tower; say whether it has none."""
         return False
 
-    def choice(self, _machine: Machine) -> Choice:
+    def choice(self) -> Choice:
         """Return what the entry says about the names in its file."""
         return Choice()
 

@@ -197,11 +197,9 @@ def test_a_repository_of_timm_is_known_by_its_configuration(hub):
 
 
 def test_what_is_left_out_is_counted_and_an_example_is_named(capsys):
-    words = (*RANDOM, "--to", "mine.safetensors")
-    for name, said in (("b.pdf", ": 1 file of other kinds: b.pdf\n"), ("a.pdf", ": 2 files of ")):
-        Path("photos", name).write_text("x")
-        extract(*words)
-        assert f"left out{said}" in capsys.readouterr().out
+    Path("photos/b.pdf").write_text("x")
+    extract(*RANDOM, "--to", "mine.safetensors")
+    assert "left out: 1 of other kinds: b.pdf\n" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("tiny_hub")
@@ -280,7 +278,6 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
         ((RANDOM[0], "empty", "--random", "0"), "empty: expected images"),
         ((RANDOM[0], "mixed", "--random", "0"), r"b\.png.*cat/a\.png"),
         ((RANDOM[0], "gap", "--random", "0"), "gap/dog"),
-        ((*RANDOM, "--to", "/proc/mine.safetensors"), "/proc: .*name another folder"),
         (("openclip:ViT-B-33/openai", "photos"), "ViT-B-32"),
         (("openclip:RN50/opnai", "photos"), "openai"),
         (("openclip:RN50", "photos"), "^openclip:RN50: .*openclip:RN50/openai.*yfcc15m"),
@@ -294,7 +291,7 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
         (("photos/cat/2.png", "photos", "--backbone", "openclip:RN50/openai"), "without weights"),
         ((*RANDOM, "--with", "mean"), "KEY=VALUE"),
         ((*RANDOM, "--with", "resize=8"), "--with resize.*legal: none"),
-        ((*RANDOM, "--with", "seed=3"), "--with seed: .*leave it out"),
+        ((*RANDOM, "--with", "seed=3"), "--with seed=3: .*name gives"),
         (("torchvision:resnet50/X", "photos", "--with", "state=a"), "--with state"),
         (("timm:resnet50", "photos", "--with", "state=a"), "--with state.*legal: revision"),
         ((*RANDOM, "--template", "no braces", "--template", "{}"), "no braces"),

@@ -114,14 +114,6 @@ def test_the_tokenizer_comes_with_the_weights_and_needs_no_network_later(hub, ma
         assert other.read_bytes() == file.read_bytes()
 
 
-def test_a_missing_tokenizer_is_refused(hub, machine, tmp_path):
-    hub.add(REPOSITORY, repository(), "model")
-    save_encoder(tmp_path / "saved", build(machine))
-    (tmp_path / "saved/tokenizer/tokenizer.json").unlink()
-    with pytest.raises(InputError, match=r"tokenizer\.json"):
-        load_encoder(tmp_path / "saved")
-
-
 EVIL = json.dumps(
     SETTINGS | {"tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
 ).encode()

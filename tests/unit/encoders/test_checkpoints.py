@@ -193,10 +193,10 @@ def test_programs_of_a_pickle_are_refused_in_one_line(tmp_path, name):
     assert said.isprintable() and "weights_only" not in said
 
 
-def test_a_plain_pickle_is_refused_with_the_reason(tmp_path):
+def test_a_plain_pickle_is_refused(tmp_path):
     harmful = {"state_dict": WEIGHTS, "hook": Reduced(Path.touch, tmp_path / "canary")}
     for protocol in (2, 4, 5):
-        with pytest.raises(InputError, match=r"^zoo/mine\.pt: a plain pickle"):
+        with pytest.raises(InputError, match=r"^zoo/mine\.pt: cannot be read without executing"):
             read(tmp_path, pickle.dumps(harmful, protocol))
     assert not (tmp_path / "canary").exists()
 
@@ -222,7 +222,7 @@ def test_programs_are_refused(tmp_path):
         (pickled({}), "an empty mapping"),
         (
             pickled({"epoch": 3, "net": Restored("x")} | {f"k{i}": i for i in range(50)}),
-            r"mapping of 52: 'epoch' \(int\), 'net' \(.*Restored\), .*'k49' \(int\)",
+            r"mapping of 52: 'epoch' \(int\), 'net' \(.*Restored\), .*, …, .*'k49' \(int\)",
         ),
     ],
 )

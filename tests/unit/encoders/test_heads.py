@@ -107,8 +107,6 @@ def test_it_sees_images_as_the_clip_does_and_shares_no_weight(tiny_clip):
     assert torch.equal(start.visual.get_parameter("proj"), before)
 
 
-def test_a_head_of_another_size_and_no_clip_are_refused(tiny_clip):
-    with pytest.raises(InputError, match=r"shape \(2, 16\), got \(3, 16\)"):
-        classifier_from_clip(tiny_clip, np.ones((3, 16), np.float32), CLASSES)
+def test_no_classifier_is_made_of_another_than_a_clip():
     with pytest.raises(InputError, match=r"expected a CLIP.*got a classifier"):
         classifier_from_clip(initialise(TINY, 0), np.ones((2, 16), np.float32), CLASSES)

@@ -1,15 +1,10 @@
-from collections.abc import Callable
-from dataclasses import replace as with_parts
-
 import pytest
 import torch
-from msgspec.structs import replace
 
-from interpreting_clip.encoders.encoder import Encoder, classifier_encoder, clip_encoder
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.encoders.interpolation import interpolate
 from interpreting_clip.encoders.tokenizer import build_vocabulary
-from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import small_backbone
 
 CLASSES = ["fish", "house", "tree"]
@@ -43,30 +38,3 @@ def test_every_weight_lies_between_and_the_ends_are_the_encoders(clip, alpha, to
         plain = (1 - alpha) * first[name].float() + alpha * second[name].float()
         torch.testing.assert_close(value.float(), plain, rtol=tolerance, atol=tolerance)
     assert not torch.equal(first["head.weight"], second["head.weight"])
-
-
-def with_card(**change) -> Callable[[Encoder], Encoder]:
-    return lambda encoder: with_parts(encoder, card=replace(encoder.card, **change))
-
-
-def with_another_head(encoder: Encoder) -> Encoder:
-    encoder.module.head = torch.nn.Linear(16, 5, bias=False)
-    return encoder
-
-
-def another_architecture(_: Encoder) -> Encoder:
-    return classifier_encoder(small_backbone("rn"), CLASSES, 0, normalize_features=True)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (with_card(classes=["a", "b", "c"]), "`classes`"),
-        (with_card(normalize_features=False), "`normalize_features`"),
-        (another_architecture, "`architecture`"),
-        (with_another_head, r"`head.weight` differ: \(3, 16\) and \(5, 16\)"),
-    ],
-)
-def test_encoders_that_do_not_belong_together_are_refused(tiny_clip, change, message):
-    with pytest.raises(InputError, match=f"interpolate: .*{message}"):
-        interpolate(zero_shot(tiny_clip), change(finetuned(tiny_clip)), 0.5)

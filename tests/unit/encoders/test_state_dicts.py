@@ -257,16 +257,6 @@ def test_what_else_a_file_has_is_said(tmp_path, files):
     assert "token_embedding" not in describe_found(found)  # some names stand for all
 
 
-def test_rows_of_a_head_are_put_into_order(tmp_path, files):
-    order = torch.randperm(1000, generator=torch.Generator().manual_seed(0))
-    state = files.state
-    shuffled = state | {"fc.weight": state["fc.weight"][order], "fc.bias": state["fc.bias"][order]}
-    rows = torch.argsort(order).tolist()
-    encoder, _ = load(tmp_path, shuffled, TIMM, Choice(rows=rows))
-    assert torch.equal(encoder.module.get_parameter("head.weight"), state["fc.weight"])
-    assert torch.equal(encoder.module.get_parameter("head.bias"), state["fc.bias"])
-
-
 REFUSED = {
     "two towers": Case(
         lambda f: under("student.", f.state) | under("teacher.", f.averaged),

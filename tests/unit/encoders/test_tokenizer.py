@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from open_clip import get_tokenizer
 
-from interpreting_clip.encoders.encoder import initialise
 from interpreting_clip.encoders.tokenizer import (
     PADDING,
     UNKNOWN,
@@ -10,7 +9,6 @@ from interpreting_clip.encoders.tokenizer import (
     build_vocabulary,
 )
 from interpreting_clip.errors import InputError
-from tests.unit.encoders.conftest import TINY
 
 TEXTS = ["a photo of a cat.", "a bad photo of the great white shark, far away.", ""]
 LONG = "an old house " * 90
@@ -38,8 +36,3 @@ def test_a_text_that_is_too_long_is_refused():
 def test_tokens_are_those_of_open_clip(tiny_clip):
     expected = get_tokenizer("ViT-B-32")([*TEXTS, LONG])
     assert np.array_equal(tiny_clip.tokenize([*TEXTS, LONG]), expected)
-
-
-def test_an_encoder_without_a_text_tower_is_refused():
-    with pytest.raises(InputError, match="no CLIP"):
-        initialise(TINY, 0).tokenize(TEXTS)

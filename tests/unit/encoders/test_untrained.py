@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from interpreting_clip.encoders.activations import untrained_activations
 from interpreting_clip.encoders.encoder import initialise
 from interpreting_clip.encoders.entries import TimmModel
-from interpreting_clip.encoders.untrained import untrained_activations
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import activations, small_backbone
 
