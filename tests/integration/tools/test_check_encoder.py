@@ -144,20 +144,6 @@ def test_what_was_taken_of_a_training_s_file_is_said(study, capsys):
     assert "'state_dict_ema', not" not in capsys.readouterr().out
 
 
-def test_a_head_in_another_order_is_put_into_imagenet_s(study, capsys):
-    model, names = timm_model(), read_imagenet_classes().wnids
-    with torch.no_grad():
-        model.get_parameter("fc.bias")[7] = 1e6
-    Path("classes.txt").write_text("\n".join(names[::-1]))
-    digest = hashlib.sha256(Path("classes.txt").read_bytes()).hexdigest()
-    entry = checkpoint(pickled(model.state_dict()))
-    Image.fromarray(np.full((50, 80, 3), 90, np.uint8)).save("photo.png")
-    study(TIMM, entry | {"classes": {"file": "classes.txt", "sha256": digest}})
-    main("mine", "--image", "photo.png")
-    seen = lines(capsys.readouterr().out)["looks like"]
-    assert seen.startswith(f"{import_open_clip().IMAGENET_CLASSNAMES[-8]}, ")
-
-
 def test_a_tower_alone_has_no_head(study, capsys):
     clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
     study(CLIP, checkpoint(pickled(clip.visual.state_dict())), "random")
