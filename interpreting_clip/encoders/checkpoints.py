@@ -59,17 +59,11 @@ def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
 
 
 def described(content: object) -> str:
-    """Return what a file holds in place of weights, with its first and last keys."""
-    if not isinstance(content, Mapping):
-        return stood_for(content)
-    keys = [f"{key!r} ({stood_for(value)})" for key, value in content.items()]
-    return f"a mapping of {abridged(keys)}" if keys else "an empty mapping"
-
-
-def stood_for(value: object) -> str:
-    """Return the name of a value's class, also of one that a stand-in is for."""
-    kind = type(value)
-    return f"{kind.__module__}.{kind.__qualname__}" if isinstance(value, StandIn) else kind.__name__
+    """Return what a file holds in place of weights: its class, or its first and last keys."""
+    if isinstance(content, Mapping):
+        keys = [f"{key!r} ({type(value).__qualname__})" for key, value in content.items()]
+        return f"a mapping of {abridged(keys)}" if keys else "an empty mapping"
+    return type(content).__qualname__
 
 
 def abridged(names: list[str]) -> str:
@@ -152,8 +146,7 @@ def is_safetensors(file: Path) -> bool:
     """Say whether a file begins as safetensors do: the length of its header, then the header."""
     with file.open("rb") as stream:
         start = stream.read(9)
-    length = int.from_bytes(start[:8], "little")
-    return start[8:] == b"{" and 8 + length <= file.stat().st_size
+    return start[8:] == b"{" and 8 + int.from_bytes(start[:8], "little") <= file.stat().st_size
 
 
 def read_pickle(file: Path, source: str) -> Any:
@@ -165,13 +158,16 @@ def read_pickle(file: Path, source: str) -> Any:
         It is damaged, or would have to be executed.
     """
     try:
-        members = zipped_members(file)
-        if any("/code/" in member.filename for member in members):
+        names = []
+        if zipfile.is_zipfile(file):
+            with zipfile.ZipFile(file) as archive:
+                names = archive.namelist()
+        if any("/code/" in name for name in names):
             raise InputError(
                 f"{source}: a TorchScript archive holds a program, and nothing is executed here; "
                 "save its `state_dict()` with safetensors, or use the weights on the hub"
             )
-        stand_ins = make_stand_ins(file, members)
+        stand_ins = make_stand_ins(file, names)
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins):
             # Some old files make torch warn, and the user can do nothing about it.
             warnings.simplefilter("ignore")
@@ -195,14 +191,6 @@ def complaint(error: Exception) -> str:
         return blocked[0]
     found = said.rpartition("WeightsUnpickler error:")[2].strip()
     return re.split(r"\.\s|\n", found)[0] or type(error).__name__
-
-
-def zipped_members(file: Path) -> list[zipfile.ZipInfo]:
-    """Return the members of the zip that a file is; none if it is no zip."""
-    if not zipfile.is_zipfile(file):
-        return []
-    with zipfile.ZipFile(file) as archive:
-        return archive.infolist()
 
 
 DAMAGED = (ValueError, IndexError, MemoryError)
@@ -236,13 +224,13 @@ class StandIn:
         self.state = state
 
 
-def make_stand_ins(file: Path, members: list[zipfile.ZipInfo]) -> list[Any]:
+def make_stand_ins(file: Path, names: list[str]) -> list[Any]:
     """Return stand-ins for all classes and functions that a file of `torch.save` names.
 
     torch's reader looks in its own list first, so those that it knows stay as they are.
     """
     containers: dict[tuple[str, str], type | None] = {}
-    for stream in pickles(file, members):
+    for stream in pickles(file, names):
         # A damaged pickle is torch's to refuse: whatever was found before the damage will do.
         with suppress(*DAMAGED):
             for name, container in named_classes(stream):
@@ -259,13 +247,11 @@ def make_stand_ins(file: Path, members: list[zipfile.ZipInfo]) -> list[Any]:
     ]
 
 
-def pickles(file: Path, members: list[zipfile.ZipInfo]) -> Iterator[BufferedIOBase]:
+def pickles(file: Path, names: list[str]) -> Iterator[BufferedIOBase]:
     """Yield a stream at the start of each pickle in a file, one after the other."""
-    if members:
+    if names:
         with zipfile.ZipFile(file) as archive:
-            for member in members:
-                if member.filename.endswith("data.pkl"):
-                    yield BytesIO(archive.read(member))
+            yield from (BytesIO(archive.read(n)) for n in names if n.endswith("data.pkl"))
         return
     with file.open("rb") as stream:
         # Before zips, `torch.save` wrote a magic number, a version, sizes of types, and the object.

@@ -17,9 +17,6 @@ from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError
 
-PROMPTS_AT_A_TIME = 256
-"""Roughly how many prompts go through a text tower at once."""
-
 
 def zero_shot_head(
     encoder: Encoder, classes: list[str], templates: Sequence[str] | str
@@ -47,8 +44,8 @@ def zero_shot_head(
     if encoder.vocabulary is not None:
         require_known_words(encoder.vocabulary, classes)
     prompts = prompt_templates(templates)
-    # Not this machine's batch size: which prompts pass together may change last bits.
-    size, rows = max(1, PROMPTS_AT_A_TIME // len(prompts)), []
+    # About 256 prompts at once, not this machine's batch size: which pass together may change bits.
+    size, rows = max(1, 256 // len(prompts)), []
     # most heads take less, and then a log shows no bar
     pause = 0.5 if sys.stderr.isatty() else 60.0
     bar = {"unit": "class", "unit_scale": size, "mininterval": pause, "delay": pause}
@@ -69,12 +66,8 @@ def prompt_templates(templates: Sequence[str] | str) -> list[str]:
     """
     if not isinstance(templates, str):
         return list(templates)
-    open_clip = import_open_clip()
-    sets = {
-        "openai_imagenet": open_clip.OPENAI_IMAGENET_TEMPLATES,
-        "simple_imagenet": open_clip.SIMPLE_IMAGENET_TEMPLATES,
-    }
-    return [prompt("{}") for prompt in sets[templates]]
+    named = getattr(import_open_clip(), f"{templates.upper()}_TEMPLATES")
+    return [prompt("{}") for prompt in named]
 
 
 def require_known_words(vocabulary: Vocabulary, classes: list[str]) -> None:

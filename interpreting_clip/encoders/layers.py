@@ -48,8 +48,7 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
 def resnet_layers(tower: nn.Module, stem: str) -> dict[str, nn.Module]:
     """Return a ResNet's stem, by the name of its last module, and its stages."""
-    names = {"stem": stem} | STAGES
-    return {layer: tower.get_submodule(name) for layer, name in names.items()}
+    return {layer: tower.get_submodule(name) for layer, name in ({"stem": stem} | STAGES).items()}
 
 
 def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
@@ -178,10 +177,8 @@ def tower_grams(
 
     with forward_hooks(layers, keep), forward_passes(images.device, precision):
         tower(images)
-    for layer in layers:
-        # This layer never ran: let `per_image` refuse it.
-        if layer not in grams:
-            per_image(None, len(images), layer)
+    for layer in layers.keys() - grams.keys():
+        per_image(None, len(images), layer)  # refuses a layer that never ran
     return {layer: grams[layer] for layer in layers}
 
 

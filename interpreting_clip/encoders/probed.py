@@ -78,20 +78,16 @@ def without_projection(start: Encoder) -> Encoder:
             "`features: embedding`"
         )
     width = state[name].shape[PROJECTIONS[name]]
-    wider = widened(architecture, width)
+    if isinstance(architecture, Backbone):
+        wider = replace(architecture, embedding=width)
+    else:
+        wider = replace(architecture, config=architecture.config | {"embed_dim": width})
     model = build_tower(wider, 0)  # any seed: all weights are replaced
     state[name] = torch.eye(width)
     if (bias := name.replace("weight", "bias")) in state and bias != name:
         state[bias] = torch.zeros(width)
     model.module.load_state_dict(state)
     return headless(start, model.module, wider, width)
-
-
-def widened(architecture: Backbone | OpenClipConfig, width: int) -> Architecture:
-    """Return an architecture with an embedding of `width` features."""
-    if isinstance(architecture, Backbone):
-        return replace(architecture, embedding=width)
-    return replace(architecture, config=architecture.config | {"embed_dim": width})
 
 
 def with_head(

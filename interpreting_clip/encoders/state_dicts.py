@@ -74,7 +74,7 @@ def find_tower(
     states: Mapping[str, StateDict],
     spec: TowerSpec,
     choice: Choice,
-    renamed: Callable[[StateDict], StateDict] = lambda weights: weights,
+    renamed: Callable[[StateDict], StateDict] = dict,
 ) -> MatchedTower:
     """Return the state dict with an architecture's image tower, and the prefix of its names.
 
@@ -84,8 +84,8 @@ def find_tower(
     Raises
     ------
     InputError
-        The tower is not in the file, or it is there several times with different weights, under
-        keys or prefixes that only the user can choose from.
+        The tower is not in the file, or it is there several times, under keys or prefixes that only
+        the user can choose from.
     """
     what = f"{spec.source}: weights of {spec.model}"
     if choice.state is not None and choice.state not in states:
@@ -95,10 +95,8 @@ def find_tower(
         )
     tried = states if choice.state is None else {choice.state: states[choice.state]}
     tried = {state: renamed(weights) for state, weights in tried.items()}
-    given = None
-    if choice.prefix is not None:
-        # Of a CLIP, users may mean what stands before both towers.
-        given = (choice.prefix, f"{choice.prefix}visual.")
+    # Of a CLIP, users may mean what stands before both towers.
+    given = None if choice.prefix is None else (choice.prefix, f"{choice.prefix}visual.")
     fits = {state: tower_prefixes(weights, spec, given) for state, weights in tried.items()}
     best = {state: max(found.values(), default=0) for state, found in fits.items()}
     # Older names of a few layers may be missing from each; half of a tower is no coincidence.
@@ -210,7 +208,7 @@ def misfit(
         f"{spec.source}: expected the {len(expected):,} arrays of {spec.model}'s {part}, got "
         f"{fitting:,} of them{under}",
         *(f"{what} are {abridged(names)}" for what, names in lists.items() if names),
-        f"'{found.state or 'the file'}' holds {abridged(list(found.weights))}",
+        f"{found.state or 'the file'} holds {abridged(list(found.weights))}",
     ]
     whose = "another architecture" if fitting < len(expected) / 2 else "another version of it"
     advice = advice or (
@@ -233,17 +231,13 @@ def quoted(names: Iterable[str], end: str = "") -> str:
 
 def describe_found(found: MatchedTower) -> str:
     """Say in one line what was taken of a file, and what else is in it."""
-    said = [f"the state dict '{found.state}'" if found.state else "the whole file"]
+    said = f"the state dict '{found.state}'" if found.state else "the whole file"
     if found.others:
-        said[0] += f", not {quoted(found.others)} (`state` chooses)"
+        said += f", not {quoted(found.others)} (`state` chooses)"
     if found.prefix:
-        said.append(f"names after '{found.prefix}'")
+        said += f"; names after '{found.prefix}'"
     if found.head_name is not None:
-        said.append(f"head '{found.head_name}'")
-    head = f"{found.head_name}."
-    unused = [
-        name for name in found.weights if not name.startswith(found.prefix) and head not in name
-    ]
-    if unused:
-        said.append(f"not used are {abridged(unused)}")
-    return "; ".join(said)
+        said += f"; head '{found.head_name}'"
+    used = (found.prefix, f"{found.head_name}.")
+    unused = [name for name in found.weights if not name.startswith(used)]
+    return f"{said}; not used are {abridged(unused)}" if unused else said

@@ -31,10 +31,12 @@ class ZooSource(Source, frozen=True, kw_only=True):
 
     def problems(self, backbone: Any) -> list[tuple[str, str]]:
         """The weights are named exactly once."""
-        if backbone.model.startswith(HUB_MODEL):
-            wrong = f": '{backbone.model}' names its weights; leave `tag` out"
-            return [] if self.tag is None else [("tag", wrong)]
-        return [("tag", f" is missing: which weights of '{backbone.model}'?")] * (self.tag is None)
+        named, tagged = backbone.model.startswith(HUB_MODEL), self.tag is not None
+        if named and tagged:
+            return [("tag", f": '{backbone.model}' names its weights; leave `tag` out")]
+        if not named and not tagged:
+            return [("tag", f" is missing: which weights of '{backbone.model}'?")]
+        return []
 
     def location(self, backbone: Any) -> Location:
         """Return the repository that the backbone names, or where the zoo has the weights."""

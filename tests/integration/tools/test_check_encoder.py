@@ -13,7 +13,6 @@ from PIL import Image
 from safetensors.torch import save
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder
 from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.open_clip_import import import_open_clip
