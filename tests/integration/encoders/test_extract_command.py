@@ -196,31 +196,21 @@ def test_a_repository_of_timm_is_known_by_its_configuration(hub):
     assert {key: tuple(about()["card"]["preprocess"][key]) for key in config} == config
 
 
-def test_what_is_left_out_is_counted_and_an_example_is_named(capsys):
-    Path("photos/b.pdf").write_text("x")
-    extract(*RANDOM, "--to", "mine.safetensors")
-    assert "left out: 1 of other kinds: b.pdf\n" in capsys.readouterr().out
-
-
 @pytest.mark.usefixtures("tiny_hub")
 def test_a_repository_that_is_not_there_is_refused_without_a_study():
     with pytest.raises(InputError, match=r"^hub:me/none: .*; check `repository`, "):
         extract("hub:me/none", *TINY_HUB[1:])
 
 
-def test_random_weights_are_those_of_the_seed():
-    words = (f"timm:{MODEL}", "photos", "--to", "mine.safetensors", "--random")
-    first, again, other = (extract(*words, seed)["activations"].copy() for seed in "112")
-    assert np.array_equal(first, again) and not np.allclose(first, other)
-    assert about()["encoder"] == f"timm:{MODEL} --random 2"
+def test_random_weights_are_those_of_the_seed_and_give_the_same_bytes():
+    words, file = (*RANDOM[:-1], "1", "--to", "mine.safetensors"), Path("mine.safetensors")
+    first = extract(*words)["activations"].copy()
+    written = file.read_bytes()
+    extract(*words)
+    assert file.read_bytes() == written  # over an earlier file of ours
     assert "kind" not in about()["card"]  # neither a CLIP nor a classifier
-
-
-def test_the_same_words_write_the_same_bytes_over_an_earlier_file_of_ours(tiny_hub):
-    extract(*TINY_HUB, "--template", TEMPLATES[0])
-    before = Path("mine.safetensors").read_bytes()
-    extract(*TINY_HUB, "--template", TEMPLATES[0])
-    assert Path("mine.safetensors").read_bytes() == before
+    other = extract(*RANDOM, "--to", "mine.safetensors")["activations"]
+    assert not np.allclose(first, other) and about()["encoder"] == f"timm:{MODEL} --random 0"
 
 
 def test_classes_are_numbered_2_before_10_and_imagenet_s_as_in_the_table():
@@ -247,12 +237,13 @@ def test_wordnet_ids_that_are_not_all_imagenet_s_are_no_prompts(tiny_hub):
     assert found["classes"].tolist() == [0, 1] and found["weight"].shape == (2, 16)
 
 
-def test_hidden_files_and_texts_do_not_count_and_others_are_named():
+def test_hidden_files_and_texts_do_not_count_and_others_are_named(capsys):
     for name in (".cache/x.png", "__MACOSX/x.png", "cat/.x.png", "cat/notes.txt", "cat/raw.tif"):
         Path("photos", name).parent.mkdir(exist_ok=True)
         Path("photos", name).write_bytes(b"x")
-    found = read_folder(Path("photos"))
-    assert found.names == NAMES and found.ignored == ["cat/raw.tif"]
+    extract(*RANDOM, "--to", "mine.safetensors")
+    assert about()["images"] == NAMES
+    assert "left out: 1 of other kinds: cat/raw.tif\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -279,12 +270,9 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
         ((RANDOM[0], "mixed", "--random", "0"), r"b\.png.*cat/a\.png"),
         ((RANDOM[0], "gap", "--random", "0"), "gap/dog"),
         (("openclip:ViT-B-33/openai", "photos"), "ViT-B-32"),
-        (("openclip:RN50/opnai", "photos"), "openai"),
         (("openclip:RN50", "photos"), "^openclip:RN50: .*openclip:RN50/openai.*yfcc15m"),
         (("openclip:RN51", "photos"), "^openclip:RN51: open_clip has no model"),
         (("torchvision:resnet50", "photos"), "torchvision:resnet50/IMAGENET1K_V1.*--random"),
-        (("timm:resnet5O", "photos"), "resnet50"),
-        (("torchvision:resnet5/X", "photos"), "resnet50"),
         (("opnclip:RN50/openai", "photos"), "openclip:…"),
         (("photos/cat/2.png", "photos"), "--backbone openclip"),
         (("none.pt", "photos", "--backbone", "openclip:RN50"), "none.pt"),
@@ -292,11 +280,9 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
         ((*RANDOM, "--with", "mean"), "KEY=VALUE"),
         ((*RANDOM, "--with", "resize=8"), "--with resize.*legal: none"),
         ((*RANDOM, "--with", "seed=3"), "--with seed=3: .*name gives"),
-        (("torchvision:resnet50/X", "photos", "--with", "state=a"), "--with state"),
         (("timm:resnet50", "photos", "--with", "state=a"), "--with state.*legal: revision"),
         ((*RANDOM, "--template", "no braces", "--template", "{}"), "no braces"),
         ((*RANDOM, "--class-names", "one.txt"), "2 names.*got 1"),
-        ((*RANDOM, "--batch-size", "0"), "batch_size"),
         ((*RANDOM, "--device", "gpu"), "device"),
         ((*RANDOM, "--to", "mine.npy"), "safetensors"),
         ((*RANDOM, "--to", "theirs.safetensors"), "theirs.safetensors.*kept"),

@@ -46,13 +46,7 @@ def test_a_repository_says_how_its_clip_is_built(hub, machine, tiny_clip):
     )
 
 
-CONFIGS = [
-    *(b"{", b"{}", b"[]", b'{"model_cfg": {"embed_dim": 3}}'),
-    CONFIG.replace(b'"text_cfg": {', b'"text_cfg": true, "x": {'),
-]
-
-
-@pytest.mark.parametrize("config", CONFIGS)
+@pytest.mark.parametrize("config", [b"{", b"[]", b'{"model_cfg": {"embed_dim": 3}}'])
 def test_a_repository_that_does_not_say_so_is_refused(hub, machine, tiny_clip, config):
     files = {
         "open_clip_config.json": config,
@@ -148,7 +142,6 @@ def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine, class
     ("config", "message"),
     [
         (b"{", "me/vit@.*config.json"),
-        (b"[]", "me/vit@.*config.json"),
         (b"{}", "me/vit@.*'architecture'|me/vit@.*'pretrained_cfg'"),
         (timm_config("their_vit", ""), "'their_vit'"),
         (timm_config("test_vit", "", model_args={"img_size": 64}), "img_size"),
@@ -244,13 +237,7 @@ def test_a_checkpoint_s_own_preprocessing_reaches_the_tower_and_the_card(machine
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [
-        ("std", [0.5, 0.0, 0.5]),
-        ("mean", [0.5, 0.5]),
-        ("mean", [127.5, 127.5, 127.5]),
-        ("interpolation", "nearest"),
-        ("resize", 0),
-    ],
+    [("std", [0.5, 0.0, 0.5]), ("mean", [127.5, 127.5, 127.5]), ("interpolation", "nearest")],
 )
 def test_preprocessing_that_is_none_is_refused(tmp_path, key, value):
     with pytest.raises(InputError, match=f"weights.mine.{key}"):

@@ -21,17 +21,13 @@ def test_an_encoder_comes_back_as_it_was(encoder, tiny_clip, images, tmp_path):
     for saved in (encoder, tiny_clip):
         save_encoder(tmp_path, saved)
         again = load_encoder(tmp_path)
+        save_encoder(tmp_path / "again", again)
+        for file in (WEIGHTS, CARD):
+            assert (tmp_path / "again" / file).read_bytes() == (tmp_path / file).read_bytes()
         assert again.card == saved.card
         assert np.array_equal(activations(again, images, 5), activations(saved, images, 5))
         state = again.module.state_dict()
         assert all(torch.equal(state[key], t) for key, t in saved.module.state_dict().items())
-
-
-def test_equal_encoders_give_equal_bytes(encoder, tmp_path):
-    for name in "ab":
-        save_encoder(tmp_path / name, encoder)
-    for file in (WEIGHTS, CARD):
-        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
 
 
 def test_a_classifier_comes_back_with_its_head_and_an_untrained_encoder_without(backbone, tmp_path):
@@ -43,18 +39,6 @@ def test_a_classifier_comes_back_with_its_head_and_an_untrained_encoder_without(
     assert torch.equal(head.weight, classifier.module.get_parameter("head.weight"))
     save_encoder(tmp_path, initialise(backbone, 1))
     assert load_encoder(tmp_path).head is None
-
-
-@pytest.mark.parametrize("file", [WEIGHTS, CARD])
-@pytest.mark.parametrize("damage", ["missing", "cut short"])
-def test_a_missing_or_damaged_file_is_refused(encoder, tmp_path, file, damage):
-    save_encoder(tmp_path, encoder)
-    content = (tmp_path / file).read_bytes()
-    (tmp_path / file).unlink()
-    if damage == "cut short":
-        (tmp_path / file).write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match=file):
-        load_encoder(tmp_path)
 
 
 @pytest.mark.parametrize("change", ["missing", "extra", "shape"])

@@ -64,11 +64,6 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
             AtHub("timm/resnet18.a1_in1k", Timm.files, "main"),
         ),
         (
-            Timm(backbone="b", tag="lvd142m"),
-            TimmModel(model="vit_base_patch14_dinov2"),
-            AtHub("timm/vit_base_patch14_dinov2.lvd142m", Timm.files, "main"),
-        ),
-        (
             Timm(backbone="b", revision="v1"),
             TimmModel(model="hf-hub:me/mine"),
             AtHub("me/mine", Timm.files, "v1"),
@@ -80,7 +75,6 @@ LAION = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
         ),
         (CheckpointFile(backbone="b", url=URL, sha256=DIGEST), RN50, AtUrl(URL, DIGEST)),
         (Untrained(backbone="b", seed=0), RN50, None),
-        (FOLDER, RN50, AtPath(Path("mine/manifest.json"), DIGEST)),
         (FOLDER, ExternalModel(model="in JAX"), AtPath(Path("mine/manifest.json"), DIGEST)),
     ],
 )
@@ -92,9 +86,7 @@ def test_weights_lie_where_their_source_says(item, backbone, expected):
     ("model", "tag", "right"),
     [
         ("RN50", "openai", "RN50-quickgelu"),
-        ("RN101", "yfcc15m", "RN101-quickgelu"),
         ("ViT-B-32", "laion400m_e32", "ViT-B-32-quickgelu"),
-        ("ViT-B-16", "metaclip_400m", "ViT-B-16-quickgelu"),
         ("ViT-B-32-quickgelu", "laion2b_s34b_b79k", "ViT-B-32"),
     ],
 )
@@ -107,7 +99,6 @@ def test_another_activation_than_that_of_the_training_is_refused(model, tag, rig
     ("item", "backbone", "message"),
     [
         (OpenClip(backbone="b", tag="mine"), OpenClipModel(model="RN50"), "openai"),
-        (OpenClip(backbone="b"), OpenClipModel(model="RN50"), "has no weights"),
         (Torchvision(backbone="b", tag="DEFAULT"), TorchvisionModel(model="resnet50"), "K_V2"),
         (Torchvision(backbone="b", tag="V1"), TorchvisionModel(model="resnet51"), "resnet50"),
         (Timm(backbone="b", tag="mine"), TimmModel(model="resnet18"), "a1_in1k"),

@@ -75,8 +75,6 @@ def test_a_finetuned_clip_keeps_its_head(tiny_clip):
 def test_weights_of_another_architecture_are_refused(tiny_clip):
     with pytest.raises(InputError, match=r"mine: .*resnet18.*conv1\.weight"):
         load_state_dict(RESNET, tiny_clip.module.state_dict())
-    with pytest.raises(InputError, match=r"mine: .*tiny.*class_embedding"):
-        load_state_dict(TINY, initialise(RESNET, 0).visual.state_dict())
 
 
 def test_a_head_for_other_classes_than_imagenet_s_is_refused():
