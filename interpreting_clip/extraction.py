@@ -17,7 +17,7 @@ from tqdm import tqdm
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.activations import streamed_activations
-from interpreting_clip.encoders.encoder import Encoder, to_array
+from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import find_encoder
@@ -156,9 +156,7 @@ def head_of(
             f"none, for the encoder's own has {rows:,} classes of ImageNet, and the folders do not "
             "have the names of these, their WordNet ids"
         )
-    bias = encoder.head.bias
-    weight = to_array(encoder.head.weight)
-    made = Head(weight, None if bias is None else to_array(bias), card.normalize_features)
+    made = Head(*encoder.trained_head(card.classes or []), card.normalize_features)
     return made, f"the encoder's own, {rows:,} classes"
 
 

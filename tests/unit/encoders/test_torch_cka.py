@@ -7,8 +7,6 @@ from unittest.mock import MagicMock, patch
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -63,24 +61,13 @@ def package_cka(torch_cka, one, two, images, size):
     return package.export()["CKA"].numpy()
 
 
-KINDS = st.sampled_from(["convolutions", "transformer", "perceptron"])
-WIDTHS = st.sampled_from([2, 4, 6])
-FUNCTION_SCOPED = [HealthCheck.function_scoped_fixture]
-
-
-@settings(derandomize=True, deadline=None, max_examples=30, suppress_health_check=FUNCTION_SCOPED)
-@given(
-    first=st.tuples(KINDS, WIDTHS),
-    second=st.tuples(KINDS, WIDTHS),
-    size=st.integers(8, 16),
-    minibatches=st.integers(1, 3),
-    seed=st.integers(0, 2**31),
-)
+@pytest.mark.parametrize("second", ["convolutions", "transformer", "perceptron"])
+@pytest.mark.parametrize("first", ["convolutions", "transformer", "perceptron"])
 @pytest.mark.usefixtures("double")
-def test_agrees_with_the_package(torch_cka, *, first, second, size, minibatches, seed):
-    torch.manual_seed(seed)
-    towers = tower(*first), tower(*second)
-    images = torch.randn(minibatches * size, 3, 8, 8) + 1
+def test_agrees_with_the_package(torch_cka, first, second):
+    torch.manual_seed(0)
+    towers, size = (tower(first, 4), tower(second, 6)), 9
+    images = torch.randn(3 * size, 3, 8, 8) + 1
     expected = package_cka(torch_cka, *towers, images, size)
     found = minibatch_cka(*(ours(model, images.split(size)) for model in towers))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)

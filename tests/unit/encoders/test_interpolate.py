@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
-from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
-from interpreting_clip.encoders.interpolation import interpolate
+from interpreting_clip.encoders.heads import classifier_from_clip, interpolate, zero_shot_head
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from tests.unit.encoders.conftest import small_backbone
 
