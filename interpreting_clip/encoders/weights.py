@@ -76,14 +76,14 @@ def find_encoder(
 
 def describe_preprocessing(entry: Source, preprocess: Preprocess) -> str:
     """Say in one line how images reach a tower, and who says so."""
-    given = entry.preprocessing
-    values = {key: getattr(preprocess, key) for key in PREPROCESSING}
-    values["resize"] = preprocess.resize or preprocess.size
+    default = "the weights'" if entry.from_library else "the architecture's"
     said: dict[str, list[str]] = {}
-    for key, value in values.items():
+    for key in PREPROCESSING:
+        value = getattr(preprocess, key) or preprocess.size
         text = " ".join(f"{number:.6g}" for number in value) if key in ("mean", "std") else value
-        default = "the weights'" if entry.from_library else "the architecture's"
-        said.setdefault("given" if key in given else default, []).append(f"{key} {text}")
+        said.setdefault("given" if key in entry.preprocessing else default, []).append(
+            f"{key} {text}"
+        )
     parts = [f"{', '.join(texts)} ({who})" for who, texts in said.items()]
     return f"{'; '.join(parts)}; {preprocess.mode} to {preprocess.size} pixels"
 

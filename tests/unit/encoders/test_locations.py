@@ -121,6 +121,8 @@ def test_digests_are_read_off_urls():
     assert yfcc.sha256 == "455df137"
     with pytest.raises(InputError, match=r"no checksum.*source: checkpoint"):
         url_location("https://example.org/b32_400m.pt")
+    with pytest.raises(InputError, match="`revision: v1`"):  # that is for the hub alone
+        url_location(openai, "v1")
 
 
 @pytest.mark.parametrize(
@@ -169,10 +171,3 @@ def test_a_pointer_in_place_of_weights_is_named_whatever_its_digest(tmp_path):
     entry = CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST)
     with pytest.raises(InputError, match=r"a\.pt: .*`git lfs pull`"):
         download_weights(entry, AtPath(Path("a.pt"), DIGEST), Machine(folders=str(tmp_path)))
-
-
-def test_a_revision_is_for_the_hub_alone():
-    url = "https://h/w-0123abcd.pth"
-    assert url_location(url) == AtUrl(url, "0123abcd")
-    with pytest.raises(InputError, match="`revision: v1`"):
-        url_location(url, "v1")
