@@ -6,8 +6,9 @@ from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.entries import Precision, Threads
-from interpreting_clip.encoders.given_activations import are_given, write_given_test_sets
+from interpreting_clip.encoders.given_activations import write_given_test_sets
 from interpreting_clip.formats.saved_activations import write_card
 from interpreting_clip.formats.shift_folders import read_shift_folders
 from interpreting_clip.loading.processes import is_first, own_machine

@@ -6,8 +6,8 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.entries import Layers, Precision, Threads
-from interpreting_clip.encoders.given_activations import are_given
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json

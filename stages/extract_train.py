@@ -9,8 +9,9 @@ from jaxtyping import Float, Int
 from interpreting_clip.datasets.shards import ShardedDataset, open_shards
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.entries import ImagesPerClass, Precision, Threads
-from interpreting_clip.encoders.given_activations import are_given, train_activations
+from interpreting_clip.encoders.given_activations import train_activations
 from interpreting_clip.encoders.probed import ChosenImages, choose_images, probed_encoder
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import StreamedArray

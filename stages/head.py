@@ -4,18 +4,14 @@ import torch
 
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
-from interpreting_clip.encoders.encoder import load_encoder
+from interpreting_clip.encoders.encoder import given_head, load_encoder
+from interpreting_clip.encoders.encoder_card import are_given, read_given_card
 from interpreting_clip.encoders.entries import (
     HeadKind,
     RandomHead,
     Threads,
     TrainedHead,
     ZeroShotHead,
-)
-from interpreting_clip.encoders.given_activations import (
-    are_given,
-    given_head,
-    read_given_card,
 )
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.saved_heads import write_head

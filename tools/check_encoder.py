@@ -27,12 +27,9 @@ from interpreting_clip.datasets.listed_images import listed_images
 from interpreting_clip.downloads.http import mirrored
 from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
-from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.given_activations import (
-    given_activations,
-    given_head,
-    read_given_card,
-)
+from interpreting_clip.encoders.encoder import Encoder, given_head
+from interpreting_clip.encoders.encoder_card import read_given_card
+from interpreting_clip.encoders.given_activations import given_activations
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location
 from interpreting_clip.encoders.weights import Remarks, find_encoder

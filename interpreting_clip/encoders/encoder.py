@@ -14,10 +14,12 @@ from jaxtyping import Float, Int
 from torch import nn
 
 from interpreting_clip.encoders.encoder_card import (
+    GIVEN_HEAD,
     EncoderCard,
     Model,
     OpenClipConfig,
     Representation,
+    read_given_card,
 )
 from interpreting_clip.encoders.entries import (
     AnyBackbone,
@@ -34,6 +36,7 @@ from interpreting_clip.encoders.tokenizer import Vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_struct, write_json
+from interpreting_clip.measures.head import Head
 
 
 class Classifier(nn.Module):
@@ -164,6 +167,17 @@ def require_same_classes(own: list[str], classes: list[str]) -> None:
                 f"class {index} of the head is {ours!r}, that of imagenet_val {theirs!r}; order "
                 "its rows as in `classes.txt` of `python -m tools.image_list`"
             )
+
+
+def given_head(weights: Path, classes: list[str]) -> Head:
+    """Return the head that came with given activations, for these classes."""
+    card = read_given_card(weights)
+    with error_context(card.origin.location):
+        if card.classes is None:
+            raise InputError("there is no head; write one into the folder, or use `random`")
+        require_same_classes(card.classes, classes)
+    arrays = read_tensors(weights / GIVEN_HEAD, "weight")
+    return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)
 
 
 def clip_encoder(

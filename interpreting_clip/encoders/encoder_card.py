@@ -1,12 +1,17 @@
-"""An encoder without its weights: its architecture, and its card `encoder.json`."""
+"""An encoder without its weights: its architecture, and its card `encoder.json`.
+
+Also the card of an encoder that is nothing but activations which were computed elsewhere.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 from torch import nn
 
 from interpreting_clip.encoders.entries import Backbone, TimmModel, TorchvisionModel
+from interpreting_clip.formats.json import read_struct
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.quantities import Count
 
@@ -107,3 +112,31 @@ class EncoderCard(
     classes: list[str] | None
     origin: Origin | None = None
     tokenizer: TokenizerOrigin | None = None
+
+
+GIVEN_CARD, GIVEN_HEAD = "activations.json", "head.safetensors"
+
+
+class GivenCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`activations.json`: everything about such an encoder but its arrays.
+
+    `orders` has the digest of the order of images of every dataset that there are activations of.
+    `classes` are the head's, in the order of its rows, or None without a head.
+    """
+
+    representation: Representation
+    normalize_features: bool
+    feature_width: Count
+    orders: dict[str, str]
+    classes: list[str] | None
+    origin: Origin
+
+
+def are_given(weights: Path) -> bool:
+    """Say whether there are activations in place of an encoder's weights."""
+    return (weights / GIVEN_CARD).exists()
+
+
+def read_given_card(weights: Path) -> GivenCard:
+    """Read the card of such an encoder."""
+    return read_struct(weights / GIVEN_CARD, GivenCard)

@@ -15,42 +15,12 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.encoders.encoder import require_same_classes
-from interpreting_clip.encoders.encoder_card import Origin, Representation
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.encoders.encoder_card import GIVEN_CARD, GIVEN_HEAD, read_given_card
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
-from interpreting_clip.formats.json import read_struct, write_json
+from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
-from interpreting_clip.measures.head import Head
-from interpreting_clip.quantities import Count
-
-CARD, HEAD = "activations.json", "head.safetensors"
-
-
-class GivenCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`activations.json`: everything about such an encoder but its arrays.
-
-    `orders` has the digest of the order of images of every dataset that there are activations of.
-    `classes` are the head's, in the order of its rows, or None without a head.
-    """
-
-    representation: Representation
-    normalize_features: bool
-    feature_width: Count
-    orders: dict[str, str]
-    classes: list[str] | None
-    origin: Origin
-
-
-def are_given(weights: Path) -> bool:
-    """Say whether there are activations in place of an encoder's weights."""
-    return (weights / CARD).exists()
-
-
-def read_given_card(weights: Path) -> GivenCard:
-    """Read the card of such an encoder."""
-    return read_struct(weights / CARD, GivenCard)
 
 
 def given_activations(
@@ -156,17 +126,6 @@ def write_probed(
         arrays = read_tensors(weights / f"{name}.safetensors", "activations")
         write_tensors(out / f"{name}.safetensors", arrays)
     head = {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
-    write_tensors(out / HEAD, head)
+    write_tensors(out / GIVEN_HEAD, head)
     probed = msgspec.structs.replace(card, classes=classes, normalize_features=False)
-    write_json(out / CARD, msgspec.to_builtins(probed))
-
-
-def given_head(weights: Path, classes: list[str]) -> Head:
-    """Return the head that came with given activations, for these classes."""
-    card = read_given_card(weights)
-    with error_context(card.origin.location):
-        if card.classes is None:
-            raise InputError("there is no head; write one into the folder, or use `random`")
-        require_same_classes(card.classes, classes)
-    arrays = read_tensors(weights / HEAD, "weight")
-    return Head(arrays["weight"], arrays.get("bias"), card.normalize_features)
+    write_json(out / GIVEN_CARD, msgspec.to_builtins(probed))

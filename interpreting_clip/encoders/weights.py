@@ -80,7 +80,7 @@ def describe_preprocessing(entry: Source, preprocess: Preprocess) -> str:
     said: dict[str, list[str]] = {}
     for key in PREPROCESSING:
         value = getattr(preprocess, key) or preprocess.size
-        text = " ".join(f"{number:.6g}" for number in value) if key in ("mean", "std") else value
+        text = " ".join(f"{n:.6g}" for n in value) if isinstance(value, tuple) else value
         said.setdefault("given" if key in entry.preprocessing else default, []).append(
             f"{key} {text}"
         )

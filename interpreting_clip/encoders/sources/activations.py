@@ -49,8 +49,12 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
             The manifest is missing or not legal; or a file is missing, leads out of the folder, was
             changed, has another shape than the manifest says, or holds NaN or infinity.
         """
-        from interpreting_clip.encoders.encoder_card import Origin
-        from interpreting_clip.encoders.given_activations import CARD, HEAD, GivenCard
+        from interpreting_clip.encoders.encoder_card import (
+            GIVEN_CARD,
+            GIVEN_HEAD,
+            GivenCard,
+            Origin,
+        )
         from interpreting_clip.formats.activations_folder import read_manifest
         from interpreting_clip.formats.arrays import write_tensors
         from interpreting_clip.formats.json import write_json
@@ -66,7 +70,7 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
             arrays = {"weight": streamed_array(folder, head.weight, "weight", (rows, features))}
             if head.bias is not None:
                 arrays["bias"] = streamed_array(folder, head.bias, "bias", (rows,))
-            write_tensors(out / HEAD, arrays)
+            write_tensors(out / GIVEN_HEAD, arrays)
         card = GivenCard(
             representation=self.representation,
             normalize_features=self.normalize_features,
@@ -76,7 +80,7 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
             # As the study names the folder, so that the card is the same on every machine.
             origin=Origin(source="activations", location=self.folder, sha256=self.sha256),
         )
-        write_json(out / CARD, msgspec.to_builtins(card))
+        write_json(out / GIVEN_CARD, msgspec.to_builtins(card))
         return True
 
 
