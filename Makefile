@@ -9,7 +9,7 @@
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
 # make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline
-# make site     pages and data in one folder for any web host: make site SITE=site ENCODERS="key key"
+# make site     pages and data in one folder for any web host: make site SITE=site
 # make fsck     find damaged files in DVC's cache; make fsck MEND=1 mends it
 # make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
@@ -41,27 +41,23 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
-	@python -m stages study
-	@python -m tools.uncached
-	@$(if $(PARALLEL),python -m tools.jobs $(JOBS) $(SNAKEMAKE)/bin/snakemake,python -m tools.repro)
-	@echo
-	@python -m tools.outcome
+	@python -m tools repro $(if $(PARALLEL),--jobs $(JOBS) --snakemake $(SNAKEMAKE)/bin/snakemake)
 
 # The comment at the top of this file.
 help:
 	@sed -n -e '/^#/!q' -e 's/^# //p' Makefile
 
 plan: $(VENV)/ready
-	@python -m tools.plan $(STUDY) $(OPTIONS)
+	@python -m tools plan $(STUDY) $(OPTIONS)
 
 check-encoder: $(VENV)/ready
-	@python -m tools.check_encoder $(ENCODER) $(OPTIONS)
+	@python -m tools check-encoder $(ENCODER) $(OPTIONS)
 
 accept: $(VENV)/ready
-	@python -m tools.accept
+	@python -m tools accept
 
 prune: $(VENV)/ready
-	@python -m tools.prune $(if $(filter 1,$(YES)),--yes)
+	@python -m tools prune $(if $(filter 1,$(YES)),--yes)
 
 # Without verify, DVC does not check what it downloads, and would compute with a damaged file.
 # It pushes an object of its cache whatever its bytes are by now, so fsck reads them first. Where a
@@ -74,7 +70,7 @@ push: $(VENV)/ready
 	url=$$(dvc config "remote.$$name.url"); \
 	case "$$url" in *://*) ;; *) test -d "$$url" || { >&2 echo \
 	    "error: $$url: the default remote's folder is not there: mount it or, if it is new: mkdir -p '$$url'"; exit 1; };; esac
-	python -m tools.fsck
+	python -m tools fsck
 	dvc push --run-cache
 
 install: $(VENV)/ready
@@ -101,35 +97,34 @@ stress: $(VENV)/ready-dev
 check: $(VENV)/ready-dev
 	ruff format --check .
 	ruff check .
-	python -m tools.fingerprints
+	python -m tools fingerprints
 	python -m page.plot_templates --check
-	python -m tools.manual --check
-	@python -m tools.published > /dev/null
+	python -m tools manual --check
+	@python -m tools published > /dev/null
 	@dvc status --quiet code || { >&2 echo \
 	    'error: dvc.lock: out of date for stage code; run `dvc repro code` and commit'; exit 1; }
 	basedpyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/ready
 	python -m page.plot_templates
-	python -m tools.manual
+	python -m tools manual
 
 bench: $(VENV)/ready-dev
 	python -m benchmarks $(ONLY)
 
 plots: $(VENV)/ready
-	python -m tools.offline_plots .dvc/offline.html
+	python -m tools offline-plots .dvc/offline.html
 	dvc config --local plots.html_template offline.html
 	dvc plots show
 
 site: $(VENV)/ready
-	@python -m tools.site --to $(SITE) $(if $(ENCODERS),--encoders $(ENCODERS)) \
-	    $(if $(REPOSITORY),--repository $(REPOSITORY))
+	@python -m tools site --to $(SITE)
 
 fsck: $(VENV)/ready
-	@python -m tools.fsck $(if $(MEND),--mend)
+	@python -m tools fsck $(if $(MEND),--mend)
 
 compare: $(VENV)/ready
-	@python -m tools.compare $(A) $(B) $(OPTIONS)
+	@python -m tools compare $(A) $(B) $(OPTIONS)
 
 define make-venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
@@ -140,7 +135,7 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	@echo 'Installing the packages into $(VENV): 2 to 10 minutes, most of it to download and unpack torch.'
 	$(make-venv)
 	$(BIN)/pip install --constraint constraints.txt --editable '.[pipeline,remotes]'
-	@$(BIN)/python -m tools.lock
+	@$(BIN)/python -m tools lock
 	@touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready

@@ -1,4 +1,4 @@
-"""Run every benchmark but `gpu` and `cores`, one after the other, each in a process of its own."""
+"""Run every benchmark but `gpu`, one after the other, each in a process of its own."""
 
 import subprocess
 import sys

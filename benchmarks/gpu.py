@@ -5,7 +5,6 @@
    GPUs, also on both. A stage that fails is a line of the table and not the end of it, so that one
    run finds all that a new machine breaks.
 2. Extraction is timed as on the CPU: benchmarks/extraction.py.
-3. Steps of `train` are timed on images that are in memory.
 
 All of it runs on any device, so that the tests run it on the CPU.
 """
@@ -14,13 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 import torch
@@ -29,21 +24,11 @@ import yaml
 from benchmarks import extraction
 from benchmarks.tables import ROOT, Row, this_python, write_table
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
-from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
-from interpreting_clip.training import loop
-from interpreting_clip.training.callbacks import Callbacks
-from interpreting_clip.training.recipes import (
-    Augmentation,
-    Cosine,
-    TrainingPrecision,
-    TrainingRecipe,
-)
-from interpreting_clip.training.supervised import label_objective
-from runner.process import set_variables
+from runner.process import repeat_products
 from tests.pipeline.workspace import new_workspace
 
 CLIP, TUNED, PROBED = "rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe"
@@ -72,9 +57,8 @@ NEAR, NEAR_LOSS = 1e-3, 0.02
 """How far float32 on two devices may differ: arrays relative to their largest value, and losses of
 a curve relative to the CPU's. AdamW makes the rounding of a training's first steps grow."""
 
-PRECISIONS: tuple[TrainingPrecision, ...] = ("float32", "bfloat16")
+PRECISIONS: tuple[ComputeType, ...] = ("float32", "bfloat16")
 IMAGES, BATCH, ROUNDS = 2048, 128, 3
-CLASSES, WARM, STEPS = 1000, 5, 20
 
 
 class Left(NamedTuple):
@@ -101,102 +85,25 @@ def measure(machine: Machine, count: int, backbones: Mapping[str, AnyBackbone]) 
     """Return the lines of the table, for `count` devices of the machine's kind."""
     describe = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
-    cudnn = torch.backends.cudnn.version() if machine.device.startswith("cuda") else "none"
     rows = [
         Row("devices, workers", f"{count} × {machine.device}, {machine.workers}"),
         Row("commit", commit.stdout.strip() or "unknown"),
-        Row("torch, CUDA, cuDNN", f"{torch.__version__}, {torch.version.cuda}, {cudnn}"),
+        Row("torch, CUDA", f"{torch.__version__}, {torch.version.cuda}"),
     ]
     with tempfile.TemporaryDirectory() as scratch:
         rows += stages_compared(Path(scratch, "study"), machine.device, count)
         dataset = Path(scratch, "photographs")
         extraction.write_dataset(dataset, IMAGES)
-        for name, backbone in backbones.items():
-            for precision in PRECISIONS:
-                rows += attempt(
-                    f"{name}, {precision}: extraction",
-                    lambda given=(name, backbone), precision=precision: extraction.compared(
-                        *given, dataset, machine, ROUNDS, precision=precision
-                    ),
-                )
-                rows += attempt(
-                    f"{name}, {precision}: a training step",
-                    lambda given=(name, backbone), precision=precision: training_rows(
-                        *given, machine.device, precision
-                    ),
-                )
+        for precision in PRECISIONS:
+            for name, backbone in backbones.items():
+                try:
+                    rows += extraction.compared(
+                        name, backbone, dataset, machine, ROUNDS, precision=precision
+                    )
+                except (RuntimeError, InputError) as error:  # such as too little memory
+                    failed = f"failed: {one_line(str(error))[:200]}"
+                    rows.append(Row(f"{name}, {precision}: extraction", failed, "runs"))
     return rows
-
-
-def attempt(what: str, function: Callable[[], list[Row]]) -> list[Row]:
-    """Return the lines of a measurement, or the one that says how it failed."""
-    try:
-        return function()
-    except (RuntimeError, InputError) as error:  # such as too little memory
-        return [Row(what, f"failed: {one_line(str(error))[:200]}", "runs")]
-
-
-def training_rows(
-    name: str, backbone: AnyBackbone, device: str, precision: TrainingPrecision
-) -> list[Row]:
-    """Return the lines of a tower's training steps."""
-    names = [str(number) for number in range(CLASSES)]
-    encoder = classifier_encoder(backbone, names, 0, normalize_features=False)
-    encoder.module.to(device, memory_format=torch.channels_last)  # pyright: ignore
-    if device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats()
-    step = median(step_seconds(encoder, device, precision))
-    speed = f"{1 / step:.2f} a second, {BATCH / step:,.0f} images/s"
-    rows = [Row(f"{name}, {precision}: steps of {BATCH} images", speed)]
-    if device.startswith("cuda"):
-        peak = torch.cuda.max_memory_allocated() / 1e9
-        rows.append(Row("… peak of torch.cuda.max_memory_allocated", f"{peak:.2f} GB"))
-
-    return rows
-
-
-def step_seconds(encoder: Encoder, device: str, precision: TrainingPrecision) -> list[float]:
-    """Return the seconds of steps of `train`."""
-    steps, times = WARM + STEPS, list[float]()
-    recipe = TrainingRecipe(
-        epochs=1,
-        batch_size=BATCH,
-        learning_rate=1e-4,
-        warmup_steps=0,
-        schedule=Cosine(),
-        betas=(0.9, 0.999),
-        weight_decay=0.1,
-        augmentation=Augmentation(smallest_crop=0.9, flip=0.0),
-        seed=0,
-        threads=torch.get_num_threads(),
-        precision=precision,
-        pieces=1,
-    )
-    side = encoder.card.preprocess.size
-    squares = np.random.default_rng(0).integers(0, 256, (BATCH, side, side, 3), np.uint8)
-    on_gpu = device.startswith("cuda")
-    loaded: Any = torch.from_numpy(squares).pin_memory() if on_gpu else squares
-
-    def load(_: object, batches: Any, *_settings: object) -> Any:
-        return ((drawn, loaded) for drawn in batches)
-
-    def note_time() -> None:
-        if on_gpu:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter())
-
-    targets = torch.zeros(BATCH * steps, dtype=torch.long, device=device)
-    with mock.patch.object(loop, "load_batches", load):
-        loop.train(
-            encoder.module,
-            label_objective(encoder, targets, 0.1, precision),
-            np.broadcast_to(squares[:1], (BATCH * steps, side, side, 3)),
-            encoder.card.preprocess,
-            recipe,
-            callbacks=Callbacks(name="gpu"),
-            after_step=note_time,
-        )
-    return [end - start for start, end in pairwise(times[WARM - 1 :])]
 
 
 def stages_compared(folder: Path, device: str, count: int) -> list[Row]:
@@ -288,21 +195,22 @@ def line(what: str, expected: Left | str, found: Left | str) -> Row:
             return Row(what, f"failed: {run}", "runs")
     assert isinstance(expected, Left) and isinstance(found, Left)
     if expected.losses:
-        ends = [f"{run.losses[0]:.4f} to {run.losses[-1]:.4f}" for run in (expected, found)]
         pair = np.array(expected.losses), np.array(found.losses)
-        share = largest_share(*pair, each=True)
-        text = f"{what}: losses {ends[1]}, expected {ends[0]}"
-        return Row(text, f"{share:.2g}", f"at most {NEAR_LOSS:g}")
-    names = expected.arrays if expected.arrays.keys() == found.arrays.keys() else ()
-    shares = [largest_share(expected.arrays[name], found.arrays[name]) for name in names]
+        share = largest_share(*pair, np.abs(pair[0]))
+        return Row(f"{what}: losses", f"{share:.2g}", f"at most {NEAR_LOSS:g}")
+    if expected.arrays.keys() != found.arrays.keys():
+        return Row(what, "failed: other arrays", "runs")
+    shares = [
+        largest_share(array, found.arrays[name], np.abs(array).max(initial=0))
+        for name, array in expected.arrays.items()
+    ]
     return Row(what, f"{max(shares, default=np.inf):.2g}", f"at most {NEAR:g}")
 
 
-def largest_share(expected: np.ndarray, found: np.ndarray, *, each: bool = False) -> float:
-    """Return the largest difference, relative to the largest value or, with `each`, to its own."""
+def largest_share(expected: np.ndarray, found: np.ndarray, scale: Any) -> float:
+    """Return the largest difference relative to a scale."""
     if expected.shape != found.shape or not np.isfinite(found).all():
         return np.inf
-    scale: Any = np.abs(expected) if each else np.abs(expected).max(initial=0)
     return float((np.abs(found - expected) / np.maximum(scale, 1e-12)).max(initial=0))
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,9 +41,14 @@ def seconds(function: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def seconds_in_turn(ways: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Return the wall times of each way, which take turns after a first call that is not timed."""
+def ratios_in_turn(
+    ways: Mapping[str, Callable[[], Any]], rounds: int
+) -> Callable[[str, str], float]:
+    """Time each way in turn, after a first call that is not timed.
+
+    Returns a function of two ways: the median over the rounds of the time of one over the other's.
+    """
     for way in ways.values():
         way()
     timed = [{name: seconds(way) for name, way in ways.items()} for _ in range(rounds)]
-    return {name: [each[name] for each in timed] for name in ways}
+    return lambda way, other: median(spent[way] / spent[other] for spent in timed)

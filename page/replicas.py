@@ -2,7 +2,7 @@
 
 An interval is over images, lines or draws of one trained encoder; it knows nothing of the encoder
 that another seed would have given. `studies/replicas.yaml` trains each encoder of the default study
-with five seeds, and a few further encoders that only it has. `python -m tools.replicas` keeps what
+with five seeds, and a few further encoders that only it has. `python -m tools replicas` keeps what
 was measured as one table, and the page shows the spread beside the intervals. The paper trains each
 encoder once and reports no such spread.
 

@@ -65,6 +65,132 @@ WITH_A_SECTION = (
 """The measures whose sections are written by hand; all others share one."""
 
 
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart, drawn per kind of representation if it has several, and the claims beneath it."""
+
+    chart: PanelChart
+    drawings: dict[str, PanelDrawing]
+    claims: list[Claim]
+
+
+def report_page(
+    *,
+    title: str,
+    description: str,
+    encoders: Sequence[StudyEncoder],
+    comparisons: Sequence[ComparisonResults],
+    baseline: Baseline,
+    controls: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame],
+    provenance: Provenance,
+    arrays: Sequence[ArrayEntry] = (),
+    further: Sequence[FurtherEncoder] = (),
+    correlations: Sequence[Mapping[str, Any]] = (),
+    probed: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Return the whole page; the same results give the same bytes.
+
+    Its root element carries a digest of all the rest. `plots/computed.js`, which `make repro`
+    writes and git ignores, has the digest of the page whose commit, date and processor it holds.
+
+    Parameters
+    ----------
+    title, description
+        What this study is, in plain text; blank lines separate a description's paragraphs.
+    encoders, comparisons, baseline, controls
+        The study's results; the controls as `plots/controls.json` has them.
+    tables
+        Every chart's table by the name of its CSV (`study_tables`).
+    provenance
+        Where the results come from.
+    arrays
+        Activations that others have published, with their results.
+    further
+        Encoders that only the study of replicas has.
+    correlations
+        Those of the table `correlation`.
+    probed
+        Name and category of every concept that encoders were probed for.
+
+    Raises
+    ------
+    InputError
+        The results do not fit one another.
+    """
+    names = study_names(provenance.datasets, provenance.shifts)
+    claims = study_claims(encoders, names, further)
+    published = array_sections(arrays)
+    environment = template_environment(
+        "report",
+        {
+            "estimate": format_estimate,
+            "interval": format_interval,
+            "mark": mark,
+            "measure_title": measure_title,
+            "p_among": rank_p_value,
+            "percents": format_percents,
+            "smallest_p": rotations_of_smallest_p,
+            "seeds": format_replicas,
+            "spans": line_spans,
+            "spread": format_spread,
+            "with_error": format_with_error,
+        },
+    )
+    html = environment.get_template("page.html.jinja").render(
+        title=title,
+        paragraphs=[p for p in description.split("\n\n") if p.strip()],
+        claims=claims,
+        array_sections=published,
+        array_figures={
+            one.number: [_figure(chart, table, ()) for chart, table in one.charts]
+            for one in published
+        },
+        encoders=encoders,
+        comparisons=[one.cka for one in comparisons],
+        compared=compared(comparisons),
+        baseline=baseline,
+        labels={e.key: e.entry.label for e in encoders},
+        by_representation={
+            name: members
+            for kind, name in REPRESENTATIONS.items()
+            if (members := [e for e in encoders if e.representation == kind])
+        },
+        on_shift_classes=on_shift_classes(baseline),
+        found_concepts=concept_finder(encoders, probed),
+        further_measures=further_measures(encoders[0].results) if encoders else [],
+        replicated=[e for e in encoders if e.replicas],
+        further=list(further),
+        seed_differences=seed_differences,
+        needed_pairs=NEEDED_PAIRS,
+        complete=first_complete(encoders),
+        mean_over=mean_over(encoders, names),
+        families=families(encoders),
+        correlations=correlations,
+        moved=moved,
+        shared_concepts=shared_concepts(encoders),
+        figures={
+            chart.name: _figure(chart, tables[chart.table], claims)
+            for chart in page_charts(names["imagenet"], baseline)
+            if len(tables[chart.table])
+        },
+        controls=controls,
+        instruments=INSTRUMENTS,
+        provenance=provenance,
+        dataset_rows=dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
+        imagenet=names["imagenet"],
+        imagenet_first=names["imagenet"][:1].upper() + names["imagenet"][1:],
+        synthetic=all_synthetic(provenance.datasets),
+        test_sets=names,
+        own_shifts=own_shifts(encoders),
+        datasets={key: names[key] for key in DATASETS},
+        shifts={key: names[key] for key in TESTBED_SHIFTS},
+        shift_kinds={"natural": NATURAL, "style": STYLE},
+        trainings=TRAININGS,
+    )
+    digest = hashlib.sha256(html.encode()).hexdigest()
+    return html.replace('data-digest=""', f'data-digest="{digest}"', 1)
+
+
 def rotations_of_smallest_p(results: EncoderResults | ArrayResults) -> int | None:
     """Return the number of rotations if p is the smallest that they can give, 2 / (number + 1).
 

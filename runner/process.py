@@ -40,6 +40,7 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     set_up()
     words = list(arguments or sys.argv[1:])
     command = str(getattr(sys.modules["__main__"].__spec__, "name", "")) or "-c"
+    command = command.removesuffix(".__main__")
     given = [word for word in words if word != DEBUG]
     with explained(" ".join(["python -m", command, *given]), DEBUG in words):
         require_arguments(main, given)

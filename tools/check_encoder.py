@@ -1,7 +1,5 @@
 """`make check-encoder ENCODER=key`: check an encoder of params.yaml before anything is computed.
 
-    python -m tools.check_encoder KEY [--image FILE] [--download]
-
 Loads the weights as stage `weights` does, tries the head that the study asks for, and passes one
 image forward. A folder of activations is read as stage `weights` does it, and the order of its
 images is checked for the datasets that have been fetched. Prints a line for each finding; exits 0
@@ -41,7 +39,6 @@ from interpreting_clip.study.check import check, lacks_tower
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES, Recipe
 from runner.machine_settings import Machine, read_machine
-from runner.process import launch
 from tools.reachable import ask_url, size
 
 SCRATCH = Path(".scratch")
@@ -50,7 +47,14 @@ TOP = 3
 """How many classes are named for an image, the most similar first."""
 
 
-def main(*arguments: str) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
+    parser.add_argument("encoder", help="an entry of `weights`")
+    parser.add_argument("--image", type=Path, metavar="FILE", help="default: noise")
+    parser.add_argument("--download", action="store_true", help="download missing weights")
+
+
+def main(encoder: str, *, image: Path | None = None, download: bool = False) -> None:
     """Print the findings about one encoder.
 
     Raises
@@ -58,19 +62,12 @@ def main(*arguments: str) -> None:
     InputError
         It cannot be measured as params.yaml describes it; earlier findings are printed.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.check_encoder",
-        description="Check an encoder of params.yaml before anything is computed.",
-    )
-    parser.add_argument("encoder", help="an entry of `weights`")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="default: noise")
-    parser.add_argument("--download", action="store_true", help="download missing weights")
-    options = parser.parse_args(arguments)
-    study, machine, key = check(PARAMS), read_machine(), options.encoder
-    image, shown = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), "noise"
-    if file := options.image:
+    restart_with_kernels(Params().read("kernels", Kernels))
+    study, machine, key = check(PARAMS), read_machine(), encoder
+    pixels, shown = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), "noise"
+    if image:
         with error_context("--image", OSError):
-            image, shown = decode_image(file.read_bytes(), str(file)), file.name
+            pixels, shown = decode_image(image.read_bytes(), str(image)), image.name
     if key not in study.weights:
         raise InputError(
             f"{PARAMS}: no encoder {key!r} in `weights`, and one that this study trains cannot be "
@@ -82,24 +79,24 @@ def main(*arguments: str) -> None:
         return
     entry = study.weights[key]
     backbone = study.backbones[entry.backbone]
-    missing = to_download(entry.location(backbone), machine)
-    if missing and not options.download:
+    missing = to_download(locate_weights(entry, backbone), machine)
+    if missing and not download:
         raise InputError(
             f"'weights.{key}': its weights are not on this machine: {missing}; get them with `make "
             "check-encoder` and OPTIONS=--download"
         )
     with error_context(f"'weights.{key}'"):
-        encoder, remarks = find_encoder(entry, backbone, machine)
-        for name, finding in findings(study, key, encoder, remarks):
+        tower, found = find_encoder(entry, backbone, machine)
+        for name, finding in findings(study, key, tower, found):
             say(name, finding)
-        features = forward_pass(study, encoder, image, machine)
+        features = forward_pass(study, tower, pixels, machine)
         spread = f"{features.min():.3g} to {features.max():.3g}"
         say("forward pass", f"{shown}: {len(features):,} features from {spread}")
     if key in study.encoders:
         with error_context(f"'encoders.{key}.head'"):
-            head, finding = make_head(study, key, encoder, whole=bool(options.image))
+            head, finding = make_head(study, key, tower, whole=bool(image))
         say("head", finding)
-        if options.image and encoder.card.origin is not None:
+        if image and tower.card.origin is not None:
             say("looks like", ", ".join(nearest_classes(study, head, features)))
 
 
@@ -267,13 +264,3 @@ def nearest_classes(
     logits = head.weight @ (features / scale) + (0 if head.bias is None else head.bias)
     names = class_names(study)
     return [names[row] for row in np.argsort(-logits)[:TOP]]
-
-
-def start(*arguments: str) -> None:
-    """Run `main` in a process that has the kernels of the study."""
-    restart_with_kernels(Params().read("kernels", Kernels))
-    main(*arguments)
-
-
-if __name__ == "__main__":
-    launch(start)

@@ -1,6 +1,4 @@
-"""DVC without three costs that grow with a study; `make repro` uses it (tools/repro.py).
-
-    python -m tools.fast_dvc repro [options of dvc repro]
+"""DVC without three costs that grow with a study; `make repro` uses it.
 
 * DVC 3.67 parses params.yaml again for each stage that names a parameter. Here, a file is parsed
   once, and again when its text has changed.
@@ -15,21 +13,21 @@
 `docs/upstream` has the same as patches for DVC.
 
 The file has the bytes that `dvc repro` writes, so the two can take turns. What is stale, locks, and
-the runs of stages remain DVC's. If dvc.lock is not laid out as DVC writes it, or if DVC lacks one
-of these functions, DVC's own are used.
+the runs of stages remain DVC's. If dvc.lock is not laid out as DVC writes it, DVC's own function
+writes it.
 """
 
+import argparse
 import pickle
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from interpreting_clip.formats.json import write_whole
-from runner.process import die_with_parent
 
 HEAD, ENTRY = "schema: '2.0'\nstages:\n", re.compile(r"^  (\S+):\n", re.MULTILINE)
 """How dvc.lock begins, and the first line of a stage's entry."""
@@ -38,27 +36,36 @@ PARSED: dict[str, tuple[str, bytes]] = {}
 """By path, the text that was last parsed, and its content, pickled."""
 
 
-def main() -> None:
-    """Run DVC's command line; end with make, which passes on SIGTERM and nothing else."""
-    die_with_parent()
-    from dvc.cli import main as run_dvc
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
+    parser.add_argument("--lines", action="store_true", help="print one line for each stage")
+    parser.add_argument("--wait-for-lock", action="store_true", help="wait for another DVC")
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="DVC's own, such as: repro")
+
+
+def main(words: Sequence[str], *, lines: bool = False, wait_for_lock: bool = False) -> None:
+    """Run DVC's command line, and end as it ends."""
+    from tools.stage_lines import run_with_lines
+
+    words = [*["--wait-for-lock"] * wait_for_lock, *words]
+    sys.exit(run_with_lines(words) if lines else run_dvc(words))
+
+
+def run_dvc(words: Sequence[str]) -> int:
+    """Run DVC's command line in this process; return its exit status."""
+    from dvc.cli import main as run
 
     speed_up()
-    sys.exit(run_dvc(sys.argv[1:]))
+    return run([*words])
 
 
 def speed_up() -> None:
-    """Replace DVC's slow functions in this process, if DVC has all that this needs."""
-    try:
-        from dvc import dvcfile
-        from dvc.dependency import param
-        from dvc.utils import strictyaml
-        from dvc.utils.serialize import LOADERS, dumps_yaml, modify_yaml, parse_yaml  # noqa: F401
-        from dvc.utils.serialize._common import _load_data  # noqa: F401
+    """Replace DVC's slow functions in this process."""
+    from dvc import dvcfile
+    from dvc.dependency import param
+    from dvc.utils import strictyaml
+    from dvc.utils.serialize import LOADERS
 
-        _ = dvcfile.modify_yaml, strictyaml.parse_yaml, param.dpath.get, param.dpath.search
-    except (ImportError, AttributeError):
-        return
     LOADERS[".yaml"] = load
     strictyaml.parse_yaml = parse
     param.dpath = SimpleNamespace(get=get, search=param.dpath.search)
@@ -131,7 +138,3 @@ def split_entries(text: str, data: Any) -> dict[str, str]:
     if names != [*data["stages"]]:
         return {}
     return {name: f"  {name}:\n{body}" for name, body in zip(names, bodies, strict=True)}
-
-
-if __name__ == "__main__":
-    main()

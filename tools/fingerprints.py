@@ -4,7 +4,6 @@ from pathlib import Path
 
 from interpreting_clip.errors import InputError
 from runner.fingerprint import FINGERPRINTS, fingerprints, recorded_fingerprints
-from runner.process import launch
 
 
 def main() -> None:
@@ -22,7 +21,3 @@ def main() -> None:
         raise InputError(
             f"{FINGERPRINTS}: out of date for {', '.join(changed)}; run `dvc repro code` and commit"
         )
-
-
-if __name__ == "__main__":
-    launch(main)

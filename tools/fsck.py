@@ -1,7 +1,5 @@
 """`make fsck`: find damaged files in DVC's cache, and what a killed DVC has left unfinished.
 
-    python -m tools.fsck [--mend]
-
 Reads every byte of the cache, since DVC trusts an object that it has made read-only: it links,
 checks out and pushes the object, whatever its bytes are by then. Changes nothing and exits 1 if it
 finds something. With `--mend`, it replaces what is whole in the workspace and deletes the rest, as
@@ -21,23 +19,19 @@ from pathlib import Path
 
 from interpreting_clip.errors import InputError
 from runner.inputs import file_md5
-from runner.process import launch
 from tools.cache import Cache, files_below, locked_outputs, open_cache
-
-OBJECT = re.compile(r"([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
-"""The path of an object in the cache, from the MD5 of its bytes; `.dir` is a folder's listing."""
 
 REST = "Then `dvc pull` (from a remote, if there is one) or `dvc repro` brings back the rest."
 
 
-def main(*arguments: str) -> None:
-    """Read the whole cache and report damage; with `--mend`, delete damaged files."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.fsck",
-        description="Read every byte of DVC's cache; name damaged files and how to repair them.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
     parser.add_argument("--mend", action="store_true", help="delete damaged files")
-    mend, root = parser.parse_args(arguments).mend, Path.cwd()
+
+
+def main(*, mend: bool = False) -> None:
+    """Read the whole cache and report damage; with `mend`, delete damaged files."""
+    root = Path.cwd()
     cache = open_cache(root)
     objects = cached_objects(cache)
     rotten = rotten_objects(objects)
@@ -65,9 +59,8 @@ def main(*arguments: str) -> None:
 
 def cached_objects(cache: Cache) -> dict[str, Path]:
     """Return the objects of the cache by MD5; other files are left from interrupted copies."""
-    files = files_below(cache.objects)
-    named = (OBJECT.fullmatch(file.relative_to(cache.objects).as_posix()) for file in files)
-    return {"".join(name.groups()): file for name, file in zip(named, files, strict=True) if name}
+    files = {file.parent.name + file.name: file for file in files_below(cache.objects)}
+    return {md5: file for md5, file in files.items() if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", md5)}
 
 
 def rotten_objects(objects: dict[str, Path]) -> dict[str, str]:
@@ -113,13 +106,7 @@ def delete(paths: Iterable[Path]) -> None:
 
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
-    """Hold DVC's lock, so that nothing is deleted while a DVC command runs.
-
-    Raises
-    ------
-    InputError
-        A command is running.
-    """
+    """Hold DVC's lock, so that nothing is deleted while a DVC command runs."""
     from dvc.lock import LockError
     from dvc.repo import Repo
 
@@ -128,7 +115,3 @@ def exclusive(root: Path) -> Iterator[None]:
             yield
     except LockError:
         raise InputError(f"{root}: a DVC command is running; wait until it ends") from None
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -1,7 +1,5 @@
 """The images of this study's datasets in their order, for activations that are computed elsewhere.
 
-    python -m tools.image_list [DATASET …] [--to FOLDER]
-
 Writes for each dataset `<dataset>.csv`: a row per image, with the SHA-256 of its file, its name in
 the dataset and its class index; and `classes.txt`, the names of the classes by their index. Without
 names, all datasets that have been fetched are listed but `imagenet_train`, of which 148 GB would be
@@ -10,6 +8,7 @@ read. `write_activations_folder` takes the lists.
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from interpreting_clip.config.shifts import TEST_SETS
@@ -20,28 +19,22 @@ from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.formats.image_lists import order_digest, write_image_list
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.shift_folders import NAMES, read_shift_folders
-from runner.process import launch
 
 FETCHED, OWN = Path("data/datasets"), Path("data/shifts")
 
 
-def main(*arguments: str) -> None:
-    """Write the lists, and print the number and the digest of each one's images.
-
-    Raises
-    ------
-    InputError
-        A dataset is unknown, absent, has not been fetched, or is damaged.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.image_list", description="List the images of datasets in their order."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
     parser.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all test sets")
     parser.add_argument("--to", type=Path, default=Path("lists"), help="default: %(default)s")
-    options = parser.parse_args(arguments)
-    known = folders()
+
+
+def main(datasets: Sequence[str] = (), *, to: Path = Path("lists")) -> None:
+    """Write the lists, and print the number and the digest of each one's images."""
+    own = read_shift_folders(OWN) if (OWN / NAMES).exists() else {}
+    known = {name: FETCHED / name for name in DATASETS} | own
     here = [name for name, folder in known.items() if (folder / "card.json").exists()]
-    names = options.datasets or [name for name in here if name != "imagenet_train"]
+    names = datasets or [name for name in here if name != "imagenet_train"]
     if not names:
         raise InputError(f"{FETCHED}: no dataset has been fetched; run `dvc repro fetch`")
     if strange := [name for name in names if name not in here]:
@@ -51,7 +44,7 @@ def main(*arguments: str) -> None:
         )
     for name in names:
         images = listed_images(known[name])
-        file = options.to / f"{name}.csv"
+        file = to / f"{name}.csv"
         write_image_list(file, images)
         digest = order_digest(image.sha256 for image in images)
         border = read_card(known[name]).border
@@ -60,14 +53,4 @@ def main(*arguments: str) -> None:
         sys.stdout.flush()
     if (FETCHED / TEST_SETS[0] / "card.json").exists():
         classes = "".join(f"{name}\n" for name in read_card(FETCHED / TEST_SETS[0]).classes)
-        write_whole(options.to / "classes.txt", classes.encode())
-
-
-def folders() -> dict[str, Path]:
-    """Return the folder of every dataset that activations can be of, and of the own shifts here."""
-    own = read_shift_folders(OWN) if (OWN / NAMES).exists() else {}
-    return {name: FETCHED / name for name in DATASETS} | own
-
-
-if __name__ == "__main__":
-    launch(main)
+        write_whole(to / "classes.txt", classes.encode())

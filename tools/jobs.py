@@ -1,14 +1,10 @@
-"""`make repro JOBS=2`: run the stages of a study, several at a time.
+"""Several stages at a time: divide those that are stale into jobs, which Snakemake starts.
 
-    python -m tools.jobs JOBS SNAKEMAKE
-
-DVC says which stages are stale and what they wait for; Snakemake starts them. A job is one `dvc
-repro --single-item` of a few stages, in which DVC checks each of them again and keeps the results.
-Snakemake decides nothing about staleness: the marks and logs of jobs, in `.scratch/jobs`, are new
-in each run. SNAKEMAKE is its program, in an environment of its own.
+DVC says which stages are stale and what they wait for. A job is one `dvc repro --single-item` of a
+few stages, in which DVC checks each of them again and keeps the results. Snakemake decides nothing
+about staleness: the marks and logs of jobs, in `.scratch/jobs`, are new in each run.
 """
 
-import argparse
 import fcntl
 import os
 import shutil
@@ -20,19 +16,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.json import write_json
 from runner.launcher import launching_command
 from runner.machine_settings import MachineSettings, read_machine
-from runner.process import die_with_parent, launch
+from runner.process import die_with_parent
 from tools.fast_dvc import speed_up
-from tools.repro import follow_stages, in_seconds, stage_line
 
 if TYPE_CHECKING:
     from networkx import DiGraph
 
 FOLDER, LOCK = Path(".scratch/jobs"), Path(".scratch/jobs.lock")
 SNAKEFILE = Path(__file__).with_name("Snakefile")
-DVC = (sys.executable, "-m", "tools.repro", "--wait-for-lock")
+DVC = (sys.executable, "-m", "tools", "fast-dvc", "--lines", "--wait-for-lock", "repro")
+JOB = (sys.executable, "-m", "tools", "job")
 
 FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
@@ -42,8 +38,10 @@ FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
-APART = (*TRAININGS, *PROBING, "weights", "interpolate", "fetch", "extract_untrained", "untrained")
-APART += ("arrays", "fetch_arrays")
+SINGLE_STAGE_JOBS = (
+    *(*TRAININGS, *PROBING, "weights", "interpolate", "fetch"),
+    *("extract_untrained", "untrained", "arrays", "fetch_arrays"),
+)
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
 COSTS = {**dict.fromkeys(TRAININGS, 30), "controls": 15, "arrays": 3, "baseline": 5, "fetch": 5}
@@ -52,41 +50,28 @@ COSTS = {**dict.fromkeys(TRAININGS, 30), "controls": 15, "arrays": 3, "baseline"
 Jobs = dict[str, dict[str, Any]]
 """By name, a job's stages in order, the jobs that it waits for, its priority and its GPUs."""
 
-SHOWN = 20
-"""The most lines of a failed stage's output that are shown."""
 
+def run_stale(at_a_time: int, snakemake: str) -> int:
+    """Run what is stale, first the stages that say what is; return the last `dvc repro`'s status.
 
-def main(*arguments: str) -> None:
-    """Run all that is stale."""
-    if arguments[:1] == ("--run",):  # the Snakefile starts a job like this
-        sys.exit(run(arguments[1], arguments[2:]))
-    parser = argparse.ArgumentParser(prog="python -m tools.jobs", description=__doc__)
-    parser.add_argument("jobs", type=int, metavar="JOBS", help="how many run at a time")
-    parser.add_argument("snakemake", metavar="SNAKEMAKE", help="the program")
-    options = parser.parse_args(arguments)
-    if options.jobs < 1:
-        parser.error(f"JOBS: expected 1 or more, got {options.jobs}")
+    `snakemake` is its program, in an environment of its own.
+    """
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with LOCK.open("wb") as lock:
             wait_for_others(lock)
-            run_stale(options.jobs, options.snakemake)
+            if stale_graph(FIRST) and (code := child([*DVC, *FIRST])):
+                return code
+            graph = stale_graph()
+            if not graph:
+                sys.stdout.write("All stages are up to date.\n")
+                return 0
+            machine = read_machine()
+            jobs = planned(graph, machine)
+            run_all(jobs, usable_gpus(jobs, machine), at_a_time, snakemake)
+            return child(DVC)
     except KeyboardInterrupt:  # `run_all` handles the signal while Snakemake runs
         raise InputError("interrupted; `make repro` continues from here") from None
-
-
-def run_stale(at_a_time: int, snakemake: str) -> None:
-    """Run what is stale, first the stages that say what is; end as the last `dvc repro` ends."""
-    if stale_graph(FIRST) and (code := child([*DVC, *FIRST])):
-        sys.exit(code)
-    graph = stale_graph()
-    if not graph:
-        sys.stdout.write("All stages are up to date.\n")
-        return
-    machine = read_machine()
-    jobs = planned(graph, machine)
-    run_all(jobs, usable_gpus(jobs, machine), at_a_time, snakemake)
-    sys.exit(child(DVC))
 
 
 def wait_for_others(lock: IO[bytes]) -> None:
@@ -103,11 +88,7 @@ def wait_for_others(lock: IO[bytes]) -> None:
 def child(command: Sequence[str], stderr: IO[bytes] | None = None) -> int:
     """Run a command that ends with this process and inherits the lock; return its exit status."""
     return subprocess.run(
-        command,
-        check=False,
-        stderr=stderr,
-        close_fds=False,
-        preexec_fn=die_with_parent,
+        command, check=False, stderr=stderr, close_fds=False, preexec_fn=die_with_parent
     ).returncode
 
 
@@ -116,11 +97,6 @@ def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
     them.
 
     Edges lead from a stage to those that wait for it.
-
-    Raises
-    ------
-    InputError
-        DVC cannot read the graph or the lock file.
     """
     import networkx as nx
     from dvc.exceptions import DvcException
@@ -146,7 +122,7 @@ def job_name(stage: str, on_cpu: bool) -> str:
     kind, _, key = stage.partition("@")
     if kind == "cka":
         return "comparisons"
-    if not key or kind in APART:
+    if not key or kind in SINGLE_STAGE_JOBS:
         return stage
     return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
 
@@ -169,21 +145,18 @@ def planned(graph: "DiGraph", machine: MachineSettings) -> Jobs:
         if not circles:
             break
         names |= {stage: stage for stage, name in names.items() if name in circles}
-    stages = {name: [stage for stage in order if names[stage] == name] for name in jobs}
-    kinds = {name: [stage.partition("@")[0] for stage in stages[name]] for name in jobs}
-    costs = {name: sum(COSTS.get(kind, 1) for kind in kinds[name]) for name in jobs}
-    left = dict[str, int]()
+    made: Jobs = {}
     for name in reversed(list(nx.topological_sort(jobs))):
-        left[name] = costs[name] + max((left[later] for later in jobs.successors(name)), default=0)
-    return {
-        name: {
-            "stages": stages[name],
+        stages = [stage for stage in order if names[stage] == name]
+        kinds = [stage.partition("@")[0] for stage in stages]
+        after = max((made[later]["priority"] for later in jobs.successors(name)), default=0)
+        made[name] = {
+            "stages": stages,
             "after": sorted(jobs.predecessors(name)),
-            "priority": left[name],
-            "gpus": max(gpus(kind, machine) for kind in kinds[name]),
+            "priority": after + sum(COSTS.get(kind, 1) for kind in kinds),
+            "gpus": max(gpus(kind, machine) for kind in kinds),
         }
-        for name in jobs
-    }
+    return {name: made[name] for name in jobs}
 
 
 def gpus(kind: str, machine: MachineSettings) -> int:
@@ -229,11 +202,7 @@ def processors_shared_by(needed: int, gpus: int, at_a_time: int) -> int:
 
 
 def run_all(
-    jobs: Jobs,
-    gpus: list[str],
-    at_a_time: int,
-    snakemake: str,
-    command: Sequence[str] = (sys.executable, "-m", "tools.jobs", "--run"),
+    jobs: Jobs, gpus: list[str], at_a_time: int, snakemake: str, command: Sequence[str] = JOB
 ) -> None:
     """Run jobs, each after those that it waits for; if one fails, continue with the others.
 
@@ -244,15 +213,9 @@ def run_all(
     """
     shutil.rmtree(FOLDER, ignore_errors=True)
     most = min(at_a_time, len(jobs))
-    plan = {
-        "jobs": jobs,
-        "gpus": gpus,
-        "command": list(command),
-        "root": str(Path.cwd()),
-        "shared_by": {
-            name: processors_shared_by(job["gpus"], len(gpus), most) for name, job in jobs.items()
-        },
-    }
+    for job in jobs.values():
+        job["shared_by"] = processors_shared_by(job["gpus"], len(gpus), most)
+    plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []
     # Snakemake ends the other jobs, and then we end
@@ -272,39 +235,3 @@ def run_all(
         f"{'interrupted' if interrupted else what}; {len(jobs) - len(ran)} jobs were not started. "
         "Finished results are kept; `make repro` runs the rest"
     )
-
-
-def run(name: str, stages: Sequence[str]) -> int:
-    """Run a job; print its start, the stages that ran and, if it fails twice, the error."""
-    from dvc.cli import main as dvc
-
-    log, screen, repeated = FOLDER / f"{name}.log", os.dup(1), (FOLDER / f"{name}.log").exists()
-    of = sum(len(job["stages"]) for job in read_json(FOLDER / "jobs.json")["jobs"].values())
-
-    def say(what: str) -> None:
-        os.write(screen, f"{what}\n".encode())
-
-    def end(stage: str, seconds: float | None) -> None:
-        (FOLDER / f"{stage}.ended").touch()
-        if seconds is not None:
-            ended = len(list(FOLDER.glob("*.ended")))
-            say(f"{stage_line(ended, of, stage)}{in_seconds(seconds)}")
-
-    say(f"{name}: started, log in {log}")
-    with log.open("ab") as stream:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
-    speed_up()
-    follow_stages(lambda _: None, end)
-    code = dvc(["--wait-for-lock", "repro", "--single-item", *stages])
-    if code and not repeated:
-        say(f"{name}: failed once")
-    elif code:
-        said = log.read_text("utf-8", "replace")
-        lines = said[max(said.rfind("Running stage '"), 0) :].splitlines()
-        say("\n  ".join([f"{name}: failed", *lines[-SHOWN:]]))
-    return code
-
-
-if __name__ == "__main__":
-    launch(main)

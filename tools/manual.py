@@ -1,7 +1,5 @@
 """Generate the tables of docs/reference and docs/arrays.md, README.md and docs/results.md.
 
-    python -m tools.manual [--check]
-
 `make docs` writes them, and `make check` fails if one is out of date. A table stands between
 `<!-- make docs: name -->` and `<!-- end -->`; the rest of its file is written by hand. Ranges and
 words come from the types in the code. The texts about a measure's keys come from its `Settings`;
@@ -9,6 +7,7 @@ those about all other keys from tools/manual.yaml. README.md and docs/results.md
 whole, from templates and the results (`tools.documents`).
 """
 
+import argparse
 import inspect
 import pkgutil
 import re
@@ -30,7 +29,6 @@ from interpreting_clip.measures.result import Result, labels
 from interpreting_clip.quantities import Described
 from interpreting_clip.readable import measure_title
 from interpreting_clip.study.sections import Sections, further_measures
-from runner.process import launch
 from tools.documents import documents
 
 PARAMS, MEASURES = Path("docs/reference/params.md"), Path("docs/reference/measures.md")
@@ -50,21 +48,18 @@ LONG = 30
 PART = re.compile(r"(<!-- make docs: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
-def main(option: str = "") -> None:
-    """Write the generated texts, or with `--check` refuse those that are not up to date.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if out of date")
 
-    Raises
-    ------
-    InputError
-        Another option was given, or a file is not up to date; names it.
-    """
-    if option not in ("", "--check"):
-        raise InputError(f"expected --check or nothing, got {option!r}")
+
+def main(*, check: bool = False) -> None:
+    """Write the generated texts, or with `check` refuse those that are not up to date."""
     # The tables first: they need no results.
     for file, present in chain(with_tables(), documents()):
         if present == file.read_text("utf-8"):
             continue
-        if option:
+        if check:
             raise InputError(f"{file}: out of date; run `make docs` and commit")
         write_whole(file, present.encode())
 
@@ -292,7 +287,3 @@ def span(info: Any) -> str:
 def in_full(value: float) -> str:
     """Return a number with commas and without a power of ten."""
     return re.sub(r"\.?0*$", "", f"{value:,.9f}")
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -1,13 +1,10 @@
-"""The page that `dvc plots show` fills, with Vega inside instead of from a CDN.
+"""The page that `dvc plots show` fills, with Vega inside instead of from a CDN."""
 
-`python -m tools.offline_plots .dvc/offline.html` writes it.
-"""
-
+import argparse
 from pathlib import Path
 
 from interpreting_clip.charts.pictures import vega_script
 from interpreting_clip.formats.json import write_whole
-from runner.process import launch
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -44,7 +41,12 @@ label in it may contain `</script>`; our script reads it as text and draws each 
 """
 
 
-def write_offline_template(file: Path) -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
+    parser.add_argument("file", type=Path, help="such as .dvc/offline.html")
+
+
+def main(file: Path) -> None:
     """Write DVC's HTML template with the bundle of Vega, Vega-Lite and Vega-Embed inlined.
 
     About 900 kB, the same bytes for the same version of vl-convert-python: generated, not in git.
@@ -53,12 +55,3 @@ def write_offline_template(file: Path) -> None:
     """
     bundle = vega_script().replace("</script", "<\\/script")
     write_whole(file, f"{_HEAD}{bundle}{_BODY}".encode())
-
-
-def main(file: str) -> None:
-    """Write the template."""
-    write_offline_template(Path(file))
-
-
-if __name__ == "__main__":
-    launch(main)

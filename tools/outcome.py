@@ -1,10 +1,5 @@
 """The end of `make repro`: list the results, and what changed since the last commit.
 
-    python -m tools.outcome
-
-Where results differ from those in git, it names the commands that show how and why. Without a
-commit of this folder it says nothing of commits.
-
 It also writes `plots/computed.js`, from which the page shows when, at which commit and on which
 processor it was computed. These differ where results are equal, so git ignores the file.
 """
@@ -22,22 +17,23 @@ from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.kernels import PROCESSOR, unportable_processor
-from runner.process import launch
 from tools.cache import LOCK
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
 PUBLISHED = Path("plots/published.html")
 
-WAYS = """\
+CHANGED = """\
   dvc metrics diff                     shows which headline numbers differ
   dvc params diff                      shows which settings and code differ
   make compare A=HEAD B=.              checks each result within a tolerance
   git checkout metrics plots dvc.lock  restores the commit's results
-  make repro                           then restores these, without training again"""
+  make repro                           then restores these, without training again
+If settings and code are the commit's, the machine makes the difference (docs/reproducibility.md):
+{}."""
 
 
-def main() -> None:
-    """List the results, and compare them with the last commit."""
+def report() -> None:
+    """List the results, compare them with the last commit, and record where they were computed."""
     study = load_tree(PARAMS)
     said = [*made(study["browse"]["encoders"]), *news(study["encoders"])]
     sys.stdout.write("".join(f"{line}\n" for line in said))
@@ -63,17 +59,19 @@ def record() -> None:
 
 def commit() -> str:
     """Return the commit that is checked out, and whether anything but results has changed."""
-    changes = (".", *(f":(exclude){path}" for path in ("metrics", "plots", LOCK)))
-    try:
-        head = git("rev-parse", "--short=12", "HEAD").strip()
-        return f"{head} with changes" if git("status", "--porcelain", "--", *changes) else head
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        return "unknown"
+    results = [f":(exclude){path}" for path in ("metrics", "plots", LOCK)]
+    head = git("rev-parse", "--short=12", "HEAD").strip()
+    changed = head and git("status", "--porcelain", "--", ".", *results)
+    return f"{head} with changes" if changed else head or "unknown"
 
 
 def git(*arguments: str) -> str:
-    """Return what git says."""
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout
+    """Return what git says; nothing without git, a repository or a commit."""
+    try:
+        ended = subprocess.run(["git", *arguments], check=False, capture_output=True, text=True)
+    except FileNotFoundError:
+        return ""
+    return "" if ended.returncode else ended.stdout
 
 
 def processor() -> str:
@@ -92,17 +90,10 @@ def processor() -> str:
 
 
 def cause() -> str:
-    """Say why results differ from the commit's, if settings and code do not."""
+    """Say what of the machine may make results differ from the commit's."""
     if load_tree(PARAMS).get("kernels") == "portable" and (lacking := unportable_processor()):
-        return (
-            f"This processor, {lacking}, computed with its native kernels, since it has no\n"
-            "portable ones: digits differ from those of x86-64 processors with AVX2, also where\n"
-            "settings and code are the commit's (docs/reproducibility.md)."
-        )
-    return (
-        "If settings and code are the commit's, the machine makes the difference: another build\n"
-        "of torch or numpy, a GPU, or `kernels: native` (docs/reproducibility.md)."
-    )
+        return f"{lacking} has no portable kernels, so digits differ"
+    return "another build of torch or numpy, a GPU, or `kernels: native`"
 
 
 def made(encoders: Iterable[str]) -> Iterator[str]:
@@ -123,27 +114,19 @@ def made(encoders: Iterable[str]) -> Iterator[str]:
 
 def news(encoders: Collection[str]) -> Iterator[str]:
     """Yield lines that compare the results with those of the last commit, if there is one."""
-    try:
-        committed = git("ls-tree", "--name-only", "HEAD", "metrics/encoders/").split()
-    except (subprocess.CalledProcessError, FileNotFoundError):
-        return  # a folder or a computer without git
+    if not git("rev-parse", "HEAD"):
+        return
     yield ""
+    committed = git("ls-tree", "--name-only", "HEAD", "metrics/encoders/").split()
     fresh = sum(f"metrics/encoders/{key}.json" not in committed for key in encoders)
     if fresh:
         yield f"The last commit has no results for {fresh} of the {len(encoders)} encoders."
     if fresh == len(encoders):
         return
-    changed = git(
-        "diff", "--name-only", "--diff-filter=M", "HEAD", "--", "metrics", "plots"
-    ).split()
-    if changed:
+    modified = ("diff", "--name-only", "--diff-filter=M", "HEAD", "--", "metrics", "plots")
+    if changed := git(*modified).split():
         yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
-        yield WAYS
-        yield cause()
+        yield CHANGED.format(cause())
     else:
         which = "All others" if fresh else "The results in metrics/ and plots/"
         yield f"{which} are identical to the commit's, byte for byte."
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -1,7 +1,5 @@
 """`make plan`: what a study downloads, stores and computes, before anything starts.
 
-    python -m tools.plan [STUDY] [--offline]
-
 Exits 0 if every source can be reached, else 1. Nothing is downloaded.
 """
 
@@ -43,7 +41,6 @@ from interpreting_clip.synthetic.world import CLASSES
 from interpreting_clip.training.loop import steps_per_epoch
 from interpreting_clip.training.recipes import Training
 from runner.machine_settings import Machine, read_machine
-from runner.process import launch
 from tools.reachable import (
     UNKNOWN,
     Answer,
@@ -85,18 +82,17 @@ Images = Mapping[str, float]
 """The number of images of each dataset."""
 
 
-def main(*arguments: str) -> None:
-    """Print the plan of a study."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.plan",
-        description="Say what a study downloads, stores and computes; start nothing.",
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
     parser.add_argument("study", nargs="?", type=Path, default=PARAMS, help="default: %(default)s")
     parser.add_argument("--offline", action="store_true", help="contact no hub and no URL")
-    options = parser.parse_args(arguments)
-    study = check(options.study)
-    tables, answers = make_plan(study, read_machine(), offline=options.offline)
-    sys.stdout.write(f"{study.study.title}, {options.study}\n{NOTE}\n")
+
+
+def main(study: Path = PARAMS, *, offline: bool = False) -> None:
+    """Print the plan of a study."""
+    checked = check(study)
+    tables, answers = make_plan(checked, read_machine(), offline=offline)
+    sys.stdout.write(f"{checked.study.title}, {study}\n{NOTE}\n")
     for title, rows in tables.items():
         if rows:
             table = tabulate(rows, headers="keys", disable_numparse=True)
@@ -329,7 +325,3 @@ def verdict(answers: Answers) -> str:
         f"Of {len(answers)} sources, {len(problems)} cannot be reached, {unasked} were not asked."
     )
     return "\n  ".join([head, *problems])
-
-
-if __name__ == "__main__":
-    launch(main)

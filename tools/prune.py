@@ -1,9 +1,7 @@
 """`make prune`: show or remove what removed encoders, datasets and comparisons left behind.
 
-    python -m tools.prune [--yes]
-
-Without --yes nothing is removed. DVC's cache is not touched, so that branches whose studies still
-have these entries find their results.
+DVC's cache is not touched, so that branches whose studies still have these entries find their
+results.
 """
 
 import argparse
@@ -18,21 +16,23 @@ from interpreting_clip.config.params import PARAMS
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from runner.graph import GRAPH
-from runner.process import launch
 from tools.cache import LOCK, locked_stages
+from tools.fsck import exclusive
 
-CACHE = (
+KEPT = (
     "DVC's cache keeps its copies. `dvc gc --workspace --all-branches --all-tags\n"
     "--all-experiments --dry` lists the files in it that none of these use. Without --dry it\n"
     "deletes them, and with them results of older commits: push what somebody may want again.\n"
 )
 
 
-def main(*arguments: str) -> None:
-    """Show what belongs to no entry of params.yaml, and remove it with --yes."""
-    parser = argparse.ArgumentParser(prog="python -m tools.prune", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
     parser.add_argument("--yes", action="store_true", help="remove it; default: show it only")
-    options = parser.parse_args(arguments)
+
+
+def main(*, yes: bool = False) -> None:
+    """Show what belongs to no entry of params.yaml, and remove it with `yes`."""
     check(PARAMS)
     paths, entries = stale()
     if not entries:
@@ -43,21 +43,15 @@ def main(*arguments: str) -> None:
     rows += [("all", humanize.naturalsize(sum(sizes)))]
     sys.stdout.write("\n".join([f"{LOCK}: entries of no stage", "", *entries, "", ""]))
     sys.stdout.write(f"Results of no entry\n\n{tabulate(rows, ('path', 'size'))}\n\n")
-    if options.yes:
+    if yes:
         remove(paths, entries)
-        sys.stdout.write(f"All of it was removed; commit that.\n{CACHE}")
+        sys.stdout.write(f"All of it was removed; commit that.\n{KEPT}")
     else:
         sys.stdout.write("Nothing was removed. `make prune YES=1` removes all of it.\n")
 
 
 def stale() -> tuple[list[Path], list[str]]:
-    """Return the stages in dvc.lock that belong to no entry of the study, and their outputs.
-
-    Raises
-    ------
-    InputError
-        dvc.yaml or dvc.lock is not YAML, or DVC cannot interpret it.
-    """
+    """Return the outputs of the stages in dvc.lock that belong to no entry, and these stages."""
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
@@ -82,30 +76,15 @@ def size(path: Path) -> int:
 
 
 def remove(paths: list[Path], entries: list[str]) -> None:
-    """Remove files, folders and entries of dvc.lock.
-
-    Raises
-    ------
-    InputError
-        Another command of DVC is running; nothing is removed then.
-    """
-    from dvc.exceptions import DvcException
-    from dvc.repo import Repo
+    """Remove files, folders and entries of dvc.lock."""
     from dvc.utils.serialize import modify_yaml
 
-    try:
-        with Repo(str(Path.cwd())) as repo, repo.lock:
-            for path in paths:
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-            with modify_yaml(LOCK) as tree:
-                for name in entries:
-                    del tree["stages"][name]
-    except DvcException as error:
-        raise InputError(f"DVC: {' '.join(str(error).split())}") from None
-
-
-if __name__ == "__main__":
-    launch(main)
+    with exclusive(Path.cwd()):
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        with modify_yaml(LOCK) as tree:
+            for name in entries:
+                del tree["stages"][name]

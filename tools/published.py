@@ -1,10 +1,4 @@
-"""Check the accuracies that others published, and say what there is of them.
-
-    python -m tools.published
-
-Reads every file of data/published/, as `make check` does, and prints the sources and how many
-models two of them measured with a difference.
-"""
+"""Check the accuracies that others published, and list their sources."""
 
 import sys
 
@@ -13,17 +7,10 @@ from tabulate import tabulate
 from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.schema import NOTABLE
 from interpreting_clip.published.sources import FOLDER, read_published
-from runner.process import launch
 
 
 def main() -> None:
-    """Print a row per source, and how many pairs of the same weights differ.
-
-    Raises
-    ------
-    InputError
-        A file is not what it should be; the message names it, and the model.
-    """
+    """Print a row per source, and how many pairs of the same weights differ."""
     published = read_published()
     lines = standard_models_by_source(published)
     rows = [
@@ -37,7 +24,3 @@ def main() -> None:
         f"{FOLDER}\n\n{table}\n\n{len(differences)} pairs of models are the same weights in two "
         f"sources; {notable} differ by more than {NOTABLE} points on some set.\n"
     )
-
-
-if __name__ == "__main__":
-    launch(main)

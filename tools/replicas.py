@@ -1,9 +1,5 @@
 """The study of replicas, and the table of what it measured.
 
-    python -m tools.replicas --study    # writes studies/replicas.yaml from params.yaml and
-                                        # studies/replicas/further.yaml
-    python -m tools.replicas --table    # writes studies/replicas.csv from the results here
-
 The study has five seeds of each encoder that the default study trains and of a few further ones,
 which it has alone, and all else as it is there. It runs in a clone of its own
 (`cp studies/replicas.yaml params.yaml; make repro`), where --table then writes the table to commit.
@@ -36,14 +32,13 @@ from page.replicas import (
     with_further,
 )
 from runner.fingerprint import FINGERPRINTS
-from runner.process import launch
 
 STUDY, TABLE = Path("studies/replicas.yaml"), Path("studies/replicas.csv")
 SEEDS = 5
 
 HEAD = """\
 # Five seeds of each encoder that the default study trains, and of a few further ones, and all else
-# as it is there: how far do its numbers depend on the seed? Written by `python -m tools.replicas
+# as it is there: how far do its numbers depend on the seed? Written by `python -m tools replicas
 # --study` from params.yaml and studies/replicas/further.yaml.
 
 """
@@ -55,20 +50,23 @@ STUDY_TEXTS = {
 }
 
 
-def main(*arguments: str) -> None:
-    """Write the study or the table."""
-    parser = argparse.ArgumentParser(prog="python -m tools.replicas", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of this verb."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--study", action="store_true", help=f"write {STUDY}")
-    which.add_argument("--table", action="store_true", help=f"write {TABLE}")
-    if parser.parse_args(arguments).study:
-        study = with_further(load_tree(PARAMS), load_tree(FURTHER))
-        write_whole(STUDY, study_text(study).encode())
+    which.add_argument("--study", action="store_true", help=f"write {STUDY} from params.yaml")
+    which.add_argument("--table", action="store_true", help=f"write {TABLE} from the results here")
+
+
+def main(*, study: bool = False, table: bool = False) -> None:
+    """Write the study or the table."""
+    if study:
+        whole = with_further(load_tree(PARAMS), load_tree(FURTHER))
+        write_whole(STUDY, study_text(whole).encode())
         sys.stdout.write(f"{STUDY}: written\n")
-    else:
-        table = replica_table(load_tree(PARAMS))
-        write_table(TABLE, table, [str(name) for name in table])
-        sys.stdout.write(f"{TABLE}: {len(table)} replicas\n")
+    if table:
+        rows = replica_table(load_tree(PARAMS))
+        write_table(TABLE, rows, [str(name) for name in rows])
+        sys.stdout.write(f"{TABLE}: {len(rows)} replicas\n")
 
 
 def study_text(study: dict[str, Any]) -> str:
@@ -81,34 +79,36 @@ def study_text(study: dict[str, Any]) -> str:
 
 def replicated(study: dict[str, Any]) -> dict[str, Any]:
     """Return a study with each trained encoder once for each seed, from that of its recipe on."""
-    numbers = range(SEEDS)
-    made = study | {"study": STUDY_TEXTS, "comparisons": {}, "probe": {}}
-    made |= {"arrays": {}, "array_downloads": {}}
+    empty = ("comparisons", "probe", "arrays", "array_downloads", "weights")
+    made = study | {"study": STUDY_TEXTS} | {section: {} for section in empty}
     made["browse"] = study["browse"] | {"encoders": []}
+    made["controls"] = study["controls"] | {"encoder": f"{study['controls']['encoder']}_0"}
     made["encoders"] = {
-        f"{key}_{number}": entry | {"label": f"{entry['label']}, seed {seed + number}"}
+        name: entry | {"label": f"{entry['label']}, seed {seed_of(key, study) + number}"}
         for key, entry in study["encoders"].items()
         if training_of(key, study)
-        for seed in [seed_of(key, study)]
-        for number in numbers
+        for number, name in numbered(key)
     }
     used = {entry["recipe"] for stage in TRAININGS for entry in study[stage].values()}
     made["recipes"] = {
-        f"{name}_{number}": recipe | {"seed": recipe["seed"] + number}
-        for name, recipe in study["recipes"].items()
-        if name in used
-        for number in numbers
+        name: study["recipes"][key] | {"seed": study["recipes"][key]["seed"] + number}
+        for key in study["recipes"]
+        if key in used
+        for number, name in numbered(key)
     }
     for stage in TRAININGS:
         made[stage] = {
-            f"{key}_{number}": entry
-            | {name: f"{entry[name]}_{number}" for name in ("recipe", "start") if name in entry}
+            name: entry
+            | {part: f"{entry[part]}_{number}" for part in ("recipe", "start") if part in entry}
             for key, entry in study[stage].items()
-            for number in numbers
+            for number, name in numbered(key)
         }
-    made["weights"] = {}
-    made["controls"] = study["controls"] | {"encoder": f"{study['controls']['encoder']}_0"}
     return made
+
+
+def numbered(key: str) -> list[tuple[int, str]]:
+    """Return the number and the key of each replica."""
+    return [(number, f"{key}_{number}") for number in range(SEEDS)]
 
 
 def seed_of(key: str, study: dict[str, Any]) -> int:
@@ -117,13 +117,7 @@ def seed_of(key: str, study: dict[str, Any]) -> int:
 
 
 def replica_table(study: dict[str, Any]) -> pd.DataFrame:
-    """Return a row for each replica of the study that was run here, with all of its numbers.
-
-    Raises
-    ------
-    InputError
-        An encoder of params.yaml is no replica, or its results are missing.
-    """
+    """Return a row for each replica of the study that was run here, with all of its numbers."""
     code, sections, rows = read_json(FINGERPRINTS), read_trainings(study, PARAMS), []
     for key in study["encoders"]:
         stem, _, number = key.rpartition("_")
@@ -137,7 +131,3 @@ def replica_table(study: dict[str, Any]) -> pd.DataFrame:
         identity = zip(IDENTITY, (stem, seed_of(key, study), *training), strict=True)
         rows.append(dict(identity) | {one.name: one.value for one in results.numbers})
     return pd.DataFrame(rows)
-
-
-if __name__ == "__main__":
-    launch(main)

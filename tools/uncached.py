@@ -1,7 +1,5 @@
 """The start of `make repro`: which results in dvc.lock are not here, and what that takes.
 
-    python -m tools.uncached
-
 It deletes what a killed DVC has left unfinished, on which the next run would fail.
 
 It also keeps DVC from computing again what its run cache has. Results differ between some machines,
@@ -12,7 +10,6 @@ checks every stage.
 """
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
@@ -26,29 +23,25 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from runner.graph import GRAPH, loop_entries
-from runner.process import launch
-from runner.run import SECONDS
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import delete, exclusive, leftovers
 from tools.jobs import TRAININGS
-
-Entries = dict[str, dict[str, Any]]
-"""Entries of dvc.lock by stage: its command, and its inputs and outputs with their MD5."""
+from tools.stage_lines import last_seconds, write
 
 
 @dataclass(frozen=True)
-class Plan:
+class Rerun:
     """The stages that have to run, and those whose results the run cache has.
 
-    `overlooked` are the outputs of the latter's runs where DVC would not look for a run.
+    `lock` has the outputs of the latter's runs where DVC would not look for a run.
     """
 
     computed: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
-    overlooked: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    lock: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
-def main() -> None:
+def prepare() -> None:
     """Delete leftovers, report results that are missing here, and let DVC use its run cache."""
     root = Path.cwd()
     cache = open_cache(root)
@@ -65,10 +58,10 @@ def main() -> None:
             missing.update([name] if not all(map(cache.has, md5s)) else ())
     if not missing:
         return
-    plan = foresee(entries, missing, cache)
-    if plan.overlooked:
-        lock_outputs(root, plan.overlooked)
-    sys.stdout.write("".join(f"{line}\n" for line in said(plan, default_remote(root))))
+    rerun = plan_rerun(entries, missing, cache)
+    if rerun.lock:
+        lock_outputs(root, rerun.lock)
+    write("".join(f"{line}\n" for line in report(rerun, default_remote(root))))
 
 
 def cached_outputs() -> dict[str, set[str]]:
@@ -82,18 +75,19 @@ def cached_outputs() -> dict[str, set[str]]:
     return found
 
 
-def foresee(entries: Entries, missing: set[str], cache: Cache) -> Plan:
+def plan_rerun(entries: Mapping[str, dict[str, Any]], missing: set[str], cache: Cache) -> Rerun:
     """Return what `dvc repro` has to do, given the stages whose cached outputs are `missing`.
 
-    Where a stage has to run, its results are not known yet, and the stages after it count only if
-    their own outputs are missing: the results may be those of dvc.lock.
+    `entries` are those of dvc.lock by stage. Where a stage has to run, its results are not known
+    yet, and the stages after it count only if their own outputs are missing: the results may be
+    those of dvc.lock.
     """
     makers = {out["path"]: name for name, entry in entries.items() for out in entry["outs"]}
     waits = {
         name: {makers[dep["path"]] for dep in entry.get("deps", ()) if dep["path"] in makers}
         for name, entry in entries.items()
     }
-    plan, made = Plan(), dict[str, str]()
+    rerun, made = Rerun(), dict[str, str]()
     for name in TopologicalSorter(waits).static_order():
         entry = entries[name]
         locked, outs = entry.get("deps", []), entry["outs"]
@@ -101,16 +95,15 @@ def foresee(entries: Entries, missing: set[str], cache: Cache) -> Plan:
         known = all(dep["md5"] for dep in deps)
         if name in missing or deps != locked:
             asked = entry | ({"deps": deps} if deps else {})
-            run = newest_run(asked, cache) if known else None
-            if run:
-                plan.found.append(name)
+            if run := newest_run(asked, cache) if known else None:
+                rerun.found.append(name)
                 outs = run["outs"]
-                plan.overlooked.update({name: outs} if deps == locked else {})
+                rerun.lock.update({name: outs} if deps == locked else {})
             elif known or name in missing:
-                plan.computed.append(name)
+                rerun.computed.append(name)
                 outs = [{"path": out["path"], "md5": ""} for out in outs]
         made |= {out["path"]: out.get("md5", "") for out in outs}
-    return plan
+    return rerun
 
 
 def newest_run(entry: dict[str, Any], cache: Cache) -> dict[str, Any] | None:
@@ -148,17 +141,17 @@ def default_remote(root: Path) -> str | None:
     return config["remote"].get(config["core"].get("remote"), {}).get("url")
 
 
-def said(plan: Plan, remote: str | None) -> Iterator[str]:
+def report(rerun: Rerun, remote: str | None) -> Iterator[str]:
     """Yield the lines that report missing results, what will run, and how long that takes."""
     yield "dvc.lock lists results that are not on this machine."
-    if plan.found:
-        yield f"  {counted(plan.found)} ran here before on the same inputs and will not run again."
-    if plan.computed:
-        yield f"  {counted(plan.computed)} will run: {duration(plan.computed)}."
+    if rerun.found:
+        yield f"  {counted(rerun.found)} ran here before on the same inputs and will not run again."
+    if rerun.computed:
+        yield f"  {counted(rerun.computed)} will run: {duration(rerun.computed)}."
     if remote and "://" not in remote and not Path(remote).is_dir():
         yield f"  The default remote may have them, but {remote} is not there: mount it first."
     elif remote:
-        pull = "git checkout dvc.lock && dvc pull" if plan.overlooked else "dvc pull"
+        pull = "git checkout dvc.lock && dvc pull" if rerun.lock else "dvc pull"
         yield f"  To get them from the default remote instead: {pull}"
 
 
@@ -171,23 +164,11 @@ def counted(names: list[str]) -> str:
 
 def duration(names: Iterable[str]) -> str:
     """Describe how long stages took when they last ran on this machine, one at a time."""
-    taken = [seconds(name) for name in names]
+    taken = [last_seconds(name) for name in names]
     known = [one for one in taken if one is not None]
     if not known:
         return "they never ran here, so how long they take is unknown (README.md: the miniature)"
     total = humanize.naturaldelta(sum(known))
-    if rest := len(taken) - len(known):
-        return f"at least {total}, one at a time; {rest} of them have not run here yet"
+    if unknown := len(taken) - len(known):
+        return f"at least {total}, one at a time; {unknown} of them have not run here yet"
     return f"about {total}, one at a time, as when they last ran here"
-
-
-def seconds(name: str) -> float | None:
-    """Return how long a stage took when it last ran here, if that is recorded."""
-    try:
-        return float((SECONDS / name).read_text())
-    except (OSError, ValueError):
-        return None
-
-
-if __name__ == "__main__":
-    launch(main)

@@ -42,7 +42,7 @@ def given_activations(
     digests = [image.sha256 for image in images]
     given, found = card.orders[dataset], order_digest(digests)
     advice = (
-        f"`python -m tools.image_list {dataset}` lists its images: compute the activations in this "
+        f"`python -m tools image-list {dataset}` lists its images: compute the activations in this "
         "order, and write the folder again"
     )
     if len(values) != len(digests):

@@ -17,7 +17,7 @@ Writing needs no torch, so it works where the encoder is. The manifest:
           "file": "imagenet_val.safetensors",
           "sha256": "of that file",
           "images": 50000,
-          "order": "as printed by python -m tools.image_list"
+          "order": "as printed by python -m tools image-list"
         }
       },
       "head": {
@@ -120,7 +120,7 @@ def write_activations_folder(
     folder : where to write; files of an earlier folder with the same names are replaced
     activations : by dataset, what feeds the head, before any scaling to unit length; image ×
         feature, in the order of the dataset's list. `imagenet_val` is required
-    lists : the folder of the lists that `python -m tools.image_list` wrote, `<dataset>.csv`
+    lists : the folder of the lists that `python -m tools image-list` wrote, `<dataset>.csv`
     head : class × feature; of a CLIP, the text embedding of each class
     bias : of the head, a number per class, if it has one
     classes : the names of the head's classes in its order, as `classes.txt` of the lists has them

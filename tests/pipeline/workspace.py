@@ -71,7 +71,7 @@ class Workspace:
     def dvc(self, *command: str, spy: bool = False) -> str:
         """Run a command of DVC as `make repro` does, faster than plain DVC where the tools are."""
         tools = (self.folder / "tools").is_dir()
-        dvc = (sys.executable, "-m", "tools.fast_dvc") if tools else ("dvc",)
+        dvc = (sys.executable, "-m", "tools", "fast-dvc") if tools else ("dvc",)
         return self.run(*dvc, *command, spy=spy)
 
     def repro(self, *options: str, spy: bool = False, restored: bool = False) -> set[str]:

@@ -21,7 +21,7 @@ from tools.accept import ENCODER, FOLDER, STUDY
 
 pytestmark = pytest.mark.long
 
-COMMAND = (sys.executable, "-m", "tools.accept")
+COMMAND = (sys.executable, "-m", "tools", "accept")
 
 
 @pytest.fixture(scope="module")

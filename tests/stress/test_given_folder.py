@@ -23,7 +23,7 @@ MEASURED += ("concepts",)
 def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """Give a study an encoder `mine`, whose activations are those of another encoder of it."""
     monkeypatch.chdir(clean.folder)
-    clean.run("python", "-m", "tools.image_list")
+    clean.run("python", "-m", "tools", "image-list")
     tree = clean.params()
     arrays = {
         name: read_tensors(Path(f"data/activations/{OWN}/{name}.safetensors"))["activations"]

@@ -20,7 +20,7 @@ from tests.stress.conftest import LONG
 
 SEED, KILLS = 0, 20 if LONG else 8
 
-UNCACHED = (sys.executable, "-m", "tools.uncached")
+UNCACHED = (sys.executable, "-c", "from tools.uncached import prepare; prepare()")
 
 LEFT = 8
 """The last stages, in which no moment lies: a kill may let several pass, and some must remain."""
@@ -132,7 +132,7 @@ def test_kills_and_other_surroundings_change_nothing(nano: Workspace, tmp_path: 
     assert workspace.repro()
     assert workspace.lock() == nano.lock()
     assert workspace.results() == nano.results()
-    workspace.run(sys.executable, "-m", "tools.fsck")
+    workspace.run(sys.executable, "-m", "tools", "fsck")
     assert workspace.repro() == set()
 
 
@@ -142,7 +142,7 @@ def test_dvc_and_its_stage_end_with_make(tmp_path: Path):
 
     def stage_of_dvc() -> list[int]:
         own = processes(workspace.folder)
-        dvc = any(b"tools.repro" in command for command in own.values())
+        dvc = any(b"tools\0repro" in command for command in own.values())
         return [pid for pid, command in own.items() if dvc and b"stages\0" in command]
 
     assert wait_for(stage_of_dvc)

@@ -31,7 +31,7 @@ def smaller(clean: Workspace):
 
 
 def prune(workspace: Workspace, *options: str, ok: bool = True) -> str:
-    return workspace.run(sys.executable, "-m", "tools.prune", *options, ok=ok)
+    return workspace.run(sys.executable, "-m", "tools", "prune", *options, ok=ok)
 
 
 def stale(workspace: Workspace) -> dict[str, dict]:

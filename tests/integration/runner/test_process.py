@@ -52,7 +52,6 @@ def test_passes_the_command_line_on():
     [
         (["stages", "kurtosis"], "stage kurtosis: expected an entry of 'encoders'"),
         (["stages", "kurtosis", "a\x1b[31m", "b\n"], r"stage kurtosis: .* got a\x1b[31m b\n"),
-        (["tools.lock", "a", "b\x1b[31m"], r"expected the arguments .* got a b\x1b[31m"),
     ],
 )
 def test_wrong_arguments_are_one_line(command, expected):

@@ -37,7 +37,7 @@ ENTRY = {"label": "Mine", "training": "supervised", "backbone": "jax", "data": "
 
 def give(*names: str, head_kind: str = "trained", **more: Any) -> dict[str, np.ndarray]:
     """Write a folder of activations on some datasets, and an encoder `mine` that has it."""
-    image_list.main(*names)
+    image_list.main(names)
     arrays = {}
     for name in names:
         rows = len(Path(f"lists/{name}.csv").read_text().splitlines()) - 1
@@ -64,7 +64,7 @@ def run_all(*stages: str, key: str = "mine") -> None:
 
 
 def test_the_list_has_the_images_in_order(capsys):
-    image_list.main("imagenet_val", "broden", "--to", "others")
+    image_list.main(["imagenet_val", "broden"], to=Path("others"))
     assert capsys.readouterr().out.startswith("others/imagenet_val.csv: 40 images, order ")
     listed = {
         name: [row.split(",") for row in Path(f"others/{name}.csv").read_text().splitlines()[1:]]
@@ -148,8 +148,8 @@ def test_a_probe_learns_from_given_activations():
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [
-        ([1, 0, *range(2, 30)], "another order .*tools.image_list imagenet_v2"),
-        (range(29), "30 images, but imagenet_v2 has 29; .*tools.image_list"),
+        ([1, 0, *range(2, 30)], "another order .*tools image-list imagenet_v2"),
+        (range(29), "30 images, but imagenet_v2 has 29; .*tools image-list"),
     ],
 )
 def test_activations_of_other_images_are_refused(kept, expected):
@@ -190,7 +190,7 @@ def test_an_array_of_another_shape_than_the_manifest_s_and_a_pointer_to_one_are_
 
 
 def test_writing_needs_no_more_than_the_plain_wheel():
-    image_list.main("imagenet_val")
+    image_list.main(["imagenet_val"])
     code = """
 import sys
 for name in ("torch", "yaml", "PIL", "scipy", "pandas", "dvc"):

@@ -20,7 +20,7 @@ from interpreting_clip.encoders.open_clip_models import named_config
 from interpreting_clip.errors import InputError
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.reads import ROOT
-from tools.check_encoder import main
+from tools.__main__ import main
 
 TIMM = {"kind": "timm", "model": "test_resnet"}
 CLIP = {"kind": "open_clip", "model": "ViT-S-32-alt"}
@@ -70,7 +70,7 @@ def lines(printed: str) -> dict[str, str]:
 
 def test_a_classifier_that_fits(study, capsys):
     study(TIMM, checkpoint(pickled(timm_model().state_dict()), **HALF))
-    main("mine")
+    main("check-encoder", "mine")
     found = lines(printed := capsys.readouterr().out)
     assert found["weights"].startswith("mine.pt, SHA-256 ")
     assert "all fit test_resnet" in printed and "taken: the whole file; head 'fc'" in printed
@@ -91,7 +91,7 @@ def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
     tree["encoders"]["probed"] = tree["encoders"].pop("mine") | {"training": "probed"}
     tree["controls"]["encoder"] = "probed"
     Path("params.yaml").write_text(yaml.safe_dump(tree))
-    main("mine")
+    main("check-encoder", "mine")
     found = lines(capsys.readouterr().out)
     assert found["encoder"] == "mine: without a head, for the linear probe probed"
     assert found["forward pass"].startswith("noise: 96 features")
@@ -103,7 +103,7 @@ def test_an_image_of_one_s_own_shows_what_the_encoder_sees_in_it(study, capsys):
         model.get_parameter("fc.bias")[7] = 1e6
     study(TIMM, checkpoint(pickled(model.state_dict())))
     Image.fromarray(np.full((50, 80, 3), 90, np.uint8)).save("photo.png")
-    main("mine", "--image", "photo.png")
+    main("check-encoder", "mine", "--image", "photo.png")
     found = lines(capsys.readouterr().out)
     assert found["forward pass"].startswith("photo.png: 96 features")
     assert found["looks like"].startswith(f"{import_open_clip().IMAGENET_CLASSNAMES[7]}, ")
@@ -112,16 +112,16 @@ def test_an_image_of_one_s_own_shows_what_the_encoder_sees_in_it(study, capsys):
 def test_an_image_that_is_none_is_refused(study):
     study(TIMM, {"source": "untrained", "seed": 0}, "random")
     with pytest.raises(InputError, match=r"--image.*none\.jpg"):
-        main("mine", "--image", "none.jpg")
+        main("check-encoder", "mine", "--image", "none.jpg")
     Path("text.jpg").write_text("no image")
     with pytest.raises(InputError, match=r"text\.jpg"):
-        main("mine", "--image", "text.jpg")
+        main("check-encoder", "mine", "--image", "text.jpg")
 
 
 def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):
     clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
     study(CLIP, checkpoint(training_checkpoint(clip.module)), "zero_shot")
-    main("mine")
+    main("check-encoder", "mine")
     found = lines(capsys.readouterr().out)
     width = clip.card.feature_width
     assert found["head"].startswith(f"zero_shot: 1,000 classes × {width} features of unit length")
@@ -134,23 +134,37 @@ def test_what_was_taken_of_a_training_s_file_is_said(study, capsys):
     averaged = {f"module.{name}": value + 1 for name, value in model.state_dict().items()}
     content = {"state_dict": model.state_dict(), "state_dict_ema": averaged, "args": Namespace()}
     study(TIMM, checkpoint(pickled(content)))
-    main("mine")
+    main("check-encoder", "mine")
     printed = capsys.readouterr().out
     assert "taken: the state dict 'state_dict', not 'state_dict_ema' (`state` chooses)" in printed
     entry = checkpoint(pickled(content), state="state_dict_ema", head_name="fc", prefix="module")
     study(TIMM, entry)
-    main("mine")
+    main("check-encoder", "mine")
     assert "'state_dict_ema', not" not in capsys.readouterr().out
+
+
+def test_a_head_in_another_order_is_put_into_imagenet_s(study, capsys):
+    model, names = timm_model(), read_imagenet_classes().wnids
+    with torch.no_grad():
+        model.get_parameter("fc.bias")[7] = 1e6
+    Path("classes.txt").write_text("\n".join(names[::-1]))
+    digest = hashlib.sha256(Path("classes.txt").read_bytes()).hexdigest()
+    entry = checkpoint(pickled(model.state_dict()))
+    Image.fromarray(np.full((50, 80, 3), 90, np.uint8)).save("photo.png")
+    study(TIMM, entry | {"classes": {"file": "classes.txt", "sha256": digest}})
+    main("check-encoder", "mine", "--image", "photo.png")
+    seen = lines(capsys.readouterr().out)["looks like"]
+    assert seen.startswith(f"{import_open_clip().IMAGENET_CLASSNAMES[-8]}, ")
 
 
 def test_a_tower_alone_has_no_head(study, capsys):
     clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
     study(CLIP, checkpoint(pickled(clip.visual.state_dict())), "random")
-    main("mine")
+    main("check-encoder", "mine")
     assert lines(capsys.readouterr().out)["head"].startswith("random: 1,000 classes")
     study(CLIP, checkpoint(pickled(clip.visual.state_dict())))
     with pytest.raises(InputError, match=r"'encoders\.mine\.head'.*no trained head"):
-        main("mine")
+        main("check-encoder", "mine")
 
 
 def test_a_kind_of_head_that_the_file_cannot_have_is_refused_after_the_forward_pass(study, capsys):
@@ -159,7 +173,7 @@ def test_a_kind_of_head_that_the_file_cannot_have_is_refused_after_the_forward_p
     tower = classifier_encoder(config, names, 0, normalize_features=False)
     study(CLIP, checkpoint(pickled(tower.module.state_dict())), "zero_shot")
     with pytest.raises(InputError, match=r"'encoders\.mine\.head'.*no CLIP.*trained"):
-        main("mine")
+        main("check-encoder", "mine")
     assert "forward pass" in lines(capsys.readouterr().out)
 
 
@@ -168,7 +182,7 @@ def test_the_first_array_that_does_not_fit_is_named(study):
     weights["layer1.0.conv1.weight"] = weights["layer1.0.conv1.weight"][:, :3]
     study(TIMM, checkpoint(pickled(weights)))
     with pytest.raises(InputError, match=r"'weights\.mine': mine\.pt: .*layer1\.0\.conv1\.weight"):
-        main("mine")
+        main("check-encoder", "mine")
 
 
 def test_damage_that_only_a_forward_pass_shows_is_found(study, capsys):
@@ -176,7 +190,7 @@ def test_damage_that_only_a_forward_pass_shows_is_found(study, capsys):
     weights["layer4.0.conv1.weight"][0] = float("nan")
     study(TIMM, checkpoint(pickled(weights)))
     with pytest.raises(InputError, match=r"'weights\.mine': image 0: its activation is NaN"):
-        main("mine")
+        main("check-encoder", "mine")
     assert "representation" in lines(capsys.readouterr().out)
 
 
@@ -186,12 +200,12 @@ def test_nothing_is_downloaded_unless_it_is_wanted(study, hub, capsys, tmp_path,
     hub.add("timm/test_resnet.r160_in1k", {"model.safetensors": data}, "model")
     study(TIMM, {"source": "timm", "tag": "r160_in1k"})
     with pytest.raises(InputError, match=r"test_resnet\.r160_in1k/model\..* MB\).*--download"):
-        main("mine")
+        main("check-encoder", "mine")
     assert not [f for f in (tmp_path / "downloads").rglob("*") if f.is_file()]
-    main("mine", "--download")
+    main("check-encoder", "mine", "--download")
     first = capsys.readouterr().out
     assert "the weights'" in lines(first)["preprocessing"]
-    main("mine")
+    main("check-encoder", "mine")
     assert capsys.readouterr().out == first
 
 
@@ -203,10 +217,10 @@ def test_a_url_says_what_it_would_send(study, server, tmp_path, monkeypatch):
     del entry["file"]
     study(TIMM, entry)
     with pytest.raises(InputError, match=r"mine\.pt \(.* MB\).*--download"):
-        main("mine")
+        main("check-encoder", "mine")
 
 
 def test_an_unknown_encoder_is_refused(study):
     study(TIMM, {"source": "untrained", "seed": 0}, "random")
     with pytest.raises(InputError, match=r"no encoder 'mien'.*mine"):
-        main("mien")
+        main("check-encoder", "mien")

@@ -14,21 +14,21 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from runner.native import NATIVE
+from tools.__main__ import main
 from tools.cache import locked_outputs
 from tools.compare import (
     TOLERANCES,
     Difference,
     differences,
     file_differences,
-    largest_difference,
-    main,
+    weigh_arrays,
 )
 
 
 def compare(capsys, *arguments: str) -> tuple[int, list[str]]:
     """Return with what a comparison ends, and its lines."""
     try:
-        main(*arguments)
+        main("compare", *arguments)
         code = 0
     except SystemExit as end:
         code = int(end.code or 0)
@@ -138,7 +138,7 @@ def test_bad_arguments_are_explained(workspace):
         (".", ".", "--only", "metrics/", "metrics/"),
     ):
         with pytest.raises(InputError, match=expected):
-            main(*arguments)
+            main("compare", *arguments)
 
 
 def found(tmp_path: Path, name: str, first: object, second: object) -> list[Difference]:
@@ -202,8 +202,9 @@ def test_classes_shapes_and_other_files_have_to_be_the_same(tmp_path):
 
 
 def test_differences_are_shares_of_the_largest_value_in_arrays_of_any_shape():
-    a, b = np.ones((5, 2)), np.ones((5, 2))
+    a, b, unit = np.ones((5, 2)), np.ones((5, 2)), {"arrays": 1.0}
     for value, share in ((3.0, 2 / 3), (math.nan, math.inf)):
         b[4, 1] = value
-        assert largest_difference(a, b) == largest_difference(b, a) == pytest.approx(share)
-    assert largest_difference(np.ones(0), np.ones(0)) == 0.0
+        sizes = [weigh_arrays(*pair, ("x",), unit)[0] for pair in ((a, b), (b, a))]
+        assert sizes == [pytest.approx(share)] * 2
+    assert weigh_arrays(np.ones(0), np.ones(0), ("x",), unit)[0] == 0.0

@@ -34,7 +34,7 @@ sets: # what is drawn
   b:
     images: 4 # few
 """
-FAST, PLAIN = (sys.executable, "-m", "tools.fast_dvc"), ("dvc",)
+FAST, PLAIN = (sys.executable, "-m", "tools", "fast-dvc"), ("dvc",)
 
 
 def repro(study: Workspace, program: tuple[str, ...], *options: str) -> set[str]:

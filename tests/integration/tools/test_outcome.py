@@ -11,7 +11,7 @@ import pytest
 
 from interpreting_clip.formats.json import write_json
 from tools import outcome
-from tools.outcome import COMPUTED, cause, commit, main, processor, record
+from tools.outcome import COMPUTED, cause, commit, processor, record, report
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 
@@ -22,7 +22,7 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     metrics = Path("metrics/encoders/rn.json")
 
     def said() -> str:
-        main()
+        report()
         return capsys.readouterr().out
 
     write_json(metrics, {"kurtosis": 2.5})
@@ -38,16 +38,11 @@ def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monke
     assert "2 of the 3 encoders" in said()
     shutil.rmtree(".git")
     assert "commit" not in said()
-    assert "plots/published.html" not in said()
-    write_json(Path("plots/published.html"), "a page")
-    assert "plots/published.html" in said()
-    write_json(Path("plots/directions/old/index.html"), "a page")
-    assert "plots/directions" not in said()  # nor does the study ask for it
-    write_json(Path("plots/directions/vit/index.html"), "a page")
-    assert "plots/directions/vit/index.html" in said()
-    write_json(Path("plots/directions/rn/index.html"), "a page")
-    assert "plots/directions/rn/index.html" in said()  # the first that the study names
-    assert "plots/directions/vit" not in said()
+    for key in ("old", "vit", "rn"):
+        write_json(Path(f"plots/directions/{key}/index.html"), "a page")
+    listed = said()
+    assert "plots/directions/rn/index.html" in listed  # the first that the study names
+    assert "plots/directions/vit" not in listed and "plots/published.html" not in listed
 
 
 def test_the_commit_of_a_page_is_that_of_its_code_and_parameters(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from runner.machine_settings import Machine
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
-from tools.plan import main
+from tools.__main__ import main
 from tools.reachable import (
     UNKNOWN,
     Answer,
@@ -104,7 +104,7 @@ def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
     tree["datasets"]["web_broad"] = {"kind": "captions", "source": "hub", "hub": place}
     tree["sources"]["hub"] = {"images_per_shard": 10}
     (file := tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
-    main(str(file))
+    main("plan", str(file))
     said = capsys.readouterr().out
     assert re.search(rf"\ndataset owner/set +main +{commit}\n", said)
     assert re.search(r"\nweb_broad +owner/set +\? +1.0 kB +reached +1.0 kB\n", said)

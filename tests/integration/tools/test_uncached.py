@@ -7,10 +7,11 @@ import pytest
 import zc.lockfile
 
 from interpreting_clip.errors import InputError
+from runner.run import SECONDS
 from tests.integration.tools.test_fsck import run_of
 from tests.pipeline.workspace import Workspace
 from tools.cache import locked_stages
-from tools.uncached import SECONDS, main
+from tools.uncached import prepare
 
 LOCK = Path("dvc.lock")
 
@@ -40,7 +41,7 @@ def elsewhere() -> str:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> str:
-    main()
+    prepare()
     return capsys.readouterr().out
 
 
@@ -94,11 +95,11 @@ def test_a_damaged_run_is_none(study, capsys):
 
 
 @pytest.mark.parametrize("end", ["stages:", "uts:"])
-def test_part_of_a_lock_file_is_refused(study, capsys, end):
+def test_part_of_a_lock_file_is_refused(study, end):
     text = LOCK.read_text()
     LOCK.write_text(text[: text.rindex(end)] + end)
     with pytest.raises(InputError, match=r"dvc\.lock: .*`git checkout dvc\.lock`"):
-        main()
+        prepare()
 
 
 def test_what_a_killed_dvc_has_left_stops_no_run(study):
@@ -108,7 +109,7 @@ def test_what_a_killed_dvc_has_left_stops_no_run(study):
     Path(".dvc/tmp/rwlock").write_text("")
     LOCK.unlink()
     assert "rwlock" in study.run("dvc", "repro", ok=False)
-    main()
+    prepare()
     assert not run.parent.exists() and study.repro() == {"code", "count"}
 
 
@@ -116,7 +117,7 @@ def test_nothing_is_deleted_while_dvc_runs(study):
     held, processes = zc.lockfile.LockFile(".dvc/tmp/lock"), Path(".dvc/tmp/rwlock")
     processes.write_text("")
     with pytest.raises(InputError, match="running"):
-        main()
+        prepare()
     held.close()
     assert processes.exists()
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import dpath
 import pytest
-import yaml
 from dvc import dvcfile
 from dvc.dependency import param
 from dvc.utils import serialize, strictyaml
@@ -14,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reads import ROOT
-from tools.fast_dvc import HEAD, get, load, modify, parse, speed_up, split_entries
+from tools.fast_dvc import get, load, modify, parse, speed_up, split_entries
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=120)
 # Not more digits: ruamel.yaml may change the last of 1.2831183976204349e-28 when it rewrites it.
@@ -49,7 +48,6 @@ OTHER_LAYOUTS = {
     "quoted": LOCK.replace("  study:\n", '  "study":\n', 1),
     "flow": "schema: '2.0'\nstages: {study: {cmd: x}}\n",
     "nothing": "schema: '2.0'\nstages: {}\n",
-    "no end of line": LOCK.rstrip("\n"),
     "datasets": f"{LOCK}datasets:\n- name: x\n  type: dvc\n",
 }
 
@@ -83,19 +81,9 @@ def test_after_each_stage_the_lock_file_has_the_bytes_that_dvc_writes(locks, cal
         assert load(str(fast)) == parse_yaml(fast.read_text("utf-8"), "")
 
 
-def test_only_the_entry_of_the_stage_is_written_anew(tmp_path: Path):
-    file = tmp_path / "dvc.lock"
-    lock = LOCK.replace("cmd: make study", "cmd: 'make study' # by hand")
-    file.write_text(lock)
-    record(modify, file, "fetch@a", {"cmd": "other"})
-    start, end = lock.index("    cmd: make fetch a"), lock.index("  report:")
-    assert file.read_text() == f"{lock[:start]}    cmd: other\n{lock[end:]}"
-
-
 def test_this_repositorys_lock_file_is_laid_out_as_dvc_does():
     text = (ROOT / "dvc.lock").read_text()
-    entries = split_entries(text, parse_yaml(text, ""))
-    assert len(entries) > 100 and HEAD + "".join(entries.values()) == text
+    assert len(split_entries(text, parse_yaml(text, ""))) > 100
 
 
 @pytest.mark.parametrize("layout", OTHER_LAYOUTS)
@@ -108,14 +96,6 @@ def test_a_lock_file_of_another_layout_is_left_to_dvc(tmp_path: Path, layout):
     assert record(modify, fast, "new", {"cmd": "x"}) == record(
         modify_yaml, plain, "new", {"cmd": "x"}
     )
-
-
-def test_a_key_beside_the_stages_is_written(tmp_path: Path):
-    file = tmp_path / "dvc.lock"
-    file.write_text(LOCK)
-    with modify(str(file)) as data:
-        data["datasets"] = [{"name": "x"}]
-    assert yaml.safe_load(file.read_text()) == yaml.safe_load(LOCK) | {"datasets": [{"name": "x"}]}
 
 
 def test_an_error_leaves_the_lock_file(tmp_path: Path):
@@ -156,27 +136,12 @@ def test_a_parameter_is_found_where_dpath_finds_it(key):
         assert get(config, key, separator=".") == expected
 
 
-@pytest.fixture
-def restored(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Undo what a test replaces in DVC."""
+def test_dvcs_functions_are_replaced(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(dvcfile, "modify_yaml", dvcfile.modify_yaml)
     monkeypatch.setattr(strictyaml, "parse_yaml", strictyaml.parse_yaml)
     monkeypatch.setattr(param, "dpath", param.dpath)
     monkeypatch.setitem(serialize.LOADERS, ".yaml", serialize.load_yaml)
-
-
-@pytest.mark.usefixtures("restored")
-def test_dvcs_functions_are_replaced():
     speed_up()
     speed_up()
     assert dvcfile.modify_yaml is modify and strictyaml.parse_yaml is parse
     assert serialize.LOADERS[".yaml"] is load and param.dpath.get is get
-
-
-@pytest.mark.usefixtures("restored")
-@pytest.mark.parametrize("missing", ["modify_yaml", "dumps_yaml"])
-def test_a_dvc_that_lacks_a_function_keeps_its_own(monkeypatch, missing):
-    monkeypatch.delattr(dvcfile if missing == "modify_yaml" else serialize, missing)
-    speed_up()
-    assert strictyaml.parse_yaml is parse_yaml
-    assert serialize.LOADERS[".yaml"] is serialize.load_yaml and param.dpath is dpath

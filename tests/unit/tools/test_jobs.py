@@ -14,7 +14,6 @@ from interpreting_clip.errors import InputError
 from runner.machine_settings import MachineSettings
 from tools.jobs import (
     FORWARD,
-    main,
     planned,
     processors_shared_by,
     usable_gpus,
@@ -82,6 +81,8 @@ def test_an_encoders_stages_are_one_job_on_a_cpu():
     assert jobs["encoder@a"]["after"] == ["fetch@imagenet_val", "pretrain@a"]
     assert jobs["comparisons"]["stages"] == ["cka@first", "cka@second"]
     assert not any(job["gpus"] for job in jobs.values())
+    # what others wait for longest comes first
+    assert max(jobs, key=lambda name: jobs[name]["priority"]) == "fetch@web"
 
 
 def test_a_gpu_is_held_by_what_computes_on_it_alone():
@@ -89,11 +90,6 @@ def test_a_gpu_is_held_by_what_computes_on_it_alone():
     check(STUDY, jobs)
     needed = {name: job["gpus"] for name, job in jobs.items() if job["gpus"]}
     assert needed == {"pretrain@a": 2, "finetune@b": 2, "forward@a": 1, "forward@b": 1}
-
-
-def test_a_new_measure_shares_the_job_of_its_encoder():
-    graph = nx.DiGraph([("directions@a", "new@a"), ("new@a", "summarize@a")])
-    assert set(planned(graph, CPU)) == {"encoder@a"}
 
 
 def test_jobs_that_would_wait_for_each_other_are_split():
@@ -144,19 +140,7 @@ def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_pat
         assert first.closed and "Waiting" in capsys.readouterr().out
 
 
-def test_what_others_wait_for_longest_comes_first():
-    jobs = planned(STUDY, CPU)
-    assert max(jobs, key=lambda name: jobs[name]["priority"]) == "fetch@web"
-    assert jobs["finetune@b"]["priority"] > jobs["encoder@a"]["priority"]
-
-
 def test_what_computes_on_another_host_holds_no_gpu_here():
     launched = MachineSettings(device="cuda", launchers={"extract": "", "others": "srun -n1"})
     needed = {name: job["gpus"] for name, job in planned(STUDY, launched).items() if job["gpus"]}
     assert needed == {"forward@a": 1, "forward@b": 1}
-
-
-def test_no_job_at_a_time_is_refused(capsys: pytest.CaptureFixture[str]):
-    with pytest.raises(SystemExit):
-        main("0", "snakemake")
-    assert "JOBS" in capsys.readouterr().err

@@ -18,11 +18,11 @@ from runner.machine_settings import Machine
 from tests.pipeline.workspace import NANO
 from tests.unit.encoders.conftest import small_backbone
 from tools import reachable
+from tools.__main__ import main
 from tools.plan import (
     WORDS,
     Sizes,
     encoder_rows,
-    main,
     make_plan,
     sizes,
     storage,
@@ -102,7 +102,7 @@ def images(nano):
 
 
 def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
-    main(str(NANO))
+    main("plan", str(NANO))
     said = capsys.readouterr().out
     assert said.endswith("Of 0 sources, 0 cannot be reached, 0 were not asked.\n")
     for title in ("Datasets", "Encoders", "Trainings", "Disk"):
@@ -132,12 +132,12 @@ def test_a_download_is_estimated_where_nobody_was_asked(plan):
 
 def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
     with pytest.raises(SystemExit) as ended:
-        main(study(broden=BRODEN))
+        main("plan", study(broden=BRODEN))
     said = capsys.readouterr().out
     assert ended.value.code == 1
     assert "1 cannot be reached" in said and str(tmp_path / "broden1") in said
     (tmp_path / "broden1/images").mkdir(parents=True)
-    main(study(broden=BRODEN))
+    main("plan", study(broden=BRODEN))
     said = capsys.readouterr().out
     assert "Of 1 sources, 0 cannot" in said and "63,305" in said
 
@@ -152,11 +152,11 @@ def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, mo
     tree["encoders"]["mine"] = mine | {"head": "trained"}
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
     with pytest.raises(SystemExit):
-        main(str(tmp_path / "study.yaml"), "--offline")
+        main("plan", str(tmp_path / "study.yaml"), "--offline")
     assert f"{tmp_path}/mine/manifest.json: missing" in capsys.readouterr().out
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/manifest.json").write_text("{}")
-    main(str(tmp_path / "study.yaml"), "--offline")
+    main("plan", str(tmp_path / "study.yaml"), "--offline")
     assert "Of 1 sources, 0 cannot" in capsys.readouterr().out
 
 

@@ -27,7 +27,7 @@ def study() -> dict:
 
 
 def test_the_study_in_the_repository_has_each_trained_encoder_five_times(study):
-    assert (ROOT / STUDY).read_text() == study_text(study), "python -m tools.replicas --study"
+    assert (ROOT / STUDY).read_text() == study_text(study), "python -m tools replicas --study"
     trained = [k for k, entry in study["encoders"].items() if entry["training"] != "untrained"]
     assert {"rn_web_narrow", "rn_web_broad_labels"} < set(trained)
     expected = [f"{key}_{number}" for key in trained for number in range(SEEDS)]
@@ -72,7 +72,7 @@ def ran(study, tmp_path, monkeypatch) -> Path:
 
 @pytest.mark.usefixtures("ran")
 def test_the_table_has_a_row_for_each_replica(study, capsys):
-    main("--table")
+    main(table=True)
     table = read_table(TABLE, IDENTITY)
     assert "45 replicas" in capsys.readouterr().out and len(table) == 45
     first = table.loc[1].to_dict()
@@ -87,5 +87,5 @@ def test_the_table_has_a_row_for_each_replica(study, capsys):
 def test_another_study_s_results_are_refused():
     Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
     with pytest.raises(InputError, match=r"'rn_web_broad' is not a replica.*in a clone"):
-        main("--table")
+        main(table=True)
     assert not TABLE.exists()

@@ -1,0 +1,57 @@
+"""Commands for people: `python -m tools VERB`; `python -m tools --help` lists the verbs.
+
+A verb is a module of this package with a `main`, whose keywords are the options that the module's
+`add_arguments`, if it has one, declares. It is imported only when it is asked for.
+"""
+
+import argparse
+from importlib import import_module
+
+from runner.process import launch
+
+VERBS = {
+    "accept": "measure a published encoder on real images, and compare with what is published",
+    "add-section": "copy a new section of params.yaml into all other studies",
+    "check-encoder": "check an encoder of params.yaml before anything is computed",
+    "compare": "check whether two results agree, even if their bytes differ",
+    "fast-dvc": "run DVC's command line without three costs that grow with a study",
+    "fingerprints": "check whether code.json is up to date",
+    "fsck": "find damaged files in DVC's cache, and what a killed DVC has left",
+    "image-list": "list the images of datasets in their order, for activations made elsewhere",
+    "job": "run one job of `make repro JOBS=2`; Snakemake starts it",
+    "lock": "record which torch and torchvision pip chose",
+    "manual": "write the tables of docs/reference, README.md and docs/results.md",
+    "offline-plots": "write a page for `dvc plots show` that works offline",
+    "plan": "say what a study downloads, stores and computes; start nothing",
+    "prune": "show or remove what removed encoders, datasets and comparisons left",
+    "published": "check the published accuracies and list their sources",
+    "replicas": "write the study of replicas, or the table of what it measured",
+    "repro": "run the study in params.yaml, and list its results",
+    "site": "copy the pages and their data into one folder for any web host",
+}
+
+
+def main(*words: str) -> None:
+    """Import the module of a verb, and run it with its options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools",
+        usage="%(prog)s VERB [options]",
+        description="Commands for people; `VERB --help` lists the options of one.\n\n"
+        + "\n".join(f"  {verb:<15}{line}" for verb, line in VERBS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("verb", choices=VERBS, metavar="VERB", help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    chosen = parser.parse_args(words)
+    module = import_module(f"tools.{chosen.verb.replace('-', '_')}")
+    line = VERBS[chosen.verb]
+    own = argparse.ArgumentParser(
+        prog=f"python -m tools {chosen.verb}", description=f"{line[0].upper()}{line[1:]}."
+    )
+    if hasattr(module, "add_arguments"):
+        module.add_arguments(own)
+    module.main(**vars(own.parse_args(chosen.words)))
+
+
+if __name__ == "__main__":
+    launch(main)
