@@ -7,7 +7,6 @@
 # make emulate  compare the bytes that four emulated processors compute (QEMU; Debian: qemu-user)
 # make plan     downloads, disk and training steps of a study: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
-# make accept   measure a published encoder on real images in a clone (9 GB), and compare
 # make plots    dvc_plots/index.html, works offline
 # make site     pages and data in one folder for any web host: make site SITE=site
 # make fsck     find damaged files in DVC's cache; make fsck MEND=1 mends it
@@ -36,7 +35,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: repro help plan check-encoder accept prune install install-dev install-light unit test stress emulate check docs \
+.PHONY: repro help plan check-encoder prune install install-dev install-light unit test stress emulate check docs \
     bench plots site lock clean fsck compare push
 .DELETE_ON_ERROR:
 
@@ -52,9 +51,6 @@ plan: $(VENV)/ready
 
 check-encoder: $(VENV)/ready
 	@python -m tools check-encoder $(ENCODER) $(OPTIONS)
-
-accept: $(VENV)/ready
-	@python -m tools accept
 
 prune: $(VENV)/ready
 	@python -m tools prune $(if $(filter 1,$(YES)),--yes)

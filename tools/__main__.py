@@ -10,7 +10,6 @@ from importlib import import_module
 from runner.process import launch
 
 VERBS = {
-    "accept": "measure a published encoder on real images, and compare with what is published",
     "add-section": "copy a new section of params.yaml into all other studies",
     "check-encoder": "check an encoder of params.yaml before anything is computed",
     "compare": "check whether two results agree, even if their bytes differ",

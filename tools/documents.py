@@ -1,12 +1,12 @@
 """README.md and docs/results.md, written from the results and the templates in docs/templates.
 
-`python -m tools.manual`, which is `make docs`, writes them. Every figure of a result is read and
+`python -m tools manual`, which is `make docs`, writes them. Every figure of a result is read and
 rounded by the functions that the pages use; what no stage computes is in `clip_kurtosis`.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from textwrap import fill
@@ -23,9 +23,8 @@ from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import records
-from interpreting_clip.measures.kurtosis import OutlierFeatures, kurtosis_and_deviations
+from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.result import Number
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import Interval, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
@@ -76,9 +75,6 @@ PLOTS = Path("plots")
 CLIP, CLIP_ARRAYS = "clip_vit_b16", Path("data/arrays/clip_vit_b16_coco.safetensors")
 """The real CLIP: its entry in `arrays` of params.yaml, and its file."""
 
-GAUSSIAN_DRAWS = 20
-"""Sets of Gaussian images over which `ClipKurtosis.gaussian` is averaged."""
-
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield each document with its text.
@@ -95,17 +91,7 @@ def documents() -> Iterator[tuple[Path, str]]:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {
-        "estimate": format_estimate,
-        "interval": interval,
-        "mean_accuracy": mean_accuracy,
-        "number": format_number,
-        "over_seeds": format_replicas,
-        "percent": format_percent,
-        "replicas": replicas,
-        "span": span,
-        "spread": format_spread,
-    }
+    environment.filters |= FILTERS
     values = values_of_results()
     for file, template in DOCUMENTS.items():
         try:
@@ -119,15 +105,15 @@ def documents() -> Iterator[tuple[Path, str]]:
 
 def wrapped(text: str) -> str:
     """Return Markdown with the lines of its paragraphs broken anew, and all else as it is."""
+
+    def broken(paragraph: re.Match[str]) -> str:
+        whole = paragraph[0].replace(" %", "\N{NO-BREAK SPACE}%")  # a number stays with its unit
+        lines = fill(whole, WIDTH, break_long_words=False, break_on_hyphens=False)
+        return lines.replace("\N{NO-BREAK SPACE}", " ")
+
     parts = CODE.split(text)
-    parts[::2] = [PARAGRAPH.sub(lambda one: _filled(one[0]), part) for part in parts[::2]]
+    parts[::2] = [PARAGRAPH.sub(broken, part) for part in parts[::2]]
     return "".join(parts)
-
-
-def _filled(paragraph: str) -> str:
-    whole = paragraph.replace(" %", "\N{NO-BREAK SPACE}%")  # a number stays with its unit
-    lines = fill(whole, WIDTH, break_long_words=False, break_on_hyphens=False)
-    return lines.replace("\N{NO-BREAK SPACE}", " ")
 
 
 def values_of_results() -> dict[str, Any]:
@@ -154,13 +140,13 @@ def values_of_results() -> dict[str, Any]:
             for key in study.tree["comparisons"]
         },
         "baseline": read_result(PLOTS / "baseline.json", Baseline),
-        "controls": [
-            control
-            for measure in read_json(PLOTS / "controls.json").values()
-            for control in measure["controls"]
-        ],
+        "controls": list(
+            chain.from_iterable(
+                measure["controls"] for measure in read_json(PLOTS / "controls.json").values()
+            )
+        ),
         "arrays": arrays,
-        "compared": compared,
+        "compared": lambda results, other: {one.name: one for one in results.comparisons[other]},
         "clip_kurtosis": clip_kurtosis(arrays[CLIP]),
         "confidence": published.confidence,
         "models": {model["name"]: model for model in records(tables[DEFAULT])},
@@ -222,11 +208,6 @@ def pruned_by_accuracy(encoders: Iterable[ReplicatedEncoder]) -> list[bool]:
     ]
 
 
-def compared(results: ArrayResults, other: str) -> dict[str, Number]:
-    """Return the numbers of an array's comparison with another one, by name."""
-    return {number.name: number for number in results.comparisons[other]}
-
-
 def mean_accuracy(model: Mapping[str, float], without: str = "") -> float:
     """Return a published model's mean accuracy in percent over the shifts, without one or not."""
     return fmean(model[shift] for shift in SHIFT_ORDER if shift != without)
@@ -237,37 +218,15 @@ def cases(claim: Claim, verdict: Verdict) -> list[str]:
     return [one.partition(":")[0] for one in claim.findings if one.endswith(f"({verdict})")]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClipKurtosis:
-    """Why the kurtosis of the real CLIP is high: one constant feature, and unequal variances.
+def clip_kurtosis(results: ArrayResults) -> dict[str, Any]:
+    """Return why the kurtosis of the real CLIP is high: numbers that no stage has.
 
-    Attributes
-    ----------
-    without_outlier, centred_without_outlier : kurtosis without the outlier feature; minus the mean
-        image, too
-    variances : the largest variance of a feature over images, over the median feature's
-    gaussian : kurtosis of Gaussian features with these variances
-    equal_variances : kurtosis minus the mean image, each feature scaled to unit variance
-    median_tail, largest_tail : kurtosis of one feature over images, the median and the largest
-    bias, other_bias : points of accuracy that subtracting the mean image costs, and what it costs
-        if the outlier feature keeps its mean
-    captions : the outlier features of the captions
+    One feature is constant, and the others' variances are unequal. `variances` is the largest
+    variance of a feature over images by the median feature's, `gaussian` the kurtosis of Gaussian
+    features with these variances, `equal_variances` that of features scaled to unit variance. Tails
+    are kurtoses of one feature over images. `bias` is what subtracting the mean image costs in
+    points of accuracy, `other_bias` the same if the outlier feature keeps its mean.
     """
-
-    without_outlier: float
-    centred_without_outlier: float
-    variances: float
-    gaussian: float
-    equal_variances: float
-    median_tail: float
-    largest_tail: float
-    bias: float
-    other_bias: float
-    captions: OutlierFeatures
-
-
-def clip_kurtosis(results: ArrayResults) -> ClipKurtosis:
-    """Compute the numbers of docs/results.md about the real CLIP that no stage has."""
     (outlier,) = results.kurtosis.outliers.feature
     arrays = read_tensors(CLIP_ARRAYS)
     images, captions = arrays["images"].astype(float), arrays["captions"]
@@ -277,20 +236,20 @@ def clip_kurtosis(results: ArrayResults) -> ClipKurtosis:
     tails = (scaled**4).mean(axis=0)
     with_outlier = centred.copy()
     with_outlier[:, outlier] = images[:, outlier]
-    draws = generator(0, "gaussian features").standard_normal((GAUSSIAN_DRAWS, *images.shape))
+    draws = generator(0, "gaussian features").standard_normal((20, *images.shape))
     accuracy = _accuracy(images, captions)
-    return ClipKurtosis(
-        without_outlier=_kurtosis(np.delete(images, outlier, axis=1)),
-        centred_without_outlier=_kurtosis(np.delete(centred, outlier, axis=1)),
-        variances=float((deviations**2).max() / np.median(deviations**2)),
-        gaussian=fmean(_kurtosis(one * deviations) for one in draws),
-        equal_variances=_kurtosis(scaled),
-        median_tail=float(np.median(tails)),
-        largest_tail=float(tails.max()),
-        bias=accuracy - _accuracy(centred, captions),
-        other_bias=accuracy - _accuracy(with_outlier, captions),
-        captions=ic.outlier_features(captions),
-    )
+    return {
+        "without_outlier": _kurtosis(np.delete(images, outlier, axis=1)),
+        "centred_without_outlier": _kurtosis(np.delete(centred, outlier, axis=1)),
+        "variances": float((deviations**2).max() / np.median(deviations**2)),
+        "gaussian": fmean(_kurtosis(one * deviations) for one in draws),
+        "equal_variances": _kurtosis(scaled),
+        "median_tail": float(np.median(tails)),
+        "largest_tail": float(tails.max()),
+        "bias": accuracy - _accuracy(centred, captions),
+        "other_bias": accuracy - _accuracy(with_outlier, captions),
+        "captions": ic.outlier_features(captions),
+    }
 
 
 def _kurtosis(activations: np.ndarray) -> float:
@@ -301,3 +260,16 @@ def _accuracy(activations: np.ndarray, head: np.ndarray) -> float:
     classes = np.arange(len(head))
     found = ic.accuracy(activations, head=head, classes=classes, normalize_features=True)
     return found.accuracy.value
+
+
+FILTERS = {
+    "estimate": format_estimate,
+    "interval": interval,
+    "mean_accuracy": mean_accuracy,
+    "number": format_number,
+    "over_seeds": format_replicas,
+    "percent": format_percent,
+    "replicas": replicas,
+    "span": span,
+    "spread": format_spread,
+}

@@ -107,7 +107,7 @@ def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
     main("plan", str(file))
     said = capsys.readouterr().out
     assert re.search(rf"\ndataset owner/set +main +{commit}\n", said)
-    assert re.search(r"\nweb_broad +owner/set +\? +1.0 kB +reached +1.0 kB\n", said)
+    assert re.search(r"\nweb_broad +owner/set +\? +1.0 kB +1.0 kB +reached\n", said)
 
 
 def entry(kind: str, limit: int | None = None, **more) -> DatasetEntry:
