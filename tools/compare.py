@@ -155,27 +155,21 @@ def compare(
 def file_differences(
     a: dict[str, Path], b: dict[str, Path], tolerance: Tolerance
 ) -> Iterator[Difference]:
-    """Yield the differences between the files of two outputs."""
+    """Yield the differences between the files of two outputs, by their paths in the repository."""
     for name in sorted(name for name in a.keys() ^ b.keys() if Path(name).stem != NATIVE):
         yield (math.inf, f"{name}: in {'A' if name in a else 'B'} only")
     for name in sorted(a.keys() & b.keys()):
-        if not filecmp.cmp(a[name], b[name], shallow=False):
-            yield (0.0, f"{name}: bytes alone")
-            yield from differences(a[name], b[name], name, tolerance)
-
-
-def differences(first: Path, second: Path, name: str, tolerance: Tolerance) -> Iterator[Difference]:
-    """Yield the differences of two files of one output; `name` is its path in the repository."""
-    a, b = contents(first, name), contents(second, name)
-    for place in a | b:
-        where = ": ".join(map(str, place))
-        if place not in a or place not in b:
-            yield (math.inf, f"{where}: in {'A' if place in a else 'B'} only")
+        if filecmp.cmp(a[name], b[name], shallow=False):
             continue
-        weigh = weigh_arrays if isinstance(a[place], np.ndarray) else weigh_values
-        size, values = weigh(a[place], b[place], place, tolerance)
-        if size:
-            yield (size, f"{where}: {values}")
+        yield (0.0, f"{name}: bytes alone")
+        first, second = contents(a[name], name), contents(b[name], name)
+        for place in first | second:
+            where = ": ".join(map(str, place))
+            if place in first and place in second:
+                size, values = weigh(first[place], second[place], place, tolerance)
+                yield (size, f"{where}: {values}")
+            else:
+                yield (math.inf, f"{where}: in {'A' if place in first else 'B'} only")
 
 
 def contents(file: Path, name: str) -> dict[Place, Any]:
@@ -202,43 +196,34 @@ def leaves(node: Any, place: Place) -> Iterator[tuple[Place, Any]]:
         yield place, node
 
 
-def weigh_arrays(
-    a: np.ndarray, b: np.ndarray, place: Place, tolerance: Tolerance
-) -> tuple[float, str]:
-    """Return the difference of two arrays, as a share of the largest value in them.
+def weigh(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[float, str]:
+    """Return the difference of two values or arrays in units of the tolerance, and both in words.
 
-    It is in units of the tolerance. Integer arrays have to be equal.
+    Arrays differ by a share of the largest value in them; integer arrays have to be equal. NaN and
+    infinity agree with nothing: no stage writes them, so such a file is damaged.
     """
-    if (a.shape, a.dtype) != (b.shape, b.dtype):
-        return math.inf, f"{a.dtype} {a.shape}, {b.dtype} {b.shape}"
-    if a.dtype.kind != "f":
-        count = int(np.count_nonzero(a != b))
-        return math.inf if count else 0.0, f"{count} of {a.size} values"
-    with np.errstate(all="ignore"):
-        scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
-        share = float(np.abs(a - b).max(initial=0.0) / scale) if scale else 0.0
-    # No stage writes NaN or an infinity: such a file is damaged.
-    share = share if math.isfinite(share) else math.inf
-    ranked = str(place[0]).startswith("data/concepts/")
-    return in_units(share, tolerance["ranks" if ranked else "arrays"]), f"{share:.1e} of its scale"
-
-
-def weigh_values(a: Any, b: Any, place: Place, tolerance: Tolerance) -> tuple[float, str]:
-    """Return the difference of two values of a tree or a table in units of the tolerance."""
-    x, y = number(a), number(b)
-    if a == b or math.isnan(x - y):
-        return 0.0 if a == b else math.inf, f"{a}, {b}"
-    allowed = tolerance["absolute"] + tolerance["relative"] * max(abs(x), abs(y))
-    if is_accuracy(place):
-        # Accuracies of trainings are shares, all others percentages.
-        unit = 0.01 if str(place[0]).startswith("data/training/") else 1.0
-        allowed = max(allowed, tolerance["points"] * unit)
-    return in_units(abs(x - y), allowed), f"{a}, {b}"
-
-
-def in_units(distance: float, allowed: float) -> float:
-    """Return a distance in units of what is allowed, which may be 0."""
-    return distance / allowed if allowed else (math.inf if distance else 0.0)
+    file = str(place[0])
+    if not isinstance(a, np.ndarray):
+        x, y, said = number(a), number(b), f"{a}, {b}"
+        distance = abs(x - y) if a != b else 0.0
+        allowed = tolerance["absolute"] + tolerance["relative"] * max(abs(x), abs(y))
+        if is_accuracy(place):
+            # Accuracies of trainings are shares, all others percentages.
+            unit = 0.01 if file.startswith("data/training/") else 1.0
+            allowed = max(allowed, tolerance["points"] * unit)
+    elif (a.shape, a.dtype) != (b.shape, b.dtype):
+        distance, allowed, said = math.inf, 0.0, f"{a.dtype} {a.shape}, {b.dtype} {b.shape}"
+    elif a.dtype.kind != "f":
+        distance, allowed, said = float(np.sum(a != b)), 0.0, f"{np.sum(a != b)} of {a.size} values"
+    else:
+        with np.errstate(all="ignore"):
+            scale = max(np.abs(a).max(initial=0.0), np.abs(b).max(initial=0.0))
+            distance = float(np.abs(a - b).max(initial=0.0) / scale) if scale else 0.0
+        allowed = tolerance["ranks" if file.startswith("data/concepts/") else "arrays"]
+        said = f"{distance:.1e} of its scale"
+    if not distance:
+        return 0.0, said
+    return distance / allowed if allowed and math.isfinite(distance) else math.inf, said
 
 
 def number(value: Any) -> float:

@@ -5,6 +5,7 @@ processor it was computed. These differ where results are equal, so git ignores 
 """
 
 import json
+import os
 import platform
 import re
 import subprocess
@@ -16,7 +17,7 @@ from pathlib import Path
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.kernels import PROCESSOR, unportable_processor
+from interpreting_clip.kernels import PROCESSOR
 from tools.cache import LOCK
 
 REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
@@ -29,7 +30,7 @@ CHANGED = """\
   git checkout metrics plots dvc.lock  restores the commit's results
   make repro                           then restores these, without training again
 If settings and code are the commit's, the machine makes the difference (docs/reproducibility.md):
-{}."""
+another build of torch or numpy, a GPU, native kernels, or a processor without portable ones."""
 
 
 def report() -> None:
@@ -89,13 +90,6 @@ def processor() -> str:
     return f"{name or 'a processor without a name'} ({platform.machine()})"
 
 
-def cause() -> str:
-    """Say what of the machine may make results differ from the commit's."""
-    if load_tree(PARAMS).get("kernels") == "portable" and (lacking := unportable_processor()):
-        return f"{lacking} has no portable kernels, so digits differ"
-    return "another build of torch or numpy, a GPU, or `kernels: native`"
-
-
 def made(encoders: Iterable[str]) -> Iterator[str]:
     """Yield the lines that list what to open; of these encoders' pages, the first that is there."""
     pages = [f"plots/directions/{key}/index.html" for key in encoders]
@@ -103,7 +97,7 @@ def made(encoders: Iterable[str]) -> Iterator[str]:
     for place, what in {
         str(REPORT): "the page to read",
         "docs/tutorial_page.md": "how to read it, section by section",
-        next((page for page in pages if Path(page).is_file()), ""): "what each direction encodes",
+        next(filter(os.path.isfile, pages), ""): "what each direction encodes",
         str(PUBLISHED): "published models, and where yours stand among them",
     }.items():
         if Path(place).is_file():
@@ -121,12 +115,11 @@ def news(encoders: Collection[str]) -> Iterator[str]:
     fresh = sum(f"metrics/encoders/{key}.json" not in committed for key in encoders)
     if fresh:
         yield f"The last commit has no results for {fresh} of the {len(encoders)} encoders."
-    if fresh == len(encoders):
-        return
     modified = ("diff", "--name-only", "--diff-filter=M", "HEAD", "--", "metrics", "plots")
-    if changed := git(*modified).split():
+    changed = git(*modified).split()
+    if changed and fresh < len(encoders):
         yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
-        yield CHANGED.format(cause())
-    else:
+        yield CHANGED
+    elif fresh < len(encoders):
         which = "All others" if fresh else "The results in metrics/ and plots/"
         yield f"{which} are identical to the commit's, byte for byte."

@@ -12,14 +12,10 @@ from typing import Any
 
 import humanize
 
-from runner.run import SECONDS
 from tools.fast_dvc import run_dvc
 
 LOGGERS = ("stage", "stage.cache", "stage.run", "dvcfile", "repo.reproduce", "repo.scm_context")
 """Those of DVC's loggers that report each stage in several lines."""
-
-LAST = " last time  "
-"""What stands behind the seconds while a stage runs; spaces are printed over it in the end."""
 
 
 class StageLines(logging.Filter):
@@ -41,8 +37,7 @@ class StageLines(logging.Filter):
         name = str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
         if name in self.numbers and "Running stage" in record.msg and sys.stdout.isatty():
             self.open = True
-            before = last_seconds(name)
-            write(self.line(name, before) + LAST if before else self.line(name))
+            write(self.line(name))
         elif name in self.numbers and "is cached" in record.msg:
             self.restored.add(name)
         return False
@@ -53,7 +48,7 @@ class StageLines(logging.Filter):
             self.ran += 1
             note = "  (ran before, from DVC's cache)" if name in self.restored else ""
             line = f"{self.line(name, seconds)}{note}"
-            write(f"\r{line}{' ' * len(LAST)}\n" if self.open else f"{line}\n")
+            write(f"\r{line}\n" if self.open else f"{line}\n")
         elif self.open:
             write("\n")
         self.open = False
@@ -120,14 +115,6 @@ def stage_line(number: int, of: int, name: str, seconds: float | None = None) ->
     """Return a stage's line: which one it is of all, its name and, if known, its seconds."""
     line = f"[{number:>{len(str(of))}}/{of}] {name:<36}"
     return line if seconds is None else f"{line}{seconds:8.1f} s"
-
-
-def last_seconds(name: str) -> float | None:
-    """Return how long a stage took when it last ran here, if that is recorded."""
-    try:
-        return float((SECONDS / name).read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def write(text: str) -> None:

@@ -10,13 +10,9 @@ checks every stage.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from graphlib import TopologicalSorter
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-import humanize
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
@@ -26,19 +22,7 @@ from runner.graph import GRAPH, loop_entries
 from tools.cache import LOCK, Cache, locked_stages, open_cache
 from tools.fsck import delete, exclusive, leftovers
 from tools.jobs import TRAININGS
-from tools.stage_lines import last_seconds, write
-
-
-@dataclass(frozen=True)
-class Rerun:
-    """The stages that have to run, and those whose results the run cache has.
-
-    `lock` has the outputs of the latter's runs where DVC would not look for a run.
-    """
-
-    computed: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
-    lock: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+from tools.stage_lines import write
 
 
 def prepare() -> None:
@@ -49,19 +33,21 @@ def prepare() -> None:
         with exclusive(root):
             delete(leftovers(cache))
     locked = locked_stages(root)
-    entries, missing = {}, set()
+    missing = {}
     for name, outputs in cached_outputs().items():
         entry = locked.get(name, {})
-        if outs := entry.get("outs"):
-            entries[name] = entry
-            md5s = [out.get("md5", "") for out in outs if out["path"] in outputs]
-            missing.update([name] if not all(map(cache.has, md5s)) else ())
+        md5s = [out.get("md5", "") for out in entry.get("outs", ()) if out["path"] in outputs]
+        if not all(map(cache.has, md5s)):
+            missing[name] = entry
     if not missing:
         return
-    rerun = plan_rerun(entries, missing, cache)
-    if rerun.lock:
-        lock_outputs(root, rerun.lock)
-    write("".join(f"{line}\n" for line in report(rerun, default_remote(root))))
+    # If another stage makes other inputs than those in dvc.lock, DVC looks for a run by itself.
+    runs = {name: newest_run(entry, cache) for name, entry in missing.items()}
+    found = {name: run["outs"] for name, run in runs.items() if run}
+    if found:
+        lock_outputs(root, found)
+    remote = default_remote(root)
+    write("".join(f"{line}\n" for line in report(missing, remote, locked_here=bool(found))))
 
 
 def cached_outputs() -> dict[str, set[str]]:
@@ -73,37 +59,6 @@ def cached_outputs() -> dict[str, set[str]]:
             filled = {re.sub(r"\$\{(key|item)\}", key, path) for path in paths}
             found[f"{kind}@{key}" if key else kind] = filled
     return found
-
-
-def plan_rerun(entries: Mapping[str, dict[str, Any]], missing: set[str], cache: Cache) -> Rerun:
-    """Return what `dvc repro` has to do, given the stages whose cached outputs are `missing`.
-
-    `entries` are those of dvc.lock by stage. Where a stage has to run, its results are not known
-    yet, and the stages after it count only if their own outputs are missing: the results may be
-    those of dvc.lock.
-    """
-    makers = {out["path"]: name for name, entry in entries.items() for out in entry["outs"]}
-    waits = {
-        name: {makers[dep["path"]] for dep in entry.get("deps", ()) if dep["path"] in makers}
-        for name, entry in entries.items()
-    }
-    rerun, made = Rerun(), dict[str, str]()
-    for name in TopologicalSorter(waits).static_order():
-        entry = entries[name]
-        locked, outs = entry.get("deps", []), entry["outs"]
-        deps = [dep | {"md5": made.get(dep["path"], dep.get("md5", ""))} for dep in locked]
-        known = all(dep["md5"] for dep in deps)
-        if name in missing or deps != locked:
-            asked = entry | ({"deps": deps} if deps else {})
-            if run := newest_run(asked, cache) if known else None:
-                rerun.found.append(name)
-                outs = run["outs"]
-                rerun.lock.update({name: outs} if deps == locked else {})
-            elif known or name in missing:
-                rerun.computed.append(name)
-                outs = [{"path": out["path"], "md5": ""} for out in outs]
-        made |= {out["path"]: out.get("md5", "") for out in outs}
-    return rerun
 
 
 def newest_run(entry: dict[str, Any], cache: Cache) -> dict[str, Any] | None:
@@ -141,34 +96,14 @@ def default_remote(root: Path) -> str | None:
     return config["remote"].get(config["core"].get("remote"), {}).get("url")
 
 
-def report(rerun: Rerun, remote: str | None) -> Iterator[str]:
-    """Yield the lines that report missing results, what will run, and how long that takes."""
-    yield "dvc.lock lists results that are not on this machine."
-    if rerun.found:
-        yield f"  {counted(rerun.found)} ran here before on the same inputs and will not run again."
-    if rerun.computed:
-        yield f"  {counted(rerun.computed)} will run: {duration(rerun.computed)}."
+def report(missing: Collection[str], remote: str | None, *, locked_here: bool) -> Iterator[str]:
+    """Yield the lines that report missing results, and where they may be."""
+    trainings = sum(name.partition("@")[0] in TRAININGS for name in missing)
+    stages = f"{len(missing)} stages (of them, {trainings} trainings)"
+    yield f"dvc.lock lists results of {stages} that are not on this machine."
+    yield "  What ran here before on the same inputs is taken from DVC's cache; the rest will run."
     if remote and "://" not in remote and not Path(remote).is_dir():
         yield f"  The default remote may have them, but {remote} is not there: mount it first."
     elif remote:
-        pull = "git checkout dvc.lock && dvc pull" if rerun.lock else "dvc pull"
+        pull = "git checkout dvc.lock && dvc pull" if locked_here else "dvc pull"
         yield f"  To get them from the default remote instead: {pull}"
-
-
-def counted(names: list[str]) -> str:
-    """Return how many stages these are, and how many of them train."""
-    trainings = sum(name.partition("@")[0] in TRAININGS for name in names)
-    stages = f"{len(names)} stage{'s' if len(names) > 1 else ''}"
-    return f"{stages} ({trainings or 'no'} training{'s' if trainings != 1 else ''})"
-
-
-def duration(names: Iterable[str]) -> str:
-    """Describe how long stages took when they last ran on this machine, one at a time."""
-    taken = [last_seconds(name) for name in names]
-    known = [one for one in taken if one is not None]
-    if not known:
-        return "they never ran here, so how long they take is unknown (README.md: the miniature)"
-    total = humanize.naturaldelta(sum(known))
-    if unknown := len(taken) - len(known):
-        return f"at least {total}, one at a time; {unknown} of them have not run here yet"
-    return f"about {total}, one at a time, as when they last ran here"

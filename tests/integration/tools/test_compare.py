@@ -19,9 +19,8 @@ from tools.cache import locked_outputs
 from tools.compare import (
     TOLERANCES,
     Difference,
-    differences,
     file_differences,
-    weigh_arrays,
+    weigh,
 )
 
 
@@ -148,7 +147,9 @@ def found(tmp_path: Path, name: str, first: object, second: object) -> list[Diff
             write_tensors(file, content)  # pyright: ignore
         else:
             file.write_text(content if isinstance(content, str) else json.dumps(content))
-    return list(differences(*files, name, {key: value for key, (value, _) in TOLERANCES.items()}))
+    tolerance = {key: value for key, (value, _) in TOLERANCES.items()}
+    found = file_differences(*({name: file} for file in files), tolerance)
+    return [(size, where) for size, where in found if size]
 
 
 NUMBERS = {
@@ -205,6 +206,6 @@ def test_differences_are_shares_of_the_largest_value_in_arrays_of_any_shape():
     a, b, unit = np.ones((5, 2)), np.ones((5, 2)), {"arrays": 1.0}
     for value, share in ((3.0, 2 / 3), (math.nan, math.inf)):
         b[4, 1] = value
-        sizes = [weigh_arrays(*pair, ("x",), unit)[0] for pair in ((a, b), (b, a))]
+        sizes = [weigh(*pair, ("x",), unit)[0] for pair in ((a, b), (b, a))]
         assert sizes == [pytest.approx(share)] * 2
-    assert weigh_arrays(np.ones(0), np.ones(0), ("x",), unit)[0] == 0.0
+    assert weigh(np.ones(0), np.ones(0), ("x",), unit)[0] == 0.0

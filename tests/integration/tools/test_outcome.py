@@ -7,11 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from interpreting_clip.formats.json import write_json
 from tools import outcome
-from tools.outcome import COMPUTED, cause, commit, processor, record, report
+from tools.outcome import COMPUTED, commit, processor, record, report
 
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 
@@ -78,19 +76,6 @@ def test_a_page_s_record_is_kept_until_the_page_is_another(tmp_path, monkeypatch
     assert COMPUTED.read_text() == elsewhere
     page_is("b")
     assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()
-
-
-@pytest.mark.parametrize(
-    ("kernels", "machine", "named"),
-    [("portable", "aarch64", True), ("native", "aarch64", False), ("portable", "x86_64", False)],
-)
-def test_a_processor_without_portable_kernels_is_why_digits_differ(
-    tmp_path, monkeypatch, kernels, machine, named
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(platform, "machine", lambda: machine)
-    Path("params.yaml").write_text(f"kernels: {kernels}")
-    assert (machine in cause()) == named
 
 
 def test_a_processor_is_named_on_every_system(tmp_path, monkeypatch):

@@ -71,8 +71,6 @@ def test_an_error_and_a_warning_are_printed_in_full(study):
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="script(1) has other options")
 def test_on_a_terminal_a_stage_is_named_when_it_starts(study):
-    Path(".scratch/seconds").mkdir(parents=True)
-    Path(".scratch/seconds/b").write_text("41.5\n")
     command = " ".join(REPRO)
     said = study.run("script", "--quiet", "--return", "--command", command, "/dev/null")
-    assert said.index("41.5 s last time  ") < said.index("in b") < said.index("[3/3]")
+    assert said.index("[2/3]") < said.index("in b") < said.index("[3/3]")

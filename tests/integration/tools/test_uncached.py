@@ -7,7 +7,6 @@ import pytest
 import zc.lockfile
 
 from interpreting_clip.errors import InputError
-from runner.run import SECONDS
 from tests.integration.tools.test_fsck import run_of
 from tests.pipeline.workspace import Workspace
 from tools.cache import locked_stages
@@ -58,7 +57,7 @@ def test_results_of_an_earlier_run_come_back_and_nothing_runs(study, capsys, che
     if checked_out:  # which fails, and removes what is here
         study.run("dvc", "checkout", "--force", ok=False)
         assert not Path("data/count.txt").exists()
-    assert "2 stages (no trainings) ran here before" in said(capsys)
+    assert "2 stages (of them, 0 trainings)" in said(capsys)
     # `count` has other inputs than in dvc.lock: there DVC looks into its run cache by itself
     assert LOCK.read_text() == theirs.replace(other(drawn), drawn.removesuffix(".dir"), 1)
     assert study.repro() == set()
@@ -70,28 +69,19 @@ def test_without_an_earlier_run_nothing_changes_and_the_same_results_are_made(st
     for folder in (".dvc/cache", "data"):
         shutil.rmtree(folder)
     Path("data").mkdir()
-    text = said(capsys)
-    assert "2 stages (no trainings) will run" in text and "never ran here" in text
+    assert "2 stages" in said(capsys)
     assert LOCK.read_bytes() == before
     assert study.repro() == {"draw", "count"}
     assert LOCK.read_bytes() == before and said(capsys) == ""
 
 
-def test_a_stage_whose_results_are_here_does_not_count_after_one_whose_are_not(study, capsys):
-    shutil.rmtree(".dvc/cache/runs")
-    drawn = md5("draw")
-    (Path(".dvc/cache/files/md5") / drawn[:2] / drawn[2:]).unlink()
-    assert "1 stage (no trainings) will run" in said(capsys)
-
-
-def test_a_damaged_run_is_none(study, capsys):
-    run = run_of("count.txt")
+def test_a_damaged_run_is_none(study):
+    run = run_of("drawn")
     run.chmod(0o644)
     run.write_text("- no run")
-    elsewhere()
-    text = said(capsys)
-    assert "1 stage (no trainings) ran here before" in text
-    assert "1 stage (no trainings) will run" in text
+    before = elsewhere()
+    prepare()
+    assert LOCK.read_text() == before
 
 
 @pytest.mark.parametrize("end", ["stages:", "uts:"])
@@ -120,17 +110,6 @@ def test_nothing_is_deleted_while_dvc_runs(study):
         prepare()
     held.close()
     assert processes.exists()
-
-
-def test_the_time_is_the_sum_of_what_stages_last_took(study, capsys):
-    shutil.rmtree(".dvc/cache")
-    SECONDS.mkdir(parents=True)
-    (SECONDS / "draw").write_text("400.5\n")
-    assert "at least 7 minutes" in said(capsys)
-    (SECONDS / "count").write_text("320")
-    assert "about 12 minutes" in said(capsys)
-    (SECONDS / "count").write_text("")
-    assert "at least 7 minutes" in said(capsys)
 
 
 def test_a_default_remote_is_named_as_another_way(study, capsys):
