@@ -1,6 +1,7 @@
 """`make site`: one folder with the pages and what they link to, for any host of static files.
 
-Files keep their paths, so that the links between them stay as they are, and an index leads to them.
+Files keep their paths, so that the links between them stay as they are; the index opens the study's
+page.
 """
 
 import argparse
@@ -12,12 +13,8 @@ from html import unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from interpreting_clip.config.params import PARAMS
-from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from tools.outcome import PUBLISHED, REPORT, commit
+from tools.outcome import PUBLISHED, REPORT
 
 BESIDE = (
     *("plots/*.*", "plots/directions/*.js", "metrics/**/*.json"),
@@ -27,6 +24,14 @@ BESIDE = (
 
 GENERATOR = "interpreting-clip, make site"
 """In the index of each site, so that no other folder is replaced by one."""
+
+INDEX = f"""<!DOCTYPE html>
+<meta charset="utf-8">
+<meta name="generator" content="{GENERATOR}">
+<meta http-equiv="refresh" content="0; url={REPORT}">
+<title>Interpreting CLIP</title>
+<a href="{REPORT}">The study</a>, <a href="{PUBLISHED}">published models</a>
+"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,27 +54,8 @@ def main(*, to: Path = Path("site")) -> None:
     for file in files:
         (to / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to / file)
-    study = load_tree(PARAMS)
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-    pages = {f"plots/directions/{key}/index.html": key for key in study["browse"]["encoders"]}
-    html = templates.get_template("index.html.jinja").render(
-        generator=GENERATOR,
-        commit=commit(),
-        study=study["study"],
-        published=PUBLISHED in files,
-        directions={
-            page: study["encoders"][key]["label"]
-            for page, key in pages.items()
-            if Path(page) in files
-        },
-        data=[str(file) for file in files if file.match("plots/*.csv")],
-    )
-    index.write_text(html, "utf-8")
-    sys.stdout.write(f"{index}: {len(files)} files and what leads to them\n")
+    index.write_text(INDEX, "utf-8")
+    sys.stdout.write(f"{index}: opens {REPORT}, one of {len(files)} files\n")
 
 
 def linked_files() -> list[Path]:

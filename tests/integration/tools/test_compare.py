@@ -148,7 +148,8 @@ def found(tmp_path: Path, name: str, first: object, second: object) -> list[Diff
         else:
             file.write_text(content if isinstance(content, str) else json.dumps(content))
     tolerance = {key: value for key, (value, _) in TOLERANCES.items()}
-    found = file_differences(*({name: file} for file in files), tolerance)
+    first_file, second_file = ({name: file} for file in files)
+    found = file_differences(first_file, second_file, tolerance)
     return [(size, where) for size, where in found if size]
 
 
