@@ -11,7 +11,7 @@ import argparse
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from types import UnionType
@@ -41,9 +41,6 @@ ALLOWED = "[type]"
 """Stands in these texts for the range or the words that a key's type allows."""
 
 HEADER = ("key", "meaning", "unit", "legal values", "paper")
-
-LONG = 30
-"""Words of a docstring above which it explains more than the function's name."""
 
 PART = re.compile(r"(<!-- make docs: (.+?) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
@@ -97,8 +94,7 @@ def written(name: str) -> str:
 def further_settings() -> str:
     """Return a section of params.md for each measure that has none written by hand."""
     return "\n".join(
-        f"## `{name}`\n\n{summary(name)} "
-        f"([definition](measures.md#{anchor(name)})).\n\n"
+        f"## `{name}`\n\n{summary(module(name))} ([definition](measures.md#{anchor(name)})).\n\n"
         f"{settings_table(settings)}"
         for name, settings in further_measures().items()
     )
@@ -106,46 +102,58 @@ def further_settings() -> str:
 
 def definitions() -> str:
     """Return a section of measures.md for each module: what its functions compute."""
-    return "\n".join(
-        f"## {measure_title(one.name)}\n\n{summary(one.name)}.{settings}\n\n{parts}\n"
-        for one in pkgutil.iter_modules(measures.__path__)
-        if (parts := "\n\n".join(described_functions(one.name)))
-        for settings in [
-            f" Settings: [`{one.name}`](params.md#{one.name})."
-            if one.name in Sections.__struct_fields__
-            else ""
+    sections = []
+    for name, one in modules().items():
+        functions = {
+            key: definition(function)
+            for key, function in members(one).items()
+            if inspect.isfunction(function) and not key.startswith("_")
+        }
+        # A longer docstring explains more than the function's name.
+        parts = [
+            f"**`{key}`**: {said}" for key, said in functions.items() if len(said.split()) > 30
         ]
-    )
-
-
-def described_functions(name: str) -> Iterator[str]:
-    """Yield what a module's public functions compute, where their docstrings explain it."""
-    for key, function in vars(module(name)).items():
-        ours = inspect.isfunction(function) and function.__module__ == module(name).__name__
-        if ours and not key.startswith("_") and len((said := definition(function)).split()) > LONG:
-            yield f"**`{key}`**: {said}"
-
-
-def summary(name: str) -> str:
-    """Return the first sentence of a measure's module, without its full stop."""
-    return str(module(name).__doc__).partition("\n")[0].rstrip(".")
-
-
-def definition(function: Any) -> str:
-    """Return what the docstring of a function says before its parameters, results and errors."""
-    return re.split(r"\n(?:Parameters|Returns|Raises)\n-", inspect.cleandoc(function.__doc__))[
-        0
-    ].strip()
-
-
-def anchor(name: str) -> str:
-    """Return the anchor of a measure's section in measures.md."""
-    return measure_title(name).lower().replace(" ", "-")
+        if parts:
+            settings = f" Settings: [`{name}`](params.md#{name})."
+            settings = settings if name in Sections.__struct_fields__ else ""
+            head = f"## {measure_title(name)}\n\n{summary(one)}.{settings}"
+            sections.append("\n\n".join([head, *parts]) + "\n")
+    return "\n".join(sections)
 
 
 def module(name: str) -> Any:
     """Return a measure's module."""
     return pkgutil.resolve_name(f"{measures.__name__}.{name}")
+
+
+def modules() -> dict[str, Any]:
+    """Return the modules of all measures by name."""
+    return {one.name: module(one.name) for one in pkgutil.iter_modules(measures.__path__)}
+
+
+def members(one: Any) -> dict[str, Any]:
+    """Return the functions and classes that a module defines."""
+    return {
+        key: value
+        for key, value in vars(one).items()
+        if getattr(value, "__module__", "") == one.__name__
+    }
+
+
+def summary(one: Any) -> str:
+    """Return the first sentence of a module, without its full stop."""
+    return str(one.__doc__).partition("\n")[0].rstrip(".")
+
+
+def definition(function: Any) -> str:
+    """Return what the docstring of a function says before its parameters, results and errors."""
+    said = inspect.cleandoc(function.__doc__ or "")
+    return re.split(r"\n(?:Parameters|Returns|Raises)\n-", said)[0].strip()
+
+
+def anchor(name: str) -> str:
+    """Return the anchor of a measure's section in measures.md."""
+    return measure_title(name).lower().replace(" ", "-")
 
 
 def functions_table() -> str:
@@ -172,8 +180,9 @@ def functions_table() -> str:
 def numbers_table() -> str:
     """Return the numbers of every result that have a label."""
     rows = []
-    for kind in results():
-        for name, label in labels(kind).items():
+    kinds = [kind for one in modules().values() for kind in members(one).values()]
+    for kind in filter(inspect.isclass, kinds):
+        for name, label in labels(kind).items() if issubclass(kind, Result) else ():
             if name in kind.__annotations__:  # and not of the result that it extends
                 column = f"`{label.headline}`" if label.headline else "–"
                 chance = f"`{label.chance}`" if label.chance else "none"
@@ -181,15 +190,6 @@ def numbers_table() -> str:
                 cells = (f"`{kind.__name__}.{name}`", label.label, label.unit or "–", interval)
                 rows.append((*cells, chance, column))
     return table(("number", "what it is", "unit", "interval", "chance level", "column"), rows)
-
-
-def results() -> Iterator[type[Result]]:
-    """Yield the results of all measures."""
-    for one in pkgutil.iter_modules(measures.__path__):
-        for kind in vars(module(one.name)).values():
-            ours = inspect.isclass(kind) and kind.__module__ == module(one.name).__name__
-            if ours and issubclass(kind, Result) and kind is not Result:
-                yield kind
 
 
 def settings_table(settings: Any) -> str:
@@ -249,14 +249,10 @@ def structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
         yield from structs(inside[-1])
 
 
-def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table in Markdown."""
-    header = list(header)
-    lines = [header, ["---"] * len(header), *map(list, rows)]
-    return "".join(
-        f"| {' | '.join(line)} |\n".replace("| --- ", "|---").replace("--- |", "---|")
-        for line in lines
-    )
+    lines = [f"| {' | '.join(line)} |\n" for line in (header, *rows)]
+    return "".join([lines[0], "|---" * len(header) + "|\n", *lines[1:]])
 
 
 def words(info: Any) -> list[str]:
