@@ -63,10 +63,6 @@ def test_two_jobs_leave_what_a_serial_run_leaves(study, nano):
     assert study.repro() == set()
 
 
-def test_nothing_is_started_where_nothing_is_stale(study, snakemake):
-    assert repro(study, snakemake) == set()
-
-
 def test_a_parameter_starts_what_it_reaches_and_a_failure_stops_no_other(study, snakemake, nano):
     module = study.folder / "stages/kurtosis.py"
     code = module.read_text()

@@ -107,14 +107,6 @@ def test_an_error_leaves_the_lock_file(tmp_path: Path):
     assert file.read_text() == LOCK
 
 
-def test_comments_of_another_file_are_kept(tmp_path: Path):
-    file = tmp_path / "dvc.yaml"
-    file.write_text("stages: # all\n  a: {cmd: x} # one\n")
-    with modify(str(file)) as data:
-        data["stages"]["a"]["cmd"] = "y"
-    assert file.read_text() == "stages: # all\n  a: {cmd: y} # one\n"
-
-
 def test_a_file_is_parsed_again_when_its_text_changes_and_callers_share_nothing(tmp_path: Path):
     file = tmp_path / "params.yaml"
     file.write_text("a: {b: 1}")
