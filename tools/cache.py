@@ -55,13 +55,7 @@ class Output:
 
 
 def open_cache(root: Path) -> Cache:
-    """Return the cache that DVC's settings name.
-
-    Raises
-    ------
-    InputError
-        `root` is not a DVC repository.
-    """
+    """Return the cache that DVC's settings name."""
     # not `dvc.repo`, whose import and index take most of a second
     from dvc.config import Config
 
@@ -75,13 +69,7 @@ def open_cache(root: Path) -> Cache:
 
 
 def locked_stages(root: Path) -> dict[str, dict[str, Any]]:
-    """Return the entries of a repository's lock file by stage; none if nothing has been run.
-
-    Raises
-    ------
-    InputError
-        The file is damaged: if DVC is killed while it writes the file, only a part remains.
-    """
+    """Return the entries of a repository's lock file by stage; none if nothing has been run."""
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
 

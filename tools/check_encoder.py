@@ -55,13 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(encoder: str, *, image: Path | None = None, download: bool = False) -> None:
-    """Print the findings about one encoder.
-
-    Raises
-    ------
-    InputError
-        It cannot be measured as params.yaml describes it; earlier findings are printed.
-    """
+    """Print the findings about one encoder."""
     restart_with_kernels(Params().read("kernels", Kernels))
     study, machine, key = check(PARAMS), read_machine(), encoder
     pixels, shown = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), "noise"
@@ -154,13 +148,7 @@ def findings(
 
 
 def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tuple[str, str]]:
-    """Yield the findings about a folder of activations, whose arrays are stored for a moment.
-
-    Raises
-    ------
-    InputError
-        Something in the folder is wrong, or its activations are of other images than a dataset's.
-    """
+    """Yield the findings about a folder of activations, whose arrays are stored for a moment."""
     entry, about = study.weights[key], study.encoders[key]
     yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
     SCRATCH.mkdir(parents=True, exist_ok=True)
@@ -214,11 +202,6 @@ def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tu
     """Return the head that the study asks for, as stage `head` makes it, and its description.
 
     A zero-shot head is made with one template, for all classes if `whole`, else for two.
-
-    Raises
-    ------
-    InputError
-        The encoder cannot have this kind of head, or its own is for other classes.
     """
     kind, names = study.encoders[key].head, class_names(study)
     width, normalize = encoder.card.feature_width, encoder.card.normalize_features

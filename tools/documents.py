@@ -77,13 +77,7 @@ CLIP, CLIP_ARRAYS = "clip_vit_b16", Path("data/arrays/clip_vit_b16_coco.safetens
 
 
 def documents() -> Iterator[tuple[Path, str]]:
-    """Yield each document with its text.
-
-    Raises
-    ------
-    InputError
-        Results are missing, or those of another study.
-    """
+    """Yield each document with its text."""
     environment = Environment(  # noqa: S701 - Markdown, of our own results
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,

@@ -7,13 +7,7 @@ from runner.fingerprint import FINGERPRINTS, fingerprints, recorded_fingerprints
 
 
 def main() -> None:
-    """Refuse a code.json that is out of date.
-
-    Raises
-    ------
-    InputError
-        Names the stages whose fingerprints have changed.
-    """
+    """Refuse a code.json that is out of date."""
     present, recorded = fingerprints(Path()), recorded_fingerprints(FINGERPRINTS)
     changed = [key for key, value in present.items() if recorded.get(key) != value]
     changed += sorted(recorded.keys() - present.keys())

@@ -171,11 +171,6 @@ def gpus(kind: str, machine: MachineSettings) -> int:
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     """Return the GPUs that jobs share, in CUDA_VISIBLE_DEVICES' names; "" for a `device` that is
     set.
-
-    Raises
-    ------
-    InputError
-        A job needs more GPUs.
     """
     most = max(job["gpus"] for job in jobs.values())
     if machine.device != "cuda" or not most:
@@ -204,13 +199,7 @@ def processors_shared_by(needed: int, gpus: int, at_a_time: int) -> int:
 def run_all(
     jobs: Jobs, gpus: list[str], at_a_time: int, snakemake: str, command: Sequence[str] = JOB
 ) -> None:
-    """Run jobs, each after those that it waits for; if one fails, continue with the others.
-
-    Raises
-    ------
-    InputError
-        A job has failed, or Snakemake has.
-    """
+    """Run jobs, each after those that it waits for; if one fails, continue with the others."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     most = min(at_a_time, len(jobs))
     for job in jobs.values():

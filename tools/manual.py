@@ -69,13 +69,7 @@ def with_tables() -> Iterator[tuple[Path, str]]:
 
 
 def written(name: str) -> str:
-    """Return what stands in a document under a name.
-
-    Raises
-    ------
-    InputError
-        There is nothing of this name.
-    """
+    """Return what stands in a document under a name."""
     sections = {field.name: field.type for field in msgspec.structs.fields(Sections)}
     texts = load_tree(TEXTS)
     parts: dict[str, Callable[[], str]] = {

@@ -119,9 +119,6 @@ def make_plan(
         "data/weights": weights,
         "data/activations": [(sum(measured) + sum(nulls)) * FEATURE_BYTES],
     }
-    folders = [
-        {"folder": key, "bytes": size(*parts), "free": free(key)} for key, parts in disk.items()
-    ]
     tables = {
         "Sources": rows,
         "Images that pass forward to measure the encoders": [
@@ -133,7 +130,7 @@ def make_plan(
             training_row(study, key, entry, images)
             for key, entry in (study.pretrain | study.finetune | study.supervise).items()
         ],
-        "Disk": [*folders, {"folder": "all", "bytes": size(*chain.from_iterable(disk.values()))}],
+        "Disk": disk_rows(disk),
         "Revisions to pin, with today's commit": [
             {"repository": f"{one.kind} {one}", "revision": one.revision, "commit": answer.commit}
             for one, answer in answers.items()
@@ -149,6 +146,14 @@ def state(sources: list[AskedSource], answers: Answers) -> str:
     if any(answer.problem for answer in found):
         return "CANNOT BE REACHED"
     return ("reached" if all(answer.asked for answer in found) else "not asked") if found else ""
+
+
+def disk_rows(disk: Mapping[str, Sequence[float]]) -> list[Row]:
+    """Return the bytes of each folder and of all, and what is free there."""
+    rows = [
+        {"folder": key, "bytes": size(*parts), "free": free(key)} for key, parts in disk.items()
+    ]
+    return [*rows, {"folder": "all", "bytes": size(*chain.from_iterable(disk.values()))}]
 
 
 def free(folder: str) -> str:

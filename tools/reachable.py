@@ -88,13 +88,7 @@ def dataset_sources(entry: DatasetEntry | ShiftEntry) -> list[AskedSource]:
 
 
 def weight_sources(study: Sections) -> dict[str, list[AskedSource]]:
-    """Return the sources of each entry of `weights`; untrained weights have none.
-
-    Raises
-    ------
-    InputError
-        Names the first entry whose weights do not exist in its library, or not for its backbone.
-    """
+    """Return the sources of each entry of `weights`; untrained weights have none."""
     found = {}
     for key, entry in study.weights.items():
         with error_context(f"'weights.{key}'"):

@@ -59,13 +59,7 @@ def main(*, to: Path = Path("site")) -> None:
 
 
 def linked_files() -> list[Path]:
-    """Return the pages, all that they link to, and what lies beside them.
-
-    Raises
-    ------
-    InputError
-        There is no page, or a link leads nowhere.
-    """
+    """Return the pages, all that they link to, and what lies beside them."""
     if not REPORT.is_file():
         raise InputError(f"{REPORT}: no such file; `make repro` makes it, and the rest of a site")
     found = dict.fromkeys(sorted({file for pattern in BESIDE for file in Path().glob(pattern)}))
