@@ -56,7 +56,9 @@ class Checkpoint:
             key: tensor.detach().to("cpu", copy=True, memory_format=layout)
             for key, tensor in tensors.items()
         }
-        write_whole(self.file, save(copies, {"facts": json.dumps(facts)}))
+        said = json.dumps(facts)
+        header = {"facts": said, "sha256": self._digest(copies, said)}
+        write_whole(self.file, save(copies, header))
         ended = time.monotonic()
         self.due = ended + self.seconds * max(1.0, ended - began)
 
@@ -67,13 +69,23 @@ class Checkpoint:
         try:
             with safe_open(self.file, "pt") as stream:
                 tensors = {key: stream.get_tensor(key) for key in stream.keys()}  # noqa: SIM118
-                return tensors, json.loads(stream.metadata()["facts"])
+                header = stream.metadata()
+            if self._digest(tensors, header["facts"]) != header["sha256"]:
+                raise ValueError("not the bytes that were saved here")
+            return tensors, json.loads(header["facts"])
         except FileNotFoundError:
             return None
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             why = one_line(str(error))
             sys.stderr.write(f"{self.file}: damaged ({why}); the training starts again\n")
             return None
+
+    def _digest(self, tensors: Mapping[str, torch.Tensor], facts: str) -> str:
+        digest = hashlib.sha256(facts.encode())
+        for key, tensor in sorted(tensors.items()):
+            digest.update(f"{key} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        return digest.hexdigest()
 
     def remove(self) -> None:
         """Delete the checkpoint of a finished training, and its folder if that is empty."""

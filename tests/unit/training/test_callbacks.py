@@ -100,6 +100,14 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path, capsys, content):
     assert "damaged" in said and said.count("\n") == 1
 
 
+def test_a_flipped_bit_in_a_checkpoint_s_numbers_is_noticed(tmp_path):
+    Checkpoint(tmp_path).save(tensors(1), FACTS)
+    content = bytearray((tmp_path / FILE).read_bytes())
+    content[-4] ^= 1
+    (tmp_path / FILE).write_bytes(content)
+    assert Checkpoint(tmp_path).load() is None
+
+
 def test_a_save_that_fails_leaves_the_last_one_and_is_reported(tmp_path, monkeypatch):
     checkpoint = Checkpoint(tmp_path)
     checkpoint.save(tensors(1), FACTS)
