@@ -233,12 +233,19 @@ def _opened(file: Path, where: str) -> Iterator[Any]:
 
 def _check_columns(schema: Any, where: str) -> None:
     """Refuse other columns than those of labelled images."""
+    import pyarrow as pa
     from pyarrow import types
 
     columns = {field.name: field.type for field in schema}
-    image = columns.get(IMAGE)
-    parts = [field.name for field in image] if image and types.is_struct(image) else []
-    if LABEL not in columns or "bytes" not in parts:
+    image, label = columns.get(IMAGE, pa.null()), columns.get(LABEL, pa.null())
+    parts = {field.name: field.type for field in image} if types.is_struct(image) else {}
+    texts = (types.is_string, types.is_large_string)
+    legal = (
+        (label, (*texts, types.is_integer)),
+        (parts.get("bytes", pa.null()), (types.is_binary, types.is_large_binary)),
+        (parts.get("path", pa.null()), (*texts, types.is_null)),
+    )
+    if not all(any(fits(type_) for fits in kinds) for type_, kinds in legal):
         found = ", ".join(f"{name}: {type_}" for name, type_ in columns.items())
         raise InputError(
             f"{where}: expected a column `{IMAGE}` of bytes and path and a column `{LABEL}` of "

@@ -161,7 +161,8 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
         (file([(photo(1)[:-30], "a.JPEG", 1)]), "0.parquet/0/a.JPEG: .*broken"),
         (file(pa.table({"webp": [photo(1)], "cls": [1]})), "got webp: binary, cls: int64"),
         (file(pa.table({"image": [photo(1)], "label": [1]})), "`image` of bytes and path"),
-        (file(table([(photo(1), None, 0.5)])), "expected a label .* got 0.5"),
+        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names, got .* double"),
+        (file(table([(photo(1), None, [1])])), "`label` of numbers or names, got .* list"),  # pyright: ignore
         (
             file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
             "0.parquet: the schema's metadata `huggingface`",
