@@ -141,7 +141,8 @@ def download_digest(
     raise InputError(
         f"{shown}: expected the digest {digest}, got {found} ({size:,} bytes); the file was "
         "removed, and the next run starts afresh. Check the `sha256` in params.yaml against the "
-        f"publisher's, and the `mirror` of this machine, or save it by hand as {file}"
+        "publisher's, and the `mirror` of this machine (for the hub, HF_ENDPOINT), or save it by "
+        f"hand as {file}"
     )
 
 
@@ -223,23 +224,30 @@ def _note_file(part: Path) -> Path:
     return part.with_name(f"{part.name}.json")
 
 
-def _kept(part: Path, url: str) -> tuple[int, Note | None]:
-    """Return how many bytes of the file at `url` are there, and their note if they can be used."""
+def _note_of(part: Path) -> Note | None:
+    """Return the note of a part that can be continued."""
     try:
         note = msgspec.json.decode(_note_file(part).read_bytes(), type=Note)
-        size = part.stat().st_size
+        return note if 0 < part.stat().st_size <= note.length else None
     except (OSError, *DAMAGED_JSON):
-        return 0, None
-    return (size, note) if note.url == url and 0 < size <= note.length else (0, None)
+        return None
+
+
+def _kept(part: Path, url: str) -> tuple[int, Note | None]:
+    """Return how many bytes of the file at `url` are there, and their note if they can be used."""
+    note = _note_of(part)
+    return (part.stat().st_size, note) if note and note.url == url else (0, None)
 
 
 def _what_is_kept(part: Path, url: str) -> str:
-    """Say where the next run continues; remove what it could not use."""
-    size, note = _kept(part, url)
-    if note:
-        return f"The next run continues at byte {size:,} of {note.length:,}"
-    _forget(part)
-    return "Nothing of the file was kept"
+    """Say where the next run continues; remove what no run could use."""
+    note = _note_of(part)
+    if note is None:
+        _forget(part)
+        return "Nothing of the file was kept"
+    if note.url != url:  # which may be the right one, and a mirror or a `url` mistyped
+        return f"The part that came from {note.url} is kept"
+    return f"The next run continues at byte {part.stat().st_size:,} of {note.length:,}"
 
 
 def _forget(part: Path) -> None:

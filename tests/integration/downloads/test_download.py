@@ -142,6 +142,14 @@ def test_a_part_of_something_else_is_overwritten(url, server, tmp_path, note, as
     assert names(tmp_path) == {DIGEST}
 
 
+def test_a_mistyped_url_does_not_remove_the_part_of_the_right_one(url, server, tmp_path):
+    interrupted(server, url, tmp_path)
+    with pytest.raises(InputError, match=rf"typo\.tar: .*404.* came from {url} is kept"):
+        download(url.replace("a.tar", "typo.tar"), DIGEST, tmp_path)
+    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+    assert server.spans_asked("/sets/a.tar") == [REST]
+
+
 def test_a_whole_part_is_checked_without_a_request(url, server, tmp_path):
     interrupted(server, url, tmp_path)
     part = tmp_path / f"{DIGEST}.part"
