@@ -47,7 +47,14 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
         )
     shards = {path: file for path, file in place.files.items() if path != CLASSNAMES}
     if place.folder is not None:
-        shards = {path: file for path, file in walk(place.folder) if path.endswith(".tar")}
+        found = dict(walk(place.folder))
+        shards = {path: file for path, file in found.items() if path.endswith(".tar")}
+        beside = next(filter(is_image, found), "")
+        if shards and beside and isinstance(place.entry, RealShift):
+            raise ValueError(
+                f"expected shards (*.tar) or images, got both, {min(shards)} and {beside}; put "
+                "them into folders of their own"
+            )
     if not shards:
         raise ValueError("expected webdataset shards (*.tar), found none")
     needed = "cls" if known.classes else "txt"
@@ -101,7 +108,12 @@ def grouped(members: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, dict[st
         if not name.rpartition("/")[2].startswith(".")
     )
     for key, group in groupby(visible, key=lambda member: member[0]):
-        yield key, {extension: data for _, extension, data in group}
+        parts: dict[str, bytes] = {}
+        for _, extension, data in group:
+            if extension in parts:
+                raise ValueError(f"{key}.{extension} is there twice; pack the shard again")
+            parts[extension] = data
+        yield key, parts
 
 
 def split_key(name: str) -> tuple[str, str]:

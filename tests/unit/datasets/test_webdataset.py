@@ -22,3 +22,11 @@ def test_a_mapping_of_names_says_nothing_of_shards_labels(tmp_path: Path):
     assert listed(tmp_path, OWN, {"0.tar": shard}) == {"0.tar/a": 0}
     with pytest.raises(ValueError, match="mapping under `classes`"):
         listed(tmp_path, OWN | {"classes": {"cats": "281"}}, {"0.tar": shard})
+
+
+def test_a_member_twice_and_images_beside_shards_are_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match=r"d/a\.cls is there twice"):
+        list(grouped([("d/a.cls", b"1"), ("d/a.jpg", b"2"), ("d/a.cls", b"1")]))
+    files = {"0.tar": tar({"a.cls": b"0", "a.jpg": photo(1)}), "n01440764/b.jpg": photo(2)}
+    with pytest.raises(ValueError, match=r"got both, 0\.tar and n01440764/b\.jpg"):
+        listed(tmp_path, OWN, files)
