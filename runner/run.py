@@ -81,7 +81,7 @@ def main(*words: str) -> None:
     compute(entry, params, locked=True, one_of_several=one_of_several)
     if one_of_several:
         leave()
-    if computes:  # so that `make repro` can say how long a rerun would take
+    if computes:  # for the benchmark of a whole study
         with suppress(OSError):
             SECONDS.mkdir(parents=True, exist_ok=True)
             (SECONDS / entry.name).write_text(f"{time.perf_counter() - began:.1f}\n")

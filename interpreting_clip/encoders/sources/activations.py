@@ -46,8 +46,8 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
         Raises
         ------
         InputError
-            The manifest is missing or not legal; or a file is missing, leads out of the folder, was
-            changed, has another shape than the manifest says, or holds NaN or infinity.
+            The manifest is missing or not legal; or a file is missing, was changed, has another
+            shape than the manifest says, or holds NaN or infinity.
         """
         from interpreting_clip.encoders.encoder_card import (
             GIVEN_CARD,
