@@ -49,15 +49,23 @@ def name_encoder(
         The words name no encoder, contradict each other, or a library knows no such model.
     """
     entry: dict[str, Any] = dict(map(read_key, keys))
-    if (backbone is not None) != Path(words).is_file():
-        found = "a file of weights, found none" if backbone else "its architecture in --backbone"
-        raise InputError(f"{words}: expected {found}, such as --backbone openclip:ViT-B-32")
+    if backbone is not None and not Path(words).is_file():
+        raise InputError(f"{words}: no such file; --backbone is for a file of weights")
+    if backbone is None and Path(words).is_file():
+        raise InputError(
+            f"{words}: a file of weights needs its architecture, such as --backbone "
+            "openclip:ViT-B-32"
+        )
+    if backbone is not None and seed is not None:
+        raise InputError(
+            "--backbone is for the weights of a file, --random for random ones; drop one"
+        )
     library, model, tag = split_words(words if backbone is None else backbone)
     if backbone is not None or seed is not None:
-        if tag or library is None or (backbone is not None and seed is not None):
+        if tag or library is None:
             raise InputError(
-                "--backbone and --random: expected one of them, with an architecture without "
-                f"weights such as openclip:ViT-B-32, got {backbone or words}"
+                "expected an architecture without weights, such as openclip:ViT-B-32, got "
+                f"{backbone or words}"
             )
         if seed is not None:
             return as_entries(entry | {"source": "untrained", "seed": seed}, library, model)
