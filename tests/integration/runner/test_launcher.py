@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
+from runner.machine_settings import SHARED_BY
 
 STAGE = """
 import os, sys, time
@@ -95,6 +96,13 @@ def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
     killed = probe("os.kill(os.getpid(), 9)", "env PLACE=there")
     killed.communicate()
     assert killed.returncode == 128 + signal.SIGKILL
+
+
+@pytest.mark.parametrize(("launcher", "shared_by"), [("env PLACE=there", "None"), ("", "4")])
+def test_jobs_share_the_processors_of_this_host_alone(probe, launcher, shared_by):
+    show = f"print(os.environ.get('{SHARED_BY}'))"
+    out, _ = probe(show, launcher, **{SHARED_BY: "4"}).communicate()
+    assert out.splitlines()[-1] == shared_by
 
 
 def test_a_process_of_a_training_is_launched_by_none(probe):

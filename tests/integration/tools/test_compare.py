@@ -188,3 +188,8 @@ def test_classes_shapes_and_other_files_have_to_be_the_same(tmp_path):
         ((size, _),) = found(tmp_path, "x.safetensors", arrays(), second)
         assert size == math.inf
     assert found(tmp_path, "x.tar", "ab", "ac")[0][0] == math.inf
+
+
+def test_a_list_of_stages_with_native_kernels_is_no_result(tmp_path):
+    assert not list(file_differences({f"data/{NATIVE}.json": tmp_path}, {}, {}))
+    assert len(list(file_differences({"data/other.json": tmp_path}, {}, {}))) == 1
