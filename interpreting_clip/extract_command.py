@@ -57,7 +57,7 @@ def add_extract(commands: Any) -> None:
         action="append",
         default=[],
         help="set another key of a weights entry: revision; for a weights file also state, prefix, "
-        "head_name, normalize_features, mean, std, resize, interpolation",
+        "head_name, normalize_features, classes, mean, std, resize, interpolation",
     )
     add(
         "--class-names",

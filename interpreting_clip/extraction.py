@@ -21,7 +21,7 @@ from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import find_encoder
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
 from interpreting_clip.given_files import read_names
 from interpreting_clip.image_folder import ImageFolder, read_folder
@@ -146,8 +146,11 @@ def head_of(
                 "of ImageNet; name them with --class-names, or write no head with --no-head"
             )
         encoder.module.to(device)
-        made = Head(zero_shot_head(encoder, names, templates), None, True)
-        return made, f"zero-shot, classes: {listed(names, 3)}"
+        # IndexError: torch has no embedding for a token.
+        beyond = "a text has a token beyond the text tower's vocabulary; get both from one model"
+        with error_context(beyond, IndexError):
+            rows = zero_shot_head(encoder, names, templates)
+        return Head(rows, None, True), f"zero-shot, classes: {listed(names, 3)}"
     if encoder.head is None:
         return None, "none, for the encoder has no head"
     rows = len(card.classes or [])

@@ -43,7 +43,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         from interpreting_clip.encoders.heads import zero_shot_head
 
         encoder.module.to(read_machine().device)
-        with error_context(weights):
+        # IndexError: torch has no embedding for a token.
+        beyond = "a text has a token beyond the text tower's vocabulary; get both from one model"
+        with error_context(weights), error_context(beyond, IndexError):
             rows = zero_shot_head(encoder, classes, settings.templates)
         made = Head(rows, None, True)
     else:

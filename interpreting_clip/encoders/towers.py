@@ -4,10 +4,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace as with_parts
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict
 from interpreting_clip.encoders.encoder import (
     Classifier,
@@ -21,6 +23,7 @@ from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import needs_timm
+from interpreting_clip.encoders.sources.checkpoint import require_file
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import (
     MatchedTower,
@@ -36,7 +39,11 @@ Published = OpenClipConfig | TorchvisionModel | TimmModel
 
 
 def load_weights(
-    architecture: Published, states: Mapping[str, StateDict], choice: Choice, source: str
+    architecture: Published,
+    states: Mapping[str, StateDict],
+    choice: Choice,
+    source: str,
+    folders: Path = Path(),
 ) -> tuple[Encoder, MatchedTower]:
     """Return an encoder of an architecture with weights of a file, and what was taken of the file.
 
@@ -62,7 +69,10 @@ def load_weights(
     unit = choice.normalize_features
     if unit is None:
         unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
-    return classifier(model, found, spec, unit=unit), found
+    head = found.head()
+    if choice.classes is not None:
+        head = ordered_rows(head, folders / choice.classes.file, choice.classes.sha256, source)
+    return classifier(model, found, head, spec, unit=unit), found
 
 
 def is_on_unit_features(found: MatchedTower) -> bool:
@@ -114,8 +124,53 @@ def copy_clip(
         raise InputError(misfit(beside, whole, "text tower", advice)) from None
 
 
-def classifier(model: Model, found: MatchedTower, spec: TowerSpec, *, unit: bool) -> Encoder:
-    """Return a tower with a file's weights, and with its head if it has one.
+def ordered_rows(
+    head: dict[str, torch.Tensor], file: Path, sha256: str, source: str
+) -> dict[str, torch.Tensor]:
+    """Return a head's rows for ImageNet's classes, in ImageNet's order.
+
+    The file has a line per row: the WordNet id of its class, whatever follows the id, or its name
+    in OpenCLIP's list. Rows of other classes than ImageNet's 1,000 are left out.
+    """
+    require_file(file, sha256, "classes.sha256")
+    try:
+        lines = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not a text in UTF-8; list one class per line") from None
+    rows = len(head["weight"]) if head else 0
+    if rows != len(lines):
+        raise InputError(
+            f"{file}: expected the class of each of the head's rows, got {len(lines):,} lines for "
+            f"{rows:,} rows of {source}; leave `classes` out if there is no head"
+        )
+    known = read_imagenet_classes()
+    by_id = {wnid: index for index, wnid in enumerate(known.wnids)}
+    # A name that two classes have, as "missile", stands for neither.
+    by_name = {n: i for i, n in enumerate(known.names) if known.names.count(n) == 1}
+    row_of: dict[int, list[int]] = {index: [] for index in by_id.values()}
+    for row, line in enumerate(lines):
+        index = by_id.get(line.split()[0], by_name.get(line))
+        if index is not None:
+            row_of[index].append(row)
+    for index, listed in row_of.items():
+        if len(listed) != 1:
+            raise InputError(
+                f"{file}: expected each of ImageNet's classes in one line, got {len(listed):,} for "
+                f"{known.wnids[index]}, {known.names[index]!r}; list WordNet ids, or names as in "
+                "data/reference/imagenet_classes.csv that one class alone has"
+            )
+    return {part: value[[row for (row,) in row_of.values()]] for part, value in head.items()}
+
+
+def classifier(
+    model: Model,
+    found: MatchedTower,
+    head: dict[str, torch.Tensor],
+    spec: TowerSpec,
+    *,
+    unit: bool,
+) -> Encoder:
+    """Return a tower with a file's weights, and with its head unless that is empty.
 
     Raises
     ------
@@ -123,7 +178,6 @@ def classifier(model: Model, found: MatchedTower, spec: TowerSpec, *, unit: bool
         The head has another number of rows than ImageNet has classes, or an array of the tower is
         missing, has another shape, or is unknown.
     """
-    head = found.head()
     classes = imagenet_classes(len(head["weight"]), spec.source) if head else []
     if head and not unit:
         # Of a library's classifier; on unit features a head without a bias is a zero-shot head.
@@ -176,6 +230,7 @@ def imagenet_classes(rows: int, source: str) -> list[str]:
     if rows != len(names):
         raise InputError(
             f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
-            f"got {rows:,}; choose a classifier of ImageNet-1k"
+            f"got {rows:,}; choose a classifier of ImageNet-1k, or list the rows of a "
+            "checkpoint in `classes`"
         )
     return list(names)

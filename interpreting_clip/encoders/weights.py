@@ -51,8 +51,8 @@ def find_encoder(
     file, origin = download_weights(entry, location, machine)
     # The commit of the weights, so that both files come from one state of the repository.
     architecture, settings = entry.published(backbone, origin.revision, machine)
-    states, choice = read_checkpoint(file, origin.location), entry.choice()
-    encoder, found = load_weights(architecture, states, choice, origin.location)
+    states, folders = read_checkpoint(file, origin.location), Path(machine.folders)
+    encoder, found = load_weights(architecture, states, entry.choice(), origin.location, folders)
     try:
         preprocess = replace(encoder.card.preprocess, **settings | entry.preprocessing)
     except ValueError as error:

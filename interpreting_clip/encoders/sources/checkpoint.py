@@ -23,12 +23,24 @@ from interpreting_clip.quantities import (
     Place,
     Sha256,
     Side,
+    StrictStruct,
     Url,
     require_public,
 )
 
 PREPROCESSING = ("mean", "std", "resize", "interpolation")
 """The keys of the preprocessing that an entry can give."""
+
+
+class ClassOrder(StrictStruct, frozen=True, kw_only=True):
+    """A text file with the class of each row of a head, and the file's SHA-256.
+
+    One class per line: its WordNet id, whatever follows it, or its name in OpenCLIP's list of
+    ImageNet's classes.
+    """
+
+    file: Place
+    sha256: Sha256
 
 
 class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
@@ -40,7 +52,8 @@ class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
     The tower and the head are found by their names and shapes. Where that leaves a choice, the
     entry makes it: `state` is which of the file's state dicts, `prefix` what stands before the
     tower's names, `head_name` what the head is called. `normalize_features` says whether the head
-    is on features of unit length. Its rows have to be in ImageNet's order.
+    is on features of unit length, `classes` which class each of its rows is for, if they are not
+    ImageNet's classes in ImageNet's order.
     """
 
     # A CLIP by its sizes has a vocabulary, which no checkpoint holds.
@@ -54,6 +67,7 @@ class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
     prefix: Annotated[str, Meta(max_length=200), ONE_LINE] | None = None
     head_name: Name | None = None
     normalize_features: bool | None = None
+    classes: ClassOrder | None = None
     mean: tuple[Fraction, Fraction, Fraction] | None = None
     std: tuple[Spread, Spread, Spread] | None = None
     resize: Side | None = None
@@ -89,12 +103,13 @@ class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
         return AtPath(Path(self.file), self.sha256)
 
     def choice(self) -> Choice:
-        """Return what the entry says about the names in its file."""
+        """Return what the entry says about its file."""
         prefix = self.prefix and f"{self.prefix.removesuffix('.')}."
-        return Choice(self.state, prefix, self.head_name, self.normalize_features)
+        classes = self.classes and AtPath(Path(self.classes.file), self.classes.sha256)
+        return Choice(self.state, prefix, self.head_name, self.normalize_features, classes)
 
 
-def require_file(file: Path, sha256: str) -> None:
+def require_file(file: Path, sha256: str, key: str = "sha256") -> None:
     """Refuse a file of this machine that is missing or not the one that a study names."""
     if not file.is_file():
         raise InputError(
@@ -105,5 +120,5 @@ def require_file(file: Path, sha256: str) -> None:
     if (digest := file_digest(file)) != sha256:
         raise InputError(
             f"{file}: expected the SHA-256 {sha256}, got {digest}; it is another file or damaged: "
-            "correct `sha256` in params.yaml, or get the file again"
+            f"correct `{key}` in params.yaml, or get the file again"
         )

@@ -45,13 +45,15 @@ Location = AtUrl | AtHub | AtPath
 class Choice:
     """What an entry of `weights:` says about its file; None where it leaves the choice to us.
 
-    A `prefix` ends in a dot or is empty.
+    A `prefix` ends in a dot or is empty. `classes` is a text file with the class of each row of the
+    head.
     """
 
     state: str | None = None
     prefix: str | None = None
     head_name: str | None = None
     normalize_features: bool | None = None
+    classes: AtPath | None = None
 
 
 class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
@@ -97,7 +99,7 @@ class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
         return False
 
     def choice(self) -> Choice:
-        """Return what the entry says about the names in its file."""
+        """Return what the entry says about its file."""
         return Choice()
 
     def published(

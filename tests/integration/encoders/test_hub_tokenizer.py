@@ -1,6 +1,7 @@
 """CLIPs whose text needs a tokenizer of the hub, as SigLIP 2 and MetaCLIP 2 do."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.weight_sources import OpenClip
 from interpreting_clip.errors import InputError
+from interpreting_clip.extraction import head_of
+from interpreting_clip.image_folder import ImageFolder
 from tests.integration.encoders.conftest import saved
 from tests.unit.encoders.conftest import TINY, build_encoder
 
@@ -159,3 +162,10 @@ def test_a_text_tower_that_would_read_at_another_end_is_refused(hub, machine):
     hub.add(REPOSITORY, repository(changed(pool_type="eos", eos_id=2)), "model")
     with pytest.raises(InputError, match="at the token 2"):
         build(machine).tokenize(TEXTS)
+
+
+def test_a_token_beyond_the_text_tower_s_vocabulary_is_refused(hub, machine):
+    hub.add(REPOSITORY, repository(changed(vocab_size=8)), "model")
+    images = ImageFolder(Path(), [], [], [])
+    with pytest.raises(InputError, match="beyond the text tower's vocabulary"):
+        head_of(build(machine), images, ["cat"], ["a {}"], "cpu")

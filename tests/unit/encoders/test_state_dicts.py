@@ -10,16 +10,18 @@ import pytest
 import torch
 from torch import nn
 
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_models import build_clip
-from interpreting_clip.encoders.sources.source import Choice
+from interpreting_clip.encoders.sources.source import AtPath, Choice
 from interpreting_clip.encoders.state_dicts import MatchedTower, describe_found
 from interpreting_clip.encoders.towers import load_weights
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.files import file_digest
 from tests.unit.encoders.conftest import TINY
 
 TIMM = TimmModel(model="test_resnet")
@@ -255,6 +257,51 @@ def test_what_else_a_file_has_is_said(tmp_path, files):
     _, found = load(tmp_path, files.clip.state_dict() | files.headed("head"), TINY, Choice())
     assert "not used are" in describe_found(found)
     assert "token_embedding" not in describe_found(found)  # some names stand for all
+
+
+IMAGENET = read_imagenet_classes()
+IDS = [f"{wnid} {name}" for wnid, name in zip(IMAGENET.wnids, IMAGENET.names, strict=True)]
+UNIQUE = [IMAGENET.names.count(name) == 1 for name in IMAGENET.names]
+NAMES = [n if once else i for n, i, once in zip(IMAGENET.names, IDS, UNIQUE, strict=True)]
+OTHERS = ["background", *(f"n9{number:07} tench" for number in range(40)), "a cat\t\x07"]
+LISTED = {
+    "ids": (IDS, None),
+    "names": (NAMES, None),
+    "among others": (NAMES + OTHERS, None),
+    "two classes of one name": (IMAGENET.names, "got 0 for n03773504, 'missile'"),
+    "a class twice": ([*NAMES, IDS[3]], f"got 2 for {IMAGENET.wnids[3]}"),
+    "a class too few": ([*IDS[:-1], "toilet roll"], f"got 0 for {IMAGENET.wnids[-1]}"),
+    "a row too few": (IDS[:-1], "got 999 lines for 1,000 rows of mine.pt"),
+    "no head": (IDS, "got 1,000 lines for 0 rows of mine.pt"),
+    "no text": (["\udcff", *IDS[1:]], "not a text in UTF-8"),
+    "another file": (IDS, "SHA-256"),
+    "no file": (IDS, "`folders`"),
+}
+
+
+@pytest.mark.parametrize("name", LISTED)
+def test_rows_of_a_head_are_put_into_imagenet_s_order(tmp_path, files, name):
+    lines, problem = LISTED[name]
+    order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0)).tolist()
+    file = tmp_path / "classes.txt"
+    file.write_text("\n\n".join(lines[row] for row in order) + "\r\n", errors="surrogateescape")
+    digest = file_digest(file)
+    if name.endswith("file"):
+        file.unlink() if name == "no file" else file.write_text("n01440764")
+    weight, bias = torch.randn(len(lines), len(files.state["fc.weight"][0])), torch.ones(len(lines))
+    if name == "a row too few":
+        order.append(0)
+    head = {"fc.weight": weight[order], "fc.bias": bias.cumsum(0)[order]}
+    weights = {key: value for key, value in files.state.items() if key not in head}
+    weights |= {} if name == "no head" else head
+    choice = Choice(classes=AtPath(Path("classes.txt"), digest))
+    if problem is not None:
+        with pytest.raises(InputError, match=rf"classes\.txt: .*{problem}"):
+            load_weights(TIMM, {"": weights}, choice, "mine.pt", tmp_path)
+        return
+    encoder, _ = load_weights(TIMM, {"": weights}, choice, "mine.pt", tmp_path)
+    assert torch.equal(encoder.module.get_parameter("head.weight"), weight[:1000])
+    assert torch.equal(encoder.module.get_parameter("head.bias"), bias.cumsum(0)[:1000])
 
 
 REFUSED = {
