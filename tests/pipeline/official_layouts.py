@@ -11,10 +11,9 @@ import numpy as np
 from PIL import Image
 
 from interpreting_clip.datasets.imagenet import ImageNetClasses
-from tests.integration.datasets.layouts import zipped
 from tests.integration.downloads.encrypted_zip import encrypted_zip
+from tests.layouts import saved, tar, write_files, zipped
 from tests.unit.datasets.broden.conftest import write_broden1
-from tests.unit.datasets.conftest import saved, tar, write_files
 
 PASSWORD = b"only for readers of the licence"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.datasets.layouts import webdataset
 from tests.integration.downloads.loopback import TOKEN, HubServer
+from tests.layouts import webdataset
 from tests.pipeline.refusals import write_dataset
 from tests.pipeline.workspace import SECRETS, Workspace
 from tests.reads import accept_study

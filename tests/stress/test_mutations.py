@@ -35,8 +35,8 @@ from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import TowerSpec, find_tower
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.array_files import open_floats
+from tests.layouts import photo, tar
 from tests.reads import ROOT
-from tests.unit.datasets.conftest import photo, tar
 
 CASES = 50
 

@@ -15,12 +15,12 @@ from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.study.encoder_results import EncoderResults
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
+from tests.layouts import saved
 from tests.pipeline import official_layouts as layouts
 from tests.pipeline import zoo
 from tests.pipeline.official_layouts import photograph
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.reads import ROOT, run_stage
-from tests.unit.datasets.conftest import saved
 
 pytestmark = pytest.mark.long
 

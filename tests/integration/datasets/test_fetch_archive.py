@@ -10,10 +10,9 @@ import pytest
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.downloads.archives import PASSWORD
-from tests.integration.datasets.layouts import KNOWN, fetched, refusal, zipped
 from tests.integration.downloads.loopback import FileServer
+from tests.layouts import KNOWN, fetched, photo, refusal, tar, zipped
 from tests.pipeline import official_layouts as layouts
-from tests.unit.datasets.conftest import photo, tar, write_files
 
 
 def entry(server: FileServer, kind: str, archives: dict[str, bytes], **more: Any) -> dict[str, Any]:
@@ -47,20 +46,6 @@ def test_each_archive(server: FileServer, tmp_path: Path, *, kind, archives, cla
     assert read_card(out).origin == {part["url"]: part["sha256"] for part in item["archive"]}
     with open_shards(out) as shards:
         assert (shards.classes.tolist(), shards.stored(0)) == (classes, photo(first))
-
-
-def test_an_archive_and_its_extracted_folder_give_the_same_subset(
-    server: FileServer, tmp_path: Path
-):
-    files = {
-        f"imagenet-r/{w}/{n}.jpg": photo(n) for w in ("n01443537", "n02007558") for n in range(9)
-    }
-    item = entry(server, "imagenet_r", {"r.tar": tar(files)}, limit=6)
-    archived = read_card(fetched(tmp_path / "archive", item))
-    assert archived.images == 6
-    write_files(tmp_path / "folder/r", files)
-    item = {"kind": "imagenet_r", "source": "folder", "folder": "r", "partial": True, "limit": 6}
-    assert read_card(fetched(tmp_path / "folder", item)).shards == archived.shards
 
 
 @pytest.mark.parametrize(

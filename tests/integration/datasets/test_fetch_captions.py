@@ -10,9 +10,7 @@ import pytest
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError
-from tests.integration.datasets.layouts import fetched, refusal
-from tests.integration.downloads.loopback import HubServer
-from tests.unit.datasets.conftest import photo, tar, write_files
+from tests.layouts import fetched, photo, refusal, tar, write_files
 
 
 def shard(*numbers: int) -> bytes:
@@ -36,13 +34,6 @@ def test_shards_in_a_folder(tmp_path: Path):
     with open_shards(out) as shards:
         assert shards.captions == [f"an ünusual caption {number}" for number in (1, 2, 3)]
         assert shards.classes.tolist() == [-1] * 3
-
-
-def test_shards_on_a_hub(hub: HubServer, tmp_path: Path):
-    hub.add("some/captions", {"0.tar": shard(1, 2)})
-    where = {"repository": "some/captions", "revision": "main", "files": "*.tar"}
-    out = fetched(tmp_path, {"kind": "captions", "source": "hub", "hub": where, "limit": 1})
-    assert read_card(out).images == 1
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ import pytest
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError
-from tests.integration.datasets.layouts import KNOWN, fetched, refusal, webdataset
 from tests.integration.downloads.loopback import HubServer
+from tests.layouts import KNOWN, fetched, photo, refusal, tar, webdataset
 from tests.reads import folder_digests
-from tests.unit.datasets.conftest import photo, tar
 
 R = KNOWN.of("imagenet_r")
 R_NAMES = "\n".join(KNOWN.names[index] for index in R).encode()

@@ -14,18 +14,20 @@ from pyarrow import parquet
 
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
-from tests.integration.datasets.layouts import (
+from tests.integration.downloads.loopback import TOKEN, HubServer
+from tests.layouts import (
     KNOWN,
     Row,
     fetched,
+    photo,
     refusal,
+    saved,
+    write_files,
 )
-from tests.integration.datasets.layouts import imagenet_rows as imagenet
-from tests.integration.datasets.layouts import parquet_file as file
-from tests.integration.datasets.layouts import parquet_table as table
-from tests.integration.downloads.loopback import TOKEN, HubServer
+from tests.layouts import imagenet_rows as imagenet
+from tests.layouts import parquet_file as file
+from tests.layouts import parquet_table as table
 from tests.reads import ROOT
-from tests.unit.datasets.conftest import photo, saved, write_files
 
 NAME = "ILSVRC/imagenet-1k"
 OBJECTNET = ["air_freshener", *KNOWN.objectnet]
@@ -133,7 +135,6 @@ def test_captions_of_imagenet_find_their_images(tmp_path: Path):
 
 
 GOOD = imagenet(0, 1, 2)
-SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,6 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
         (b"", "is empty"),
         (b"PAR1", "no parquet file"),
         (file(GOOD)[:-9], "cut short"),
-        (file(table(GOOD, SWAPPED)), "'tench', got 'goldfish'"),
         (file(table(GOOD, KNOWN.names[:10])), "1,000 names .*got 10"),
         (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4.*n01491361"),
         (file([(photo(1), None, 1000)]), "0 to 999, got 1000"),
@@ -160,9 +160,7 @@ SWAPPED = [KNOWN.names[1], KNOWN.names[0], *KNOWN.names[2:]]
         ),
         (file([(photo(1)[:-30], "a.JPEG", 1)]), "0.parquet/0/a.JPEG: .*broken"),
         (file(pa.table({"webp": [photo(1)], "cls": [1]})), "got webp: binary, cls: int64"),
-        (file(pa.table({"image": [photo(1)], "label": [1]})), "`image` of bytes and path"),
-        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names, got .* double"),
-        (file(table([(photo(1), None, [1])])), "`label` of numbers or names, got .* list"),  # pyright: ignore
+        (file(table([(photo(1), None, 0.5)])), "expected a label .* got 0.5"),
         (
             file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
             "0.parquet: the schema's metadata `huggingface`",

@@ -10,12 +10,11 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.shift_folders import read_shift_folders
-from tests.integration.datasets.layouts import KNOWN, parquet_file, parquet_table, webdataset
 from tests.integration.downloads.loopback import HubServer
+from tests.layouts import KNOWN, parquet_file, parquet_table, photo, webdataset, write_files
 from tests.pipeline.refusals import write_params
 from tests.pipeline.workspace import NANO
 from tests.reads import folder_digests, run_stage
-from tests.unit.datasets.conftest import photo, write_files
 
 pytestmark = pytest.mark.usefixtures("place")
 

@@ -7,9 +7,9 @@ import pytest
 
 from interpreting_clip.datasets.card import is_absent, read_card
 from interpreting_clip.errors import InputError
+from tests.layouts import photo, write_files
 from tests.pipeline.refusals import write_dataset, write_params
 from tests.reads import run_stage
-from tests.unit.datasets.conftest import photo, write_files
 
 pytestmark = pytest.mark.usefixtures("place")
 

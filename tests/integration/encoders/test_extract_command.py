@@ -30,9 +30,9 @@ from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.named_encoder import name_encoder
 from tests.integration.encoders.conftest import saved
 from tests.integration.encoders.test_weight_sources import timm_config
+from tests.layouts import card
 from tests.pipeline.zoo import pickled
 from tests.reads import ROOT
-from tests.unit.datasets.conftest import card
 from tests.unit.encoders.conftest import TINY, build_encoder
 
 NAMES = ["cat/2.png", "cat/10.png", "hot_dog/a.png", "hot_dog/c.png", "hot_dog/deep/b.png"]

@@ -15,7 +15,7 @@ from interpreting_clip.datasets.shards import write_images
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import Encoder, initialise
 from runner.machine_settings import Machine
-from tests.unit.datasets.conftest import card
+from tests.layouts import card
 from tests.unit.encoders.conftest import small_backbone
 
 SIDE, WIDTH = 32, 3 * 32 * 32

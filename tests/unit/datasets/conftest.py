@@ -1,18 +1,13 @@
-import io
-import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.datasets.card import write_card
 from interpreting_clip.datasets.images import encode_png
 from interpreting_clip.datasets.shards import write_images
-
-CLASSES = ["cat", "dog", "owl"]
+from tests.layouts import card
 
 
 @pytest.fixture
@@ -35,45 +30,3 @@ def write_set(tmp_path: Path, pictures: np.ndarray) -> Callable[..., Path]:
         return directory
 
     return write
-
-
-def saved(picture: np.ndarray | Image.Image, form: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
-    image.save(stream, form, **options)
-    return stream.getvalue()
-
-
-def card(shards: list[str], images: int) -> DatasetCard:
-    return DatasetCard(
-        dataset="set",
-        images=images,
-        classes=CLASSES,
-        class_indices=[0, 2],
-        source="test",
-        licence="none",
-        shards=shards,
-    )
-
-
-def photo(number: int, form: str = "JPEG", **options: Any) -> bytes:
-    """Return a small picture that differs from those of other numbers."""
-    pixels = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
-    return saved(pixels, form, **options)
-
-
-def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
-    for path, data in files.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(data)
-    return root
-
-
-def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
-        for path, data in files.items():
-            member = tarfile.TarInfo(path)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return stream.getvalue()

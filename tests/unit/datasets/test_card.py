@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
 from interpreting_clip.errors import InputError
-from tests.unit.datasets.conftest import card
+from tests.layouts import card
 
 
 def test_a_card_comes_back_as_written(tmp_path: Path):

@@ -11,8 +11,7 @@ from scipy.io import savemat
 from interpreting_clip.datasets.class_folders import ILSVRC_IDS, META, SOLUTION, SYNSETS
 from interpreting_clip.datasets.layout import walk
 from interpreting_clip.errors import InputError
-from tests.integration.datasets.layouts import listed
-from tests.unit.datasets.conftest import write_files
+from tests.layouts import listed, write_files
 
 OWN = {"kind": "own", "label": "Mine", "baseline": "none", "classes": {"cats": "281"}}
 
@@ -29,6 +28,8 @@ def classified(root: Path, kind: str | dict, *paths: str) -> dict[str, int]:
         ("imagenet", "ILSVRC/Data/train/n15075141/n15075141_9.JPEG", 999),
         ("imagenet_v2", "imagenetv2-matched-frequency-format-val/2/a.jpeg", 2),
         ("imagenet_v2", "10/a.jpeg", 10),
+        ("imagenet_r", "imagenet-r/n02007558/a.jpg", 130),
+        ("imagenet_sketch", "sketch/n02007558/a.JPEG", 130),
         ("imagenet_a", "imagenet-a/n01498041/0.5_x _ y.jpg", 6),
         ("objectnet", "objectnet-1.0/images/alarm_clock/0a.png", 409),
         (OWN, "cats/a.jpg", 281),

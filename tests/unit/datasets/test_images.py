@@ -7,7 +7,7 @@ from PIL import Image
 
 from interpreting_clip.datasets.images import decode_image, encode_png, image_extension
 from interpreting_clip.errors import InputError
-from tests.unit.datasets.conftest import saved
+from tests.layouts import saved
 
 
 @pytest.mark.parametrize("level", [0, 1, 9])

@@ -12,7 +12,7 @@ from interpreting_clip.datasets.images import encode_png
 from interpreting_clip.datasets.shards import ShardedDataset, open_shards, write_images
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.errors import InputError
-from tests.unit.datasets.conftest import card, saved
+from tests.layouts import card, saved
 
 WriteSet = Callable[..., Path]
 

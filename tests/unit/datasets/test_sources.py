@@ -8,7 +8,7 @@ from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.layout import SourceImage
 from interpreting_clip.datasets.sources import BLOCK, checked, choose, require_complete
 from interpreting_clip.errors import InputError
-from tests.unit.datasets.conftest import photo
+from tests.layouts import photo
 
 PUBLISHED = PublishedSet({"a": 3, "b": 7}, (4, 6), "none", [3, 7], ["A", "B"], [])
 
@@ -75,19 +75,6 @@ def test_images_come_in_order_with_their_bytes(workers: int):
     images = files(*[photo(number) for number in range(3 * BLOCK * workers + 1)])
     found = list(checked(images, 0, "here", workers))
     assert found == [(item.name, item.read()) for item in images]
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (photo(1)[:-20], "here: 1.jpg.*broken"),
-        (b"text", "here: 1.jpg: .*not an image"),
-        (b"", "not an image"),
-    ],
-)
-def test_a_bad_image_is_named(data: bytes, message: str):
-    with pytest.raises(InputError, match=message):
-        list(checked(files(photo(0), data), 0, "here", 2))
 
 
 def test_nothing_but_border_is_refused():

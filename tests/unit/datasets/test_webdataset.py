@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.datasets.webdataset import grouped
-from tests.integration.datasets.layouts import listed
-from tests.unit.datasets.conftest import photo, tar
+from tests.layouts import listed, photo, tar
 
 OWN = {"kind": "own", "label": "Mine", "baseline": "none", "classes": "all"}
 

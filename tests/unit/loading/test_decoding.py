@@ -9,7 +9,7 @@ from PIL import Image
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.decoding import decode_fast
-from tests.unit.datasets.conftest import photo
+from tests.layouts import photo
 from tests.unit.loading.test_preprocess import photograph
 
 

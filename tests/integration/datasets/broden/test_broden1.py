@@ -14,8 +14,8 @@ from interpreting_clip.datasets.entries import BrodenEntry, Shards
 from interpreting_clip.datasets.sources import write_real_dataset
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
-from tests.integration.datasets.layouts import zipped as zip_files
 from tests.integration.downloads.loopback import FileServer
+from tests.layouts import zipped as zip_files
 from tests.unit.datasets.broden.conftest import MAPS, TABLES, write_broden1
 
 IMAGES = ["ade20k/a.jpg", "dtd/b.jpg", "os/c.jpg"]

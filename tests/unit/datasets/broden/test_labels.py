@@ -6,8 +6,8 @@ import pytest
 from interpreting_clip.datasets.broden.labels import can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.errors import InputError
+from tests.layouts import saved
 from tests.unit.datasets.broden.conftest import TABLES, replace_file
-from tests.unit.datasets.conftest import saved
 
 
 def named(directory: Path, presence: float) -> set[tuple[int, str]]:

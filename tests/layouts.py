@@ -1,17 +1,21 @@
-"""The official layouts of the published sets, at small scale."""
+"""Images, shards, archives and the official layouts of the published sets, at small scale."""
 
 import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow.parquet import write_table
 
+from interpreting_clip.datasets.card import DatasetCard
 from interpreting_clip.datasets.entries import RealEntry, RealShift, Shards
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.sources import (
@@ -22,9 +26,50 @@ from interpreting_clip.datasets.sources import (
 )
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
-from tests.unit.datasets.conftest import photo, tar, write_files
 
 KNOWN = read_imagenet_classes()
+
+
+def saved(picture: np.ndarray | Image.Image, form: str, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    image.save(stream, form, **options)
+    return stream.getvalue()
+
+
+def card(shards: list[str], images: int) -> DatasetCard:
+    return DatasetCard(
+        dataset="set",
+        images=images,
+        classes=["cat", "dog", "owl"],
+        class_indices=[0, 2],
+        source="test",
+        licence="none",
+        shards=shards,
+    )
+
+
+def photo(number: int, form: str = "JPEG", **options: Any) -> bytes:
+    """Return a small picture that differs from those of other numbers."""
+    pixels = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
+    return saved(pixels, form, **options)
+
+
+def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
+    for path, data in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(data)
+    return root
+
+
+def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
+        for path, data in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
