@@ -2,6 +2,7 @@
 
 import io
 import json
+import stat
 import tarfile
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,21 +63,25 @@ def write_files(root: Path, files: Mapping[str, bytes]) -> Path:
     return root
 
 
-def tar(files: Mapping[str, bytes], mode: str = "w") -> bytes:
+def tar(files: Mapping[str, bytes], mode: str = "w", *others: tarfile.TarInfo) -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode=mode) as archive:  # pyright: ignore
         for path, data in files.items():
             member = tarfile.TarInfo(path)
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
+        for other in others:
+            archive.addfile(other)
     return stream.getvalue()
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
+def zipped(files: Mapping[str, bytes], kind: int = stat.S_IFREG) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for path, data in files.items():
-            archive.writestr(path, data)
+            item = zipfile.ZipInfo(path)
+            item.external_attr = (kind | 0o644) << 16
+            archive.writestr(item, data, zipfile.ZIP_DEFLATED)
     return stream.getvalue()
 
 

@@ -1,10 +1,8 @@
 """Archives of every kind, whole and broken, and what is refused in them."""
 
 import gc
-import io
 import stat
 import tarfile
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,31 +11,10 @@ import pytest
 from interpreting_clip.downloads.archives import PASSWORD, iterate_archive
 from interpreting_clip.errors import InputError
 from tests.integration.downloads.encrypted_zip import encrypted_zip
+from tests.layouts import tar, zipped
 
 FILES = {"set/b.jpg": bytes(range(256)) * 50, "set/a/c.jpg": b"c" * 512, "top.txt": b""}
 SECRET = "the published one"  # noqa: S105
-
-
-def tar_bytes(files: dict[str, bytes], mode: str = "w", *others: tarfile.TarInfo) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode=mode) as tar:  # pyright: ignore
-        for name, data in files.items():
-            item = tarfile.TarInfo(name)
-            item.size = len(data)
-            tar.addfile(item, io.BytesIO(data))
-        for other in others:
-            tar.addfile(other)
-    return stream.getvalue()
-
-
-def zip_bytes(files: dict[str, bytes], kind: int = 0o100000) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in files.items():
-            item = zipfile.ZipInfo(name)
-            item.external_attr = (kind | 0o644) << 16
-            archive.writestr(item, data, zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
 
 
 def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
@@ -46,8 +23,8 @@ def special(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
     return item
 
 
-ARCHIVES = {f"tar-{mode}": tar_bytes(FILES, mode) for mode in ("w", "w:gz", "w:bz2", "w:xz")}
-ARCHIVES["zip"] = zip_bytes(FILES)
+ARCHIVES = {f"tar-{mode}": tar(FILES, mode) for mode in ("w", "w:gz", "w:bz2", "w:xz")}
+ARCHIVES["zip"] = zipped(FILES)
 
 
 @pytest.fixture
@@ -86,33 +63,31 @@ def test_passes_over_what_is_not_wanted(write, kind):
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
 def test_a_tar_in_a_tar_becomes_a_folder(write, mode):
-    inner = {
-        f"n0{n}.tar": tar_bytes({f"n0{n}_{i}.JPEG": b"%d" % i for i in (2, 1)}) for n in (2, 1)
-    }
-    file = write(tar_bytes(inner | {"train/n03.tar": tar_bytes({"./x.JPEG": b"x"})}, mode))
+    inner = {f"n0{n}.tar": tar({f"n0{n}_{i}.JPEG": b"%d" % i for i in (2, 1)}) for n in (2, 1)}
+    file = write(tar(inner | {"train/n03.tar": tar({"./x.JPEG": b"x"})}, mode))
     names = [name for name, _ in read(file)]
     assert names[:3] == ["n02/n02_2.JPEG", "n02/n02_1.JPEG", "n01/n01_2.JPEG"]
     assert names[-1] == "train/n03/x.JPEG"
 
 
 def odd(kind: bytes, target: str = "") -> bytes:
-    return tar_bytes(FILES, "w", special("odd", kind, target))
+    return tar(FILES, "w", special("odd", kind, target))
 
 
 def nested(tars: int) -> bytes:
-    return tar_bytes({"t.tar": nested(tars - 1)} if tars else {"a.jpg": b"a"})
+    return tar({"t.tar": nested(tars - 1)} if tars else {"a.jpg": b"a"})
 
 
 OUTSIDE, ODD = "outside of its own folder", "'odd' is a link"
 NAMES = ("../x", "a/../../x", "/etc/x", "a\\..\\x")
-STORED = tar_bytes({"a": b"1" * 512, "b": b"2" * 512})
-SMALL = zip_bytes({"a": b"1" * 99})
+STORED = tar({"a": b"1" * 512, "b": b"2" * 512})
+SMALL = zipped({"a": b"1" * 99})
 REFUSED = [
-    *((pack({"good": b"1", x: b"2"}), OUTSIDE) for x in NAMES for pack in (tar_bytes, zip_bytes)),
-    (tar_bytes({"inner.tar": tar_bytes({"../x": b"1"})}), OUTSIDE),
+    *((pack({"good": b"1", x: b"2"}), OUTSIDE) for x in NAMES for pack in (tar, zipped)),
+    (tar({"inner.tar": tar({"../x": b"1"})}), OUTSIDE),
     *((odd(kind, "/etc/passwd"), ODD) for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE)),
     *((odd(kind), ODD) for kind in (tarfile.CHRTYPE, tarfile.FIFOTYPE)),
-    *((zip_bytes({"odd": b"x"}, kind), ODD) for kind in (stat.S_IFLNK, stat.S_IFCHR)),
+    *((zipped({"odd": b"x"}, kind), ODD) for kind in (stat.S_IFLNK, stat.S_IFCHR)),
     (STORED[:1024], "end mark"),
     *((data, "no tar or zip") for data in (b"", b"<html>" * 100, bytes(100))),
     # another method of compression than Python knows, and a byte less
@@ -153,11 +128,11 @@ def test_an_encrypted_zip_needs_its_password(write, monkeypatch):
 
 def test_a_tar_in_a_tar_in_an_archive_is_read(write):
     assert read(write(nested(2))) == [("t/t/a.jpg", b"a")]
-    assert read(write(zip_bytes({"set.tar": nested(1)}))) == [("set/t/a.jpg", b"a")]
+    assert read(write(zipped({"set.tar": nested(1)}))) == [("set/t/a.jpg", b"a")]
 
 
 def test_forgets_the_members_that_it_has_passed(write):
-    file, kept = write(tar_bytes({str(number): b"" for number in range(9)})), []
+    file, kept = write(tar({str(number): b"" for number in range(9)})), []
     for name, _ in iterate_archive(file, "x", lambda name: True):
         if name in ("0", "8"):
             kept.append(sum(type(thing) is tarfile.TarInfo for thing in gc.get_objects()))

@@ -41,15 +41,10 @@ def test_a_classifier_comes_back_with_its_head_and_an_untrained_encoder_without(
     assert load_encoder(tmp_path).head is None
 
 
-@pytest.mark.parametrize("change", ["missing", "extra", "shape"])
-def test_weights_of_another_architecture_are_refused(encoder, tmp_path, change):
+def test_weights_of_another_architecture_are_refused(encoder, tmp_path):
     save_encoder(tmp_path, encoder)
     arrays = dict(read_tensors(tmp_path / WEIGHTS))
-    first = arrays.pop("visual.conv1.weight")
-    if change != "missing":
-        arrays["visual.conv1.weight"] = first[1:] if change == "shape" else first
-    if change == "extra":
-        arrays["visual.conv1.bias"] = first
+    arrays["visual.conv1.weight"] = arrays["visual.conv1.weight"][1:]
     write_tensors(tmp_path / WEIGHTS, arrays)
     with pytest.raises(InputError, match=r"visual\.conv1"):
         load_encoder(tmp_path)
