@@ -28,7 +28,7 @@ from interpreting_clip.arrays import (
     as_value,
     described,
 )
-from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
+from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.published_accuracies import (
     GUESSING,
@@ -104,9 +104,10 @@ IMAGENET = "imagenet"
 SETS = {
     IMAGENET: Guessing(50_000, 1000),
     **GUESSING,
-    on_classes("imagenet_r"): Guessing(10_000, 200),
-    on_classes("imagenet_a"): Guessing(10_000, 200),
-    on_classes("objectnet"): Guessing(6_250, 113),
+    **{
+        on_classes(shift): Guessing(50 * classes, SHIFTS[shift].classes)
+        for shift, classes in {"imagenet_r": 200, "imagenet_a": 200, "objectnet": 125}.items()
+    },
 }
 """The images and classes of each set, as published."""
 
@@ -121,9 +122,6 @@ Raises
 ------
 TypeError, ValueError
     An argument is no array of finite numbers or is out of its range, or sizes do not match."""
-
-LINE = 96
-"""The width of a docstring."""
 
 
 def for_arrays(measure: Callable[..., Returned]) -> Callable[..., Returned]:
@@ -246,7 +244,7 @@ def _documentation(measure: Callable[..., Any], kind: Any) -> str:
         (said,) = (one for one in field.type.__metadata__ if isinstance(one, Described))
         paper = "" if said.paper in ("–", "not given") else f" (paper: {said.paper})"
         meaning = re.sub(r"\[(.+?)\]\(.+?\)", r"\1", said.meaning)  # a link of the manual
-        parameters.append(fill(f"{field.name} : {meaning}{paper}", LINE, subsequent_indent="    "))
+        parameters.append(fill(f"{field.name} : {meaning}{paper}", 96, subsequent_indent="    "))
     if kind:
         parameters.append(f"settings : all of these at once, as `{kind.__module__}.Settings`")
     after = f"\n\n{after}" if after and not after.startswith("Raises") else ""

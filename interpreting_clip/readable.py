@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from interpreting_clip.measures.result import Number, Result
 
-HEAD = ("", "value", "unit", "interval", "chance level")
-
 SHOWN = 10
 """The most features, concepts or the like that a result lists by name."""
 
@@ -94,7 +92,8 @@ def listed(names: Sequence[object], shown: int = SHOWN) -> str:
 def _columns(numbers: "Sequence[Number]") -> list[tuple[str, ...]]:
     """Return the columns of a table, each with its name first, but for empty ones."""
     rows = [table_row(one) for one in numbers if one.value is not None]
-    columns = zip(HEAD, *rows, strict=True)
+    head = ("", "value", "unit", "interval", "chance level")
+    columns = zip(head, *rows, strict=True)
     return [column for column in columns if any(column[1:]) or column[0] == "value"]
 
 

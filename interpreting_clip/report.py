@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 # Charts are imported where they are drawn: Altair takes longer than many measures.
 
-PAGE, NUMBERS = "index.html", "measures.json"
-
 MADE_BY = "interpreting-clip measure"
 """By which a page and its JSON are known as ours, so that nobody else's are overwritten."""
 
@@ -65,14 +63,14 @@ def write_report(out: Path, study: Study) -> list[Path]:
         There is a file of that name, or files `index.html` or `measures.json` that are not ours; a
         number is not finite.
     """
-    page, numbers = out / PAGE, out / NUMBERS
+    page, numbers = out / "index.html", out / "measures.json"
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder, got a file; name another one")
     for file in (page, numbers):
         if file.exists() and MADE_BY.encode() not in file.read_bytes():
             raise InputError(f"{file}: not written by {MADE_BY}, so kept; name another folder")
     # Both before either is written.
-    content, text = rounded(numbers_of(study), DIGITS, NUMBERS), html(study)
+    content, text = rounded(numbers_of(study), DIGITS, numbers.name), html(study)
     write_json(numbers, content)
     write_whole(page, text.encode())
     return [page, numbers]

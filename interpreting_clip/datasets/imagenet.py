@@ -101,10 +101,6 @@ class PublishedSet:
 CAPTIONED = PublishedSet({}, (), "that of the images' authors", labels=[], names=[], classes=[])
 """The known facts about captioned images: neither classes nor their number."""
 
-OBJECTNET_TERMS = (
-    "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images may be "
-    "posted only with their red border"
-)
 IMAGES = {
     "imagenet": (50_000, 1_281_167),
     "imagenet_captions": (),  # as many images as its JSON has entries
@@ -143,7 +139,10 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
     return replace(
         published,
         folders=folders,
-        licence=OBJECTNET_TERMS,
+        licence=(
+            "CC BY 4.0 with two clauses: no parameter may be tuned on ObjectNet, and its images "
+            "may be posted only with their red border"
+        ),
         labels=list(folders.values()),
         names=[known.objectnet_labels[folder] for folder in folders],
         aliases={alias: first for first, *others in known.objectnet.values() for alias in others},

@@ -26,16 +26,14 @@ from interpreting_clip.urls import public_url
 if TYPE_CHECKING:
     import requests
 
-_CHECK = "check the URL, and whether a licence has to be accepted in a browser first"
-_LATER = "run again later"
 REFUSALS = {
-    401: ("it asks for a login", _CHECK),
-    403: ("access is refused", _CHECK),
-    404: ("there is no such file", _CHECK),
-    410: ("the file is gone", _CHECK),
-    429: ("too many requests were made", _LATER),
+    401: "it asks for a login",
+    403: "access is refused",
+    404: "there is no such file",
+    410: "the file is gone",
+    429: "too many requests were made",
 }
-"""What an HTTP status means, and what to do about it."""
+"""What an HTTP status means."""
 
 TRANSIENT = (408, 429, 500, 502, 503, 504)
 """The statuses after which the same request may succeed a little later."""
@@ -78,8 +76,10 @@ def refusal(status: int) -> tuple[str, str] | None:
     if status < 400:
         return None
     other = "the server failed" if status >= 500 else "the request is refused"
-    words, advice = REFUSALS.get(status, (other, _LATER))
-    return f"{words} (HTTP {status})", advice
+    final = status in REFUSALS and status not in TRANSIENT
+    check = "check the URL, and whether a licence has to be accepted in a browser first"
+    words = REFUSALS.get(status, other)
+    return f"{words} (HTTP {status})", check if final else "run again later"
 
 
 def mirrored(url: str, mirror: str | None) -> str:

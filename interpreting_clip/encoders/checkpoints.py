@@ -193,9 +193,6 @@ def complaint(error: Exception) -> str:
     return re.split(r"\.\s|\n", found)[0] or type(error).__name__
 
 
-DAMAGED = (ValueError, IndexError, MemoryError)
-"""What comes of following a damaged pickle."""
-
 # ---------------------------------------------------------------------------------------------
 # Stand-ins
 # ---------------------------------------------------------------------------------------------
@@ -232,7 +229,7 @@ def make_stand_ins(file: Path, names: list[str]) -> list[Any]:
     containers: dict[tuple[str, str], type | None] = {}
     for stream in pickles(file, names):
         # A damaged pickle is torch's to refuse: whatever was found before the damage will do.
-        with suppress(*DAMAGED):
+        with suppress(ValueError, IndexError, MemoryError):
             for name, container in named_classes(stream):
                 containers[name] = container or containers.get(name)
     # torch knows only some of Python 2's names by those of Python 3.

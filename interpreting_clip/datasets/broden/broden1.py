@@ -35,11 +35,6 @@ from interpreting_clip.errors import InputError
 IMAGES, CONCEPTS = 63305, 1197
 """The contents of Broden1, the same in each published size."""
 
-LICENCE = "as ADE20K, DTD, OpenSurfaces and PASCAL, of which Broden1 is made"
-
-_AHEAD = 64
-"""How many images are read at a time, with their label maps: a few megabytes."""
-
 
 def write_real_broden(
     key: str, place: Place, shards: Shards, directory: Path, workers: int
@@ -74,7 +69,7 @@ def write_real_broden(
             classes=[],
             class_indices=[],
             source=entry.source,
-            licence=LICENCE,
+            licence="as ADE20K, DTD, OpenSurfaces and PASCAL, of which Broden1 is made",
             shards=written,
             partial=entry.partial,
             origin={name: content or digest.hexdigest() for name, content in place.origin.items()},
@@ -118,9 +113,10 @@ def _image_files(
         tables[0] = table_file(INDEX, [row for row in index if row["image"] in kept])
     seen = set[str]()
     with ThreadPoolExecutor(workers) as pool:
-        # `map` submits all that it is given at once, and would hold all of Broden in memory.
-        for start in range(0, len(rows), _AHEAD):
-            for files in pool.map(image, rows[start : start + _AHEAD]):
+        # `map` submits all that it is given at once, and would hold all of Broden in memory; of 64
+        # images with their label maps these are a few megabytes.
+        for start in range(0, len(rows), 64):
+            for files in pool.map(image, rows[start : start + 64]):
                 group = tables + [file for file in files if file[0] not in seen]
                 seen.update(name for name, _ in group)
                 for name, data in group:

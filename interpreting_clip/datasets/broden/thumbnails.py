@@ -28,9 +28,6 @@ GRID = 32
 
 FILE = "thumbnails.safetensors"
 
-AHEAD = 16
-"""How many images wait for each thread."""
-
 Mask = Bool[np.ndarray, "row column"]
 
 
@@ -43,7 +40,7 @@ class Thumbnail(NamedTuple):
 
 def make_thumbnails(broden: Broden, workers: int) -> Iterator[Thumbnail]:
     """Yield the thumbnail of each image, made by `workers` threads, in the order of `index.csv`."""
-    images, block = range(len(broden)), AHEAD * workers
+    images, block = range(len(broden)), 16 * workers
     with ThreadPoolExecutor(workers) as pool:
         # `map` queues all that it is given at once, 1.8 kB for each image.
         for start in images[::block]:

@@ -15,8 +15,6 @@ from interpreting_clip.datasets.images import encode_png
 
 Row = dict[str, str | int]
 
-_VALIDATION_EVERY = 5
-
 
 class Segmented(NamedTuple):
     """An image with its label maps (several per category) and its image-wise numbers."""
@@ -55,7 +53,7 @@ def broden_files(
             coverage[number] += share
         height, width, _ = image.shape
         # Nothing here reads the split; NetDissect's tables have it.
-        split = "val" if position % _VALIDATION_EVERY == _VALIDATION_EVERY - 1 else "train"
+        split = "val" if position % 5 == 4 else "train"
         size = {"ih": height, "iw": width, "sh": height, "sw": width}
         every = {category: cells.get(category, "") for category in CATEGORIES}
         rows.append({"image": f"{stem}.png", "split": split, **size, **every})
