@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
@@ -17,12 +18,13 @@ from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_models import build_clip
-from interpreting_clip.encoders.sources.source import AtPath, Choice
+from interpreting_clip.encoders.sources.checkpoint import CheckpointFile, ClassOrder
+from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import MatchedTower, describe_found
 from interpreting_clip.encoders.towers import load_weights
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
-from tests.unit.encoders.conftest import TINY
+from tests.unit.encoders.conftest import TINY, build_encoder
 
 TIMM = TimmModel(model="test_resnet")
 Tensors = dict[str, torch.Tensor]
@@ -294,14 +296,17 @@ def test_rows_of_a_head_are_put_into_imagenet_s_order(tmp_path, files, name):
     head = {"fc.weight": weight[order], "fc.bias": bias.cumsum(0)[order]}
     weights = {key: value for key, value in files.state.items() if key not in head}
     weights |= {} if name == "no head" else head
-    choice = Choice(classes=AtPath(Path("classes.txt"), digest))
+    sha256 = file_digest(written(weights, tmp_path / "mine.pt"))
+    classes = ClassOrder(file="classes.txt", sha256=digest)
+    entry = CheckpointFile(backbone="b", file="mine.pt", sha256=sha256, classes=classes)
+    machine = Machine(folders=str(tmp_path))
     if problem is not None:
         with pytest.raises(InputError, match=rf"classes\.txt: .*{problem}"):
-            load_weights(TIMM, {"": weights}, choice, "mine.pt", tmp_path)
+            build_encoder(entry, TIMM, machine)
         return
-    encoder, _ = load_weights(TIMM, {"": weights}, choice, "mine.pt", tmp_path)
-    assert torch.equal(encoder.module.get_parameter("head.weight"), weight[:1000])
-    assert torch.equal(encoder.module.get_parameter("head.bias"), bias.cumsum(0)[:1000])
+    module = build_encoder(entry, TIMM, machine).module
+    assert torch.equal(module.get_parameter("head.weight"), weight[:1000])
+    assert torch.equal(module.get_parameter("head.bias"), bias.cumsum(0)[:1000])
 
 
 REFUSED = {
