@@ -11,8 +11,7 @@ import numpy as np
 from PIL import Image
 
 from interpreting_clip.datasets.imagenet import ImageNetClasses
-from tests.integration.downloads.encrypted_zip import encrypted_zip
-from tests.layouts import saved, tar, write_files, zipped
+from tests.layouts import encrypted_zip, saved, tar, write_files, zipped
 from tests.unit.datasets.broden.conftest import write_broden1
 
 PASSWORD = b"only for readers of the licence"

@@ -10,8 +10,7 @@ import pytest
 
 from interpreting_clip.downloads.archives import PASSWORD, iterate_archive
 from interpreting_clip.errors import InputError
-from tests.integration.downloads.encrypted_zip import encrypted_zip
-from tests.layouts import tar, zipped
+from tests.layouts import encrypted_zip, tar, zipped
 
 FILES = {"set/b.jpg": bytes(range(256)) * 50, "set/a/c.jpg": b"c" * 512, "top.txt": b""}
 SECRET = "the published one"  # noqa: S105
