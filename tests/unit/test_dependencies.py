@@ -264,7 +264,6 @@ EDITS = [
     ("stages/head.py", EDIT, HEADS),
     ("runner/fingerprint.py", EDIT, set()),
     ("interpreting_clip/config/params.py", EDIT, set()),
-    ("interpreting_clip/config/syntax.py", EDIT, set()),
     ("stages/__main__.py", EDIT, set()),
     ("interpreting_clip/kernels.py", EDIT, EVERYTHING),
     ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL | {"baseline", "weights"}),

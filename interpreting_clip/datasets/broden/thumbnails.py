@@ -146,11 +146,7 @@ class Thumbnails:
 
     def mask(self, image: int, concept: int) -> Mask | None:
         """Return where a concept is on an image; None where it is not segmented there."""
-        for place in self._places(image):
+        for place in range(*np.searchsorted(self.mask_images, [image, image + 1])):
             if self.mask_concepts[place] == concept:
                 return np.unpackbits(self.masks[place]).reshape(GRID, GRID).astype(np.bool_)
         return None
-
-    def _places(self, image: int) -> Iterator[int]:
-        first, last = np.searchsorted(self.mask_images, [image, image + 1])
-        yield from range(first, last)
