@@ -11,7 +11,6 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import InputError
 from tests.integration.downloads.loopback import HubServer
 from tests.layouts import KNOWN, fetched, photo, refusal, tar, webdataset
-from tests.reads import folder_digests
 
 R = KNOWN.of("imagenet_r")
 R_NAMES = "\n".join(KNOWN.names[index] for index in R).encode()
@@ -67,19 +66,6 @@ def test_timm_s_train_shards_are_held_against_their_json(hub: HubServer, tmp_pat
     hub.add(NAME, {"imagenet1k-train-0000.tar": tar(files | {"00000.cls": b"2"})})
     with pytest.raises(InputError, match=r"class 2.*n01443537"):
         fetched(tmp_path, entry("imagenet", **more))
-
-
-def test_a_second_run_asks_only_for_what_is_missing(hub: HubServer, tmp_path: Path):
-    hub.add(NAME, shards([0, 1], [2]))
-    first, second = (hub.place(NAME, f"test/{number}.tar") for number in range(2))
-    hub.cdn.statuses[second] = 404
-    assert "(HTTP 404)" in refusal(tmp_path, entry("imagenet"))
-    hub.cdn.statuses.clear()
-    before = len(hub.cdn.requests)
-    out = folder_digests(fetched(tmp_path, entry("imagenet")))
-    assert [request.path for request in hub.cdn.requests[before:]] == [second]
-    assert folder_digests(fetched(tmp_path, entry("imagenet"))) == out
-    assert (len(hub.cdn.asked(first)), len(hub.cdn.requests)) == (1, before + 1)
 
 
 @pytest.mark.parametrize(

@@ -38,16 +38,17 @@ def names(directory: Path) -> set[str]:
     return {file.name for file in directory.iterdir() if file.suffix != ".lock"}
 
 
-def test_keeps_the_file_under_its_digest(url, tmp_path):
-    file = download(url, DIGEST, tmp_path / "downloads")
-    assert file == tmp_path / "downloads" / DIGEST
-    assert file.read_bytes() == DATA
-    assert names(file.parent) == {DIGEST}
-
-
-def test_fetches_anew_what_has_rotted(url, tmp_path):
-    (tmp_path / DIGEST).write_bytes(DATA[:-1])
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
+@pytest.mark.parametrize(
+    ("there", "requests"),
+    [(None, 1), (DATA[:-1], 1), (DATA, 0)],
+    ids=["nothing", "rotted", "saved by hand"],
+)
+def test_a_file_is_kept_under_its_digest(url, server, tmp_path, there, requests):
+    if there:
+        (tmp_path / DIGEST).write_bytes(there)
+    file = download(url, DIGEST, tmp_path)
+    assert file == tmp_path / DIGEST and file.read_bytes() == DATA
+    assert names(tmp_path) == {DIGEST} and len(server.requests) == requests
 
 
 CUT = 1_500_000
@@ -193,17 +194,16 @@ def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
         download(url, "0676ba61", tmp_path)
 
 
-def test_a_page_in_place_of_the_file_is_named(url, server, tmp_path):
-    server.files["/sets/a.tar"] = b"<!DOCTYPE html><title>Sign in</title>"
-    with pytest.raises(InputError, match=r"a\.tar: .*web page"):
-        download(url, DIGEST, tmp_path)
-    assert names(tmp_path) == set()
-
-
-def test_refuses_another_file_and_removes_it(url, server, tmp_path):
-    server.files["/sets/a.tar"] = DATA[::-1]
-    got = hashlib.sha256(DATA[::-1]).hexdigest()
-    with pytest.raises(InputError, match=f"{DIGEST}, got {got}.*params.yaml.*`mirror`"):
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<!DOCTYPE html><title>Sign in</title>", r"a\.tar: .*web page"),
+        (b"other", f"{DIGEST}, got {hashlib.sha256(b'other').hexdigest()}.*params.yaml.*`mirror`"),
+    ],
+)
+def test_refuses_another_file_and_removes_it(url, server, tmp_path, content, message):
+    server.files["/sets/a.tar"] = content
+    with pytest.raises(InputError, match=message):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
 
@@ -233,11 +233,6 @@ def test_a_server_that_stalls_is_given_up(url, server, tmp_path, monkeypatch):
     with pytest.raises(InputError, match=r"ReadTimeoutError.*5 tries"):
         download(url, DIGEST, tmp_path)
     assert names(tmp_path) == set()
-
-
-def test_a_file_saved_by_hand_is_taken(tmp_path):
-    (tmp_path / DIGEST).write_bytes(DATA)
-    assert download("http://127.0.0.1:9/a.tar", DIGEST, tmp_path).read_bytes() == DATA
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,6 @@ class Case(NamedTuple):
 
 CLASSIFIERS = {
     "plain": Case(lambda f: f.state, ("", "", "fc")),
-    "DistributedDataParallel": Case(
-        lambda f: under("module.", f.state), ("", "module.", "module.fc")
-    ),
     "Lightning": Case(
         lambda f: {
             "state_dict": under("model.", f.state) | {"criterion.weight": torch.ones(1000)},
@@ -211,7 +208,6 @@ OF_CLIPS = {
         ),
         ("", "module.model.visual.", "module.classification_head"),
     ),
-    "nn.Sequential": Case(lambda f: under("0.", f.tower) | f.headed("1"), ("", "0.", "1")),
     "nn.Sequential that normalises": Case(
         lambda f: under("0.", f.tower) | f.headed("2"),
         ("", "0.", "2"),
