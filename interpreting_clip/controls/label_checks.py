@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float
 
 from interpreting_clip.measures.average_precision import (
     Precisions,
+    average_precisions,
     encodes_concepts,
-    permuted_average_precisions,
 )
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
 from interpreting_clip.measures.random_numbers import generator
@@ -94,7 +94,7 @@ def scores(
 ) -> dict[str, Float[np.ndarray, " concept"]]:
     """Return each score of each concept's own direction."""
     targets = concept_targets(*labels_and_numbers(shown), len(shown), "balanced", seed)
-    found: Precisions = permuted_average_precisions(projections, targets, ())
+    found: Precisions = average_precisions(projections, targets)
     balanced, over_all = np.diag(found.drawn[0, 0]), np.diag(found.over_all[0])
     return {
         "average precision, balanced": balanced,

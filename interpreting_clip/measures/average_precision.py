@@ -68,9 +68,13 @@ class Precisions:
 
 
 def average_precisions(
-    scores: Float[np.ndarray, "image direction"], targets: SparseTargets, workers: int = 1
-) -> Float[np.ndarray, "draw direction concept"]:
-    """Compute for each direction the average precision of its scores for each concept.
+    scores: Float[np.ndarray, "image direction"],
+    targets: SparseTargets,
+    permutations: Sequence[Int[np.ndarray, " image"]] = (),
+    workers: int = 1,
+    negated: bool = False,
+) -> Precisions:
+    """Compute average precisions with the labels as they are, and with those of other images.
 
     `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
     and recall R_n among the images with at least that score: scikit-learn's definition
@@ -81,33 +85,6 @@ def average_precisions(
     at once, in time images · log(images) + entries of the targets. The result does not depend on
     the number of workers, nor a draw's result on the other draws.
 
-    Parameters
-    ----------
-    scores : higher means more likely positive; in any memory layout
-    targets : of the same images (`sparse_targets`)
-    workers : number of threads
-
-    Returns
-    -------
-    above 0, at most 1, for each draw of the negatives
-
-    Raises
-    ------
-    ValueError
-        A score is not finite (its image and direction are named).
-    """
-    return permuted_average_precisions(scores, targets, (), workers).drawn[0]
-
-
-def permuted_average_precisions(
-    scores: Float[np.ndarray, "image direction"],
-    targets: SparseTargets,
-    permutations: Sequence[Int[np.ndarray, " image"]],
-    workers: int = 1,
-    negated: bool = False,
-) -> Precisions:
-    """Compute average precisions with the labels as they are, and with those of other images.
-
     A permutation gives image i the labels of image `permutation[i]`, positives and negatives of all
     concepts alike. So concepts coincide as often as before and directions are ranked as before, but
     nothing connects the two. The ranking is shared, so a permutation costs less than another call.
@@ -117,8 +94,10 @@ def permuted_average_precisions(
 
     Parameters
     ----------
-    scores, targets, workers : as in `average_precisions`
+    scores : higher means more likely positive; in any memory layout
+    targets : of the same images (`sparse_targets`)
     permutations : each of all images
+    workers : number of threads
     negated : measure the negated scores, too, which share the ranking
     """
     directions, concepts = scores.shape[1], len(targets.positives)

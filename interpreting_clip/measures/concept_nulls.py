@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.average_precision import SparseTargets, permuted_average_precisions
+from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
 from interpreting_clip.measures.nulls import random_frame
@@ -119,7 +119,7 @@ def _both_signs(
     concepts = len(targets.positives)
     drawn, over_all = np.empty((2, 2, len(vectors), concepts))
     for part, scores in score_parts(activations, vectors, 4 * concepts):
-        found = permuted_average_precisions(scores, targets, (), workers, negated=True)
+        found = average_precisions(scores, targets, (), workers, negated=True)
         drawn[:, part] = found.drawn[0, 0].reshape(2, -1, concepts)
         over_all[:, part] = found.over_all[0].reshape(2, -1, concepts)
     if sign == "either":

@@ -11,8 +11,8 @@ from interpreting_clip.measures.average_precision import (
     ROUNDING,
     Precisions,
     SparseTargets,
+    average_precisions,
     encodes_concepts,
-    permuted_average_precisions,
 )
 from interpreting_clip.measures.chunks import Features, chunks
 
@@ -140,7 +140,7 @@ def _precisions(
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
     """Return average precisions, and which of the first draw are of the negated scores."""
     either = sign == "either"
-    found = permuted_average_precisions(scores, targets, permutations, workers, either)
+    found = average_precisions(scores, targets, permutations, workers, either)
     if not either:
         return found, np.zeros(found.over_all.shape[1:], np.bool_)
     drawn, negated = np.split(found.drawn, 2, axis=2)

@@ -12,7 +12,7 @@ from interpreting_clip.controls.noisy_labels import (
     plain_average_precision,
 )
 from interpreting_clip.measures import concept_scores
-from interpreting_clip.measures.average_precision import permuted_average_precisions
+from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.concepts import concepts
 from interpreting_clip.measures.intervals import Estimate
@@ -66,11 +66,11 @@ def test_the_plain_average_precision_of_three_images():
 def ranked(scores, *others):
     """Compute average precisions as if no two scores were equal: the first image comes first."""
     places = np.argsort(np.argsort(-scores, axis=0, kind="stable"), axis=0)
-    return permuted_average_precisions(-places.astype(np.float64), *others)
+    return average_precisions(-places.astype(np.float64), *others)
 
 
 def test_ties_that_are_broken_are_seen(monkeypatch, labels):
-    monkeypatch.setattr(concept_scores, "permuted_average_precisions", ranked)
+    monkeypatch.setattr(concept_scores, "average_precisions", ranked)
     (seen,) = wrong(concept_controls(labels, BALANCED, 0))
     assert "closed form" in seen
 

@@ -38,7 +38,9 @@ def test_balanced_draws_as_many_images_that_lack_the_concept():
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
 def test_negatives_depend_on_a_concepts_number_alone(negatives):
     def precisions(labels, concepts):
-        return average_precisions(SCORES, concept_targets(labels, concepts, 200, negatives, 2))[0]
+        return average_precisions(
+            SCORES, concept_targets(labels, concepts, 200, negatives, 2)
+        ).drawn[0, 0]
 
     whole, shuffled = precisions(LABELS, CONCEPTS), RNG.permutation(len(LABELS.image))
     part = precisions(*labels_and_numbers(SHOWN[:, [4, 1]], [21, 10]))

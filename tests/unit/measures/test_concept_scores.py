@@ -24,12 +24,12 @@ def test_agrees_with_average_precisions_of_all_scores(sign, directions):
     targets = concept_targets(*LABELS, 200, "balanced", 5, draws=4)
     everything = concept_targets(*LABELS, 200, "all", 5)
     found = score_concepts(SCORES, directions, targets, GROUPS, sign=sign, workers=2)
-    every, over_all = (average_precisions(scores, one) for one in (targets, everything))
+    every, over_all = (average_precisions(scores, one).drawn[0] for one in (targets, everything))
     negative = np.zeros(every.shape, np.bool_)
     if sign == "either":
-        other = average_precisions(-scores, targets)
+        other = average_precisions(-scores, targets).drawn[0]
         negative, every = other > every, np.maximum(every, other)
-        over_all = np.maximum(over_all, average_precisions(-scores, everything))
+        over_all = np.maximum(over_all, average_precisions(-scores, everything).drawn[0])
     np.testing.assert_allclose(found.precisions, every[0], rtol=1e-12)
     np.testing.assert_array_equal(found.negative, negative[0])
     np.testing.assert_allclose(found.best[0], every.max(axis=1), rtol=1e-12)

@@ -43,8 +43,8 @@ def test_counts_agree_with_average_precisions(negatives):
     settings = msgspec.structs.replace(FEW, negatives=negatives, threshold=0.6, sweep=[0.5, 0.7])
     found = concepts(NOISE, labels=SHOWN, names=NAMES, categories=KINDS, settings=settings)
     drawn = concept_targets(*FREQUENT, IMAGES, negatives, 0, draws=4)
-    every = average_precisions(NOISE, drawn)
-    over_all = average_precisions(NOISE, concept_targets(*FREQUENT, IMAGES, "all", 0))[0]
+    every = average_precisions(NOISE, drawn).drawn[0]
+    over_all = average_precisions(NOISE, concept_targets(*FREQUENT, IMAGES, "all", 0)).drawn[0, 0]
     features, columns = found.features, {"color": [0], "part": [1, 2]}
     cases = [(features, [0, 1, 2], 0.6)]
     cases += [(one, [0, 1, 2], one.threshold) for one in features.sweep]
