@@ -167,9 +167,11 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
         for name in named:
             if fits(name):
                 return name
+        tower = {f"{prefix}{name}" for name in spec.arrays}
+        layers = [name.removesuffix(".weight") for name in weights if name not in tower]
         raise InputError(
             f"{spec.source}: no array {quoted(named, '.weight')} with {spec.width:,} columns, "
-            f"one per feature; correct `head_name`"
+            f"one per feature; correct `head_name`. There are {quoted(filter(fits, layers))}"
         )
     if spec.head_name and fits(prefix + spec.head_name):
         return prefix + spec.head_name
