@@ -30,6 +30,17 @@ class InputError(Exception):
         super().__init__("\n       ".join(short))
 
 
+class AbsentError(Exception):
+    """The study lacks what a stage computes with; the runner marks the stage's outputs as absent.
+
+    `dataset` names what is lacking.
+    """
+
+    def __init__(self, dataset: str) -> None:
+        self.dataset = dataset
+        super().__init__(dataset)
+
+
 def one_line(text: str) -> str:
     """Return a text with control characters, line ends and surrogates as escapes."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

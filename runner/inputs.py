@@ -24,7 +24,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.datasets.card import ABSENT, is_absent
+from interpreting_clip.errors import AbsentError, InputError
+from interpreting_clip.formats.json import read_json
 from runner.graph import GRAPH, StageEntry
 
 LOCK = Path("dvc.lock")
@@ -136,14 +138,23 @@ class Inputs:
         self._md5s: dict[Path, Future[str]] = {}
 
     def __getitem__(self, path: str | Path) -> Path:
-        """Return the path of a dependency."""
+        """Return the path of a dependency; one that is absent ends the stage (`AbsentError`)."""
         name = Path(path).as_posix()
         if name not in self.listed:
             raise InputError(
                 f"{GRAPH}: stage {self.stage} reads {name} and does not list it; add the line "
                 f"`- {name}` under its `deps`"
             )
+        if is_absent(Path(name)):
+            raise AbsentError(read_json(Path(name) / ABSENT)["dataset"])
         return Path(name)
+
+    def if_present(self, path: str | Path) -> Path | None:
+        """Return the path of a dependency that a stage can do without; None if it is absent."""
+        try:
+            return self[path]
+        except AbsentError:
+            return None
 
     def check(self) -> None:
         """Hash every dependency and compare those without large files with their records."""

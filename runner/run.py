@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +13,8 @@ from pkgutil import resolve_name
 from typing import Any
 
 from interpreting_clip.config.params import PARAMS, Params
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.errors import AbsentError, InputError, error_context
 from interpreting_clip.kernels import (
     Kernels,
     require_full_precision,
@@ -112,7 +113,7 @@ def compute(
     outputs = Outputs(entry.outs, entry.files, entry.stage)
     given = *filter(None, [entry.key]), params, inputs, outputs
     if one_of_several:
-        call_main(entry, given)
+        call_main(entry, *given)
         return
     before = recorded_settings(entry, study)
 
@@ -135,7 +136,7 @@ def compute(
             if locked:
                 lock_stage(entry, study.tree)
             try:
-                call_main(entry, given)
+                call_main(entry, *given)
                 if entry.stage not in COMPUTES_NOTHING:
                     record_native(entry, study.tree.get("kernels", "native"), outputs)
             except Exception:
@@ -153,9 +154,14 @@ def compute(
             unlocked.submit(outputs.discard).result()
 
 
-def call_main(entry: StageEntry, given: Sequence[Any]) -> None:
-    """Import the stage and run its `main`."""
-    resolve_name(f"stages.{entry.stage}:main")(*given)
+def call_main(entry: StageEntry, *given: Any) -> None:
+    """Import the stage and run its `main`; without what it needs, its outputs are absent, too."""
+    try:
+        resolve_name(f"stages.{entry.stage}:main")(*given)
+    except AbsentError as absent:
+        outputs = given[-1]
+        for path in entry.outs:
+            write_absent(absent.dataset, outputs[path])
 
 
 def recorded_settings(entry: StageEntry, study: Params) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.encoders.entries import ShownImages
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
@@ -30,9 +29,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """
     folder, shown = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
-    if is_absent(shown) or is_absent(folder):
-        write_absent("broden", out)
-        return
     named = read_json(shown / "concepts.json")
     labels = read_tensors(shown / "labels.safetensors", "image", "concept")
     settings = params.read("concepts", Settings)

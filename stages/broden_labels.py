@@ -4,7 +4,6 @@ import numpy as np
 
 from interpreting_clip.datasets.broden.labels import Settings, can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
@@ -22,9 +21,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     its number of images.
     """
     dataset, out = inputs["data/datasets/broden"], outputs["data/broden_labels"]
-    if is_absent(dataset):
-        write_absent(dataset.name, out)
-        return
     settings = params.read("presence", Settings)
     minimum = params.read("concepts.minimum_images", Count)
     with open_broden(dataset) as broden:

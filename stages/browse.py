@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
-from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
@@ -33,9 +32,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     drawn = params.read("datasets.imagenet_val.source", str) == "world"
     threshold = params.read("concepts.threshold", Share)
     privileged, extreme = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
-    concepts = inputs[f"data/concepts/{key}"]
-    labels, thumbnails = inputs["data/broden_labels"], inputs["data/thumbnails"]
-    probe = None if is_absent(concepts) else read_probe(concepts, labels, thumbnails)
+    concepts = inputs.if_present(f"data/concepts/{key}")
+    probe = read_probe(concepts, inputs) if concepts else None
     directions = read_result(privileged / "directions.json", PrivilegedDirections)
     pruning = read_result(privileged / "pruning.json", dict[str, Pruning])
     outliers = read_result(extreme / "kurtosis.json", Kurtosis, arrays=False).outliers
@@ -57,12 +55,13 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         write_whole(out / name, content)
 
 
-def read_probe(concepts: Path, labels: Path, thumbnails: Path) -> ProbeResults:
+def read_probe(concepts: Path, inputs: Inputs) -> ProbeResults:
     """Read what stage `broden` found for an encoder, and what the probe images show."""
+    labels = inputs["data/broden_labels"]
     shown = read_tensors(labels / "labels.safetensors", "image", "concept")
     return ProbeResults(
         found=read_result(concepts / "concepts.json", Concepts),
         concepts=read_json(labels / "concepts.json"),
         labels=ConceptLabels(shown["image"], shown["concept"]),
-        thumbnails=Thumbnails.read(thumbnails),
+        thumbnails=Thumbnails.read(inputs["data/thumbnails"]),
     )

@@ -21,7 +21,6 @@ from interpreting_clip.controls.planted_neighbours import neighbour_controls
 from interpreting_clip.controls.planted_sizes import basis_controls
 from interpreting_clip.controls.rotations import cka_controls
 from interpreting_clip.controls.shifted_head import shift_controls
-from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
@@ -58,9 +57,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     )
     neighbours = params.read("mutual_neighbours", mutual_neighbours.Settings)
     folder, seed = inputs[f"data/activations/{settings.encoder}"], settings.seed
-    shown = inputs["data/broden_labels"]
+    shown = inputs.if_present("data/broden_labels")
     activations = read_activations(folder, TEST_SETS[0]).values
-    labels = None if is_absent(shown) else read_labels(shown)
+    labels = read_labels(shown) if shown else None
     with error_context(folder, ValueError):
         kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
         outliers, curve, limits = outlier_controls(activations, sigma, share, seed)

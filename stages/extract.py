@@ -2,8 +2,7 @@
 
 import torch
 
-from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
-from interpreting_clip.datasets.card import is_absent
+from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
@@ -23,11 +22,11 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """Write encoder `key`'s activations on ImageNet's test images and on the study's shifts."""
     machine = read_machine()
     weights = inputs[f"data/weights/{key}"]
-    datasets = {name: inputs[f"data/datasets/{name}"] for name in TEST_SETS}
-    further = read_shift_folders(inputs["data/shifts"])
+    there = {name: inputs.if_present(f"data/datasets/{name}") for name in TEST_SETS}
+    datasets = {name: folder for name, folder in there.items() if folder}
+    datasets |= read_shift_folders(inputs["data/shifts"])
     if are_given(weights):
-        out = outputs[f"data/activations/{key}"]
-        write_given_test_sets(weights, datasets | further, out)
+        write_given_test_sets(weights, datasets, outputs[f"data/activations/{key}"])
         return
     if run_in_processes(machine, "stages", "extract", key, resumes=False):
         return
@@ -35,10 +34,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     torch.set_num_threads(params.read("threads", Threads).inference)
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(weights)
-    present = [shift for shift in TESTBED_SHIFTS if not is_absent(datasets[shift])]
-    shifts, datasets = [*present, *further], datasets | further
     out = outputs[f"data/activations/{key}"] if is_first() else None
-    for name in (TEST_SETS[0], *shifts):
-        extract_dataset(encoder, datasets[name], out, own, precision)
+    for folder in datasets.values():
+        extract_dataset(encoder, folder, out, own, precision)
     if out is not None:
-        write_card(out, encoder.card.representation, encoder.card.feature_width, shifts)
+        card, shifts = encoder.card, [*datasets][1:]
+        write_card(out, card.representation, card.feature_width, shifts)

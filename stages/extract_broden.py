@@ -3,7 +3,6 @@
 import torch
 
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
@@ -23,9 +22,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     machine = read_machine()
     weights, dataset = inputs[f"data/weights/{key}"], inputs["data/datasets/broden"]
     out = outputs[f"data/broden_activations/{key}"]
-    if is_absent(dataset):
-        write_absent(dataset.name, out)
-        return
     if are_given(weights):
         write_given_broden(weights, dataset, out)
         return

@@ -3,12 +3,12 @@
 import torch
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.entries import Layers, Precision, Threads
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
+from interpreting_clip.errors import AbsentError
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.decoding import decode_fast
@@ -32,8 +32,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
     if are_given(weights):
         # A folder has no activations of layers; the check of a study allows no comparison of it.
-        write_absent("layers", outputs[f"data/layer_grams/{key}"])
-        return
+        raise AbsentError("layers")
     if run_in_processes(machine, "stages", "extract_layers", key, resumes=False):
         return
     torch.set_num_threads(params.read("threads", Threads).inference)

@@ -1,7 +1,7 @@
 """Stage `fetch`: read one dataset from its source and write it as shards."""
 
-from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.datasets.entries import Absent, Shards
+from interpreting_clip.errors import AbsentError
 from interpreting_clip.study.dataset_entries import DatasetEntry
 from interpreting_clip.synthetic.world import Recipe, World
 from runner.inputs import Inputs
@@ -16,8 +16,8 @@ def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> N
     out = outputs[f"data/datasets/{key}"]
     # Each branch imports its own code, so that an edit of one makes no other's results stale.
     if isinstance(item, Absent):
-        write_absent(key, out)
-    elif isinstance(item, Recipe):
+        raise AbsentError(key)
+    if isinstance(item, Recipe):
         from interpreting_clip.synthetic.drawn_sets import write_drawn_set
 
         world = params.read(f"sources.{item.source}", World)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from interpreting_clip.charts.pictures import chart_svg, vega_script
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_whole
@@ -107,7 +106,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         ),
         further=further,
         correlations=correlations(tables["correlation"], settings),
-        probed=read_probed(inputs["data/broden_labels"]),
+        probed=read_probed(inputs.if_present("data/broden_labels")),
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
 
@@ -149,8 +148,8 @@ def read_arrays(params: ListedParams, inputs: Inputs) -> list[ArrayEntry]:
     ]
 
 
-def read_probed(folder: Path) -> list[tuple[str, str]]:
+def read_probed(folder: Path | None) -> list[tuple[str, str]]:
     """Return name and category of every concept that the encoders were probed for."""
-    if is_absent(folder):
+    if folder is None:
         return []
     return [(one["name"], one["category"]) for one in read_json(folder / "concepts.json")]

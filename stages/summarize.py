@@ -15,8 +15,8 @@ ACCURACIES = ("imagenet", "shifts")
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s headline numbers for DVC's tables, and all that the report reads."""
-    folders = {name: inputs[f"data/{name}/{key}"] for name in STAGES}
-    results = read_encoder_results(folders)
+    there = {name: inputs.if_present(f"data/{name}/{key}") for name in STAGES}
+    results = read_encoder_results({name: folder for name, folder in there.items() if folder})
     # Whoever reads `dvc metrics show` must not take drawn images for ImageNet's.
     drawn = params.read("datasets.imagenet_val.source", str) == "world"
     headline = {

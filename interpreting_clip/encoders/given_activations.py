@@ -12,11 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.datasets.card import is_absent, write_absent
 from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder_card import GIVEN_CARD, GIVEN_HEAD, read_given_card
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import AbsentError, InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
 from interpreting_clip.formats.json import write_json
@@ -70,8 +69,8 @@ def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path
         They are not of the images of a dataset.
     """
     card, there, missing = read_given_card(weights), [], []
-    for name in (name for name, folder in datasets.items() if not is_absent(folder)):
-        with open_shards(datasets[name]) as images:
+    for name, folder in datasets.items():
+        with open_shards(folder) as images:
             values = given_activations(weights, name, shard_images(images))
             (missing if values is None else there).append(name)
             if values is not None:
@@ -87,13 +86,12 @@ def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path
 
 
 def write_given_broden(weights: Path, dataset: Path, out: Path) -> None:
-    """Write the given activations on the probe images, or that there are none."""
+    """Write the given activations on the probe images; `AbsentError` if there are none."""
     with open_broden(dataset) as broden:
         values = given_activations(weights, dataset.name, broden_images(broden))
     if values is None:
-        write_absent(dataset.name, out)
-    else:
-        write_tensors(out / "activations.safetensors", {"activations": values})
+        raise AbsentError(dataset.name)
+    write_tensors(out / "activations.safetensors", {"activations": values})
 
 
 def train_activations(weights: Path, dataset: Path) -> Float[np.ndarray, "image feature"]:

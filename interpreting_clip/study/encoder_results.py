@@ -12,7 +12,6 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from interpreting_clip.datasets.card import is_absent
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.measures.concepts import Concepts
@@ -71,11 +70,10 @@ class EncoderResults(Result):
 
 
 def read_encoder_results(folders: Mapping[str, Path]) -> EncoderResults:
-    """Gather what the stages found of an encoder, from their folders by the stages' names."""
+    """Gather what the stages found of an encoder, from their folders, of those that are there."""
     kinds, found = get_type_hints(EncoderResults), dict[str, Any]()
     for name in (one.name for one in fields(EncoderResults) if one.name != "training"):
-        folder = folders[STORED_BY.get(name, name)]
-        if not is_absent(folder):
+        if folder := folders.get(STORED_BY.get(name, name)):
             found[name] = read_result(folder / f"{name}.json", kinds[name], arrays=False)
     points = read_curve(folders["training"])
     steps = [point | {"accuracy": 100 * point["accuracy"]} for point in points]
