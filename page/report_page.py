@@ -55,7 +55,7 @@ from page.names import (
 from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
 from page.replicas import FurtherEncoder, format_replicas, seed_differences
-from page.results import StudyEncoder, first_complete, moved, own_shifts
+from page.results import StudyEncoder, first_complete, moved, own_shifts, reasons
 from page.robustness_claims import mean_over
 from page.verdicts import NEEDED_PAIRS
 
@@ -289,6 +289,7 @@ def report_page(report: Report) -> str:
         "found_concepts": concept_finder(encoders, report.probed),
         "further_measures": further_measures(encoders[0].results) if encoders else [],
         "complete": first_complete(encoders),
+        "reasons": reasons(encoders),
         "mean_over": mean_over(encoders, names),
         "families": families(encoders),
         "shared_concepts": shared_concepts(encoders),

@@ -100,6 +100,15 @@ def moved(comparison: LayerCka) -> float:
     return float(np.nanmax(np.abs(comparison.cka - rest), initial=0.0))
 
 
+def reasons(encoders: Sequence[StudyEncoder]) -> dict[tuple[str, str], list[str]]:
+    """Return the labels of the encoders without a number on a dataset, by dataset and reason."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for e in encoders:
+        for reason in e.results.reasons.items():
+            found.setdefault(reason, []).append(e.entry.label)
+    return found
+
+
 def first_complete(encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
     """Return the first encoder that was measured on all shifts of the study, or the first one."""
     complete = (e for e in encoders if not e.results.robustness.not_given)

@@ -63,7 +63,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         models=records(models),
         classes=classes,
         own_models=own_models,
-        no_baseline=[name for name in own if entries[name].baseline == "none"],
         **{part: {s: x for fit in fits for s, x in fit[part].items()} for part in fits[0]},
     )
     write_result(outputs["data/baseline"] / "baseline.json", result)

@@ -3,11 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, own_shifts, result_name
+from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, own_shifts
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.baseline import FittedBaseline
 from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import read_not_given, read_test_sets
+from interpreting_clip.formats.saved_activations import read_card, read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.measures.accuracy import correct_predictions
 from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
@@ -37,16 +37,14 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         with error_context(folder / name, ValueError):
             measured[name] = measure(test, head)
     shifts = [name for name in tests if name != TEST_SETS[0]]
-    own, not_given = own_shifts(shifts), read_not_given(folder)
-    classes = {result_name(name): test.class_indices.tolist() for name, test in tests.items()}
-    reasons = {s: baseline.reason_against(s, classes, tests[s].aliases) for s in shifts}
+    own, reasons = own_shifts(shifts), baseline.reasons(tests, read_card(folder)["not_given"])
     with error_context(folder / TEST_SETS[0], ValueError):
         starts = {
             shift: measured[TEST_SETS[0]]
             if starts_at_all(tests, shift, baseline)
             else measure_on_classes(tests[TEST_SETS[0]], tests[shift], head)
             for shift in shifts
-            if shift in own or not reasons[shift]
+            if shift in own or shift not in reasons
         }
     result = effective_robustness(
         measured[TEST_SETS[0]],
@@ -57,11 +55,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         starts=starts,
         residuals={shift: residuals(baseline, shift) for shift in baseline.lines},
         own={shift: measured[shift] for shift in own},
-        left_out={shift: reason for shift, reason in reasons.items() if reason},
-        not_given=[shift for shift in not_given if shift in TESTBED_SHIFTS],
+        reasons=reasons,
         settings=settings,
     )
-    lines = {s: baseline.lines[s] for s in result.compared if not result.not_given}
+    lines = {s: baseline.lines[s] for s in result.compared if result.robustness}
     out = outputs[f"data/robustness/{key}"]
     write_result(out / "robustness.json", result)
     share = prunable(pruning, lines, starts=baseline.abscissa, harmless=harmless)
@@ -108,5 +105,4 @@ def starts_at_all(tests: dict[str, Activations], shift: str, baseline: FittedBas
     imagenet, test = tests[TEST_SETS[0]], tests[shift]
     if np.array_equal(imagenet.class_indices, test.class_indices) and not test.aliases:
         return True
-    alone = shift in baseline.no_baseline
-    return baseline.abscissa.get(shift, "imagenet") == "imagenet" and not alone
+    return baseline.abscissa.get(shift) == "imagenet"

@@ -5,13 +5,15 @@ plots/baseline.json             `Baseline`, what the page shows of it
 data/baselines/<shift>.csv      standard models on a shift of the study's own
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import read_models
+from interpreting_clip.measures.activations import Activations
+from interpreting_clip.measures.effective_robustness import NOT_GIVEN
 from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, ResampledLines
 
 if TYPE_CHECKING:
@@ -60,43 +62,44 @@ class FittedBaseline(Baseline):
     ----------
     classes : of each test set that the models were measured on
     resampled : the resamples of each line
-    no_baseline : the study's own shifts that it compares with no standard models
     """
 
     classes: dict[str, list[int]]
     resampled: dict[str, ResampledLines]
-    no_baseline: list[str] = field(default_factory=list)
 
-    def reason_against(
-        self, shift: str, classes: Mapping[str, Collection[int]], aliases: Collection[int] = ()
-    ) -> str:
-        """Say why an encoder has no effective robustness on a shift; empty if it has.
+    def reasons(
+        self, tests: Mapping[str, Activations], not_given: Iterable[str] = ()
+    ) -> dict[str, str]:
+        """Say why an encoder has no effective robustness, by shift; it has one on all others.
 
-        The study states no standard models, too few of them are above chance, or its test sets have
-        other classes: fewer are easier to tell apart, so accuracy among them is not comparable with
-        a line over all. For ImageNet, the classes of the line's abscissa count.
+        It was not measured, the study states no standard models, too few of them are above chance,
+        or its test sets have other classes: fewer are easier to tell apart, so accuracy among them
+        is not comparable with a line over all. For ImageNet, the classes of the line's abscissa
+        count.
 
         Parameters
         ----------
-        shift : its name
-        classes : of the encoder's test sets, `imagenet` and the shift
-        aliases : further classes that count as one of the shift's
+        tests : what was measured, ImageNet's test set first
+        not_given : shifts of the study that there are no activations on
         """
-        if shift in self.no_baseline:
+        imagenet, *shifts = tests
+        found = {shift: self._reason(shift, tests[imagenet], tests[shift]) for shift in shifts}
+        return {s: why for s, why in found.items() if why} | dict.fromkeys(not_given, NOT_GIVEN)
+
+    def _reason(self, shift: str, imagenet: Activations, test: Activations) -> str:
+        if shift not in self.at_chance:
             return (
                 f"the study compares it with no standard models (`shifts.{shift}.baseline: none`)"
             )
         if shift not in self.lines:
-            if shift not in self.at_chance:
-                return ""
             return (
                 f"{len(self.at_chance[shift])} of {len(self.models_of(shift))} standard models are "
                 f"not above chance on it, and a line needs {MIN_MODELS} that are"
             )
-        needed = {name: {*self.classes[name]} for name in (shift, "imagenet")}
-        held = {name: {*classes[name]} for name in needed}
+        held = {shift: {*test.class_indices}, "imagenet": {*imagenet.class_indices}}
+        needed = {name: {*self.classes[name]} for name in held}
         if self.abscissa[shift] != "imagenet":
-            at_abscissa = needed[shift] | {*aliases}
+            at_abscissa = needed[shift] | {*test.aliases}
             for sets in (held, needed):
                 sets["imagenet"] &= at_abscissa
         for name, expected in needed.items():

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -55,7 +56,7 @@ def read_activations(directory: Path, dataset: str) -> Activations:
 
 def read_test_sets(directory: Path) -> dict[str, Activations]:
     """Memory-map the activations of ImageNet and of every shift of the study, in their order."""
-    names = (TEST_SETS[0], *read_shifts(directory))
+    names = (TEST_SETS[0], *read_card(directory)["shifts"])
     return {name: read_activations(directory, name) for name in names}
 
 
@@ -69,23 +70,13 @@ def write_card(
     """Write the facts about an encoder's activations, and which shifts were measured.
 
     The latter distinguishes an absent shift from a missing file. `not_given` are shifts of the
-    study that there are no activations of, which happens only if these come from a folder.
+    study that a folder of activations does not have.
     """
     card = {"representation": representation, "feature_width": feature_width}
     missing = {"not_given": list(not_given)} if not_given else {}
     write_json(directory / "card.json", {**card, "shifts": list(shifts), **missing})
 
 
-def read_card(directory: Path) -> dict[str, object]:
+def read_card(directory: Path) -> dict[str, Any]:
     """Read what `write_card` wrote."""
-    return read_json(directory / "card.json")
-
-
-def read_shifts(directory: Path) -> list[str]:
-    """Return the shifts that an encoder was measured on: the testbed's, then the study's own."""
-    return read_json(directory / "card.json")["shifts"]
-
-
-def read_not_given(directory: Path) -> list[str]:
-    """Return the shifts of the study that a folder of activations did not have."""
-    return read_json(directory / "card.json").get("not_given", [])
+    return {"not_given": [], **read_json(directory / "card.json")}

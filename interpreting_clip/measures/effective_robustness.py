@@ -26,6 +26,9 @@ NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
 STYLE = ("imagenet_r", "imagenet_sketch")
 """Those of renditions in another style. The division is ours."""
 
+NOT_GIVEN = "its folder of activations has none on these images"
+"""Why an encoder has no number on a dataset that other encoders of the study have one on."""
+
 DRAW_DIGITS = 4
 """Decimal places that the draws of a mean keep, in points: there are many of them."""
 
@@ -103,7 +106,7 @@ class EffectiveRobustness(Result):
     imagenet_images, imagenet_classes : of ImageNet's test set; images are None if unknown
     per_shift : each of the testbed's shifts that was measured
     own : each shift of the study's own
-    not_given : the testbed's shifts that a folder of activations lacks
+    not_given : the shifts that a folder of activations lacks
     models : standard models of the line that has most
     draws : the mean in points, one value for each resampled line and draw of the images. Encoders
         with the same lines and images share these, so the draws of two can be subtracted. Empty
@@ -170,6 +173,15 @@ class EffectiveRobustness(Result):
         return {**self.per_shift, **self.own}
 
     @property
+    def reasons(self) -> dict[str, str]:
+        """Why there is no effective robustness, by shift."""
+        why = NOT_GIVEN
+        if self.robustness is None:
+            why += ", and a mean over other shifts would not compare with other encoders’"
+        known = {name: one.left_out for name, one in self.shifts.items() if one.left_out}
+        return known | dict.fromkeys(self.not_given, why)
+
+    @property
     def compared(self) -> list[str]:
         """The testbed's shifts that the mean is over: those with an effective robustness."""
         return [name for name, one in self.per_shift.items() if one.robustness is not None]
@@ -189,8 +201,7 @@ def effective_robustness(
     starts: Mapping[str, MeasuredAccuracy],
     residuals: Mapping[str, Float[np.ndarray, " _model"]] = MappingProxyType({}),
     own: Mapping[str, MeasuredAccuracy] = MappingProxyType({}),
-    left_out: Mapping[str, str] = MappingProxyType({}),
-    not_given: Sequence[str] = (),
+    reasons: Mapping[str, str] = MappingProxyType({}),
     settings: Settings = Settings(),
 ) -> EffectiveRobustness:
     """Compute `acc_shift - β(acc_ImageNet)` per shift and on average (Taori et al. 2020).
@@ -202,11 +213,12 @@ def effective_robustness(
     starts : the ImageNet accuracy at which each line is read, over the classes of β's
     residuals : of the standard models (`line_residuals`); without them their spread is not known
     own : accuracy on shifts that are no part of a mean
-    left_out : why a measured shift has no effective robustness
-    not_given : shifts without which no mean compares
+    reasons : why a shift has no effective robustness; without one of `shifts` that was not
+        measured although the study has it, no mean compares
     """
     measured = {shift: one for shift, one in {**shifts, **own}.items() if one is not None}
-    compared = {shift: starts[shift] for shift in measured if shift not in left_out}
+    not_given = [shift for shift in reasons if shift not in measured]
+    compared = {shift: starts[shift] for shift in measured if shift not in reasons}
     # Among all shifts, so that one that was not measured leaves the others' draws as they are.
     places = {s: place for place, s in enumerate(shifts, 1)} | dict.fromkeys(own, len(shifts) + 1)
     over = _Means(
@@ -218,8 +230,8 @@ def effective_robustness(
         residuals=residuals,
         confidence=settings.confidence,
     )
-    each = _on_shifts(measured, starts, lines, left_out, over)
-    in_mean = [shift for shift in compared if shift in shifts and not not_given]
+    each = _on_shifts(measured, starts, lines, reasons, over)
+    in_mean = [s for s in compared if s in shifts and shifts.keys().isdisjoint(not_given)]
     natural, style = ([s for s in in_mean if s in kind] for kind in (NATURAL, STYLE))
     per_shift = {shift: OnShift(**each[shift]) for shift in measured if shift in shifts}
     return EffectiveRobustness(
@@ -236,7 +248,7 @@ def effective_robustness(
         imagenet_classes=imagenet.classes,
         per_shift=per_shift,
         own={shift: OnOwnShift(**each[shift]) for shift in own},
-        not_given=list(not_given),
+        not_given=not_given,
         models=max((lines[s].models for s in compared if s in shifts), default=0),
         draws=over.draws_of(in_mean).round(DRAW_DIGITS).tolist(),
     )
@@ -303,15 +315,15 @@ def _on_shifts(
     measured: Mapping[str, MeasuredAccuracy],
     starts: Mapping[str, MeasuredAccuracy],
     lines: Mapping[str, LogitLine],
-    left_out: Mapping[str, str],
+    reasons: Mapping[str, str],
     over: _Means,
 ) -> dict[str, dict[str, Any]]:
     """Return the fields of each shift's `OnShift`."""
     found: dict[str, dict[str, Any]] = {}
     for shift, one in measured.items():
         found[shift] = _accuracies(one, starts.get(shift), over.confidence)
-        if shift in left_out:
-            found[shift] |= {"robustness": None, "left_out": left_out[shift]}
+        if shift in reasons:
+            found[shift] |= {"robustness": None, "left_out": reasons[shift]}
             continue
         found[shift] |= {
             "robustness": over.value([shift]),

@@ -1,8 +1,7 @@
 """All results of one encoder, as `summarize` gathers them and the page reads them.
 
-What a study lacks has no number: a part whose folder says that it is absent is None, in the tables
-a dash. Why is one sentence: `left_out` and `not_given` of effective robustness, and the page's own
-of Broden.
+What a study lacks has no number: an absent part is None, in the tables a dash, and `reasons` says
+in one sentence why. Stages need no care for it: the runner passes an absent input on.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import read_curve
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.effective_robustness import NOT_GIVEN, EffectiveRobustness
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
@@ -67,6 +66,12 @@ class EncoderResults(Result):
     pruning: dict[str, Pruning]
     concepts: Concepts | None = None
     training: list[TrainingStep] = field(default_factory=list)
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why there is no number on a dataset, by the dataset."""
+        found = self.robustness.reasons
+        return found if self.concepts else {**found, "broden": NOT_GIVEN}
 
 
 def read_encoder_results(folders: Mapping[str, Path]) -> EncoderResults:

@@ -77,7 +77,6 @@ def test_the_published_baseline_with_that_of_an_own_shift(run, abscissa):
         at_chance={s: [] for s in shifts} | {"imagenet_a": ["resnet50"], "listed": ["m0", "m1"]},
         own_models=found.own_models,
         classes=found.classes,
-        no_baseline=["alone"],
     )
     require_written(str(FILE), expected)
     assert [model["name"] for model in found.own_models["listed"]] == [f"m{i}" for i in range(5)]

@@ -17,11 +17,7 @@ from interpreting_clip.formats.activations_folder import MANIFEST, write_activat
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.saved_activations import (
-    read_activations,
-    read_not_given,
-    read_shifts,
-)
+from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.formats.saved_heads import read_head
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.pipeline.refusals import change, refused
@@ -99,8 +95,8 @@ def test_every_stage_takes_what_the_folder_has(run):
             np.testing.assert_array_equal(found.classes, images.classes)
             assert found.class_indices.tolist() == images.card.class_indices
         assert found.aliases == aliases
-    assert read_shifts(out) == ["imagenet_v2"] and read_not_given(out) == []
-    assert read_json(out / "card.json")["representation"] == "rectified"
+    facts = {"representation": "rectified", "feature_width": FEATURES, "shifts": ["imagenet_v2"]}
+    assert read_json(out / "card.json") == facts
     file = Path("data/broden_activations/mine/activations.safetensors")
     np.testing.assert_array_equal(read_tensors(file)["activations"], arrays["broden"])
     head = read_head(Path("data/heads/mine"), FEATURES)
@@ -112,8 +108,8 @@ def test_every_stage_takes_what_the_folder_has(run):
 def test_what_the_folder_lacks_is_absent_and_a_head_may_be_random():
     give("imagenet_val", head_kind="random")
     run_all("weights", "extract", "extract_broden", "extract_layers", "head")
-    out = Path("data/activations/mine")
-    assert read_shifts(out) == [] and read_not_given(out) == ["imagenet_v2"]
+    card = read_json(Path("data/activations/mine/card.json"))
+    assert (card["shifts"], card["not_given"]) == ([], ["imagenet_v2"])
     assert is_absent(Path("data/broden_activations/mine"))
     assert is_absent(Path("data/layer_grams/mine"))
     assert read_head(Path("data/heads/mine"), FEATURES).weight.shape == (24, FEATURES)

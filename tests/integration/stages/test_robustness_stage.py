@@ -99,7 +99,7 @@ def test_a_shift_of_other_classes_has_an_accuracy_alone(run):
     change_baseline(classes={"imagenet_r": [1, 2, 3]})
     run("robustness", "first")
     found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
-    assert "2 of the 3 classes" in found.per_shift["imagenet_r"].left_out
+    assert "2 of the 3 classes" in found.reasons["imagenet_r"]
     assert {*found.compared} == {*TESTBED_SHIFTS} - {"imagenet_r"} and found.robustness
 
 
@@ -109,7 +109,8 @@ def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
     write_card(Path("data/activations/first"), "rectified", FEATURES, shifts, [*missing, "own"])
     run("robustness", "first")
     found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
-    assert found.not_given == missing and found.robustness is found.shift_accuracy is None
+    assert [*found.reasons] == [*missing, "own"]
+    assert found.robustness is found.shift_accuracy is None
     # The numbers of the others stay the same.
     whole = expected("first", {shift: shift for shift in TESTBED_SHIFTS})
     rest = found.per_shift["objectnet"].robustness
@@ -127,6 +128,6 @@ def test_own_shifts_stand_beside_the_mean_and_never_in_it(run):
         "first",
         {shift: shift for shift in shifts},
         own={shift: accuracy("first", shift) for shift in OWN_SHIFTS},
-        left_out={"alone": left_out},
+        reasons={"alone": left_out},
     )
     require_written(ROBUSTNESS, found)

@@ -89,16 +89,16 @@ def test_what_was_not_measured_has_no_entry_and_changes_no_other():
     assert list(found.per_shift) == found.compared == ["far"]
     assert found.robustness == whole.per_shift["far"].robustness
     # There is no mean without a shift that could have been given.
-    lacking = estimate(share(0.7, 100), both | {"near": None}, not_given=["near"])
+    lacking = estimate(share(0.7, 100), both | {"near": None}, reasons={"near": "x"})
     assert lacking.robustness is lacking.shift_accuracy is None
-    assert lacking.per_shift["far"].robustness and lacking.not_given == ["near"]
+    assert lacking.per_shift["far"].robustness and [*lacking.reasons] == ["near"]
 
 
 def test_what_does_not_compare_has_an_accuracy_alone():
     shifts = {"near": share(0.6, 100), "none": share(0.2, 50)}
-    found = estimate({"near": share(0.7)}, shifts, left_out={"none": "no line"})
+    found = estimate({"near": share(0.7)}, shifts, reasons={"none": "no line"})
     one = found.per_shift["none"]
-    assert (one.robustness, one.imagenet, one.left_out) == (None, None, "no line")
+    assert (one.robustness, one.imagenet) == (None, None) and found.reasons == {"none": "no line"}
     ends = 100 * np.array(wilson_interval(0.2, 50, 0.95).ends)
     assert one.accuracy.value == 20 and one.accuracy.ends == pytest.approx(tuple(ends))
     assert (one.images, one.classes, one.guessing) == (50, 10, 10.0)
@@ -166,7 +166,7 @@ def test_draws_of_the_mean_can_be_subtracted_from_another_encoder_s():
     # The known images give the same interval of one encoder as their number does.
     counted = estimate(share(0.7, 400), dict.fromkeys(STANDARD, share(float(one.mean()), 400)))
     assert width(found[0].robustness) == pytest.approx(width(counted.robustness), rel=0.1)
-    lacking = estimate(share(0.7), {"near": share(0.6)}, not_given=["far"])
+    lacking = estimate(share(0.7), {"near": share(0.6), "far": None}, reasons={"far": "x"})
     assert lacking.draws == []
 
 

@@ -265,7 +265,7 @@ def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
         for results in fewer["results"].values():
             results["concepts"] = None
         bare = study_page(fewer)
-    for said in ("No means of RN zero-shot", "No concepts of RN zero-shot", "runs/&lt;mine&gt;"):
+    for said in ("robustness of RN zero-shot", "concepts of RN zero-shot", "runs/&lt;mine&gt;"):
         assert said in text
     for caption in ("Accuracy", "Effective robustness"):
         dashes = [cells(table(text, caption), row).count("–") for row in (ZERO_SHOT, SUPERVISED)]
