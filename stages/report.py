@@ -1,7 +1,9 @@
 """Stage `report`: the tables behind the plots, the README's figure and the report page."""
 
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any, TypeVar
 
 from interpreting_clip.charts.pictures import chart_svg, vega_script
 from interpreting_clip.config.syntax import load_tree
@@ -47,6 +49,8 @@ PLOTS = Path("plots")
 DRAWING = ("altair", "numpy", "pandas", "vl-convert-python")
 """The packages that make the page itself, besides torch's, which made the results."""
 
+Kind = TypeVar("Kind")
+
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figure, and `plots/report.html` with its `vega.js`.
@@ -54,102 +58,100 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     The study's encoders, nulls and comparisons are those in params.yaml: the folders may still hold
     the results of removed ones.
     """
-    title, description = params.read("study.title", str), params.read("study.description", str)
-    pairs = params.read("comparisons", dict[str, dict])
-    settings = params.read("correlation", Settings)
     study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
-    encoders, further = read_encoders(params, inputs)
-    comparisons = []
-    for key in pairs:
-        file = inputs[PLOTS / "comparisons"] / f"{key}.json"
-        comparisons.append(read_result(file, ComparisonResults))
-    baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
-    controls = read_json(inputs[PLOTS / "controls.json"])
-    kernels = params.read("kernels", Kernels)
-    measured = [inputs[PLOTS / "encoders"] / f"{e.key}.json" for e in encoders]
     shifts = params.read("shifts", Shifts)
     names = study_names(study["datasets"], shifts)
+    encoders, further = read_encoders(params, inputs, study)
+    comparisons = list(read_each(params, inputs, "comparisons", ComparisonResults).values())
+    baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
+    controls = read_json(inputs[PLOTS / "controls.json"])
+    entries = params.read("arrays", dict[str, MeasuredArrays])
+    measured = read_each(params, inputs, "arrays", ArrayResults)
+    arrays = [ArrayEntry(key=k, entry=entries[k], results=one) for k, one in measured.items()]
     layers = [one.cka for one in comparisons]
     tables = study_tables(encoders, layers, baseline, controls, names)
-    arrays = read_arrays(params, inputs)
     for name, table in (tables | array_tables(arrays)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, {**COLUMNS, **ARRAY_COLUMNS}[name])
-    chart, *_ = study_charts(names["imagenet"])
-    compact = chart_svg(chart, tables[chart.name], (150, 200))
-    write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
-    write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
-    write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     report = Report(
-        title=title,
-        description=description,
+        title=params.read("study.title", str),
+        description=params.read("study.description", str),
         encoders=encoders,
         comparisons=comparisons,
         baseline=baseline,
         controls=controls,
         tables=tables,
         arrays=arrays,
-        provenance=Provenance(
-            datasets=study["datasets"],
-            shifts=shifts,
-            recipes=study["recipes"],
-            trainings=study["pretrain"] | study["finetune"] | study["supervise"],
-            probes=params.read("probe", dict[str, Probe]),
-            given={
-                key: entry
-                for key, entry in params.read("weights", dict[str, dict]).items()
-                if entry["source"] == "activations"
-            },
-            versions=load_tree(inputs["versions.yaml"])
-            | {name: metadata.version(name) for name in DRAWING},
-            kernels=kernels,
-            native=native_processors(kernels, measured),
-        ),
+        provenance=read_provenance(params, inputs, study, shifts),
         further=further,
-        correlations=correlations(tables["correlation"], settings),
+        correlations=correlations(tables["correlation"], params.read("correlation", Settings)),
         probed=read_probed(inputs.if_present("data/broden_labels")),
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
+    chart, *_ = study_charts(names["imagenet"])
+    compact = chart_svg(chart, tables[chart.name], (150, 200))
+    write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
+    write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
+    write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
+
+
+def read_each(
+    params: ListedParams, inputs: Inputs, section: str, kind: type[Kind]
+) -> dict[str, Kind]:
+    """Return the results of each entry of a section, from the folder of the section's name."""
+    folder = inputs[PLOTS / section]
+    return {
+        k: read_result(folder / f"{k}.json", kind) for k in params.read(section, dict[str, Any])
+    }
 
 
 def read_encoders(
-    params: ListedParams, inputs: Inputs
+    params: ListedParams, inputs: Inputs, study: Mapping[str, Any]
 ) -> tuple[list[StudyEncoder], list[FurtherEncoder]]:
     """Return the study's encoders in the report's order, and those of the replicas alone."""
     entries = params.read("encoders", dict[str, EncoderEntry])
-    study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
     browsed = params.read("browse.encoders", list[Key])
     further = load_tree(inputs[FURTHER])
     of_all = with_further(study, read_trainings(further, FURTHER))
     replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
-    encoders, nulls = [], dict[str, UntrainedNull]()
-    for backbone in params.read("untrained", dict[str, dict]):
-        file = inputs[PLOTS / "untrained"] / f"{backbone}.json"
-        nulls[backbone] = read_result(file, UntrainedNull)
-    for number, key in enumerate(report_order(entries), 1):
-        results = read_result(inputs[PLOTS / "encoders"] / f"{key}.json", EncoderResults)
-        encoder = StudyEncoder(
+    nulls = read_each(params, inputs, "untrained", UntrainedNull)
+    results = read_each(params, inputs, "encoders", EncoderResults)
+    encoders = [
+        StudyEncoder(
             key=key,
             number=number,
             entry=entries[key],
-            results=results,
+            results=results[key],
             replicas=replicas.get(key, {}),
             browsable=key in browsed,
         )
-        encoders.append(with_null(encoder, nulls))
+        for number, key in enumerate(report_order(entries), 1)
+    ]
+    encoders = [with_null(encoder, nulls) for encoder in encoders]
     return encoders, read_further(further, replicas, encoders)
 
 
-def read_arrays(params: ListedParams, inputs: Inputs) -> list[ArrayEntry]:
-    """Return what was measured of each entry of `arrays`."""
-    folder = inputs[PLOTS / "arrays"]
-    return [
-        ArrayEntry(key=key, entry=entry, results=read_result(folder / f"{key}.json", ArrayResults))
-        for key, entry in params.read("arrays", dict[str, MeasuredArrays]).items()
-    ]
+def read_provenance(
+    params: ListedParams, inputs: Inputs, study: Mapping[str, Any], shifts: Shifts
+) -> Provenance:
+    """Return where the results come from: data, trainings, packages and processors."""
+    kernels, folder = params.read("kernels", Kernels), inputs[PLOTS / "encoders"]
+    measured = [folder / f"{key}.json" for key in params.read("encoders", dict[str, Any])]
+    versions = load_tree(inputs["versions.yaml"])
+    weights = params.read("weights", dict[str, dict])
+    return Provenance(
+        datasets=study["datasets"],
+        shifts=shifts,
+        recipes=study["recipes"],
+        trainings=study["pretrain"] | study["finetune"] | study["supervise"],
+        probes=params.read("probe", dict[str, Probe]),
+        given={key: entry for key, entry in weights.items() if entry["source"] == "activations"},
+        versions=versions | {name: metadata.version(name) for name in DRAWING},
+        kernels=kernels,
+        native=native_processors(kernels, measured),
+    )
 
 
 def read_probed(folder: Path | None) -> list[tuple[str, str]]:
     """Return name and category of every concept that the encoders were probed for."""
-    if folder is None:
-        return []
-    return [(one["name"], one["category"]) for one in read_json(folder / "concepts.json")]
+    concepts = read_json(folder / "concepts.json") if folder else []
+    return [(one["name"], one["category"]) for one in concepts]
