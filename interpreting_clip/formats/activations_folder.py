@@ -144,40 +144,29 @@ def write_activations_folder(
             f"{', '.join(DATASETS[1:])} and the study's own shifts; got "
             f"{', '.join(activations) or 'none'}"
         )
-    features = np.shape(activations[first])[-1]
+    if (head is None) != (classes is None) or (head is None and bias is not None):
+        raise ValueError("a `head` needs its `classes`, and these and a `bias` need a head")
+    features, rows = np.shape(activations[first])[-1], len(classes or ())
     listed = {name: read_image_list(Path(lists) / f"{name}.csv") for name in activations}
-    for name, values in activations.items():
-        require_shape(name, values, (len(listed[name]), features))
-    if head is None and (bias is not None or classes is not None):
-        raise ValueError("`bias` and `classes` belong to a `head`, and there is none")
-    if head is not None:
-        if classes is None:
-            raise ValueError("a head needs its `classes`, in the order of its rows")
-        require_shape("head", head, (len(classes), features))
-        if bias is not None:
-            require_shape("bias", bias, (len(classes),))
+    shapes = {name: (len(images), features) for name, images in listed.items()}
+    of_head = {"head": head, "bias": bias}
+    of_head = {name: values for name, values in of_head.items() if values is not None}
+    arrays = {**activations, **of_head}
+    for name, shape in {**shapes, "head": (rows, features), "bias": (rows,)}.items():
+        if name in arrays and np.shape(arrays[name]) != shape:
+            raise ValueError(f"{name}: expected the shape {shape}, got {np.shape(arrays[name])}")
     (out / MANIFEST).unlink(missing_ok=True)
-    datasets = {
-        name: {
-            "images": len(listed[name]),
-            "order": order_digest(image.sha256 for image in listed[name]),
-            **write_npy(out, name, values),
-        }
-        for name, values in activations.items()
-    }
-    manifest: dict[str, Any] = {"format": 1, "features": features, "datasets": datasets}
-    if head is not None:
-        manifest["head"] = {"weight": write_npy(out, "head", head), "classes": list(classes or ())}
+    files = {name: write_npy(out, name, values) for name, values in arrays.items()}
+    manifest: dict[str, Any] = {"format": 1, "features": features, "datasets": {}}
+    for name, images in listed.items():
+        order = order_digest(image.sha256 for image in images)
+        manifest["datasets"][name] = {**files[name], "images": len(images), "order": order}
+    if classes is not None:
+        manifest["head"] = {"weight": files["head"], "classes": list(classes)}
         if bias is not None:
-            manifest["head"]["bias"] = write_npy(out, "bias", bias)
+            manifest["head"]["bias"] = files["bias"]
     write_json(out / MANIFEST, manifest)
     return file_digest(out / MANIFEST)
-
-
-def require_shape(name: str, values: Any, shape: tuple[int, ...]) -> None:
-    """Refuse an array of another shape."""
-    if np.shape(values) != shape:
-        raise ValueError(f"{name}: expected the shape {shape}, got {np.shape(values)}")
 
 
 def write_npy(folder: Path, name: str, values: Any) -> dict[str, str]:

@@ -141,6 +141,8 @@ def check_encoders(study: Sections) -> Complaints:
         elif entry.head not in (kinds := head_kinds(study, sections[0], key)):
             wrong = f"the encoder of '{sections[0]}.{key}' has no such head, got '{entry.head}'"
             yield problem(f"encoders.{key}.head", wrong, kinds)
+    for key in {key for key in study.browse.encoders if study.browse.encoders.count(key) > 1}:
+        yield problem("browse.encoders", f"'{key}' is there twice; take one out")
     # A self-supervised encoder may be there for its probe alone.
     probed = {entry.start for entry in study.probe.values()}
     for section in ENCODER_SECTIONS:

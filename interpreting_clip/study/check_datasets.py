@@ -197,8 +197,9 @@ def check_arrays(study: Sections) -> Complaints:
         elif in_git and not entry.sha256:
             wrong = f"is missing; `sha256sum {entry.file}` prints it"
             yield problem(f"arrays.{key}.sha256", wrong)
-        if entry.head == NONE and entry.classes != NONE:
-            yield problem(f"arrays.{key}.head", f"the classes '{entry.classes}' need a head")
+        if entry.head == NONE and (entry.classes != NONE or entry.bias or entry.normalize_features):
+            wrong = "there is none, which `classes`, `bias` and `normalize_features` would need"
+            yield problem(f"arrays.{key}.head", f"{wrong}; name one, or take them out")
     used = {entry.file for entry in study.arrays.values()}
     for file, key in files.items():
         if file not in used:

@@ -59,7 +59,7 @@ REFUSED = [
     (VAL, {"head": np.eye(2, 3)}, "`classes`"),
     (VAL, {"head": np.eye(3), "classes": CLASSES}, r"head: .*\(2, 3\), got \(3, 3\)"),
     (VAL, {"head": np.eye(2, 3), "bias": np.ones(3), "classes": CLASSES}, "bias: "),
-    (VAL, {"bias": np.ones(2)}, "there is none"),
+    (VAL, {"bias": np.ones(2)}, "need a head"),
 ]
 
 

@@ -33,6 +33,7 @@ BROKEN = [
     (f"{PROBE}/features", "tokens", "features': .*: before_projection, emb"),
     ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*: trained$"),
     ("browse/encoders", ["vit"], "'browse.encoders': .*'vit'.*: rn_"),
+    ("browse/encoders", ["rn_untrained"] * 2, "'browse.encoders': .*twice"),
     ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`"),
 ]
 
@@ -109,7 +110,11 @@ ARRAYS = [
     ({"arrays/clip/file": "data/arrays/gone.safetensors"}, "'arrays.clip.file': .*gone"),
     ({"arrays/clip/file": FETCHED}, "'arrays.clip.file': .*downloaded_arrays/<download>"),
     ({"arrays/clip/sha256": ...}, "'arrays.clip.sha256': is missing"),
-    ({"arrays/clip/head": "none"}, "'arrays.clip.head': .*'own_row'"),
+    (
+        {"arrays/clip/head": "none", "arrays/clip/normalize_features": False},
+        "clip.head': .*classes",
+    ),
+    ({"arrays/clip/head": "none", "arrays/clip/classes": "none"}, "clip.head': .*normalize"),
     ({"arrays/again": TREE["arrays"]["clip"]}, "'arrays.again.label': .*'arrays.clip'"),
     ({"array_downloads/mine": DOWNLOAD}, "'array_downloads.mine': nothing uses it"),
     (
@@ -165,6 +170,7 @@ def test_names_the_key_and_the_legal_values(complaint, changes, expected):
 
 FAR = {key: value for key, value in TREE["arrays"]["clip"].items() if key != "sha256"}
 FAR |= {"file": FETCHED, "label": "Far", "head": "none", "classes": "none"}
+FAR |= {"normalize_features": False}
 MINE = TREE["encoders"]["rn_untrained"] | {"label": "Mine"}
 JAX = {"backbones/jax": EXTERNAL, "weights/mine": GIVEN}
 ACCEPTED = [
