@@ -3,7 +3,7 @@
 One stage for all of them, since a dependency in dvc.yaml is one path and `extract` needs each.
 """
 
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.errors import error_context
 from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.study.dataset_entries import DrawnShift, Shifts, Sources
 from runner.inputs import Inputs
@@ -20,10 +20,6 @@ def main(params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     for key, entry in shifts.items():
         folder, settings = out / key, getattr(sources, entry.source)
         folder.mkdir()
-        if settings is None:
-            raise InputError(
-                f"'shifts.{key}.source': there is no section 'sources.{entry.source}'; add it"
-            )
         # Imported here: most studies have no shift of their own, and this takes a moment.
         with error_context(f"'shifts.{key}'"):
             if isinstance(entry, DrawnShift):

@@ -98,19 +98,13 @@ def read_curve(directory: Path) -> list[dict[str, float | int]]:
 
     curves = []
     for metric in CURVE_COLUMNS:
-        file = directory / "plots" / "metrics" / f"{metric}.tsv"
-        columns = ("step", metric)
-        table = read_table(file, columns, numbers=columns, delimiter="\t")[list(columns)]
-        if table.isna().any(axis=None):
-            raise InputError(
-                f"{file}: expected numbers in both columns, got an empty cell; delete it, then "
-                "`dvc checkout` or `dvc repro`"
-            )
-        curves.append(table.set_index("step"))
-    if any(not one.index.equals(curves[0].index) for one in curves):
-        raise InputError(f"{directory}: its metrics are not of the same steps; train it again")
-    joined = pd.concat(curves, axis=1)
-    return [
-        {"step": int(step), **row}
-        for step, row in zip(joined.index, joined.to_dict("records"), strict=True)
-    ]
+        file, columns = directory / "plots" / "metrics" / f"{metric}.tsv", ("step", metric)
+        table = read_table(file, columns, numbers=columns, delimiter="\t")
+        curves.append(table.set_index("step")[metric])
+    joined = pd.concat(curves, axis=1).reset_index()
+    if joined.isna().any(axis=None):
+        raise InputError(
+            f"{directory}: expected a number of every metric at every step, got an empty cell or "
+            "other steps; delete it, then `dvc checkout` or `dvc repro`"
+        )
+    return joined.astype({"step": int}).to_dict("records")

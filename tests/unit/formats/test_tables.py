@@ -71,7 +71,7 @@ def test_joins_the_metrics_by_step_unless_the_encoder_came_ready(curve):
 
 @pytest.mark.parametrize(
     ("rows", "message"),
-    [("5\t2.5\n10\t\n", "loss.tsv: .*empty cell"), ("5\tx\n", "row 1"), ("5\t2.5\n", "same steps")],
+    [("5\t2.5\n10\t\n", "empty cell"), ("5\tx\n", "row 1"), ("5\t2.5\n", "other steps")],
 )
 def test_refuses_a_damaged_metric_and_one_of_other_steps(curve, rows, message):
     (curve / "plots/metrics/loss.tsv").write_text(f"step\tloss\n{rows}")
