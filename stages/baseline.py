@@ -46,8 +46,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         trained = {name: own[name] for name in own if entries[name].baseline == "trained"}
         models, classes, guessing = trained_models(folders | trained, settings)
     else:
-        models, classes = published_models()
-        guessing = GUESSING
+        known = read_imagenet_classes()
+        models, guessing = standard_models(), GUESSING
+        classes = {result_name(name): known.of(name) for name in TEST_SETS}
     shifts = [shift for shift in (*TESTBED_SHIFTS, *own) if shift in classes]
     fits = [fitted_lines(models, {s: guessing[s] for s in shifts}, settings)]
     own_models = {}
@@ -99,12 +100,6 @@ def fitted_lines(
         "lines": lines,
         "resampled": resampled,
     }
-
-
-def published_models() -> tuple[pd.DataFrame, dict[str, list[int]]]:
-    """Return the testbed's standard models, and the classes of its test sets."""
-    known = read_imagenet_classes()
-    return standard_models(), {result_name(name): known.of(name) for name in TEST_SETS}
 
 
 def trained_models(

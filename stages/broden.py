@@ -53,8 +53,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 def rare_concepts(folder: Path, minimum: int) -> list[str]:
     """Return the concepts that some images show, but too few."""
     file = folder / "left_out.json"
-    left_out = read_json(file) if file.exists() else []
-    return [concept["name"] for concept in left_out if 0 < concept["images"] < minimum]
+    others = read_json(file) if file.exists() else []
+    return [concept["name"] for concept in others if 0 < concept["images"] < minimum]
 
 
 PAIR_COLUMNS = ("basis", "number", "side", "concept", "category", "precision")
