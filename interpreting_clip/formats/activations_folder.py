@@ -43,7 +43,7 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.arrays import require_finite
 from interpreting_clip.formats.files import file_digest, require_digest
-from interpreting_clip.formats.image_lists import order_digest, read_image_list
+from interpreting_clip.formats.image_lists import ListedImage, order_digest, read_image_list
 from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.quantities import Count, Key, Name, Sha256, StrictStruct
 
@@ -137,7 +137,7 @@ def write_activations_folder(
     InputError
         A list is missing or damaged, or an array holds NaN or infinity.
     """
-    out, first = Path(folder), TEST_SETS[0]
+    first = TEST_SETS[0]
     if first not in activations:
         raise ValueError(
             f"expected activations of {first}, and where there are any of "
@@ -155,18 +155,29 @@ def write_activations_folder(
     for name, shape in {**shapes, "head": (rows, features), "bias": (rows,)}.items():
         if name in arrays and np.shape(arrays[name]) != shape:
             raise ValueError(f"{name}: expected the shape {shape}, got {np.shape(arrays[name])}")
-    (out / MANIFEST).unlink(missing_ok=True)
-    files = {name: write_npy(out, name, values) for name, values in arrays.items()}
+    return write_files(Path(folder), arrays, listed, features, classes)
+
+
+def write_files(
+    folder: Path,
+    arrays: Mapping[str, Any],
+    listed: Mapping[str, Sequence[ListedImage]],
+    features: int,
+    classes: Sequence[str] | None,
+) -> str:
+    """Write arrays that fit together, then the manifest; return its SHA-256."""
+    (folder / MANIFEST).unlink(missing_ok=True)
+    files = {name: write_npy(folder, name, values) for name, values in arrays.items()}
     manifest: dict[str, Any] = {"format": 1, "features": features, "datasets": {}}
     for name, images in listed.items():
         order = order_digest(image.sha256 for image in images)
         manifest["datasets"][name] = {**files[name], "images": len(images), "order": order}
     if classes is not None:
         manifest["head"] = {"weight": files["head"], "classes": list(classes)}
-        if bias is not None:
+        if "bias" in files:
             manifest["head"]["bias"] = files["bias"]
-    write_json(out / MANIFEST, manifest)
-    return file_digest(out / MANIFEST)
+    write_json(folder / MANIFEST, manifest)
+    return file_digest(folder / MANIFEST)
 
 
 def write_npy(folder: Path, name: str, values: Any) -> dict[str, str]:
