@@ -115,10 +115,12 @@ def download_digest(
     *,
     digest_of: Callable[[Path], str] = file_digest,
     headers: Mapping[str, str] = MappingProxyType({}),
+    advice: str = "",
 ) -> Path:
     """Return the file whose digest begins with `digest`, downloaded if it is not there intact.
 
-    If several processes want the same file, one downloads it.
+    If several processes want the same file, one downloads it. `advice` says what else to do without
+    a connection.
     """
     from filelock import FileLock
 
@@ -128,7 +130,7 @@ def download_digest(
         with FileLock(directory / f"{digest}.lock"):
             if file.exists() and digest_of(file).startswith(digest):
                 return file
-            _receive(url, part, headers, f"save it by hand as {file}")
+            _receive(url, part, headers, f"{advice}save it by hand as {file}")
             found, size = digest_of(part), part.stat().st_size
             if found.startswith(digest):
                 part.replace(file)

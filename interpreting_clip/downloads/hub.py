@@ -160,6 +160,7 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
             directory,
             digest_of=digest_of,
             headers=build_hf_headers(),
+            advice="name a mirror of the hub in the environment variable HF_ENDPOINT, or ",
         )
     except DownloadError:
         # The client knows more: which licence to accept, whether the token is valid.
