@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.colours import LIGHT
-from interpreting_clip.charts.panels import Ends, Layers, PanelChart
+from interpreting_clip.charts.panels import Ends, Layers, Legend, PanelChart
 from interpreting_clip.charts.rows import (
     WIDTH,
     interval_layer,
@@ -24,7 +24,6 @@ from interpreting_clip.charts.theme import (
     training_color,
     training_shape,
 )
-from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.measures.intervals import Estimate
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS
@@ -44,11 +43,13 @@ class Dots(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     axis : what they are, in words
     rows : a row per encoder, as `dot_row` makes it
     reference : a number to compare them with, drawn as an upright mark, and its words
+    legend : what colours and shapes stand for, if rows are of several trainings that none names
     """
 
     axis: str
     rows: list[dict[str, Any]]
     reference: tuple[float, str] | None = None
+    legend: tuple[Legend, ...] = ()
 
     def drawing(self, claim: str) -> PanelDrawing:
         """Draw the chart of a claim, whose key names it."""
@@ -56,33 +57,35 @@ class Dots(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             place=range(len(self.rows)), reference=self.reference[0] if self.reference else None
         )
         words = (table["name"] + ": " + table["text"]).groupby(table["group"]).agg("; ".join)
-        chart = replace(DOTS, name=f"dots-{claim}", title=self.axis)
+        chart = replace(DOTS, name=f"dots-{claim}", title=self.axis, legend=self.legend)
         return panel_drawing(chart, table, in_words=words)
 
 
 def dot_row(
-    entry: EncoderEntry,
+    name: str,
+    training: str,
     estimate: Estimate,
-    widest: Estimate | None,
     text: str,
     *,
+    widest: Estimate | None = None,
     null: tuple[float | int, float | int] | None = None,
-    named: tuple[str, str] = ("", ""),
+    group: str = "",
 ) -> dict[str, Any]:
     """Return the row of an encoder, or of its difference to another.
 
     Parameters
     ----------
+    name, group : of the row and of its panel
+    training : a key of `TRAININGS`
     estimate, widest : the number with its interval, and with that over replicas too, if any
     text : the number and its interval as the claim writes them
     null : the lowest and the highest value by chance, None if there is no such
-    named : names of the row and of its panel; by default the encoder's label, in the only panel
     """
     ends = (*estimate.ends, *(widest or estimate).ends, *(null or (None, None)))
     return {
-        "group": named[1],
-        "name": named[0] or entry.label,
-        "training": TRAININGS[entry.training],
+        "group": group,
+        "name": name,
+        "training": TRAININGS[training],
         "text": text,
         **dict(zip(NUMBERS, (estimate.value, *ends), strict=True)),
     }

@@ -91,7 +91,8 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
             f"of {len(null)} untrained encoders, "
             f"p = {format_number(rank_p_value(kurtosis.value, null), 2)}"
         )
-        row = dot_row(e.entry, kurtosis, widest, value, null=(min(null), max(null)))
+        named = e.entry.label, e.entry.training
+        row = dot_row(*named, kurtosis, value, widest=widest, null=(min(null), max(null)))
         cases.append(Case(judge_against_null(*widest.ends, null), text, [row]))
     return drawn_claim(
         "kurtosis",
@@ -113,7 +114,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
     for e in linear:
         count = e.results.kurtosis.outliers.outlier_features
         counts[e.entry.training].append(count)
-        rows.append(dot_row(e.entry, Estimate(count), None, str(count)))
+        rows.append(dot_row(e.entry.label, e.entry.training, Estimate(count), str(count)))
     if not counts["zero_shot"]:
         return None
     verdict: Verdict = "not supported"
@@ -165,10 +166,11 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         if found.prunable is not None:
             value = Estimate(found.prunable)
             row = dot_row(
-                e.entry,
+                e.entry.label,
+                e.entry.training,
                 _in_percent(value),
-                _in_percent(e.with_seeds(PRUNED, value)),
                 format_percent(found.prunable),
+                widest=_in_percent(e.with_seeds(PRUNED, value)),
                 null=_in_percent(found.chance).ends if found.chance else None,
             )
             rows = [row]

@@ -71,8 +71,9 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     def row(self) -> dict[str, Any]:
         """The row of a claim's chart, in the family's panel or in one of its own."""
         value = format_estimate(self.estimate, self.digits) + mark(self.extrapolated)
-        named = (self.name, self.family) if self.family else ("difference", self.name)
-        return dot_row(self.first.entry, self.estimate, self.widest, value, named=named)
+        name, group = (self.name, self.family) if self.family else ("difference", self.name)
+        training, widest = self.first.entry.training, self.widest
+        return dot_row(name, training, self.estimate, value, widest=widest, group=group)
 
 
 def robustness_difference(

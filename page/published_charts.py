@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import altair as alt
-import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart
 from interpreting_clip.charts.scatter import (
@@ -20,7 +19,6 @@ from interpreting_clip.charts.theme import (
     GROUND,
     INK,
     SHAPES,
-    SOFT_INK,
     TRAINING_COLOURS,
     by_name,
     told,
@@ -231,27 +229,6 @@ def scaling_panel(_ends: Ends) -> Layers:
     return against(x, series, points)
 
 
-def kinds_panel(ends: Ends) -> Layers:
-    """Draw the mean over style shifts against that over natural ones, and where both are equal."""
-    # A layer with data of its own would have other scales than the points, in panels together.
-    equal = (
-        alt.Chart()
-        .transform_aggregate(models="count()", groupby=["group"])
-        .transform_calculate(low="-2", high="40")
-        .mark_rule(clip=True, strokeDash=[6, 4], color=SOFT_INK, strokeWidth=1.5)
-        .encode(x="low:Q", y="low:Q", x2="high", y2="high")
-    )
-    points = model_points(
-        *titled(natural_text="natural shifts", style_text="style shifts", mean_text="mean over all")
-    )
-    natural, style = (ends.get(kind, alt.Undefined) for kind in ("natural", "style"))
-    x = alt.X("natural:Q", title="robustness on natural shifts (points)").axis(grid=False)
-    y = alt.Y("style:Q", title="robustness on style shifts (points)").axis(tickCount=6)
-    x = x.scale(domain=natural, nice=False, padding=12)
-    y = y.scale(domain=style, nice=False, padding=16)
-    return single(x, y, equal, points)
-
-
 def result_points(column: str, looks: Looks, area: Any, **titles: str) -> alt.Chart:
     """Draw points in colours and shapes by a column, which tell columns under titles."""
     points = alt.Chart().mark_point(filled=True, opacity=0.85, strokeWidth=0.5, stroke=GROUND)
@@ -281,14 +258,6 @@ def against(x: alt.X, *layers: alt.Chart) -> Layers:
 def single(x: alt.X, y: alt.Y, *layers: alt.Chart) -> Layers:
     """Draw layers of one panel."""
     return alt.LayerChart(layer=list(layers)).encode(x=x, y=y).properties(width=285, height=240)
-
-
-def same_kinds(table: pd.DataFrame) -> Ends:
-    """Return the ends of both axes, which the panels of natural and style shifts share."""
-    return {
-        name: (min(float(table[name].min()), 0.0) - 2, float(table[name].max()) + 2)
-        for name in ("natural", "style")
-    }
 
 
 FINETUNING = PanelChart(
@@ -327,17 +296,4 @@ SCALING = PanelChart(
     "data (Cherti et al. 2023), on the default line. Larger marks saw more samples; a line joins "
     "the models of one architecture and data set. Factors of samples are those of the compute, "
     "since 3, 13 and 34 billion are rounded. Intervals over so few architectures are rough.",
-)
-
-KINDS = PanelChart(
-    name="kinds",
-    title="Natural and style shifts",
-    numbers=("natural", "style"),
-    draw=kinds_panel,
-    legend=(Legend(column="training", looks=TRAINING_LOOKS),),
-    panel="{group}",
-    ends=same_kinds,
-    caption="Means over ImageNet-V2 and ImageNet-A, and over ImageNet-R and ImageNet-Sketch, on "
-    "the default line. ObjectNet is left out, since many models were not measured on it. Dashed: "
-    "both are equal.",
 )

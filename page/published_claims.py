@@ -10,7 +10,7 @@ import pandas as pd
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, Interval, PublishedModels
-from page.claim_charts import NUMBERS, Dots
+from page.claim_charts import Dots, dot_row
 from page.names import format_interval, format_number, mark
 from page.published_results import TRAININGS
 from page.verdicts import Claim, Verdict, judge_differences, judged_claim
@@ -138,16 +138,9 @@ def _difference_row(
     group: str, before: dict[Any, Any], after: dict[Any, Any], interval: Interval
 ) -> dict[str, Any]:
     """Return the row of the claim's chart for the difference between a model and the next."""
-    value, low, high = interval
-    names = TRAININGS[before["training"]], TRAININGS[after["training"]]
-    extrapolated = mark(before["extrapolated"] or after["extrapolated"])
-    return {
-        "group": group,
-        "name": " − ".join(names),
-        "training": names[0],
-        "text": format_interval(*interval) + extrapolated,
-        **dict(zip(NUMBERS, (value, low, high, low, high, None, None), strict=True)),
-    }
+    name = " − ".join(TRAININGS[one["training"]] for one in (before, after))
+    text = format_interval(*interval) + mark(before["extrapolated"] or after["extrapolated"])
+    return dot_row(name, before["training"], Estimate(*interval), text, group=group)
 
 
 def _value(model: pd.Series) -> str:

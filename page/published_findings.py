@@ -90,13 +90,3 @@ def soup_sentences(findings: Findings) -> list[str]:
 def scaling_sentences(findings: Findings) -> list[str]:
     """Say what ten times the samples, ten times the compute and other data change."""
     return _say("scaling", findings["scaling"])
-
-
-def kind_sentences(kinds: pd.DataFrame) -> list[str]:
-    """Say how far zero-shot and finetuned models stand apart on both kinds of shifts.
-
-    `kinds` is the table of their chart.
-    """
-    by_training = kinds.groupby("training")
-    medians = by_training[["natural", "style"]].median().to_dict("index")
-    return _say("kinds", by_training.size(), medians)

@@ -5,49 +5,33 @@ includes, and what it shares with the study's page in `templates/shared`.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts.panels import PanelChart
-from interpreting_clip.config.shifts import on_classes
-from interpreting_clip.formats.published_accuracies import FEWER_CLASSES, GUESSING
+from interpreting_clip.charts.panels import by_shape
+from interpreting_clip.formats.published_accuracies import GUESSING
 from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import (
-    GROUPS,
-    NOTABLE,
-    PublishedModels,
-    SourceCard,
-)
-from page.counterpart_chart import COUNTERPART_CHART
+from interpreting_clip.published.schema import NOTABLE, PublishedModels, SourceCard
+from page.claim_charts import Dots
 from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
-from page.published_charts import (
-    FINETUNING,
-    KINDS,
-    PUBLISHED_ON_PAGE,
-    SCALING,
-    SOUPS,
-)
+from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
 from page.published_claims import published_claims
 from page.published_findings import (
     Findings,
     finetuning_sentences,
-    kind_sentences,
     limit_sentence,
     line_sentences,
     scaling_sentences,
     soup_sentences,
 )
 from page.published_results import (
-    FURTHER_SETS,
-    MAIN_SETS,
-    REAL,
     SHIFT_ORDER,
+    TEST_SETS,
     TRAININGS,
     Draws,
     by_robustness,
@@ -56,32 +40,16 @@ from page.published_results import (
 )
 from page.published_tables import (
     PUBLISHED_FRAME,
-    counterpart_table,
+    counterpart_rows,
     counterparts,
     default_lines,
     finetuning_table,
-    kind_table,
     points_outside_frame,
     published_table,
     scaling_table,
     soup_table,
 )
 from page.rendering import template_environment
-
-LABELS = {
-    **DATASETS,
-    REAL: "ImageNet, ReaL labels",
-    **{on_classes(key): f"ImageNet, classes of {name}" for key, name in TESTBED_SHIFTS.items()},
-}
-"""The names of the test sets."""
-
-IMAGES = {
-    "imagenet": 50_000,
-    **{shift: guessing.images for shift, guessing in GUESSING.items()},
-    **{on_classes("imagenet_r"): 10_000, on_classes("imagenet_a"): 10_000},
-    on_classes("objectnet"): 6_250,
-}
-"""The images of the test sets, as `api.SETS` has them; the page computes no measure."""
 
 VIT_SIZES = {
     **{"Ti": "tiny", "S": "small", "M": "medium", "B": "base", "L": "large", "H": "huge"},
@@ -91,8 +59,7 @@ VIT_SIZES = {
 
 
 _OF_CHOICES = (
-    *("label", "text", "shifts", "standard", "transform", "second", "abscissa", "spread"),
-    "leaders",
+    *("label", "text", "shifts", "standard", "transform", "second", "spread", "leaders"),
 )
 """What the script needs of a choice's card."""
 
@@ -111,7 +78,7 @@ def published_page(
     tables = {choice: model_table(published, choice) for choice in published.choices}
     models, default = tables[DEFAULT], published.choices[DEFAULT]
     ordered = by_robustness(models)
-    listed, backbones, kinds = ordered[ordered["listed"]], counterparts(models), kind_table(models)
+    listed, backbones = ordered[ordered["listed"]], counterparts(models)
     limit = default.spread["without_objectnet"].limit
     points = published_table(standard, models, lines)
     panels = [TESTBED_SHIFTS[shift] for shift in SHIFT_ORDER]
@@ -129,14 +96,22 @@ def published_page(
         ),
         "outside": points_outside_frame(points),
         "figures": {
-            "finetuning": _figure(
-                FINETUNING, finetuning_table(models), finetuning_sentences(findings)
-            ),
-            "soups": _figure(SOUPS, soup_table(models), soup_sentences(findings)),
-            "scaling": _figure(SCALING, scaling_table(models), scaling_sentences(findings)),
-            "kinds": _figure(KINDS, kinds, kind_sentences(kinds)),
+            chart.name: {
+                "chart": chart,
+                "drawing": panel_drawing(chart, table),
+                "sentences": sentences,
+            }
+            for chart, table, sentences in (
+                (FINETUNING, finetuning_table(models), finetuning_sentences(findings)),
+                (SOUPS, soup_table(models), soup_sentences(findings)),
+                (SCALING, scaling_table(models), scaling_sentences(findings)),
+            )
         },
-        "backbones": _figure(COUNTERPART_CHART, counterpart_table(backbones, limit)),
+        "backbones": Dots(
+            axis="mean effective robustness without ObjectNet (points)",
+            rows=counterpart_rows(backbones, limit),
+            legend=(by_shape(),),
+        ).drawing("counterparts"),
         "claims": published_claims(published, tables),
         "models": records(listed),
         "limit_said": limit_sentence(models, default.spread),
@@ -149,7 +124,7 @@ def published_page(
         "counterparts": records(backbones),
         # The same models, in the same order, on the lines of each choice.
         "under": [records(table.loc[backbones.index]) for table in tables.values()],
-        "lines": records(_in_order(lines[lines["left_out"] == ""], line_order, "choice", "shift")),
+        "lines": records(_in_order(lines, line_order, "choice", "shift")),
         "span": line_spans(default_lines(lines)),
         "counts": models["source"].value_counts(),
         "twice": [(m, other) for m in published.models for other in m.also],
@@ -160,12 +135,6 @@ def published_page(
 
 def _in_order(table: pd.DataFrame, order: list[str], *columns: str) -> pd.DataFrame:
     return table.sort_values([*columns], key=lambda one: one.map(order.index), kind="stable")
-
-
-def _figure(
-    chart: PanelChart, table: pd.DataFrame, sentences: Sequence[str] = ()
-) -> dict[str, Any]:
-    return {"chart": chart, "drawing": panel_drawing(chart, table), "sentences": sentences}
 
 
 def web_address(source: SourceCard) -> str:
@@ -203,12 +172,12 @@ def _numbers(
     standard: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return what the script computes everything else from, each number once."""
-    sets, said = [*MAIN_SETS, *FURTHER_SETS], line_sentences(published)
+    sets, said = list(TEST_SETS), line_sentences(published)
     cards = msgspec.to_builtins(published)
-    fits: dict[str, dict[str, dict[str, Any]]] = {}
+    fits: dict[str, dict[str, Any]] = {}
     for line in records(lines):
         ranges = [[line[f"lowest_{x}"], line[f"highest_{x}"]] for x in ("imagenet", "second")]
-        fits.setdefault(line["choice"], {}).setdefault(line["left_out"], {})[line["shift"]] = {
+        fits.setdefault(line["choice"], {})[line["shift"]] = {
             "slope": line["slope"],
             "second": line["second_slope"],
             "intercept": line["intercept"],
@@ -217,7 +186,7 @@ def _numbers(
     return {
         "confidence": published.confidence,
         "accuracies": sets,
-        "labels": LABELS,
+        "labels": DATASETS,
         "shifts": {key: cards["shifts"][key] for key in SHIFT_ORDER},
         "trainings": TRAININGS,
         "sources": {
@@ -228,11 +197,9 @@ def _numbers(
             key: {name: choice[name] for name in _OF_CHOICES} | said[key]
             for key, choice in cards["choices"].items()
         },
-        "groups": GROUPS,
         "lines": fits,
         "draws": draws,
-        "subsets": {shift: on_classes(shift) for shift in FEWER_CLASSES},
-        "images": IMAGES,
+        "images": {"imagenet": 50_000} | {key: one.images for key, one in GUESSING.items()},
         "frame": PUBLISHED_FRAME["imagenet"],
         "standard": [list(m.values()) for m in records(standard.reindex(columns=["name", *sets]))],
         "models": [

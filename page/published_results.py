@@ -7,8 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from interpreting_clip.config.shifts import on_classes
-from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.formats.tables import read_table
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
 from interpreting_clip.published.schema import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
@@ -17,11 +15,7 @@ from page.names import format_interval, format_number, mark
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")
 """The shifts in the order of the page: the natural ones stand apart from those of style."""
 
-REAL = "imagenet_real"
-
-MAIN_SETS = ("imagenet", *SHIFT_ORDER)
-FURTHER_SETS = (REAL, *(on_classes(shift) for shift in SHIFT_ORDER if shift in FEWER_CLASSES))
-"""The test sets of the table, and those that only some lines use."""
+TEST_SETS = ("imagenet", *SHIFT_ORDER)
 
 TRAININGS = {
     "zero_shot": "zero-shot",
@@ -54,8 +48,7 @@ def read_lines(file: Path) -> pd.DataFrame:
     InputError
         The file is missing or damaged, or a cell is no number.
     """
-    texts = ("choice", "left_out", "shift")
-    return read_table(file, LINE_COLUMNS, numbers=set(LINE_COLUMNS).difference(texts))
+    return read_table(file, LINE_COLUMNS, numbers=set(LINE_COLUMNS) - {"choice", "shift"})
 
 
 def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFrame:
@@ -84,7 +77,7 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
         # Where the first source says nothing of the training, another one may.
         recipe = {key: text for one in (*m.also, m) for key, text in one.recipe.items()}
         row |= {name: recipe.get(name, "") for name in _RECIPE}
-        row |= {name: m.accuracy.get(name, nan) for name in (*MAIN_SETS, *FURTHER_SETS)}
+        row |= {name: m.accuracy.get(name, nan) for name in TEST_SETS}
         row |= {f"robustness_{shift}": under.shifts.get(shift, nan) for shift in SHIFT_ORDER}
         for name in MEANS:
             row |= _interval_cells(name, under.means.get(name))

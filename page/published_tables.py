@@ -1,16 +1,19 @@
 """The tables of the published models' charts, `plots/published.csv` and those of the page alone."""
 
 from math import nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.charts.standard_lines import standard_line_rows
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import GROUPS, START
-from page.names import TESTBED_SHIFTS
+from interpreting_clip.published.schema import START
+from page.claim_charts import dot_row
+from page.names import TESTBED_SHIFTS, format_number
 from page.published_results import TRAININGS
 
 STANDARD = "standard models"
@@ -31,7 +34,7 @@ are in points; `extrapolated` is ‡ if the line is extrapolated to a model.
 
 def default_lines(lines: pd.DataFrame) -> dict[str, LogitLine]:
     """Return the default's line of each shift."""
-    default = lines[(lines["choice"] == DEFAULT) & (lines["left_out"] == "")].set_index("shift")
+    default = lines[lines["choice"] == DEFAULT].set_index("shift")
     columns = ["slope", "intercept", "r_squared", "models", "lowest_imagenet", "highest_imagenet"]
     return {
         str(shift): LogitLine(slope, intercept, r_squared, int(models), low / 100, high / 100)
@@ -144,30 +147,6 @@ def scaling_table(models: pd.DataFrame) -> pd.DataFrame:
     return over_means(known)[["architecture", "data", "samples", "gmacs", *_ON_MEANS]]
 
 
-PANELS = {
-    "zero_shot": "zero-shot models",
-    "finetuned": "finetuned models and soups",
-    "supervised": "supervised models",
-}
-"""The panel of each group of trainings in the chart of natural and style shifts, in their order."""
-
-
-def kind_table(models: pd.DataFrame) -> pd.DataFrame:
-    """Return the listed models with their means over natural and over style shifts."""
-    known = models[models["listed"]].rename(
-        columns={
-            **{"mean_natural_without_objectnet": "natural", "mean_style": "style"},
-            **{"text_natural_without_objectnet": "natural_text", "text_style": "style_text"},
-        }
-    )
-    known = known.dropna(subset=["natural", "style"])
-    group = known["training"].map(GROUPS).fillna("supervised")
-    known = known.assign(kind="encoder", group=group.map(PANELS), training=known["how"])
-    columns = ["kind", "label", "group", "training", "data", "natural", "style"]
-    in_order = group.map(list(PANELS).index).sort_values(kind="stable").index
-    return known.loc[in_order, [*columns, "natural_text", "style_text", "mean_text"]]
-
-
 def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     """Return the models of one backbone, by backbone; supervised ones follow the others."""
     found = models[models["counterpart_of"] != ""]
@@ -178,19 +157,22 @@ def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
 
 
-def counterpart_table(models: pd.DataFrame, limit: float) -> pd.DataFrame:
-    """Return the `counterparts` that have a mean without ObjectNet, with its interval.
+def counterpart_rows(models: pd.DataFrame, limit: float) -> list[dict[str, Any]]:
+    """Return the rows of the chart of `counterparts`, for those with a mean without ObjectNet.
 
-    `limit` is that within which one more standard model would lie.
+    The grey band shows where one more standard model would lie.
     """
-    interval = {f"{end}_without_objectnet": end for end in ("mean", "low", "high")}
-    found = models.rename(columns={"counterpart_of": "backbone", **interval}).assign(
-        place=range(len(models)),
-        label=(models["how"] + ": " + models["data"]).str.removesuffix(": "),
-        training=models["training"].str.removesuffix("_12k").map(TRAININGS),
-        limit=limit,
-        extrapolated=models["mark_all"],
-    )
-    found = found.dropna(subset=["mean"]).rename(columns={"mean": "robustness"})
-    columns = ["backbone", "place", "name", "label", "training", "data", "imagenet"]
-    return found[[*columns, "robustness", "low", "high", "limit", "extrapolated"]]
+    rows = []
+    for model in models.dropna(subset=["mean_without_objectnet"]).to_dict("records"):
+        interval = [model[f"{part}_without_objectnet"] for part in ("mean", "low", "high")]
+        rows.append(
+            dot_row(
+                model["name"],
+                model["training"].removesuffix("_12k"),
+                Estimate(*interval),
+                format_number(interval[0]) + model["mark_all"],
+                null=(-limit, limit),
+                group=model["counterpart_of"],
+            )
+        )
+    return rows

@@ -143,8 +143,9 @@ def _seed_cases(pairs: SeedPairs, names: Names) -> list[Case]:
                 by_seed = f"seed by seed {spread} points, n = {len(differences)}"
                 mean = Estimate(fmean(differences))
                 ends = Estimate(mean.value, min(differences), max(differences))
-                named = ("difference", f"{first.entry.label} minus {second.entry.label}")
-                rows = [dot_row(first.entry, mean, ends, spread, named=named)]
+                group = f"{first.entry.label} minus {second.entry.label}"
+                training = first.entry.training
+                rows = [dot_row("difference", training, mean, spread, widest=ends, group=group)]
             text = " against ".join(_over_seeds(e, names) for e in (first, second))
             text += f"; {by_seed} (from the study of replicas, without an interval over images)"
             cases.append(Case(judge_pairs(differences), text, rows))

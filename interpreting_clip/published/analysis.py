@@ -14,7 +14,7 @@ from interpreting_clip.formats.published_accuracies import (
 )
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.standard_spread import standard_spread
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
+from interpreting_clip.published.line_choices import CHOICES, MEANS, Choice
 from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
 from interpreting_clip.published.schema import Interval, Spread
 from interpreting_clip.published.sources import (
@@ -38,7 +38,6 @@ class Analysis:
         and whether each is `compared` under all choices
     aliases : other names of the same weights in OpenCLIP's table, by this index
     fits : by choice
-    left_out : by choice and the family that was left out; they have no draws
     found : by choice
     spreads : how far the standard models lie from their lines, by choice and mean or shift
     means : by choice and the name of the mean, as `intervals`
@@ -47,7 +46,6 @@ class Analysis:
     models: pd.DataFrame
     aliases: dict[int, list[str]]
     fits: dict[str, Fits]
-    left_out: dict[tuple[str, str], Fits]
     found: dict[str, Robustness]
     spreads: dict[str, dict[str, Spread]]
     means: dict[tuple[str, str], pd.DataFrame]
@@ -57,7 +55,7 @@ def analyse(published: Published, settings: Settings) -> Analysis:
     """Fit the line under every choice, and place every model that the table shows."""
     models, aliases = shown_models(published)
     standard = standard_models_by_source(published)
-    fits, found, spreads, means, left_out = {}, {}, {}, {}, {}
+    fits, found, spreads, means = {}, {}, {}, {}
     for key, choice in CHOICES.items():
         own = standard[choice.standard]
         fits[key] = fit_choice(choice, own, settings)
@@ -66,13 +64,7 @@ def analyse(published: Published, settings: Settings) -> Analysis:
         for name, shifts in MEANS.items():
             values, draws = found[key].mean(shifts)
             means[key, name] = intervals(values, draws, settings.confidence)
-    # Only of the plain lines: a choice departs from the default in one respect.
-    for key in (DEFAULT, "timm"):
-        lines = standard[CHOICES[key].standard]
-        for family in sorted(lines["family"].unique()):
-            others = lines[lines["family"] != family]
-            left_out[key, family] = fit_choice(CHOICES[key], others, None)
-    return Analysis(models, aliases, fits, left_out, found, spreads, means)
+    return Analysis(models, aliases, fits, found, spreads, means)
 
 
 def spreads_of_standard_models(

@@ -10,7 +10,6 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.intervals import percentile_interval
 from interpreting_clip.measures.least_squares import resample_coefficients
-from interpreting_clip.measures.rank_correlation import rank_correlation
 from interpreting_clip.published.analysis import intervals, rounded, rounded_interval
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Fits, robustness
@@ -28,9 +27,6 @@ SCALING_STEPS = {
     "data": (("LAION-400M", "LAION-80M"), ("LAION-400M", "LAION-2B")),
 }
 """What the models of the scaling study differ in, and the steps that are compared."""
-
-MIN_ARCHITECTURES = 3
-"""With two, an interval is so wide that it says nothing."""
 
 OUTCOMES = ("all", "natural", "style")
 """The means over shifts that are explained."""
@@ -66,8 +62,7 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     -------
     findings
         The mean robustness of the `start` and of the `probe`, the spread of the other `models`, and
-        the `regressions` over the `distinct` ones, by mean. `learning_rate` is its rank correlation
-        with the mean over all shifts, `linear_correlation` Pearson's of its logarithm.
+        the `regressions` over the `distinct` ones, by mean.
     """
     (start,) = models[models["model"] == START].to_dict("records")
     (probe,) = models.loc[models["training"] == "probed", "all"]
@@ -85,11 +80,6 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
             ("label smoothing", "with it"): recipes["label_smoothing"] > 0,
         }
     )
-    rates, every = variables["learning rate", "factor of ten"], tuned["all"]
-    correlation = rank_correlation(
-        *(rates.to_numpy(), every.to_numpy()),
-        *(settings.resamples, settings.confidence, settings.seed),
-    )
     return {
         "start": {name: rounded(start[name]) for name in MEANS},
         "probe": rounded(probe),
@@ -98,8 +88,6 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
         "lowest": rounded(models["all"].min()),
         "median": rounded(models["all"].median()),
         "highest": rounded(models["all"].max()),
-        "learning_rate": rounded_interval(correlation),
-        "linear_correlation": rounded(rates.corr(every)),
         "regressions": [regression(name, tuned[name], variables, settings) for name in OUTCOMES],
     }
 
@@ -107,7 +95,7 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 def soups(models: pd.DataFrame) -> list[dict[str, Any]]:
     """Set the soups against their ingredients (Wortsman et al. 2022).
 
-    Of the `ingredients`, so many are less accurate on ImageNet, less robust over all shifts, both.
+    Of the `ingredients`, so many are less accurate on ImageNet, or less robust over all shifts.
     """
     ingredients = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
     found = []
@@ -121,7 +109,6 @@ def soups(models: pd.DataFrame) -> list[dict[str, Any]]:
                 "ingredients": len(ingredients),
                 "less_accurate": int(less["imagenet"].sum()),
                 "less_robust": int(less["all"].sum()),
-                "less_in_both": int(less.all(axis=1).sum()),
             }
         )
     return found
@@ -141,8 +128,7 @@ def scaling(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
         "models": len(kept),
         "left_out": models.loc[models["extrapolated"], "model"].tolist(),
         "contrasts": [
-            contrast(kept.assign(samples=seen), outcome, variable, step, settings)
-            for outcome in OUTCOMES
+            contrast(kept.assign(samples=seen), variable, step, settings)
             for variable, steps in SCALING_STEPS.items()
             for step in steps
         ],
@@ -150,7 +136,7 @@ def scaling(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 
 
 def contrast(
-    models: pd.DataFrame, outcome: str, variable: str, step: tuple[str, str], settings: Settings
+    models: pd.DataFrame, variable: str, step: tuple[str, str], settings: Settings
 ) -> dict[str, Any]:
     """Compare each model at a step's beginning with the same at its end, but for the variable.
 
@@ -161,7 +147,7 @@ def contrast(
     """
     others = [name for name in SCALING_STEPS if name != variable]
     before, after = (models[models[variable] == one].set_index(others) for one in step)
-    change = after[outcome] - before[outcome]
+    change = after["all"] - before["all"]
     if variable != "data":
         change = change / np.log10(after["gmacs_total"] / before["gmacs_total"])
     # A model without a partner has no change.
@@ -169,7 +155,7 @@ def contrast(
     interval = None
     if variable != "architecture":
         architectures, names = change.index.get_level_values("architecture").factorize()
-        if len(names) >= MIN_ARCHITECTURES:
+        if len(names) > 2:  # with two, an interval is so wide that it says nothing
             draws = resample_coefficients(
                 *(np.ones((len(change), 1)), change.to_numpy()),
                 *(settings.resamples, settings.seed, architectures),
@@ -177,7 +163,6 @@ def contrast(
             estimate = percentile_interval(change.mean(), draws[:, 0], settings.confidence)
             interval = rounded_interval(estimate)
     return {
-        "outcome": outcome,
         "variable": variable,
         "first": step[0],
         "second": step[1],

@@ -4,8 +4,9 @@ Taori et al. (2020) fit a line in logit space to standard models. Each other cho
 from that in one respect, so that a reader sees what depends on it.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import TIMM_SHIFTS
@@ -13,20 +14,16 @@ from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 
 Transform = Literal["logit", "probit", "linear"]
 
-SHIFT_KINDS = {shift: "natural" if shift in NATURAL else "style" for shift in TESTBED_SHIFTS}
-
 MEANS = {
     "all": TESTBED_SHIFTS,
     "without_objectnet": TIMM_SHIFTS,
     "natural": NATURAL,
-    "natural_without_objectnet": tuple(shift for shift in NATURAL if shift in TIMM_SHIFTS),
     "style": STYLE,
 }
 """The means over shifts, each over those that a choice has a line for."""
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """How the line is fitted.
 
     Attributes
@@ -37,7 +34,6 @@ class Choice:
     transform : the space that the line is fitted in
     method : how it is fitted; Theil and Sen's slope is the median of those of all pairs of models
     second : a second in-distribution accuracy that the fit starts from (Shi et al. 2023)
-    abscissa : the classes of the ImageNet accuracy that it starts from
     """
 
     label: str
@@ -46,8 +42,7 @@ class Choice:
     standard: Literal["testbed", "timm"] = "testbed"
     transform: Transform = "logit"
     method: Literal["least_squares", "theil_sen"] = "least_squares"
-    second: Literal["imagenet_v2", "imagenet_real"] | None = None
-    abscissa: Literal["all_classes", "shift_classes"] = "all_classes"
+    second: Literal["imagenet_v2"] | None = None
 
 
 DEFAULT = "default"
@@ -80,26 +75,12 @@ CHOICES = {
         shifts=TIMM_SHIFTS,
         standard="timm",
     ),
-    "shift_classes": Choice(
-        label="accuracy on the shift’s classes",
-        text="For ImageNet-R, ImageNet-A and ObjectNet, the line starts at ImageNet accuracy on "
-        "the shift's classes alone, as in the testbed. OpenCLIP publishes no such accuracies.",
-        abscissa="shift_classes",
-    ),
     "with_v2": Choice(
         label="ImageNet and ImageNet-V2",
         text="A plane in logit space from both accuracies, as in Shi et al. (2023): ImageNet-V2 "
         "counts as a second in-distribution set and not as a shift.",
         shifts=tuple(shift for shift in TESTBED_SHIFTS if shift != "imagenet_v2"),
         second="imagenet_v2",
-    ),
-    "with_real": Choice(
-        label="ImageNet and ReaL labels",
-        text="A plane in logit space from the accuracies with ImageNet's labels and with those of "
-        "Beyer et al. (2020), through timm's standard models, which alone were measured so.",
-        shifts=TIMM_SHIFTS,
-        standard="timm",
-        second="imagenet_real",
     ),
 }
 """The choices by name, the default first."""

@@ -9,13 +9,8 @@ from jaxtyping import Float, Int
 from scipy.special import ndtr, ndtri
 from scipy.stats import theilslopes
 
-from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import (
-    FEWER_CLASSES,
-    Settings,
-    fractions_above_chance,
-)
+from interpreting_clip.formats.published_accuracies import Settings, fractions_above_chance
 from interpreting_clip.measures.least_squares import (
     fit_coefficients,
     r_squared,
@@ -81,18 +76,15 @@ def coefficients(choice: Choice) -> list[str]:
     return ["slope", "second_slope", "intercept"] if choice.second else ["slope", "intercept"]
 
 
-def abscissas(choice: Choice, shift: str) -> list[str]:
-    """Return the accuracies that a shift's line or plane starts from."""
-    subset = choice.abscissa == "shift_classes" and shift in FEWER_CLASSES
-    first = on_classes(shift) if subset else "imagenet"
-    return [first, choice.second] if choice.second else [first]
+def abscissas(choice: Choice) -> list[str]:
+    """Return the accuracies that lines or planes start from."""
+    return ["imagenet", choice.second] if choice.second else ["imagenet"]
 
 
-def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) -> Fits:
+def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings) -> Fits:
     """Fit the standard models under a choice, a line or plane for each of its shifts.
 
     A model that is not above chance on a shift is no part of that shift's line, as in the study.
-    Without settings the fits have no draws.
 
     Raises
     ------
@@ -104,17 +96,16 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings | None) 
     names = coefficients(choice)
     lines, draws = {}, {}
     for shift in choice.shifts:
-        start = models[abscissas(choice, shift)].to_numpy(float) / 100
+        start = models[abscissas(choice)].to_numpy(float) / 100
         end = fractions_above_chance(models, shift)
         usable = ((start > 0) & (start < 1)).all(axis=1) & (end > 0) & (end < 1)
         start, y = start[usable], forward(end[usable])
         design = np.column_stack([forward(start), np.ones(len(y))])
-        drawn = np.empty((0, len(names)))
         try:
-            fit = fit_coefficients(design, y)
-            if settings and choice.method == "theil_sen":
+            if choice.method == "theil_sen":
                 fit, drawn = theil_sen(design[:, 0], y, families[usable], settings)
-            elif settings:
+            else:
+                fit = fit_coefficients(design, y)
                 drawn = resample_coefficients(
                     design, y, settings.resamples, settings.seed, families, fitted=usable
                 )
@@ -157,7 +148,7 @@ def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
     forward, back = TRANSFORMS[choice.transform]
     points, extrapolated, draws = {}, {}, {}
     for shift, drawn in fits.draws.items():
-        start = models[abscissas(choice, shift)].to_numpy(float)
+        start = models[abscissas(choice)].to_numpy(float)
         measured = models[shift].to_numpy(float) / 100
         line = fits.lines.loc[shift]
         with np.errstate(invalid="ignore"):

@@ -3,7 +3,6 @@
 import base64
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -12,8 +11,9 @@ import pandas as pd
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Settings
+from interpreting_clip.measures.effective_robustness import NATURAL
 from interpreting_clip.published.analysis import DIGITS, Analysis, as_tuples, intervals, rounded
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, SHIFT_KINDS
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Robustness
 from interpreting_clip.published.model_order import comparisons, leaders, model_order
 from interpreting_clip.published.schema import (
@@ -77,7 +77,10 @@ def published_models(
         }
     return PublishedModels(
         confidence=settings.confidence,
-        shifts={s: Shift(label=SHIFT_NAMES[s], kind=SHIFT_KINDS[s]) for s in TESTBED_SHIFTS},
+        shifts={
+            shift: Shift(label=name, kind="natural" if shift in NATURAL else "style")
+            for shift, name in SHIFT_NAMES.items()
+        },
         trainings={"supervised" if k == "standard" else k: text for k, text in KINDS.items()},
         sources={
             key: msgspec.convert(source, SourceCard, from_attributes=True)
@@ -126,9 +129,8 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
     values, _ = found.mean(shifts)
     default, _ = analysis.found[DEFAULT].mean(shifts)
     in_range = ~analysis.found[DEFAULT].extrapolated.any(axis=1)
-    card: dict[str, Any] = asdict(choice) | {"shifts": list(choice.shifts)}
     return ChoiceCard(
-        **card,
+        **msgspec.structs.asdict(choice),
         models=int(lines["models"].max()),
         families=int(lines["families"].max()),
         spread=analysis.spreads[key],
@@ -143,10 +145,8 @@ def line_table(analysis: Analysis) -> pd.DataFrame:
 
     Slopes and intercepts have twelve decimals, so that anyone who uses them gets our numbers.
     """
-    every = {(key, ""): fits for key, fits in analysis.fits.items()} | analysis.left_out
-    lines = pd.concat(
-        {key: fits.lines for key, fits in every.items()}, names=["choice", "left_out", "shift"]
-    )
+    by_choice = {key: fits.lines for key, fits in analysis.fits.items()}
+    lines = pd.concat(by_choice, names=["choice", "shift"])
     for name in ("slope", "second_slope", "intercept"):
         lines[name] = lines[name].map("{:.12f}".format, na_action="ignore")
     return lines.reset_index()

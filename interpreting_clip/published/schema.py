@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from interpreting_clip.published.line_choices import Choice
+
 NOTABLE = 0.3
 """A difference of two sources' accuracies of one model, in points, from which the page says so."""
 
@@ -29,7 +31,7 @@ GROUPS = {
 """The group of each kind of training within which models are put in order."""
 
 LINE_COLUMNS = (
-    *("choice", "left_out", "shift", "slope", "second_slope", "intercept", "r_squared"),
+    *("choice", "shift", "slope", "second_slope", "intercept", "r_squared"),
     *("models", "families", "lowest_imagenet", "highest_imagenet"),
     *("lowest_second", "highest_second"),
 )
@@ -122,22 +124,14 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     differences: list[Interval]
 
 
-class ChoiceCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A choice of the line.
+class ChoiceCard(Choice, frozen=True, kw_only=True):
+    """A choice of the line, and what it makes of the models.
 
     `spread` is by the means and the shifts, over the standard models that all their lines were
     fitted to. `leaders` are the zero-shot models within the lines' range that may be the most
     robust.
     """
 
-    label: str
-    text: str
-    shifts: list[str]
-    standard: str
-    transform: str
-    method: str
-    second: str | None
-    abscissa: str
     models: int
     families: int
     spread: dict[str, Spread]

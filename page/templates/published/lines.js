@@ -45,16 +45,10 @@ const TRANSFORMS = {
   linear: [(x) => x, (y) => Math.min(Math.max(y, 0), 1)],
 };
 
-// The accuracies that a shift's line starts from: one, or two for a plane.
-function abscissas(choice, shift) {
-  const { abscissa, second } = choices[choice];
-  const first = (abscissa === "shift_classes" && data.subsets[shift]) || "imagenet";
-  return second ? [first, second] : [first];
-}
-
-// The lines in use: of a choice, without a family of standard models if one is left out.
-function linesOf({ choice, without }) {
-  return lines[choice][without] ?? lines[choice][""];
+// The accuracies that the lines of a choice start from: one, or two for planes.
+function abscissas(choice) {
+  const { second } = choices[choice];
+  return second ? ["imagenet", second] : ["imagenet"];
 }
 
 // The accuracy in percent that a line predicts; null where an accuracy that it starts from is unknown.
@@ -67,18 +61,18 @@ function expected(choice, line, starts) {
   return 100 * back(rise + line.intercept);
 }
 
-function startsOf(choice, shift, accuracy) {
-  return abscissas(choice, shift).map((name) => accuracy[name] ?? null);
+function startsOf(choice, accuracy) {
+  return abscissas(choice).map((name) => accuracy[name] ?? null);
 }
 
 // Effective robustness on each shift of a choice that a model was measured on, and whether the line is
 // extrapolated to it.
-function place(using, accuracy) {
+function place(choice, accuracy) {
   const robustness = {};
   const extrapolated = [];
-  for (const [shift, line] of Object.entries(linesOf(using))) {
-    const starts = startsOf(using.choice, shift, accuracy);
-    const predicted = expected(using.choice, line, starts);
+  for (const [shift, line] of Object.entries(lines[choice])) {
+    const starts = startsOf(choice, accuracy);
+    const predicted = expected(choice, line, starts);
     if (predicted === null || accuracy[shift] == null) continue;
     robustness[shift] = accuracy[shift] - predicted;
     const outside = ([low, high], i) => starts[i] < low - ROUNDING || starts[i] > high + ROUNDING;
@@ -92,7 +86,6 @@ const MEANS = {
   all: () => true,
   without_objectnet: (shift) => shift !== "objectnet",
   natural: (shift) => shifts[shift].kind === "natural",
-  natural_without_objectnet: (shift) => shifts[shift].kind === "natural" && shift !== "objectnet",
   style: (shift) => shifts[shift].kind === "style",
 };
 
@@ -150,17 +143,17 @@ function drawnAccuracy(name, percent, count) {
 }
 
 // A model's effective robustness on each shift under each resampled line, with its accuracies exact or,
-// with `images`, drawn; null where there are no lines, as where a family is left out.
-function drawn({ choice, without }, accuracy, over, images = false) {
+// with `images`, drawn; null where there are no lines.
+function drawn(choice, accuracy, over, images = false) {
   const every = drawsOf(choice);
-  if (without || over.some((shift) => !every[shift])) return null;
+  if (over.some((shift) => !every[shift])) return null;
   const [forward, back] = TRANSFORMS[choices[choice].transform];
   return Object.fromEntries(
     over.map((shift) => {
       const { slope, second_slope: second, intercept } = every[shift];
       const values = new Float64Array(slope.length);
       const taken = (name) => (images ? drawnAccuracy(name, accuracy[name], values.length) : [accuracy[name]]);
-      const [x, y] = abscissas(choice, shift).map((name) => taken(name).map((value) => forward(value / 100)));
+      const [x, y] = abscissas(choice).map((name) => taken(name).map((value) => forward(value / 100)));
       const measured = taken(shift);
       for (let i = 0; i < values.length; i++) {
         let rise = slope[i] ? slope[i] * x[i % x.length] : 0;
@@ -193,27 +186,4 @@ function ends(draws) {
     const high = Math.min(low + 1, sorted.length - 1);
     return sorted[low] + (at - low) * (sorted[high] - sorted[low]);
   });
-}
-
-// Spearman's rank correlation, equal values with their mean rank.
-function rankCorrelation(one, other) {
-  const ranks = (values) => {
-    const order = values.map((_, i) => i).sort((a, b) => values[a] - values[b]);
-    const found = [];
-    for (let i = 0; i < order.length; ) {
-      let end = i;
-      while (end + 1 < order.length && values[order[end + 1]] === values[order[i]]) end++;
-      for (let j = i; j <= end; j++) found[order[j]] = (i + end) / 2;
-      i = end + 1;
-    }
-    return found;
-  };
-  const centred = [one, other].map((values) => {
-    const found = ranks(values);
-    const middle = average(found);
-    return found.map((rank) => rank - middle);
-  });
-  const product = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-  const [a, b] = centred;
-  return product(a, b) / Math.sqrt(product(a, a) * product(b, b));
 }

@@ -66,7 +66,7 @@ function removeOwn(name) {
 // How far one more standard model may lie from the line on a shift, or in the mean of all.
 function standardLimit(name) {
   const found = choices[state.choice].spread[name];
-  return found && !state.without ? ` (standard models ±${number(found.limit)})` : "";
+  return found ? ` (standard models ±${number(found.limit)})` : "";
 }
 
 // Say how robust a model is, and how many of the ranked zero-shot models are more so.
@@ -80,7 +80,7 @@ function answer(own) {
   const mean = meanOver(own.robustness, measured);
   const all = measured.length === choices[state.choice].shifts.length ? standardLimit("all") : "";
   const [line, whole] = [false, true].map((images) => {
-    return bracketed(ends(drawnMean(drawn(using(), own.accuracy, measured, images), measured)));
+    return bracketed(ends(drawnMean(drawn(state.choice, own.accuracy, measured, images), measured)));
   });
   const interval = line && `${whole} (line and images; the line alone:${line})`;
   const others = models
@@ -104,7 +104,7 @@ function difference(one, other) {
   const both = shiftKeys.filter((shift) => [one, other].every((m) => m.robustness[shift] !== undefined));
   if (!both.length) return "";
   const value = meanOver(one.robustness, both) - meanOver(other.robustness, both);
-  const [a, b] = [one, other].map((model) => drawnMean(drawn(using(), model.accuracy, both), both));
+  const [a, b] = [one, other].map((model) => drawnMean(drawn(state.choice, model.accuracy, both), both));
   const found = a && b ? ends(a.map((x, i) => x - b[i])) : null;
   return `${one.name} minus ${other.name}: ${number(value)}${bracketed(found)} points over ${both.length} shift${both.length > 1 ? "s" : ""}.`;
 }

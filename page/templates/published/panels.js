@@ -8,9 +8,9 @@ const hasLine = (shift) => choices[state.choice].shifts.includes(shift);
 // Where a model stands on the horizontal axis: the accuracy that the line starts from, or with two of them
 // the accuracy that they predict.
 function xOf(shift, accuracy) {
-  const starts = startsOf(state.choice, shift, accuracy);
+  const starts = startsOf(state.choice, accuracy);
   if (starts.length === 1) return starts[0];
-  return expected(state.choice, linesOf(using())[shift], starts);
+  return expected(state.choice, lines[state.choice][shift], starts);
 }
 
 function point(model, shift) {
@@ -53,7 +53,7 @@ const PLANE_FRAME = [0.5, 97.5];
 
 // The line, solid over its standard models and dashed beyond; a plane is the diagonal.
 function linePoints(shift) {
-  const line = linesOf(using())[shift];
+  const line = lines[state.choice][shift];
   const plane = choices[state.choice].second !== null;
   const [low, high] = plane ? PLANE_FRAME : line.ranges[0];
   const between = (from, to) => Array.from({ length: 33 }, (_, i) => from + ((to - from) * i) / 32);
@@ -77,9 +77,7 @@ function rowsOf(shift) {
 }
 
 function axisTitle() {
-  const { abscissa, second } = choices[state.choice];
-  if (second) return "accuracy expected of both (%)";
-  return abscissa === "shift_classes" ? "ImageNet, the shift’s classes (%)" : "ImageNet accuracy (%)";
+  return choices[state.choice].second ? "accuracy expected of both (%)" : "ImageNet accuracy (%)";
 }
 
 function drawPanels() {

@@ -12,7 +12,7 @@ const filter = find("#filter");
 const table = find("#published-table");
 const body = table.tBodies[0];
 const search = filter.elements.q;
-const FIRST = { sort: "all", descending: true, chosen: "", choice: DEFAULT, without: "" };
+const FIRST = { sort: "all", descending: true, chosen: "", choice: DEFAULT };
 const state = { ...FIRST, own: [] };
 
 {% include "search.js" %}
@@ -27,11 +27,10 @@ function newModel([name, source, training, pretraining, values, listed, size, ..
 }
 
 const models = data.models.map(newModel);
-const using = () => ({ choice: state.choice, without: state.without });
 
 // Compute what a model is under the line in use; its intervals when they are asked for.
 function judge(model) {
-  const { robustness, extrapolated } = place(using(), model.accuracy);
+  const { robustness, extrapolated } = place(state.choice, model.accuracy);
   Object.assign(model, { robustness, extrapolated, draws: null, intervals: {}, means: {}, rank: null });
   for (const mean of Object.keys(MEANS)) {
     model.means[mean] = meanOver(robustness, shiftsOf(state.choice, mean));
@@ -40,7 +39,7 @@ function judge(model) {
 
 function intervalOf(model, mean) {
   if (model.means[mean] === null) return null;
-  model.draws ??= drawn(using(), model.accuracy, Object.keys(model.robustness));
+  model.draws ??= drawn(state.choice, model.accuracy, Object.keys(model.robustness));
   model.intervals[mean] ??= ends(drawnMean(model.draws, shiftsOf(state.choice, mean)));
   return model.intervals[mean];
 }
@@ -56,21 +55,6 @@ function judgeAll() {
     .filter((model) => model.training === "zero_shot" && model.means.all !== null && !model.extrapolated.length)
     .sort((a, b) => b.means.all - a.means.all || (a.name < b.name ? -1 : 1));
   ranked.forEach((model, i) => (model.rank = i + 1));
-}
-
-// The rank correlation with the default line within the zero-shot models and within the finetuned ones:
-// for each the name of the group, the correlation, and over how many models.
-function agreement(choice, without) {
-  const over = shiftsOf(choice, "without_objectnet");
-  const usings = [{ choice, without }, { choice: DEFAULT, without: "" }];
-  return [["zero_shot", "zero-shot"], ["finetuned", "finetuned and soup"]].flatMap(([group, name]) => {
-    const pairs = models
-      .filter((model) => data.groups[model.training] === group)
-      .map((model) => usings.map((one) => meanOver(place(one, model.accuracy).robustness, over)))
-      .filter(([a, b]) => a !== null && b !== null);
-    if (pairs.length < 4) return [];
-    return [[name, rankCorrelation(pairs.map(([a]) => a), pairs.map(([, b]) => b)), pairs.length]];
-  });
 }
 
 // --- Texts, as the page writes them: a true minus, a dash where there is none
@@ -93,7 +77,7 @@ function meanText(model, mean) {
   const over = all.filter((shift) => model.robustness[shift] !== undefined);
   const part = over.length < all.length;
   if (part && (model.training !== "own" || !over.length)) return "–";
-  const found = part ? ends(drawnMean(drawn(using(), model.accuracy, over), over)) : intervalOf(model, mean);
+  const found = part ? ends(drawnMean(drawn(state.choice, model.accuracy, over), over)) : intervalOf(model, mean);
   const value = number(meanOver(model.robustness, over)) + mark(isBeyond(model, mean)) + bracketed(found);
   return part ? `${value} over ${over.length} of ${all.length} shifts` : value;
 }
@@ -123,12 +107,9 @@ function refresh() {
 filter.addEventListener("submit", (event) => event.preventDefault());
 filter.addEventListener("input", (event) => {
   if (event.target.name === "line") {
-    [state.choice, state.without] = [event.target.value, ""];
-    offerFamilies();
-  }
-  if (event.target.name === "without") state.without = event.target.value;
-  if (["line", "without"].includes(event.target.name)) refresh();
-  else show();
+    state.choice = event.target.value;
+    refresh();
+  } else show();
   // Whose search is over wants to see what was marked.
   if (event.target === search && !search.value) bringChosenIntoView();
 });
@@ -140,5 +121,5 @@ find("#figure-published").classList.add("filtered"); // the filter has the legen
 restore();
 addEventListener("hashchange", () => restore(true));
 addEventListener("load", linkPanels); // charts.js, which draws the charts, has run by then
-window.published = { place, ends, drawn, drawnMean, meanOver, shiftsOf, agreement, models, state, refresh };
+window.published = { place, ends, drawn, drawnMean, meanOver, shiftsOf, models, state, refresh };
 })();

@@ -134,36 +134,13 @@ function attachHeads() {
 
 // --- The choice of the line
 
-function offerFamilies() {
-  const field = filter.elements.without;
-  const families = Object.keys(lines[state.choice]).filter(Boolean).sort();
-  field.replaceChildren(
-    new Option("none", ""),
-    ...families.map((family) => new Option(family, family)),
-  );
-  field.disabled = !families.length;
-  field.value = state.without;
-}
-
 // Say what the line in use is, how the order of the models under it compares with the default, and how
 // far standard models lie from it.
 function tellChoice() {
   const { label, text, order_text: order, spread_text: spread, leaders } = choices[state.choice];
   const place = find("#choice");
-  const changed = state.choice !== DEFAULT || state.without !== "";
-  const words = [text];
-  if (state.without) {
-    words.push(`The standard models of the family ${state.without} are left out, so there are no intervals.`);
-    const within = agreement(state.choice, state.without).map(
-      ([name, correlation, over]) => `${number(correlation, 3)} within ${over} ${name} models`,
-    );
-    words.push(`Rank correlation with the default line: ${within.join(", ")}.`);
-  } else if (changed) {
-    words.push(order);
-  }
-  place.textContent = `${label}: ${words.join(" ")}`;
-  // The spread is that of all families.
-  find("#spread").hidden = state.without !== "";
+  const changed = state.choice !== DEFAULT;
+  place.textContent = `${label}: ${changed ? `${text} ${order}` : text}`;
   find("#spread").textContent = spread;
   const missing = shiftKeys.filter((shift) => !choices[state.choice].shifts.includes(shift));
   find("#missing").textContent = missing.length
@@ -172,13 +149,10 @@ function tellChoice() {
   find("#lead").hidden = changed;
   find("#lead-choice").hidden = !changed;
   const [first] = models.filter((model) => model.rank === 1);
-  // Without intervals nothing says who else may lead.
-  const others = state.without ? 0 : leaders.length - 1;
+  const others = leaders.length - 1;
   const apart = others > 0 ? `; the data do not separate it from ${others} other${others > 1 ? "s" : ""}` : "";
   find("#lead-choice").textContent = !changed
     ? ""
-    : first
-      ? `Under this line, ${first.name} is the first of the ${models.filter((m) => m.rank).length} zero-shot ` +
-        `models to which it is not extrapolated: ${meanText(first, "all")} points on average over ${choices[state.choice].shifts.length} shifts${apart}.`
-      : "Under this line, no zero-shot model can be ranked: the accuracies that it starts from were not published.";
+    : `Under this line, ${first.name} is the first of the ${models.filter((m) => m.rank).length} zero-shot ` +
+      `models to which it is not extrapolated: ${meanText(first, "all")} points on average over ${choices[state.choice].shifts.length} shifts${apart}.`;
 }

@@ -12,7 +12,6 @@ function addressed() {
   const off = [...filter.querySelectorAll("[name=training]:not(:checked)")].map((box) => box.value);
   put("hide", off.join(" "));
   put("line", state.choice, DEFAULT);
-  put("without", state.without);
   put("sort", (state.descending ? "-" : "") + state.sort, "-all");
   put("chosen", state.chosen);
   put("open", folds.filter((fold) => fold.open).map((fold) => fold.id).join(" "));
@@ -65,8 +64,6 @@ function restore(changed = false) {
   for (const box of filter.querySelectorAll("[name=training]")) box.checked = !off.includes(box.value);
   pick(filter.elements.line, "line");
   state.choice = filter.elements.line.value;
-  state.without = lines[state.choice][query.get("without") ?? ""] ? (query.get("without") ?? "") : "";
-  offerFamilies();
   const sort = query.get("sort") ?? "-all";
   const key = sort.replace(/^-/, "");
   const sortable = [...table.querySelectorAll("[data-sort]")].some((head) => head.dataset.sort === key);
@@ -111,7 +108,6 @@ function tableText() {
     ]),
     ["extrapolated", (m) => m.extrapolated.join(" ")],
     ["line", () => choices[state.choice].label],
-    ["left_out", () => state.without],
     ["source", (m) => (m.source === null ? "" : sources[m.source].url)],
   ];
   const quoted = (value) => (/[",\n\r]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);

@@ -19,7 +19,7 @@ SAME: dict[str, Any] = {
     **{"over": "all shifts", "data": "LAION-2B", "extrapolated": "", "said": "greedy"},
     **{"imagenet": 60, "accuracy": 50, "baseline": 45, "effective_robustness": 5, "mean": 5},
     **{"learning_rate": 1e-5, "epochs": 8, "samples": 13, "gmacs": 1e12},
-    **{"natural": 9, "style": 20, "group": "RN", "augmentation": "RandAugment"},
+    **{"group": "RN", "augmentation": "RandAugment"},
 }
 """What all rows have in common in columns that a table is not given."""
 
@@ -95,14 +95,6 @@ MEASURES = rows({"measure": ["kurtosis", "concepts"]}, ENCODERS, value=3)
 MEASURES["extrapolated"] = ["", "", "‡"] * 2
 CORRELATIONS = pd.concat([MEASURES, MEASURES[:1].assign(number=4, effective_robustness=25)])
 CLAIM = rows({"name": ["a", "b"]}, value=3, place=[0, 1], training="zero-shot")
-COUNTERPARTS = rows(
-    {"backbone": ["B/32", "B/32", "L/14"], "name": ["a", "b", "c"], "place": [0, 1, 2]},
-    robustness=[30, 9, 40],
-    high=[32, 11, 41.5],
-    limit=12,
-    extrapolated=["", "‡", ""],
-    training="zero-shot",
-)
 PUBLISHED_MODELS = pd.concat([line(30), models("encoder", "standard")])
 
 

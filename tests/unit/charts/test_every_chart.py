@@ -28,11 +28,9 @@ from interpreting_clip.charts.scatter import (
     logits,
 )
 from page.claim_charts import DOTS
-from page.counterpart_chart import COUNTERPART_CHART
 from page.drawings import panel_drawing
 from page.published_charts import (
     FINETUNING,
-    KINDS,
     PUBLISHED,
     PUBLISHED_ON_PAGE,
     SCALING,
@@ -44,7 +42,6 @@ from tests.unit.charts.small_tables import (
     CLAIM,
     CONCEPT_COUNTS,
     CORRELATIONS,
-    COUNTERPARTS,
     IMPORTANCES,
     KURTOSES,
     OUTLIERS,
@@ -79,13 +76,11 @@ CASES = [
     (EFFECTIVE_ROBUSTNESS, ACCURACIES, 6 + 6, 2),
     (CORRELATION, CORRELATIONS, 7 + 5, 2),  # where the line is extrapolated, there is no filling
     (DOTS, CLAIM, 2, 1),
-    (COUNTERPART_CHART, COUNTERPARTS, 3, 2),
     (PUBLISHED, PUBLISHED_MODELS, 16, 1),
     (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
     (FINETUNING, models("model", "start"), 8, 1),
     (SOUPS, models("soup", "ingredient"), 16, 1),
     (SCALING, pd.concat([models("model"), models("model", data="LAION-5B")]), 8, 1),
-    (KINDS, pd.concat([models("a"), models("a", group="ViT")]), 16, 2),
 ]
 
 
@@ -111,7 +106,7 @@ def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, pa
     facets(chart).to_dict()  # validates
     alone = panels(chart, table)
     pictures = ["".join(alone.values())]
-    if chart not in (DOTS, COUNTERPART_CHART):  # of a page alone, which draws each panel by itself
+    if chart is not DOTS:  # of a page alone, which draws each panel by itself
         pictures.append(draw_svg(whole_chart(chart, table), chart.name, chart.alternative))
     assert warned() == ""
     assert [drawn_rows(chart, svg) for svg in pictures] == [drawn] * len(pictures)
@@ -143,7 +138,6 @@ def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
         (CKA, similarities(FEW), "1.00", FEW),
         (CKA, similarities(FEW + 1), "1.00", 0),  # where numbers do not fit
         (NAMED, ACCURACIES, "drawn ImageNet accuracy (%)", 2),
-        (COUNTERPART_CHART, COUNTERPARTS, "9.0‡", 1),
         (PUBLISHED, line(30), "standard models", 1),
         (PUBLISHED, line(50), "models", 1),  # a steep line has its name in two lines beside it
     ],
@@ -162,8 +156,6 @@ def test_texts_that_charts_write(chart, table, text, times):
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
         (CORRELATION, CORRELATIONS, {"effective_robustness": (5, 25)}),
         (DOTS, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
-        (COUNTERPART_CHART, COUNTERPARTS, {"robustness": (-12, 41.5)}),
-        (KINDS, models("a", style=-3), {"natural": (-2, 11), "style": (-5, -1)}),
     ],
 )
 def test_panels_share_the_ends_of_their_axes(chart, table, ends):

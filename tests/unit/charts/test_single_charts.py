@@ -13,7 +13,6 @@ from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS
 from page.claim_charts import NUMBERS, Dots, informative
-from page.counterpart_chart import COUNTERPART_CHART
 from page.published_charts import (
     OWN,
     PUBLISHED,
@@ -26,7 +25,6 @@ from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
     CONCEPT_COUNTS,
-    COUNTERPARTS,
     IMPORTANCES,
     TRAINING,
     marks,
@@ -59,16 +57,6 @@ def test_the_first_layer_stands_at_the_lower_left():
     (drawn,) = panels(CKA, similarities(3)).values()
     across, up = drawn.split(">layer 0<")[0], drawn.rsplit(">layer 0<", 1)[0]
     assert ">layer 2<" not in across and up.count(">layer 2<") == 2
-
-
-def test_counterparts_are_hollow_where_the_line_is_extrapolated():
-    filled, hollow = marks(panels(COUNTERPART_CHART, COUNTERPARTS)["B/32"], "symbol")
-    assert 'fill-opacity="0"' in hollow and 'fill-opacity="0"' not in filled
-
-
-def test_a_band_shows_where_a_further_standard_model_would_lie():
-    (band,) = marks(panels(COUNTERPART_CHART, COUNTERPARTS)["B/32"], "rect")
-    assert band.count("<path") == 1
 
 
 def test_models_of_one_architecture_and_data_set_are_joined():

@@ -1,6 +1,5 @@
 """The sentences about published models follow the numbers."""
 
-from statistics import median
 from typing import Any
 
 from interpreting_clip.formats.json import read_json
@@ -11,13 +10,11 @@ from page.names import format_interval, format_number
 from page.published_findings import (
     ACCURATE,
     finetuning_sentences,
-    kind_sentences,
     limit_sentence,
     line_sentences,
     scaling_sentences,
 )
 from page.published_results import model_table
-from page.published_tables import kind_table
 from tests.unit.page.conftest import PLOTS
 
 
@@ -53,11 +50,7 @@ def test_a_negative_coefficient_is_told_as_a_cost():
 
 def test_samples_have_a_slope_for_each_step_and_the_number_of_series_that_slow_down():
     found = findings()
-    early, late = (
-        one
-        for one in found["scaling"]["contrasts"]
-        if (one["outcome"], one["variable"]) == ("all", "samples")
-    )
+    early, late = (c for c in found["scaling"]["contrasts"] if c["variable"] == "samples")
     first, sizes, data = scaling_sentences(found)
     for step in (early, late):
         assert f"{format_interval(*step['interval'])} points (" in first
@@ -95,11 +88,3 @@ def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to():
         f"Of {len(every)} other" in said and f" {100 * sum(every) / len(every):.0f} % lie" in said
     )
     assert f"only {100 * sum(held[True]) / len(held[True]):.0f} %" in said
-
-
-def test_kinds_of_shifts_are_told_by_the_medians_of_trainings():
-    published = read_result(PLOTS / "published_models.json", PublishedModels)
-    zero_shot = [m.robustness[DEFAULT] for m in published.models if m.training == "zero_shot"]
-    natural = [mean[0] for one in zero_shot if (mean := one.means["natural_without_objectnet"])]
-    first, _ = kind_sentences(kind_table(model_table(published)))
-    assert f"{len(natural)} zero-shot models is {format_number(median(natural))} points" in first

@@ -82,7 +82,7 @@ def test_the_page_ranks_within_the_lines_and_has_them_at_full_precision(publishe
         assert f"<td>±{format_number(choice.spread['all'].limit)}</td>" in page
         assert numbers["choices"][key]["spread_text"] and "order" not in numbers["choices"][key]
     for line in LINES.to_dict("records"):
-        drawn = numbers["lines"][line["choice"]][line["left_out"]][line["shift"]]
+        drawn = numbers["lines"][line["choice"]][line["shift"]]
         assert (drawn["slope"], drawn["intercept"]) == (line["slope"], line["intercept"])
 
 

@@ -59,7 +59,6 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
         (tuned_alone.min(), tuned_alone.max()), abs=1e-3
     )
     assert round(found["start"]["all"], 1) == 26.6
-    assert found["linear_correlation"] == pytest.approx(-0.80, abs=0.005)
     every, _, style = map(terms, found["regressions"])
     assert every["learning rate"][2] < -4 < -3 < every["augmentation"][2] < -2
     for name in ("weight decay", "label smoothing", "mixup"):
@@ -71,12 +70,12 @@ def test_the_soups_beside_their_ingredients(tuned):
     greedy, uniform = sorted(soups(tuned), key=lambda soup: soup["name"])
     assert [round(soup["robustness"]["all"], 1) for soup in (greedy, uniform)] == [10.9, 13.3]
     assert (greedy["less_accurate"], greedy["ingredients"]) == (72, 72)
-    assert greedy["less_in_both"] == greedy["less_robust"] < uniform["less_robust"]
+    assert greedy["less_robust"] < uniform["less_robust"]
 
 
-def contrasts(models) -> dict[tuple[str, ...], dict[str, Any]]:
+def contrasts(models) -> dict[tuple[str, str], dict[str, Any]]:
     found = scaling(models, SETTINGS)["contrasts"]
-    return {(one["outcome"], one["first"], one["second"]): one for one in found}
+    return {(one["first"], one["second"]): one for one in found}
 
 
 def test_later_samples_are_worth_less_than_earlier_ones(scaled):
@@ -85,7 +84,7 @@ def test_later_samples_are_worth_less_than_earlier_ones(scaled):
     assert whole["models"] + len(whole["left_out"]) == 29
     assert all("B-32" in name and "80M" in name for name in whole["left_out"])
     found = contrasts(scaled)
-    early, late = found["all", "3B", "13B"], found["all", "13B", "34B"]
+    early, late = found["3B", "13B"], found["13B", "34B"]
     assert len(early["changes"]) == len(late["changes"]) == 8
     models = scaled.set_index(["architecture", "data", "samples_seen"])[["all", "gmacs_total"]]
     for one, ends in ((early, (3e9, 13e9)), (late, (13e9, 34e9))):
@@ -99,7 +98,7 @@ def test_later_samples_are_worth_less_than_earlier_ones(scaled):
 
 def test_the_interval_of_a_contrast_is_over_architectures(scaled):
     """With three architectures it is Student's, of two degrees of freedom, of their means."""
-    one = contrasts(scaled)["all", "LAION-400M", "LAION-2B"]
+    one = contrasts(scaled)["LAION-400M", "LAION-2B"]
     by_architecture = pd.Series(one["changes"]).groupby(lambda pair: pair.partition(",")[0])
     means = by_architecture.mean()
     assert (by_architecture.size() == 3).all() and len(means) == 3
@@ -108,7 +107,7 @@ def test_the_interval_of_a_contrast_is_over_architectures(scaled):
     value, low, high = one["interval"]
     assert value == pytest.approx(means.mean(), abs=1e-3)
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 2) * error, rel=0.5)
-    assert contrasts(scaled)["all", "LAION-400M", "LAION-80M"]["interval"] is None
+    assert contrasts(scaled)["LAION-400M", "LAION-80M"]["interval"] is None
 
 
 def test_the_tables_have_a_row_per_model(tuned, scaled):

@@ -91,13 +91,6 @@ def test_a_plane_takes_the_second_accuracy_into_account():
     assert robustness(plane, fits[plane], beyond).extrapolated["imagenet_r"].tolist() == [True]
 
 
-def test_the_abscissa_of_the_shift_s_classes_is_that_of_few_classes_alone(analysis):
-    for shift in TESTBED_SHIFTS:
-        slopes = [analysis.fits[key].lines["slope"] for key in (DEFAULT, "shift_classes")]
-        same = np.isclose(slopes[0][shift], slopes[1][shift])
-        assert same == (shift in {"imagenet_v2", "imagenet_sketch"})
-
-
 def test_a_mean_lacks_a_value_where_a_shift_was_not_measured(analysis):
     model = {"imagenet": 70.0, "imagenet_v2": 60.0, "imagenet_r": 50.0}
     found = robustness(CHOICES[DEFAULT], analysis.fits[DEFAULT], frame(model))
