@@ -28,9 +28,6 @@ from interpreting_clip.measures.intervals import Estimate
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS
 
-ROW = 30
-"""The height of a row in pixels."""
-
 NUMBERS = ("value", "low", "high", "widest_low", "widest_high", "null_low", "null_high")
 """The columns that are drawn along the axis."""
 
@@ -130,7 +127,7 @@ def dots_panel(ends: Ends) -> Layers:
             widest_text=interval_text("widest_low", "widest_high", ".1f"),
             null_text=interval_text("null_low", "null_high", ".1f"),
         )
-        .properties(width=WIDTH, height=alt.Step(ROW))
+        .properties(width=WIDTH, height=alt.Step(30))
     )
 
 

@@ -35,7 +35,6 @@ STAR = (
     "M0,-1L0.225,-0.309L0.951,-0.309L0.363,0.118L0.588,0.809L0,0.382L-0.588,0.809L-0.363,0.118"
     "L-0.951,-0.309L-0.225,-0.309Z"
 )
-BAR = "M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"
 BLUE, VERMILION, GREEN = (TRAINING_COLOURS[n] for n in ("zero-shot", "finetuned", "supervised"))
 ORANGE, SKY, PINK, VIOLET = "#B07800", "#1E88C4", "#CC79A7", "#7B4FA3"
 
@@ -46,7 +45,7 @@ TRAINING_LOOKS = {
     NAMES["finetuned"]: Look(colour=VERMILION, shape=SHAPES[1]),
     NAMES["finetuned_12k"]: Look(colour=VERMILION, shape="triangle-right"),
     NAMES["soup"]: Look(colour=ORANGE, shape="triangle-down"),
-    NAMES["captioner"]: Look(colour=SKY, shape=BAR),
+    NAMES["captioner"]: Look(colour=SKY, shape="M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"),
     NAMES["probed"]: Look(colour=TRAINING_COLOURS["linear probe"], shape="cross"),
     NAMES["supervised"]: Look(colour=GREEN, shape=SHAPES[2]),
     STANDARD: Look(colour=GREY, shape="circle"),

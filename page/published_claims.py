@@ -18,9 +18,6 @@ from page.verdicts import Claim, Verdict, judge_differences, judged_claim
 Titles = Mapping[str, str]
 """The titles of the sources."""
 
-FINETUNED = ("finetuned", "finetuned_12k")
-"""The kinds of training that change all weights of a zero-shot model."""
-
 
 def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
     """Return every claim that the published models allow to judge, on the default line.
@@ -79,7 +76,9 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
 
     The difference is taken on each resampled line, over the shifts that both were measured on.
     """
-    models = models[models["training"].isin(FINETUNED)].dropna(subset=["mean_change"])
+    models = models[models["training"].isin(["finetuned", "finetuned_12k"])].dropna(
+        subset=["mean_change"]
+    )
     counted = models[~models["extrapolated"]].sort_values("mean_change", kind="stable")
     if counted.empty:
         return None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts.panels import by_shape
+from interpreting_clip.charts.panels import by_training
 from interpreting_clip.formats.published_accuracies import GUESSING
 from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
@@ -110,7 +110,7 @@ def published_page(
         "backbones": Dots(
             axis="mean effective robustness without ObjectNet (points)",
             rows=counterpart_rows(backbones, limit),
-            legend=(by_shape(),),
+            legend=(by_training("shape"),),
         ).drawing("counterparts"),
         "claims": published_claims(published, tables),
         "models": records(listed),

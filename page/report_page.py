@@ -33,9 +33,8 @@ from interpreting_clip.readable import measure_title
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.across_encoders import shared_concepts
+from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
-from page.browser_links import concept_finder
 from page.claims import study_claims
 from page.drawings import panel_drawing
 from page.families import families

@@ -22,9 +22,7 @@ from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from interpreting_clip.training.probes import Probe
 from page.across_encoders import correlations
-from page.array_sections import COLUMNS as ARRAY_COLUMNS
 from page.array_sections import ArrayEntry, array_tables
-from page.browser_links import switch_script
 from page.families import with_null
 from page.provenance import Provenance, study_names
 from page.replicas import (
@@ -38,7 +36,7 @@ from page.replicas import (
 )
 from page.report_page import Report, report_page, study_charts
 from page.results import StudyEncoder, UntrainedNull, report_order
-from page.study_tables import COLUMNS, study_tables
+from page.study_tables import study_tables
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.native import native_processors
@@ -71,7 +69,11 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     layers = [one.cka for one in comparisons]
     tables = study_tables(encoders, layers, baseline, controls, names)
     for name, table in (tables | array_tables(arrays)).items():
-        write_table(outputs[PLOTS / f"{name}.csv"], table, {**COLUMNS, **ARRAY_COLUMNS}[name])
+        write_table(outputs[PLOTS / f"{name}.csv"], table, list(table.columns))
+    chart, *_ = study_charts(names["imagenet"])
+    compact = chart_svg(chart, tables[chart.name], (150, 200))
+    write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
+    write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     report = Report(
         title=params.read("study.title", str),
         description=params.read("study.description", str),

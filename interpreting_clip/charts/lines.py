@@ -7,7 +7,7 @@ from functools import partial
 import altair as alt
 import pandas as pd
 
-from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_dash
+from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_training
 from interpreting_clip.charts.rows import COUNT_TEXTS
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
@@ -27,7 +27,7 @@ WIDTH, HEIGHT = 270, 205
 
 encoder_chart = partial(
     PanelChart,
-    legend=(by_dash(numbered=True),),
+    legend=(by_training("dash", numbered=True),),
     order="number",
     # The same distances between panels, whatever their labels need.
     facets={"bounds": "flush", "spacing": {"column": 60, "row": 84}},
@@ -221,7 +221,7 @@ TRAINING_LOSS = PanelChart(
     table="training",
     numbers=("number", "step", "loss", "accuracy"),
     draw=partial(training_panel, "loss", "loss (nats)"),
-    legend=(by_dash(),),
+    legend=(by_training("dash"),),
     panel="{label}",
     order="number",
     columns=4,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
@@ -62,22 +62,13 @@ class Legend:
     counted: str = ""
 
 
-def by_shape(*, numbered: bool = False) -> Legend:
-    """Return the legend of points whose colour and shape is the kind of training."""
-    return _by_training("shape", SHAPES, numbered)
-
-
-def by_dash(*, numbered: bool = False) -> Legend:
-    """Return the legend of lines whose colour and dash is the kind of training."""
-    return _by_training("dash", DASHES, numbered)
-
-
-def _by_training(channel: str, values: Sequence[Any], numbered: bool) -> Legend:
-    looks = {
-        name: Look(colour=colour, **{channel: value})
-        for (name, colour), value in zip(TRAINING_COLOURS.items(), values, strict=True)
-        if name != GIVEN
-    }
+def by_training(channel: Literal["shape", "dash"], *, numbered: bool = False) -> Legend:
+    """Return the legend of points or lines whose colour and shape or dash is the training."""
+    looks = {}
+    for (name, colour), shape, dash in zip(TRAINING_COLOURS.items(), SHAPES, DASHES, strict=True):
+        if name != GIVEN:
+            line, point = Look(colour=colour, dash=dash), Look(colour=colour, shape=shape)
+            looks[name] = point if channel == "shape" else line
     return Legend(column="training", looks=looks, numbered=numbered)
 
 

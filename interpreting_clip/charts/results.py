@@ -14,12 +14,7 @@ from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import IMPORTANCE, OUTLIER_SHARES, PRUNING, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS, KURTOSIS, concepts_panel
-from interpreting_clip.charts.scatter import (
-    DRAWN_RANGE,
-    EFFECTIVE_ROBUSTNESS,
-    percent_axis,
-    robustness_panel,
-)
+from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS
 from interpreting_clip.charts.standard_lines import standard_line_rows
 from interpreting_clip.charts.theme import GIVEN, GREY, SOFT_INK
 from interpreting_clip.config.shifts import SHIFT_NAMES, on_classes
@@ -90,9 +85,6 @@ def robustness_table(result: EffectiveRobustness) -> pd.DataFrame:
     return table.assign(kind="encoder", baseline=on_line.clip(*DRAWN_RANGE))
 
 
-# The accuracies are nearer to each other than those of a study's encoders.
-CLOSE_PERCENTS = percent_axis(1.0, 3.0, *map(float, range(10, 91, 10)))
-
 OTHER = "other"
 """The category of concepts that have none of Broden's."""
 
@@ -134,11 +126,7 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     },
     EffectiveRobustness: {
         "effective_robustness": ResultChart(
-            replace(
-                EFFECTIVE_ROBUSTNESS,
-                columns=3,
-                draw=partial(robustness_panel, percents=CLOSE_PERCENTS),
-            ),
+            replace(EFFECTIVE_ROBUSTNESS, columns=3),
             robustness_table,
             "Grey: standard models; black: their line, dashed where it is extrapolated.",
         )

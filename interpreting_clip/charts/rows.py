@@ -6,7 +6,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart, by_shape
+from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart, by_training
 from interpreting_clip.charts.theme import (
     GROUND,
     INK,
@@ -126,7 +126,7 @@ KURTOSIS = PanelChart(
     title="Kurtosis of the activations",
     numbers=("number", "kurtosis", "low", "high", "null", "null_low", "null_high"),
     draw=kurtosis_panel,
-    legend=(by_shape(),),
+    legend=(by_training("shape"),),
     panel="{representation}",
     independent={"scale": "xy"},
     revisions_together=True,

@@ -7,7 +7,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_shape
+from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_training
 from interpreting_clip.charts.theme import (
     GREY,
     GROUND,
@@ -43,13 +43,12 @@ def logits(percents: Iterable[float]) -> list[float]:
     return [round(float(x), 6) for x in logit(drawn / 100)]
 
 
-def percent_axis(*ticks: float) -> alt.Axis:
-    """Return an axis of logits with ticks in percent."""
-    text = "format(100 / (1 + exp(-datum.value)), '.0f')"
-    return alt.Axis(values=logits(ticks), labelExpr=text, labelOverlap=True)
-
-
-PERCENTS = percent_axis(1.0, 3.0, 10.0, 25.0, 50.0, 75.0, 90.0, 97.0)
+PERCENTS = alt.Axis(
+    values=logits((1.0, 3.0, *map(float, range(10, 91, 10)), 97.0)),
+    labelExpr="format(100 / (1 + exp(-datum.value)), '.0f')",
+    labelOverlap=True,
+)
+"""An axis of logits with ticks in percent."""
 
 
 def with_logits(layers: alt.LayerChart) -> alt.LayerChart:
@@ -77,9 +76,7 @@ def baseline_lines(**more: Any) -> list[alt.Chart]:
     ]
 
 
-def robustness_panel(
-    ends: Ends, imagenet: str = "ImageNet", percents: alt.Axis = PERCENTS
-) -> Layers:
+def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     """Draw the encoders, numbered, and their distance from the line of the standard models."""
     on_imagenet = f"{imagenet} accuracy (%)"
     accuracies = told("imagenet", on_imagenet, ".1f"), told("accuracy", ON_SHIFT, ".1f")
@@ -105,10 +102,10 @@ def robustness_panel(
     return (
         placed_numbers(with_logits(layers), "x_logit", "y_logit", 0.055, ends)
         .encode(
-            x=alt.X("x_logit:Q", title=on_imagenet, axis=percents).scale(
+            x=alt.X("x_logit:Q", title=on_imagenet, axis=PERCENTS).scale(
                 domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
             ),
-            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=percents).scale(
+            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
                 domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=14
             ),
         )
@@ -127,7 +124,7 @@ EFFECTIVE_ROBUSTNESS = PanelChart(
     title="Effective robustness",
     numbers=("number", "imagenet", "accuracy", "baseline", "effective_robustness"),
     draw=robustness_panel,
-    legend=(by_shape(numbered=True),),
+    legend=(by_training("shape", numbered=True),),
     panel="{shift}",
     columns=5,
     facets={"spacing": 24},
@@ -172,7 +169,7 @@ CORRELATION = PanelChart(
     title="Kurtosis and concepts against effective robustness",
     numbers=("number", "value", "effective_robustness"),
     draw=correlation_panel,
-    legend=(by_shape(numbered=True),),
+    legend=(by_training("shape", numbered=True),),
     panel="{measure}\n{representation}",
     independent={"scale": "x", "axis": "xy"},
     facets={"spacing": 20},

@@ -29,10 +29,8 @@ SHAPES = ["diamond", "square", "triangle-up", "triangle-down", "cross", "circle"
 DASHES = [[1, 0], [7, 3], [2, 2], [12, 4], [7, 3, 2, 3], [1, 0]]
 """A shape and a dash per kind of training, for those who do not see colours."""
 
-FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-
 CONFIG: dict[str, Any] = {
-    "font": FONT,
+    "font": "Liberation Sans, Arial, Helvetica, sans-serif",
     "background": GROUND,
     "view": {"stroke": LIGHT["frame"]},
     "axis": {
@@ -73,22 +71,22 @@ CONFIG: dict[str, Any] = {
 # --- Encodings
 
 
-def training_color(**more: Any) -> alt.Color:
+def training_color() -> alt.Color:
     """Colour marks by the kind of training."""
     scale = by_name(TRAININGS, TRAINING_COLOURS.values())
-    return alt.Color("training:N", scale=scale, **more)
+    return alt.Color("training:N", scale=scale)
 
 
-def training_shape(**more: Any) -> alt.Shape:
+def training_shape() -> alt.Shape:
     """Give points a shape by the kind of training."""
-    return alt.Shape("training:N", scale=by_name(TRAININGS, SHAPES), **more)
+    return alt.Shape("training:N", scale=by_name(TRAININGS, SHAPES))
 
 
-def training_dash(**more: Any) -> alt.StrokeDash:
+def training_dash() -> alt.StrokeDash:
     """Dash lines by the kind of training."""
     legend = alt.Legend(symbolType="stroke", symbolSize=500)
     scale = by_name(TRAININGS, DASHES)
-    return alt.StrokeDash("training:N", scale=scale, legend=legend, **more)
+    return alt.StrokeDash("training:N", scale=scale, legend=legend)
 
 
 def by_name(names: Iterable[str], values: Iterable[Any]) -> alt.Scale:

@@ -16,7 +16,7 @@ from interpreting_clip.published.line_fits import Fits, robustness
 from interpreting_clip.published.schema import START
 from interpreting_clip.published.sources import Published
 
-SOUPS, SCALING = "model_soups", "openclip_scaling"
+SOUPS = "model_soups"
 
 SCALING_STEPS = {
     "samples": (("3B", "13B"), ("13B", "34B")),
@@ -225,7 +225,7 @@ def finetuning_table(published: Published, fits: Fits, settings: Settings) -> pd
 
 def scaling_table(published: Published, fits: Fits, settings: Settings) -> pd.DataFrame:
     """Return the models of the scaling study, and OpenAI's, which it has for comparison."""
-    models = with_robustness(published.of(SCALING), fits, settings)
+    models = with_robustness(published.of("openclip_scaling"), fits, settings)
     # In billions of image-text pairs, such as `13B`.
     seen = models["samples_seen"].str.removesuffix("B").astype(float) * 1e9
     return models.assign(samples_seen=seen, gmacs_total=models["gmacs_total"].astype(float))

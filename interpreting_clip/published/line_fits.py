@@ -67,10 +67,6 @@ class Robustness:
         return points, np.mean([self.draws[shift] for shift in fitted], axis=0)
 
 
-ABSCISSAS = ("imagenet", "second")
-"""What the columns of a line's ranges call the accuracies that it starts from."""
-
-
 def coefficients(choice: Choice) -> list[str]:
     """Return the names of a line's or plane's coefficients."""
     return ["slope", "second_slope", "intercept"] if choice.second else ["slope", "intercept"]
@@ -116,8 +112,8 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings) -> Fits
         line = dict(zip(names, fit, strict=True))
         line |= {"r_squared": r_squared(y, y - design @ fit), "models": len(y)}
         line |= {"families": len(np.unique(families[usable]))}
-        for i, name in enumerate(ABSCISSAS[: start.shape[1]]):
-            ends = 100 * start[:, i]
+        for name, fractions in zip(("imagenet", "second"), start.T, strict=False):
+            ends = 100 * fractions
             line |= {f"lowest_{name}": ends.min(), f"highest_{name}": ends.max()}
         lines[shift], draws[shift] = line, pd.DataFrame(drawn, columns=names)
     return Fits(pd.DataFrame.from_dict(lines, orient="index"), draws)

@@ -20,12 +20,11 @@ from interpreting_clip.published.schema import SourceCard
 FOLDER = Path("data/published")
 COUNTERPARTS, SAME_MODELS = "counterparts.csv", "same_models.csv"
 
-REAL = "imagenet_real"
-"""ImageNet's validation images with the labels of Beyer et al. (2020)."""
-
-TEST_SETS = ("imagenet", REAL, *TESTBED_SHIFTS)
-ACCURACIES = (*TEST_SETS, *(on_classes(shift) for shift in FEWER_CLASSES))
-"""The columns of accuracies, top-1 in percent."""
+ACCURACIES = (
+    *("imagenet", "imagenet_real", *TESTBED_SHIFTS),
+    *(on_classes(shift) for shift in FEWER_CLASSES),
+)
+"""The columns of accuracies, top-1 in percent; `imagenet_real`: labels of Beyer et al. (2020)."""
 
 KINDS = {
     "zero_shot": "zero-shot",

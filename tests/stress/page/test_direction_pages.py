@@ -1,6 +1,5 @@
 """The direction browser in Chromium: links, the finder, no request that leaves its files."""
 
-import json
 import re
 from pathlib import Path
 from typing import Literal
@@ -16,26 +15,15 @@ from tests.stress.page.conftest import NARROW, excess_width, violations
 Scheme = Literal["light", "dark"]
 
 
-ENCODERS = [
-    {"key": "rn", "label": "RN", "directions": 120, "features": [[3, "features"]]},
-    {"key": "<b>", "label": "Other <b>", "directions": 23, "features": [[3, "features_0"]]},
-]
-
-
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a browser where the study has it, in the folder of the report."""
     plots = tmp_path_factory.mktemp("plots")
-    for key in ("rn", "<b>"):
-        (plots / "directions" / key).mkdir(parents=True)
+    (plots / "directions/rn").mkdir(parents=True)
     drawn = draw_browser(plots / "thumbnails", directions=120, features=130, concepts=12)
     for name, content in browser_files(drawn):
         (plots / "directions/rn" / name).write_bytes(content)
     (plots / "report.html").write_text("<title>The study</title>")
-    for name in ("index", "directions_1", "features_0"):
-        (plots / f"directions/<b>/{name}.html").touch()
-    listed = json.dumps({"perPage": 100, "encoders": ENCODERS})
-    (plots / "directions/encoders.js").write_text(f"window.encoders = {listed};")
     return plots
 
 
@@ -76,19 +64,6 @@ def test_the_finder_leaves_what_holds_the_concept(page: Page, pages: Path):
     assert rows.filter(visible=True).count() == 120
     found.first.get_by_role("link").first.click()
     expect(page.locator("article:target")).to_have_count(1)
-
-
-def test_a_switch_leads_to_the_same_place_of_another_encoder(page: Page, pages: Path):
-    switch = page.get_by_label("The same place in")
-    for start, address in (
-        ("directions_101.html#direction-117", "directions_1.html#direction-23"),
-        ("features.html#feature-3", "features_0.html#feature-3"),
-        ("index.html#concept-4", "index.html#concept-4"),
-    ):
-        page.goto((pages / "directions/rn").as_uri() + "/" + start)
-        assert switch.locator("option").all_inner_texts() == ["RN", "Other <b>"]
-        switch.select_option("<b>")
-        expect(page).to_have_url(re.compile(f"/%3Cb%3E/{address}$"))
 
 
 def test_without_scripts_the_tables_are_there_and_no_finder(browser: Browser, pages: Path):

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from interpreting_clip.measures.rank_correlation import Settings
-from page.across_encoders import correlation_table, correlations, shared_concepts
+from page.across_encoders import concept_finder, correlation_table, correlations, shared_concepts
 from tests.unit.page.conftest import CONTROL, add_control, read
 
 BOOTSTRAP = Settings(resamples=50, confidence=0.9, seed=0)
@@ -58,3 +58,33 @@ def test_concepts_are_shared_by_name_and_never_across_representations(study):
     counts = {"both": 1, "by_chance": chance, "only_first": 1, "only_second": 2}
     assert directions == labels | {"basis": "directions"} | counts
     assert (features["basis"], features["both"], features["by_chance"]) == ("features", 0, 0)
+
+
+def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(study):
+    results = study["results"]["rn_web_broad"]
+    several = [{"number": n, "precision": 0.99 + n / 1000} for n in (4, 7)]
+    pair = {"concept": "circle", "category": "object", "side": "positive"}
+    results["concepts"]["features"]["encoded"] = [pair | one for one in several]
+    results["outlier_axes"]["axes"][0]["feature"] = 4  # and 7 is not examined
+    encoders = read(study)
+    moon, *_ = found = concept_finder(encoders, [("a moon", "object")])
+    assert (moon["name"], moon["pairs"]) == ("a moon", [])
+    assert [one["name"] for one in found] == sorted(one["name"] for one in found)
+    (circle,) = (one for one in found if one["name"] == "circle")
+    pairs = [one["pair"].precision for one in circle["pairs"]]
+    assert pairs == sorted(pairs, reverse=True) and circle["weaker"] == 0
+    folder = "directions/rn_web_broad"
+    addresses = [f"{folder}/features_0.html#feature-7", f"{folder}/features.html#feature-4"]
+    assert [one["href"] for one in circle["pairs"][:2]] == addresses
+    few = {one["name"]: one for one in concept_finder(encoders, links=3 * (len(found) - 1))}
+    assert (len(few["circle"]["pairs"]), few["circle"]["weaker"]) == (3, len(pairs) - 3)
+
+
+def test_what_has_no_page_has_no_link(study):
+    study["browsed"] = ["rn_supervised"]
+    links = {
+        (pair["encoder"].key, bool(pair["href"]))
+        for one in concept_finder(read(study))
+        for pair in one["pairs"]
+    }
+    assert links == {(key, key == "rn_supervised") for key, _ in links} and len(links) > 2
