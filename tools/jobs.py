@@ -20,7 +20,6 @@ from interpreting_clip.formats.json import write_json
 from runner.launcher import launching_command
 from runner.machine_settings import MachineSettings, read_machine
 from runner.process import die_with_parent
-from tools.fast_dvc import speed_up
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -102,7 +101,6 @@ def stale_graph(targets: Sequence[str] = ()) -> "DiGraph":
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    speed_up()
     try:
         with Repo(_wait_for_lock=True) as repo:
             stale: Any = repo.status(list(targets))

@@ -1,6 +1,5 @@
 """`make repro`'s DVC and plain DVC take turns in one repository."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -62,17 +61,6 @@ def test_both_write_the_same_lock_file_and_neither_runs_what_the_other_ran(study
     Path("dvc.lock").unlink()
     assert repro(study, PLAIN, "--force") == everything
     assert Path("dvc.lock").read_bytes() == lock
-
-
-def test_a_parameter_and_code_that_change_are_seen(study):
-    repro(study, FAST)
-    Path("params.yaml").write_text(PARAMS.replace("4 # few", "5 # few"))
-    assert repro(study, FAST, "--single-item", "draw@b", "count") == {"draw@b", "count"}
-    assert Path("data/count.txt").read_text().strip() == "8"
-    Path("stages/version").write_text('{"draw": 2}')
-    assert repro(study, FAST) == {"code", "draw@a", "draw@b"}  # as `code` changes it in this run
-    assert study.run("dvc", "status", "--json").strip() == "{}"
-    assert json.loads(Path("code.json").read_text()) == {"draw": 2}
 
 
 def test_a_damaged_lock_file_is_refused_as_dvc_does(study):
