@@ -1,9 +1,9 @@
 """`make check-encoder ENCODER=key`: check an encoder of params.yaml before anything is computed.
 
-Loads the weights as stage `weights` does, tries the head that the study asks for, and passes one
-image forward. A folder of activations is read as stage `weights` does it, and the order of its
-images is checked for the datasets that have been fetched. Prints a line for each finding; exits 0
-if the encoder can be measured, else 1.
+Loads the weights as stage `weights` does, which downloads what is not here yet, tries the head that
+the study asks for, and passes one image forward. A folder of activations is read as stage `weights`
+does it, and the order of its images is checked for the datasets that have been fetched. Prints a
+line for each finding; exits 0 if the encoder can be measured, else 1.
 """
 
 import argparse
@@ -22,14 +22,11 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.datasets.listed_images import listed_images
-from interpreting_clip.downloads.http import mirrored
-from interpreting_clip.downloads.hub import open_repository
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, given_head
-from interpreting_clip.encoders.encoder_card import read_given_card
+from interpreting_clip.encoders.encoder_card import EncoderCard, GivenCard, read_given_card
 from interpreting_clip.encoders.given_activations import given_activations
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
-from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location
 from interpreting_clip.encoders.weights import Remarks, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
 from interpreting_clip.formats.activations_folder import DATASETS
@@ -39,22 +36,15 @@ from interpreting_clip.study.check import check, lacks_tower
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES, Recipe
 from runner.machine_settings import Machine, read_machine
-from tools.reachable import ask_url, size
-
-SCRATCH = Path(".scratch")
-
-TOP = 3
-"""How many classes are named for an image, the most similar first."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this verb."""
     parser.add_argument("encoder", help="an entry of `weights`")
     parser.add_argument("--image", type=Path, metavar="FILE", help="default: noise")
-    parser.add_argument("--download", action="store_true", help="download missing weights")
 
 
-def main(encoder: str, *, image: Path | None = None, download: bool = False) -> None:
+def main(encoder: str, *, image: Path | None = None) -> None:
     """Print the findings about one encoder."""
     restart_with_kernels(Params().read("kernels", Kernels))
     study, machine, key = check(PARAMS), read_machine(), encoder
@@ -67,18 +57,13 @@ def main(encoder: str, *, image: Path | None = None, download: bool = False) -> 
             f"{PARAMS}: no encoder {key!r} in `weights`, and one that this study trains cannot be "
             f"checked before it is; {close_names(key, study.weights)}"
         )
+    say("encoder", study_name(study, key))
     if lacks_tower(study, key):
         for name, finding in folder_findings(study, key, machine):
             say(name, finding)
         return
     entry = study.weights[key]
     backbone = study.backbones[entry.backbone]
-    missing = to_download(locate_weights(entry, backbone), machine)
-    if missing and not download:
-        raise InputError(
-            f"'weights.{key}': its weights are not on this machine: {missing}; get them with `make "
-            "check-encoder` and OPTIONS=--download"
-        )
     with error_context(f"'weights.{key}'"):
         tower, found = find_encoder(entry, backbone, machine)
         for name, finding in findings(study, key, tower, found):
@@ -100,41 +85,22 @@ def say(name: str, finding: str) -> None:
     sys.stdout.flush()
 
 
-def to_download(location: Location | None, machine: Machine) -> str:
-    """Return what would be downloaded, with its size; nothing if it is already here.
-
-    Asks the hub which file a revision has, or a host how large a file is, without downloading it.
-    """
-    downloads = Path(machine.downloads)
-    if isinstance(location, AtUrl) and not (downloads / location.sha256).exists():
-        answer = ask_url(mirrored(location.url, machine.mirror))
-        return f"{location.url} ({answer.problem or size(answer.download)})"
-    if isinstance(location, AtHub):
-        from huggingface_hub import try_to_load_from_cache
-
-        repository = open_repository(location.repository, location.revision, "model")
-        path, commit = repository.matching(*location.files)[0], repository.revision
-        cached = try_to_load_from_cache(
-            repository.name, path, cache_dir=downloads, revision=commit, repo_type="model"
-        )
-        if not isinstance(cached, str):
-            return f"{repository.name}/{path} at {commit} ({size(repository.files[path].size)})"
-    return ""
+def study_name(study: Sections, key: str) -> str:
+    """Return what the study calls an encoder, and what it uses it for."""
+    if about := study.encoders.get(key):
+        return f"{key}: {about.label} ({about.training}, head {about.head})"
+    probes = [name for name, probe in study.probe.items() if probe.start == key]
+    return f"{key}: without a head, for the linear probe {', '.join(probes)}"
 
 
 def findings(
     study: Sections, key: str, encoder: Encoder, remarks: Remarks
 ) -> Iterator[tuple[str, str]]:
     """Yield the findings about an encoder that need no forward pass."""
-    card, entry, about = encoder.card, study.weights[key], study.encoders.get(key)
+    card, entry = encoder.card, study.weights[key]
     origin, state = card.origin, encoder.module.state_dict()
     numbers = humanize.metric(sum(value.numel() for value in state.values()))
     model = getattr(study.backbones[entry.backbone], "model", entry.backbone)
-    if about is None:
-        probes = [name for name, probe in study.probe.items() if probe.start == key]
-        yield "encoder", f"{key}: without a head, for the linear probe {', '.join(probes)}"
-    else:
-        yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
     if origin is None:
         yield "weights", f"drawn from a seed: {numbers} numbers for {model}"
     else:
@@ -149,11 +115,10 @@ def findings(
 
 def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tuple[str, str]]:
     """Yield the findings about a folder of activations, whose arrays are stored for a moment."""
-    entry, about = study.weights[key], study.encoders[key]
-    yield "encoder", f"{key}: {about.label} ({about.training}, head {about.head})"
-    SCRATCH.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch, error_context(f"'weights.{key}'"):
-        weights = Path(scratch)
+    entry = study.weights[key]
+    (scratch := Path(".scratch")).mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=scratch) as folder, error_context(f"'weights.{key}'"):
+        weights = Path(folder)
         entry.write_arrays(machine, weights)
         card = read_given_card(weights)
         yield (
@@ -161,7 +126,11 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
             f"{card.origin.location}, manifest's SHA-256 {card.origin.sha256[:12]}…",
         )
         yield "representation", f"{card.representation}, {card.feature_width:,} features"
-        yield "head", given_head_finding(study, key, weights)
+        if study.encoders[key].head == "random":
+            head = random_head(study, card)
+        else:
+            head = given_head(weights, class_names(study))
+        yield "head", described_head(study, key, head)
         known = (*DATASETS, *study.shifts)
         for name in known:
             if name in card.orders or name != "imagenet_train":
@@ -170,21 +139,11 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
             yield name, "not used: the study has no dataset or shift of this name"
 
 
-def given_head_finding(study: Sections, key: str, weights: Path) -> str:
-    """Describe the head that the study asks for, of a folder of activations."""
-    kind, names, card = study.encoders[key].head, class_names(study), read_given_card(weights)
-    if kind == "random":
-        rows = random_unit_rows(len(names), card.feature_width, study.heads.random.seed)
-        made = Head(rows, None, card.normalize_features)
-    else:
-        made = given_head(weights, names)
-    return described_head(kind, len(names), made)
-
-
-def described_head(kind: str, classes: int, head: Head) -> str:
+def described_head(study: Sections, key: str, head: Head) -> str:
     """Describe a head by its kind, its shape and the length of the features that it takes."""
     scale = "of unit length" if head.normalize_features else "as they are"
-    return f"{kind}: {classes:,} classes × {head.weight.shape[1]:,} features {scale}"
+    shape = f"{len(class_names(study)):,} classes × {head.weight.shape[1]:,} features"
+    return f"{study.encoders[key].head}: {shape} {scale}"
 
 
 def order_finding(study: Sections, weights: Path, name: str) -> str:
@@ -204,11 +163,10 @@ def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tu
     A zero-shot head is made with one template, for all classes if `whole`, else for two.
     """
     kind, names = study.encoders[key].head, class_names(study)
-    width, normalize = encoder.card.feature_width, encoder.card.normalize_features
     if kind == "zero_shot":
         tried = names if whole else names[:2]
         template = prompt_templates(study.heads.zero_shot.templates)[:1]
-        weight = zero_shot_head(encoder, tried, template)
+        weight, width = zero_shot_head(encoder, tried, template), encoder.card.feature_width
         if weight.shape[1] != width:
             raise InputError(
                 f"texts have {weight.shape[1]:,} features and images {width:,}; the towers are "
@@ -216,12 +174,18 @@ def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tu
             )
         made, more = Head(weight, None, True), f"from texts, {len(tried):,} classes tried"
     elif kind == "random":
-        seed = study.heads.random.seed
-        made, more = Head(random_unit_rows(len(names), width, seed), None, normalize), "drawn"
+        made, more = random_head(study, encoder.card), "drawn"
     else:
-        made = Head(*encoder.trained_head(names), normalize)
+        made = Head(*encoder.trained_head(names), encoder.card.normalize_features)
         more = "the file's own" + (", without a bias" if made.bias is None else ", with a bias")
-    return made, f"{described_head(kind, len(names), made)}, {more}"
+    return made, f"{described_head(study, key, made)}, {more}"
+
+
+def random_head(study: Sections, card: EncoderCard | GivenCard) -> Head:
+    """Return the random head that stage `head` draws for an encoder."""
+    names, seed = class_names(study), study.heads.random.seed
+    rows = random_unit_rows(len(names), card.feature_width, seed)
+    return Head(rows, None, card.normalize_features)
 
 
 def class_names(study: Sections) -> list[str]:
@@ -242,8 +206,8 @@ def forward_pass(
 def nearest_classes(
     study: Sections, head: Head, features: Float[np.ndarray, " feature"]
 ) -> list[str]:
-    """Return the classes with the largest logits, the largest first."""
+    """Return the three classes with the largest logits, the largest first."""
     scale = np.linalg.norm(features) if head.normalize_features else 1.0
     logits = head.weight @ (features / scale) + (0 if head.bias is None else head.bias)
     names = class_names(study)
-    return [names[row] for row in np.argsort(-logits)[:TOP]]
+    return [names[row] for row in np.argsort(-logits)[:3]]

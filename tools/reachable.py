@@ -11,7 +11,9 @@ from typing import Literal
 
 import humanize
 
-from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, RealSet
+from interpreting_clip.config.shifts import SHIFTS
+from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, RealSet, tag
+from interpreting_clip.datasets.imagenet import IMAGES
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
@@ -22,8 +24,6 @@ from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import Recipe, World
 from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
-
-THREADS = 16
 
 TIMEOUT = (5.0, 10.0)
 """The most seconds to connect, and to wait for an answer."""
@@ -110,7 +110,7 @@ def ask_all(
 ) -> dict[AskedSource, Answer]:
     """Ask every source once, many at a time; `offline` only looks at folders of this machine."""
     once = list(dict.fromkeys(sources))
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(16) as pool:
         answers = pool.map(lambda source: ask(source, machine, offline=offline), once)
         return dict(zip(once, answers, strict=True))
 
@@ -181,36 +181,22 @@ def ask_hub(source: AskedSource) -> Answer:
     return Answer(None, stated, None if pinned else repository.revision)
 
 
-@dataclass(frozen=True)
-class PublishedFiles:
-    """The published facts about a dataset: images, classes (0 if it has none), bytes."""
+VALIDATION, TRAIN = IMAGES["imagenet"]
 
-    images: int
-    classes: int = 1000
-    archive: float = 0.0
-
-
-SETS = {
-    "imagenet_train": PublishedFiles(1_281_167, archive=147.9e9),
-    "imagenet_val": PublishedFiles(50_000, archive=6.74e9),
-    "imagenet_v2": PublishedFiles(10_000, archive=1.26e9),
-    "imagenet_r": PublishedFiles(30_000, classes=200, archive=2.19e9),
-    "imagenet_sketch": PublishedFiles(50_889, archive=7.6e9),
-    "objectnet": PublishedFiles(18_574, classes=113),
-    "imagenet_a": PublishedFiles(7_500, classes=200, archive=0.69e9),
-    "broden": PublishedFiles(63_305, classes=0, archive=63_305 * 0.6 * 224**2),
-    "imagenet_captions": PublishedFiles(463_622, classes=0, archive=463_622 * 115e3),
+PUBLISHED_IMAGES = {
+    **{name: shift.images for name, shift in SHIFTS.items()},
+    **{"imagenet_val": VALIDATION, "imagenet_train": TRAIN},
+    **{"broden": 63_305, "imagenet_captions": 463_622},
 }
-"""The sets by kind, ImageNet's two by entry; of ObjectNet, the images of ImageNet's classes.
+"""Images of the sets by kind, of ImageNet's two by entry; of ObjectNet, those of its classes."""
 
-Numbers of images come from the sets' papers; archive sizes are rounded. The size of Broden's
-archive is a guess for 224 × 224 pixels, and the images of ImageNet-Captions are ImageNet's.
-"""
-
-DRAWN, AROUND = 3.1, 2048
-"""Bytes per pixel of a drawn image as PNG (noise does not compress), and bytes of its tar members;
-measured on the miniature, where an image takes 5 to 6 KiB of a shard.
-"""
+PUBLISHED_BYTES = {
+    **{"imagenet_train": 147.9e9, "imagenet_val": 6.74e9, "imagenet_v2": 1.26e9},
+    **{"imagenet_r": 2.19e9, "imagenet_sketch": 7.6e9, "imagenet_a": 0.69e9},
+    # a guess for 224 × 224 pixels, and ImageNet's images
+    **{"broden": 63_305 * 0.6 * 224**2, "imagenet_captions": 463_622 * 115e3},
+}
+"""Bytes of the sets' archives, rounded, by the same names."""
 
 
 def image_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
@@ -223,8 +209,9 @@ def image_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
     limit = entry.limit if isinstance(entry, RealSet) else None
     if limit is None or limit >= whole:
         return whole
-    classes = known.classes if (known := published(key, entry)) else 0
-    return limit - limit % classes if classes else limit
+    if tag(entry) in SHIFTS:
+        return limit - limit % SHIFTS[tag(entry)].classes
+    return limit - limit % 1000 if isinstance(entry, ImageNet) else limit
 
 
 def official_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
@@ -234,18 +221,18 @@ def official_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
     """
     if not isinstance(entry, RealSet):
         return entry.images if isinstance(entry, Recipe) else 0
-    known = published(key, entry)
-    return UNKNOWN if known is None or entry.partial else known.images
+    return UNKNOWN if entry.partial else PUBLISHED_IMAGES.get(set_name(key, entry), UNKNOWN)
 
 
 def image_bytes(key: str, entry: DatasetEntry | ShiftEntry, world: World | None) -> float:
     """Return roughly the bytes of one image as it is stored."""
     if isinstance(entry, Recipe):
-        return DRAWN * world.image_size**2 + AROUND if world else UNKNOWN
-    known = published(key, entry)
-    return known.archive / known.images if known and known.archive else UNKNOWN
+        # Measured on the miniature: a PNG of noise has 3.1 bytes a pixel, its tar members 2 KiB.
+        return 3.1 * world.image_size**2 + 2048 if world else UNKNOWN
+    name = set_name(key, entry)
+    return PUBLISHED_BYTES.get(name, UNKNOWN) / PUBLISHED_IMAGES.get(name, UNKNOWN)
 
 
-def published(key: str, entry: DatasetEntry | ShiftEntry) -> PublishedFiles | None:
-    """Return the published facts about an entry's set, if there are any."""
-    return SETS.get(key if isinstance(entry, ImageNet) else str(entry.__struct_config__.tag))
+def set_name(key: str, entry: DatasetEntry | ShiftEntry) -> str:
+    """Return the name of an entry's set: its kind, or the entry's own of ImageNet's two sets."""
+    return key if isinstance(entry, ImageNet) else tag(entry)
