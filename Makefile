@@ -7,7 +7,6 @@
 # make emulate  compare the bytes that four emulated processors compute (QEMU; Debian: qemu-user)
 # make plan     downloads, disk and training steps of a study: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
-# make plots    dvc_plots/index.html, works offline
 # make site     pages and data in one folder for any web host: make site SITE=site
 # make fsck     find damaged files in DVC's cache; make fsck MEND=1 mends it
 # make compare  do two results agree? make compare A=main B=../other-clone
@@ -36,7 +35,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: repro help plan check-encoder prune install install-dev install-light unit test stress emulate check docs \
-    bench plots site lock clean fsck compare push
+    bench site lock clean fsck compare push
 .DELETE_ON_ERROR:
 
 repro: $(VENV)/ready $(if $(PARALLEL),$(SNAKEMAKE)/ready)
@@ -108,11 +107,6 @@ docs: $(VENV)/ready
 bench: $(VENV)/ready-dev
 	python -m benchmarks $(ONLY)
 
-plots: $(VENV)/ready
-	python -m tools offline-plots .dvc/offline.html
-	dvc config --local plots.html_template offline.html
-	dvc plots show
-
 site: $(VENV)/ready
 	@python -m tools site --to $(SITE)
 
@@ -167,7 +161,6 @@ lock: $(VENV)/ready
 	echo 'snakemake>=9,<10' | $(COMPILE) -o requirements-snakemake.txt -
 
 clean:
-	@! command -v dvc > /dev/null || dvc config --local --quiet --unset plots.html_template || true
 	test ! -d .scratch || find .scratch -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} +
 	rm -rf dvc_plots site .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

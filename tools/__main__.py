@@ -20,7 +20,6 @@ VERBS = {
     "job": "run one job of `make repro JOBS=2`; Snakemake starts it",
     "lock": "record which torch and torchvision pip chose",
     "manual": "write the tables of docs/reference, README.md and docs/results.md",
-    "offline-plots": "write a page for `dvc plots show` that works offline",
     "plan": "say what a study downloads, stores and computes; start nothing",
     "prune": "show or remove what removed encoders, datasets and comparisons left",
     "published": "check the published accuracies and list their sources",
