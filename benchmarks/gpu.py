@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,6 +53,8 @@ OUTPUTS = {
 """The stages that use the machine's device, in an order in which each finds its inputs, and the
 folder of what each leaves."""
 
+LOSSES = "losses"
+
 NEAR, NEAR_LOSS = 1e-3, 0.02
 """How far float32 on two devices may differ: arrays relative to their largest value, and losses of
 a curve relative to the CPU's. AdamW makes the rounding of a training's first steps grow."""
@@ -61,11 +63,12 @@ PRECISIONS: tuple[ComputeType, ...] = ("float32", "bfloat16")
 IMAGES, BATCH, ROUNDS = 2048, 128, 3
 
 
-class Left(NamedTuple):
-    """What a stage has left: its arrays by file and name, and the losses of its curve."""
+Arrays = dict[str, np.ndarray]
+"""The arrays that a stage has left, by file and name; of a training, the losses of its curve."""
 
-    arrays: dict[str, np.ndarray]
-    losses: list[float]
+
+class StageFailedError(Exception):
+    """A stage failed; the text is the last line of its error."""
 
 
 def main() -> None:
@@ -77,7 +80,7 @@ def main() -> None:
     rows = measure(machine, torch.cuda.device_count(), extraction.BACKBONES)
     write_table("gpu", f"The first hour on {torch.cuda.get_device_name()}", rows)
     sys.stdout.write("\nPost these lines, which are in benchmarks/gpu.md, whatever they say.\n")
-    if beyond := exceeded(rows):
+    if beyond := [row.what for row in rows if row.measured.startswith("failed")]:
         sys.exit(f"error: failed or beyond its bound: {'; '.join(beyond)}")
 
 
@@ -114,17 +117,20 @@ def stages_compared(folder: Path, device: str, count: int) -> list[Row]:
     write_study(folder)
     rows = list[Row]()
     for stage, key in OUTPUTS:
-        with_cpu = run_and_read(folder, stage, key, "cpu")
-        if isinstance(with_cpu, str):
-            raise RuntimeError(f"{stage} on the CPU: {with_cpu}")
+        expected = run_and_read(folder, stage, key, "cpu")
         made = [place for place in places(folder, stage, key) if place.exists()]
         for place in made:
             place.rename(place.with_name(f"{key}.cpu"))
-        alone = run_and_read(folder, stage, key, device)
-        rows.append(line(f"`{stage}`, {device} against the CPU", with_cpu, alone))
-        if count > 1 and stage in SHARED:
-            shared = run_and_read(folder, stage, key, device, processes=2)
-            rows.append(line(f"`{stage}`, two processes on {device} against one", alone, shared))
+        what = f"`{stage}`, {device} against the CPU"
+        try:
+            alone = run_and_read(folder, stage, key, device)
+            rows.append(line(what, expected, alone))
+            if count > 1 and stage in SHARED:
+                what = f"`{stage}`, two processes on {device} against one"
+                shared = run_and_read(folder, stage, key, device, processes=2)
+                rows.append(line(what, alone, shared))
+        except StageFailedError as error:
+            rows.append(Row(what, f"failed: {error}", "runs"))
         # Later stages read what the CPU has made.
         for place in made:
             shutil.rmtree(place, ignore_errors=True)
@@ -149,38 +155,33 @@ def write_study(folder: Path) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     fetched = [("fetch", name) for name in study["datasets"]]
     for words in (("study",), *fetched, ("fetch_shifts",)):
-        if failed := run_stage(folder, words, {}):
-            raise RuntimeError(f"{' '.join(words)}: {failed}")
+        run_stage(folder, words, {})
 
 
-def run_and_read(folder: Path, stage: str, key: str, device: str, processes: int = 1) -> Left | str:
-    """Run a stage on a device; return what it has left, or why it failed."""
-    settings = {"DEVICE": device, "PROCESSES": str(processes)}
-    if failed := run_stage(folder, (stage, key), settings):
-        return failed
+def run_and_read(folder: Path, stage: str, key: str, device: str, processes: int = 1) -> Arrays:
+    """Run a stage on a device; return what it has left."""
+    run_stage(folder, (stage, key), {"DEVICE": device, "PROCESSES": str(processes)})
     place, curve = places(folder, stage, key)
-    arrays = {
+    if OUTPUTS[stage, key] == "weights" and curve.exists():
+        return {LOSSES: np.array([float(point["loss"]) for point in read_curve(curve)])}
+    return {
         f"{file.relative_to(place)} {name}": np.array(array, np.float64)
         for file in sorted(place.rglob("*.safetensors"))
         for name, array in read_tensors(file).items()
     }
-    trained = OUTPUTS[stage, key] == "weights" and curve.exists()
-    points = read_curve(curve) if trained else []
-    return Left(arrays, [float(point["loss"]) for point in points])
 
 
-def run_stage(folder: Path, words: tuple[str, ...], settings: dict[str, str]) -> str:
-    """Run a stage as DVC does; return the last line of its error, or nothing."""
+def run_stage(folder: Path, words: tuple[str, ...], settings: dict[str, str]) -> None:
+    """Run a stage as DVC does."""
     own = {name: value for name, value in this_python().items() if name != "PYTHONPATH"}
     own |= {f"INTERPRETING_CLIP_{name}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "stages", *words]
     ended = subprocess.run(
         command, cwd=folder, env=own, capture_output=True, text=True, check=False
     )
-    if not ended.returncode:
-        return ""
-    said = ended.stderr.strip().splitlines() or [f"status {ended.returncode}"]
-    return one_line(said[-1])
+    if ended.returncode:
+        said = ended.stderr.strip().splitlines() or [f"status {ended.returncode}"]
+        raise StageFailedError(one_line(said[-1]))
 
 
 def places(folder: Path, stage: str, key: str) -> tuple[Path, Path]:
@@ -188,42 +189,18 @@ def places(folder: Path, stage: str, key: str) -> tuple[Path, Path]:
     return folder / "data" / OUTPUTS[stage, key] / key, folder / "data/training" / key
 
 
-def line(what: str, expected: Left | str, found: Left | str) -> Row:
+def line(what: str, expected: Arrays, found: Arrays) -> Row:
     """Return the line that says how far two runs of a stage agree."""
-    for run in (expected, found):
-        if isinstance(run, str):
-            return Row(what, f"failed: {run}", "runs")
-    assert isinstance(expected, Left) and isinstance(found, Left)
-    if expected.losses:
-        pair = np.array(expected.losses), np.array(found.losses)
-        share = largest_share(*pair, np.abs(pair[0]))
-        return Row(f"{what}: losses", f"{share:.2g}", f"at most {NEAR_LOSS:g}")
-    if expected.arrays.keys() != found.arrays.keys():
-        return Row(what, "failed: other arrays", "runs")
-    shares = [
-        largest_share(array, found.arrays[name], np.abs(array).max(initial=0))
-        for name, array in expected.arrays.items()
-    ]
-    return Row(what, f"{max(shares, default=np.inf):.2g}", f"at most {NEAR:g}")
-
-
-def largest_share(expected: np.ndarray, found: np.ndarray, scale: Any) -> float:
-    """Return the largest difference relative to a scale."""
-    if expected.shape != found.shape or not np.isfinite(found).all():
-        return np.inf
-    return float((np.abs(found - expected) / np.maximum(scale, 1e-12)).max(initial=0))
-
-
-def exceeded(rows: list[Row]) -> list[str]:
-    """Return what the lines say that failed or is beyond its bound."""
-    beyond = []
-    for row in rows:
-        limit = row.bound.removeprefix("at most ")
-        if row.measured.startswith("failed") or (
-            limit != row.bound and not float(row.measured) <= float(limit)
-        ):
-            beyond.append(row.what)
-    return beyond
+    trained = LOSSES in expected
+    most, shares = NEAR_LOSS if trained else NEAR, [0.0 if expected else np.inf]
+    for name, one in expected.items():
+        other = found.get(name, np.empty(0))
+        if one.shape != other.shape or not np.isfinite(other).all():
+            return Row(what, f"failed: {name} has another shape, or is not finite", "runs")
+        scale = np.abs(one) if trained else np.abs(one).max(initial=0)
+        shares.append(float((np.abs(other - one) / np.maximum(scale, 1e-12)).max(initial=0)))
+    measured = f"{max(shares):.2g}" if max(shares) <= most else f"failed: {max(shares):.2g}"
+    return Row(f"{what}: losses" if trained else what, measured, f"at most {most:g}")
 
 
 if __name__ == "__main__":
