@@ -4,13 +4,14 @@ Everything is measured in one run, in clones of the last commit: a cold `make re
 trainings in it, the same with two jobs, and a run with nothing to do.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from benchmarks.tables import ROOT, Row, seconds, this_python, write_table
-from runner.run import SECONDS
+from benchmarks.tables import ROOT, Row, this_python, write_table
 from tools.jobs import TRAININGS
 
 REPRO = (sys.executable, "-m", "tools", "repro")
@@ -25,11 +26,11 @@ def main() -> None:
         serial, jobs = (Path(scratch, name) for name in ("serial", "jobs"))
         for clone in (serial, jobs):
             run(Path(scratch), "git", "clone", "--quiet", str(ROOT), str(clone))
-        cold = run(serial, *REPRO)
-        files = [file for kind in TRAININGS for file in (serial / SECONDS).glob(f"{kind}@*")]
-        trainings = sum(float(file.read_text()) for file in files)
-        two = run(jobs, *REPRO, *two_jobs)
-        nothing = min(run(serial, *REPRO) for _ in range(3))
+        cold, said = run(serial, *REPRO)
+        lines = re.findall(rf"\] (?:{'|'.join(TRAININGS)})@\S+ +([\d.]+) s", said)
+        trainings = sum(map(float, lines))
+        two, _ = run(jobs, *REPRO, *two_jobs)
+        nothing = min(run(serial, *REPRO)[0] for _ in range(3))
     rows = [
         Row("cold `make repro` over the trainings in it", f"{cold / trainings:.2f}"),
         Row("cold `make repro JOBS=2` over the same trainings", f"{two / trainings:.2f}"),
@@ -38,9 +39,13 @@ def main() -> None:
     write_table("study", "The miniature study", rows)
 
 
-def run(folder: Path, *command: str) -> float:
-    """Run a command in a folder and return its wall time in seconds."""
-    return seconds(lambda: subprocess.run(command, cwd=folder, check=True, env=this_python()))
+def run(folder: Path, *command: str) -> tuple[float, str]:
+    """Run a command in a folder; return its wall time in seconds and what it printed."""
+    start = time.perf_counter()
+    ended = subprocess.run(
+        command, cwd=folder, check=True, env=this_python(), stdout=subprocess.PIPE, text=True
+    )
+    return time.perf_counter() - start, ended.stdout
 
 
 if __name__ == "__main__":

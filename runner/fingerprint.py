@@ -205,12 +205,7 @@ def named_versions(file: Path) -> dict[str, str]:
     Names are normalised, and versions lose their local part: 2.13.0+cpu and 2.13.0+cu126 are builds
     of one version.
     """
-    try:
-        text = file.read_text("utf-8")
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        why = "no such file" if isinstance(error, FileNotFoundError) else f"no text ({error})"
-        raise InputError(f"{file}: {why}; `git checkout {file}` brings it back") from None
-    lines = re.findall(r"^([\w.-]+)(?:==|: )([^\s;#+]+)", text, re.MULTILINE)
+    lines = re.findall(r"^([\w.-]+)(?:==|: )([^\s;#+]+)", file.read_text("utf-8"), re.MULTILINE)
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in lines}
 
 

@@ -3,7 +3,6 @@
 import ctypes
 import errno
 import gc
-import inspect
 import json
 import os
 import re
@@ -11,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -43,7 +42,6 @@ def launch(main: Callable[..., None], *arguments: str) -> None:
     command = command.removesuffix(".__main__")
     given = [word for word in words if word != DEBUG]
     with explained(" ".join(["python -m", command, *given]), DEBUG in words):
-        require_arguments(main, given)
         require_full_precision()
         main(*given)
 
@@ -89,16 +87,6 @@ def note_once(name: str, text: str) -> None:
         with suppress(OSError):
             told.parent.mkdir(exist_ok=True)
             told.touch()
-
-
-def require_arguments(main: Callable[..., None], given: Sequence[str]) -> None:
-    """Refuse arguments that a program does not take."""
-    try:
-        inspect.signature(main).bind(*given)
-    except TypeError:
-        names = " ".join(inspect.signature(main).parameters)
-        got = one_line(" ".join(given)) or "none"
-        raise InputError(f"expected the arguments {names or 'none'}, got {got}") from None
 
 
 def leave(status: int = 0) -> NoReturn:

@@ -4,10 +4,8 @@ import errno
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -38,9 +36,6 @@ from runner.outputs import Outputs, partial_folder
 from runner.process import DEBUG, leave, note_once
 from runner.sandbox import lock
 
-SECONDS = Path(".scratch/seconds")
-"""The folder that says of each stage how many seconds its last run took on this machine."""
-
 CODE = ("interpreting_clip", "page", "runner", "stages")
 
 NETWORK_STAGES = ("fetch", "fetch_arrays", "fetch_shifts", "weights")
@@ -57,7 +52,6 @@ OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 
 def main(*words: str) -> None:
     """Run a stage, here or through the launcher that the machine has for it."""
-    began = time.perf_counter()
     stage, *given = [word for word in words if word not in (DEBUG, LAUNCHED)] or [""]
     if len(given) > 1:
         raise InputError(f"stage {stage}: expected at most one argument, got {' '.join(given)}")
@@ -67,8 +61,7 @@ def main(*words: str) -> None:
     entry = read_entry(stage, "".join(given), params.tree)
     if not (one_of_several or launched) and (launching := launcher(read_machine(), stage)):
         sys.exit(run_elsewhere(launching, "-m", "stages", *words))
-    computes = stage not in COMPUTES_NOTHING
-    if computes:
+    if stage not in COMPUTES_NOTHING:
         choose_kernels(params.read("kernels", Kernels))
         # BLAS and OpenMP would use one thread per core or what the user has set, and another
         # number adds in another order. Trainings and forward passes set the study's number of
@@ -82,10 +75,6 @@ def main(*words: str) -> None:
     compute(entry, params, locked=True, one_of_several=one_of_several)
     if one_of_several:
         leave()
-    if computes:  # for the benchmark of a whole study
-        with suppress(OSError):
-            SECONDS.mkdir(parents=True, exist_ok=True)
-            (SECONDS / entry.name).write_text(f"{time.perf_counter() - began:.1f}\n")
 
 
 def choose_kernels(kernels: Kernels) -> None:
@@ -204,7 +193,8 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
         if entry.stage == "fetch_shifts":
             # Their folders alone: the keys under `classes` are the user's own names.
             named += [{"folder": shift.get("folder")} for shift in tree.get("shifts", {}).values()]
-        places = sources(named, Path(machine.folders))
+        folders = Path(machine.folders)
+        places = [place for entry in named for place in sources(entry, folders)]
         readable += [*places, *(target for place in places for target in link_targets(place))]
         readable += [Path.home() / ".cache/huggingface", Path.home() / ".netrc"]
         readable += [Path(os.environ[name]) for name in ACCESS if os.environ.get(name)]
@@ -242,11 +232,9 @@ def sources(entry: Any, folders: Path) -> list[Path]:
 
     Of a pattern for parquet files, that is the folder that they are in.
     """
-    if isinstance(entry, dict):
-        keys = ("captions", "file", "folder")
-        named = [folders / str(entry[key]) for key in keys if entry.get(key)]
-        named = [place.parent if place.suffix == ".parquet" else place for place in named]
-        return named + [place for value in entry.values() for place in sources(value, folders)]
-    if isinstance(entry, list):
-        return [place for value in entry for place in sources(value, folders)]
-    return []
+    if not isinstance(entry, dict):
+        return []
+    named = [entry[key] for key in ("captions", "file", "folder") if entry.get(key)]
+    places = [folders / str(name) for name in named]
+    places = [place.parent if place.suffix == ".parquet" else place for place in places]
+    return places + [place for value in entry.values() for place in sources(value, folders)]
