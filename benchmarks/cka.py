@@ -1,29 +1,22 @@
-"""CKA of two encoders against the package torch-cka and bare forward passes: the table of cka.md.
+"""CKA of two encoders against bare forward passes: the table of cka.md.
 
 RN50 and ViT-B/32 with random weights see the same photographs, which are in memory at their size.
 Ours is what the stages `extract_layers` and `cka` compute: Gram matrices of every layer, with and
-without outlier features, and all comparisons. Bare is a forward pass of both towers. All three take
-turns in one process. The package passes the images through both encoders of every pair, ours once
-through each encoder, so a study of more encoders saves more.
+without outlier features, and all comparisons. Bare is a forward pass of both towers. They take
+turns in one process.
 """
 
-import importlib
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
-from unittest.mock import MagicMock, patch
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader
 
 from benchmarks.extraction import BACKBONES
 from benchmarks.tables import Row, ratios_in_turn, write_table
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
-from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise
+from interpreting_clip.encoders.encoder import forward_passes, initialise
 from interpreting_clip.encoders.entries import AnyBackbone
-from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams, named_layers
+from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.grams import OutlierLimits
@@ -67,38 +60,8 @@ def compared(
         )
         layer_cka(one, two)
 
-    def torch_cka() -> None:
-        with torch.inference_mode():
-            package(encoders, batches)
-
-    ways = {"bare": bare_passes, "ours": ours, "torch-cka": torch_cka}
-    ratio = ratios_in_turn(ways, rounds)
-    return [
-        Row("ours over bare passes", f"{ratio('ours', 'bare'):.3f}", "at most 1.05"),
-        Row("torch-cka over bare passes", f"{ratio('torch-cka', 'bare'):.2f}"),
-        Row("ours over torch-cka", f"{ratio('ours', 'torch-cka'):.2f}"),
-    ]
-
-
-def package(encoders: list[Encoder], batches: list[torch.Tensor]) -> None:
-    """Compare the layers of two towers with torch-cka, without its plots and progress bar."""
-    one, two = (encoder.visual for encoder in encoders)
-    paths = []
-    for tower in (one, two):
-        path = {module: name for name, module in tower.named_modules()}
-        paths.append([path[module] for module in named_layers(tower).values()])
-    absent = dict.fromkeys(("matplotlib", "matplotlib.pyplot", "mpl_toolkits"), MagicMock())
-    with patch.dict(sys.modules, absent):
-        module = importlib.import_module("torch_cka.cka")
-    loader = DataLoader([(batch,) for batch in batches], batch_size=None)  # pyright: ignore
-    with patch.object(module, "tqdm", lambda batches, **_: batches):
-        comparison = module.CKA(one, two, "one", "two", *paths)
-        # In single precision some of its values are NaN, which it refuses after all the work.
-        with suppress(AssertionError):
-            comparison.compare(loader, loader)
-    # It leaves its hooks in the towers.
-    for part in (*one.modules(), *two.modules()):
-        part._forward_hooks.clear()
+    ratio = ratios_in_turn({"bare": bare_passes, "ours": ours}, rounds)
+    return [Row("ours over bare passes", f"{ratio('ours', 'bare'):.3f}", "at most 1.05")]
 
 
 if __name__ == "__main__":

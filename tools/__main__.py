@@ -10,7 +10,6 @@ from importlib import import_module
 from runner.process import launch
 
 VERBS = {
-    "add-section": "copy a new section of params.yaml into all other studies",
     "check-encoder": "check an encoder of params.yaml before anything is computed",
     "compare": "check whether two results agree, even if their bytes differ",
     "fast-dvc": "run DVC's command line without three costs that grow with a study",

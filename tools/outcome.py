@@ -80,14 +80,10 @@ def processor() -> str:
 
     Linux has no name of most ARM processors.
     """
-    if sys.platform == "darwin":
-        command = ["sysctl", "-n", "machdep.cpu.brand_string"]
-        name = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    else:
-        info = PROCESSOR.read_text() if PROCESSOR.is_file() else ""
-        named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.M)
-        name = named[1] if named else ""
-    return f"{name or 'a processor without a name'} ({platform.machine()})"
+    info = PROCESSOR.read_text() if PROCESSOR.is_file() else ""
+    named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.M)
+    name = named[1] if named else platform.processor() or "a processor without a name"
+    return f"{name} ({platform.machine()})"
 
 
 def made(encoders: Iterable[str]) -> Iterator[str]:

@@ -10,7 +10,7 @@ checks every stage.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,13 @@ def prepare() -> None:
     found = {name: run["outs"] for name, run in runs.items() if run}
     if found:
         lock_outputs(root, found)
-    remote = default_remote(root)
-    write("".join(f"{line}\n" for line in report(missing, remote, locked_here=bool(found))))
+    trainings = sum(name.partition("@")[0] in TRAININGS for name in missing)
+    pull = "git checkout dvc.lock && dvc pull" if found else "dvc pull"
+    write(
+        f"dvc.lock lists results of {len(missing)} stages (of them, {trainings} trainings) that "
+        "are not on this machine.\n  What ran here before on the same inputs is taken from DVC's "
+        f"cache; the rest will run. If a remote has them, this gets them instead: {pull}\n"
+    )
 
 
 def cached_outputs() -> dict[str, set[str]]:
@@ -86,24 +91,3 @@ def lock_outputs(root: Path, outputs: Mapping[str, list[dict[str, Any]]]) -> Non
         for name, outs in outputs.items():
             tree["stages"][name]["outs"] = outs
         write_whole(file, dumps_yaml(tree).encode())
-
-
-def default_remote(root: Path) -> str | None:
-    """Return the address or folder of DVC's default remote, if there is one."""
-    from dvc.config import Config
-
-    config = Config(str(root / ".dvc"))
-    return config["remote"].get(config["core"].get("remote"), {}).get("url")
-
-
-def report(missing: Collection[str], remote: str | None, *, locked_here: bool) -> Iterator[str]:
-    """Yield the lines that report missing results, and where they may be."""
-    trainings = sum(name.partition("@")[0] in TRAININGS for name in missing)
-    stages = f"{len(missing)} stages (of them, {trainings} trainings)"
-    yield f"dvc.lock lists results of {stages} that are not on this machine."
-    yield "  What ran here before on the same inputs is taken from DVC's cache; the rest will run."
-    if remote and "://" not in remote and not Path(remote).is_dir():
-        yield f"  The default remote may have them, but {remote} is not there: mount it first."
-    elif remote:
-        pull = "git checkout dvc.lock && dvc pull" if locked_here else "dvc pull"
-        yield f"  To get them from the default remote instead: {pull}"

@@ -57,7 +57,8 @@ def test_results_of_an_earlier_run_come_back_and_nothing_runs(study, capsys, che
     if checked_out:  # which fails, and removes what is here
         study.run("dvc", "checkout", "--force", ok=False)
         assert not Path("data/count.txt").exists()
-    assert "2 stages (of them, 0 trainings)" in said(capsys)
+    printed = said(capsys)
+    assert "2 stages (of them, 0 trainings)" in printed and "git checkout dvc.lock &&" in printed
     # `count` has other inputs than in dvc.lock: there DVC looks into its run cache by itself
     assert LOCK.read_text() == theirs.replace(other(drawn), drawn.removesuffix(".dir"), 1)
     assert study.repro() == set()
@@ -84,10 +85,9 @@ def test_a_damaged_run_is_none(study):
     assert LOCK.read_text() == before
 
 
-@pytest.mark.parametrize("end", ["stages:", "uts:"])
-def test_part_of_a_lock_file_is_refused(study, end):
+def test_part_of_a_lock_file_is_refused(study):
     text = LOCK.read_text()
-    LOCK.write_text(text[: text.rindex(end)] + end)
+    LOCK.write_text(text[: text.rindex("uts:")])
     with pytest.raises(InputError, match=r"dvc\.lock: .*`git checkout dvc\.lock`"):
         prepare()
 
@@ -110,16 +110,3 @@ def test_nothing_is_deleted_while_dvc_runs(study):
         prepare()
     held.close()
     assert processes.exists()
-
-
-def test_a_default_remote_is_named_as_another_way(study, capsys):
-    elsewhere()
-    assert "dvc pull" not in said(capsys)
-    study.run("dvc", "remote", "add", "--default", "shared", "../shared")
-    shared = Path("../shared").resolve()
-    text = said(capsys)
-    assert f"{shared} is not there: mount it first" in text and "dvc pull" not in text
-    shared.mkdir()
-    assert "instead: dvc pull" in said(capsys)  # `draw` has its results already
-    LOCK.write_text(LOCK.read_text().replace(md5("draw"), f"{other(md5('draw'))}.dir"))
-    assert "instead: git checkout dvc.lock && dvc pull" in said(capsys)
