@@ -96,8 +96,3 @@ def locked_outputs(root: Path) -> list[Output]:
         for stage, entry in locked_stages(root).items()
         for out in entry.get("outs", ())
     ]
-
-
-def files_below(folder: Path) -> list[Path]:
-    """Return every file below a folder, in order; none if there is no folder."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file()]

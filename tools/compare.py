@@ -24,9 +24,9 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.tables import read_table
-from runner.inputs import file_md5
+from runner.inputs import file_md5, files_below
 from runner.native import NATIVE
-from tools.cache import Cache, Output, files_below, locked_outputs, open_cache
+from tools.cache import Cache, Output, locked_outputs, open_cache
 
 TOLERANCES = {
     "arrays": (1e-4, "share of an array's largest value"),

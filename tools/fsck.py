@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from interpreting_clip.errors import InputError
-from runner.inputs import file_md5
-from tools.cache import Cache, files_below, locked_outputs, open_cache
+from runner.inputs import file_md5, files_below
+from tools.cache import Cache, locked_outputs, open_cache
 
 REST = "Then `dvc pull` (from a remote, if there is one) or `dvc repro` brings back the rest."
 

@@ -161,9 +161,8 @@ def gpus(kind: str, machine: MachineSettings) -> int:
     """Return how many GPUs of this host a kind of stage holds."""
     if machine.device == "cpu" or launching_command(machine.launchers, kind):
         return 0
-    if kind in TRAININGS:
-        return machine.processes
-    return int(kind in (*FORWARD, *PROBING, "extract_untrained", "interpolate"))
+    one = kind in (*FORWARD, *PROBING, "extract_untrained", "interpolate")
+    return machine.processes if kind in TRAININGS else int(one)
 
 
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
@@ -185,15 +184,6 @@ def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     return visible.split(",")[:count]
 
 
-def processors_shared_by(needed: int, gpus: int, at_a_time: int) -> int:
-    """Return among how many jobs, this one included, a job's processors are divided.
-
-    A job on GPUs shares them only with those on the others: it loads images as long as it runs,
-    and most of the rest take seconds.
-    """
-    return min(at_a_time, max(1, gpus // needed)) if needed else at_a_time
-
-
 def run_all(
     jobs: Jobs, gpus: list[str], at_a_time: int, snakemake: str, command: Sequence[str] = JOB
 ) -> None:
@@ -201,7 +191,10 @@ def run_all(
     shutil.rmtree(FOLDER, ignore_errors=True)
     most = min(at_a_time, len(jobs))
     for job in jobs.values():
-        job["shared_by"] = processors_shared_by(job["gpus"], len(gpus), most)
+        # A job on GPUs shares the processors only with those on the others: it loads images as
+        # long as it runs, and most of the rest take seconds.
+        beside = max(1, len(gpus) // job["gpus"]) if job["gpus"] else most
+        job["shared_by"] = min(most, beside)
     plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []

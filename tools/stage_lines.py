@@ -37,7 +37,7 @@ class StageLines(logging.Filter):
         name = str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
         if name in self.numbers and "Running stage" in record.msg and sys.stdout.isatty():
             self.open = True
-            write(self.line(name))
+            write(stage_line(self.numbers[name], len(self.numbers), name))
         elif name in self.numbers and "is cached" in record.msg:
             self.restored.add(name)
         return False
@@ -47,24 +47,21 @@ class StageLines(logging.Filter):
         if seconds is not None:
             self.ran += 1
             note = "  (ran before, from DVC's cache)" if name in self.restored else ""
-            line = f"{self.line(name, seconds)}{note}"
-            write(f"\r{line}\n" if self.open else f"{line}\n")
+            write("\r" if self.open else "")
+            write(f"{stage_line(self.numbers[name], len(self.numbers), name, seconds)}{note}\n")
         elif self.open:
             write("\n")
         self.open = False
-
-    def line(self, name: str, seconds: float | None = None) -> str:
-        """Return a stage's line: which one it is of all, its name and, if known, its seconds."""
-        return stage_line(self.numbers[name], len(self.numbers), name, seconds)
 
     def summary(self) -> str:
         """Say how many stages ran, and how long they took together."""
         if not self.ran:
             return f"All {len(self.numbers)} stages are up to date."
         taken = humanize.precisedelta(time.monotonic() - self.start, format="%.0f")
-        said = f"{self.ran} of {len(self.numbers)} stages ran, in {taken}."
-        others = len(self.numbers) - self.ran
-        return f"{said} The other {others} had results, from git or the cache." if others else said
+        return (
+            f"{self.ran} of {len(self.numbers)} stages ran, in {taken}. All others had results, "
+            "from git or the cache."
+        )
 
 
 def run_with_lines(words: Sequence[str]) -> int:

@@ -15,7 +15,6 @@ from runner.machine_settings import MachineSettings
 from tools.jobs import (
     FORWARD,
     planned,
-    processors_shared_by,
     usable_gpus,
     wait_for_others,
 )
@@ -115,19 +114,6 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match=r"compute\.yaml: .*`processes` need 2 GPUs.* 1;"):
         usable_gpus(planned(STUDY, CUDA), CUDA)
-
-
-@pytest.mark.parametrize(
-    ("needed", "gpus", "at_a_time", "expected"),
-    [
-        (0, 0, 4, 4),
-        (1, 2, 4, 2),  # beside the job on the other GPU
-        (2, 2, 4, 1),
-        (1, 8, 4, 4),
-    ],
-)
-def test_jobs_divide_the_processors(needed, gpus, at_a_time, expected):
-    assert processors_shared_by(needed, gpus, at_a_time) == expected
 
 
 def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_path: Path, capsys):
