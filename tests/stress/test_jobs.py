@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,21 +124,6 @@ def test_a_run_that_was_ended_goes_on(study, snakemake, nano, how, seed):
     study.run("git", "checkout", "--quiet", "params.yaml")
     repro(study, snakemake)
     assert_equal(study, nano)
-
-
-@pytest.mark.long
-def test_a_stage_that_was_killed_is_run_once_more(study, snakemake):
-    run = start(study, snakemake, 9)
-    killed = []
-    while run.poll() is None and not killed:
-        own = processes(study.folder)
-        killed = [pid for pid, command in own.items() if b"stages\0extract" in command]
-        for pid in killed:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-    assert run.wait() == 0
-    assert "encoder@rn_web_broad_finetuned: failed once" in said(study)
-    assert "stages are up to date.\n" in said(study)
 
 
 WORK = """

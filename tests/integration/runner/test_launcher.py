@@ -98,18 +98,6 @@ def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
     assert killed.returncode == 128 + signal.SIGKILL
 
 
-@pytest.mark.parametrize(("launcher", "shared_by"), [("env PLACE=there", "None"), ("", "4")])
-def test_jobs_share_the_processors_of_this_host_alone(probe, launcher, shared_by):
-    show = f"print(os.environ.get('{SHARED_BY}'))"
-    out, _ = probe(show, launcher, **{SHARED_BY: "4"}).communicate()
-    assert out.splitlines()[-1] == shared_by
-
-
-def test_a_process_of_a_training_is_launched_by_none(probe):
-    done = probe("pass", "env PLACE=there", TORCHELASTIC_RUN_ID="rn")
-    assert done.communicate()[0].split() == [str(done.pid), "rn", "None"]
-
-
 def test_a_program_that_is_missing_is_one_line(probe):
     done = probe("pass", "srum -n1")
     err = done.communicate()[1]
@@ -134,13 +122,3 @@ def test_the_last_that_is_launched_takes_the_place_of_one_that_was_left(probe):
     assert ends(there)
     assert done.communicate()[0].split()[0] != str(there)
     assert done.returncode == 0
-
-
-def test_one_that_computes_here_waits_as_well(probe):
-    there = int(told(left := probe(SLOW, CHILD))[0])
-    left.send_signal(signal.SIGSTOP)
-    done = probe("pass", "")
-    assert done.stderr
-    assert f"process {there} on " in done.stderr.readline()
-    assert ends(there)
-    assert done.communicate()[0].split()[0] == str(done.pid)

@@ -64,10 +64,3 @@ def test_files_of_the_users_hide_no_package(code_copy):
         (code_copy / f"{name}.py").write_bytes(STALE)
     assert start(code_copy, "-c", "import interpreting_clip.formats.json") == "stale\n"
     assert start(code_copy, "-m", "stages", "study") == ""
-
-
-def test_packages_of_others_do_not_hide_ours(code_copy, tmp_path):
-    for name in ("runner", "page", "interpreting_clip"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_bytes(STALE)
-    assert start(code_copy, "-m", "stages", "study", PYTHONPATH=str(tmp_path)) == ""

@@ -42,11 +42,6 @@ def run(body: str, *arguments: str, **variables: str) -> subprocess.CompletedPro
     )
 
 
-def test_passes_the_command_line_on():
-    done = run("print(arguments)", "rn", "vit")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "('rn', 'vit')\n", "")
-
-
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
@@ -60,11 +55,6 @@ def test_wrong_arguments_are_one_line(command, expected):
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     start, _, end = expected.partition(".*")
     assert done.stderr.startswith(f"error: {start}") and done.stderr.rstrip().endswith(end)
-
-
-def test_what_a_terminal_has_no_letters_for_is_escaped():
-    done = run("print('é')", PYTHONIOENCODING="ascii")
-    assert (done.returncode, done.stdout) == (0, "\\xe9\n")
 
 
 def test_stage_code_mends_a_code_json_that_a_merge_left_in_conflict(code_copy):
@@ -81,11 +71,6 @@ def test_computes_nothing_in_lower_precision():
     assert "ONEDNN_DEFAULT_FPMATH_MODE" in done.stderr
 
 
-def test_bad_input_is_one_line_and_exit_1():
-    done = run("raise InputError('params.yaml: 1 is too few')")
-    assert (done.returncode, done.stderr) == (1, "error: params.yaml: 1 is too few\n")
-
-
 NO_SPACE = OSError(errno.ENOSPC, "No space left on device", "data/x.json")
 PARTIAL = "data/gone/x.partial/a.json"
 
@@ -95,9 +80,7 @@ PARTIAL = "data/gone/x.partial/a.json"
     [
         (NO_SPACE, "data/x.json: No space .*free the disk.* run it again"),
         (OSError(errno.ENOSPC, "No space left on device"), "writing: No space .*free the disk"),
-        (OSError(errno.EMFILE, "Too many open files", "a"), "a: Too many open files; .*ulimit -n"),
         (OSError(errno.EACCES, "Denied", PARTIAL), r"data/gone/x/a.json: .*chmod u\+rwX data`"),
-        (OSError(errno.EROFS, "Read-only", PARTIAL), "data/gone/x/a.json: .*mount data for"),
         (OSError(errno.ENOENT, "No such file", PARTIAL), "data/gone/x/a.json: .*`dvc repro`"),
         (OSError(errno.EIO, "Input/output error", PARTIAL), ".*nothing was kept; run it again"),
         # the folder is gone by then
@@ -105,8 +88,6 @@ PARTIAL = "data/gone/x.partial/a.json"
         (InputError("metrics/x.json.partial/x.json: odd"), "metrics/x.json: odd"),
         (InputError("data/x.partial/x.json: odd"), "data/x/x.json: odd"),
         (AssertionError("Torch not compiled with CUDA enabled"), "`device`: .*compute.yaml"),
-        (RuntimeError("No CUDA GPUs are available"), "`device`: .*compute.yaml"),
-        (RuntimeError("Found no NVIDIA driver"), "`device`: .*compute.yaml"),
         (KeyError("gone"), ".*KeyError: 'gone'.*--debug"),
         (RuntimeError("\x1b[31m\n\udcff"), r".*\\x1b\[31m\\n\\udcff.*--debug"),
     ],
@@ -124,7 +105,7 @@ def test_an_error_is_one_line_with_advice(monkeypatch, error, expected):
 
 
 def test_a_program_ends_with_its_error_and_with_debug_its_traceback():
-    done = run("raise InputError('params.yaml: 1 is too few')")
+    done = run("raise InputError(arguments[0])", "params.yaml: 1 is too few")
     assert (done.returncode, done.stderr) == (1, "error: params.yaml: 1 is too few\n")
     done = run("dict()['gone']", "--debug")
     assert done.returncode == 1

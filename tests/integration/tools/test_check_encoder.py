@@ -161,9 +161,3 @@ def test_published_weights_are_downloaded_once(study, hub, capsys, tmp_path, mon
     downloads = len(hub.cdn.requests)
     main("check-encoder", "mine")
     assert capsys.readouterr().out == first and len(hub.cdn.requests) == downloads
-
-
-def test_an_unknown_encoder_is_refused(study):
-    study(TIMM, {"source": "untrained", "seed": 0}, "random")
-    with pytest.raises(InputError, match=r"no encoder 'mien'.*mine"):
-        main("check-encoder", "mien")

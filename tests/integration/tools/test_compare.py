@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import write_tensors
 from runner.native import NATIVE
 from tools.__main__ import main
@@ -115,16 +114,6 @@ def test_revisions_are_read_from_git_and_the_cache(workspace, capsys):
     assert code == 1
     assert lines[0] == "other code code code.json: draw: 1, 2"
     assert lines[1].startswith("differs   draw data/drawn: 1.txt: MD5: ")
-
-
-def test_bad_arguments_are_explained(workspace):
-    for *arguments, expected in (
-        ("nothing", ".", "^nothing: "),
-        (".", "data", "data.*no DVC repository"),
-        (".", ".", "--only", "metrics/", "metrics/"),
-    ):
-        with pytest.raises(InputError, match=expected):
-            main("compare", *arguments)
 
 
 def found(tmp_path: Path, name: str, first: object, second: object) -> list[Difference]:

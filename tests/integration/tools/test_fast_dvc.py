@@ -69,13 +69,3 @@ def test_a_damaged_lock_file_is_refused_as_dvc_does(study):
     Path("dvc.lock").write_text(lock[: lock.index("outs:") + 3])
     said = [study.run(*program, "repro", ok=False) for program in (FAST, PLAIN)]
     assert "dvc.lock' is invalid" in said[0] and said[0] == said[1]
-
-
-def test_an_experiment_keeps_the_comments_of_params(study):
-    repro(study, FAST)
-    study.run("git", "add", "--all")
-    study.run("git", "-c", "user.name=a", "-c", "user.email=a", "commit", "--quiet", "-m", "one")
-    study.run(*FAST, "exp", "run", "--set-param", "sets.b.images=6")
-    text = Path("params.yaml").read_text()
-    assert "images: 6 # few" in text and "sets: # what is drawn" in text
-    assert Path("data/count.txt").read_text().strip() == "9"

@@ -8,11 +8,7 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.entries import AnyBackbone
-from interpreting_clip.encoders.weight_sources import WeightsEntry
-from interpreting_clip.errors import InputError
-from interpreting_clip.study.check import check
-from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
+from interpreting_clip.study.dataset_entries import DatasetEntry
 from runner.machine_settings import Machine
 from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
@@ -24,7 +20,6 @@ from tools.reachable import (
     ask_all,
     dataset_sources,
     image_count,
-    weight_sources,
 )
 
 DATA = b"7" * 300_000
@@ -79,7 +74,6 @@ def test_a_gated_repository_has_a_size_and_says_how_to_be_let_in(hub, monkeypatc
     ("source", "words"),
     [
         (shards("no/set"), "no/set@main"),
-        (shards("owner/set", "v9"), "'v9'"),
         (shards("owner/set", "main", "val/*"), "'val/*'"),
     ],
 )
@@ -117,25 +111,6 @@ def test_a_dataset_is_where_its_entry_says():
         AskedSource("folder", "x"),
         AskedSource("folder", "captions.json"),
     ]
-
-
-def test_an_own_shift_is_asked_for_like_any_dataset():
-    hub = {"repository": "owner/night", "revision": "v1"}
-    known = {"kind": "own", "label": "Night", "baseline": "none", "classes": "all"}
-    night = msgspec.convert({**known, "source": "hub", "hub": hub}, ShiftEntry)
-    assert dataset_sources(night) == [AskedSource("dataset", "owner/night", "v1", ("test/*.tar",))]
-    assert image_count("night", night) is UNKNOWN
-    limited = {**known, "source": "folder", "folder": "x", "limit": 80}
-    assert image_count("night", msgspec.convert(limited, ShiftEntry)) == 80
-
-
-def test_refuses_weights_that_do_not_exist_and_names_the_entry():
-    study = check(NANO)
-    clip = msgspec.convert({"kind": "open_clip", "model": "RN50-quickgelu"}, AnyBackbone)
-    entry = {"backbone": "b", "source": "open_clip", "tag": "laion5b"}
-    weights = {"e": msgspec.convert(entry, WeightsEntry)}
-    with pytest.raises(InputError, match=r"weights\.e.*laion5b"):
-        weight_sources(msgspec.structs.replace(study, backbones={"b": clip}, weights=weights))
 
 
 def test_offline_asks_nobody_but_looks_at_folders(tmp_path):

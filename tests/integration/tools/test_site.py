@@ -1,7 +1,6 @@
 """`make site`: the pages and what they link to, in one folder."""
 
 import shutil
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -66,8 +65,3 @@ def test_a_newer_site_takes_the_place_of_an_older_one_and_of_nothing_else():
         with pytest.raises(InputError, match="choose another folder"):
             site.main(to=Path(place))
     assert Path("docs/measures.md").is_file()
-
-
-def test_the_citation_names_the_licence_of_the_package():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert load_tree(ROOT / "CITATION.cff")["license"] == project["license"]

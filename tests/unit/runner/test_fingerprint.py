@@ -102,11 +102,6 @@ def test_what_is_beneath_a_package_is_what_it_requires(package):
     assert found == set(TRANSITIVE_DEPENDENCIES.get(package, ()))
 
 
-def test_what_computes_is_locked_at_the_version_that_is_installed():
-    locked = locked_versions(ALL, ROOT)
-    assert locked == {name: version(name).partition("+")[0] for name in ALL}
-
-
 def test_refuses_a_module_that_is_on_no_list():
     with pytest.raises(InputError, match=r"cupy: .*COMPUTING"):
         computing_packages({"numpy", "cupy"})

@@ -178,15 +178,6 @@ def test_inputs_that_change_while_a_stage_computes_are_named(change):
         inputs.require_unchanged()
 
 
-def test_a_folder_that_cannot_be_listed_is_refused(monkeypatch):
-    def refuse(path):
-        raise PermissionError(13, "Permission denied", path)
-
-    monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(PermissionError):
-        content_md5(Path("data/heads"))
-
-
 def test_large_files_are_compared_before_outputs_move_and_before_a_training(monkeypatch):
     monkeypatch.setattr("runner.inputs.LARGE", 1)
     inputs = check("data/heads")

@@ -24,12 +24,6 @@ def words(stage: str) -> list[str]:
     return launcher(read_machine(), stage)
 
 
-def test_there_is_none_by_default():
-    assert words("kurtosis") == []
-    SETTINGS.write_text("device: cuda\n")
-    assert words("kurtosis") == []
-
-
 def test_a_stage_has_its_own_or_that_of_the_others():
     SETTINGS.write_text("launchers: {finetune: srun -n1 --gpus=1, cka: '', others: srun 'a b'}\n")
     assert words("finetune") == ["srun", "-n1", "--gpus=1"]

@@ -81,7 +81,6 @@ def test_finds_the_packages_of_others(tree):
     ("text", "message"),
     [
         ("import importlib\nimportlib.import_module(name)", r"b.py: line 2: .*computed"),
-        ("from importlib import import_module\nimport_module(name)", r"b.py: line 2: .*computed"),
         ("from . import c", r"b.py: line 1: .*relative"),
         ("a = 1\nb = (", r"b.py: line 2: not legal Python"),
         ("a = '\0'", r"b.py: .*null bytes"),
@@ -122,13 +121,10 @@ UNSEEN = {
         ('    """Double."""\n', ""),
         ('"""A limit."""\n', ""),
         ("return 2 * x", "return 2 * x  # twice"),
-        ("return 2 * x", "return (\n        2 * x\n    )"),
     ],
     RAISING: [
         ("is too few, ", "is less than"),
-        (": {x:.1f} is", "={x:.2f} is"),
         ("f\"{wrong['least']}: ", "f\"Got {wrong['least']}: "),
-        (' "not "', ""),
         ("it failed", "it went wrong"),
         ('TypeError("wrong")', 'TypeError("wro" "ng")'),
     ],
@@ -137,26 +133,21 @@ UNSEEN = {
 """By code, the edits that change only words and layout."""
 
 SEEN = {
-    CODE: [("2 *", "3 *"), ("(x)", "(x=1)"), ("2 *", "x *")],
+    CODE: [("2 *", "3 *"), ("(x)", "(x=1)")],
     "x = 'a'": [("'a'", "'b'"), ("'a'", "None")],
     "x = []": [("[]", "['']"), ("[]", "[[]]"), ("[]", "[None]")],
     "x = f'{a}'": [("{a}", "{a}{b}")],
     RAISING: [
         ("x <", "x <="),
         ('["least"]:', '["most"]:'),
-        ("wrong['least']", "wrong['most']"),
         ("{x:.1f}", "{kind}"),
         ("raise ValueError", "raise KeyError"),
-        ('raise TypeError("wrong")', "raise TypeError"),
         ('code="b"', 'code="c"'),
-        ('kind="a"', 'kind="b"'),
         ("from failed", ""),
     ],
     LABEL: [
         ('headline="share"', 'headline="part"'),
-        (', headline="share"', ""),
         ("Estimate", "float"),
-        (LABEL, "x: Annotated[Estimate]"),
         ("Label", "Length"),
     ],
     # Elsewhere, a call of this name is code.

@@ -41,9 +41,7 @@ stages:
 """
 OTHER_LAYOUTS = {
     "comment": LOCK.replace("stages:\n", "stages:\n  # by hand\n", 1),
-    "quoted": LOCK.replace("  study:\n", '  "study":\n', 1),
     "flow": "schema: '2.0'\nstages: {study: {cmd: x}}\n",
-    "nothing": "schema: '2.0'\nstages: {}\n",
     "datasets": f"{LOCK}datasets:\n- name: x\n  type: dvc\n",
 }
 

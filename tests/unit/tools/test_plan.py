@@ -15,7 +15,7 @@ from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 from tools import reachable
 from tools.__main__ import main
-from tools.plan import make_plan, passes, training_row
+from tools.plan import make_plan, passes
 from tools.reachable import UNKNOWN, Answer, image_count, size, weight_sources
 
 STUDIES = sorted(ROOT.glob("studies/*.yaml"))
@@ -154,18 +154,6 @@ def test_forward_passes_are_the_images_of_each_stage(nano, images):
     study = msgspec.structs.replace(nano, heads=msgspec.structs.replace(nano.heads, probe=every))
     assert each + 1200 in passes(study, images)[0]
     assert all(map(math.isnan, passes(nano, images | {"broden": UNKNOWN})[0]))
-
-
-def test_only_whole_batches_are_seen(nano):
-    def trained(number):
-        entry = nano.finetune["rn_web_broad_finetuned"]
-        row = training_row(nano, "rn", entry, {"imagenet_train": number})
-        return row["steps"], row["images"]
-
-    epochs = nano.recipes["finetuning"].epochs
-    assert trained(600) == (f"{epochs * 4}", f"{epochs * 4 * 128:,}")
-    assert trained(100) == (f"{epochs}", f"{epochs * 100:,}")
-    assert trained(UNKNOWN) == ("?", "?") and trained(0) == ("0", "0")
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)

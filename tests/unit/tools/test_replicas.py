@@ -34,16 +34,6 @@ def test_the_study_in_the_repository_has_each_trained_encoder_five_times(study):
     assert list(check(ROOT / STUDY).encoders) == expected
 
 
-def test_further_encoders_are_none_of_params_and_use_what_they_bring():
-    params, further = load_tree(ROOT / "params.yaml"), load_tree(ROOT / FURTHER)
-    assert further["compared_with"] in params["encoders"]
-    for section, entries in further.items():
-        assert section == "compared_with" or not entries.keys() & params[section].keys()
-    trainings = [*further["pretrain"].values(), *further["supervise"].values()]
-    assert set(further["recipes"]) <= {entry["recipe"] for entry in trainings}
-    assert set(further["datasets"]) <= {entry["dataset"] for entry in trainings}
-
-
 def test_replicas_differ_in_their_seed_alone(study):
     made = replicated(study)
     for key in ("rn_web_broad", "vit_web_broad_finetuned", "rn_web_broad_labels"):
