@@ -130,26 +130,23 @@ def compare(
 ) -> tuple[str, str]:
     """Return the verdict on one output, and the place of the largest difference."""
     results = {"A": a, "B": b}
-    for name, result in results.items():
-        if path not in result.outputs:
-            return "missing", f"no output of {name}, {result.name}"
+    if absent := [name for name, result in results.items() if path not in result.outputs]:
+        return "missing", f"no output of {absent[0]}, {results[absent[0]].name}"
     files = {name: result.files(path) for name, result in results.items()}
     if not all(files.values()) and a.outputs[path].md5 == b.outputs[path].md5:
         return "identical", ""
     if absent := [f"{name}, {results[name].name}" for name in files if not files[name]]:
         return "missing", f"not in {absent[0]}; `dvc fetch` or `dvc pull` brings it"
     found = list(file_differences(files["A"], files["B"], tolerance))
-    size, where = max(found, key=itemgetter(0), default=(0.0, ""))
-    verdict = "agrees" if size <= 1 else "differs"
     if not found:
-        verdict = "identical"
+        return "identical", ""
     # Pictures and pages of numbers that are also in a table, which is compared
-    elif path.endswith((".html", ".svg")) or path.startswith("plots/directions/"):
-        verdict, where = "drawn anew", ""
+    if path.endswith((".html", ".svg")) or path.startswith("plots/directions/"):
+        return "drawn anew", ""
+    size, where = max(found, key=itemgetter(0))
+    verdict = "agrees" if size <= 1 else "differs"
     # Which code made the results, and that params.yaml is legal
-    elif path in ("code.json", "data/study"):
-        verdict = "other code"
-    return verdict, where
+    return "other code" if path in ("code.json", "data/study") else verdict, where
 
 
 def file_differences(

@@ -1,7 +1,7 @@
 """One line for each stage that DVC runs, in place of the several that DVC logs.
 
-On a terminal, a stage's line stands there from its start. Progress, warnings and errors are printed
-as the stage and DVC word them.
+On a terminal, a stage's line stands there while it is checked and runs. Progress, warnings and
+errors are printed as the stage and DVC word them.
 """
 
 import logging
@@ -18,75 +18,50 @@ LOGGERS = ("stage", "stage.cache", "stage.run", "dvcfile", "repo.reproduce", "re
 """Those of DVC's loggers that report each stage in several lines."""
 
 
-class StageLines(logging.Filter):
-    """Prints a line for each stage that ran, and drops what DVC logs instead, but no warning."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.numbers, self.ran, self.open = dict[str, int](), 0, False
-        self.restored, self.start = set[str](), time.monotonic()
-
-    def begin(self, names: list[str]) -> None:
-        """Take the stages that DVC is about to check, in order."""
-        self.numbers = {name: number for number, name in enumerate(names, 1)}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Open a line when a stage starts, and note which stages DVC takes from its run cache."""
-        if record.levelno > logging.INFO:
-            return True
-        name = str(record.args[0]) if isinstance(record.args, tuple) and record.args else ""
-        if name in self.numbers and "Running stage" in record.msg and sys.stdout.isatty():
-            self.open = True
-            write(stage_line(self.numbers[name], len(self.numbers), name))
-        elif name in self.numbers and "is cached" in record.msg:
-            self.restored.add(name)
-        return False
-
-    def end(self, name: str, seconds: float | None) -> None:
-        """Print the line of a stage that ran; None: it failed, or it did not have to run."""
-        if seconds is not None:
-            self.ran += 1
-            note = "  (ran before, from DVC's cache)" if name in self.restored else ""
-            write("\r" if self.open else "")
-            write(f"{stage_line(self.numbers[name], len(self.numbers), name, seconds)}{note}\n")
-        elif self.open:
-            write("\n")
-        self.open = False
-
-    def summary(self) -> str:
-        """Say how many stages ran, and how long they took together."""
-        if not self.ran:
-            return f"All {len(self.numbers)} stages are up to date."
-        taken = humanize.precisedelta(time.monotonic() - self.start, format="%.0f")
-        return (
-            f"{self.ran} of {len(self.numbers)} stages ran, in {taken}. All others had results, "
-            "from git or the cache."
-        )
-
-
 def run_with_lines(words: Sequence[str]) -> int:
-    """Run `dvc repro` with a line for each stage; return its exit status."""
+    """Run `dvc repro` with a line for each stage that ran; return its exit status."""
     from dvc.ui import ui
 
-    lines = StageLines()
-    follow_stages(lines.begin, lines.end)
+    numbers, ran, began = dict[str, int](), list[str](), time.monotonic()
+    terminal = sys.stdout.isatty()
+
+    def begin(names: list[str]) -> None:
+        numbers.update({name: number for number, name in enumerate(names, 1)})
+
+    def start(name: str) -> None:
+        if terminal:
+            write(stage_line(numbers[name], len(numbers), name))
+
+    def end(name: str, seconds: float | None) -> None:
+        if terminal:
+            write("\r\x1b[K")  # back to the start of the line, and clear it
+        if seconds is not None:
+            ran.append(name)
+            write(f"{stage_line(numbers[name], len(numbers), name, seconds)}\n")
+
+    follow_stages(begin, end, start)
     # Of what it would print here, "up to date" is ours, and `dvc push` is for those who share.
     ui.enable = lambda: None
     for name in LOGGERS:
-        logging.getLogger(f"dvc.{name}").addFilter(lines)
+        logging.getLogger(f"dvc.{name}").addFilter(lambda record: record.levelno > logging.INFO)
     status = run_dvc(words)
-    if not status:
-        write(f"{lines.summary()}\n")
+    if not status and ran:
+        taken = humanize.precisedelta(time.monotonic() - began, format="%.0f")
+        write(f"{len(ran)} of {len(numbers)} stages ran or came from DVC's cache, in {taken}.\n")
+    elif not status:
+        write(f"All {len(numbers)} stages are up to date.\n")
     return status
 
 
 def follow_stages(
-    begin: Callable[[list[str]], None], end: Callable[[str, float | None], None]
+    begin: Callable[[list[str]], None],
+    end: Callable[[str, float | None], None],
+    start: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Let DVC in this process report stages.
 
-    `begin` gets the names of all stages that are checked, in order, and `end` each of them with its
-    seconds, or None if it did not run.
+    `begin` gets the names of all stages that are checked, in order. `start` gets each when it is
+    checked, and `end` each with its seconds, or None if it did not run or failed.
     """
     from dvc.repo import reproduce
 
@@ -94,6 +69,7 @@ def follow_stages(
 
     def timed(stage: Any, **options: Any) -> Any:
         started, seconds = time.monotonic(), None
+        start(stage.addressing)
         try:
             if ran := reproduce_stage(stage, **options):
                 seconds = time.monotonic() - started
