@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from interpreting_clip.errors import InputError
 from tests.pipeline.workspace import Workspace
 from tools.cache import open_cache
 
@@ -19,11 +18,6 @@ def test_the_folders_are_those_of_dvcs_settings(workspace: Workspace, folder: st
         assert cache.objects.resolve() == Path(repo.cache.local.path).resolve()
         assert cache.runs.resolve() == Path(repo.stage_cache.cache_dir).resolve()
         assert cache.processes == Path(str(repo.tmp_dir)) / "rwlock"
-
-
-def test_a_folder_without_dvc_is_refused(tmp_path: Path):
-    with pytest.raises(InputError, match="no DVC repository"):
-        open_cache(tmp_path)
 
 
 def test_a_folder_is_there_if_its_listing_and_all_its_files_are(workspace: Workspace):

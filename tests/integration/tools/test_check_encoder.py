@@ -1,7 +1,6 @@
 """`make check-encoder`: an entry of params.yaml is checked before anything is computed."""
 
 import hashlib
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -117,20 +116,6 @@ def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):
     assert found["head"].startswith(f"zero_shot: 1,000 classes × {width} features of unit length")
     assert "2 classes tried" in found["head"]
     assert found["representation"].startswith("linear")
-
-
-def test_what_was_taken_of_a_training_s_file_is_said(study, capsys):
-    model = timm_model()
-    averaged = {f"module.{name}": value + 1 for name, value in model.state_dict().items()}
-    content = {"state_dict": model.state_dict(), "state_dict_ema": averaged, "args": Namespace()}
-    study(TIMM, checkpoint(pickled(content)))
-    main("check-encoder", "mine")
-    printed = capsys.readouterr().out
-    assert "taken: the state dict 'state_dict', not 'state_dict_ema' (`state` chooses)" in printed
-    entry = checkpoint(pickled(content), state="state_dict_ema", head_name="fc", prefix="module")
-    study(TIMM, entry)
-    main("check-encoder", "mine")
-    assert "'state_dict_ema', not" not in capsys.readouterr().out
 
 
 def test_a_tower_alone_has_no_head(study, capsys):

@@ -35,16 +35,7 @@ STUDY = nx.DiGraph(
         *((f"extract@{key}", f"cka@{pair}") for key in "ab" for pair in ("first", "second")),
     ]
 )
-KINDS = (
-    "pretrain",
-    "interpolate",
-    "fetch",
-    "unheard_of",
-    *FORWARD,
-    "kurtosis",
-    "broden",
-    "summarize",
-)
+KINDS = ("pretrain", "interpolate", "fetch", "unheard_of", *FORWARD, "kurtosis", "summarize")
 
 
 def check(graph: nx.DiGraph, jobs: dict) -> None:

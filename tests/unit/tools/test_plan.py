@@ -129,24 +129,6 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
     assert "Of 1 sources, 0 cannot" in said and "63,305" in said
 
 
-def test_a_folder_of_activations_is_reached_by_its_manifest(capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("INTERPRETING_CLIP_FOLDERS", str(tmp_path))
-    tree = load_tree(NANO)
-    tree["backbones"]["jax"] = {"kind": "external", "model": "a net in JAX"}
-    entry = {"source": "activations", "backbone": "jax", "folder": "mine", "sha256": "0" * 64}
-    tree["weights"]["mine"] = entry | {"representation": "linear", "normalize_features": True}
-    mine = tree["encoders"]["rn_untrained"] | {"label": "Mine", "backbone": "jax"}
-    tree["encoders"]["mine"] = mine | {"head": "trained"}
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
-    with pytest.raises(SystemExit):
-        main("plan", str(tmp_path / "study.yaml"), "--offline")
-    assert f"{tmp_path}/mine/manifest.json: missing" in capsys.readouterr().out
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/manifest.json").write_text("{}")
-    main("plan", str(tmp_path / "study.yaml"), "--offline")
-    assert "Of 1 sources, 0 cannot" in capsys.readouterr().out
-
-
 def test_forward_passes_are_the_images_of_each_stage(nano, images):
     each = sum(images[key] for key in (*TEST_SETS, *nano.shifts)) + 600 + 64
     assert passes(nano, images) == ([each, each, each + 24 * 40, each], [150])
