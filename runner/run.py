@@ -194,7 +194,7 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
             # Their folders alone: the keys under `classes` are the user's own names.
             named += [{"folder": shift.get("folder")} for shift in tree.get("shifts", {}).values()]
         folders = Path(machine.folders)
-        places = [place for entry in named for place in sources(entry, folders)]
+        places = [place for one in named for place in sources(one, folders)]
         readable += [*places, *(target for place in places for target in link_targets(place))]
         readable += [Path.home() / ".cache/huggingface", Path.home() / ".netrc"]
         readable += [Path(os.environ[name]) for name in ACCESS if os.environ.get(name)]
