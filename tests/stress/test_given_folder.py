@@ -60,9 +60,3 @@ def test_the_results_are_those_of_the_encoder_and_no_other_is_computed_again(giv
     assert mine.pop("training") == [] and own.pop("training")
     assert mine == own
     assert "computed elsewhere: <code>given</code>" in Path("plots/report.html").read_text()
-    tree = given.params()
-    for section in ("weights", "encoders", "backbones"):
-        del tree[section]["elsewhere" if section == "backbones" else "mine"]
-    Path("params.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    assert given.repro() == {"study", "report"}
-    assert "encoders/mine" not in given.run("dvc", "metrics", "show")

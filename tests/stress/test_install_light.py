@@ -56,8 +56,3 @@ def test_it_pulls_the_pages_alone_or_everything_and_finds_nothing_to_compute(lig
     assert light.results() == nano.results()
     assert "Running" not in activated(light, "dvc repro")
     assert light.run("git", "status", "--porcelain") == ""
-
-
-def test_a_full_install_is_still_to_do(light):
-    assert "pip install" not in light.run("make", "--dry-run", "install-light")
-    assert "pip install" in light.run("make", "--dry-run", "repro")

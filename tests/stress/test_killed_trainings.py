@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -29,19 +28,14 @@ def use_kernels(chosen, use=kernels.use_kernels):
     callbacks.Checkpoint = partial(callbacks.Checkpoint, seconds=0.0)  # at every point of the curve
 
 kernels.use_kernels = use_kernels
-sys.argv[1:] = ["{stage}", "{key}"]
+sys.argv[1:] = ["pretrain", "killed"]
 runpy.run_module("stages", run_name="__main__", alter_sys=True)
 """
-"""Does what `python -m stages {stage} {key}` does."""
-
-ENTRIES = {
-    "pretrain": {"backbone": "rn", "dataset": "web_broad"},
-    "supervise": {"backbone": "rn", "dataset": "imagenet_val", "label_smoothing": 0.1},
-}
+"""Does what `python -m stages pretrain killed` does."""
 
 
-def start(stage: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", STAGE.format(stage=stage, key=KEY)]
+def start() -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", STAGE]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
@@ -57,16 +51,16 @@ def remove_results() -> None:
             shutil.rmtree(Path("data") / name / folder, ignore_errors=True)
 
 
-def declare(stage: str, **recipe: Any) -> None:
+def declare(**recipe: Any) -> None:
     """Write the training into the study, with a recipe of 40 steps."""
     shared = load_tree(Path("params.yaml"))["recipes"]["pretraining"]
     change(recipes={KEY: shared | recipe | {"batch_size": 16, "epochs": 20}})
-    change(**{stage: {KEY: {"recipe": KEY} | ENTRIES[stage]}})
+    change(pretrain={KEY: {"recipe": KEY, "backbone": "rn", "dataset": "web_broad"}})
 
 
-def kill(stage: str) -> None:
+def kill() -> None:
     """Start the training and kill it once it has a checkpoint."""
-    killed = start(stage)
+    killed = start()
     while not list(SCRATCH.glob(f"*/{FILE}")) and killed.poll() is None:
         time.sleep(0.005)
     killed.kill()
@@ -76,37 +70,34 @@ def kill(stage: str) -> None:
     remove_results()
 
 
-def go_on(stage: str) -> None:
+def go_on() -> None:
     """Start the training again, which takes not all of its steps and leaves no checkpoint."""
-    again = start(stage)
+    again = start()
     said = again.communicate()[1]
     assert again.returncode == 0, said
     assert "/40 " in said and "| 0/40 " not in said
     assert {path.name for path in SCRATCH.iterdir()} <= {"seconds", "tmp"}
 
 
-@pytest.mark.parametrize("stage", ENTRIES)
-def test_a_killed_training_goes_on_bit_for_bit(study, stage):
-    declare(stage, augmentation={"smallest_crop": 0.8, "flip": 0.5})
-    run_stage(stage, KEY)
+def test_a_killed_training_goes_on_bit_for_bit(study):
+    declare(augmentation={"smallest_crop": 0.8, "flip": 0.5})
+    run_stage("pretrain", KEY)
     whole = results()
     assert all(whole.values())
     remove_results()
-    kill(stage)
-    go_on(stage)
+    kill()
+    go_on()
     assert results() == whole
 
 
 def test_a_killed_training_goes_on_in_more_processes(study, monkeypatch):
-    stage = "pretrain"
-    declare(stage, pieces=2)
-    run_stage(stage, KEY)
+    declare(pieces=2)
+    run_stage("pretrain", KEY)
     file = Path("data/weights") / KEY / "weights.safetensors"
     whole = load_file(file)
     remove_results()
-    kill(stage)
+    kill()
     monkeypatch.setenv("INTERPRETING_CLIP_PROCESSES", "2")
-    go_on(stage)
+    go_on()
     for name, weight in load_file(file).items():
         torch.testing.assert_close(weight, whole[name], rtol=1e-3, atol=1e-4)
-    assert set(results()["training"])

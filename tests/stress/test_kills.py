@@ -18,7 +18,7 @@ import pytest
 from tests.pipeline.workspace import Workspace, new_workspace
 from tests.stress.conftest import LONG
 
-SEED, KILLS = 0, 20 if LONG else 8
+SEED, KILLS = 0, 20 if LONG else 4
 
 UNCACHED = (sys.executable, "-c", "from tools.uncached import prepare; prepare()")
 

@@ -1,16 +1,14 @@
-"""Two people share a study through an SSH server and through an object store."""
+"""A colleague pulls a study through an SSH server and through an object store."""
 
 from collections.abc import Iterator
 
 import pytest
 
+from tests.pipeline.workspace import clone
 from tests.stress.remotes import Remote, s3_remote, ssh_remote
-from tests.stress.test_remotes import (
-    test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches,
-    you,
-)
+from tests.stress.test_remotes import set_options, you
 
-__all__ = ["test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches", "you"]
+__all__ = ["you"]
 
 
 @pytest.fixture(scope="module", params=["ssh", "s3"])
@@ -19,3 +17,11 @@ def remote(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote
     folder = tmp_path_factory.mktemp("remote") / "served"
     with {"ssh": ssh_remote, "s3": s3_remote}[request.param](folder) as served:
         yield served
+
+
+def test_a_colleague_who_pulls_computes_nothing(remote, nano, you, tmp_path):
+    colleague = clone(you.folder, tmp_path / "colleague")
+    set_options(colleague, remote.own, "--local")
+    colleague.run("dvc", "pull", "--quiet", "--run-cache")
+    assert colleague.results() == nano.results()
+    assert colleague.repro() == set()
