@@ -51,14 +51,6 @@ def test_stale_bytecode_is_not_run(code_copy, mode):
     assert start(code_copy, "-m", "stages", "code") == ""
 
 
-def test_a_module_without_its_source_is_not_imported(code_copy):
-    file = code_copy / MODULES[-1]
-    compile_stale(file, "UNCHECKED_HASH", file.with_suffix(".pyc"))
-    file.unlink()
-    said = start(code_copy, "-m", "stages", "code")
-    assert "ModuleNotFoundError" in said and "interpreting_clip.formats.json" in said
-
-
 def test_files_of_the_users_hide_no_package(code_copy):
     for name in ("numpy", "statistics", "msgspec"):
         (code_copy / f"{name}.py").write_bytes(STALE)

@@ -69,13 +69,3 @@ def test_a_reference_that_never_errs_is_refused(recipe, world, monkeypatch):
 def _first_block(recipe: Adversarial, world: World):
     block = adversarial.draw_block(recipe, world, 0, 128)
     return lambda *_: block
-
-
-def test_torch_keeps_its_own_random_state(recipe: Adversarial, world: World):
-    import torch
-
-    torch.manual_seed(1)
-    before = torch.get_rng_state()
-    brief = replace(recipe.reference, train=replace(recipe.reference.train, images=64), epochs=1)
-    train_reference(brief, recipe.class_indices, world)
-    np.testing.assert_array_equal(before.numpy(), torch.get_rng_state().numpy())

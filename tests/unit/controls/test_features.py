@@ -16,7 +16,7 @@ from interpreting_clip.measures import kurtosis
 from interpreting_clip.measures.intervals import Estimate
 from tests.unit.controls.conftest import wrong
 
-measure, chosen = kurtosis.kurtosis, kurtosis.are_outliers
+measure = kurtosis.kurtosis
 
 
 def test_the_kurtosis_of_known_distributions_is_found():
@@ -65,11 +65,6 @@ def test_the_deviation_of_raised_features_is_that_of_a_plain_computation():
     values[:, :4] += 9 * values.std(axis=1, keepdims=True)
     plain = np.asarray(stats.zscore(values, axis=1))[:, :4]
     np.testing.assert_allclose(raised_deviations(own, 9.0, 40), plain, rtol=1e-12)
-
-
-def test_a_broken_choice_of_outlier_features_is_seen(monkeypatch, activations):
-    monkeypatch.setattr(kurtosis, "are_outliers", lambda *counts: chosen(*counts)[::-1])
-    assert wrong(outlier_controls(activations, 6.0, 0.01, 0)[0])
 
 
 @pytest.mark.parametrize(("width", "found"), [(128, 1), (37, 0)])

@@ -56,14 +56,3 @@ def of_the_squares(values, *settings):
 def test_broken_numbers_are_seen(monkeypatch, activations, broken):
     monkeypatch.setattr(planted_sizes, "basis_numbers", broken)
     assert wrong(basis_controls(activations[:, :64], 6.0, 0.5, SETTINGS, 0))
-
-
-def test_a_rotation_of_too_few_features_is_seen(monkeypatch, activations):
-    def half(rows, features, rng):
-        rotation = np.eye(rows, features)
-        rotation[: rows // 2, : rows // 2] = drawn(rows // 2, rows // 2, rng)
-        return rotation
-
-    drawn = measure.random_frame
-    monkeypatch.setattr(measure, "random_frame", half)
-    assert wrong(basis_controls(activations, 6.0, 0.5, SETTINGS, 0))

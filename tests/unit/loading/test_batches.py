@@ -8,7 +8,6 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.loading import batches as module
 from interpreting_clip.loading.batches import (
     SMALL,
-    LoadedBatch,
     cache_images,
     image_batches,
     load_batches,
@@ -62,29 +61,3 @@ def test_few_images_are_cached_and_many_are_not(monkeypatch):
     assert np.array_equal(cached, [resize_and_crop(image, PREPROCESS) for image in images])
     monkeypatch.setattr(module, "CACHE_BYTES", 3 * 3 * 16 * 16 - 1)
     assert cache_images(images, PREPROCESS) is images
-
-
-@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda:1", True)])
-def test_a_gpu_s_pixels_are_pinned_where_they_are_loaded(monkeypatch, device, pinned):
-    class Loader(torch.utils.data.DataLoader):
-        """Loads as on a machine that has the GPU."""
-
-        def __init__(self, dataset: Any, **given: Any) -> None:
-            self.pins = given.pop("pin_memory")
-            super().__init__(dataset, **given)
-
-        def __iter__(self) -> Any:
-            return (one.pin_memory() if self.pins else one for one in super().__iter__())
-
-    monkeypatch.setattr(module, "DataLoader", Loader)
-    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor.clone())
-    images = photographs(3)
-    batches = list(image_batches(images, np.arange(3), PREPROCESS, 2, device=device))
-    assert all(isinstance(batch, torch.Tensor) == pinned for batch in batches)
-    expected = np.stack([resize_and_crop(image, PREPROCESS) for image in images])
-    assert np.array_equal(np.concatenate(batches), expected)
-
-
-def test_an_error_is_not_pinned():
-    broken = InputError("image 1 is broken")
-    assert LoadedBatch(1, broken).pin_memory().content is broken

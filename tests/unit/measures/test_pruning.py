@@ -106,12 +106,6 @@ def test_the_order_of_fractions_and_signs_change_nothing():
     np.testing.assert_array_equal(prune(directions=flipped), whole)
 
 
-def test_of_an_image_that_is_pruned_away_only_the_bias_is_left():
-    images, favourite = RNG.normal(size=(50, 5)) @ DIRECTIONS.vectors[5:], np.full(50, 9)
-    head = Head(WEIGHT, np.arange(10) / 1e9, normalize_features=True)
-    assert prune(images, favourite, head, fractions=np.array([0.5])) == 1
-
-
 def test_a_fraction_removes_no_more_than_itself_and_leaves_something():
     assert count_removed(FRACTIONS, 12).tolist() == [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
     assert count_removed(np.arange(100) / 100, 100).tolist() == list(range(100))

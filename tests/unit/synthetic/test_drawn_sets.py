@@ -114,9 +114,3 @@ def test_maps_and_numbers_name_what_the_same_images_show(population: Population,
         (scene,), (texture,) = segmented.numbers["scene"], segmented.numbers["texture"]
         assert names[scene] == f"{SCENES[block.attributes.scene[row]]}-s"
         assert names[texture] == TEXTURES[block.attributes.texture[row]]
-
-
-def test_only_parts_that_show_have_a_plane(population: Population, world: World):
-    planes = [segmented.maps["part"] for segmented in draw_probe(probe(population), world)]
-    assert {len(shown) for shown in planes} == {1, 2}
-    assert all(plane.any() for shown in planes for plane in shown)

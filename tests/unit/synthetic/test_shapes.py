@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -8,12 +6,8 @@ from interpreting_clip.synthetic.render import render_masks
 from interpreting_clip.synthetic.shapes import (
     PARTS,
     PLANES,
-    box,
-    disc,
     image_grid,
-    object_grid,
     signed_distance,
-    wedge,
 )
 from interpreting_clip.synthetic.world import CLASSES
 
@@ -31,15 +25,6 @@ def test_a_disc_has_its_closed_form_area():
     assert area == pytest.approx(np.pi * 0.8**2, abs=8 / SIZE)
 
 
-def test_primitives_are_exact_on_the_axes():
-    line, zero = np.linspace(-2, 2, 9, dtype=np.float32)[None], np.zeros((1, 9), np.float32)
-    np.testing.assert_allclose(disc(line, zero, 0.0, 0.0, 0.5), np.abs(line) - 0.5, atol=4 * EPS)
-    np.testing.assert_allclose(
-        box(line, zero, (-0.5, 0.5), (-3.0, 3.0)), np.abs(line) - 0.5, atol=4 * EPS
-    )
-    assert (wedge(zero, line, 1.0, -1.0, 1.0)[0] < 0).tolist() == (np.abs(line[0]) < 1).tolist()
-
-
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_shape_has_substance_within_the_frame_and_no_distance_grows_too_fast(name: str):
     found = distance(name).reshape(SIZE, SIZE)
@@ -55,30 +40,6 @@ def test_no_two_classes_share_an_outline():
     either = (masks[:, None] | masks[None]).sum(-1)
     overlap = both / either - np.eye(len(CLASSES))
     assert overlap.max() < 0.85
-
-
-def test_classes_are_measured_row_by_row():
-    x, y = image_grid(16)
-    order = np.array([7, 0, 7])
-    grids = np.tile(x, (3, 1)), np.tile(y, (3, 1))
-    together = signed_distance(order, *grids)
-    np.testing.assert_array_equal(together[0], together[2])
-    np.testing.assert_array_equal(together[1], distance("circle", 16))
-
-
-def test_the_object_frame_moves_turns_and_scales(each_class: Attributes):
-    one = each_class.take(np.array([0]))
-    turned = dataclasses.replace(
-        one,
-        rotation=np.array([np.pi / 2], np.float32),
-        scale=np.array([0.5], np.float32),
-        x=np.array([0.25], np.float32),
-        y=np.array([0], np.float32),
-    )
-    u, v = object_grid(turned, 4)
-    x, y = image_grid(4)
-    np.testing.assert_allclose(u[0], y / 0.5, atol=1e-6)
-    np.testing.assert_allclose(v[0], -(x - 0.25) / 0.5, atol=1e-6)
 
 
 @pytest.mark.parametrize("part", PARTS)

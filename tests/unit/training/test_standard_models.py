@@ -62,16 +62,6 @@ def test_the_same_seed_gives_the_same_accuracies(monkeypatch):
     assert first != other
 
 
-def test_a_share_of_the_train_set_is_its_beginning(monkeypatch):
-    few(monkeypatch, "neighbours_grey_8_30%", "neighbours_colours_8")
-    train, test = draw(300, 0), draw(150, 1)
-    rest = np.where(np.arange(300) < 90, train.classes, (train.classes + 1) % 3)
-    wrong = LabelledImages(train.images, rest, train.class_indices)
-    whole, part = (standard_model_accuracies(t, test, {}, 0) for t in (train, wrong))
-    assert part["neighbours_grey_8_30%"] == whole["neighbours_grey_8_30%"]
-    assert part["neighbours_colours_8"]["imagenet"] < whole["neighbours_colours_8"]["imagenet"]
-
-
 RNG = np.random.default_rng(0)
 LEARNT, SEEN = RNG.integers(0, 50_000, (60, 20)), RNG.integers(0, 50_000, (9, 20))
 LABELS = np.arange(60) % 3
@@ -153,19 +143,6 @@ def orientations_by_hand(images, sign):
                 found[i, y * 3 // size, x * 3 // size, orientation] += abs(a) + abs(b)
     flat = found.reshape(len(images), -1)
     return 2**16 * flat // flat.sum(axis=1, keepdims=True)
-
-
-def test_no_sum_of_the_largest_images_overflows():
-    white = np.full((1, 256, 256, 3), 255, np.uint8)
-    assert colours(1, white).tolist() == [[255 * 256**2] * 3]
-    assert grey(2, white).tolist() == [[3 * 255 * 128**2] * 4]
-    stripes = np.zeros((1, 256, 256, 3), np.uint8)
-    stripes[:, :, ::4] = stripes[:, :, 1::4] = 255
-    # Every pixel inside has a neighbour in white and one in black.
-    assert edges(4, stripes).sum() == 254**2 * 3 * 255
-    assert orientations(6, stripes).sum() == pytest.approx(2**16, abs=144)
-    furthest = neighbours(1, np.zeros((1, 3), np.int64), np.array([0]), 1, colours(1, white))
-    assert furthest.tolist() == [[-3 * (255 * 256**2) ** 2]]
 
 
 SCORES = np.tile([0.1, 0.6, 0.3], (4, 1))
