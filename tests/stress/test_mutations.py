@@ -7,7 +7,6 @@ that a stage reads it with. A case that fails names its seed.
 import argparse
 import io
 import random
-import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,13 +39,6 @@ from tests.reads import ROOT
 
 CASES = 50
 
-NUMBERS = (0, 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63, 2**64 - 1)
-"""Values at which counts, sizes and offsets go wrong."""
-
-WORDS = (b"", b"null", b"true", b"-1", b"2.5", b"1e999", b"NaN", b"9" * 5000, b"[]", b"[" * 4000)
-WORDS += (b"\0", b"\xff", b'"\\ud800"', b"\xef\xbb\xbf", b'"', b"\n", b"../../x", b"<<: *a", b"*a")
-"""Replacements for a word or a number in a text."""
-
 
 def damaged(content: bytes, seed: int) -> bytes:
     """Return a content with one to four corruptions, as disks, networks and editors make them."""
@@ -54,7 +46,7 @@ def damaged(content: bytes, seed: int) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 4))):
         at, size = rng.randrange(len(content) + 1), rng.choice((1, 2, 4, 16, 512))
         before, block, after = content[:at], content[at : at + size], content[at + size :]
-        match rng.randrange(7):
+        match rng.randrange(5):
             case 0:
                 block = bytes(byte ^ 1 << rng.randrange(8) for byte in block[:1]) + block[1:]
             case 1:
@@ -63,15 +55,8 @@ def damaged(content: bytes, seed: int) -> bytes:
                 block += block
             case 3:
                 block = rng.randbytes(size)
-            case 4:
-                block = after = b""
-            case 5:
-                number = rng.choice(NUMBERS).to_bytes(8, rng.choice(("little", "big")))
-                before, block, after = content[:at], number, content[at + 8 :]
             case _:
-                parts = re.split(rb'([\s,:;="\[\]{}()]+)', content)
-                parts[rng.randrange(0, len(parts), 2)] = rng.choice(WORDS)
-                before, block, after = b"".join(parts), b"", b""
+                block = after = b""
         content = before + block + after
     return content
 

@@ -1,23 +1,19 @@
 """Stages that a real SLURM runs: the same bytes, and never two writers of one output."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from interpreting_clip.training.callbacks import FILE, SCRATCH
 from tests.pipeline.workspace import Workspace, new_workspace
-from tests.stress.conftest import LONG
 from tests.stress.slurm import Cluster, slurm_cluster
-from tests.stress.test_jobs import make_repro
-from tests.stress.test_kills import PATIENCE, SHELLS, processes, wait_for
+from tests.stress.test_kills import PATIENCE, processes, wait_for
 
 LAUNCHERS = "launchers: {others: srun -u -n1 -c1}\n"
 
@@ -94,11 +90,6 @@ def log_of(workspace: Workspace) -> str:
     return workspace.folder.with_name("log").read_text()
 
 
-def outputs(workspace: Workspace) -> dict[str, Any]:
-    """Return the outputs in the lock file, but for the fingerprints: the clone's code is edited."""
-    return {name: x["outs"] for name, x in workspace.lock().items() if name != "code"}
-
-
 def hold(workspace: Workspace) -> None:
     """Let trainings wait after each checkpoint, until `release`."""
     file = workspace.folder / SCRATCH / "hold"
@@ -132,31 +123,6 @@ def require_resumed(said: str) -> None:
     assert f"/{STEPS} " in said and f"| 0/{STEPS} " not in said, said
 
 
-@pytest.mark.long
-def test_four_at_a_time_leave_what_a_serial_run_leaves(cluster, nano, snakemake, tmp_path):
-    """One of them, a training, is killed as well: it is tried again, and goes on."""
-    workspace = edited(tmp_path / "clone")
-    workspace.surroundings = cluster.surroundings
-    (workspace.folder / "compute.yaml").write_text(LAUNCHERS)
-    hold(workspace)
-    with workspace.folder.with_name("log").open("wb") as log:
-        make = workspace.start(*make_repro(snakemake, 4), output=log)
-    while make.poll() is None and not has_checkpoint(workspace):
-        time.sleep(0.005)
-    (killed,) = jobs(workspace, "pretrain")
-    os.kill(killed, signal.SIGKILL)
-    release(workspace)
-    assert make.wait() == 0, log_of(workspace)
-    said = (workspace.folder / f".scratch/jobs/pretrain@{KEY}.log").read_text()
-    first, second = re.findall(r"\| (\d+)/9 \[00:00<\?", said)
-    assert first == "0" != second
-    assert workspace.repro() == set()
-    assert outputs(workspace) == outputs(nano)
-    assert workspace.results() == nano.results()
-    started = {file.name for file in (workspace.folder / ".scratch/locks").iterdir()}
-    assert started == set(nano.lock()) - {"code", "study"}
-
-
 def test_a_node_that_is_down_fails_the_stage_and_the_next_run_takes_another(cluster, training):
     dvc, _ = begin(training)
     node = cluster.ask("squeue", "--noheader", "-o", "%N").strip()
@@ -167,12 +133,8 @@ def test_a_node_that_is_down_fails_the_stage_and_the_next_run_takes_another(clus
     assert cluster.ask("sinfo", "--noheader", "--nodes", node, "-o", "%t").startswith("down")
 
 
-@pytest.mark.parametrize(
-    ("victim", "shell"),
-    [*(("dvc", shell) for shell in (SHELLS if LONG else SHELLS[:1])), ("srun", SHELLS[0])],
-)
-def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim, shell):
-    training.surroundings["SHELL"] = shell
+@pytest.mark.parametrize("victim", ["dvc", "srun"])
+def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim):
     dvc, _ = begin(training)
     if victim == "srun":  # its own child, which looks after it, is younger
         here = processes(training.folder).items()

@@ -35,6 +35,7 @@ import interpreting_clip as ic
 
 light = sorted(sys.modules.keys() & {"numpy", "numba", "msgspec"})
 import numpy as np
+from interpreting_clip.formats.activations_folder import write_activations_folder
 
 rng = np.random.default_rng(0)
 head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5

@@ -31,14 +31,15 @@ def test_workers_are_other_processes():
     assert all(os.getpid() != process.item() for _, process in loaded)
 
 
+@pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("error", [InputError("image 1 is broken"), OSError(5, "bad", "a.tar")])
-def test_a_worker_s_error_is_the_one_line_that_it_would_be_here(error):
+def test_an_error_is_raised_in_its_turn_in_one_line(error, workers):
     def load(index: int) -> np.ndarray:
         if index == 1:
             raise error
         return np.array([index])
 
-    running: Any = load_batches(load, [0, 1, 2], 1)
+    running: Any = load_batches(load, [0, 1, 2], workers)
     assert next(running) == (0, np.array([0]))
     with pytest.raises(type(error)) as caught:
         next(running)

@@ -1,8 +1,6 @@
 """An encoder whose activations were computed elsewhere stands in the study like any other."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.formats.saved_heads import read_head
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.pipeline.refusals import change, refused
-from tests.reads import ROOT, run_stage
+from tests.reads import run_stage
 from tools import image_list
 
 pytestmark = pytest.mark.usefixtures("one_shift")
@@ -183,18 +181,3 @@ def test_an_array_of_another_shape_than_the_manifest_s_and_a_pointer_to_one_are_
     assert refused("weights", "mine").startswith(f"{file}: expected the shape (40, 16)")
     file.write_text("version https://git-lfs.github.com/spec/v1\n")
     assert "a Git LFS pointer" in refused("weights", "mine")
-
-
-def test_writing_needs_no_more_than_the_plain_wheel():
-    image_list.main(["imagenet_val"])
-    code = """
-import sys
-for name in ("torch", "yaml", "PIL", "scipy", "pandas", "dvc"):
-    sys.modules[name] = None  # an import of it fails
-import numpy as np
-from interpreting_clip.formats.activations_folder import write_activations_folder
-print(write_activations_folder("mine", {"imagenet_val": np.ones((40, 3))}, "lists"))
-"""
-    command, surroundings = [sys.executable, "-c", code], {"PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=False)
-    assert ran.stdout.strip() == file_digest(Path("mine") / MANIFEST), ran.stderr

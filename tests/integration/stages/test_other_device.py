@@ -63,7 +63,7 @@ def test_every_stage_computes_on_another_device_what_it_computes_on_the_cpu(monk
         for name, array in expected.items():
             assert found[name].shape == array.shape and np.isfinite(found[name]).all()
             # AdamW's first steps divide each gradient by its own size. So they make rounding errors
-            # large, and of trainings the losses are compared; test_pieces.py compares gradients.
+            # large, and of trainings the losses are compared.
             if not curve:
                 near = 1e-4 * max(1e-3, np.abs(array).max(initial=0))
                 np.testing.assert_allclose(found[name], array, 0, near, err_msg=f"{stage} {name}")

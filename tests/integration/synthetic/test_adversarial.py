@@ -45,11 +45,6 @@ def test_the_reference_errs_on_every_image_kept(recipe: Adversarial, world: Worl
     assert not (classify(images) == classes).any()
 
 
-def test_the_set_is_the_same_every_time(recipe: Adversarial, world: World):
-    first, second = draw(recipe, world), draw(recipe, world)
-    assert first[0].tobytes() == second[0].tobytes()
-
-
 def test_the_reference_learns_more_than_the_habits(recipe: Adversarial, world: World):
     reference = replace(recipe.reference, epochs=9)
     classify = train_reference(reference, list(range(len(CLASSES))), world)

@@ -10,7 +10,6 @@ from interpreting_clip.encoders.entries import Backbone, ModifiedResNet, TextTra
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
-from interpreting_clip.training.pieces import Piece, Pieces
 from interpreting_clip.training.recipes import TrainingRecipe
 from tests.unit.encoders.conftest import activations
 from tests.unit.training.conftest import cropping_recipe, recipe
@@ -19,12 +18,6 @@ __all__ = ["cropping_recipe", "recipe"]
 
 TEMPLATES = ["a photo of a {}", "a sketch of a {}"]
 NAMES = ["circle", "square", "triangle", "star"]
-
-
-def whole(images: np.ndarray) -> Pieces:
-    """Return the first images as a batch of one piece."""
-    rows = np.arange(len(images))
-    return Pieces(rows, [Piece(rows, images, 0)], 0, 1)
 
 
 class Toy(NamedTuple):

@@ -6,25 +6,8 @@ import torch
 from interpreting_clip.encoders.encoder import classifier_encoder
 from interpreting_clip.encoders.entries import VisionTransformer
 from interpreting_clip.encoders.heads import classifier_from_clip
-from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.training.callbacks import Callbacks
-from interpreting_clip.training.supervised import label_objective, train_classifier
-from tests.integration.training.conftest import whole
-
-
-def test_the_loss_is_the_plain_smoothed_cross_entropy(backbone, toy):
-    encoder = classifier_encoder(backbone, toy.names, 0, normalize_features=False)
-    torch.nn.init.normal_(encoder.module.get_parameter("head.weight"))
-    objective = label_objective(encoder, torch.from_numpy(toy.labels), 0.2)
-    loss, correct = objective(whole(toy.images[:6]))
-    logits = encoder.module(to_tower(toy.images[:6], encoder.card.preprocess))
-    expected, hits = 0.0, 0
-    for row, label in zip(logits.detach().double().numpy(), toy.labels, strict=False):
-        logs = row - np.log(np.exp(row).sum())
-        expected -= (0.8 * logs[label] + 0.2 * logs.mean()) / 6
-        hits += row.argmax() == label
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
-    assert float(correct) == pytest.approx(hits / 6)
+from interpreting_clip.training.supervised import train_classifier
 
 
 def test_finetuning_learns_and_leaves_its_start_alone(recipe, clip, toy, accuracy, head_of):

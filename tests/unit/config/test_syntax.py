@@ -76,18 +76,6 @@ def test_odd_texts_are_refused_and_escaped(tmp_path, title, expected):
     assert re.match(f"params.yaml: {expected}", refused(tmp_path, STUDY.replace(TITLE, title, 1)))
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("k" * 200, "the top level: there is no section 'kkk.*…; legal"),
-        ('"a\\u202eb"', r"the top level: there is no section 'a\\u202eb'"),
-    ],
-)
-def test_odd_names_are_refused_and_escaped(tmp_path, name, expected):
-    said = refused(tmp_path, f"{STUDY}{name}: 1\n")
-    assert re.match(f"params.yaml: {expected}", said)
-
-
 def test_a_description_has_lines(tmp_path):
     file = tmp_path / "params.yaml"
     file.write_text(re.sub("description: '.*'", r'description: "One.\\n\\nTwo."', STUDY))

@@ -1,16 +1,13 @@
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
-from interpreting_clip.errors import InputError
 from interpreting_clip.loading import batches as module
 from interpreting_clip.loading.batches import (
     SMALL,
     cache_images,
     image_batches,
-    load_batches,
     useful_workers,
 )
 from interpreting_clip.loading.preprocess import Preprocess, resize_and_crop
@@ -31,20 +28,6 @@ def test_batches_come_in_order_and_the_last_may_be_smaller():
     assert [len(batch) for batch in batches] == [2, 2, 1]
     expected = [resize_and_crop(images[row], PREPROCESS) for row in rows]
     assert np.array_equal(np.concatenate(batches), np.stack(expected))
-
-
-@pytest.mark.parametrize("error", [InputError("image 1 is broken"), OSError(5, "bad", "a.tar")])
-def test_an_error_is_raised_in_its_turn(error):
-    def load(index: int) -> np.ndarray:
-        if index == 1:
-            raise error
-        return np.array([index])
-
-    running = load_batches(load, [0, 1, 2], 0)
-    assert next(running) == (0, np.array([0]))
-    with pytest.raises(type(error)) as caught:
-        next(running)
-    assert str(caught.value) == str(error)
 
 
 def test_workers_load_large_images_that_are_not_in_memory():

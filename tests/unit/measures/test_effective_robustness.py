@@ -125,6 +125,14 @@ def test_says_which_shifts_line_is_extrapolated():
         assert ("Extrapolated" in " ".join(found.notes)) == bool(expected)
 
 
+@pytest.mark.parametrize(("fraction", "images"), [(0.6, 500), (0.0, 10)])
+def test_with_a_fixed_line_the_interval_is_that_of_jeffreys_posterior(fraction, images):
+    right, shifts = fraction * images, {"near": share(fraction, images)}
+    found = estimate(share(0.7), shifts, IDENTITY, FIXED).robustness
+    ends = 100 * stats.beta(right + 0.5, images - right + 0.5).ppf([0.025, 0.975]) - 70
+    assert found.ends == pytest.approx(tuple(ends), rel=0.05, abs=0.1)
+
+
 def test_different_images_average_out_and_what_all_shifts_share_does_not():
     shifts = dict.fromkeys(STANDARD, share(0.5, 400))
     found = estimate(share(0.7), shifts, IDENTITY, FIXED)

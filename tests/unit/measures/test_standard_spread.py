@@ -58,6 +58,14 @@ def test_the_mean_is_over_models_that_have_all_shifts():
     assert spread(first, first).deviation == pytest.approx(spread(first).deviation)
 
 
+def test_one_more_standard_model_lies_within_the_limit_as_often_as_stated():
+    drawn = RNG.normal(scale=3, size=(2000, 17))
+    inside = [abs(row[0]) <= spread(row[1:], confidence=0.8).limit for row in drawn]
+    # Two degrees of freedom are those of a line, which is known here.
+    exact = 1 - 2 * stats.t(16).sf(stats.t(14).ppf(0.9) * np.sqrt(17 / 14))
+    assert np.mean(inside) == pytest.approx(exact, abs=0.03)
+
+
 def test_an_interval_has_to_lie_beyond_the_limit():
     found = spread(np.array([3.0, -1.0, 0.0, 1.0, -1.0]))
     assert found.is_exceeded_by(Estimate(8, 7, 9))

@@ -10,12 +10,6 @@ def captioned(population: Population) -> Captioned:
     return Captioned(**asdict(population), source="world", mention=0.35)
 
 
-def test_a_set_is_a_function_of_its_recipe_and_the_world(population: Population, world: World):
-    first, second = draw_labelled(population, world), draw_labelled(population, world)
-    assert first[0].tobytes() == second[0].tobytes()
-    assert first[1].tobytes() == second[1].tobytes()
-
-
 @pytest.mark.parametrize("changed", ["recipe", "world"])
 def test_another_seed_draws_another_set(changed: str, population: Population, world: World):
     recipe = replace(population, seed=4) if changed == "recipe" else population

@@ -114,12 +114,6 @@ def test_edges_have_the_direction_in_which_an_image_brightens():
 
 
 def test_orientations_see_neither_contrast_nor_which_side_is_brighter():
-    ramp = np.broadcast_to(np.arange(0, 160, 20, dtype=np.uint8)[:, None, None], (8, 8, 3))
-    whole = 2**16
-    right, down = orientations(1, np.stack([ramp.swapaxes(0, 1), ramp]))
-    # Exactly along an axis, one difference is 0, which counts as not rising.
-    assert sorted(right.tolist()) == sorted(down.tolist()) == [0, 0, 0, whole]
-    assert right.tolist() != down.tolist()
     images = RNG.integers(0, 128, (5, 20, 20, 3)).astype(np.uint8)
     expected = orientations(3, images)
     np.testing.assert_array_equal(orientations(3, 2 * images), expected)
