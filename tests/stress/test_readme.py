@@ -72,16 +72,31 @@ def test_branches_are_compared_in_a_terminal_and_on_a_page_that_works_offline(yo
     assert "stricter" in page and not re.search(r"<(script|link)[^>]*(src|href)=.http", page)
 
 
-def test_a_colleague_who_pulls_computes_nothing(you, server, tmp_path):
-    shared = tmp_path / "shared"
+def package(line: str) -> str:
+    """Return a line `name==version` with the name as packages are compared."""
+    name, _, version = line.split(maxsplit=1)[0].partition("==")
+    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
+
+
+def test_a_colleague_pulls_without_torch_and_computes_nothing(you, server, tmp_path):
     assert GROUP in SHARE
-    you.run("sh", "-ec", SHARE.replace(GROUP, str(shared)))
-    colleague = clone(server, tmp_path / "colleague")
+    you.run("sh", "-ec", SHARE.replace(GROUP, str(tmp_path / "shared")))
+    # without the environment that `clone` lends, so that `make install-light` makes one
+    you.run("git", "clone", "--quiet", str(server), str(tmp_path / "colleague"))
+    colleague = Workspace(tmp_path / "colleague")
     colleague.run("sh", "-ec", PULL)
     assert colleague.results() == you.results()
-    assert "up to date" in colleague.run("dvc", "status")
-    assert colleague.repro() == set()
+
+    def activated(command: str, ok: bool = True) -> str:
+        return colleague.run("sh", "-ec", f". .venv/bin/activate && {command}", ok=ok)
+
+    assert "Running" not in activated("dvc repro")
     assert colleague.run("git", "status", "--porcelain") == ""
+    locked = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    installed = {package(line) for line in activated("pip freeze").splitlines()}
+    assert installed and installed <= {package(line) for line in locked}
+    assert "ModuleNotFoundError" in activated("python -c 'import torch'", ok=False)
+    activated("python -c 'import dvc_s3, dvc_ssh'")
 
 
 def test_the_way_back_restores_the_results_of_main(nano, you):

@@ -27,18 +27,16 @@ def without_values(activations, found):
     return importance(activations, found) / found.singular_values
 
 
+def test_broken_importances_are_seen(monkeypatch):
+    monkeypatch.setattr(directions, "importance", without_values)
+    assert wrong(head_controls(TENTHS, 1.0, 0))
+
+
 def left_vectors(weight):
     right, left = map(directions.singular_directions, (weight, weight.T))
     return directions.Directions(left.vectors, right.singular_values)
 
 
-@pytest.mark.parametrize(
-    ("module", "name", "broken"),
-    [
-        (directions, "importance", without_values),
-        (low_rank_head, "singular_directions", left_vectors),
-    ],
-)
-def test_broken_importances_and_directions_are_seen(monkeypatch, module, name, broken):
-    monkeypatch.setattr(module, name, broken)
+def test_broken_directions_are_seen(monkeypatch):
+    monkeypatch.setattr(low_rank_head, "singular_directions", left_vectors)
     assert wrong(head_controls(TENTHS, 1.0, 0))

@@ -106,10 +106,11 @@ def test_pieces_have_the_gradient_and_the_statistics_of_one_graph(recipe, case, 
 @pytest.mark.parametrize("learns_from", ["labels", "captions"])
 def test_a_step_on_another_device_waits_for_nothing(kind, learns_from, recipe):
     with other_device() as device:
-        encoder, objective = small_case(kind, learns_from)
+        encoder, _ = small_case(kind, learns_from)
         module = encoder.module.to(NAME).train()
-        if learns_from == "labels":
-            objective = label_objective(encoder, LABELS.to(NAME), 0.1)
+        objective = label_objective(encoder, LABELS.to(NAME), 0.1)
+        if learns_from == "captions":
+            objective = ContrastiveObjective(encoder, CAPTIONS)
         with averaged_statistics(module, 3):
             objective(cut(np.arange(12), IMAGES, msgspec.structs.replace(recipe, pieces=3), 0))
         assert device.operations and not device.waits
