@@ -53,12 +53,9 @@ def assert_equal(workspace: Workspace, other: Workspace) -> None:
 
 def test_two_jobs_leave_what_a_serial_run_leaves(study, nano):
     assert_equal(study, nano)
-    first = re.findall(r"^\[\d+/2\] (\S+)", study.printed, re.MULTILINE)
-    assert set(first) == set(jobs.FIRST)  # by DVC itself: the rest ran in jobs
-    of = len(study.lock()) - len(jobs.FIRST)
-    rest = re.findall(rf"^\[ *(\d+)/{of}\] (\S+) +\d+\.\d s$", study.printed, re.MULTILINE)
-    assert {name for _, name in rest} == {*study.lock()} - {*jobs.FIRST}
-    assert {int(number) for number, _ in rest} == {*range(1, of + 1)}
+    # by DVC itself, then in jobs
+    shown = re.findall(r"^\[ *\d+/\d+\] (\S+)", study.printed, re.MULTILINE)
+    assert set(shown[:2]) == set(jobs.FIRST) and sorted(shown) == sorted(study.lock())
     assert study.repro() == set()
 
 

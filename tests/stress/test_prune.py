@@ -52,10 +52,6 @@ def there(workspace: Workspace) -> dict[str, int]:
     return {str(p.relative_to(workspace.folder)): p.stat().st_mtime_ns for p in found}
 
 
-def test_a_study_that_is_whole_has_nothing_to_prune(edited):
-    assert prune(edited) == prune(edited, "--yes") == NOTHING
-
-
 def test_shows_exactly_what_the_encoder_left_and_removes_nothing_unasked(smaller):
     from dvc.repo import Repo
 

@@ -1,9 +1,5 @@
 """Runs stages in this process, and compares the files that they read with dvc.yaml."""
 
-import os
-import sys
-from collections.abc import Callable, Collection
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,21 +9,15 @@ from msgspec.structs import replace
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.datasets.card import is_absent, read_card, write_absent, write_card
+from interpreting_clip.datasets.card import read_card, write_absent, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder, save_encoder
 from interpreting_clip.encoders.entries import Backbone
 from interpreting_clip.encoders.tokenizer import build_vocabulary
-from runner.graph import read_entry
-from runner.inputs import Inputs
 from tests.integration.stages.two_encoders import tiny
 from tests.pipeline.refusals import change
-from tests.reads import ROOT, run_stage
 
 __all__ = ["tiny"]
-
-RESULTS = ("data/", "metrics/", "plots/", ".dvc/")
-WRITING = os.O_WRONLY | os.O_RDWR
 
 ALIAS = {13: 0}
 """The class that `merge_a_class` counts as another, as in ObjectNet."""
@@ -83,45 +73,6 @@ def one_shift(study: Path) -> None:
     """Take all shifts but the first from the study."""
     for name in TESTBED_SHIFTS[1:]:
         write_absent(name, Path("data/datasets") / name)
-
-
-@pytest.fixture(scope="session")
-def opened() -> set[str]:
-    """Return a list to which the path of every file that is opened for reading is added."""
-    paths: set[str] = set()
-
-    def note(event: str, arguments: tuple) -> None:
-        if event == "open" and isinstance(path := arguments[0], str | os.PathLike):
-            with suppress(OSError, ValueError):  # not a path, or the working folder is gone
-                paths.update([] if arguments[2] & WRITING else [os.path.relpath(path)])
-
-    sys.addaudithook(note)
-    return paths
-
-
-@pytest.fixture
-def run(opened: set[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that runs a stage and fails if it reads anything but its dependencies.
-
-    `unread` are dependencies that it does not read in this study.
-    """
-    # Otherwise all dependencies are opened, to check them.
-    for name in ("check", "require_unchanged"):
-        monkeypatch.setattr(Inputs, name, lambda self: None)
-
-    def run_and_compare(stage: str, key: str = "", unread: Collection[str] = ()) -> None:
-        opened.clear()
-        run_stage(stage, key)
-        read = {path for path in opened if path.startswith(RESULTS) and ".partial" not in path}
-        entry = read_entry(stage, key, load_tree(Path("params.yaml")), ROOT / "dvc.yaml")
-        within = {path for path in (*entry.deps, *entry.outs) if path.startswith(RESULTS)}
-        found = {one for one in within for path in read if Path(path).is_relative_to(one)}
-        others = {path for path in read if not any(map(Path(path).is_relative_to, within))}
-        assert others == set(), f"{stage} reads what is none of its dependencies"
-        needed = {dep for dep in entry.deps if dep.startswith(RESULTS) and not is_absent(Path(dep))}
-        assert needed - found == set(unread), f"{stage} reads not all of its dependencies"
-
-    return run_and_compare
 
 
 def merge_a_class(dataset: str) -> None:

@@ -37,12 +37,12 @@ pytestmark = pytest.mark.usefixtures("tiny")
 RNG = np.random.default_rng(0)
 
 
-def measured(run, **changed) -> ArrayResults:
+def measured(**changed) -> ArrayResults:
     """Run the stage on the arrays in the file, with some keys of the entry changed."""
     if changed:
         entry = Params().read("arrays.mine", dict)
         change(arrays={"mine": entry | changed})
-    run("arrays", "mine", unread=["data/study"])
+    run_stage("arrays", "mine")
     return read_result(Path("plots/arrays/mine.json"), ArrayResults)
 
 
@@ -52,11 +52,11 @@ def same(found: Any, expected: Any) -> bool:
     return json.dumps(rounded(ours, 4, "")) == json.dumps(rounded(theirs, 4, ""))
 
 
-def test_every_measure_is_the_librarys_with_the_settings_of_the_study(run):
+def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     arrays = write_arrays()
     change(kurtosis={"confidence": 0.6})
     read = Params().read
-    found, images = measured(run), arrays["images"]
+    found, images = measured(), arrays["images"]
     own = {"head": arrays["weights"], "normalize_features": True}
     classes = {**own, "classes": arrays["labels"]}
     tails = read("kurtosis", kurtosis.Settings)
@@ -84,37 +84,37 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study(run):
     assert result("metrics/arrays/mine.json").keys() >= headline
 
 
-def test_few_images_have_no_neighbours_but_all_else(run):
+def test_few_images_have_no_neighbours_but_all_else():
     few = {name: one[:10] for name, one in write_arrays().items() if name != "weights"}
     write_arrays(**few)
-    found = measured(run, head="none", classes="none")
+    found = measured(head="none", classes="none")
     names = {one.name for one in found.comparisons["others"]}
     assert "cka.cka" in names and not any(name.startswith("mutual") for name in names)
     assert found.participation_ratio is not None and found.participation_ratio.features == 8
 
 
-def test_an_images_own_row_is_its_class(run):
+def test_an_images_own_row_is_its_class():
     images = RNG.standard_normal((IMAGES, 8)).astype(np.float32)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)
     write_arrays(images=unit, weights=unit)
-    found = measured(run, classes="own_row", unit_length=True)
+    found = measured(classes="own_row", unit_length=True)
     assert found.accuracy is not None and found.accuracy.accuracy.value == 100
     assert found.accuracy.guessing == 100 / IMAGES
 
 
-def test_a_head_may_have_a_bias(run):
+def test_a_head_may_have_a_bias():
     """With one that outweighs all else, every image is of the first class."""
     bias = np.array([1000.0, 0, 0, 0, 0], np.float32)
     labels = write_arrays(bias=bias)["labels"]
-    found = measured(run, bias="bias")
+    found = measured(bias="bias")
     assert found.accuracy is not None and found.outlier_axes is not None
     assert found.accuracy.accuracy.value == pytest.approx(100 * np.mean(labels == 0))
     assert found.outlier_axes.axes[0].costs["images"].value == 0
 
 
-def test_without_a_head_what_needs_one_is_left_out(run):
+def test_without_a_head_what_needs_one_is_left_out():
     write_arrays()
-    found = measured(run, head="none", classes="none", normalize_features=False, compare=[])
+    found = measured(head="none", classes="none", normalize_features=False, compare=[])
     assert (found.accuracy, found.directions, found.pruning, found.outlier_axes) == (None,) * 4
     assert found.comparisons == {} and found.participation_ratio is not None
 
@@ -159,7 +159,7 @@ def offer(server, name: str, sha256: str = "") -> None:
 
 
 @pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
-def test_a_download_is_one_file_of_arrays_that_can_be_measured(run, server, name):
+def test_a_download_is_one_file_of_arrays_that_can_be_measured(server, name):
     offer(server, name)
     run_stage("fetch_arrays", "far")
     (array,) = load_file(FETCHED).values()
@@ -168,7 +168,7 @@ def test_a_download_is_one_file_of_arrays_that_can_be_measured(run, server, name
     del far["sha256"]
     change(arrays={"mine": far | {"classes": "none", "normalize_features": False}})
     assert same(
-        measured(run).kurtosis.kurtosis,
+        measured().kurtosis.kurtosis,
         ic.kurtosis(
             VALUES.astype(np.float32), settings=Params().read("kurtosis", kurtosis.Settings)
         ).kurtosis,

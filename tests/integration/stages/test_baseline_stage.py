@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
+from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.baseline import ChanceLevel, FittedBaseline
@@ -25,12 +25,12 @@ from stages import baseline
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.integration.stages.two_encoders import IMAGES, OWN_SHIFTS, require_written
 from tests.pipeline.refusals import change
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
 DATASETS, FILE = Path("data/datasets"), Path("data/baseline/baseline.json")
 
-UNREAD_TABLES = ["data/reference/imagenet_classes.csv", "data/reference/objectnet_to_imagenet.csv"]
 
 OWN_MODELS = {"x": [20.0, 30.0, 39.0, 48.0, 57.0], "y": [33.0, 40.0, 55.0, 54.0, 69.0]}
 """Accuracies of standard models on ImageNet's images of a shift's classes, and on the shift."""
@@ -54,9 +54,9 @@ def own_shifts(tiny: None) -> None:
 
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
 @pytest.mark.usefixtures("own_shifts")
-def test_the_published_baseline_with_that_of_an_own_shift(run, abscissa):
+def test_the_published_baseline_with_that_of_an_own_shift(abscissa):
     change(baseline={"abscissa": abscissa})
-    run("baseline", unread=[f"data/datasets/{name}" for name in ("imagenet_train", *TEST_SETS)])
+    run_stage("baseline")
     found, guessing = read_result(FILE, FittedBaseline), GUESSING | {"listed": Guessing(IMAGES, 3)}
     shifts = (*TESTBED_SHIFTS, "listed")
     starts = {s: on_classes(s) if abscissa == "shift_classes" else "imagenet" for s in shifts}
@@ -84,7 +84,7 @@ def test_the_published_baseline_with_that_of_an_own_shift(run, abscissa):
     assert [len(found.classes[s]) for s in TESTBED_SHIFTS] == [1000, 200, 1000, 113, 200]
 
 
-def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkeypatch):
+def test_the_trained_baseline_learns_from_the_train_set_alone(study, monkeypatch):
     for name in TESTBED_SHIFTS[1:]:
         shutil.copytree(DATASETS / "imagenet_v2", DATASETS / name)
     merge_a_class("imagenet_r")
@@ -97,7 +97,7 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(run, study, monkey
         accuracies[f"m{i}"]["imagenet_sketch"] = 0.5
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
     monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
-    run("baseline", unread=[*UNREAD_TABLES, "data/baselines"])
+    run_stage("baseline")
     train, imagenet, shifts, seed = asked
     assert seed == 9 and list(shifts) == list(TESTBED_SHIFTS)
     for name, given in {"imagenet_train": train, "imagenet_val": imagenet, **shifts}.items():

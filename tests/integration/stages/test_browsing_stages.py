@@ -14,21 +14,22 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from tests.fixtures import FEATURES, IMAGES
 from tests.pipeline.refusals import change
+from tests.reads import run_stage
 
 KEY = "rn_untrained"
 DATA, PAGES = Path("data"), Path("plots/directions") / KEY
 BRODEN, THUMBNAILS = DATA / "datasets/broden", DATA / "thumbnails"
 
 
-def test_every_direction_has_its_place_in_the_pages_and_without_broden_they_say_so(study, run):
+def test_every_direction_has_its_place_in_the_pages_and_without_broden_they_say_so(study):
     values = np.random.default_rng(1).standard_normal((IMAGES["broden"], FEATURES), np.float32)
     file = DATA / "broden_activations" / KEY / "activations.safetensors"
     write_tensors(file, {"activations": values})
-    run("broden_labels")
-    run("thumbnails")
+    run_stage("broden_labels")
+    run_stage("thumbnails")
     change(browse={"encoders": [KEY]})
     for stage in ("directions", "kurtosis", "broden", "browse"):
-        run(stage, KEY)
+        run_stage(stage, KEY)
     index, page, features = (
         (PAGES / f"{name}.html").read_text() for name in ("index", "directions_1", "features")
     )
@@ -46,7 +47,7 @@ def test_every_direction_has_its_place_in_the_pages_and_without_broden_they_say_
     assert tree["encoders"][KEY]["label"] in index
     for folder in (BRODEN, DATA / "broden_labels", DATA / "concepts" / KEY):
         write_absent("broden", folder)
-    run("thumbnails")
+    run_stage("thumbnails")
     assert is_absent(THUMBNAILS)
-    run("browse", KEY)
+    run_stage("browse", KEY)
     assert "no images with segmented concepts" in (PAGES / "index.html").read_text()

@@ -29,20 +29,21 @@ from tests.integration.stages.two_encoders import (
     result,
 )
 from tests.pipeline.refusals import change, refused
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
 OUT = Path("data/concepts/second")
 
 
-def test_broden(run):
+def test_broden():
     drawn = generator("second", "directions").standard_normal((FEATURES, 4))
     found = directions_of(np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4), np.ones(4))
     write_result(Path("data/directions/second/directions.json"), found)
     rare = ((1, 0), (2, 2), (9, IMAGES))
     left_out = [{"number": n, "name": f"c{n}", "images": images} for n, images in rare]
     write_json(Path("data/broden_labels/left_out.json"), left_out)
-    run("broden", "second")
+    run_stage("broden", "second")
     expected = concepts(
         broden_activations("second"),
         labels=concept_labels(),
@@ -68,7 +69,7 @@ def test_broden(run):
     assert {side for _, _, side, *_ in rows} == {"negative", "positive"}
 
 
-def test_broden_labels(run, study, monkeypatch):
+def test_broden_labels(study, monkeypatch):
     change(presence={"pixels": 0.1})
     with open_broden(Path("data/datasets/broden")) as broden:
         shown = concept_presence(broden, 0.1)
@@ -78,7 +79,7 @@ def test_broden_labels(run, study, monkeypatch):
         return can_be_probed(shown) & (np.arange(shown.shape[1]) != first)
 
     monkeypatch.setattr(broden_labels, "can_be_probed", without_the_first)
-    run("broden_labels")
+    run_stage("broden_labels")
     images, column = shown.sum(axis=0).tolist(), range(shown.shape[1])
     least = load_tree(Path("params.yaml"))["concepts"]["minimum_images"]
     kept = [c for c in column if least <= images[c] < len(shown) and c != first]
@@ -97,10 +98,10 @@ def test_broden_labels(run, study, monkeypatch):
     assert "lower `concepts.minimum_images`" in refused("broden_labels")
 
 
-def test_without_broden_labels_and_concepts_are_absent(run):
+def test_without_broden_labels_and_concepts_are_absent():
     write_absent("broden", Path("data/datasets/broden"))
-    run("broden_labels")
+    run_stage("broden_labels")
     assert is_absent(Path("data/broden_labels"))
     Path("data/directions/second").mkdir(parents=True)
-    run("broden", "second", unread=["data/directions/second", "data/broden_activations/second"])
+    run_stage("broden", "second")
     assert is_absent(OUT)

@@ -38,7 +38,7 @@ from runner.machine_settings import Machine
 from stages.cka import read_grams
 from tests.integration.stages.conftest import TEMPLATES, WEIGHTS, merge_a_class
 from tests.pipeline.refusals import change, refused
-from tests.reads import body, digests, run_stage
+from tests.reads import digests, run_stage
 from tests.unit.encoders.conftest import activations
 
 pytestmark = pytest.mark.usefixtures("encoders")
@@ -52,18 +52,6 @@ def backbone() -> Backbone:
 
 def recipe() -> TrainingRecipe:
     return Params().read("recipes.short", TrainingRecipe)
-
-
-@pytest.mark.usefixtures("run")
-def test_code_waits_for_all_that_fingerprints_are_made_of(opened, code_copy, monkeypatch):
-    monkeypatch.chdir(code_copy)
-    opened.clear()
-    run_stage("code")
-    of_the_runner = ("..", "dvc.yaml", "dvc.lock", "params.yaml", "code.json")
-    read = [Path(path) for path in opened if not path.startswith(of_the_runner)]
-    deps = set(body("code")["deps"]) - {"runner"}  # imported here already
-    assert [path for path in read if not any(map(path.is_relative_to, deps))] == []
-    assert [dep for dep in deps if not any(path.is_relative_to(dep) for path in read)] == []
 
 
 Trained = tuple[Encoder, list[object]]
@@ -103,11 +91,11 @@ def supervised() -> Trained:
         ("supervise", "labelled", supervised),
     ],
 )
-def test_a_training_learns_from_the_inputs_of_its_entry(run, monkeypatch, stage, key, train):
+def test_a_training_learns_from_the_inputs_of_its_entry(monkeypatch, stage, key, train):
     facts: list[object] = []  # which decide where a training is resumed
     note = lambda *given: facts.extend(given) or "training"  # noqa: E731
     monkeypatch.setattr("interpreting_clip.training.callbacks.training_key", note)
-    run(stage, key)
+    run_stage(stage, key)
     (expected, resumed), found = train(), load_encoder(WEIGHTS / key)
     assert found.card == expected.card
     state = expected.module.state_dict()
@@ -116,8 +104,8 @@ def test_a_training_learns_from_the_inputs_of_its_entry(run, monkeypatch, stage,
     assert read_curve(Path("data/training") / key)
 
 
-def test_interpolate_mixes_the_first_with_a_quarter_of_the_second(run):
-    run("interpolate", "mixed")
+def test_interpolate_mixes_the_first_with_a_quarter_of_the_second():
+    run_stage("interpolate", "mixed")
     first, second, mixed = (
         load_encoder(WEIGHTS / key).visual.state_dict() for key in ("clip", "classifier", "mixed")
     )
@@ -138,10 +126,10 @@ def test_a_second_encoder_without_classes_is_refused():
         *(("clip", "random"), ("rn_untrained", "random")),
     ],
 )
-def test_a_head_is_of_its_kind_and_normalises_as_its_encoder(run, key, kind):
-    run("weights", "rn_untrained", unread=["data/study"])
+def test_a_head_is_of_its_kind_and_normalises_as_its_encoder(key, kind):
+    run_stage("weights", "rn_untrained")
     change(encoders={key: load_tree(Path("params.yaml"))["encoders"][key] | {"head": kind}})
-    run("head", key)
+    run_stage("head", key)
     found, encoder = read_head(Path("data/heads") / key, 64), load_encoder(WEIGHTS / key)
     classes = read_card(DATASETS / "imagenet_val").classes
     if kind == "zero_shot":
@@ -155,13 +143,13 @@ def test_a_head_is_of_its_kind_and_normalises_as_its_encoder(run, key, kind):
     assert read_json(Path("data/heads") / key / "card.json")["kind"] == kind
 
 
-def test_extract_records_the_encoder_on_every_set_that_there_is(run):
+def test_extract_records_the_encoder_on_every_set_that_there_is():
     for name in TESTBED_SHIFTS[1:]:
         shutil.copytree(DATASETS / "imagenet_v2", DATASETS / name, dirs_exist_ok=True)
     shutil.rmtree(DATASETS / "imagenet_a")
     write_absent("imagenet_a", DATASETS / "imagenet_a")
     merge_a_class("objectnet")
-    run("extract", "clip")
+    run_stage("extract", "clip")
     folder = Path("data/activations/clip")
     shifts = [shift for shift in TESTBED_SHIFTS if shift != "imagenet_a"]
     facts = {"representation": "linear", "feature_width": 64, "shifts": shifts}
@@ -176,8 +164,8 @@ def test_extract_records_the_encoder_on_every_set_that_there_is(run):
             np.testing.assert_array_equal(found.values, expected)
 
 
-def test_extract_broden_records_the_probe_images_in_their_order(run):
-    run("extract_broden", "classifier")
+def test_extract_broden_records_the_probe_images_in_their_order():
+    run_stage("extract_broden", "classifier")
     with open_broden(DATASETS / "broden") as broden:
         expected = activations(load_encoder(WEIGHTS / "classifier"), broden, 256)
     found = read_tensors(Path("data/broden_activations/classifier/activations.safetensors"))
@@ -187,9 +175,9 @@ def test_extract_broden_records_the_probe_images_in_their_order(run):
     assert is_absent(Path("data/broden_activations/clip"))
 
 
-def test_extract_layers_records_evenly_spaced_images(run):
+def test_extract_layers_records_evenly_spaced_images():
     change(cka={"outlier_sigma": 2.5, "outlier_share": 0.9})
-    run("extract_layers", "clip")
+    run_stage("extract_layers", "clip")
     with open_shards(DATASETS / "imagenet_val") as data:
         rows = evenly_spaced_minibatches(len(data), 32, 16)
         encoder = load_encoder(WEIGHTS / "clip")
@@ -203,8 +191,8 @@ def test_extract_layers_records_evenly_spaced_images(run):
     assert list(found.outliers.items()) == list(expected.outliers.items())
 
 
-def test_extract_untrained_records_every_seed_on_evenly_spaced_images(run):
-    run("extract_untrained", "rn")
+def test_extract_untrained_records_every_seed_on_evenly_spaced_images():
+    run_stage("extract_untrained", "rn")
     folder = Path("data/untrained_activations/rn")
     found = read_tensors(folder / "activations.safetensors")["activations"]
     assert found.shape == (3, 7, 64)

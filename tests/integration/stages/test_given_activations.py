@@ -76,15 +76,15 @@ def test_the_list_has_the_images_in_order(capsys):
     assert listed["broden"][7] == [file_digest(Path("image")), broden.rows[7].image, ""]
 
 
-def test_every_stage_takes_what_the_folder_has(run):
+def test_every_stage_takes_what_the_folder_has():
     merge_a_class("imagenet_v2")
     classes = read_card(DATASETS / "imagenet_val").classes
     weight, bias = np.eye(len(classes), FEATURES), np.arange(len(classes))
     arrays = give(*NAMES, head=weight, bias=bias, classes=classes)
-    run("weights", "mine", unread=["data/study"])
-    run("extract", "mine")
-    run("extract_broden", "mine")
-    run("head", "mine")
+    run_stage("weights", "mine")
+    run_stage("extract", "mine")
+    run_stage("extract_broden", "mine")
+    run_stage("head", "mine")
     out = Path("data/activations/mine")
     for name, aliases in zip(NAMES[:2], ({}, ALIAS), strict=True):
         found = read_activations(out, name)

@@ -39,6 +39,7 @@ from tests.integration.stages.two_encoders import (
     write_untrained,
 )
 from tests.pipeline.refusals import change
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
@@ -52,9 +53,9 @@ def write_directions(key: str) -> PrivilegedDirections:
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_kurtosis(run, key):
+def test_kurtosis(key):
     privileged = write_directions(key)
-    run("kurtosis", key)
+    run_stage("kurtosis", key)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
     settings = Params().read("kurtosis", kurtosis.Settings)
     expected = kurtosis.kurtosis(tests["imagenet"].values, settings=settings)
@@ -66,20 +67,20 @@ def test_kurtosis(run, key):
     assert len(axes.axes) > 1 and axes.axes[0].outlier
 
 
-def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at(run):
+def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at():
     change(kurtosis={"outlier_sigma": 100.0})
     write_directions("first")
-    run("kurtosis", "first")
+    run_stage("kurtosis", "first")
     outliers = result("data/kurtosis/first/kurtosis.json")["outliers"]
     assert (outliers["feature"], outliers["largest_share"]) == ([], 0)
     axes = read_result(Path("data/kurtosis/first/outlier_axes.json"), OutlierAxes).axes
     assert [axis.outlier for axis in axes] == [False]
 
 
-def test_measures_of_the_activations_alone(run):
+def test_measures_of_the_activations_alone():
     change(participation_ratio={"blocks": 5})
     write_directions("first")
-    run("kurtosis", "first")
+    run_stage("kurtosis", "first")
     values = activations("first", "imagenet_val").values
     for measure, limits in ((participation_ratio, {}), (privileged_basis, LIMITS)):
         name = measure.__name__.rpartition(".")[2]
@@ -88,9 +89,9 @@ def test_measures_of_the_activations_alone(run):
         require_written(f"data/kurtosis/first/{name}.json", expected)
 
 
-def test_untrained(run):
+def test_untrained():
     values = write_untrained("rectified")
-    run("untrained", "rn")
+    run_stage("untrained", "rn")
     found = result("plots/untrained/rn.json")
     assert (found["representation"], found["images"]) == ("rectified", values.shape[1])
     settings = Params().read("participation_ratio", participation_ratio.Settings)
@@ -107,9 +108,9 @@ def test_untrained(run):
 @pytest.mark.parametrize(
     ("key", "settings"), [("first", {"random_heads": 0}), ("second", {"centre": "none"})]
 )
-def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(run, key, settings):
+def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, settings):
     change(directions=settings)
-    run("directions", key)
+    run_stage("directions", key)
     own, settings = head(key), Params().read("directions", Settings)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
     imagenet = tests["imagenet"]
@@ -133,7 +134,7 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(run, 
     require_written(f"data/directions/{key}/pruning.json", pruned)
 
 
-def test_cka(run):
+def test_cka():
     grams = {}
     for key, layers in (("first", ["stem", "block"]), ("second", ["a", "c", "b"])):
         drawn = generator(key, "layers").standard_normal((len(layers), 2, 6, 5))
@@ -153,7 +154,7 @@ def test_cka(run):
         card = {"layers": layers, "outliers": list(outliers.values())}
         write_json(folder / "card.json", card)
     change(mutual_neighbours={"seed": 5})  # no default
-    run("cka", "pair")
+    run_stage("cka", "pair")
     expected = layer_cka(*grams.values(), keys=KEYS)
     images = [activations(key, TEST_SETS[0]).values for key in KEYS]
     settings = Params().read("mutual_neighbours", mutual_neighbours.Settings)

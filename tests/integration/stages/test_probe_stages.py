@@ -29,8 +29,8 @@ pytestmark = pytest.mark.usefixtures("encoders", "one_shift")
 TRAIN, LEARNT = Path("data/datasets/imagenet_train"), Path("data/train_activations/probed")
 
 
-def test_a_probe_learns_from_the_images_and_features_of_its_entry(run, capsys):
-    run("extract_train", "probed")
+def test_a_probe_learns_from_the_images_and_features_of_its_entry(capsys):
+    run_stage("extract_train", "probed")
     learnt, names = read_activations(LEARNT, "imagenet_train"), read_card(TRAIN).classes
     with open_shards(TRAIN) as images:
         rows = choose_images(images.classes, names, 5)
@@ -38,7 +38,7 @@ def test_a_probe_learns_from_the_images_and_features_of_its_entry(run, capsys):
         chosen = np.stack([images[row] for row in rows.tolist()])
     start = probed_encoder(load_encoder(WEIGHTS / "clip"), "before_projection")
     np.testing.assert_array_equal(learnt.values, activations(start, chosen))
-    run("probe", "probed")
+    run_stage("probe", "probed")
     settings = Params().read("heads.probe", ProbeSettings)
     expected = fit_probe(learnt.values, learnt.classes, settings)
     head = load_encoder(WEIGHTS / "probed").trained_head(names)

@@ -8,12 +8,13 @@ import pytest
 
 from interpreting_clip.published.schema import PublishedModels
 from tests.integration.stages.two_encoders import rows
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
-def test_the_models_have_their_trainings_and_the_lines_their_slopes(run):
-    run("published", unread=["data/study"])
+def test_the_models_have_their_trainings_and_the_lines_their_slopes():
+    run_stage("published")
     trainings = Counter(row["training"] for row in rows("published_models"))
     assert (trainings["zero_shot"], trainings["supervised"]) == (152, 956)
     assert trainings["finetuned"] + trainings["finetuned_12k"] == 37 + 71

@@ -22,16 +22,16 @@ from tests.integration.stages.two_encoders import (
     write_arrays,
     write_untrained,
 )
-from tests.reads import ROOT
+from tests.reads import ROOT, run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
 @pytest.mark.parametrize("broden", [True, False])
-def test_controls(run, broden):
+def test_controls(broden):
     if not broden:
         write_absent("broden", Path("data/broden_labels"))
-    run("controls")
+    run_stage("controls")
     found = result("plots/controls.json")
     assert [key for key, one in found.items() if not one["as_planted"]] == []
     said = " ".join(row["what"] for one in found.values() for row in one["controls"])
@@ -53,7 +53,7 @@ LIKE = {"first": "rn_untrained", "second": "rn_supervised"}
 
 
 @pytest.fixture
-def summarized(tiny: None, run) -> dict[str, EncoderResults]:
+def summarized(tiny: None) -> dict[str, EncoderResults]:
     """Write both encoders' results, the second of which was trained here, and summarize them."""
     write_json(Path("data/training/first/ready.json"), {})
     folder = Path("data/training/second/plots/metrics")
@@ -68,37 +68,37 @@ def summarized(tiny: None, run) -> dict[str, EncoderResults]:
     steps["accuracy"] /= 100
     for metric in ("loss", "accuracy", "learning_rate"):
         steps[["step", metric]].to_csv(folder / f"{metric}.tsv", sep="\t", index=False)
-    run("summarize", "first", unread=["data/training/first"])
-    run("summarize", "second")
+    run_stage("summarize", "first")
+    run_stage("summarize", "second")
     return found
 
 
-def test_summarize(run, summarized):
+def test_summarize(summarized):
     for key, like in LIKE.items():
         for folder in ("plots", "metrics"):
             made = result(f"{folder}/encoders/{key}.json")
             assert made == read_json(ROOT / f"{folder}/encoders/{like}.json")
     write_absent("broden", Path("data/concepts/second"))
-    run("summarize", "second")
+    run_stage("summarize", "second")
     assert result("plots/encoders/second.json")["concepts"] is None
 
 
-def test_report(run, summarized):
+def test_report(summarized):
     made, fitted = read_json(ROOT / "plots/baseline.json"), Path("data/baseline/baseline.json")
     write_json(fitted, read_json(fitted) | made)
-    run("summarize_baseline")
+    run_stage("summarize_baseline")
     assert result("plots/baseline.json")["lines"] == made["lines"]
     shutil.copy(ROOT / "plots/controls.json", "plots")
     pair = read_result(ROOT / "plots/comparisons/rn_vit.json", ComparisonResults)
     pair = replace(pair, cka=replace(pair.cka, first="first", second="second"))
     write_result(Path("plots/comparisons/pair.json"), pair)
     write_untrained("linear")
-    run("untrained", "rn")
+    run_stage("untrained", "rn")
     write_arrays()
-    run("arrays", "mine", unread=["data/study"])
+    run_stage("arrays", "mine")
     for folder in ("plots/arrays", "plots/encoders", "plots/untrained", "plots/comparisons"):
         Path(folder, "removed.json").write_text("{}")
-    run("report")
+    run_stage("report")
     labels = ["the first", "the second"]  # not in the order of params.yaml
     for table in ("effective_robustness", "pruning", "concepts"):
         found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]

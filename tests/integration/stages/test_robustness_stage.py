@@ -32,6 +32,7 @@ from tests.integration.stages.two_encoders import (
     residuals,
     result,
 )
+from tests.reads import run_stage
 
 BASELINE, ROBUSTNESS = Path("data/baseline/baseline.json"), "data/robustness/first/robustness.json"
 
@@ -77,15 +78,13 @@ def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustnes
 
 
 @pytest.mark.parametrize(("key", "classes"), [("first", "shift"), ("second", "all")])
-def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(
-    run, pruned, key, classes
-):
+def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(pruned, key, classes):
     starts = {shift: on_classes(shift) for shift in TESTBED_SHIFTS}
     at = {shift: shift for shift in TESTBED_SHIFTS}
     if classes == "all":
         starts, at = dict.fromkeys(starts, "imagenet"), dict.fromkeys(at, "")
         change_baseline(abscissa=starts)
-    run("robustness", key)
+    run_stage("robustness", key)
     found = expected(key, at)
     assert len({accuracy(key, name).fraction for name in TEST_SETS}) > 3 and found.robustness
     assert found.spread and found.spread.models == 4
@@ -95,19 +94,19 @@ def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(
     require_written(f"data/robustness/{key}/prunable.json", share)
 
 
-def test_a_shift_of_other_classes_has_an_accuracy_alone(run):
+def test_a_shift_of_other_classes_has_an_accuracy_alone():
     change_baseline(classes={"imagenet_r": [1, 2, 3]})
-    run("robustness", "first")
+    run_stage("robustness", "first")
     found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
     assert "2 of the 3 classes" in found.reasons["imagenet_r"]
     assert {*found.compared} == {*TESTBED_SHIFTS} - {"imagenet_r"} and found.robustness
 
 
-def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
+def test_without_a_shift_that_was_not_given_there_is_no_mean():
     missing = ["imagenet_r", "imagenet_a"]
     shifts = [shift for shift in TESTBED_SHIFTS if shift not in missing]
     write_card(Path("data/activations/first"), "rectified", FEATURES, shifts, [*missing, "own"])
-    run("robustness", "first")
+    run_stage("robustness", "first")
     found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
     assert [*found.reasons] == [*missing, "own"]
     assert found.robustness is found.shift_accuracy is None
@@ -118,10 +117,10 @@ def test_without_a_shift_that_was_not_given_there_is_no_mean(run):
     assert result("data/robustness/first/prunable.json")["robustness"] is None
 
 
-def test_own_shifts_stand_beside_the_mean_and_never_in_it(run):
+def test_own_shifts_stand_beside_the_mean_and_never_in_it():
     shifts = [*TESTBED_SHIFTS, *OWN_SHIFTS]
     write_card(Path("data/activations/first"), "rectified", FEATURES, shifts)
-    run("robustness", "first")
+    run_stage("robustness", "first")
     left_out = result(ROBUSTNESS)["own"]["alone"]["left_out"]
     assert "alone.baseline: none" in left_out
     found = expected(

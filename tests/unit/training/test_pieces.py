@@ -13,6 +13,7 @@ from torch import nn
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import ContrastiveObjective
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import averaged_statistics, cut
 from interpreting_clip.training.recipes import TrainingRecipe
