@@ -61,26 +61,13 @@ def objects(workspace: Workspace, digest: str) -> set[str]:
     return {digest, *(entry["md5"] for entry in json.loads(listing.read_text()))}
 
 
-def touched(workspace: Workspace, stages: set[str]) -> set[str]:
-    """Return the hashes of what DVC keeps that stages read or wrote."""
-    lock = workspace.lock()
-    entries = [e for name in stages for part in ("deps", "outs") for e in lock[name][part]]
-    in_git = workspace.run("git", "ls-files").splitlines()
-    kept = [
-        entry
-        for entry in entries
-        if not any(f"{file}/".startswith(f"{entry['path']}/") for file in in_git)
-    ]
-    return {digest for entry in kept for digest in objects(workspace, entry["md5"])}
-
-
 def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches(remote, you):
     colleague = clone(you.folder, you.folder.with_name("colleague"))
     set_options(colleague, remote.own, "--local")
     colleague.run("git", "checkout", "--quiet", "-b", "seed-7")
     colleague.change(SEED, 7)
     assert colleague.repro("--pull", "--allow-missing") == RERUN
-    downloaded = cached_files(colleague)
+    assert len(cached_files(colleague)) < len(cached_files(you)) / 2
     colleague.commit("Finetune with seed 7")
     colleague.run(*MAKE, "push")
     colleague.run("git", "push", "--quiet", "origin", "seed-7")
@@ -88,17 +75,8 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
     you.run("dvc", "pull", "--quiet")
     assert you.repro() == set()
     assert you.run("git", "status", "--porcelain") == ""
-    assert downloaded == touched(you, RERUN)
-
-    def difference(what: str) -> dict:
-        return json.loads(you.run("dvc", what, "diff", "main", "seed-7", "--json"))
-
-    assert list(difference("params")["params.yaml"]) == [SEED]
-    assert list(difference("metrics")) == [f"metrics/encoders/{KEY}.json"]
-    (plot,) = difference("plots")["data"]["kurtosis"]
-    rows = plot["content"]["data"]["values"]
-    changed = {row["label"] for row in rows if row | {"rev": "main"} not in rows}
-    assert changed == {you.params()["encoders"][KEY]["label"]}
+    changed = json.loads(you.run("dvc", "metrics", "diff", "main", "seed-7", "--json"))
+    assert list(changed) == [f"metrics/encoders/{KEY}.json"]
 
 
 DAMAGED = ("robustness", "kurtosis", "directions")
