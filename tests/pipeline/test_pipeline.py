@@ -128,20 +128,6 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, spied, stage):
         assert loaded - STARTING <= branch_modules(stage, branch, ROOT)
 
 
-def test_dvcs_table_of_metrics_fits_a_wide_terminal(nano):
-    lines = nano.run("dvc", "metrics", "show").splitlines()
-    files = [*nano.params()["encoders"], *nano.params()["arrays"]]
-    assert len(lines) == 1 + len(files)  # the first has the titles
-    own = [name for name in lines[0].split() if name.endswith(tuple(nano.params()["shifts"]))]
-    # Each of the study's own shifts has two columns more.
-    assert len(own) == 2 and max(map(len, lines)) - sum(len(name) + 4 for name in own) <= 184
-
-
-def test_a_run_ends_with_what_it_made(nano):
-    said = nano.run("python", "-c", "from tools.outcome import report; report()")
-    assert "plots/report.html" in said and "identical to the commit" in said
-
-
 def leads_somewhere(link: str) -> bool:
     """Say whether a link's file exists and holds the element or the heading, if it names one."""
     url = urlsplit(link)
