@@ -95,18 +95,7 @@ def published_page(
             PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
         ),
         "outside": points_outside_frame(points),
-        "figures": {
-            chart.name: {
-                "chart": chart,
-                "drawing": panel_drawing(chart, table),
-                "sentences": sentences,
-            }
-            for chart, table, sentences in (
-                (FINETUNING, finetuning_table(models), finetuning_sentences(findings)),
-                (SOUPS, soup_table(models), soup_sentences(findings)),
-                (SCALING, scaling_table(models), scaling_sentences(findings)),
-            )
-        },
+        "figures": _figures(models, findings),
         "backbones": Dots(
             axis="mean effective robustness without ObjectNet (points)",
             rows=counterpart_rows(backbones, limit),
@@ -131,6 +120,23 @@ def published_page(
     }
     environment = template_environment("published", {"interval": interval})
     return environment.get_template("page.html.jinja").render(view)
+
+
+def _figures(models: pd.DataFrame, findings: Findings) -> dict[str, dict[str, Any]]:
+    """Return what the template shows of finetuned models, soups and scaling, by chart."""
+    shown = (
+        (FINETUNING, finetuning_table(models), finetuning_sentences(findings)),
+        (SOUPS, soup_table(models), soup_sentences(findings)),
+        (SCALING, scaling_table(models), scaling_sentences(findings)),
+    )
+    return {
+        chart.name: {
+            "chart": chart,
+            "drawing": panel_drawing(chart, table),
+            "sentences": sentences,
+        }
+        for chart, table, sentences in shown
+    }
 
 
 def _in_order(table: pd.DataFrame, order: list[str], *columns: str) -> pd.DataFrame:

@@ -50,7 +50,7 @@ from page.published_findings import (
 )
 from page.published_results import SHIFT_ORDER, model_table, read_lines
 from page.published_tables import default_lines
-from page.replicas import ReplicatedEncoder, format_replicas, seed_differences
+from page.replicas import TRAINED_FROM, ReplicatedEncoder, format_replicas, seed_differences
 from page.verdicts import LEVEL, Claim, Verdict
 from runner.fingerprint import listed_fingerprints
 from runner.graph import read_entry

@@ -85,11 +85,6 @@ def read_models(
     accuracies : columns in percent, of which some may be lacking; an empty cell is NaN
     required : those of the accuracies of which no cell may be empty
     unique : columns that no two rows may have in common; one model may have several image sizes
-
-    Raises
-    ------
-    InputError
-        As `read_table`, a model has no name or is there twice, or an accuracy is no percentage.
     """
     import pandas as pd
 

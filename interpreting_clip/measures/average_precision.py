@@ -81,21 +81,20 @@ def average_precisions(
     (`average_precision_score`), in which equal scores are one step. Hence AP is the mean over
     positives of the precision at the positive's score.
 
-    Images are ranked once per direction and then counted in that order for all concepts and draws
-    at once, in time images · log(images) + entries of the targets. The result does not depend on
-    the number of workers, nor a draw's result on the other draws.
+    Images are ranked once per direction and then counted in that order for all concepts and draws.
+    The result does not depend on the number of workers, nor a draw's result on the other draws.
 
     A permutation gives image i the labels of image `permutation[i]`, positives and negatives of all
-    concepts alike. So concepts coincide as often as before and directions are ranked as before, but
-    nothing connects the two. The ranking is shared, so a permutation costs less than another call.
+    concepts alike: concepts coincide and directions are ranked as before, but nothing connects the
+    two. The ranking is shared, so a permutation costs less than another call.
 
-    The average precision over all images needs no further pass either: the precision at a positive
-    is its number among the positives, divided by its place in the ranking.
+    Average precision over all images needs no further pass: the precision at a positive is its
+    number among the positives, divided by its place in the ranking.
 
     Parameters
     ----------
-    scores : higher means more likely positive; in any memory layout
-    targets : of the same images (`sparse_targets`)
+    scores : higher means more likely positive
+    targets : of the same images
     permutations : each of all images
     workers : number of threads
     negated : measure the negated scores, too, which share the ranking
@@ -116,8 +115,7 @@ def average_precisions(
                 f"image {image}, direction {first + column}: its score is not a finite number"
             )
         for direction, column in enumerate(columns, first):
-            # The order of equal scores does not matter, since they are one step. So the sort need
-            # not be stable.
+            # The sort need not be stable, since equal scores are one step.
             order = np.argsort(-column)
             for labelling in range(labellings):
                 # Which image's labels stand at each place of the ranking.

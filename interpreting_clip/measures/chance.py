@@ -160,9 +160,9 @@ def chance_bounds(
 ) -> tuple[float, float]:
     """Bound the probability that a random ranking reaches an average precision from both sides.
 
-    As `exact_chance` counts them, but sequences that lack about as much are counted together: what
-    each positive lacks is rounded to one of `steps` equal parts of what all together may lack, up
-    for the lower bound and down for the upper one.
+    `exact_chance` counts every sequence. Here, sequences that lack about as much are counted
+    together: what each positive lacks is rounded to one of `steps` equal parts of what all together
+    may lack, up for the lower bound and down for the upper one.
 
     Parameters
     ----------

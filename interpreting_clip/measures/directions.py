@@ -227,11 +227,6 @@ def find_candidates(activations: Features, head: Head, settings: Settings) -> Ca
     ----------
     activations : one row per image, on which importance is measured
     head, settings : as in `directions`
-
-    Raises
-    ------
-    ValueError
-        As `directions`.
     """
     centres: list[Centre] = sorted(CENTRES, key=lambda centre: centre != settings.centre)
     found = [singular_directions(head.weight, centre) for centre in centres]

@@ -108,9 +108,8 @@ class EffectiveRobustness(Result):
     own : each shift of the study's own
     not_given : the shifts that a folder of activations lacks
     models : standard models of the line that has most
-    draws : the mean in points, one value for each resampled line and draw of the images. Encoders
-        with the same lines and images share these, so the draws of two can be subtracted. Empty
-        without a mean
+    draws : the mean in points, one for each resampled line and draw of the images, which encoders
+        share, so the draws of two can be subtracted; empty without a mean
     """
 
     CAPTION: ClassVar[str] = (

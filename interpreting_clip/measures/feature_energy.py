@@ -52,11 +52,6 @@ def feature_energy(activations: Features) -> FeatureEnergy:
     Parameters
     ----------
     activations : one row per image, not all 0
-
-    Raises
-    ------
-    ValueError
-        As `chunks`.
     """
     images, features = activations.shape
     total, squares = np.zeros((2, features))

@@ -235,11 +235,6 @@ def outlier_features(activations: Features, *, settings: Settings = Settings()) 
     Parameters
     ----------
     activations : as in `kurtosis`; unit length changes the two shares
-
-    Raises
-    ------
-    ValueError
-        As `kurtosis`.
     """
     _, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
     return _outliers(beyond, mean_abs_z, feature_energy(activations), len(activations), settings)

@@ -194,11 +194,6 @@ def baseline_lines(
     imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. On
         ImageNet it is over all classes or, for each shift, over the shift's
     resamples, seed, families : as in `resample_lines`; a model has the same numbers on every shift
-
-    Raises
-    ------
-    ValueError
-        As `fit_line`; the shift is named.
     """
     lines, resampled = {}, {}
     for shift, accuracy in shifts.items():

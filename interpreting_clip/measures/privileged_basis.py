@@ -198,11 +198,6 @@ def basis_numbers(
     sigma, share : `outlier_sigma` and `outlier_share` of `privileged_basis`
     robust_deviations : how far out the mean of a feature is extreme
     rotation : orthonormal rows, as many as `activations` has columns; None leaves these as they are
-
-    Raises
-    ------
-    ValueError
-        As `kurtosis_and_deviations`; an image's number counts from its chunk.
     """
     images = len(activations)
     features = activations.shape[1] if rotation is None else rotation.shape[1]
