@@ -28,7 +28,7 @@ from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError, one_line
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
-from runner.process import repeat_products
+from runner.process import set_variables
 from tests.pipeline.workspace import new_workspace
 
 CLIP, TUNED, PROBED = "rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe"

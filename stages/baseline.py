@@ -117,8 +117,8 @@ def trained_models(
     -------
     the models, and the classes and the chance level of each test set
     """
-    train, imagenet, *shifts = map(load, folders.values())
-    sets = dict(zip(list(folders)[2:], shifts, strict=True))
+    sets = {name: load(folder) for name, folder in folders.items()}
+    train, imagenet = sets.pop("imagenet_train"), sets.pop(TEST_SETS[0])
     with error_context("the baseline's standard models", ValueError):
         accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
     models = pd.DataFrame([{"name": name, **row} for name, row in accuracies.items()])

@@ -70,10 +70,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     tables = study_tables(encoders, layers, baseline, controls, names)
     for name, table in (tables | array_tables(arrays)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, list(table.columns))
-    chart, *_ = study_charts(names["imagenet"])
-    compact = chart_svg(chart, tables[chart.name], (150, 200))
-    write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
-    write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
     report = Report(
         title=params.read("study.title", str),
         description=params.read("study.description", str),
@@ -92,7 +88,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     chart, *_ = study_charts(names["imagenet"])
     compact = chart_svg(chart, tables[chart.name], (150, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
-    write_whole(outputs[PLOTS / "directions/encoders.js"], switch_script(encoders).encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
 
 

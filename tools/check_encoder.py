@@ -65,8 +65,8 @@ def main(encoder: str, *, image: Path | None = None) -> None:
     entry = study.weights[key]
     backbone = study.backbones[entry.backbone]
     with error_context(f"'weights.{key}'"):
-        tower, found = find_encoder(entry, backbone, machine)
-        for name, finding in findings(study, key, tower, found):
+        tower, remarks = find_encoder(entry, backbone, machine)
+        for name, finding in findings(study, key, tower, remarks):
             say(name, finding)
         features = forward_pass(study, tower, pixels, machine)
         spread = f"{features.min():.3g} to {features.max():.3g}"

@@ -26,7 +26,7 @@ from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import Interval, PublishedModels
+from interpreting_clip.published.schema import PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
@@ -34,7 +34,6 @@ from page.claims import PRUNABLE, study_claims
 from page.differences import concept_difference, robustness_difference
 from page.names import (
     format_estimate,
-    format_interval,
     format_number,
     format_percent,
     format_spread,
@@ -48,7 +47,7 @@ from page.published_findings import (
     line_sentences,
     scaling_sentences,
 )
-from page.published_results import SHIFT_ORDER, model_table, read_lines
+from page.published_results import SHIFT_ORDER, interval, model_table, read_lines
 from page.published_tables import default_lines
 from page.replicas import TRAINED_FROM, ReplicatedEncoder, format_replicas, seed_differences
 from page.verdicts import LEVEL, Claim, Verdict
@@ -116,7 +115,8 @@ def values_of_results() -> dict[str, Any]:
     entry = read_entry("report", "", study.tree)
     params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
     inputs = Inputs(entry.deps, entry.stage)
-    encoders, further = report.read_encoders(params, inputs)
+    trained = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
+    encoders, further = report.read_encoders(params, inputs, trained)
     datasets = params.read("datasets", dict[str, DatasetEntry])
     names = study_names(datasets, params.read("shifts", Shifts))
     published = read_result(PLOTS / "published_models.json", PublishedModels)
@@ -124,7 +124,7 @@ def values_of_results() -> dict[str, Any]:
     findings = read_json(PLOTS / "published.json")
     claims = study_claims(encoders, names, further) + published_claims(published, tables)
     judged = {claim.key: claim for claim in claims}
-    arrays = {one.key: one.results for one in report.read_arrays(params, inputs)}
+    arrays = report.read_each(params, inputs, "arrays", ArrayResults)
     return {
         "study": study.tree,
         "encoders": {e.key: e for e in encoders},
@@ -165,12 +165,6 @@ def values_of_results() -> dict[str, Any]:
         "robustness_difference": robustness_difference,
         "concept_difference": concept_difference,
     }
-
-
-def interval(found: Interval, digits: int = 1) -> str:
-    """Return a value with its interval in words."""
-    value, low, high = found
-    return format_interval(value, low, high, digits)
 
 
 def replicas(encoder: ReplicatedEncoder, name: str, digits: int = 1) -> str:

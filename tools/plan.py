@@ -17,8 +17,7 @@ from tabulate import tabulate
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.encoders.weight_sources import ActivationsFolder
-from interpreting_clip.study.check import check
+from interpreting_clip.study.check import check, lacks_tower
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES
 from interpreting_clip.training.loop import steps_per_epoch
@@ -169,11 +168,7 @@ def passes(study: Sections, images: Images) -> tuple[Sequence[float], Sequence[f
     These are the forward passes that measure them; a training's come on top.
     """
     each = study.layers.images + sum(images[one] for one in (*TEST_SETS, *study.shifts, "broden"))
-    measured = {
-        key: each
-        for key in study.encoders
-        if not lacks_tower(study, key)
-    }
+    measured = {key: each for key in study.encoders if not lacks_tower(study, key)}
     classes = len(CLASSES) if study.datasets[TEST_SETS[0]].source == "world" else 1000
     for key, probe in study.probe.items():
         per_class, whole = study.heads.probe.images_per_class, images[probe.dataset]

@@ -59,8 +59,8 @@ RESERVE = 1 << 30
 """Bytes that stay free on the disk of the downloads, or a hundredth of it if that is less."""
 
 
-class DownloadError(InputError):
-    """The server refuses or cannot be reached."""
+class RefusedError(InputError):
+    """The server refuses, and would again."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -174,7 +174,8 @@ def _receive(url: str, part: Path, headers: Mapping[str, str], by_hand: str) -> 
         longest = max(size, longest)
         if final or failures == ATTEMPTS:
             tries = "" if final else f"; gave up after {ATTEMPTS} tries without a new byte"
-            raise DownloadError(
+            error = RefusedError if final else InputError
+            raise error(
                 f"{shown}: {why}{tries}; {advice}, or {by_hand}. {_what_is_kept(part, shown)}"
             )
         time.sleep(PAUSE * 2 ** (failures - 1))

@@ -16,7 +16,7 @@ from interpreting_clip.downloads.http import (
     ATTEMPTS,
     PAUSE,
     TRANSIENT,
-    DownloadError,
+    RefusedError,
     download_digest,
     refusal,
 )
@@ -162,7 +162,7 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
             headers=build_hf_headers(),
             advice="name a mirror of the hub in the environment variable HF_ENDPOINT, or ",
         )
-    except DownloadError:
+    except RefusedError:
         # The client knows more: which licence to accept, whether the token is valid.
         require_access(repository, path, attempts=1)
         raise

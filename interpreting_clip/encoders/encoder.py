@@ -165,7 +165,7 @@ def require_same_classes(own: list[str], classes: list[str]) -> None:
         if ours != theirs:
             raise InputError(
                 f"class {index} of the head is {ours!r}, that of imagenet_val {theirs!r}; order "
-                "its rows as in `classes.txt` of `python -m tools.image_list`"
+                "its rows as in `classes.txt` of `python -m tools image-list`"
             )
 
 

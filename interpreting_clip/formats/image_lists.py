@@ -48,13 +48,7 @@ def write_image_list(file: Path, images: Iterable[ListedImage]) -> None:
 
 
 def read_image_list(file: Path) -> list[ListedImage]:
-    """Read what `write_image_list` wrote.
-
-    Raises
-    ------
-    InputError
-        The file is missing, is no such list, or a row of it is damaged; names the row.
-    """
+    """Read what `write_image_list` wrote."""
     advice = "`python -m tools image-list` writes it"
     try:
         rows = list(csv.reader(io.StringIO(file.read_text("utf-8"), newline="")))

@@ -106,24 +106,16 @@ def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, A
 
 def check_references(study: Sections) -> Complaints:
     """Every entry that another one names exists and is of a legal kind."""
-    for section, keys in REFERENCES.items():
-        for key, entry in getattr(study, section).items():
-            for field, (target, kinds, lacks) in keys.items():
-                name, there = getattr(entry, field), entries(study, target)
-                legal = entry.architectures if section == "weights" else kinds
-                fitting = [key for key, one in there.items() if isinstance(one, legal)]
-                if name in fitting:
-                    continue
-                if name in there:
-                    why = f"has no {lacks}" if lacks else f"is of the kind '{tag(there[name])}'"
-                    wrong = f"'{name}' {why}"
-                else:
-                    what = f"section 'sources.{name}'" if target == "sources" else f"'{name}'"
-                    wrong = f"there is no {what}"
-                yield (
-                    f"'{section}.{key}.{field}': {wrong}; legal values: "
-                    f"{', '.join(fitting) or 'none yet'}"
-                )
+    for path, name, (target, kinds), entry in named_entries(study):
+        there = entries(study, target)
+        legal = getattr(entry, "architectures", kinds)
+        fitting = [key for key, one in there.items() if isinstance(one, legal)]
+        if name in fitting:
+            continue
+        wrong = f"there is no '{'sources.' if target == 'sources' else ''}{name}'"
+        if name in there:
+            wrong = f"'{name}' is of the kind '{tag(there[name])}'"
+        yield problem(path, wrong, fitting or "none yet")
 
 
 def check_encoders(study: Sections) -> Complaints:
@@ -159,7 +151,7 @@ def check_weights(study: Sections) -> Complaints:
         backbone = study.backbones.get(entry.backbone)
         if isinstance(backbone, entry.architectures):
             for field, wrong in entry.problems(backbone):
-                yield f"'weights.{key}.{field}'{wrong}"
+                yield problem(f"weights.{key}.{field}", wrong)
 
 
 def check_interpolations(study: Sections) -> Complaints:
@@ -177,12 +169,7 @@ def check_interpolations(study: Sections) -> Complaints:
 def check_probes(study: Sections) -> Complaints:
     """What lies before the projection is known of the towers of CLIPs."""
     for key, entry in study.probe.items():
-        if entry.features != "embedding" and lacks_tower(study, entry.start):
-            yield (
-                f"'probe.{key}.features': '{entry.features}' needs a tower, and '{entry.start}' is "
-                "a folder of activations; legal values: embedding"
-            )
-            continue
+        given = lacks_tower(study, entry.start)
         backbone = study.backbones.get(backbone_name(study, entry.start))
         if entry.features != "embedding" and (given or not isinstance(backbone, CLIPS | None)):
             kind = "a folder of activations" if given else f"of the kind '{tag(backbone)}'"
@@ -227,18 +214,10 @@ def check_untrained(study: Sections) -> Complaints:
         backbone = study.backbones.get(key)
         model = str(getattr(backbone, "model", ""))
         if key not in legal:
-            yield (
-                f"'untrained.{key}': expected the backbone of an encoder; legal names: "
-                f"{', '.join(legal)}"
-            )
-        elif (model := str(getattr(backbone, "model", ""))).startswith(encoders.HUB_MODEL):
-            yield (
-                f"'untrained.{key}': {short(model)} is known only with its weights; name "
-                f"the model of {tag(backbone)} that it is"
-            )
-        elif isinstance(backbone, encoders.ExternalModel):
-            model = short(backbone.model)
-            yield f"'untrained.{key}': {model} is not built here; take the entry out"
+            yield problem(f"untrained.{key}", "expected the backbone of an encoder", legal)
+        elif isinstance(backbone, encoders.ExternalModel) or model.startswith(encoders.HUB_MODEL):
+            wrong = f"{short(model)} is not built here without its weights; take the entry out"
+            yield problem(f"untrained.{key}", wrong)
 
 
 def check_comparisons(study: Sections) -> Complaints:
@@ -246,10 +225,8 @@ def check_comparisons(study: Sections) -> Complaints:
     for key, entry in study.comparisons.items():
         for side, name in (("first", entry.first), ("second", entry.second)):
             if lacks_tower(study, name):
-                yield (
-                    f"'comparisons.{key}.{side}': '{name}' is a folder of activations, which has "
-                    "no layers; take the comparison out, or name another encoder"
-                )
+                wrong = f"'{name}' is a folder of activations, which has no layers"
+                yield problem(f"comparisons.{key}.{side}", f"{wrong}; name another encoder")
 
 
 def check_unused(study: Sections) -> Complaints:

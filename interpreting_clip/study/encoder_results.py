@@ -29,7 +29,7 @@ STORED_BY = {
     "prunable": "robustness",
     "pruning": "directions",
 }
-"""The stages that write a result of another name; all others are called like their stage."""
+"""The stages whose folders hold several results, by the results' names."""
 
 
 @dataclass(frozen=True, kw_only=True)

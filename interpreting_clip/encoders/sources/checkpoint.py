@@ -94,7 +94,7 @@ class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
         if not backbone.model.startswith(HUB_MODEL):
             return []
         advice = f"use `source: {backbone.__struct_config__.tag}` for it"
-        return [("backbone", f": '{backbone.model}' lies on the hub; {advice}")]
+        return [("backbone", f"'{backbone.model}' lies on the hub; {advice}")]
 
     def location(self, _backbone: Any) -> Location:
         """Return where the file is."""

@@ -33,9 +33,9 @@ class ZooSource(Source, frozen=True, kw_only=True):
         """The weights are named exactly once."""
         named, tagged = backbone.model.startswith(HUB_MODEL), self.tag is not None
         if named and tagged:
-            return [("tag", f": '{backbone.model}' names its weights; leave `tag` out")]
+            return [("tag", f"'{backbone.model}' names its weights; leave `tag` out")]
         if not named and not tagged:
-            return [("tag", f" is missing: which weights of '{backbone.model}'?")]
+            return [("tag", f"is missing; name weights of '{backbone.model}'")]
         return []
 
     def location(self, backbone: Any) -> Location:
