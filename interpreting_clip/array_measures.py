@@ -36,8 +36,8 @@ def measures_of_arrays(
     Parameters
     ----------
     given : `activations`; `head`, the keywords for a head; `labels`, the activations and their
-        classes as keywords of `accuracy`. A measure can be called if all that it needs is here;
-        too few images show as a need that nothing gives, such as `4 images`
+        classes as keywords of `accuracy`. A measure can be called if all that it needs is here.
+        Where there are too few images, its needs also name their number, such as `4 images`
     keywords : further ones
     """
     images, test, head = given.get("activations"), given.get("labels", {}), given.get("head", {})

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from interpreting_clip.datasets.layout import Place, SourceImage
+from interpreting_clip.datasets.layout import OpenedSource, SourceImage
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 
 
@@ -47,7 +47,7 @@ def read_captions(file: Path) -> dict[str, Entry]:
 
 
 def captioned(
-    images: Iterable[SourceImage], entries: Mapping[str, Entry], place: Place
+    images: Iterable[SourceImage], entries: Mapping[str, Entry], place: OpenedSource
 ) -> Iterator[SourceImage]:
     """Yield those of ImageNet's images that have a caption, with it."""
     missing = set(entries)

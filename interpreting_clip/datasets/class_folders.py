@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
 from interpreting_clip.datasets.layout import (
-    Place,
+    OpenedSource,
     SourceImage,
     Wanted,
     is_image,
@@ -26,12 +26,12 @@ GROUND_TRUTH = (SOLUTION, SYNSETS, ILSVRC_IDS, META)
 """The files that can tell the class of each of ImageNet's validation images."""
 
 
-def fits(_place: Place) -> bool:
+def fits(_place: OpenedSource) -> bool:
     """The layout of a source that has no other."""
     return True
 
 
-def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
+def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     """Yield the images by the innermost folder that they are in; those of a flat folder come last.
 
     Text files and files of the operating system are ignored, as is everything outside of class
@@ -72,7 +72,7 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
         yield from (SourceImage(path, classes[path], read) for path, read in files if path in flat)
 
 
-def _files(place: Place, wanted: Wanted) -> Iterator[tuple[str, Callable[[], bytes]]]:
+def _files(place: OpenedSource, wanted: Wanted) -> Iterator[tuple[str, Callable[[], bytes]]]:
     """Yield all paths below the folder or in the archives, with what reads the wanted ones."""
     if place.folder is not None:
         for path, file in walk(place.folder):

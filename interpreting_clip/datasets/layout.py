@@ -34,7 +34,7 @@ Wanted = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
-class Place:
+class OpenedSource:
     """An opened source: a folder of this machine (or a pattern), or files that were downloaded.
 
     `where` names it in errors. `origin` maps what is read to what identifies its content (see
@@ -53,11 +53,11 @@ class Place:
 class Layout(Protocol):
     """A way in which images and their classes lie in a source."""
 
-    def fits(self, place: Place, /) -> bool:
+    def fits(self, place: OpenedSource, /) -> bool:
         """Say whether a source has this layout; the first that fits reads it."""
         ...
 
-    def images(self, place: Place, wanted: Wanted, /) -> Iterator[SourceImage]:
+    def images(self, place: OpenedSource, wanted: Wanted, /) -> Iterator[SourceImage]:
         """Yield all images, in the same order each time; `ValueError` says what is wrong."""
         ...
 

@@ -25,7 +25,7 @@ import msgspec
 from interpreting_clip.datasets.entries import Captions
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
-from interpreting_clip.datasets.layout import Place, SourceImage, Wanted, check_wnids
+from interpreting_clip.datasets.layout import OpenedSource, SourceImage, Wanted, check_wnids
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import natural_order
 
@@ -49,18 +49,18 @@ def parquet_files(place: Path) -> dict[str, Path]:
     return {file.name: file for file in found}
 
 
-def fits(place: Place) -> bool:
+def fits(place: OpenedSource) -> bool:
     """Parquet files are called so; captioned sets are not read from them."""
     return bool(_files(place)) and not isinstance(place.entry, Captions)
 
 
-def _files(place: Place) -> dict[str, Path]:
+def _files(place: OpenedSource) -> dict[str, Path]:
     if place.folder is not None:
         return parquet_files(place.folder)
     return {path: file for path, file in place.files.items() if path.endswith(SUFFIX)}
 
 
-def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
+def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     """Yield the images by file, row and name; row groups without a wanted one are not decoded.
 
     Images of classes that the set does not have are left out where the published set has others

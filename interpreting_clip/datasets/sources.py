@@ -32,7 +32,7 @@ from interpreting_clip.datasets.imagenet import (
     read_imagenet_classes,
 )
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
-from interpreting_clip.datasets.layout import Layout, Place, SourceImage, Wanted
+from interpreting_clip.datasets.layout import Layout, OpenedSource, SourceImage, Wanted
 from interpreting_clip.datasets.own_classes import own_set
 from interpreting_clip.datasets.shards import StoredImage, crop, write_images
 from interpreting_clip.downloads.http import download
@@ -110,13 +110,13 @@ def known_facts(entry: RealSet) -> PublishedSet:
         return own_set(entry, classes)
 
 
-def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> Place:
+def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> OpenedSource:
     """Open a source; what is downloaded is kept, so that the next run finds it."""
     downloads = Path(machine.downloads)
     if entry.hub is not None:
         repository = open_repository(entry.hub.repository, entry.hub.revision)
         paths, names = repository.matching(entry.hub.files), webdataset.CLASSNAMES
-        place = Place(
+        place = OpenedSource(
             f"{repository.name}@{repository.revision[:12]}",
             {repository.name: repository.revision},
             folder=None,
@@ -137,7 +137,7 @@ def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> Place:
             url: download(url, sha256, downloads, mirror=machine.mirror)
             for url, sha256 in digests.items()
         }
-        return Place(entry.archive[0].url, digests, None, files, entry, known)
+        return OpenedSource(entry.archive[0].url, digests, None, files, entry, known)
     name = str(entry.folder)
     folder = Path(machine.folders) / name
     if not (folder.is_dir() or parquet.parquet_files(folder)):
@@ -145,10 +145,10 @@ def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> Place:
             f"{folder}: no such folder; check `folder` in params.yaml, and the machine's setting "
             "`folders`, where relative paths start"
         )
-    return Place(str(folder), {name: ""}, folder, {}, entry, known)
+    return OpenedSource(str(folder), {name: ""}, folder, {}, entry, known)
 
 
-def images_at(place: Place, wanted: Wanted = lambda _: False) -> Iterator[SourceImage]:
+def images_at(place: OpenedSource, wanted: Wanted = lambda _: False) -> Iterator[SourceImage]:
     """Yield the images of a source; those that are wanted can be read."""
     layout = next(layout for layout in LAYOUTS if layout.fits(place))
     return layout.images(place, wanted)
@@ -209,7 +209,7 @@ def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, in
 
 def _read_chosen(
     key: str,
-    place: Place,
+    place: OpenedSource,
     chosen: Mapping[str, int | None],
     captions: Mapping[str, str | None],
     *,

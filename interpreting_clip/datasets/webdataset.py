@@ -13,7 +13,7 @@ from interpreting_clip.datasets.entries import Captions, RealShift
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import AGREEING, check_order
 from interpreting_clip.datasets.layout import (
-    Place,
+    OpenedSource,
     SourceImage,
     Wanted,
     check_wnids,
@@ -27,8 +27,8 @@ CLASSNAMES = "classnames.txt"
 """The names of the labels of a copy on the hub, one per line."""
 
 
-def fits(place: Place) -> bool:
-    """Shards are what the hub has if not parquet, and what a study's own folder of tars holds."""
+def fits(place: OpenedSource) -> bool:
+    """Say whether a source has shards: captions, the hub, or tars in the folder of an own shift."""
     entry, folder = place.entry, place.folder
     if isinstance(entry, Captions) or entry.hub is not None:
         return True
@@ -37,7 +37,7 @@ def fits(place: Place) -> bool:
     return any(path.endswith(".tar") for path, _ in walk(folder))
 
 
-def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
+def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     """Yield the images of shards by shard and key; where the set has no classes, with captions."""
     known = place.known
     if known.classes and not known.labels:
@@ -79,7 +79,7 @@ def images(place: Place, wanted: Wanted) -> Iterator[SourceImage]:
             yield SourceImage(name, class_, lambda data=pictures[0]: data, caption)
 
 
-def check_names(place: Place) -> None:
+def check_names(place: OpenedSource) -> None:
     """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
     known, own = place.known, isinstance(place.entry, RealShift)
     if not known.classes:

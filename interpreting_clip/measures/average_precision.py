@@ -77,9 +77,8 @@ def average_precisions(
     """Compute average precisions with the labels as they are, and with those of other images.
 
     `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
-    and recall R_n among the images with at least that score: scikit-learn's definition
-    (`average_precision_score`), in which equal scores are one step. Hence AP is the mean over
-    positives of the precision at the positive's score.
+    and recall R_n among the images with at least that score, as scikit-learn's
+    `average_precision_score`: the mean over positives of the precision at the positive's score.
 
     Images are ranked once per direction and then counted in that order for all concepts and draws.
     The result does not depend on the number of workers, nor a draw's result on the other draws.
@@ -87,9 +86,6 @@ def average_precisions(
     A permutation gives image i the labels of image `permutation[i]`, positives and negatives of all
     concepts alike: concepts coincide and directions are ranked as before, but nothing connects the
     two. The ranking is shared, so a permutation costs less than another call.
-
-    Average precision over all images needs no further pass: the precision at a positive is its
-    number among the positives, divided by its place in the ranking.
 
     Parameters
     ----------

@@ -21,10 +21,10 @@ from interpreting_clip.measures.standard_spread import StandardSpread, standard_
 from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
 
 NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
-"""The testbed's shifts of photographs, taken or chosen anew. The paper averages over all five."""
+"""The testbed's shifts of new photographs. The paper does not divide its five shifts."""
 
 STYLE = ("imagenet_r", "imagenet_sketch")
-"""Those of renditions in another style. The division is ours."""
+"""The testbed's shifts of other styles: paintings, sketches. The division is ours."""
 
 NOT_GIVEN = "its folder of activations has none on these images"
 """Why an encoder has no number on a dataset that other encoders of the study have one on."""

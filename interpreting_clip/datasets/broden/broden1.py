@@ -27,7 +27,7 @@ from interpreting_clip.datasets.broden.writer import table_file
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.entries import Shards
 from interpreting_clip.datasets.images import decode_image
-from interpreting_clip.datasets.layout import Place
+from interpreting_clip.datasets.layout import OpenedSource
 from interpreting_clip.datasets.tar import write_shards
 from interpreting_clip.downloads.archives import open_zip, readable_archive
 from interpreting_clip.errors import InputError
@@ -37,7 +37,7 @@ IMAGES, CONCEPTS = 63305, 1197
 
 
 def write_real_broden(
-    key: str, place: Place, shards: Shards, directory: Path, workers: int
+    key: str, place: OpenedSource, shards: Shards, directory: Path, workers: int
 ) -> None:
     """Write Broden1's files as they are into the folder `directory`.
 
@@ -128,7 +128,7 @@ def _image_files(
 
 
 @contextmanager
-def _open_root(place: Place) -> Iterator[Path | zipfile.Path]:
+def _open_root(place: OpenedSource) -> Iterator[Path | zipfile.Path]:
     """Yield the folder of `index.csv`, on disk or in a zip."""
     if place.folder is not None:
         if not (place.folder / INDEX).is_file():
