@@ -68,7 +68,7 @@ def test_what_editors_leave_beside_a_module_is_no_code(edited):
 
 TUNED = "rn_web_broad_finetuned"
 EDITS = {
-    "params.yaml": ("rate: 0.0005", "rate: 0.1", "params.yaml: recipes.finetuning.learning_rate"),
+    "params.yaml": ("rate: 0.0005", "rate: 0.1", "params.yaml: recipes.finetuning was changed"),
     "data/weights/rn_web_broad/encoder.json": ("{", "{ ", "data/weights/rn_web_broad/encoder.json"),
     "interpreting_clip/encoders/heads.py": (
         "import numpy",

@@ -18,15 +18,12 @@ import torch
 from pyarrow.parquet import write_table
 from safetensors.torch import save
 
-from interpreting_clip.config.params import Params
 from interpreting_clip.datasets import parquet as tables
 from interpreting_clip.datasets import webdataset as shards
-from interpreting_clip.datasets.broden.labels import concept_presence
-from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.entries import ImageNet
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
 from interpreting_clip.datasets.images import decode_image, image_extension
-from interpreting_clip.datasets.layout import Place
+from interpreting_clip.datasets.layout import OpenedSource
 from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import copy_state
@@ -72,8 +69,8 @@ ENTRY = ImageNet(source="folder", folder="x")
 ILSVRC = published_set(ENTRY, read_imagenet_classes(ROOT / "data/reference"))
 
 
-def opened(file: Path) -> Place:
-    return Place("here", {}, None, {file.name: file}, ENTRY, ILSVRC)
+def opened(file: Path) -> OpenedSource:
+    return OpenedSource("here", {}, None, {file.name: file}, ENTRY, ILSVRC)
 
 
 def read_weights(file: Path) -> None:

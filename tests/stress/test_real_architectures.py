@@ -10,12 +10,10 @@ import pytest
 import torch
 
 from interpreting_clip.encoders.encoder import Encoder, initialise, load_encoder, save_encoder
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
-from interpreting_clip.encoders.library_models import build_library_model, measured_representation
+from interpreting_clip.encoders.library_models import build_library_model
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.towers import load_weights
-from tests.unit.encoders.conftest import TINY, require_layers
 
 LONG = bool(os.environ.get("LONG"))
 MODELS = [

@@ -101,10 +101,6 @@ def test_a_processor_without_portable_kernels_has_its_native_ones(
     assert not are_portable() and not {*KERNELS} & {*os.environ}
 
 
-def test_an_x86_64_processor_with_avx2_and_fma_has_portable_kernels(processor):
-    assert not unportable_processor()
-
-
 @pytest.mark.skipif(unportable_processor() != "", reason="numpy has other kernels here")
 def test_numpy_is_told_of_every_kernel_above_avx2():
     """Another release may have further ones, or other names for them."""

@@ -160,7 +160,9 @@ GOOD = imagenet(0, 1, 2)
         ),
         (file([(photo(1)[:-30], "a.JPEG", 1)]), "0.parquet/0/a.JPEG: .*broken"),
         (file(pa.table({"webp": [photo(1)], "cls": [1]})), "got webp: binary, cls: int64"),
-        (file(table([(photo(1), None, 0.5)])), "expected a label .* got 0.5"),
+        (file(pa.table({"image": [photo(1)], "label": [1]})), "`image` of bytes and path"),
+        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names, got .* double"),
+        (file(table([(photo(1), None, [1])])), "`label` of numbers or names, got .* list"),  # pyright: ignore
         (
             file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
             "0.parquet: the schema's metadata `huggingface`",
@@ -204,10 +206,10 @@ import pyarrow.parquet
 from interpreting_clip.datasets import parquet
 from interpreting_clip.datasets.entries import ImageNet
 from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
-from interpreting_clip.datasets.layout import Place
+from interpreting_clip.datasets.layout import OpenedSource
 entry = ImageNet(source="folder", folder="x")
 known = published_set(entry, read_imagenet_classes())
-place = Place("here", {}, None, {"0.parquet": Path(sys.argv[1])}, entry, known)
+place = OpenedSource("here", {}, None, {"0.parquet": Path(sys.argv[1])}, entry, known)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 size = sum(len(image.read()) for image in parquet.images(place, bool))
 print(size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)

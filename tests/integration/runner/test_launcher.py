@@ -98,6 +98,13 @@ def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
     assert killed.returncode == 128 + signal.SIGKILL
 
 
+@pytest.mark.parametrize(("launcher", "shared_by"), [("env PLACE=there", "None"), ("", "4")])
+def test_jobs_share_the_processors_of_this_host_alone(probe, launcher, shared_by):
+    show = f"print(os.environ.get('{SHARED_BY}'))"
+    out, _ = probe(show, launcher, **{SHARED_BY: "4"}).communicate()
+    assert out.splitlines()[-1] == shared_by
+
+
 def test_a_program_that_is_missing_is_one_line(probe):
     done = probe("pass", "srum -n1")
     err = done.communicate()[1]

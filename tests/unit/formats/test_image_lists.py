@@ -34,5 +34,5 @@ def test_round_trip_with_names_that_csv_quotes(tmp_path):
 )
 def test_what_is_no_list_is_refused(tmp_path, text, expected):
     (tmp_path / "list.csv").write_bytes(text)
-    with pytest.raises(InputError, match=rf"list\.csv: .*{expected}.*tools\.image_list"):
+    with pytest.raises(InputError, match=rf"list\.csv: .*{expected}.*tools image-list"):
         read_image_list(tmp_path / "list.csv")
