@@ -1,4 +1,4 @@
-"""The short form of `make stress` takes 20 minutes on two cores; `make stress LONG=1` runs all.
+"""`make stress` takes about twelve minutes on two cores; `make stress LONG=1` runs all.
 
 In the short form, tests that are marked `long` are left out, and others try fewer cases.
 """
