@@ -11,6 +11,7 @@ import interpreting_clip.encoders.entries as encoders
 import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import convert, problem, problems
 from interpreting_clip.config.syntax import load_tree, short
+from interpreting_clip.datasets.entries import tag
 from interpreting_clip.encoders.weight_sources import WeightsEntry
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.study.check_datasets import (
@@ -24,7 +25,6 @@ from interpreting_clip.study.check_datasets import (
     check_own_shifts,
     check_subsets,
     check_worlds,
-    tag,
 )
 from interpreting_clip.study.sections import EverySection, Sections
 

@@ -18,7 +18,7 @@ from interpreting_clip.config.shifts import (
     result_name,
 )
 from interpreting_clip.config.syntax import short
-from interpreting_clip.datasets.entries import RealShift
+from interpreting_clip.datasets.entries import RealShift, tag
 from interpreting_clip.study.dataset_entries import DrawnShift
 from interpreting_clip.study.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.study.sections import Sections
@@ -205,8 +205,3 @@ def check_arrays(study: Sections) -> Complaints:
         if file not in used:
             wrong = "nothing uses it; take it out, or name it as a `file`"
             yield problem(f"array_downloads.{key}", wrong)
-
-
-def tag(entry: Any) -> str:
-    """Return the kind of an entry, or of its type, as params.yaml has it."""
-    return str(entry.__struct_config__.tag)
