@@ -1,6 +1,6 @@
 # make repro    run the study in params.yaml; make repro JOBS=2 runs two stages at a time
 # make help     these lines
-# make unit     unit tests, about a minute        make test    unit, integration and pipeline tests
+# make unit     unit tests, three minutes         make test    unit, integration and pipeline tests
 # make check    format, lint, types, generated files  make stress  kills, full disks, servers, browser
 # make stress LONG=1  the same with more cases, real architectures and emulated processors: hours
 # make docs     generate docs/reference and the templates of `dvc plots` from the code
