@@ -1,10 +1,11 @@
-"""README.md and docs/results.md, written from the results and the templates in docs/templates.
+"""README.md, CITATION.cff and docs/results.md, written from the templates in docs/templates.
 
 `python -m tools manual`, which is `make docs`, writes them. Every figure of a result is read and
 rounded by the functions that the pages use; what no stage computes is in `clip_kurtosis`.
 """
 
 import re
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -59,12 +60,19 @@ from stages import report
 
 TEMPLATES = Path("docs/templates")
 
-DOCUMENTS = {Path("README.md"): "README.md.jinja", Path("docs/results.md"): "results.md.jinja"}
+DOCUMENTS = {
+    Path("README.md"): "README.md.jinja",
+    Path("CITATION.cff"): "CITATION.cff.jinja",
+    Path("docs/results.md"): "results.md.jinja",
+}
 """The documents by their file, and the template of each."""
 
 CODE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 PARAGRAPH = re.compile(r"^(?![|#<]|\* |\[!)\S.*(?:\n\S.*)*", re.MULTILINE)
 """A paragraph of Markdown, but no row of a table, heading, comment, item of a list or picture."""
+
+RELEASE = re.compile(r"^## (?P<version>\d\S*) \((?P<date>\S+)\)$", re.MULTILINE)
+"""The heading of a version in CHANGELOG.md; newer changes may stand above it."""
 
 WIDTH = 120
 """Columns of a paragraph's lines."""
@@ -85,15 +93,28 @@ def documents() -> Iterator[tuple[Path, str]]:
         keep_trailing_newline=True,
     )
     environment.filters |= FILTERS
-    values = values_of_results()
+    values = values_of_results() | project()
     for file, template in DOCUMENTS.items():
         try:
-            yield file, wrapped(environment.get_template(template).render(values))
+            text = environment.get_template(template).render(values)
+            yield file, wrapped(text) if file.suffix == ".md" else text
         except UndefinedError as error:
             raise InputError(
                 f"{TEMPLATES / template}: {error}; it describes the study of the repository: get "
                 "its params.yaml and results with `git checkout params.yaml plots`"
             ) from None
+
+
+def project() -> dict[str, Any]:
+    """Return the version, its date and the repository's address for the templates."""
+    about = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    release = RELEASE.search(Path("CHANGELOG.md").read_text("utf-8"))
+    if release is None or release["version"] != about["version"]:
+        raise InputError(
+            f"CHANGELOG.md: expected the first version to be {about['version']}, as in "
+            f"pyproject.toml, got {release['version'] if release else 'none'}; write both alike"
+        )
+    return {"repository": about["urls"]["Repository"], **release.groupdict()}
 
 
 def wrapped(text: str) -> str:

@@ -1,10 +1,10 @@
-"""Generate the tables of docs/reference and docs/arrays.md, README.md and docs/results.md.
+"""Generate the tables of docs/reference and docs/arrays.md, and whole documents from templates.
 
 `make docs` writes them, and `make check` fails if one is out of date. A table stands between
 `<!-- make docs: name -->` and `<!-- end -->`; the rest of its file is written by hand. Ranges and
 words come from the types in the code. The texts about a measure's keys come from its `Settings`;
-those about all other keys from tools/manual.yaml. README.md and docs/results.md are written as a
-whole, from templates and the results (`tools.documents`).
+those about all other keys from tools/manual.yaml. README.md, CITATION.cff and docs/results.md are
+written as a whole, from templates and the results (`tools.documents`).
 """
 
 import argparse

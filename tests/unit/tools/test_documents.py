@@ -1,9 +1,11 @@
-"""README.md and docs/results.md are what the templates make of the results."""
+"""README.md, CITATION.cff and docs/results.md are what the templates make of the results."""
 
 import re
+import tomllib
 from typing import Any
 
 import pytest
+import yaml
 
 from interpreting_clip.errors import InputError
 from tests.reads import ROOT
@@ -43,7 +45,7 @@ def test_the_documents_are_what_the_results_say():
         assert file.read_text() == text, f"{file}: run `make docs`"
 
 
-@pytest.mark.parametrize("template", [*documents.DOCUMENTS.values()])
+@pytest.mark.parametrize("template", ["README.md.jinja", "results.md.jinja"])
 def test_no_figure_of_a_result_is_typed(template):
     text = (TEMPLATES / template).read_text()
     if template == "README.md.jinja":
@@ -51,6 +53,28 @@ def test_no_figure_of_a_result_is_typed(template):
     text = RENDERED.sub("", LINK.sub("", text))
     typed = {found.strip("./-") for found in WITH_DIGITS.findall(text)}
     assert {one for one in typed if not re.fullmatch("20[12][0-9]", one)} <= NAMES | SETTINGS
+
+
+def test_the_version_and_the_address_come_from_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    citation, address = (
+        yaml.safe_load((ROOT / "CITATION.cff").read_text()),
+        project["urls"]["Repository"],
+    )
+    assert (citation["version"], citation["repository-code"]) == (project["version"], address)
+    assert f"git clone {address} " in (ROOT / "README.md").read_text()
+
+
+def test_a_version_without_its_changes_is_refused(tmp_path, monkeypatch):
+    for name in ("pyproject.toml", "CHANGELOG.md"):
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    monkeypatch.chdir(tmp_path)
+    project = tmp_path / "pyproject.toml"
+    project.write_text(
+        re.sub("^version = .*", 'version = "9.8.7"', project.read_text(), flags=re.M)
+    )
+    with pytest.raises(InputError, match=r"CHANGELOG\.md: expected .* 9\.8\.7"):
+        documents.project()
 
 
 def test_results_of_another_study_are_refused(values, monkeypatch):
