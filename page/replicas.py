@@ -11,7 +11,7 @@ about effective robustness: numbers that are read from a line leave it out, and 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -50,6 +50,17 @@ IDENTITY = ("encoder", "seed", "settings", "code")
 
 OUTSIDE = "robustness.extrapolated"
 """On how many shifts a replica lies outside the range of the standard models."""
+
+MEASURED_WITH = {
+    "concepts": ("concepts", "presence", "directions"),
+    "directions": ("directions", "heads"),
+    "kurtosis": ("kurtosis",),
+    "participation_ratio": ("participation_ratio",),
+    "privileged_basis": ("privileged_basis",),
+    "prunable": ("directions", "robustness", "baseline"),
+    "robustness": ("robustness", "baseline"),
+}
+"""The sections of params.yaml that each measure's numbers follow from, besides the training."""
 
 INSIDE = "inside the range of the standard models"
 
@@ -215,13 +226,19 @@ def read_trainings(tree: Mapping[str, Any], file: Path) -> dict[str, Any]:
 
 
 def read_replicas(
-    file: Path, study: Mapping[str, Any], code: Mapping[str, str]
+    file: Path,
+    study: Mapping[str, Any],
+    code: Mapping[str, str],
+    changed: Collection[str] = (),
 ) -> dict[str, dict[str, Replicated]]:
     """Read from the table those replicas that have the settings of the study's encoders.
 
-    Returns the numbers of each encoder by their names, such as `robustness.robustness`.
+    Returns the numbers of each encoder by their names, such as `robustness.robustness`, without
+    those of measures whose sections in params.yaml have `changed` since they were measured.
     """
     table = read_table(file, IDENTITY)
+    other = [m for m, sections in MEASURED_WITH.items() if not {*sections}.isdisjoint(changed)]
+    table = table.drop(columns=[name for name in table if name.partition(".")[0] in other])
     with error_context(file, ValueError):
         numbers = table.drop(columns=list(IDENTITY)).apply(pd.to_numeric)
         seeds = table["seed"].astype(int)

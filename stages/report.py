@@ -27,6 +27,7 @@ from page.families import with_null
 from page.provenance import Provenance, study_names
 from page.replicas import (
     FURTHER,
+    MEASURED_WITH,
     TRAINED_FROM,
     FurtherEncoder,
     read_further,
@@ -109,7 +110,10 @@ def read_encoders(
     browsed = params.read("browse.encoders", list[Key])
     further = load_tree(inputs[FURTHER])
     of_all = with_further(study, read_trainings(further, FURTHER))
-    replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints)
+    measured = load_tree(inputs["studies/replicas.yaml"])
+    sections = {section for of_one in MEASURED_WITH.values() for section in of_one}
+    changed = {section for section in sections if params.read(section, Any) != measured[section]}
+    replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints, changed)
     nulls = read_each(params, inputs, "untrained", UntrainedNull)
     results = read_each(params, inputs, "encoders", EncoderResults)
     encoders = [

@@ -1,5 +1,6 @@
 """Replicas: which of a table are the study's own, and what they change on the page."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from page.claims import study_claims
 from page.replicas import (
     FURTHER,
     IDENTITY,
+    MEASURED_WITH,
     OUTSIDE,
     FurtherEncoder,
     Replicated,
@@ -69,10 +71,16 @@ def rows(params) -> list[dict]:
     return rows_of(params, ZERO_SHOT, FINETUNED)
 
 
-def read_rows(folder: Path, rows: list[dict], params: dict, code: dict[str, str] = CODE) -> dict:
+def read_rows(
+    folder: Path,
+    rows: list[dict],
+    params: dict,
+    code: dict[str, str] = CODE,
+    changed: Collection[str] = (),
+) -> dict:
     """Write rows as the table, and read it as that of a study."""
     write_table(file := folder / "replicas.csv", pd.DataFrame(rows), list(rows[0]))
-    return read_replicas(file, with_all(params), code)
+    return read_replicas(file, with_all(params), code, changed)
 
 
 def spread(*values: float, left_out: int = 0) -> Replicated:
@@ -116,6 +124,18 @@ def test_replicas_with_other_settings_or_of_other_code_are_left_out_or_outdated(
     ):
         changed = params | {section: params[section] | {key: params[section][key] | {name: value}}}
         assert read_rows(tmp_path, rows, changed) == {}, section
+
+
+def test_numbers_that_were_measured_with_other_settings_are_left_out(params, rows, tmp_path):
+    kept = read_rows(tmp_path, rows, params, changed={"robustness"})[ZERO_SHOT]
+    assert KURTOSIS in kept and ROBUSTNESS not in kept
+    assert ROBUSTNESS in read_rows(tmp_path, rows, params, changed={"concepts"})[ZERO_SHOT]
+
+
+def test_every_number_of_the_table_has_its_settings(params):
+    table = pd.read_csv(ROOT / "studies/replicas.csv").drop(columns=[*IDENTITY])
+    assert {name.partition(".")[0] for name in table} == {*MEASURED_WITH}
+    assert {section for each in MEASURED_WITH.values() for section in each} <= {*params}
 
 
 def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(params, rows, tmp_path):
