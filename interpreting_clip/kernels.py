@@ -2,8 +2,7 @@
 
 They make the numerical libraries choose other kernels or another precision, and DVC does not see
 them. So the study's `kernels` alone choose: a stage clears the variables that do, and sets them
-itself for `portable`, if the processor can run such kernels. docs/recompute.md lists what each of
-them changes.
+itself for `portable`, if the processor can run such kernels (docs/guarantees.md).
 """
 
 import os

@@ -106,8 +106,8 @@ def compute_alone(name: str, launched: bool) -> None:
     except OSError as error:
         raise InputError(
             f"{file}: {error.strerror}: expected a file system with locks that hold between hosts, "
-            "else two of them could write one output; see docs/scale.md, or take `launchers` out "
-            f"of {SETTINGS}"
+            "else two of them could write one output; see docs/tutorial_cluster.md, or take "
+            f"`launchers` out of {SETTINGS}"
         ) from None
 
 

@@ -85,7 +85,7 @@ def choose_kernels(kernels: Kernels) -> None:
             "native",
             "portable kernels need an x86-64 processor with AVX2 and FMA, and this one is "
             f"{processor}: stages compute with its native ones, so digits differ from those of "
-            "other processors; docs/reproducibility.md",
+            "other processors; docs/guarantees.md",
         )
 
 

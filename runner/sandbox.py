@@ -53,7 +53,7 @@ def lock(readable: Iterable[Path], writable: Iterable[Path], listable: Iterable[
         note_once(
             "unlocked",
             "this system cannot lock stages (Landlock, Linux 5.19 or newer), so a stage that reads "
-            "a file which dvc.yaml does not list goes unnoticed; docs/recompute.md",
+            "a file which dvc.yaml does not list goes unnoticed; docs/guarantees.md",
         )
 
 

@@ -29,7 +29,7 @@ CHANGED = """\
   make compare A=HEAD B=.              checks each result within a tolerance
   git checkout metrics plots dvc.lock  restores the commit's results
   make repro                           then restores these, without training again
-If settings and code are the commit's, the machine makes the difference (docs/reproducibility.md):
+If settings and code are the commit's, the machine makes the difference (docs/guarantees.md):
 another build of torch or numpy, a GPU, native kernels, or a processor without portable ones."""
 
 

@@ -3,7 +3,7 @@
 torch leaves products of matrices to MKL, whose kernels for AVX2 give other bits on AMD's processors
 than on Intel's. The mode in which it gives the same bits on both, `MKL_CBWR=COMPATIBLE`, is slow.
 OpenBLAS's kernels for Haswell run on all these processors, and cost about what MKL's own do
-(docs/reproducibility.md).
+(docs/guarantees.md).
 """
 
 import warnings

@@ -52,5 +52,5 @@ def test_a_file_system_without_locks_is_refused(monkeypatch):
     monkeypatch.setattr(fcntl, "flock", refuse)
     monkeypatch.setattr("runner.launcher.Thread", Mock())  # it would end this process
     compute_alone("kurtosis@rn", launched=False)
-    with pytest.raises(InputError, match=r"kurtosis@rn: .*docs/scale\.md"):
+    with pytest.raises(InputError, match=r"kurtosis@rn: .*docs/tutorial_cluster\.md"):
         compute_alone("kurtosis@rn", launched=True)
