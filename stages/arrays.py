@@ -15,14 +15,15 @@ from interpreting_clip.array_measures import (
     measures_of_arrays,
 )
 from interpreting_clip.arrays import as_head, as_matrix
-from interpreting_clip.errors import error_context
+from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats.array_files import read_arrays
 from interpreting_clip.formats.files import require_digest
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.given_files import read_array
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.result import Number, plain
 from interpreting_clip.quantities import Confidence
+from interpreting_clip.readable import listed
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from runner.inputs import Inputs
@@ -68,24 +69,27 @@ def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
 
 def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
     """Return the arguments that the arrays give measures, and `compare`, arrays by name."""
+    arrays = read_arrays(file)
 
-    def read(name: str, role: str) -> np.ndarray:
-        return read_array(f"{file}:{name}", role).values
+    def read(name: str) -> np.ndarray:
+        if name not in arrays:
+            raise InputError(f"{file}: no array '{name}'; it holds {listed([*arrays])}")
+        return arrays[name].numbers()
 
-    images = as_matrix(read(entry.activations, "activations"), entry.activations)
+    images = as_matrix(read(entry.activations), entry.activations)
     require_length(images, entry)
     given: dict[str, Any] = {"activations": images}
     if entry.head != NONE:
         given["head"] = {
-            "head": read(entry.head, "head"),
-            "bias": None if entry.bias is None else read(entry.bias, "head"),
+            "head": read(entry.head),
+            "bias": None if entry.bias is None else read(entry.bias),
             "normalize_features": entry.normalize_features,
         }
     if entry.classes != NONE:
         own = entry.classes == OWN_ROW
-        classes = np.arange(len(images)) if own else read(entry.classes, "labels")
+        classes = np.arange(len(images)) if own else read(entry.classes)
         given["labels"] = {"activations": images, "classes": classes}
-    given["compare"] = {name: read(name, "compare") for name in entry.compare}
+    given["compare"] = {name: read(name) for name in entry.compare}
     return given
 
 
