@@ -3,10 +3,11 @@
 Arrays of NumPy, tensors of PyTorch on any device and of any type, arrays of JAX and of every other
 library that NumPy can read, and lists. PyTorch is not imported: a tensor is recognised by its
 class. Everything else is refused, with a TypeError or ValueError of one line that begins with the
-name of the argument.
+name of the argument and ends with the remedy.
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from interpreting_clip.errors import one_line
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.head import Head
+from interpreting_clip.readable import listed
 
 Array = Any
 """An array, a tensor or a list: whatever `numeric` takes."""
@@ -28,8 +30,17 @@ ROWS_AT_A_TIME = 4096
 LONGEST = 80
 """The most characters of somebody else's text that an error repeats."""
 
+ONE_ROW_PER_IMAGE = {
+    1: "; [{name}] is a single row",
+    2: "; it is empty, so check how it was made",
+    3: "; pool the tokens: {name}[:, 0] or {name}.mean(1)",
+    4: "; encode images first, and pool feature maps: {name}.mean((2, 3)), or .mean((1, 2)) if "
+    "channels are last",
+}
+"""By the dimensions that activations have, what makes them a matrix."""
 
-def numeric(value: Array, name: str) -> np.ndarray:
+
+def numeric(value: Array, name: str, dimensions: int = 2) -> np.ndarray:
     """Return what holds numbers as an array of NumPy: booleans, integers or floats of any size.
 
     bfloat16 and the types of 8 bits, which NumPy does not have, become float32. Nothing else is
@@ -39,11 +50,19 @@ def numeric(value: Array, name: str) -> np.ndarray:
     ----------
     value : an array, a tensor or a list
     name : of the argument, for errors
+    dimensions : how many the array should have: a list of such arrays is a list of batches
     """
     if np.ma.is_masked(value):
         raise ValueError(f"{name}: some values are masked; fill them, or leave their images out")
     rows = isinstance(value, list | tuple)
-    if rows and any(is_tensor(one) for one in value):
+    tensors = rows and any(is_tensor(one) for one in value)
+    if rows and any(getattr(one, "ndim", 0) >= dimensions for one in value):
+        raise ValueError(
+            f"{name}: expected one array, got a {described(value)} of {len(value):,}; concatenate "
+            f"batches, {'torch.cat' if tensors else 'np.concatenate'}({name}), or pass one of "
+            f"them, {name}[0]"
+        )
+    if tensors:
         value = [numeric(one, f"{name}[{place}]") for place, one in enumerate(value)]
     try:
         array = tensor_values(value) if is_tensor(value) else np.asarray(value)
@@ -58,8 +77,31 @@ def numeric(value: Array, name: str) -> np.ndarray:
     if array.dtype.isbuiltin == 2 and array.dtype.name.startswith(("bfloat", "float")):
         array = array.astype(np.float32)
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected real numbers, got {described(value)} of {array.dtype}")
+        of_type = f" of {array.dtype}" if array.ndim else ""
+        raise TypeError(
+            f"{name}: expected real numbers, got {described(value)}{of_type}"
+            f"{conversion(value, array, name)}"
+        )
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def conversion(value: Any, array: np.ndarray, name: str) -> str:
+    """Return how to get an array of numbers from what is none, if that is known."""
+    advice = ""
+    if isinstance(value, Mapping):
+        keys = [f"{name}[{one_line(repr(key))[:LONGEST]}]" for key in value]
+        advice = f"pass one of its arrays: {listed(keys) or 'it has none'}"
+    elif isinstance(value, str | PurePath):
+        advice = "load the file first"
+    elif hasattr(value, "select_dtypes"):
+        advice = f"keep its columns of numbers: {name}.select_dtypes('number').to_numpy(float)"
+    elif hasattr(value, "state_dict"):
+        advice = "pass a model's outputs as activations, and its last linear layer as head"
+    elif array.dtype == object and array.ndim == 1 and hasattr(next(iter(array), 0), "ndim"):
+        advice = f"stack its arrays: np.stack(list({name}))"
+    elif isinstance(value, Iterable) and not array.ndim:
+        advice = "concatenate the activations of all its batches, and pass these"
+    return advice and f"; {advice}"
 
 
 def is_tensor(value: object) -> bool:
@@ -79,12 +121,15 @@ def tensor_values(tensor: Any) -> np.ndarray:
         return dense.float().numpy()
 
 
-def require_width(name: str, width: int, features: int) -> None:
+def require_width(name: str, rows: Float[np.ndarray, "row column"], features: int) -> None:
     """Refuse what has another number of features than the activations."""
+    height, width = rows.shape
     if width != features:
+        advice = "take both from the same encoder"
+        if height == features:
+            advice = f"its rows are the features: pass {name}.T, or save it so"
         raise ValueError(
-            f"{name}: expected {features:,} features, as activations have, got {width:,}; take "
-            "both from the same encoder"
+            f"{name}: expected {features:,} features, as activations have, got {width:,}; {advice}"
         )
 
 
@@ -106,7 +151,7 @@ def as_matrix(
     """
     array = numeric(value, name)
     expected = f"a row for each {row} and a column for each {column}"
-    advice = f"; reshape(len({name}), -1) makes one row of each {row}, and [[…]] is a single row"
+    advice = ONE_ROW_PER_IMAGE.get(array.ndim, "").format(name=name) if row == "image" else ""
     require_shape(array.ndim == 2 and bool(array.size), name, expected, array, advice)
     if array.dtype.kind != "f" or array.dtype.itemsize > 8:
         array = array.astype(np.float64)
@@ -130,13 +175,13 @@ def as_representation(value: Array, name: str) -> Float[np.ndarray, "image featu
     return as_matrix(array, name)
 
 
-def as_head(weight: Array, bias: Array | None, normalize_features: Any, features: int) -> Head:
+def as_head(head: Array, bias: Array | None, normalize_features: Any, features: int) -> Head:
     """Return a head that fits activations with so many features."""
-    rows = as_matrix(weight, "head", "class")
-    require_width("head", rows.shape[1], features)
+    rows = as_matrix(head, "head", "class")
+    require_width("head", rows, features)
     offset = None
     if bias is not None:
-        offset = numeric(bias, "bias")
+        offset = numeric(bias, "bias", 1)
         fits = offset.shape == (len(rows),)
         require_shape(fits, "bias", f"a number for each of {len(rows):,} classes", offset)
         offset = as_matrix(offset[:, None], "bias", "class", "number")[:, 0]
@@ -155,12 +200,12 @@ def as_classes(
     classes : how many the head has
     images : how many images have a class here; None: any number
     """
-    array = numeric(value, name)
+    array = numeric(value, name, 1)
     images = array.size if images is None else images
-    expected, advice = (
-        f"a class for each of {images:,} images",
-        "; argmax(1) makes classes of one-hot rows",
-    )
+    expected = f"a class for each of {images:,} images"
+    advice = f"; {name}.argmax(1) makes classes of one-hot rows" if array.ndim == 2 else ""
+    if array.size == images:
+        advice = f"; pass {name}.ravel()"
     require_shape(array.shape == (images,), name, expected, array, advice)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected whole numbers from 0, got numbers of {array.dtype}")
@@ -189,13 +234,14 @@ def as_labels(
     if isinstance(value, Mapping):
         columns = {f"{name}[{key!r}]": column for key, column in value.items()}
         read = [
-            as_labels(numeric(one, key)[..., None], key, images) for key, one in columns.items()
+            as_labels(numeric(one, key, 1)[..., None], key, images) for key, one in columns.items()
         ]
         value = np.concatenate([np.empty((images, 0), np.bool_), *read], axis=1)
     array = numeric(value, name)
     fits = array.ndim == 2 and len(array) == images and bool(array.size)
     expected = f"a row for each of {images:,} images and a column for each concept"
-    require_shape(fits, name, expected, array)
+    advice = f"; pass {name}.T, or save it so" if array.shape[1:] == (images,) else ""
+    require_shape(fits, name, expected, array, advice)
     other = (array != 0) & (array != 1)
     if other.any():
         image, concept = np.argwhere(other)[0]
@@ -220,7 +266,7 @@ def as_directions(
     """Return the result of `directions` as it is, and else rows with so many features."""
     known = isinstance(value, PrivilegedDirections)
     rows = value.vectors if known else as_matrix(value, "directions", "direction")
-    require_width("directions", rows.shape[1], features)
+    require_width("directions", rows, features)
     return value if known else rows
 
 
@@ -247,4 +293,5 @@ def as_mapping(value: Any, name: str) -> dict[Any, Any]:
 def described(value: object) -> str:
     """Return the class of a value in words."""
     kind = type(value)
-    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+    within = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    return one_line(within + kind.__qualname__)[:LONGEST]

@@ -1,6 +1,9 @@
 """What people have in a notebook becomes an array, or is refused in one line."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -74,6 +77,18 @@ REFUSED = [
     (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
     (torch.empty(4, 3, device="meta"), TypeError, "meta tensor"),
     (Unreadable(), TypeError, "Implicit conversion.*copy it"),
+    ([VALUES[:32], VALUES[32:]], ValueError, r"list of 2; .*np\.concatenate\(activations\)"),
+    ([VALUES, VALUES], ValueError, r"np\.concatenate\(activations\)"),
+    (TENSOR.split(32), ValueError, r"torch\.cat\(activations\).*activations\[0\]"),
+    (TENSOR.reshape(5, 12, 12), ValueError, r"pool the tokens: activations\[:, 0\]"),
+    (VALUES.reshape(5, 3, 2, 24), ValueError, r"activations\.mean\(\(2, 3\)\)"),
+    ({"h": VALUES, "y": VALUES[0]}, TypeError, r"dict; .*activations\['h'\], activations\['y'\]"),
+    ((row for row in VALUES), TypeError, "generator; concatenate"),
+    ("h.npy", TypeError, "str; load"),
+    (Path("h.npy"), TypeError, "load"),
+    (pd.DataFrame({"path": ["a"], "x": [1.0]}), TypeError, r"select_dtypes\('number'\)"),
+    (pd.Series(list(VALUES)), TypeError, r"np\.stack\(list\(activations\)\)"),
+    (torch.nn.Linear(2, 2), TypeError, "Linear; .* as head"),
 ]
 
 
@@ -97,6 +112,8 @@ def test_classes_are_whole_numbers_of_the_head():
         ([True, False, True], TypeError, "bool"),
         ([0, 1], ValueError, r"3 images.*\(2,\)"),
         (np.eye(3), ValueError, r"\(3, 3\).*argmax\(1\)"),
+        (np.zeros((3, 1), int), ValueError, r"classes\.ravel\(\)"),
+        ([np.array([0, 1]), np.array([2])], ValueError, r"np\.concatenate\(classes\)"),
         ([1, 2, 3], ValueError, "entry 2: .*3"),
         ([0, -1, 1], ValueError, "entry 1: .*-1"),
     ],
@@ -120,6 +137,7 @@ def test_labels_are_true_or_false_in_any_form():
         ([0, 1], r"\(2,\)"),
         ({}, r"a column for each concept.*\(2, 0\)"),
         ({"dog": [1, 0, 1]}, r"labels\['dog'\]: .*2 images"),
+        ([[1, 0], [0, 0], [1, 1]], r"labels\.T"),
     ],
 )
 def test_refuses_what_is_no_label(value, said):
@@ -132,12 +150,14 @@ def test_a_head_has_its_bias_and_fits_the_activations():
     assert head.weight.shape == (3, 12) and head.bias is not None
     assert head.bias.tolist() == [1, 2, 3] and head.normalize_features
     for width, bias, said in (
-        (11, None, "head: .*12.*11"),
+        (11, None, "head: .*12.*11.*same encoder"),
         (12, [1, 2], r"bias: .*3 classes.*\(2,\)"),
         (12, [1, np.nan, 2], "bias: class 1 .*NaN"),
     ):
         with pytest.raises(ValueError, match=said):
             as_head(np.ones((3, width)), bias, False, features=12)
+    with pytest.raises(ValueError, match=r"12.*3.*pass head\.T"):
+        as_head(np.ones((12, 3)), None, False, features=12)
 
 
 def test_a_value_may_be_a_number_of_numpy_and_is_named_out_of_its_range():
