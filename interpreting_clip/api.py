@@ -112,8 +112,9 @@ SETS = {
 """The images and classes of each set, as published."""
 
 HEAD_TEXT = """\
-head : a row of weights for each class and a column for each feature
-bias : of the head, a number for each class; None: it has none
+head : a row of weights for each class and a column for each feature; or an object with `weight` and
+    `bias`, such as `nn.Linear`, or with `coef_` and `intercept_`
+bias : of the head, a number for each class; None: that of the object, or none
 normalize_features : whether the head takes activations of unit length, as CLIP's do"""
 
 RAISES = """

@@ -1,9 +1,10 @@
 """What people have in a notebook, as arrays of NumPy that fit a measure.
 
 Arrays of NumPy, tensors of PyTorch on any device and of any type, arrays of JAX and of every other
-library that NumPy can read, and lists. PyTorch is not imported: a tensor is recognised by its
-class. Everything else is refused, with a TypeError or ValueError of one line that begins with the
-name of the argument and ends with the remedy.
+library that NumPy can read, and lists; as a head also a linear layer of PyTorch or a linear
+classifier of scikit-learn. Neither library is imported. Everything else is refused, with a
+TypeError or ValueError of one line that begins with the name of the argument and ends with the
+remedy.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,6 +30,9 @@ ROWS_AT_A_TIME = 4096
 
 LONGEST = 80
 """The most characters of somebody else's text that an error repeats."""
+
+PARAMETERS = {"weight": "bias", "coef_": "intercept_"}
+"""What linear layers of PyTorch and linear classifiers of scikit-learn call weights and bias."""
 
 ONE_ROW_PER_IMAGE = {
     1: "; [{name}] is a single row",
@@ -175,10 +179,30 @@ def as_representation(value: Array, name: str) -> Float[np.ndarray, "image featu
     return as_matrix(array, name)
 
 
-def as_head(head: Array, bias: Array | None, normalize_features: Any, features: int) -> Head:
-    """Return a head that fits activations with so many features."""
+def as_head(head: Any, bias: Array | None, normalize_features: Any, features: int) -> Head:
+    """Return a head that fits activations with so many features.
+
+    Parameters
+    ----------
+    head : an array with a row for each class; or an object with `weight` and `bias`, such as
+        `nn.Linear`, or with `coef_` and `intercept_`, as classifiers of scikit-learn have
+    bias : a number for each class; None: that of the object, or none
+    normalize_features : whether the head takes activations of unit length
+    features : how many the activations have
+    """
+    for weight, offset in PARAMETERS.items():
+        if hasattr(head, weight):
+            own = getattr(head, offset, None)
+            if own is not None and bias is not None:
+                raise ValueError(f"bias: head.{offset} is its bias; leave bias= out")
+            head, bias = getattr(head, weight), bias if own is None else own
     rows = as_matrix(head, "head", "class")
     require_width("head", rows, features)
+    if len(rows) == 1:
+        raise ValueError(
+            "head: expected a row for each class, got one row; if w is that of a binary "
+            "classifier, np.vstack([0 * w, w]) is its head"
+        )
     offset = None
     if bias is not None:
         offset = numeric(bias, "bias", 1)

@@ -1,6 +1,7 @@
 """What people have in a notebook becomes an array, or is refused in one line."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,21 @@ def test_a_head_has_its_bias_and_fits_the_activations():
             as_head(np.ones((3, width)), bias, False, features=12)
     with pytest.raises(ValueError, match=r"12.*3.*pass head\.T"):
         as_head(np.ones((12, 3)), None, False, features=12)
+
+
+def test_a_head_may_be_an_object_with_weights_and_a_bias():
+    layer = torch.nn.Linear(12, 3)
+    fitted = SimpleNamespace(coef_=layer.weight, intercept_=layer.bias)
+    for one in (layer, fitted):
+        head = as_head(one, None, False, features=12)
+        assert head.bias is not None and head.bias.tolist() == layer.bias.tolist()
+        np.testing.assert_array_equal(head.weight, layer.weight.detach().numpy())
+        with pytest.raises(ValueError, match=r"^bias: .*leave bias="):
+            as_head(one, [1, 2, 3], False, features=12)
+    other = as_head(torch.nn.Linear(12, 3, bias=False), [1, 2, 3], False, features=12)
+    assert other.bias is not None and other.bias.tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match=r"head: .*binary.*np\.vstack"):
+        as_head(SimpleNamespace(coef_=np.ones((1, 12)), intercept_=[1]), None, False, features=12)
 
 
 def test_a_value_may_be_a_number_of_numpy_and_is_named_out_of_its_range():
