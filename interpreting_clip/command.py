@@ -27,7 +27,7 @@ from interpreting_clip.readable import table
 from interpreting_clip.report import Study, write_report
 
 EPILOG = f"""\
-Files are safetensors or npy. FILE.safetensors:NAME chooses an array; otherwise the first of these
+Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
 names is taken, or the only array with as many dimensions:
   activations  {", ".join(NAMES["activations"][1])}  [image, feature]
   classes      {", ".join(NAMES["labels"][1])}  [image]; also beside the activations

@@ -1,14 +1,26 @@
 """The arrays in the files that the command is given: which one is meant, and what else there is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from interpreting_clip.errors import InputError
-from interpreting_clip.formats.array_files import read_arrays
+from interpreting_clip.arrays import numeric
+from interpreting_clip.errors import InputError, require_content
+from interpreting_clip.formats.array_files import SUFFIXES, read_arrays
 from interpreting_clip.readable import listed
+
+NPZ = ".npz"
+TORCH = (".pt", ".pth")
+READ = (*SUFFIXES, NPZ, *TORCH)
+
+WRITING = {
+    NPZ: "save it again with np.savez, as plain numbers",
+    **dict.fromkeys(TORCH, "save it again as a tensor, with torch.save or safetensors"),
+}
+"""The remedy for what cannot be read, by the suffix of its file."""
 
 ACTIVATIONS = ("activations", "features", "embeddings", "image_features")
 
@@ -53,7 +65,7 @@ def read_array(place: str, role: str) -> GivenArray:
     """Read the array that a user names as `file` or `file:array`.
 
     Without a name it is the first of those in `NAMES`, or else the only one with as many
-    dimensions. An npy file has one array, without a name.
+    dimensions, or the only one. The measures refuse one with other dimensions, with the remedy.
     """
     file, name = Path(place), ""
     if not file.exists() and ":" in place:
@@ -62,21 +74,88 @@ def read_array(place: str, role: str) -> GivenArray:
         starts = [":".join(parts[:end]) for end in range(1, len(parts))]
         before = next((one for one in starts if Path(one).is_file()), starts[-1])
         file, name = Path(before), place[len(before) + 1 :]
-    arrays = {key: array.numbers() for key, array in read_arrays(file).items()}
+    arrays, refused = read_numbers(file, role)
     dimensions, names = NAMES[role]
-    sizes = [f"{key or 'one array'} {list(array.shape)}" for key, array in arrays.items()]
-    there = f"it holds {listed(sizes) or 'nothing'}"
-    if name and name not in arrays:
-        raise InputError(f"{file}: no array '{name}'; {there}")
     fitting = [key for key, array in arrays.items() if array.ndim == dimensions]
-    fitting = [name] if name else [key for key in names if key in fitting][:1] or fitting
-    if len(fitting) != 1:
-        advice = f"; name one as {file}:NAME" if any(arrays) else ""  # that of an npy has no name
+    # An array of these names that has to be pooled is meant, rather than another one that fits.
+    larger = [key for key, array in arrays.items() if array.ndim > dimensions]
+    known = [key for key in names if key in fitting]
+    known += [key for key in names if key in larger or key in refused]
+    held = [*arrays, *refused]
+    chosen = held if len(held) == 1 else known[:1] or fitting
+    if name:
+        chosen = [key for key in held if key == name]
+    if len(chosen) != 1:
+        sizes = [f"{key or 'one array'} {list(array.shape)}" for key, array in arrays.items()]
+        advice = f"; name one as {file}:NAME" if any(held) else ""  # that of an npy has no name
+        wanted = f"array '{name}'"
+        if not name:
+            kind = ("vector", "matrix")[dimensions - 1]
+            wanted = f"{role}: looked for {', '.join(names)}, or a single {kind}"
         raise InputError(
-            f"{file}: no {role}: looked for {', '.join(names)}, or a single "
-            f"{('vector', 'matrix')[dimensions - 1]}; {there}{advice}"
+            f"{file}: no {wanted}; it holds {listed(sizes or held) or 'nothing'}{advice}"
         )
-    return GivenArray(file, fitting[0], arrays[fitting[0]], arrays)
+    if reason := refused.get(chosen[0]):
+        raise InputError(f"{file}: {reason}")
+    found = arrays[chosen[0]]
+    if not found.ndim:
+        raise InputError(f"{file}: {role}: expected an array, got a single number; name another")
+    return GivenArray(file, chosen[0], found, arrays)
+
+
+def read_numbers(file: Path, role: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return the arrays of numbers in a file by name, and by name why the others cannot be read.
+
+    The array of an npy file, and a tensor that was saved by itself, have no name.
+    """
+    if not file.is_file():
+        raise InputError(f"{file}: {'is a folder' if file.is_dir() else 'no such file'}")
+    if file.suffix not in READ:
+        raise InputError(
+            f"{file}: expected a file that ends in {', '.join(READ)}; save the array with np.save, "
+            "or several with np.savez or safetensors.numpy.save_file"
+        )
+    if file.suffix in SUFFIXES:
+        return {key: array.numbers() for key, array in read_arrays(file).items()}, {}
+    require_content(file, file)
+    arrays, refused = {}, {}
+    with file.open("rb") as stream:
+        held = read_npz(file, stream) if file.suffix == NPZ else read_torch(file)
+        for key in held:
+            try:
+                arrays[key] = numeric(held[key], key or role)
+            except Exception as error:  # a damaged archive raises anything
+                reason = str(error).partition("\n")[0].removeprefix(f"{key or role}: ")
+                refused[key] = f"{key or role}: {reason}; {WRITING[file.suffix]}"
+    return arrays, refused
+
+
+def read_npz(file: Path, stream: BinaryIO) -> Mapping[str, Any]:
+    """Open the arrays of an npz file by name; each is read when it is asked for."""
+    try:
+        held = np.load(stream, allow_pickle=False)
+    except Exception as error:  # a damaged archive raises anything
+        why = str(error).partition(". ")[0]
+        raise InputError(f"{file}: not a whole npz file ({why}); {WRITING[NPZ]}") from None
+    return {"": held} if isinstance(held, np.ndarray) else held
+
+
+def read_torch(file: Path) -> dict[str, Any]:
+    """Return what `torch.save` wrote by name, without executing anything in it.
+
+    Tensors in mappings within the whole have names with dots, as parameters of a model do.
+    """
+    try:
+        from interpreting_clip.encoders.checkpoints import read_pickle, state_dicts
+    except ModuleNotFoundError:
+        raise InputError(
+            f"{file}: only PyTorch can read it: `pip install torch`, or save the array with np.save"
+        ) from None
+    content = read_pickle(file, str(file))
+    held = dict(content) if isinstance(content, Mapping) else {}
+    for path, tensors in state_dicts(content):
+        held |= {f"{path}.{key}".lstrip("."): tensor for key, tensor in tensors.items()}
+    return {str(key): value for key, value in held.items()} or {"": content}
 
 
 def test_set(activations: GivenArray, labels: GivenArray) -> dict[str, Any]:

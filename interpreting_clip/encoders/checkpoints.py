@@ -179,8 +179,8 @@ def read_pickle(file: Path, source: str) -> Any:
             raise  # of the disk; a place before the file's begin is damage
         raise InputError(
             f"{source}: cannot be read without executing what it holds, or is damaged "
-            f"({complaint(error)}); get it again, or save the model's `state_dict()` alone, best "
-            "with safetensors"
+            f"({complaint(error)}); get it again, or save only tensors, such as a model's "
+            "`state_dict()`, best with safetensors"
         ) from None
 
 

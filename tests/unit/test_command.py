@@ -195,6 +195,7 @@ def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():
 REFUSED = {
     "nothing": ([], "expected a FILE of activations"),
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
+    "tokens": (["tokens.npy"], r"tokens\.npy: activations: .*pool the tokens"),
     "transposed": (["mine.safetensors", "--head", "t.npy"], r"t\.npy: .*head\.T, or save it"),
     "head": (["mine.safetensors", "--head", "narrow.npy"], r"narrow\.npy: .*15"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
@@ -215,6 +216,7 @@ def test_refuses_in_one_line_and_writes_nothing(case):
     np.save("nan.npy", np.where(np.arange(IMAGES)[:, None] == 3, np.nan, VALUES))
     np.save("narrow.npy", HEAD[:, 1:])
     np.save("t.npy", HEAD.T)
+    np.save("tokens.npy", np.stack([VALUES] * 3, axis=1))
     np.save("few.npy", CLASS[:5])
     save_file({"activations": VALUES, "classes": CLASS}, "shift.safetensors")
     before = sorted(Path().iterdir())

@@ -1,7 +1,13 @@
 """The array that is meant among those of a file, or what the file holds."""
 
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
 
 from interpreting_clip.errors import InputError
@@ -17,6 +23,8 @@ def folder(tmp_path, monkeypatch):
     save_file({"layer:0": arrays["h"], "layer:1": arrays["other"]}, "run:1.safetensors")
     np.save("a.npy", np.arange(6.0).reshape(2, 3))
     np.save("vector.npy", np.arange(3.0))
+    np.save("number.npy", 3.0)
+    Path("a.csv").write_text("1,2")
 
 
 def test_an_array_is_chosen_by_the_user_by_its_name_or_as_the_only_one():
@@ -44,9 +52,109 @@ def test_other_arrays_of_the_file_are_found_by_their_names():
         ),
         ("a.safetensors:z", r"'z'.*h \[4, 2\], other \[4, 3\], y \[4\]"),
         ("none.npy:x", "none.npy: no such file"),
-        ("vector.npy", r"vector\.npy: .*one array \[3\]$"),
+        ("a.npy:x", r"'x'; it holds one array \[2, 3\]$"),
+        ("a.csv", r"a\.csv: .*\.npz, \.pt.*np\.save"),
+        ("number.npy", r"number\.npy: .*single number"),
     ],
 )
 def test_refusals_name_the_file_and_list_what_is_there(place, said):
     with pytest.raises(InputError, match=said):
         read_array(place, "activations")
+
+
+def test_a_known_name_that_has_to_be_pooled_is_taken_before_another_matrix():
+    tokens = {"activations": np.zeros((4, 3, 2)), "weight": np.ones((2, 2))}
+    save_file(tokens, "tokens.safetensors")
+    assert read_array("tokens.safetensors", "activations").values.shape == (4, 3, 2)
+    assert read_array("vector.npy", "activations").values.shape == (3,)  # for a measure to refuse
+
+
+H, Y = torch.arange(8.0).reshape(4, 2), torch.tensor([0, 1, 0, 1])
+
+
+def test_npz_files_have_arrays_by_name():
+    np.savez("a.npz", features=H, labels=Y, paths=["a"] * 4, about=np.array([{}], object))
+    found = read_array("a.npz", "activations")
+    assert found.name == "features" and found.values.tolist() == H.tolist()
+    labels = found.beside_it("labels")
+    assert labels is not None and labels.values.tolist() == Y.tolist()
+    np.savez_compressed("one.npz", H)
+    assert read_array("one.npz", "activations").values.shape == (4, 2)
+
+
+SAVED = {
+    "tensor": (H, ""),
+    "half precision that needs a gradient": (H.bfloat16().requires_grad_(), ""),
+    "sparse": (H.to_sparse(), ""),
+    "dictionary": ({"features": H, "labels": Y.tolist(), "paths": ["a"], "by": Namespace()}, ""),
+    "nested": ({"train": {"features": H}, "val": {"features": H + 1}}, ":train.features"),
+}
+
+
+@pytest.mark.parametrize("kind", SAVED)
+@pytest.mark.parametrize("suffix", ["pt", "pth"])
+def test_what_torch_saves_is_read(kind, suffix):
+    content, name = SAVED[kind]
+    torch.save(content, f"a.{suffix}")
+    found = read_array(f"a.{suffix}{name}", "activations")
+    assert found.values.tolist() == H.tolist() and found.values.dtype == np.float32
+    labels = found.beside_it("labels")
+    assert (labels is not None) == (kind == "dictionary")
+
+
+def test_a_head_may_be_saved_as_a_layer_and_in_a_checkpoint():
+    layer = torch.nn.Linear(2, 3)
+    model = {"state_dict": {"fc.weight": layer.weight, "fc.bias": layer.bias}, "epoch": 3}
+    for content, name in ((layer, "weight"), (model, "state_dict.fc.weight")):
+        torch.save(content, "head.pt")
+        found = read_array("head.pt", "head")
+        assert found.name == name and found.others[name.replace("weight", "bias")].shape == (3,)
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.system, ("touch executed",)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("a.pt", [H[:3], H[3:]], r"torch\.cat.*save it again"),
+        ("a.pt", (H, Y), r"tuple of 2; .*activations\[0\]"),
+        ("a.pt", {"features": [H, H], "x": H}, r"features: .*torch\.cat\(features\)"),
+        ("a.pt", {"features": H.numpy(), "y": Y}, r"features: .*as a tensor"),
+        ("a.pt", {"features": Bomb()}, "executing.*only tensors"),
+        ("a.pt", b"PK\3\4", r"damaged.*only tensors"),
+        ("a.pt", b"", "empty"),
+        ("a.npz", {"features": np.array([{}], object)}, r"features: .*np\.savez"),
+        ("a.npz", b"PK\3\4", r"not a whole npz.*np\.savez"),
+        ("a.npz", b"text", r"not a whole npz.*np\.savez"),
+        ("a.npz", {}, "holds nothing"),
+    ],
+)
+def test_archives_that_cannot_be_read_are_refused_with_the_remedy(file, content, said):
+    if isinstance(content, bytes):
+        Path(file).write_bytes(content)
+    elif file == "a.pt":
+        torch.save(content, file)
+    else:
+        np.savez(file, **content)
+    with pytest.raises(InputError, match=rf"^{file}: .*{said}") as caught:
+        read_array(file, "activations")
+    assert "\n" not in str(caught.value) and not Path("executed").exists()
+
+
+def test_a_damaged_array_of_an_npz_is_named():
+    np.savez("a.npz", features=H)
+    whole = bytearray(Path("a.npz").read_bytes())
+    whole[whole.index(b"NUMPY") + 150] ^= 255
+    Path("a.npz").write_bytes(whole)
+    with pytest.raises(InputError, match=r"a\.npz: features: .*CRC.*save it again"):
+        read_array("a.npz", "activations")
+
+
+def test_a_file_of_torch_needs_torch(monkeypatch):
+    torch.save(H, "a.pt")
+    monkeypatch.setitem(sys.modules, "interpreting_clip.encoders.checkpoints", None)
+    with pytest.raises(InputError, match=r"a\.pt: .*pip install torch.*np\.save"):
+        read_array("a.pt", "activations")
