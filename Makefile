@@ -7,7 +7,7 @@
 # make emulate  compare the bytes that four emulated processors compute (QEMU; Debian: qemu-user)
 # make plan     downloads, disk and training steps of a study: make plan STUDY=studies/paper.yaml
 # make check-encoder ENCODER=key  check an encoder of params.yaml before anything is computed
-# make site     pages and data in one folder for any web host: make site SITE=site
+# make site     the documentation and the pages as one site for any web host: make site SITE=site
 # make fsck     find damaged files in DVC's cache; make fsck MEND=1 mends it
 # make compare  do two results agree? make compare A=main B=../other-clone
 # make push     share results and run cache through the default remote
@@ -107,8 +107,8 @@ docs: $(VENV)/ready
 bench: $(VENV)/ready-dev
 	python -m benchmarks $(ONLY)
 
-site: $(VENV)/ready
-	@python -m tools site --to $(SITE)
+site: $(VENV)/ready-docs
+	@python -m tools build-site --to $(SITE)
 
 fsck: $(VENV)/ready
 	@python -m tools fsck $(if $(MEND),--mend)
@@ -131,6 +131,11 @@ $(VENV)/ready: pyproject.toml constraints.txt
 $(VENV)/ready-dev: $(VENV)/ready
 	@echo 'Installing what tests and checks need into $(VENV): a minute or two.'
 	$(BIN)/pip install --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/ready-docs: $(VENV)/ready
+	@echo 'Installing what builds the site into $(VENV): less than a minute.'
+	$(BIN)/pip install --constraint constraints.txt --editable '.[docs]'
 	@touch $@
 
 # In the same folder as the full install, so that both are activated alike. `make repro` asks for

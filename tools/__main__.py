@@ -10,6 +10,7 @@ from importlib import import_module
 from runner.process import launch
 
 VERBS = {
+    "build-site": "build the documentation and the pages as one site for any web host",
     "check-encoder": "check an encoder of params.yaml before anything is computed",
     "compare": "check whether two results agree, even if their bytes differ",
     "fast-dvc": "run DVC's command line without three costs that grow with a study",
@@ -24,7 +25,6 @@ VERBS = {
     "published": "check the published accuracies and list their sources",
     "replicas": "write the study of replicas, or the table of what it measured",
     "repro": "run the study in params.yaml, and list its results",
-    "site": "copy the pages and their data into one folder for any web host",
 }
 
 
