@@ -50,7 +50,8 @@ def name_encoder(
     """
     entry: dict[str, Any] = dict(map(read_key, keys))
     if backbone is not None and not Path(words).is_file():
-        raise InputError(f"{words}: no such file; --backbone is for a file of weights")
+        what = "a folder; name the file in it" if Path(words).is_dir() else "no such file"
+        raise InputError(f"{words}: {what}; --backbone is for a file of weights")
     if backbone is None and Path(words).is_file():
         raise InputError(
             f"{words}: a file of weights needs its architecture, such as --backbone "

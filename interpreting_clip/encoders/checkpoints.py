@@ -28,6 +28,12 @@ StateDict = Mapping[str, torch.Tensor]
 """Weights by their names in the model."""
 
 
+IN_ONE_FILE = (
+    "Save the weights in one file, in transformers with `save_pretrained(folder, "
+    "max_shard_size='100GB')`"
+)
+
+
 def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
     """Return the state dicts in a file of weights by the path of keys to each, "" for the whole.
 
@@ -162,6 +168,14 @@ def read_pickle(file: Path, source: str) -> Any:
         if zipfile.is_zipfile(file):
             with zipfile.ZipFile(file) as archive:
                 names = archive.namelist()
+        with file.open("rb") as stream:
+            if stream.read(1) == b"{":
+                raise InputError(f"{source}: JSON, as the index of several files. {IN_ONE_FILE}")
+        if any(name.endswith(".npy") for name in names):
+            raise InputError(
+                f"{source}: NumPy's arrays, as big_vision has them, are not read; load them with "
+                "`open_clip.convert.load_big_vision_weights` and save the model's `state_dict()`"
+            )
         if any("/code/" in name for name in names):
             raise InputError(
                 f"{source}: a TorchScript archive holds a program, and nothing is executed here; "

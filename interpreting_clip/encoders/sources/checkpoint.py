@@ -111,6 +111,10 @@ class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
 
 def require_file(file: Path, sha256: str, key: str = "sha256") -> None:
     """Refuse a file of this machine that is missing or not the one that a study names."""
+    if file.is_dir():
+        raise InputError(
+            f"{file}: a folder, expected a file; name the one in it, such as model.safetensors"
+        )
     if not file.is_file():
         raise InputError(
             f"{file}: no such file; put it there, or let `folders` in compute.yaml name the folder "

@@ -202,6 +202,11 @@ def test_plain_pickles_and_programs_are_refused(tmp_path):
         read(tmp_path, stream.getvalue())
 
 
+def numpy_archive() -> bytes:
+    np.savez(stream := io.BytesIO(), kernel=np.ones(3))
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -210,6 +215,8 @@ def test_plain_pickles_and_programs_are_refused(tmp_path):
         (b"<html>not found</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "`git lfs pull`"),
         (b"", "is empty"),
+        (b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}', "index.*max_shard_size"),
+        (numpy_archive(), "load_big_vision_weights"),
         (pickled(torch.ones(3)), "got Tensor"),
         (pickled({}), "an empty mapping"),
         (

@@ -166,8 +166,11 @@ def test_every_weight_of_the_zoo_has_a_place_or_a_reason():
             assert any(word in str(error) for word in ("QuickGELU", "transformers", "CoCa"))
 
 
-def test_a_pointer_in_place_of_weights_is_named_whatever_its_digest(tmp_path):
+def test_a_pointer_or_a_folder_in_place_of_weights_is_named_whatever_its_digest(tmp_path):
     (tmp_path / "a.pt").write_text("version https://git-lfs.github.com/spec/v1\n")
     entry = CheckpointFile(backbone="b", file="a.pt", sha256=DIGEST)
     with pytest.raises(InputError, match=r"a\.pt: .*`git lfs pull`"):
         download_weights(entry, AtPath(Path("a.pt"), DIGEST), Machine(folders=str(tmp_path)))
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError, match=r"a: a folder.*model\.safetensors"):
+        download_weights(entry, AtPath(Path("a"), DIGEST), Machine(folders=str(tmp_path)))
