@@ -48,9 +48,11 @@ def extract_folder(options: argparse.Namespace) -> None:
     if images.ignored:
         number = len(images.ignored)
         remarks["left out"] = f"{number:,} of other kinds: {listed(images.ignored, 1)}"
-    head, remarks["head"] = None, "none, as asked for"
+    head, about_head = None, "none, as asked for"
     if not options.no_head:
-        head, remarks["head"] = head_of(encoder, images, names, templates, machine.device)
+        head, about_head = head_of(encoder, images, names, templates, machine.device)
+    # Why a file's own head was left out, if it was, says more.
+    remarks.setdefault("head", about_head)
     for subject, text in remarks.items():
         say(subject, text)
     words = [options.encoder]

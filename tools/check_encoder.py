@@ -73,6 +73,8 @@ def main(encoder: str, *, image: Path | None = None) -> None:
         say("forward pass", f"{shown}: {len(features):,} features from {spread}")
     if key in study.encoders:
         with error_context(f"'encoders.{key}.head'"):
+            if study.encoders[key].head == "trained" and "head" in remarks:
+                raise InputError(remarks["head"])
             head, finding = make_head(study, key, tower, whole=bool(image))
         say("head", finding)
         if image and tower.card.origin is not None:

@@ -6,13 +6,14 @@ architecture's image tower are looked for under every prefix that the file has, 
 their shapes; the head is looked for beside the tower, under the names that are usual.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 
-from interpreting_clip.encoders.checkpoints import StateDict, abridged
+from interpreting_clip.encoders.checkpoints import IN_ONE_FILE, StateDict, abridged
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.errors import InputError
 
@@ -25,6 +26,21 @@ architecture under these.
 
 HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.fc", "linear")
 """What a classifier's last layer is called."""
+
+NO_PART = re.compile(
+    r"mask_token|pooler|lm_head|logit_(scale|bias)|decoder|queue|prototypes"
+    r"|(\w+_)?(projector|projection_head|proj_head|predictor)|(head|fc|classifier)\."
+)
+"""The beginnings of what trainings keep beside a tower and its features do not depend on."""
+
+ADVICE = {
+    r"\blora_|\.base_layer\.": "These are LoRA adapters, or weights with such beside them: merge "
+    "them (`merge_and_unload()` of peft), and save the model's `state_dict()`",
+    r"weight u?int\d|_packed_params|\.(SCB|absmax|qweight|zero_point|weight_scale) ": (
+        "The weights are quantised: save the model in single or half precision"
+    ),
+}
+"""What to do about weights that do not fit, by a pattern in their names."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +62,8 @@ class TowerSpec:
 class MatchedTower:
     """What was taken of a file: a state dict, the prefix of its tower, and its head's whole name.
 
-    `others` are other state dicts with weights for the architecture.
+    `others` are other state dicts with weights for the architecture, `unused` arrays under the
+    prefix that are no part of the tower. `no_head` says why a head was left out.
     """
 
     weights: StateDict
@@ -54,14 +71,18 @@ class MatchedTower:
     prefix: str
     head_name: str | None = None
     others: tuple[str, ...] = ()
+    unused: frozenset[str] = frozenset()
+    no_head: str = ""
 
     def tower(self) -> dict[str, torch.Tensor]:
-        """Return the arrays under the prefix without the head's, named as in the tower."""
+        """Return the tower's arrays, named as in the tower, and unknown ones under its prefix."""
         head = f"{self.head_name}." if self.head_name is not None else None
         return {
             name.removeprefix(self.prefix): value
             for name, value in self.weights.items()
-            if name.startswith(self.prefix) and not (head and name.startswith(head))
+            if name.startswith(self.prefix)
+            and name not in self.unused
+            and not (head and name.startswith(head))
         }
 
     def head(self) -> dict[str, torch.Tensor]:
@@ -139,8 +160,12 @@ def tower_prefixes(
 
 
 def alike(value: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Say whether an array has the shape of another; a scalar may be an array of one element."""
-    return value.shape == expected.shape or (value.numel() == 1 == expected.numel())
+    """Say whether an array has the shape of another, and no integers for weights.
+
+    Quantised weights are integers. A scalar may be an array of one element.
+    """
+    same = value.shape == expected.shape or (value.numel() == 1 == expected.numel())
+    return same and value.is_floating_point() >= expected.is_floating_point()
 
 
 def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
@@ -164,9 +189,8 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
 
     if choice.head_name is not None:
         named = [parent + choice.head_name for parent in parents]
-        for name in named:
-            if fits(name):
-                return name
+        if given := next(filter(fits, named), None):
+            return directly_read(found, spec, given)
         tower = {f"{prefix}{name}" for name in spec.arrays}
         layers = [name.removesuffix(".weight") for name in weights if name not in tower]
         raise InputError(
@@ -188,7 +212,43 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
         raise InputError(
             f"{spec.source}: the head could be {quoted(heads)}; choose with the key `head_name`"
         )
-    return heads[0] if heads else None
+    return directly_read(found, spec, heads[0]) if heads else None
+
+
+def directly_read(found: MatchedTower, spec: TowerSpec, head: str) -> str:
+    """Return the name of a head, unless its `nn.Sequential` has arrays between tower and head."""
+    parent, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
+    between = [
+        name
+        for name in found.weights
+        if number.isdecimal()
+        and name.startswith(parent)
+        and name.removeprefix(parent).partition(".")[0].isdecimal()
+        and name.removeprefix(found.prefix) not in spec.arrays
+        and not name.startswith(f"{head}.")
+    ]
+    if between:
+        raise InputError(
+            f"{spec.source}: '{head}' does not read the tower's features, for before it come "
+            f"{abridged(between)}; fold them into its weights, or fit a linear probe"
+        )
+    return head
+
+
+def unused_arrays(found: MatchedTower, spec: TowerSpec) -> frozenset[str]:
+    """Return what has the tower's prefix, is no part of it, and does not change its features.
+
+    A projector in the head's place, and what `NO_PART` lists. In a module that the tower has,
+    unknown arrays mean another architecture.
+    """
+    modules = {name.partition(".")[0] for name in spec.arrays}
+    unknown = [name for name in found.tower() if name not in spec.arrays]
+    return frozenset(
+        f"{found.prefix}{name}"
+        for name in unknown
+        if (spec.head_name and name.startswith(f"{spec.head_name}."))
+        or (NO_PART.match(name) and name.partition(".")[0] not in modules)
+    )
 
 
 def misfit(
@@ -200,8 +260,8 @@ def misfit(
     other = [name for name in both if not alike(weights[name], expected[name])]
     lists = {
         "missing": [name for name in expected if name not in weights],
-        "of other shapes": [
-            f"{name} {[*weights[name].shape]}, expected {[*expected[name].shape]}" for name in other
+        "of another shape or type": [
+            f"{name} {kind(weights[name])}, expected {kind(expected[name])}" for name in other
         ],
         "unknown to it": [name for name in weights if name not in expected] if both else [],
     }
@@ -217,7 +277,21 @@ def misfit(
         f"The weights are of {whose}, or incomplete: name the backbone that they belong to, or "
         "choose among the file's arrays with the keys `state`, `prefix` and `head_name`"
     )
-    return "; ".join(parts) + f". {advice}"
+    return "; ".join(parts) + f". {known_advice(found, spec) or advice}"
+
+
+def known_advice(found: MatchedTower, spec: TowerSpec) -> str:
+    """Return what to do about files that are known not to fit, or nothing."""
+    if re.search(r"\d{5}-of-\d{5}", spec.source):
+        return IN_ONE_FILE
+    names = "\n".join(f"{name} {kind(value)}" for name, value in found.weights.items())
+    return next((advice for pattern, advice in ADVICE.items() if re.search(pattern, names)), "")
+
+
+def kind(value: torch.Tensor) -> str:
+    """Return an array's shape, and its type if it holds integers."""
+    name = "" if value.is_floating_point() else f"{value.dtype} ".removeprefix("torch.")
+    return f"{name}{[*value.shape]}"
 
 
 def ends(name: str) -> list[str]:
@@ -241,5 +315,5 @@ def describe_found(found: MatchedTower) -> str:
     if found.head_name is not None:
         said += f"; head '{found.head_name}'"
     used = (found.prefix, f"{found.head_name}.")
-    unused = [name for name in found.weights if not name.startswith(used)]
+    unused = [n for n in found.weights if n in found.unused or not n.startswith(used)]
     return f"{said}; not used are {abridged(unused)}" if unused else said

@@ -28,14 +28,19 @@ from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import (
     MatchedTower,
     TowerSpec,
+    alike,
     find_head,
     find_tower,
     misfit,
+    unused_arrays,
 )
 from interpreting_clip.errors import InputError
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
 """The architectures that weights are published for."""
+
+CLASSES = 1000
+"""How many classes ImageNet-1k has."""
 
 
 def load_weights(
@@ -49,30 +54,50 @@ def load_weights(
 
     `states` are the file's state dicts. An image tower with a linear head is a classifier, and a
     text tower beside it is ignored; a whole CLIP without a head is a CLIP; a tower without either
-    is an encoder without a head. Older files are read as their library reads them.
+    is an encoder without a head, as is one whose head has other classes than ImageNet's. Older
+    files are read as their library reads them.
 
     Raises
     ------
     InputError
-        The file has no image tower of the architecture, several to choose from, a head for other
-        classes than ImageNet's, or only a part of a text tower.
+        The file has no image tower of the architecture, several to choose from, a head that is not
+        on its features, or only a part of a text tower.
     """
     model = build_tower(architecture, 0)
     arrays = model.module.state_dict()
     spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name)
     found = find_tower(states, spec, choice, partial(current_names, architecture))
     found = with_parts(found, head_name=find_head(found, spec, choice))
+    found = with_parts(found, unused=unused_arrays(found, spec))
+    if any(
+        name in arrays and not alike(value, arrays[name]) for name, value in found.tower().items()
+    ):
+        raise InputError(misfit(found, spec))
     if isinstance(architecture, OpenClipConfig) and (text := text_arrays(found)):
         encoder = clip_encoder(architecture, None, 0)
         copy_clip(encoder.module, found, text, spec)
         return encoder, with_parts(found, prefix=found.prefix.removesuffix("visual."))
-    unit = choice.normalize_features
-    if unit is None:
-        unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
     head = found.head()
     if choice.classes is not None:
         head = ordered_rows(head, folders / choice.classes.file, choice.classes.sha256, source)
+    elif head and choice.head_name is None and len(head["weight"]) != CLASSES:
+        found, head = without_head(found), {}
+    unit = choice.normalize_features
+    if unit is None:
+        unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
     return classifier(model, found, head, spec, unit=unit), found
+
+
+def without_head(found: MatchedTower) -> MatchedTower:
+    """Return what was taken of a file, but for a head with other classes than ImageNet's."""
+    rows = len(found.head()["weight"])
+    why = (
+        f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {CLASSES:,} classes: give "
+        "the encoder `head: random`, or make a linear probe of it in `probe`; if ImageNet's "
+        "classes are among the rows, list them in the checkpoint's `classes`"
+    )
+    unused = {f"{found.head_name}.{part}" for part in found.head()}
+    return with_parts(found, head_name=None, no_head=why, unused=found.unused | unused)
 
 
 def is_on_unit_features(found: MatchedTower) -> bool:
@@ -175,8 +200,8 @@ def classifier(
     Raises
     ------
     InputError
-        The head has another number of rows than ImageNet has classes, or an array of the tower is
-        missing, has another shape, or is unknown.
+        The head that the entry names has another number of rows than ImageNet has classes, or an
+        array of the tower is missing, has another shape, or is unknown.
     """
     classes = imagenet_classes(len(head["weight"]), spec.source) if head else []
     if head and not unit:
@@ -202,7 +227,7 @@ def classifier(
 
 
 def current_names(architecture: Published, weights: StateDict) -> StateDict:
-    """Return weights under the names that their library's modules have now.
+    """Return weights under the names that the modules of the architecture's library have now.
 
     Files of torchvision's DenseNets have a dot where the modules have none. Of MobileCLIPs, Apple's
     names become open_clip's; open_clip's own loading does the same, and would also fit weights to
@@ -230,7 +255,7 @@ def imagenet_classes(rows: int, source: str) -> list[str]:
     if rows != len(names):
         raise InputError(
             f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
-            f"got {rows:,}; choose a classifier of ImageNet-1k, or list the rows of a "
-            "checkpoint in `classes`"
+            f"got {rows:,}; list the rows in `classes` if these are among them; or leave "
+            "`head_name` out and give the encoder `head: random`, or make a linear probe of it"
         )
     return list(names)

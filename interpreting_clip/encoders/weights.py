@@ -71,6 +71,8 @@ def find_encoder(
         "taken": describe_found(found),
         "preprocessing": describe_preprocessing(entry, preprocess),
     }
+    if found.no_head:
+        remarks["head"] = found.no_head
     return with_parts(encoder, card=card, tokenizer=tokenizer), remarks
 
 

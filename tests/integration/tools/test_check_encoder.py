@@ -79,6 +79,18 @@ def test_a_classifier_that_fits(study, capsys):
     assert found["forward pass"].startswith("noise: 96 features")
 
 
+def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys):
+    entry = checkpoint(pickled(timm_model(num_classes=10).state_dict()))
+    study(TIMM, entry)
+    ways = r"'encoders\.mine\.head'.*10 rows.*`head: random`.*probe.*`classes`"
+    with pytest.raises(InputError, match=ways):
+        main("check-encoder", "mine")
+    study(TIMM, entry, "random")
+    main("check-encoder", "mine")
+    found = lines(capsys.readouterr().out)
+    assert found["head"].startswith("random: 1,000 classes × 96 features")
+
+
 def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
     study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
     tree = load_tree(Path("params.yaml"))

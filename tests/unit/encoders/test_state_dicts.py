@@ -333,6 +333,77 @@ REFUSED = {
 }
 
 
+VIT = TimmModel(model="test_vit")
+PROJECTOR = {
+    "head.mlp.0.weight": torch.ones(8, 64),
+    "head.last_layer.weight_g": torch.ones(9, 1),
+    "predictor.0.weight": torch.ones(8, 64),
+}
+MASKED = {
+    "mask_token": torch.ones(1, 1, 64),
+    "decoder_embed.weight": torch.ones(8, 64),
+    "decoder_blocks.0.norm1.weight": torch.ones(8),
+}
+
+
+@pytest.fixture(scope="module")
+def vit() -> nn.Module:
+    import timm
+
+    torch.manual_seed(0)
+    return timm.create_model(VIT.model, num_classes=0).eval()
+
+
+@pytest.mark.parametrize("prefix", ["", "module.base_encoder."])
+@pytest.mark.parametrize("beside", [MASKED, PROJECTOR], ids=["masked", "projector"])
+def test_what_a_training_keeps_beside_a_whole_tower_is_not_used(tmp_path, vit, beside, prefix):
+    weights = under(prefix, vit.state_dict() | beside)
+    encoder, found = load(tmp_path, weights, VIT, Choice())
+    images = torch.randn(2, 3, 160, 160)
+    assert torch.equal(encoder.visual.eval()(images), vit(images))
+    assert f"not used are 3: {prefix}{next(iter(beside))}" in describe_found(found)
+    assert encoder.head is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "fact"),
+    [
+        ("blocks.0.ls1.gamma", torch.ones(64), "unknown to it are 1"),
+        ("blocks.0.attn.lora_q.weight", torch.ones(4, 64), "merge_and_unload"),
+        ("reg_token", torch.ones(1, 4, 64), "unknown to it are 1"),
+        ("fc_norm.weight", torch.ones(64), "unknown to it are 1"),
+        ("norm.bias", None, "missing are 1"),
+        ("norm.weight", torch.ones(64, dtype=torch.int8), "quantised"),
+    ],
+)
+def test_what_would_change_the_features_is_refused(tmp_path, vit, name, value, fact):
+    weights = vit.state_dict() | MASKED | {name: value}
+    with pytest.raises(InputError, match=fact) as caught:
+        load(tmp_path, {k: v for k, v in weights.items() if v is not None}, VIT, Choice())
+    assert name in str(caught.value) and "mask_token" not in str(caught.value).split("holds")[0]
+
+
+@pytest.mark.parametrize("rows", [10, 21841])
+def test_a_head_of_other_classes_is_left_out_and_named(tmp_path, files, rows):
+    weights = files.state | {"fc.weight": torch.ones(rows, 96), "fc.bias": torch.ones(rows)}
+    encoder, found = load(tmp_path, weights, TIMM, Choice())
+    assert encoder.head is None and "fc.weight" in describe_found(found)
+    for fact in (f"{rows:,} rows", "`head: random`", "probe", "`classes`"):
+        assert fact in found.no_head
+    with pytest.raises(InputError, match=f"got {rows:,}; .*`classes`.*`head: random`.*probe"):
+        load(tmp_path, weights, TIMM, Choice(head_name="fc"))
+
+
+def test_a_head_behind_another_layer_is_refused(tmp_path, vit):
+    norm, linear = nn.BatchNorm1d(64, affine=False), nn.Linear(64, 1000)
+    head = under("head.0.", norm.state_dict()) | under("head.1.", linear.state_dict())
+    weights = vit.state_dict() | head
+    with pytest.raises(InputError, match=r"'head\.1'.*head\.0\.running_mean"):
+        load(tmp_path, weights, VIT, Choice(head_name="head.1"))
+    encoder, found = load(tmp_path, weights, VIT, Choice())
+    assert encoder.head is None and "not used are 5" in describe_found(found)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_leaves_a_choice_or_does_not_fit_is_refused(tmp_path, files, name):
     case = REFUSED[name]
