@@ -49,6 +49,7 @@ class TowerSpec:
 
     `source` names the file in messages, `model` the architecture; `arrays` are what the tower has,
     `width` how many features it gives, `head_name` what its library calls the head on them.
+    `inner` stands before the names of `arrays` in our module.
     """
 
     source: str
@@ -56,6 +57,7 @@ class TowerSpec:
     arrays: StateDict
     width: int
     head_name: str = ""
+    inner: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class MatchedTower:
     """What was taken of a file: a state dict, the prefix of its tower, and its head's whole name.
 
     `others` are other state dicts with weights for the architecture, `unused` arrays under the
-    prefix that are no part of the tower. `no_head` says why a head was left out.
+    prefix that are no part of the tower. `averaged` stands for a tower that averages its tokens;
+    `no_head` says why a head was left out.
     """
 
     weights: StateDict
@@ -72,6 +75,7 @@ class MatchedTower:
     head_name: str | None = None
     others: tuple[str, ...] = ()
     unused: frozenset[str] = frozenset()
+    averaged: bool = False
     no_head: str = ""
 
     def tower(self) -> dict[str, torch.Tensor]:
@@ -312,6 +316,8 @@ def describe_found(found: MatchedTower) -> str:
         said += f", not {quoted(found.others)} (`state` chooses)"
     if found.prefix:
         said += f"; names after '{found.prefix}'"
+    if found.averaged:
+        said += "; tokens averaged before the norm (timm's global_pool='avg'), as `fc_norm` shows"
     if found.head_name is not None:
         said += f"; head '{found.head_name}'"
     used = (found.prefix, f"{found.head_name}.")

@@ -63,12 +63,14 @@ def load_weights(
         The file has no image tower of the architecture, several to choose from, a head that is not
         on its features, or only a part of a text tower.
     """
-    model = build_tower(architecture, 0)
-    arrays = model.module.state_dict()
-    spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name)
+    model, inner = build_tower(architecture, 0), ""
+    if isinstance(architecture, TimmModel) and needs_average_pooling(model.module, states):
+        model, inner = pooling_averages(model), "trunk."
+    arrays = {k.removeprefix(inner): v for k, v in model.module.state_dict().items()}
+    spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name, inner)
     found = find_tower(states, spec, choice, partial(current_names, architecture))
     found = with_parts(found, head_name=find_head(found, spec, choice))
-    found = with_parts(found, unused=unused_arrays(found, spec))
+    found = with_parts(found, unused=unused_arrays(found, spec), averaged=bool(inner))
     if any(
         name in arrays and not alike(value, arrays[name]) for name, value in found.tower().items()
     ):
@@ -86,6 +88,32 @@ def load_weights(
     if unit is None:
         unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
     return classifier(model, found, head, spec, unit=unit), found
+
+
+def needs_average_pooling(tower: nn.Module, states: Mapping[str, StateDict]) -> bool:
+    """Say whether weights of a vision transformer have `fc_norm` where timm's model has `norm`.
+
+    That is how timm calls the last norm if it comes after the average of the patch tokens, as in
+    MAE's finetuning (He et al. 2022).
+    """
+    norm, own = "fc_norm.weight", tower.state_dict()
+    return "norm.weight" in own and any(
+        name.endswith(norm) and name.removesuffix(norm) + "norm.weight" not in weights
+        for weights in states.values()
+        for name in weights
+    )
+
+
+def pooling_averages(model: Model) -> Model:
+    """Return a model of timm with `global_pool='avg'`, without its head.
+
+    Cards have no such argument of timm's models, so it is built as open_clip builds them.
+    """
+    name, size = model.architecture.model, model.preprocess.size  # pyright: ignore
+    tower = {"timm_model_name": name, "timm_pool": "avg", "timm_proj": "none", "image_size": size}
+    config = {"embed_dim": model.width, "vision_cfg": tower}
+    built = build_tower(OpenClipConfig(model=name, config=config), 0)
+    return with_parts(built, preprocess=model.preprocess)
 
 
 def without_head(found: MatchedTower) -> MatchedTower:
@@ -209,9 +237,9 @@ def classifier(
         head.setdefault("bias", torch.zeros(len(classes)))
     module = Classifier(model.module, model.width, len(classes), unit, "bias" in head)
     # Files may hold buffers that the installed library computes, as timm's Swins do.
-    computed = dict(model.module.named_buffers()).keys() - spec.arrays.keys()
-    tower = {name: value for name, value in found.tower().items() if name not in computed}
-    named = {f"visual.{name}": value for name, value in tower.items()}
+    tower = {f"{spec.inner}{name}": value for name, value in found.tower().items()}
+    computed = dict(model.module.named_buffers()).keys() - model.module.state_dict().keys()
+    named = {f"visual.{name}": value for name, value in tower.items() if name not in computed}
     named |= {f"head.{part}": value for part, value in head.items()}
     try:
         # Without the versions that the file may hold, modules accept the names of older releases.

@@ -383,6 +383,22 @@ def test_what_would_change_the_features_is_refused(tmp_path, vit, name, value, f
     assert name in str(caught.value) and "mask_token" not in str(caught.value).split("holds")[0]
 
 
+def test_a_tower_that_averages_its_tokens_is_built_so(tmp_path):
+    import timm
+
+    model = timm.create_model(VIT.model, global_pool="avg").eval()
+    torch.nn.init.uniform_(model.get_parameter("fc_norm.bias"))
+    encoder, found = load(tmp_path, {"model": under("module.", model.state_dict())}, VIT, Choice())
+    images = torch.randn(2, 3, 160, 160)
+    torch.testing.assert_close(encoder.module.eval()(images), model(images))
+    assert found.averaged and "fc_norm" in describe_found(found)
+    plain, _ = load(tmp_path, timm.create_model(VIT.model).state_dict(), VIT, Choice())
+    assert encoder.card.preprocess == plain.card.preprocess
+    save_encoder(tmp_path / "saved", encoder)
+    read = load_encoder(tmp_path / "saved")
+    assert torch.equal(read.module(images), encoder.module(images))
+
+
 @pytest.mark.parametrize("rows", [10, 21841])
 def test_a_head_of_other_classes_is_left_out_and_named(tmp_path, files, rows):
     weights = files.state | {"fc.weight": torch.ones(rows, 96), "fc.bias": torch.ones(rows)}
