@@ -33,12 +33,20 @@ NO_PART = re.compile(
 )
 """The beginnings of what trainings keep beside a tower and its features do not depend on."""
 
+NO_PROJECTION = (
+    "The tower has no projection, as transformers' CLIPVisionModel: save a "
+    "CLIPVisionModelWithProjection or CLIPModel, or name timm's model of the tower alone, such as "
+    "vit_base_patch32_clip_224"
+)
+
 ADVICE = {
     r"\blora_|\.base_layer\.": "These are LoRA adapters, or weights with such beside them: merge "
     "them (`merge_and_unload()` of peft), and save the model's `state_dict()`",
     r"weight u?int\d|_packed_params|\.(SCB|absmax|qweight|zero_point|weight_scale) ": (
         "The weights are quantised: save the model in single or half precision"
     ),
+    r"embeddings\.patch_embedding": "Names of the package transformers are read for vision "
+    "transformers of timm and CLIPs of open_clip: name such a backbone",
 }
 """What to do about weights that do not fit, by a pattern in their names."""
 
@@ -65,8 +73,8 @@ class MatchedTower:
     """What was taken of a file: a state dict, the prefix of its tower, and its head's whole name.
 
     `others` are other state dicts with weights for the architecture, `unused` arrays under the
-    prefix that are no part of the tower. `averaged` stands for a tower that averages its tokens;
-    `no_head` says why a head was left out.
+    prefix that are no part of the tower. `converted` stands for names that were another library's,
+    `averaged` for a tower that averages its tokens; `no_head` says why a head was left out.
     """
 
     weights: StateDict
@@ -75,6 +83,7 @@ class MatchedTower:
     head_name: str | None = None
     others: tuple[str, ...] = ()
     unused: frozenset[str] = frozenset()
+    converted: bool = False
     averaged: bool = False
     no_head: str = ""
 
@@ -121,7 +130,10 @@ def find_tower(
     tried = states if choice.state is None else {choice.state: states[choice.state]}
     tried = {state: renamed(weights) for state, weights in tried.items()}
     # Of a CLIP, users may mean what stands before both towers.
-    given = None if choice.prefix is None else (choice.prefix, f"{choice.prefix}visual.")
+    given = None
+    if choice.prefix is not None:
+        own = choice.prefix.replace("vision_model.", "visual.")
+        given = (choice.prefix, f"{choice.prefix}visual.", own)
     fits = {state: tower_prefixes(weights, spec, given) for state, weights in tried.items()}
     best = {state: max(found.values(), default=0) for state, found in fits.items()}
     # Older names of a few layers may be missing from each; half of a tower is no coincidence.
@@ -141,7 +153,8 @@ def find_tower(
             f"{what} are under the prefixes {quoted(prefixes)}; choose with the key `prefix`"
         )
     others = tuple(other for other in fitting if other != state)
-    return MatchedTower(weights, state, prefixes[0], others=others)
+    converted = weights.keys() != states[state].keys()
+    return MatchedTower(weights, state, prefixes[0], others=others, converted=converted)
 
 
 def tower_prefixes(
@@ -281,13 +294,15 @@ def misfit(
         f"The weights are of {whose}, or incomplete: name the backbone that they belong to, or "
         "choose among the file's arrays with the keys `state`, `prefix` and `head_name`"
     )
-    return "; ".join(parts) + f". {known_advice(found, spec) or advice}"
+    return "; ".join(parts) + f". {known_advice(found, spec, lists['missing']) or advice}"
 
 
-def known_advice(found: MatchedTower, spec: TowerSpec) -> str:
+def known_advice(found: MatchedTower, spec: TowerSpec, missing: list[str]) -> str:
     """Return what to do about files that are known not to fit, or nothing."""
     if re.search(r"\d{5}-of-\d{5}", spec.source):
         return IN_ONE_FILE
+    if missing == ["proj"]:
+        return NO_PROJECTION
     names = "\n".join(f"{name} {kind(value)}" for name, value in found.weights.items())
     return next((advice for pattern, advice in ADVICE.items() if re.search(pattern, names)), "")
 
@@ -314,6 +329,8 @@ def describe_found(found: MatchedTower) -> str:
     said = f"the state dict '{found.state}'" if found.state else "the whole file"
     if found.others:
         said += f", not {quoted(found.others)} (`state` chooses)"
+    if found.converted:
+        said += "; names converted to the backbone's"
     if found.prefix:
         said += f"; names after '{found.prefix}'"
     if found.averaged:

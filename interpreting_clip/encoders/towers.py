@@ -34,6 +34,7 @@ from interpreting_clip.encoders.state_dicts import (
     misfit,
     unused_arrays,
 )
+from interpreting_clip.encoders.transformers_names import library_names
 from interpreting_clip.errors import InputError
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
@@ -55,7 +56,7 @@ def load_weights(
     `states` are the file's state dicts. An image tower with a linear head is a classifier, and a
     text tower beside it is ignored; a whole CLIP without a head is a CLIP; a tower without either
     is an encoder without a head, as is one whose head has other classes than ImageNet's. Older
-    files are read as their library reads them.
+    files are read as their library reads them, those of transformers under other names.
 
     Raises
     ------
@@ -68,7 +69,13 @@ def load_weights(
         model, inner = pooling_averages(model), "trunk."
     arrays = {k.removeprefix(inner): v for k, v in model.module.state_dict().items()}
     spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name, inner)
-    found = find_tower(states, spec, choice, partial(current_names, architecture))
+    if choice.head_name is None and any(map(averages_patches, states.values())):
+        raise InputError(
+            f"{source}: the `classifier` of transformers' CLIP and SigLIP reads the average of the "
+            "patches, which is no backbone's output; if yours reads the tower's, write `head_name: "
+            "classifier`, or else save the tower alone"
+        )
+    found = find_tower(states, spec, choice, partial(current_names, architecture, arrays))
     found = with_parts(found, head_name=find_head(found, spec, choice))
     found = with_parts(found, unused=unused_arrays(found, spec), averaged=bool(inner))
     if any(
@@ -114,6 +121,15 @@ def pooling_averages(model: Model) -> Model:
     config = {"embed_dim": model.width, "vision_cfg": tower}
     built = build_tower(OpenClipConfig(model=name, config=config), 0)
     return with_parts(built, preprocess=model.preprocess)
+
+
+def averages_patches(weights: StateDict) -> bool:
+    """Say whether weights are of transformers' CLIPForImageClassification or SigLIP's."""
+    end = "vision_model.embeddings.patch_embedding.weight"
+    return any(
+        name.endswith(end) and f"{name.removesuffix(end)}classifier.weight" in weights
+        for name in weights
+    )
 
 
 def without_head(found: MatchedTower) -> MatchedTower:
@@ -254,13 +270,14 @@ def classifier(
     return Encoder(card, module)
 
 
-def current_names(architecture: Published, weights: StateDict) -> StateDict:
+def current_names(architecture: Published, tower: StateDict, weights: StateDict) -> StateDict:
     """Return weights under the names that the modules of the architecture's library have now.
 
     Files of torchvision's DenseNets have a dot where the modules have none. Of MobileCLIPs, Apple's
     names become open_clip's; open_clip's own loading does the same, and would also fit weights to
-    another image size.
+    another image size. Names of transformers become those of `tower`.
     """
+    weights = library_names(weights, tower)
     if not isinstance(architecture, OpenClipConfig):
         dense = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
         return {dense.sub(r"\1\2", name): value for name, value in weights.items()}
