@@ -112,6 +112,8 @@ def findings(
     if "taken" in remarks:
         yield "", f"taken: {remarks['taken']}"
     yield "preprocessing", remarks["preprocessing"]
+    if "warning" in remarks:
+        yield "warning", remarks["warning"]
     yield "representation", f"{card.representation}, {card.feature_width:,} features"
 
 

@@ -4,6 +4,7 @@ The entry's source says where its file lies, `checkpoints` reads the file withou
 `towers` puts its arrays into the architecture that the study names.
 """
 
+import re
 from dataclasses import replace as with_parts
 from pathlib import Path
 
@@ -14,12 +15,17 @@ from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import Encoder, initialise
-from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin, TokenizerOrigin
+from interpreting_clip.encoders.encoder_card import (
+    EncoderCard,
+    OpenClipConfig,
+    Origin,
+    TokenizerOrigin,
+)
 from interpreting_clip.encoders.entries import BackboneEntry
 from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
 from interpreting_clip.encoders.sources.checkpoint import PREPROCESSING, require_file
 from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location, Source
-from interpreting_clip.encoders.state_dicts import describe_found
+from interpreting_clip.encoders.state_dicts import MatchedTower, describe_found
 from interpreting_clip.encoders.towers import load_weights
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
@@ -71,6 +77,8 @@ def find_encoder(
         "taken": describe_found(found),
         "preprocessing": describe_preprocessing(entry, preprocess),
     }
+    if warning := compare_with_training(entry, found, card):
+        remarks["warning"] = warning
     if found.no_head:
         remarks["head"] = found.no_head
     return with_parts(encoder, card=card, tokenizer=tokenizer), remarks
@@ -88,6 +96,50 @@ def describe_preprocessing(entry: Source, preprocess: Preprocess) -> str:
         )
     parts = [f"{', '.join(texts)} ({who})" for who, texts in said.items()]
     return f"{'; '.join(parts)}; {preprocess.mode} to {preprocess.size} pixels"
+
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+TRAINED_WITH = {
+    "MAE": (r"decoder_embed\.", *IMAGENET),
+    "DINO": (r"head\.last_layer\.", *IMAGENET),
+    "MoCo v3": (r"momentum_encoder\.", *IMAGENET),
+    "SLIP": (r"image_projection$", *IMAGENET),
+    "SigLIP": (r"attn_pool\.latent$", (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+}
+"""Trainings that a name in their files gives away, and the mean and std of their images."""
+
+WITH_12_HEADS = ("MoCo v3", "SLIP")
+"""Trainings whose ViT-S has 12 attention heads and not 6, with arrays of the same shapes."""
+
+
+def compare_with_training(entry: Source, found: MatchedTower, card: EncoderCard) -> str:
+    """Return a warning if a file's training is known and had another mean and std, or nothing.
+
+    Raises
+    ------
+    InputError
+        The training computes the features otherwise than the backbone.
+    """
+    names = "\n".join(found.weights)
+    known = [key for key, (name, *_) in TRAINED_WITH.items() if re.search(name, names, re.M)]
+    known += ["MAE"] if found.averaged else []
+    if not known or entry.from_library:
+        return ""
+    if known[0] in WITH_12_HEADS and card.feature_width == 384:
+        raise InputError(
+            f"{card.origin.location}: the ViT-S of {known[0]} has 12 attention heads, which no "  # pyright: ignore
+            "array shows, and timm's has 6, so the features would be wrong; choose its ViT-B"
+        )
+    _, mean, std = TRAINED_WITH[known[0]]
+    given = {"mean", "std"} <= entry.preprocessing.keys()
+    if given or (mean, std) == (card.preprocess.mean, card.preprocess.std):
+        return ""
+    return (
+        f"files like this one come from {known[0]}, which trains with another mean and std than "
+        f"the architecture's; unless yours was trained otherwise, give `mean: {[*mean]}` and "
+        f"`std: {[*std]}`"
+    )
 
 
 def download_weights(entry: Source, location: Location, machine: Machine) -> tuple[Path, Origin]:

@@ -174,6 +174,19 @@ def test_a_classifier_of_imagenet_has_no_head_for_other_classes(capsys):
         extract(*words, "--with", "resize=8")
 
 
+def test_why_a_file_s_head_is_left_out_and_its_preprocessing_doubtful_is_said(capsys):
+    model = timm.create_model("test_vit", num_classes=10)
+    weights = model.state_dict() | {"decoder_embed.weight": torch.ones(8, 64)}
+    Path("mine.pt").write_bytes(pickled(weights))
+    words = ("mine.pt", "photos", "--to", "mine.safetensors", "--backbone", "timm:test_vit")
+    assert "weight" not in extract(*words)
+    printed = dict(line.split(": ", 1) for line in capsys.readouterr().out.splitlines())
+    assert "10 rows" in printed["head"] and "decoder_embed.weight" in printed["taken"]
+    assert "MAE" in printed["warning"] and "`mean: [0.485, 0.456, 0.406]`" in printed["warning"]
+    extract(*words, "--with", "mean=[0.485, 0.456, 0.406]", "--with", "std=[0.229, 0.224, 0.225]")
+    assert "warning" not in capsys.readouterr().out
+
+
 def test_a_repository_of_timm_is_known_by_its_configuration(hub):
     model = timm.create_model(MODEL, num_classes=0)
     files = {"model.safetensors": saved(model), "config.json": timm_config(MODEL, "mine")}

@@ -91,6 +91,15 @@ def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys
     assert found["head"].startswith("random: 1,000 classes × 96 features")
 
 
+@pytest.mark.parametrize("given", [{}, HALF])
+def test_the_mean_of_another_training_is_warned_of_unless_one_is_given(study, capsys, given):
+    weights = timm_model().state_dict() | {"decoder_embed.weight": torch.ones(3, 3)}
+    study(TIMM, checkpoint(pickled(weights), **given))
+    main("check-encoder", "mine")
+    found = lines(capsys.readouterr().out)
+    assert ("warning" in found) == (not given)
+
+
 def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
     study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
     tree = load_tree(Path("params.yaml"))

@@ -1,13 +1,19 @@
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_import import import_open_clip
+from interpreting_clip.encoders.sources.checkpoint import CheckpointFile
+from interpreting_clip.encoders.state_dicts import MatchedTower
 from interpreting_clip.encoders.weight_sources import Untrained
+from interpreting_clip.encoders.weights import compare_with_training
 from interpreting_clip.errors import InputError
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY, build_encoder, load_state_dict
@@ -60,6 +66,16 @@ def test_a_library_s_classifier_keeps_its_head(backbone):
 def test_weights_of_another_architecture_are_refused(tiny_clip):
     with pytest.raises(InputError, match=r"mine: .*resnet18.*conv1\.weight"):
         load_state_dict(RESNET, tiny_clip.module.state_dict())
+
+
+def test_a_small_vit_of_a_training_with_other_attention_heads_is_refused(tiny_clip):
+    found = MatchedTower({"image_projection": torch.ones(384, 512)}, "", "visual.")
+    origin = Origin(source="checkpoint", location="slip.pt", sha256="")
+    entry = CheckpointFile(backbone="b", file="slip.pt", sha256=64 * "0")
+    for width, refused in ((384, True), (768, False)):
+        card = replace(tiny_clip.card, origin=origin, feature_width=width)
+        with pytest.raises(InputError, match=r"slip\.pt: .*12") if refused else nullcontext():
+            assert "SLIP" in compare_with_training(entry, found, card)
 
 
 def test_an_untrained_encoder_is_that_of_its_seed():
