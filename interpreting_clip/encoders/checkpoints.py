@@ -161,7 +161,7 @@ def read_pickle(file: Path, source: str) -> Any:
     Raises
     ------
     InputError
-        It is damaged, or would have to be executed.
+        It is damaged, of another format, or would have to be executed.
     """
     try:
         names = []

@@ -58,7 +58,8 @@ class Timm(ZooSource, frozen=True, kw_only=True, tag="timm"):
         Raises
         ------
         InputError
-            The repository's model is built with arguments or pooled otherwise than timm's own.
+            The repository's model is of transformers, is built with arguments, or is pooled
+            otherwise than timm's own.
         """
         import timm
         from timm.data.config import resolve_data_config
@@ -69,6 +70,12 @@ class Timm(ZooSource, frozen=True, kw_only=True, tag="timm"):
         if not name.startswith(HUB_MODEL):
             return TimmModel(model=f"{name}.{self.tag}"), {}
         with self.hub_config(name, commit, machine) as tree:
+            if "model_type" in tree and "pretrained_cfg" not in tree:
+                raise InputError(
+                    f"weights: '{name}' is a model of transformers, expected OpenCLIP's or timm's; "
+                    "download its model.safetensors and name it as a `source: checkpoint` with its "
+                    "backbone (of `extract`: --backbone)"
+                )
             settings = tree["pretrained_cfg"]
             plain, tag = str(tree["architecture"]), settings.get("tag", "")
             known = timm.is_model(plain) and tag in self.known_tags(plain)

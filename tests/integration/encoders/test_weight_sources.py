@@ -143,6 +143,7 @@ def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine, class
     [
         (b"{", "me/vit@.*config.json"),
         (b"{}", "me/vit@.*'architecture'|me/vit@.*'pretrained_cfg'"),
+        (b'{"model_type": "dinov2"}', "of transformers.*model.safetensors.*`source: checkpoint`"),
         (timm_config("their_vit", ""), "'their_vit'"),
         (timm_config("test_vit", "", model_args={"img_size": 64}), "img_size"),
         (timm_config("test_vit", "", global_pool="avg"), "global_pool avg"),
