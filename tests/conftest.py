@@ -35,7 +35,8 @@ def code_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of all files that fingerprints are made of."""
     folder = tmp_path_factory.mktemp("code")
     ignored = shutil.ignore_patterns("__pycache__")
-    for name in ("interpreting_clip", "page", "runner", "stages", "data/arrays", "data/reference"):
+    data = ("data/arrays", "data/baselines", "data/reference")
+    for name in ("interpreting_clip", "page", "runner", "stages", *data):
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     for name in ("constraints.txt", "versions.yaml", "dvc.yaml", "params.yaml"):
         shutil.copy(ROOT / name, folder / name)

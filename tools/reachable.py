@@ -12,13 +12,20 @@ from typing import Literal
 import humanize
 
 from interpreting_clip.config.shifts import SHIFTS
-from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, RealSet, tag
+from interpreting_clip.datasets.entries import (
+    ImageNet,
+    ImageNetCaptions,
+    ImageNetLike,
+    RealSet,
+    tag,
+)
 from interpreting_clip.datasets.imagenet import IMAGES
 from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.sources.source import AtHub, AtPath, AtUrl
 from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.study.check_datasets import class_count
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import Recipe, World
@@ -209,9 +216,7 @@ def image_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:
     limit = entry.limit if isinstance(entry, RealSet) else None
     if limit is None or limit >= whole:
         return whole
-    if tag(entry) in SHIFTS:
-        return limit - limit % SHIFTS[tag(entry)].classes
-    return limit - limit % 1000 if isinstance(entry, ImageNet) else limit
+    return limit - limit % class_count(entry) if isinstance(entry, ImageNetLike) else limit
 
 
 def official_count(key: str, entry: DatasetEntry | ShiftEntry) -> float:

@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.datasets.imagenet import ImageNetClasses, PublishedSet
 
+UNNUMBERED = (
+    "the mapping under `classes` has to name all labels of these shards, '0', '1', …, each once; "
+    "or give a list in their order"
+)
+"""Why shards that have no names of their labels cannot be read with a mapping."""
+
 
 def own_set(entry: RealShift, known: ImageNetClasses) -> PublishedSet:
     """Return what an entry of `shifts:` says of its classes, as the facts of a set.
@@ -41,6 +47,8 @@ def own_set(entry: RealShift, known: ImageNetClasses) -> PublishedSet:
                     f"`classes`: {first[label]} and {name} are one class; name it once"
                 )
         folders = {name: label for name, label in indices.items() if label in first}
+    if not labels and entry.hub and not entry.hub.files.endswith(".parquet"):
+        raise ValueError(UNNUMBERED)
     return PublishedSet(
         folders=folders,
         images=(),

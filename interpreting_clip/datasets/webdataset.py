@@ -20,6 +20,7 @@ from interpreting_clip.datasets.layout import (
     is_image,
     walk,
 )
+from interpreting_clip.datasets.own_classes import UNNUMBERED
 from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.errors import InputError, error_context
 
@@ -41,10 +42,7 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     """Yield the images of shards by shard and key; where the set has no classes, with captions."""
     known = place.known
     if known.classes and not known.labels:
-        raise ValueError(
-            "the mapping under `classes` has to name all labels of these shards, '0', '1', …, each "
-            "once; or give a list in their order"
-        )
+        raise ValueError(UNNUMBERED)
     shards = {path: file for path, file in place.files.items() if path != CLASSNAMES}
     if place.folder is not None:
         found = dict(walk(place.folder))

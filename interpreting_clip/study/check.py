@@ -10,6 +10,7 @@ import interpreting_clip.datasets.entries as datasets
 import interpreting_clip.encoders.entries as encoders
 import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import convert, problem, problems
+from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.syntax import load_tree, short
 from interpreting_clip.datasets.entries import tag
 from interpreting_clip.encoders.weight_sources import WeightsEntry
@@ -23,6 +24,7 @@ from interpreting_clip.study.check_datasets import (
     check_labels,
     check_needed_datasets,
     check_own_shifts,
+    check_probed_sets,
     check_subsets,
     check_worlds,
 )
@@ -31,7 +33,16 @@ from interpreting_clip.study.sections import EverySection, Sections
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
 
-ENCODER_SECTIONS = ("weights", "pretrain", "finetune", "supervise", "interpolate", "probe")
+TRAININGS = {
+    "pretrain": ["zero_shot"],
+    "finetune": ["finetuned"],
+    "supervise": ["supervised"],
+    "interpolate": ["finetuned"],
+    "probe": ["probed"],
+}
+"""The groups of the report for the encoders of a section; for those of `weights` it is any."""
+
+ENCODER_SECTIONS = ("weights", *TRAININGS)
 """The sections that say where an encoder's weights come from."""
 
 
@@ -39,7 +50,7 @@ class EntryReference(NamedTuple):
     """What a key's value names: an entry of the section `target`, of one of the `kinds`.
 
     The target `clips` stands for all trained CLIPs, `towers` for all encoders that can pass an
-    image forward, but for probes.
+    image forward, but for probes, `train_sets` for the datasets that accuracy is not measured on.
     """
 
     target: str
@@ -50,7 +61,7 @@ BACKBONE, RECIPE = EntryReference("backbones", CLIPS), EntryReference("recipes")
 CAPTIONED = EntryReference(
     "datasets", synthetic.Captioned | datasets.Captions | datasets.ImageNetCaptions
 )
-LABELLED = EntryReference("datasets", Drawn | datasets.ImageNetLike)
+LABELLED = EntryReference("train_sets", Drawn | datasets.ImageNetLike)
 ENCODER = EntryReference("encoders")
 
 REFERENCES = {
@@ -68,13 +79,18 @@ REFERENCES = {
 """By section and key, what the key names. In `weights`, the source decides the architectures."""
 
 
-def check(file: Path) -> Sections:
-    """Return a study's parameters; an `InputError` has a line for each key that is not legal."""
+def check(file: Path, folders: Path | None = None) -> Sections:
+    """Return a study's parameters; an `InputError` has a line for each key that is not legal.
+
+    `folders` is the machine's setting. Of the datasets that lie there, the class folders are looked
+    up; without it, or where a dataset is not on this machine, they are not.
+    """
     tree = load_tree(file)
     if complaints := list(illegal_sections(tree)):
         raise InputError(*(f"{file}: {line}" for line in complaints))
     study = convert(tree, EverySection, "", file)
-    if complaints := [line for check_part in CHECKS for line in check_part(study)]:
+    complaints = [line for check_part in CHECKS for line in check_part(study)]
+    if complaints := [*complaints, *check_probed_sets(study, folders)]:
         raise InputError(*(f"{file}: {line}" for line in complaints))
     return study
 
@@ -115,11 +131,13 @@ def check_references(study: Sections) -> Complaints:
         wrong = f"there is no '{'sources.' if target == 'sources' else ''}{name}'"
         if name in there:
             wrong = f"'{name}' is of the kind '{tag(there[name])}'"
+        elif target == "train_sets" and name in TEST_SETS:
+            wrong = f"'{name}' is a test set, on which accuracy is measured"
         yield problem(path, wrong, fitting or "none yet")
 
 
 def check_encoders(study: Sections) -> Complaints:
-    """Every encoder comes from one section, is measured once, and has a possible head."""
+    """Every encoder comes from one section, whose head and training it has; pages are made once."""
     if not study.encoders:
         yield problem("encoders", "expected one or more, got none: nothing would be measured")
     for key, entry in study.encoders.items():
@@ -130,9 +148,13 @@ def check_encoders(study: Sections) -> Complaints:
                 f"expected an entry '{key}' in one of {', '.join(ENCODER_SECTIONS)}, got "
                 f"{' and '.join(sections) or 'none'}",
             )
-        elif entry.head not in (kinds := head_kinds(study, sections[0], key)):
-            wrong = f"the encoder of '{sections[0]}.{key}' has no such head, got '{entry.head}'"
-            yield problem(f"encoders.{key}.head", wrong, kinds)
+            continue
+        known = TRAININGS.get(sections[0], [entry.training])
+        legal = {"head": head_kinds(study, sections[0], key), "training": known}
+        for field, words in legal.items():
+            if (given := getattr(entry, field)) not in words:
+                wrong = f"the encoder of '{sections[0]}.{key}' cannot have '{given}'"
+                yield problem(f"encoders.{key}.{field}", wrong, words)
     for key in {key for key in study.browse.encoders if study.browse.encoders.count(key) > 1}:
         yield problem("browse.encoders", f"'{key}' is there twice; take one out")
     # A self-supervised encoder may be there for its probe alone.
@@ -232,6 +254,7 @@ def check_comparisons(study: Sections) -> Complaints:
 def check_unused(study: Sections) -> Complaints:
     """Every entry is named by another one; an unused entry would have no effect."""
     used = {(reference.target, name) for _, name, reference, _ in named_entries(study)}
+    used |= {("datasets", name) for target, name in used if target == "train_sets"}
     used |= {("datasets", name) for name in NEEDED}
     for target, field in (
         ("sources", "a dataset's `source`"),
@@ -271,6 +294,8 @@ def entries(study: Sections, target: str) -> Mapping[str, Any]:
     if target == "towers":
         sections = [section for section in ENCODER_SECTIONS if section != "probe"]
         return {k: e for section in sections for k, e in getattr(study, section).items()}
+    if target == "train_sets":
+        return {k: entry for k, entry in study.datasets.items() if k not in TEST_SETS}
     if target == "clips":
         ready = {k: entry for k, entry in study.weights.items() if is_trained_clip(study, entry)}
         return study.pretrain | ready
@@ -299,7 +324,7 @@ def is_trained_clip(study: Sections, entry: WeightsEntry) -> bool:
 
 def lacks_tower(study: Sections, key: str) -> bool:
     """Say whether an encoder is nothing but activations that were computed elsewhere."""
-    entry = study.weights.get(key)
+    entry = study.weights.get(study.probe[key].start if key in study.probe else key)
     return entry is not None and entry.tower == "none"
 
 

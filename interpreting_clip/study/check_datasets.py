@@ -1,6 +1,6 @@
 """The checks of a study's datasets and arrays: their kinds suit their use, and they fit together.
 
-No file of images or arrays is read.
+No file of images or arrays is read; tables of standard models are, since they are in git.
 """
 
 from collections.abc import Iterator
@@ -12,16 +12,24 @@ import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import problem
 from interpreting_clip.config.shifts import (
     SHIFT_NAMES,
+    SHIFTS,
     TEST_SETS,
     TESTBED_SHIFTS,
     on_classes,
     result_name,
 )
 from interpreting_clip.config.syntax import short
-from interpreting_clip.datasets.entries import RealShift, tag
+from interpreting_clip.datasets.entries import RealSet, RealShift, tag
+from interpreting_clip.datasets.imagenet import published_set, read_imagenet_classes
+from interpreting_clip.datasets.own_classes import own_set
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.baseline import read_baseline_table
 from interpreting_clip.study.dataset_entries import DrawnShift
 from interpreting_clip.study.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.study.sections import Sections
+
+BASELINES = Path("data/baselines")
+"""The tables of standard models, in git."""
 
 Complaints = Iterator[str]
 """What is wrong, one line per key (`problem`)."""
@@ -44,8 +52,8 @@ DATASET_KINDS = {
 FEWEST_PER_CLASS = 50
 """Images per class that the standard models need: one of them learns from only 2 %."""
 
-IMAGENET_VAL = 50_000
-"""The number of images in ImageNet's validation set."""
+IMAGENET_VAL, IMAGENET_CLASSES = 50_000, 1000
+"""The number of images in ImageNet's validation set, and of ImageNet's classes."""
 
 
 def check_needed_datasets(study: Sections) -> Complaints:
@@ -77,7 +85,7 @@ def check_labels(study: Sections) -> Complaints:
 
 
 def check_own_shifts(study: Sections) -> Complaints:
-    """The study's own shifts have names of their own, and the standard models that they name."""
+    """The study's own shifts have names of their own, legal classes, and their standard models."""
     for key, entry in study.shifts.items():
         taken = {*NEEDED, *study.datasets, result_name(TEST_SETS[0])} & {key}
         # Results also have ImageNet accuracy on a shift's classes, under a name that is made of the
@@ -89,12 +97,31 @@ def check_own_shifts(study: Sections) -> Complaints:
             yield problem(
                 f"shifts.{key}", f"this name is too close to '{min(taken)}'; take another"
             )
+        if entry.baseline == "published":
+            every = study.baseline.abscissa == "all_classes"
+            try:
+                read_baseline_table(BASELINES, key, "imagenet" if every else on_classes(key))
+            except InputError as error:
+                yield problem(f"shifts.{key}.baseline", str(error))
+        if isinstance(entry, RealShift):
+            yield from check_own_classes(f"shifts.{key}", entry)
         if entry.baseline == "trained" and study.baseline.source != "trained":
             yield problem(
                 f"shifts.{key}.baseline",
                 "'trained' needs standard models that are trained here, `baseline.source: trained`",
                 "none, published",
             )
+
+
+def check_own_classes(path: str, entry: RealShift) -> Complaints:
+    """The classes of a real shift are ImageNet's, each named once, and all of them have images."""
+    try:
+        known = own_set(entry, read_imagenet_classes())
+    except ValueError as error:
+        yield problem(path, str(error))
+    else:
+        if known.every_class:
+            yield from check_limit(path, entry, len(known.class_indices))
 
 
 def check_baseline(study: Sections) -> Complaints:
@@ -148,21 +175,27 @@ def check_classes(study: Sections, tests: dict[str, Any], learnt: set[int]) -> C
 
 
 def check_worlds(study: Sections) -> Complaints:
-    """The labelled sets are all drawn or all real, since no head fits both; a shift is present."""
-    there = {f"datasets.{name}": study.datasets.get(name) for name in LABELLED_SETS}
+    """Sets with classes are all drawn or all real, since no head fits both; a shift is present."""
+    there = {f"datasets.{name}": entry for name, entry in study.datasets.items()}
     there |= {f"shifts.{name}": entry for name, entry in study.shifts.items()}
-    drawn = [name for name, entry in there.items() if isinstance(entry, synthetic.Recipe)]
-    real = [
-        name for name, entry in there.items() if isinstance(entry, datasets.RealEntry | RealShift)
-    ]
-    shifts = [study.datasets.get(name) for name in TESTBED_SHIFTS]
-    absent = all(isinstance(entry, datasets.Absent | None) for entry in shifts)
-    if drawn and real:
-        yield problem(
-            real[0],
-            f"the labelled sets have to be all synthetic or all real, and {drawn[0]} is synthetic",
-        )
-    elif absent and not (drawn or study.shifts):
+    drawn = [path for path, entry in there.items() if isinstance(entry, Drawn)]
+    labelled = datasets.ImageNetLike | RealShift
+    real = [path for path, entry in there.items() if isinstance(entry, labelled)]
+    world = f"datasets.{TEST_SETS[0]}"
+    kind, odd = "real", drawn if world in real else []
+    if world in drawn:
+        kind, odd = "synthetic; studies/local.yaml is a study of real images", real
+    if odd:
+        wrong = f"sets with classes have to be all synthetic or all real, and '{world}' is {kind}"
+        yield problem(odd[0], wrong)
+    for key, entry in study.encoders.items():
+        tower = getattr(study.weights.get(key), "tower", "")
+        if world in drawn and entry.head == "trained" and tower == "trained":
+            wrong = f"the head is for ImageNet's 1,000 classes, and '{world}' is {kind}"
+            yield problem(f"encoders.{key}.head", wrong)
+    if not study.shifts and all(
+        isinstance(study.datasets.get(name), datasets.Absent | None) for name in TESTBED_SHIFTS
+    ):
         yield problem(
             "datasets",
             f"at least one of {', '.join(TESTBED_SHIFTS)} has to be there, not absent, or a shift "
@@ -170,12 +203,58 @@ def check_worlds(study: Sections) -> Complaints:
         )
 
 
+def check_probed_sets(study: Sections, folders: Path | None) -> Complaints:
+    """A probe learns from at least two images of each class of its head, which is for all."""
+    for key, entry in study.probe.items():
+        dataset = study.datasets.get(entry.dataset)
+        if entry.dataset in TEST_SETS or not isinstance(dataset, Drawn | datasets.ImageNetLike):
+            continue
+        drawn = isinstance(dataset, Drawn)
+        every = len(synthetic.CLASSES) if drawn else IMAGENET_CLASSES
+        images = dataset.images if drawn else dataset.limit
+        if (shown := shown_classes(dataset, folders)) < every:
+            wrong = f"'{entry.dataset}' has {shown} of the {every:,} classes that the head is for"
+            yield problem(f"probe.{key}.dataset", f"{wrong}; name a dataset that has all")
+        elif images is not None and images < 2 * every:
+            wrong = f"'{entry.dataset}' has {images:,} images, and two of each class are needed"
+            yield problem(f"probe.{key}.dataset", f"{wrong}; take {2 * every:,} or more")
+
+
+def shown_classes(entry: Any, folders: Path | None) -> int:
+    """Return how many classes a labelled set has; of a part of a set, those with a folder here."""
+    if isinstance(entry, Drawn):
+        return len(entry.class_indices)
+    here = 0
+    if entry.partial and entry.folder and folders:
+        names = published_set(entry, read_imagenet_classes()).folders
+        here = sum((folders / entry.folder / name).is_dir() for name in names)
+    return here or class_count(entry)
+
+
+def class_count(entry: datasets.ImageNetLike) -> int:
+    """Return how many classes a published set has."""
+    return SHIFTS[tag(entry)].classes if tag(entry) in SHIFTS else IMAGENET_CLASSES
+
+
+def check_limit(path: str, entry: RealSet, classes: int) -> Complaints:
+    """A `limit` leaves an image of each class."""
+    if entry.limit is not None and entry.limit < classes and not entry.partial:
+        wrong = f"got {entry.limit:,}, which leaves no image of some of the {classes:,} classes"
+        yield problem(f"{path}.limit", wrong, f"{classes:,} or more")
+
+
 def check_subsets(study: Sections) -> Complaints:
-    """The validation set has enough images for layers, untrained encoders and measures."""
+    """Limits leave an image of each class, and enough of the validation set for all measures."""
+    for name, entry in study.datasets.items():
+        if isinstance(entry, datasets.ImageNetLike):
+            yield from check_limit(f"datasets.{name}", entry, class_count(entry))
     if (validation := study.datasets.get(TEST_SETS[0])) is None:
         return
     drawn = isinstance(validation, synthetic.Recipe)
     most = validation.images if drawn else getattr(validation, "limit", None) or IMAGENET_VAL
+    whole = isinstance(validation, RealSet) and not validation.partial
+    if whole and most > IMAGENET_CLASSES:
+        most -= most % IMAGENET_CLASSES  # the same number of each class
     needed = {"layers.images": study.layers.images}
     needed |= {f"untrained.{key}.images": null.images for key, null in study.untrained.items()}
     sections = ((name, getattr(study, name)) for name in study.__struct_fields__)

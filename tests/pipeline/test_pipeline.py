@@ -20,6 +20,7 @@ MEASURES = {WRITTEN[dep] for dep in body("summarize")["deps"] if "training" not 
 MEASURES |= {"summarize"}
 ONCE = {"study", "report"}
 UNOPENED = {
+    "study": {"data/baselines"},
     "arrays": {"data/study"},
     "fetch": {"data/study"},
     "fetch_shifts": {"data/study"},
@@ -32,7 +33,7 @@ UNOPENED = {
         "data/baselines",
     },
 }
-"""What a stage waits for and does not open here: a legal study, the other baseline's source."""
+"""What a stage waits for and does not open here: a legal study, and tables of standard models."""
 
 EXTRACTS = ("head", "extract", "extract_broden", "extract_layers")
 RAN = sorted(set(STAGES) - {"fetch_arrays", "supervise", "interpolate"})

@@ -55,9 +55,10 @@ def small_study() -> dict[str, Any]:
         recipe["batch_size"] = 32
     # Features of a few steps need a strong penalty to converge.
     study["heads"]["probe"] |= {"images_per_class": 4, "penalties": [0.1]}
-    study["finetune"]["rn_web_broad_finetuned"]["dataset"] = "imagenet_val"
+    study["datasets"]["few"] = {**study["datasets"]["imagenet_val"]}
+    study["finetune"]["rn_web_broad_finetuned"]["dataset"] = "few"
     study["supervise"]["vit_supervised"] = {
-        **{"backbone": "vit", "dataset": "imagenet_val", "recipe": "pretraining"},
+        **{"backbone": "vit", "dataset": "few", "recipe": "pretraining"},
         "label_smoothing": 0.1,
     }
     study["encoders"]["vit_supervised"] = {

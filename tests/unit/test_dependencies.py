@@ -265,7 +265,11 @@ EDITS = [
     ("interpreting_clip/config/params.py", EDIT, set()),
     ("stages/__main__.py", EDIT, set()),
     ("interpreting_clip/kernels.py", EDIT, EVERYTHING),
-    ("data/reference/imagenet_classes.csv", "1000,n0,x,0,0\n", REAL | {"baseline", "weights"}),
+    (
+        "data/reference/imagenet_classes.csv",
+        "1000,n0,x,0,0\n",
+        REAL | {"baseline", "study", "weights"},
+    ),
     ("constraints.txt", "scikit-learn==9\n", {"baseline", "probe", "published"}),
     ("constraints.txt", "ruff==9\n", set()),
 ]

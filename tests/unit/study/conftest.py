@@ -13,16 +13,15 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from tests.pipeline.workspace import NANO
 
-TREE = load_tree(NANO)
-Changed = Callable[[dict[str, Any]], Path]
+Changed = Callable[..., Path]
 
 
 @pytest.fixture
 def changed(tmp_path: Path) -> Changed:
-    """Change keys of the nano study (levels split by `/`; `...` removes); return its file."""
+    """Change keys of a study (levels split by `/`; `...` removes); return its file."""
 
-    def write(changes: dict[str, Any]) -> Path:
-        study = deepcopy(TREE)
+    def write(changes: dict[str, Any], file: Path = NANO) -> Path:
+        study = deepcopy(load_tree(file))
         for path, value in changes.items():
             *above, key = path.split("/")
             node = study
@@ -38,13 +37,13 @@ def changed(tmp_path: Path) -> Changed:
 
 
 @pytest.fixture
-def complaint(changed: Changed) -> Callable[[dict[str, Any]], str]:
-    """Return what is said of such a study."""
+def complaint(changed: Changed) -> Callable[..., str]:
+    """Return what is said of such a study, on a machine with these `folders`."""
 
-    def of(changes: dict[str, Any]) -> str:
-        file = changed(changes)
+    def of(changes: dict[str, Any], study: Path = NANO, folders: Path | None = None) -> str:
+        file = changed(changes, study)
         with pytest.raises(InputError) as caught:
-            check(file)
+            check(file, folders)
         return str(caught.value).replace(f"{file.parent}/", "")
 
     return of

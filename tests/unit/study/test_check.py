@@ -3,6 +3,7 @@ import re
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.study.check import check
 from interpreting_clip.study.check_datasets import NEEDED
 from interpreting_clip.synthetic.world import CLASSES
@@ -32,6 +33,12 @@ BROKEN = [
     (f"{PROBE}/start", "rn_web_broad_probe", "start': .*: rn_untrained, rn_w"),
     (f"{PROBE}/features", "tokens", "features': .*: before_projection, emb"),
     ("encoders/rn_web_broad_probe/head", "random", "head': .*'probe.rn_web.*: trained$"),
+    ("encoders/rn_web_broad_probe/training", "supervised", "training': .*'probe.rn.*: probed$"),
+    (
+        f"{PROBE}/dataset",
+        "imagenet_val",
+        "dataset': 'imagenet_val' is a test set.*: imagenet_train",
+    ),
     ("browse/encoders", ["vit"], "'browse.encoders': .*'vit'.*: rn_"),
     ("browse/encoders", ["rn_untrained"] * 2, "'browse.encoders': .*twice"),
     ("heads/probe/penalties", [0.1, 0.1], "'heads.probe': `penalties`"),
@@ -68,6 +75,8 @@ OWN_REAL = {
     **{"label": "Mine", "baseline": "none"},
 }
 NO_RING = [name for name in CLASSES if name != "ring"]
+FEW = TREE["datasets"]["imagenet_train"] | {"images": 47}
+LIBRARY = {"source": "torchvision", "backbone": "rn50", "tag": "IMAGENET1K_V1"}
 
 TRAIN = "datasets/imagenet_train"
 MISFITS = [
@@ -100,7 +109,27 @@ MISFITS = [
         {"shifts/mine": OWN_REAL, "sources/folder": {"images_per_shard": 9}},
         "'shifts.mine': .*all synthetic or all real",
     ),
+    (
+        {
+            **{"datasets/real": REAL | {"kind": "imagenet"}, f"{PROBE}/dataset": "real"},
+            "sources/folder": {"images_per_shard": 9},
+        },
+        "'datasets.real': .*all synthetic or all real",
+    ),
     ({"baseline/source": "published"}, "'shifts.tilted.baseline': 'trained'"),
+    ({"shifts/tilted/baseline": "published"}, "tilted.baseline': data/baselines/tilted.csv"),
+    ({"datasets/few": FEW, f"{PROBE}/dataset": "few"}, "dataset': 'few' .*47 images.*48"),
+    (
+        {"datasets/few": FEW | {"classes": NO_RING}, f"{PROBE}/dataset": "few"},
+        "dataset': 'few' .*23 of the 24 classes",
+    ),
+    (
+        {
+            "backbones/rn50": {"kind": "torchvision", "model": "resnet50"},
+            **{WEIGHTS: LIBRARY, "encoders/rn_untrained/head": "trained"},
+        },
+        "'encoders.rn_untrained.head': .*1,000 classes.*synthetic",
+    ),
 ]
 
 
@@ -138,6 +167,13 @@ GIVEN_MISFITS = [
     ({"encoders/rn_untrained/head": "zero_shot"}, "trained, random"),
     ({"comparisons/rn_finetuning/first": "rn_untrained"}, "'comparisons.rn_finetuning.first': "),
     (
+        {
+            f"{PROBE}/start": "rn_untrained",
+            "comparisons/rn_finetuning/first": "rn_web_broad_probe",
+        },
+        "'comparisons.rn_finetuning.first': ",
+    ),
+    (
         {f"{FINETUNE}/start": "rn_untrained", WEIGHTS: GIVEN | {"backbone": "rn"}},
         "start': .*'rn_untrained'; .*: rn_web_broad$",
     ),
@@ -174,6 +210,59 @@ def test_names_the_key_and_the_legal_values(complaint, changes, expected):
     said = complaint(changes)
     assert re.search(expected, said, re.MULTILINE) and "secret" not in said
     assert all(re.match(" *params.yaml: '", line) for line in said.split("\n"))
+
+
+LOCAL = ROOT / "studies/local.yaml"
+TRAIN_FOLDER = {"kind": "imagenet", "source": "folder", "folder": "train"}
+REAL_PROBE = {
+    **{"backbones/dino": TIMM, **DINO, "sources/none": ...},
+    "datasets/imagenet_train": TRAIN_FOLDER | {"partial": True},
+    "probe/probed": {"start": "dino", "dataset": "imagenet_train", "features": "embedding"},
+    "encoders/probed": {
+        **{"label": "Probed", "training": "probed", "backbone": "dino", "data": "lvd142m"},
+        "head": "trained",
+    },
+}
+
+
+def test_a_probe_on_a_folder_of_ten_classes_is_refused_where_the_folder_is(
+    changed, complaint, tmp_path
+):
+    names = read_imagenet_classes().wnids
+    for name in names[:10]:
+        (tmp_path / "train" / name).mkdir(parents=True)
+    said = complaint(REAL_PROBE, LOCAL, tmp_path)
+    assert re.search("'probe.probed.dataset': 'imagenet_train' .*10 of the 1,000", said)
+    assert check(changed(REAL_PROBE, LOCAL), tmp_path / "elsewhere")
+    for name in names:
+        (tmp_path / "train" / name).mkdir(exist_ok=True)
+    assert check(changed(REAL_PROBE, LOCAL), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("learnt", "expected"),
+    [
+        (TRAIN_FOLDER | {"limit": 1999}, "1,999 images.*2,000"),
+        (TRAIN_FOLDER | {"kind": "imagenet_r"}, "200 of the 1,000 classes"),
+    ],
+)
+def test_a_probe_needs_two_images_of_each_of_imagenets_classes(complaint, learnt, expected):
+    changes = {"datasets/learnt": learnt, "probe/probed/dataset": "learnt"}
+    said = complaint(REAL_PROBE | changes, LOCAL)
+    assert re.search(f"'probe.probed.dataset': 'learnt' .*{expected}", said)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"datasets/imagenet_r/limit": 199}, "'datasets.imagenet_r.limit': .*200"),
+        ({"datasets/imagenet_val/limit": 999}, "'datasets.imagenet_val.limit': .*1,000"),
+        # of each class the same number, here one
+        ({"datasets/imagenet_val/limit": 1999, "layers/images": 1024}, "has 1,000"),
+    ],
+)
+def test_a_limit_leaves_enough_images(complaint, changes, expected):
+    assert re.search(expected, complaint(changes, LOCAL))
 
 
 FAR = {key: value for key, value in TREE["arrays"]["clip"].items() if key != "sha256"}

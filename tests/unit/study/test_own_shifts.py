@@ -1,5 +1,6 @@
 """The entries of `shifts:`: what is legal, and what a refusal names."""
 
+import re
 from typing import Any
 
 import pytest
@@ -8,11 +9,14 @@ from interpreting_clip.config.params import convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.errors import InputError
+from interpreting_clip.study import check_datasets
 from interpreting_clip.study.dataset_entries import DrawnShift, Shifts
 from tests.pipeline.workspace import NANO
+from tests.reads import ROOT
 
 REAL = {"kind": "own", "source": "folder", "folder": "mine", "label": "Mine", "baseline": "none"}
 DRAWN = load_tree(NANO)["shifts"]["tilted"]
+LOCAL = ROOT / "studies/local.yaml"
 
 
 def entry(tree: dict[str, Any]) -> Any:
@@ -54,3 +58,32 @@ def test_a_drawn_shift_is_a_labelled_set():
 def test_what_is_not_legal_is_named(changes, expected):
     with pytest.raises(InputError, match=expected):
         entry(REAL | {"classes": "all"} | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"classes": ["n02084071"]}, "'shifts.mine': `classes`: n02084071 is none of"),
+        ({"classes": ["n02085620", "151"]}, "'shifts.mine': `classes`: n02085620 and 151"),
+        ({"classes": {"cats": "281 282", "tabby": "281"}}, "'shifts.mine': `classes`: class 281"),
+        ({"classes": ["1", "2"], "limit": 1}, "'shifts.mine.limit': .*2 classes"),
+        ({"baseline": "published"}, "mine.baseline': data/baselines/mine.csv: expected .* no file"),
+        (
+            {"source": "hub", "folder": None, "hub": {"repository": "a/b", "revision": "main"}}
+            | {"classes": {"mug": "n03063599"}},
+            "'shifts.mine': the mapping under `classes` has to name all labels",
+        ),
+    ],
+)
+def test_what_the_classes_and_tables_in_git_rule_out_is_refused(complaint, changes, expected):
+    mine = REAL | {"classes": "all"} | changes
+    sources = {f"sources/{mine['source']}": {"images_per_shard": 9}}
+    assert re.search(expected, complaint({"shifts/mine": mine, **sources}, LOCAL))
+
+
+def test_the_table_of_a_shifts_standard_models_is_read(complaint, monkeypatch, tmp_path):
+    monkeypatch.setattr(check_datasets, "BASELINES", tmp_path)
+    rows = "".join(f"net{n},0.5,0.4\n" for n in range(3))
+    (tmp_path / "mine.csv").write_text(f"model,imagenet_on_classes,shift\n{rows}")
+    mine = REAL | {"classes": "all", "baseline": "published"}
+    assert "expected percentages" in complaint({"shifts/mine": mine}, LOCAL)
