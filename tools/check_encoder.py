@@ -130,12 +130,17 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
             f"{card.origin.location}, manifest's SHA-256 {card.origin.sha256[:12]}…",
         )
         yield "representation", f"{card.representation}, {card.feature_width:,} features"
-        if study.encoders[key].head == "random":
-            head = random_head(study, card)
-        else:
-            head = given_head(weights, class_names(study))
-        yield "head", described_head(study, key, head)
-        known = (*DATASETS, *study.shifts)
+        probes = {entry.dataset: name for name, entry in study.probe.items() if entry.start == key}
+        if missing := sorted(probes.keys() - card.orders.keys()):
+            raise InputError(
+                f"{card.origin.location}: there are no activations of {missing[0]}, which "
+                f"'probe.{probes[missing[0]]}' learns from; write them into the folder"
+            )
+        if about := study.encoders.get(key):
+            drawn = about.head == "random"
+            head = random_head(study, card) if drawn else given_head(weights, class_names(study))
+            yield "head", described_head(study, key, head)
+        known = dict.fromkeys((*DATASETS, *study.shifts, *probes))
         for name in known:
             if name in card.orders or name != "imagenet_train":
                 yield name, order_finding(study, weights, name)

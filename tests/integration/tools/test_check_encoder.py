@@ -16,6 +16,8 @@ from interpreting_clip.encoders.encoder import clip_encoder
 from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.activations_folder import write_files
+from interpreting_clip.formats.image_lists import ListedImage
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.reads import ROOT
 from tools.__main__ import main
@@ -79,37 +81,39 @@ def test_a_classifier_that_fits(study, capsys):
     assert found["forward pass"].startswith("noise: 96 features")
 
 
-def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys):
-    entry = checkpoint(pickled(timm_model(num_classes=10).state_dict()))
-    study(TIMM, entry)
-    ways = r"'encoders\.mine\.head'.*10 rows.*`head: random`.*probe.*`classes`"
-    with pytest.raises(InputError, match=ways):
-        main("check-encoder", "mine")
-    study(TIMM, entry, "random")
-    main("check-encoder", "mine")
-    found = lines(capsys.readouterr().out)
-    assert found["head"].startswith("random: 1,000 classes × 96 features")
-
-
-@pytest.mark.parametrize("given", [{}, HALF])
-def test_the_mean_of_another_training_is_warned_of_unless_one_is_given(study, capsys, given):
-    weights = timm_model().state_dict() | {"decoder_embed.weight": torch.ones(3, 3)}
-    study(TIMM, checkpoint(pickled(weights), **given))
-    main("check-encoder", "mine")
-    found = lines(capsys.readouterr().out)
-    assert ("warning" in found) == (not given)
-
-
-def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
-    study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
+def only_probe() -> None:
+    """Measure a probe of the encoder in its place."""
     tree = load_tree(Path("params.yaml"))
-    train = {"kind": "imagenet", "source": "folder", "folder": "train", "limit": 1000}
+    train = {"kind": "imagenet", "source": "folder", "folder": "train", "limit": 2000}
     tree["datasets"]["imagenet_train"] = train
     tree["probe"]["probed"] = {"start": "mine", "dataset": "imagenet_train"}
     tree["probe"]["probed"]["features"] = "embedding"
     tree["encoders"]["probed"] = tree["encoders"].pop("mine") | {"training": "probed"}
     tree["controls"]["encoder"] = "probed"
     Path("params.yaml").write_text(yaml.safe_dump(tree))
+
+
+def test_a_probe_needs_activations_on_the_images_that_it_learns_from(study, capsys):
+    def give(*names: str) -> None:
+        listed = {name: [ListedImage("0" * 64, "a", 0)] for name in names}
+        arrays = {name: np.ones((1, 3), np.float32) for name in names}
+        digest = write_files(Path("given"), arrays, listed, 3, None)
+        given = {"source": "activations", "folder": "given", "sha256": digest}
+        given |= {"representation": "linear", "normalize_features": False}
+        study({"kind": "external", "model": "a net in JAX"}, given)
+        only_probe()
+
+    give("imagenet_val")
+    with pytest.raises(InputError, match=r"given: .* imagenet_train, .*'probe\.probed'"):
+        main("check-encoder", "mine")
+    give("imagenet_val", "imagenet_train")
+    main("check-encoder", "mine")
+    assert lines(capsys.readouterr().out)["imagenet_train"].startswith("there; ")
+
+
+def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
+    study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
+    only_probe()
     main("check-encoder", "mine")
     found = lines(capsys.readouterr().out)
     assert found["encoder"] == "mine: without a head, for the linear probe probed"
