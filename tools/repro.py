@@ -3,8 +3,15 @@
 import argparse
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
+from interpreting_clip.config.params import Params
+from interpreting_clip.datasets.entries import RealSet
+from interpreting_clip.datasets.sources import has_changed
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
+from runner.machine_settings import read_machine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,8 +30,27 @@ def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
         raise InputError(f"JOBS: expected 1 or more, and for several --snakemake; got {jobs}")
     if status := subprocess.run([sys.executable, "-m", "stages", "study"], check=False).returncode:
         sys.exit(status)
+    sys.stdout.writelines(changed_folders())
+    sys.stdout.flush()
     uncached.prepare()
     if status := run_stale(jobs, snakemake) if snakemake else run_with_lines(["repro"]):
         sys.exit(status)
     sys.stdout.write("\n")
     outcome.report()
+
+
+def changed_folders() -> Iterator[str]:
+    """Yield a line for each dataset that was read from a folder whose files have changed since."""
+    params, machine = Params(), read_machine()
+    sections = (
+        ("fetch@{}", "datasets", dict[str, DatasetEntry]),
+        ("fetch_shifts", "shifts", Shifts),
+    )
+    for stage, section, kind in sections:
+        for key, entry in params.read(section, kind).items():
+            out = Path("data", section, key)
+            if isinstance(entry, RealSet) and has_changed(entry, out, machine):
+                yield (
+                    f"{entry.folder}: its files have changed since '{section}.{key}' was read from "
+                    f"it; `dvc repro -f -s {stage.format(key)}` reads them again\n"
+                )

@@ -5,6 +5,7 @@ params.yaml has a `limit`, and each image is decoded once before it is written.
 """
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,12 +40,22 @@ from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.files import file_digest
+from interpreting_clip.formats.json import write_whole
 
 LAYOUTS: tuple[Layout, ...] = (parquet, webdataset, class_folders)
 """The layouts of images with classes or captions; the first that fits reads a source."""
 
 BLOCK = 8
 """How many images per worker are in memory at a time."""
+
+FOLDERS = Path(".scratch/folders")
+"""The states of folders that were read on this machine, by the digest of the card that was written.
+
+Not beside the shards, whose bytes are the same on every machine.
+"""
+
+MOST_FILES = 100_000
+"""Of a folder with more files, only their names count, since a network's disk may take minutes."""
 
 
 def write_real_dataset(
@@ -55,6 +66,46 @@ def write_real_dataset(
     The bytes of an image stay as they are, and images keep the order of their source. Each is
     decoded once, to find a broken file here and not hours later.
     """
+    state = folder_state(entry, machine)
+    _write_dataset(key, entry, shards, directory, machine)
+    if state:
+        write_whole(FOLDERS / file_digest(directory / "card.json"), state.encode())
+
+
+def has_changed(entry: RealSet, directory: Path, machine: Machine) -> bool:
+    """Say whether the folder that a dataset was read from on this machine has other files now.
+
+    Not if it was read elsewhere, or the folder is not here.
+    """
+    card = directory / "card.json"
+    if not (card.is_file() and (before := FOLDERS / file_digest(card)).is_file()):
+        return False
+    return folder_state(entry, machine) not in ("", before.read_text())
+
+
+def folder_state(entry: RealSet, machine: Machine) -> str:
+    """Return a digest of names, sizes and times of an entry's files; '' if there are none here."""
+    digest, files, root = hashlib.sha256(), list[str](), Path(machine.folders)
+    for name in filter(None, (entry.folder, getattr(entry, "captions", None))):
+        place = root / name
+        if place.is_dir():
+            # `walk` would take a minute for ImageNet's train set.
+            inside = os.walk(place, followlinks=True)
+            files += [f"{folder}/{file}" for folder, _, names in inside for file in names]
+        else:
+            found = [place] if place.is_file() else parquet.parquet_files(place).values()
+            files += map(str, found)
+    for file in sorted(files):
+        here = len(files) <= MOST_FILES and Path(file).exists()  # a link may lead nowhere
+        facts = Path(file).stat() if here else None
+        line = f"{file.removeprefix(str(root))} {facts and (facts.st_size, facts.st_mtime_ns)}\n"
+        digest.update(line.encode(errors="surrogateescape"))
+    return digest.hexdigest() if files else ""
+
+
+def _write_dataset(
+    key: str, entry: RealEntry | RealShift, shards: Shards, directory: Path, machine: Machine
+) -> None:
     if isinstance(entry, BrodenEntry):
         place = locate(entry, CAPTIONED, machine)
         write_real_broden(key, place, shards, directory, machine.workers)

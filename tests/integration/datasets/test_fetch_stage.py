@@ -10,6 +10,7 @@ from interpreting_clip.errors import InputError
 from tests.layouts import photo, write_files
 from tests.pipeline.refusals import write_dataset, write_params
 from tests.reads import run_stage
+from tools.repro import changed_folders
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -22,6 +23,39 @@ def test_a_real_set_is_fetched():
     write_dataset("imagenet_val", FOLDER)
     run_stage("fetch", "imagenet_val")
     assert read_card(Path("data/datasets/imagenet_val")).images == 1
+
+
+def other_image(photos: Path) -> None:
+    (photos / "n01440764/a.JPEG").write_bytes(photo(2))
+
+
+def another_image(photos: Path) -> None:
+    (photos / "n01440764/b.JPEG").write_bytes(photo(2))
+
+
+def other_name(photos: Path) -> None:
+    (photos / "n01440764/a.JPEG").rename(photos / "n01440764/c.JPEG")
+
+
+@pytest.mark.parametrize("change", [other_image, another_image, other_name])
+@pytest.mark.parametrize(
+    ("stage", "name"),
+    [(["fetch", "imagenet_val"], "fetch@imagenet_val"), (["fetch_shifts"], "fetch_shifts")],
+)
+def test_a_folder_that_has_changed_since_is_noticed(change, stage, name):
+    photos = Path("photos")
+    write_files(photos, {"n01440764/a.JPEG": photo(1)})
+    shift = FOLDER | {"kind": "own", "label": "Mine", "baseline": "none", "classes": ["0"]}
+    write_params(datasets={"imagenet_val": FOLDER | {"partial": True}}, shifts={"mine": shift})
+    assert not [*changed_folders()]
+    run_stage(*stage)
+    assert not [*changed_folders()]
+    change(photos)
+    assert [f"`dvc repro -f -s {name}`" in line for line in changed_folders()] == [True]
+    run_stage(*stage)
+    assert not [*changed_folders()]
+    photos.rename("elsewhere")  # as on the machine of a colleague
+    assert not [*changed_folders()]
 
 
 def test_an_absent_set_says_so():
