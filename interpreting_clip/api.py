@@ -95,6 +95,7 @@ VALUES: dict[str, Any] = {
     "minibatch": Count,
     "extremes": Natural,
     "workers": ThreadCount,
+    "progress": Any,
 }
 """What is legal for numbers that are no settings."""
 

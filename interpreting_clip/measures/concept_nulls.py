@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
-from interpreting_clip.measures.nulls import random_frame
+from interpreting_clip.measures.nulls import Progress, random_frame
 from interpreting_clip.measures.random_numbers import generator
 
 BothSigns = Float[np.ndarray, "sign direction concept"]
@@ -69,6 +69,7 @@ def score_random_directions(
     seed: int,
     sign: Sign = "fixed",
     workers: int = 1,
+    progress: Progress = iter,
 ) -> list[RandomBest]:
     """Measure what sets of random orthonormal directions encode, for several sizes of the set.
 
@@ -94,11 +95,12 @@ def score_random_directions(
     targets : of them the first draw of the negatives counts, so pass no more than one
     rotations : how many are drawn; more leave the first ones as they are
     seed : of the rotations
+    progress : goes through the rotations
     """
     features, concepts = activations.shape[1], len(targets.positives)
     shape = len(numbers), rotations, SETS, concepts
     drawn, over_all = np.empty(shape), np.empty(shape)
-    for rotation in range(rotations):
+    for rotation in progress(range(rotations)):
         vectors = random_directions(features, seed, rotation)
         both = _both_signs(activations, vectors, targets, sign, workers)
         for place, number in enumerate(numbers):

@@ -23,6 +23,7 @@ from interpreting_clip.measures.concept_labels import (
 from interpreting_clip.measures.concept_nulls import image_permutations, score_random_directions
 from interpreting_clip.measures.concept_scores import Group, Sign, score_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.measures.nulls import Progress
 from interpreting_clip.measures.result import Part, Result
 from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
 
@@ -170,6 +171,7 @@ def concepts(
     extremes: int = 0,
     settings: Settings = Settings(),
     workers: int = 1,
+    progress: Progress = iter,
 ) -> Concepts:
     """Count the concepts that single features encode, and directions if they are given.
 
@@ -187,6 +189,7 @@ def concepts(
     left_out : names of further concepts, on too few images
     extremes : how many images with the highest, and with the lowest, scores to keep
     workers : threads; they do not affect the result
+    progress : goes through the random rotations, which take longest, such as `tqdm`
 
     Raises
     ------
@@ -194,29 +197,77 @@ def concepts(
         No concept is on enough images and not on all, names or categories are not as many as
         concepts, or the directions are not orthonormal.
     """
-    pairs, columns = labels_and_numbers(labels, numbers)
-    every = _named(names, categories, len(columns))
-    images, features = activations.shape
-    minimum = settings.minimum_images or fewest_images(
-        settings.threshold, features, len(columns), sides=settings.sides
+    found = choose_concepts(
+        activations, labels, names=names, categories=categories, numbers=numbers, settings=settings
     )
-    kept = _frequent(pairs, columns, every, images, minimum)
-    named = [every[place] for place in kept]
-    vectors = None if directions is None else _orthonormal(directions, features)
-    chosen = pairs, columns[kept], images, settings.negatives, settings.seed
+    vectors = None if directions is None else _orthonormal(directions)
+    chosen = found.labels, found.numbers, len(activations), settings.negatives, settings.seed
     targets, first = (concept_targets(*chosen, draws=draws) for draws in (settings.draws, 1))
-    how: dict[str, Any] = {"settings": settings, "extremes": extremes, "workers": workers}
-    *of_directions, of_features = _bases(activations, vectors, targets, first, named, **how)
+    how: dict[str, Any] = {
+        "settings": settings,
+        "extremes": extremes,
+        "workers": workers,
+        "progress": progress,
+    }
+    *of_directions, of_features = _bases(activations, vectors, targets, first, found.named, **how)
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
-        concepts=[name for name, _ in named],
-        left_out=[*left_out, *(name for place, (name, _) in enumerate(every) if place not in kept)],
-        minimum_images=minimum,
+        concepts=[name for name, _ in found.named],
+        left_out=[*left_out, *found.left_out],
+        minimum_images=found.minimum_images,
         threshold=settings.threshold,
         permutations=settings.permutations,
         rotations=settings.rotations,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenConcepts:
+    """The concepts on enough images, and not on all.
+
+    Attributes
+    ----------
+    labels : which image shows which concept, those of other concepts too
+    numbers, named : of each concept
+    left_out : names of the others
+    minimum_images : how many are enough
+    """
+
+    labels: ConceptLabels
+    numbers: Int[np.ndarray, " concept"]
+    named: list[Named]
+    left_out: list[str]
+    minimum_images: int
+
+
+def choose_concepts(
+    activations: Features,
+    labels: Bool[np.ndarray, "image concept"] | ConceptLabels,
+    *,
+    names: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    numbers: Sequence[int] | None = None,
+    settings: Settings = Settings(),
+) -> ChosenConcepts:
+    """Choose the concepts to measure; arguments and errors are those of `concepts`."""
+    pairs, columns = labels_and_numbers(labels, numbers)
+    every, (images, features) = _named(names, categories, len(columns)), activations.shape
+    minimum = settings.minimum_images or fewest_images(
+        settings.threshold, features, len(columns), sides=settings.sides
+    )
+    positives = np.array([len(each) for each in positive_images(pairs, columns, images)])
+    kept = (positives >= minimum) & (positives < images)
+    if not kept.any():
+        most = int(np.argmax(np.where(positives < images, positives, 0)))
+        raise ValueError(
+            f"labels: expected a concept on {minimum} images or more, and not on all of "
+            f"{images:,}; the most frequent, {every[most][0]}, is on {positives[most]:,}; pass "
+            "more images, or a lower `minimum_images`, with which chance alone finds concepts"
+        )
+    chosen = [one for one, is_kept in zip(every, kept, strict=True) if is_kept]
+    left_out = [name for (name, _), is_kept in zip(every, kept, strict=True) if not is_kept]
+    return ChosenConcepts(pairs, columns[kept], chosen, left_out, minimum)
 
 
 def _bases(
@@ -229,6 +280,7 @@ def _bases(
     settings: Settings,
     extremes: int,
     workers: int,
+    progress: Progress,
 ) -> list[BasisConcepts]:
     """Measure what the directions encode, if there are any, and last what the features encode."""
     groups, seed = _groups(named, settings), settings.seed
@@ -242,7 +294,13 @@ def _bases(
     ]
     sizes = [len(each.precisions) for each in scores]
     random = score_random_directions(
-        activations, sizes, first_draw, rotations=settings.rotations, seed=seed, **how
+        activations,
+        sizes,
+        first_draw,
+        rotations=settings.rotations,
+        seed=seed,
+        progress=progress,
+        **how,
     )
     return [
         basis_concepts(found, by_chance, groups, named, first=first)
@@ -255,31 +313,10 @@ def _named(
 ) -> list[Named]:
     names = [f"concept {place}" for place in range(concepts)] if names is None else names
     categories = [""] * concepts if categories is None else categories
-    if not len(names) == len(categories) == concepts:
-        raise ValueError(
-            f"{len(names)} names and {len(categories)} categories: expected one of each for each "
-            f"of {concepts} concepts"
-        )
+    for given, what in ((names, "names"), (categories, "categories")):
+        if len(given) != concepts:
+            raise ValueError(f"{what}: expected {concepts}, one for each concept, got {len(given)}")
     return list(zip(names, categories, strict=True))
-
-
-def _frequent(
-    labels: ConceptLabels,
-    numbers: Int[np.ndarray, " concept"],
-    named: Sequence[Named],
-    images: int,
-    minimum: int,
-) -> list[int]:
-    positives = np.array([len(each) for each in positive_images(labels, numbers, images)])
-    kept = (positives >= minimum) & (positives < images)
-    if not kept.any():
-        most = int(np.argmax(np.where(positives < images, positives, 0)))
-        raise ValueError(
-            f"labels: expected a concept on {minimum} images or more, and not on all of "
-            f"{images:,}; the most frequent, {named[most][0]}, is on {positives[most]:,}; pass "
-            "more images, or a lower `minimum_images`, with which chance alone finds concepts"
-        )
-    return np.flatnonzero(kept).tolist()
 
 
 def _groups(named: Sequence[Named], settings: Settings) -> list[Group]:
@@ -295,7 +332,7 @@ def _groups(named: Sequence[Named], settings: Settings) -> list[Group]:
 
 
 def _orthonormal(
-    directions: PrivilegedDirections | Float[np.ndarray, "direction feature"], features: int
+    directions: PrivilegedDirections | Float[np.ndarray, "direction feature"],
 ) -> Float[np.ndarray, "direction feature"]:
     known = isinstance(directions, PrivilegedDirections)
     vectors = directions.vectors if known else directions

@@ -10,6 +10,7 @@ from msgspec import Meta
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
+from interpreting_clip.measures.nulls import Progress
 from interpreting_clip.measures.result import Label, Result, beside
 from interpreting_clip.measures.singular_directions import (
     CENTRES,
@@ -171,11 +172,12 @@ def directions(
     head: Head,
     settings: Settings = Settings(),
     candidates: Candidates | None = None,
+    progress: Progress = iter,
 ) -> PrivilegedDirections:
     """Find the directions that a head reads and how important each is (Crabbé et al. 2024).
 
-    They are the right singular vectors of the head (`singular_directions`) in the order of their
-    `importance`.
+    They are the right singular vectors `v_i` of the head (`singular_directions`) in the order of
+    their importance, `σ_i · mean_n |cos(v_i, h_n)|` over the images.
 
     Parameters
     ----------
@@ -183,13 +185,14 @@ def directions(
     head : with as many features
     settings : which centring leads, and the random heads
     candidates : of the same arguments, if known (`find_candidates`)
+    progress : goes through the random heads, such as `tqdm`
 
     Raises
     ------
     ValueError
         Head and activations do not fit together, or the head tells no classes apart.
     """
-    known = candidates or find_candidates(activations, head, settings)
+    known = candidates or find_candidates(activations, head, settings, progress)
     moment = second_moment(activations, head)
     # First, since it refuses logits that are the same for all classes.
     features = logit_variance_shares(moment, head.weight)
@@ -218,7 +221,9 @@ def directions(
     )
 
 
-def find_candidates(activations: Features, head: Head, settings: Settings) -> Candidates:
+def find_candidates(
+    activations: Features, head: Head, settings: Settings, progress: Progress = iter
+) -> Candidates:
     """Rank the directions of a head with either centring, and those of random heads.
 
     `directions` needs them, and `pruning` for every test set.
@@ -226,13 +231,13 @@ def find_candidates(activations: Features, head: Head, settings: Settings) -> Ca
     Parameters
     ----------
     activations : one row per image, on which importance is measured
-    head, settings : as in `directions`
+    head, settings, progress : as in `directions`
     """
     centres: list[Centre] = sorted(CENTRES, key=lambda centre: centre != settings.centre)
     found = [singular_directions(head.weight, centre) for centre in centres]
     drawn = (
         rotated_directions(found[0], settings.random_head_seed, draw)
-        for draw in range(settings.random_heads)
+        for draw in progress(range(settings.random_heads))
     )
     own, other = (rank(activations, one) for one in found)
     return Candidates(

@@ -1,9 +1,12 @@
 """Random rotations, the null for an encoder's own basis, and the p value of a number in a null."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Float, Shaped
+
+Progress = Callable[[range], Iterable[int]]
+"""Goes through the draws of a null, and may show how many are done, as `tqdm` does."""
 
 
 def random_rotation(size: int, rng: np.random.Generator) -> Float[np.ndarray, "row column"]:

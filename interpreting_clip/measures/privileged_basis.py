@@ -12,7 +12,7 @@ from msgspec import Meta
 from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
-from interpreting_clip.measures.nulls import random_frame, two_sided_p_value
+from interpreting_clip.measures.nulls import Progress, random_frame, two_sided_p_value
 from interpreting_clip.measures.outliers import are_outliers
 from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Label, Result
@@ -114,6 +114,7 @@ def privileged_basis(
     outlier_sigma: float = 6.0,
     outlier_share: float = 0.5,
     settings: Settings = Settings(),
+    progress: Progress = iter,
 ) -> PrivilegedBasis:
     """Test whether the features differ from random directions of the same space, in four ways.
 
@@ -141,6 +142,7 @@ def privileged_basis(
     activations : one row per image, before L2 normalisation
     outlier_sigma, outlier_share : beyond how many standard deviations of its image, and in which
         share of the images, an outlier feature is
+    progress : goes through the rotations, such as `tqdm`
 
     Raises
     ------
@@ -152,7 +154,9 @@ def privileged_basis(
     features, turned = activations.shape[1], span_coordinates(activations)
     limits = outlier_sigma, outlier_share, settings.robust_deviations
     own = basis_numbers(activations, *limits)
-    rngs = (generator(settings.seed, "rotated features", n) for n in range(settings.rotations))
+    rngs = (
+        generator(settings.seed, "rotated features", n) for n in progress(range(settings.rotations))
+    )
     frames = (random_frame(turned.shape[1], features, rng) for rng in rngs)
     rotated = [basis_numbers(turned, *limits, frame) for frame in frames]
     kurtosis = [one.kurtosis for one in rotated]

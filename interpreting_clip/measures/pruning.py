@@ -12,6 +12,7 @@ from interpreting_clip.measures.activations import ClassIndices, map_classes
 from interpreting_clip.measures.chunks import Features, chunks
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
 from interpreting_clip.measures.head import Head, center_classes, to_logits
+from interpreting_clip.measures.nulls import Progress
 from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.measures.singular_directions import RankedDirections
 
@@ -65,24 +66,30 @@ def pruning(
     aliases: Mapping[int, int] | None = None,
     settings: Settings = Settings(),
     candidates: Candidates | None = None,
+    progress: Progress = iter,
 ) -> Pruning:
     """Measure accuracy without the least important directions (`pruned_accuracies`).
+
+    They are taken out of every activation, `h - Σ_i ⟨v_i, h⟩ v_i`, and the head stays as it is
+    (Crabbé et al. 2024).
 
     Parameters
     ----------
     activations, head, classes, among, aliases : as in `accuracy`
     settings : the steps, the tolerated loss, which centring leads, and the random heads
     candidates : the ranked directions (`find_candidates`), if known; None: of these activations
+    progress : goes through the random heads, and then through all that are pruned, such as `tqdm`
     """
-    known = candidates or find_candidates(activations, head, settings)
+    known = candidates or find_candidates(activations, head, settings, progress)
     fractions = np.array(settings.fractions)
     class_map = map_classes(among, len(head.weight), aliases)
+    ranked = [*known.heads.values(), *known.random]
     own, other, *random = (
         100
         * pruned_accuracies(
-            activations, classes, head, ranked, fractions=fractions, class_map=class_map
+            activations, classes, head, ranked[one], fractions=fractions, class_map=class_map
         )
-        for ranked in (*known.heads.values(), *known.random)
+        for one in progress(range(len(ranked)))
     )
     by_accuracy, by_other, *by_random = (
         prunable_fraction(fractions, curve, settings.harmless) for curve in (own, other, *random)

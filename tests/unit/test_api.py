@@ -59,6 +59,26 @@ def equal(one: Result, other: Result) -> bool:
     return one.to_dict() == other.to_dict()
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "rounds"),
+    [
+        ("privileged_basis", {"rotations": 3}, [3]),
+        ("directions", {"head": HEAD, "random_heads": 3}, [3]),
+        ("pruning", {"head": HEAD, "classes": CLASS, "random_heads": 3}, [3, 5]),
+        ("concepts", {"labels": SHOWN, "draws": 1, "permutations": 0, "rotations": 3}, [3]),
+    ],
+)
+def test_a_long_measure_counts_its_draws_to_whoever_watches(name, more, rounds):
+    watched, measure = [], getattr(ic, name)
+
+    def progress(draws):
+        watched.append(len(draws))
+        return iter(draws)
+
+    assert equal(measure(VALUES, progress=progress, **more), measure(VALUES, **more))
+    assert watched == rounds
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_every_measure_takes_tensors(name):
     tensors = (torch.tensor(one, dtype=torch.bfloat16) for one in (VALUES, HEAD))
