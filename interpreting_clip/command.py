@@ -4,9 +4,10 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 """
 
 import argparse
+import os
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,17 +15,20 @@ from typing import Any
 import numpy as np
 
 from interpreting_clip import api
-from interpreting_clip.api import IMAGENET, SETS
+from interpreting_clip.api import IMAGENET, SETS, measured_accuracies
+from interpreting_clip.argument_checks import require_fit
 from interpreting_clip.array_measures import Step, comparisons_of_arrays, measures_of_arrays
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.extract_command import add_extract
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
-from interpreting_clip.given_files import NAMES, GivenArray, read_array, read_names, test_set
-from interpreting_clip.measures.accuracy import Accuracy
+from interpreting_clip.given_files import NAMES, GivenArray, read_array, test_set
 from interpreting_clip.measures.activations import images_of_classes, map_classes
-from interpreting_clip.readable import table
-from interpreting_clip.report import Study, write_report
+from interpreting_clip.measures.concepts import Concepts
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.result import Result
+from interpreting_clip.readable import measure_title, table
+from interpreting_clip.report import Study, require_report, write_report
 
 EPILOG = f"""\
 Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
@@ -54,6 +58,8 @@ REQUIRES = {
     "labels": ("activations",),
     "shift": ("activations", "head", "labels"),
     "compare": ("activations",),
+    "concept_names": ("concepts",),
+    "normalize_features": ("head",),
 }
 """Options that say nothing without others."""
 
@@ -112,31 +118,41 @@ def main(words: Sequence[str]) -> None:
 def measure_files(options: argparse.Namespace) -> None:
     """Measure what the options name, print it, and write the report if one is asked for.
 
+    Everything is read and checked before the first measure is computed.
+
     Raises
     ------
     InputError
         Nothing is named; a file is missing or damaged, lacks the array that it is named for, or
-        holds something that a measure refuses; or as `write_report`.
+        holds something that a measure refuses; or as `require_report`.
     """
     study = Study()
     given = read(options, study)
-    for name, title, needs, measure in steps(given, study, dict(options.accuracy)):
-        if lacking := [NEEDS.get(need, need) for need in needs if need not in given]:
-            study.missing[title] = "; ".join(lacking)
-            continue
+    planned: list[Step] = []
+    for step in steps(given, study, dict(options.accuracy)):
+        if lacking := [NEEDS.get(need, need) for need in step[2] if need not in given]:
+            study.missing[step[1]] = "; ".join(lacking)
+        else:
+            planned.append(step)
+    if options.report:
+        require_report(options.report)
+        options.report.mkdir(parents=True, exist_ok=True)
+    for needs in dict.fromkeys(study.missing.values()):
+        titles = [title for title, one in study.missing.items() if one == needs]
+        need = "needs" if len(titles) == 1 else "need"
+        sys.stdout.write(f"Not measured: {', '.join(titles)}; {need} {needs}.\n")
+    for name, title, needs, measure in planned:
+        sys.stdout.write(f"\n{title}\n{'-' * len(title)}\n")
+        sys.stdout.flush()  # the measure may take minutes
         last = needs[-1]
         place = study.inputs[last].file if last in study.inputs else last
         with error_context(place, ValueError), error_context(place, TypeError):
             result = measure()
         study.titles[name], study.results[name] = title, result
-        sys.stdout.write(f"{title}\n{'-' * len(title)}\n{table(result)}\n\n")
-        sys.stdout.flush()  # the next measure may take minutes
-    for needs in dict.fromkeys(study.missing.values()):
-        titles = [title for title, one in study.missing.items() if one == needs]
-        need = "needs" if len(titles) == 1 else "need"
-        sys.stdout.write(f"Not measured: {', '.join(titles)}; {need} {needs}.\n")
+        sys.stdout.write(f"{table(result)}\n")
     if options.report:
-        sys.stdout.writelines(f"{file}\n" for file in write_report(options.report, study))
+        files = write_report(options.report, study)
+        sys.stdout.write("\n" + "".join(f"{file}\n" for file in files))
 
 
 def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
@@ -173,33 +189,52 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         labels = array("concepts", options.concepts)
         images = labels.beside_it("activations") or study.inputs.get("activations")
         images = images or labels.required_beside_it("activations")
-        names = read_names(options.concept_names) if options.concept_names else None
-        given["concepts"] = {"activations": images.values, "labels": labels.values, "names": names}
+        given["concepts"] = {"activations": images.values, "labels": labels.values}
     if options.compare:
         given["compare"] = array("compare", options.compare).values
     require_enough(options, given)
+    files = {role: one.file for role, one in study.inputs.items()}
+    require_fit(given, files, options.concept_names)
     return given
 
 
 def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Refuse options that say nothing without others, and names given twice."""
+    """Refuse options that say nothing without others, misspelt names, and those given twice."""
     if not given and not options.accuracy and not options.labels:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     for option, needs in REQUIRES.items():
         lacking = [NEEDS[need] for need in needs if need not in given]
         if getattr(options, option) and lacking:
-            raise InputError(f"--{option}: expected {' and '.join(lacking)} as well")
+            raise InputError(
+                f"--{option.replace('_', '-')}: expected {' and '.join(lacking)} as well"
+            )
     # The activations and labels are those of ImageNet, or else have no line.
     shifts = [(IMAGENET, options.activations), *options.shift]
     for option, pairs in (("--shift", shifts), ("--accuracy", options.accuracy)):
         names = [name for name, _ in pairs]
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"{option} {twice[0]}: given twice")
+    for name, _ in options.shift:
+        for known in TESTBED_SHIFTS:
+            if name != known and letters(name) == letters(known):
+                raise InputError(f"--shift {name}: expected {known}, which has a line")
+
+
+def letters(name: str) -> str:
+    """Return the letters and digits of a name, in lower case."""
+    return "".join(filter(str.isalnum, name)).lower()
 
 
 def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield every measure with what it needs; some use the results of those before them."""
-    yield from measures_of_arrays(given)
+    """Yield every measure with what it needs; some use the results of those before them.
+
+    The concepts are last, since they take longest.
+    """
+    watched = {
+        name: {"progress": partial(counted, measure_title(name))}
+        for name in ("privileged_basis", "directions", "pruning", "concepts")
+    }
+    yield from measures_of_arrays(given, watched)
     head = given.get("head", {})
     for role, shift in given.items():
         if role.startswith("shift "):
@@ -209,45 +244,73 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     measured = comparable_accuracies(given, study, known)
     if both := sorted(measured.keys() & known.keys()):
         raise InputError(f"--accuracy {both[0]}: the files give it too; leave one out")
-    accuracies = {**measured, **known}
-    if known or (IMAGENET in accuracies and len(accuracies) > 1):
-        given["--accuracy"] = accuracies
-    robustness = partial(api.effective_robustness, accuracies)
+    if known or (IMAGENET in measured and len(measured) > 1):
+        given["--accuracy"] = known
+        with error_context("--accuracy", ValueError):
+            # Of those that are still to be measured, any value is as good.
+            measured_accuracies({**dict.fromkeys(measured, 50), **known}, {})
+
+    def robustness() -> EffectiveRobustness:
+        found = {name: measure() for name, measure in measured.items()}
+        return api.effective_robustness({**found, **known})
+
     yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
-    found = {**given.get("concepts", {}), "directions": study.results.get("directions")}
-    yield "concepts", "Concepts", ("concepts",), partial(api.concepts, **found)
     yield from comparisons_of_arrays(given)
+
+    def concepts() -> Concepts:
+        more = {"directions": study.results.get("directions"), "workers": os.cpu_count() or 1}
+        return api.concepts(**given["concepts"], **more, **watched["concepts"])
+
+    yield "concepts", "Concepts", ("concepts",), concepts
+
+
+def counted(title: str, draws: range) -> Iterator[int]:
+    """Yield the draws of a long measure, and count them in a line of the terminal."""
+    shown = sys.stderr.isatty()
+    for draw in draws:
+        if shown:
+            sys.stderr.write(f"\r{title}: {draw + 1} of {len(draws)} ")
+            sys.stderr.flush()
+        yield draw
+    if shown:
+        sys.stderr.write("\r\x1b[K")  # the start of the line, and nothing from there on
 
 
 def comparable_accuracies(
     given: Mapping[str, Any], study: Study, known: Collection[str]
-) -> dict[str, Accuracy]:
-    """Return the measured accuracies that lines of standard models are for, by set.
+) -> dict[str, Callable[[], Result]]:
+    """Return by set how to get the accuracies from files that lines of standard models are for.
 
     Those of sets whose accuracy is known lack nothing.
     """
-    found: dict[str, Accuracy] = {}
-    for measure, result in study.results.items():
-        if not isinstance(result, Accuracy):
-            continue
-        name = measure.removeprefix("accuracy_") if measure != "accuracy" else IMAGENET
-        test = given["labels" if name == IMAGENET else f"shift {name}"]
-        imagenet = IMAGENET in found or IMAGENET in known
-        if reason := no_line(name, result.classes, test["aliases"], imagenet):
+    found: dict[str, Callable[[], Result]] = {}
+    tests = {role.removeprefix("shift "): one for role, one in given.items() if "shift " in role}
+    if "head" in given and "labels" in given:
+        tests = {IMAGENET: given["labels"], **tests}
+    for name, test in tests.items():
+        among, imagenet = test["among"], IMAGENET in found or IMAGENET in known
+        classes = len(given["head"]["head"] if among is None else np.unique(among))
+        if reason := no_line(name, classes, test["aliases"], imagenet):
             if name not in known:
                 relation = "from" if name == IMAGENET else "on"
                 study.missing[f"Effective robustness {relation} {name}"] = reason
             continue
-        found[name] = result
+        measure = "accuracy" if name == IMAGENET else f"accuracy_{name}"
+        found[name] = partial(study.results.__getitem__, measure)
         if name in FEWER_CLASSES and IMAGENET in found:
             # The testbed's own abscissa of these shifts.
-            own, among = given["labels"], {one: test[one] for one in ("among", "aliases")}
-            class_map = map_classes(test["among"], len(given["head"]["head"]), test["aliases"])
-            chosen, counts_as = images_of_classes(own["classes"], class_map)
-            images = own["activations"][chosen]
-            on_imagenet = api.accuracy(images, classes=counts_as, **among, **given["head"])
-            found[on_classes(name)] = on_imagenet
+            with error_context(study.inputs["labels"].file, ValueError):
+                found[on_classes(name)] = accuracy_on_classes(given, test)
     return found
+
+
+def accuracy_on_classes(given: Mapping[str, Any], shift: Mapping[str, Any]) -> partial[Result]:
+    """Return how to measure the accuracy on ImageNet's images of a shift's classes."""
+    own, among = given["labels"], {one: shift[one] for one in ("among", "aliases")}
+    class_map = map_classes(shift["among"], len(given["head"]["head"]), shift["aliases"])
+    chosen, counts_as = images_of_classes(own["classes"], class_map)
+    images = own["activations"][chosen]
+    return partial(api.accuracy, images, classes=counts_as, **among, **given["head"])
 
 
 def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:

@@ -1,5 +1,6 @@
 """The page and the JSON of what the command measured."""
 
+import os
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -54,21 +55,32 @@ class Study:
     missing: dict[str, str] = field(default_factory=dict)
 
 
-def write_report(out: Path, study: Study) -> list[Path]:
-    """Write `index.html` and `measures.json` into a folder, and return their paths.
+def require_report(out: Path) -> None:
+    """Refuse a folder in which `write_report` could not write.
 
     Raises
     ------
     InputError
-        There is a file of that name, or files `index.html` or `measures.json` that are not ours; a
-        number is not finite.
+        It cannot be written to, or has files `index.html` or `measures.json` that are not ours.
     """
-    page, numbers = out / "index.html", out / "measures.json"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out}: expected a folder, got a file; name another one")
-    for file in (page, numbers):
+    require_folder(out)
+    for file in (out / "index.html", out / "measures.json"):
         if file.exists() and MADE_BY.encode() not in file.read_bytes():
             raise InputError(f"{file}: not written by {MADE_BY}, so kept; name another folder")
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written to, or that cannot be made."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not there.is_dir():
+        raise InputError(f"{there}: expected a folder, got a file; name another one")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{there}: no permission to write there; name another folder")
+
+
+def write_report(out: Path, study: Study) -> list[Path]:
+    """Write `index.html` and `measures.json` into a folder, and return their paths."""
+    page, numbers = out / "index.html", out / "measures.json"
     # Both before either is written.
     content, text = rounded(numbers_of(study), DIGITS, numbers.name), html(study)
     write_json(numbers, content)

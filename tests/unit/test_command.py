@@ -192,6 +192,7 @@ def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():
     page()
 
 
+CONCEPTS = ("mine.safetensors", "--concepts", "three.npy")
 REFUSED = {
     "nothing": ([], "expected a FILE of activations"),
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
@@ -207,12 +208,31 @@ REFUSED = {
     "other images": ([*MINE, "--compare", "narrow.npy"], r"narrow\.npy: first has 120.*second 4"),
     "text": (["--accuracy", "imagenet=many", "--accuracy", "objectnet=3"], "--accuracy: .*many"),
     "concepts": (["mine.safetensors", "--concepts", "mine.safetensors"], "true or false"),
+    "names": ([*CONCEPTS, "--concept-names", "two.txt"], r"two\.txt: names: expected 3.*got 2"),
+    "names of nothing": ([*MINE, "--concept-names", "two.txt"], "--concept-names: .*--concepts"),
+    "no head": (["mine.safetensors", "--normalize-features"], "--normalize-features: .*--head"),
+    "rare": (["mine.safetensors", "--concepts", "rare.npy"], r"rare\.npy: .*concept 0, is on 1"),
+    "class": ([*MINE, "--labels", "far.npy"], r"far\.npy: .*entry 0: .*0 to 3, got 9"),
+    "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),
+    "known": (["mine.safetensors", "--accuracy", "imagnet=70"], "imagnet"),
+    "spelling": ([*MINE, "--labels=few.npy", "--shift=ImageNet-V2=part.safetensors"], "net_v2"),
+    "zero": ([*MINE, "--compare", "zero.npy"], r"zero\.npy: second, image 2"),
+    "file": ([*MINE, "--report", "classes.npy"], r"classes\.npy: expected a folder"),
+    "below a file": ([*MINE, "--report", "classes.npy/out"], r"classes\.npy: expected a folder"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refuses_in_one_line_and_writes_nothing(case):
+def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
     words, said = REFUSED[case]
+    monkeypatch.setattr("interpreting_clip.command.table", None)  # of what is measured
+    np.save("three.npy", VALUES[:, :3] > 0)
+    np.save("rare.npy", np.eye(IMAGES, 2))
+    np.save("far.npy", CLASS + 9)
+    np.save("zero.npy", VALUES * (np.arange(IMAGES) != 2)[:, None])
+    Path("two.txt").write_text("a\nb\n")
+    part = {"activations": VALUES, "classes": CLASS, "class_indices": np.array([0])}
+    save_file(part, "part.safetensors")
     np.save("nan.npy", np.where(np.arange(IMAGES)[:, None] == 3, np.nan, VALUES))
     np.save("narrow.npy", HEAD[:, 1:])
     np.save("t.npy", HEAD.T)
@@ -221,7 +241,7 @@ def test_refuses_in_one_line_and_writes_nothing(case):
     save_file({"activations": VALUES, "classes": CLASS}, "shift.safetensors")
     before = sorted(Path().iterdir())
     with pytest.raises(InputError, match=said) as caught:
-        main(["measure", *words, "--report", "out"])
+        main(["measure", "--report", "out", *words])
     assert "\n" not in str(caught.value)
     assert sorted(Path().iterdir()) == before
 
@@ -233,6 +253,22 @@ def test_a_report_is_replaced_and_files_of_others_are_kept():
     with pytest.raises(InputError, match=r"out/index\.html: "):
         report("mine.safetensors")
     assert Path("out/index.html").read_text() == "<p>mine</p>"
+
+
+def test_a_folder_without_permission_is_refused(monkeypatch):
+    monkeypatch.setattr("os.access", lambda place, mode: False)
+    with pytest.raises(InputError, match="permission"):
+        report("mine.safetensors")
+    assert not Path("out").exists()
+
+
+def test_long_measures_count_their_draws_on_a_terminal_alone(capsys, monkeypatch):
+    main(["measure", *MINE])
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["measure", *MINE])
+    shown = capsys.readouterr().err
+    assert "\rPrivileged basis: 40 of 40 \r" in shown and "Directions: 20 of 20" in shown
 
 
 def test_errors_and_warnings_are_one_line(monkeypatch, capsys):

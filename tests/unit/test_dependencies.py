@@ -149,7 +149,8 @@ MEASURES_FOR_ARRAYS = tuple(
     f"interpreting_clip/{name}.py"
     for name in (
         *("api", "array_measures", "arrays", "command", "given_files"),
-        *("extract_command", "extraction", "image_folder", "named_encoder", "report"),
+        *("argument_checks", "extract_command", "extraction", "image_folder", "named_encoder"),
+        "report",
     )
 )
 

@@ -1,0 +1,89 @@
+"""What the command checks before it computes: the arguments of measures, as the measures do."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip import api
+from interpreting_clip.errors import error_context
+from interpreting_clip.given_files import read_names
+from interpreting_clip.measures.accuracy import restrict_head
+from interpreting_clip.measures.activations import map_classes
+from interpreting_clip.measures.concepts import choose_concepts
+from interpreting_clip.measures.mutual_neighbours import require_same_images, unit_rows
+
+
+def require_fit(
+    given: dict[str, Any], files: Mapping[str, Path], concept_names: Path | None
+) -> None:
+    """Refuse arrays that measures would refuse, and read the names of the concepts.
+
+    Parameters
+    ----------
+    given : the arguments of measures, by role
+    files : where they are from, by role
+    concept_names : a file of names; None: the concepts have none
+
+    Raises
+    ------
+    InputError
+        Numbers are not finite, shapes do not fit, a class is not one of the head's or of the test
+        set's, names are not as many as concepts, all concepts are too rare, or an image to compare
+        has no direction.
+    """
+    images, head = given.get("activations"), given.get("head")
+    if images is not None:
+        require_arguments(files["activations"], api.kurtosis, images)
+        if head:
+            require_arguments(files["head"], api.directions, images, **head)
+    for role, test in given.items():
+        if head and (role == "labels" or role.startswith("shift ")):
+            require_arguments(files[role], api.accuracy, **test, **head)
+    if concepts := given.get("concepts"):
+        require_arguments(files["concepts"], api.concepts, **concepts)
+        if concept_names:
+            concepts["names"] = read_names(concept_names)
+            require_arguments(concept_names, api.concepts, **concepts)
+    if "compare" in given:
+        require_arguments(files["compare"], api.cka, images, given["compare"])
+
+
+def require_arguments(
+    place: object, measure: Callable[..., Any], *arrays: Any, **keywords: Any
+) -> None:
+    """Refuse arguments that a measure of `api` would refuse, without computing it.
+
+    Parameters
+    ----------
+    place : the file or the option that they are from
+    measure : and its arguments
+
+    Raises
+    ------
+    InputError
+        See `require_fit`.
+    """
+    with error_context(place, ValueError), error_context(place, TypeError):
+        read = reader(measure)(*arrays, **keywords)
+        if "classes" in read:
+            head = read["head"]
+            class_map = map_classes(read.get("among"), len(head.weight), read.get("aliases"))
+            restrict_head(head, read["classes"], class_map)
+        if "labels" in read:
+            choose_concepts(read["activations"], read["labels"], names=read.get("names"))
+        if "second" in read:
+            require_same_images(read["first"], read["second"])
+            for side in ("first", "second"):
+                unit_rows(read[side], side)
+
+
+def reader(measure: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """Return what reads and checks the arguments of a measure, and returns them by name."""
+
+    @wraps(inspect.unwrap(measure))
+    def read(**arguments: Any) -> dict[str, Any]:
+        return arguments
+
+    return api.for_arrays(read)
