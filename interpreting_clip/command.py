@@ -28,7 +28,7 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import measure_title, table
-from interpreting_clip.report import Study, require_report, write_report
+from interpreting_clip.report import Study, encoder_name, require_report, write_report
 
 EPILOG = f"""\
 Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
@@ -98,6 +98,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     known = "an accuracy that you know: imagenet, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
+    called = (
+        "the encoder's name in the report; default: the one in a file of `extract`, or the file's"
+    )
+    add("--name", help=called)
     return parser.parse_args(words)
 
 
@@ -172,6 +176,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
             study.inputs["labels"] = labels
             given["labels"] = test_set(images, labels)
         head = images.beside_it("head")
+        study.name = encoder_name(images.file)
     if options.head:
         head = array("head", options.head)
     if head:
@@ -192,6 +197,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         given["concepts"] = {"activations": images.values, "labels": labels.values}
     if options.compare:
         given["compare"] = array("compare", options.compare).values
+    study.name = options.name or study.name
     require_enough(options, given)
     files = {role: one.file for role, one in study.inputs.items()}
     require_fit(given, files, options.concept_names)

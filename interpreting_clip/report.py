@@ -1,11 +1,15 @@
 """The page and the JSON of what the command measured."""
 
 import os
+import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import safe_open
+
+from interpreting_clip import api
 from interpreting_clip.charts.colours import css
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
@@ -13,6 +17,7 @@ from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_wh
 from interpreting_clip.given_files import GivenArray
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
+from interpreting_clip.summary import inputs_in_words, sentences
 
 if TYPE_CHECKING:
     from interpreting_clip.charts.results import ResultChart
@@ -30,8 +35,12 @@ max-width:60rem;margin:2rem auto;padding:0 1rem;overflow-wrap:anywhere}
 table{border-collapse:collapse}
 td,th{padding:.2rem .7rem;border-bottom:1px solid var(--chart-frame);text-align:right;
 white-space:nowrap;font-variant-numeric:tabular-nums}
-td:first-child,th:first-child{text-align:left;white-space:normal;overflow-wrap:normal}
-td.file{white-space:normal;overflow-wrap:anywhere}
+td:first-child,th:first-child{text-align:left;white-space:normal;overflow-wrap:normal;min-width:8rem}
+td.file,th.file{text-align:left;white-space:normal;min-width:10rem;overflow-wrap:anywhere}
+a,summary{color:var(--chart-zero-shot)} li{margin:.3rem 0} ul{padding-left:1.2rem}
+summary{cursor:pointer}
+@media(max-width:40rem){table{font-size:.8rem} td,th{padding:.2rem .4rem}
+th{white-space:normal;overflow-wrap:normal}}
 p.note,figcaption{color:var(--chart-soft-ink);margin:.2rem 0}
 figure{margin:1rem 0} .panels{display:flex;flex-wrap:wrap;gap:1rem}
 .panels b{display:block} svg{max-width:100%;height:auto;overflow:visible}
@@ -44,15 +53,25 @@ class Study:
 
     Attributes
     ----------
+    name : of the encoder
     inputs : the arrays that were read, by their role
     titles, results : of each measure, by its name
     missing : what measures that were left out need, by their title
     """
 
+    name: str = "Accuracies as given"
     inputs: dict[str, GivenArray] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+
+
+def encoder_name(file: Path) -> str:
+    """Return the encoder that a file of `extract` is from; otherwise the file's name."""
+    if file.suffix == ".safetensors":
+        with safe_open(file, "numpy") as stored:
+            return (stored.metadata() or {}).get("encoder", file.stem)
+    return file.stem
 
 
 def require_report(out: Path) -> None:
@@ -92,6 +111,7 @@ def numbers_of(study: Study) -> dict[str, object]:
     """Return the content of `measures.json`."""
     return {
         "made_by": MADE_BY,
+        "name": study.name,
         "inputs": {
             role: {
                 "file": str(found.file),
@@ -113,20 +133,26 @@ def html(study: Study) -> str:
         f"<td>{escape(found.name or '–')}</td><td>{escape(str(list(found.values.shape)))}</td></tr>"
         for role, found in study.inputs.items()
     ]
-    head = "<tr><th>input</th><th>file</th><th>array</th><th>shape</th></tr>"
+    head = '<tr><th>input</th><th class="file">file</th><th>array</th><th>shape</th></tr>'
     sections = [section(name, study.titles[name], one) for name, one in study.results.items()]
     missing = [
-        f"<li><strong>{escape(title)}</strong> needs {escape(needs)}.</li>"
+        f"<li><strong>{escape(title)}</strong> needs {marked(needs)}.</li>"
         for title, needs in study.missing.items()
     ]
+    shapes = {role: found.values.shape for role, found in study.inputs.items()}
+    told = [
+        f'<li><a href="#{escape(name)}">{escape(study.titles[name])}</a>. {escape(text)}</li>'
+        for name, text in sentences(study.results)
+    ]
+    name = escape(study.name)
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>What the activations tell</title>
+<html lang="en"><head><meta charset="utf-8"><title>{name}</title>
 <meta name="generator" content="{MADE_BY}">
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <style>{css()}{STYLE}</style></head><body>
-<h1>What the activations tell</h1>
-<p>Every number stands beside its chance level, where it has one. Definitions:
-docs/measures.md of interpreting-clip.</p>
+<h1>{name}</h1>
+<p>{escape(inputs_in_words(shapes))}</p>
+<ul>{"".join(told)}</ul>
 {wide(f"<table>{head}{''.join(inputs)}</table>", "Inputs") if inputs else ""}
 {"".join(sections)}
 {f"<h2>Not measured</h2><ul>{''.join(missing)}</ul>" if missing else ""}
@@ -142,8 +168,23 @@ def section(name: str, title: str, result: Result) -> str:
     figures = [figure(one, result) for one in CHARTS.get(type(result), {}).values()]
     return (
         f'<section id="{escape(name)}"><h2>{escape(title)}</h2>'
-        f"{wide(html_table(result.numbers), title)}{notes}{''.join(figures)}</section>"
+        f"{wide(html_table(result.numbers), title)}{notes}{''.join(figures)}"
+        f"<details><summary>Definition</summary>{definition(name)}</details></section>"
     )
+
+
+def definition(name: str) -> str:
+    """Return what a measure's docstring says before its parameters."""
+    measure = getattr(api, "accuracy" if name.startswith("accuracy_") else name)
+    text, _, _ = measure.__doc__.partition("\n\nParameters\n")
+    paragraphs = text.replace("\n* ", "\n\n• ").split("\n\n")
+    return "".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs)
+
+
+def marked(text: str) -> str:
+    """Return a text in HTML, with its code and its emphasis."""
+    code = re.sub(r"`(.+?)`", r"<code>\1</code>", escape(text))
+    return re.sub(r"(?<=\s)\*(.+?)\*", r"<em>\1</em>", code, flags=re.DOTALL)
 
 
 def figure(drawn: "ResultChart", result: Result) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 import warnings
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,12 @@ def report(*words: str) -> dict:
 
 
 def page() -> str:
-    """Return the report, which loads and runs nothing."""
+    """Return the report, which loads and runs nothing, and whose links lead to its sections."""
     text = Path("out/index.html").read_text()
     tags = " ".join(re.findall("<[^>]*>", text))
+    for section in re.findall(r' href="#(\w+)"', tags):
+        assert f'<section id="{section}">' in tags
+    tags = re.sub(r' href="#\w+"', "", tags)
     assert not re.search(r"<(script|img|link|iframe)|\b(src|href|on\w+)=", tags)
     assert not re.search(r"url\((?!#)|@import", text) and "prefers-color-scheme: dark" in text
     return text
@@ -260,6 +264,21 @@ def test_a_folder_without_permission_is_refused(monkeypatch):
     with pytest.raises(InputError, match="permission"):
         report("mine.safetensors")
     assert not Path("out").exists()
+
+
+def test_the_report_has_the_encoder_s_name_and_its_numbers_in_words():
+    save_file({"activations": VALUES}, "made.safetensors", {"encoder": f"timm:{HOSTILE}"})
+    report("made.safetensors")
+    assert f"<h1>timm:{escape(HOSTILE)}</h1>" in page()
+    found = report(*MINE, "--labels", "classes.npy")
+    accuracy = found["measures"]["accuracy"]
+    text = page().replace("\N{NO-BREAK SPACE}", " ")
+    assert found["name"] == "mine" and "<title>mine</title>" in text
+    assert "120 images × 16 features, a head of 4 classes" in text
+    assert f"right on {accuracy['accuracy']['value']:.1f} % [" in text
+    assert "guessing, on 25.0 %" in text and "dimensions of 16" in text
+    assert "population σ" in text  # the definition of kurtosis
+    assert report("mine.safetensors", "--name", "My CLIP")["name"] == "My CLIP"
 
 
 def test_long_measures_count_their_draws_on_a_terminal_alone(capsys, monkeypatch):
