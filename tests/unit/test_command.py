@@ -1,7 +1,9 @@
 """The command measures what the files allow, lists what is missing, and writes a report."""
 
 import json
+import os
 import re
+import runpy
 import sys
 import warnings
 from html import escape
@@ -288,6 +290,20 @@ def test_long_measures_count_their_draws_on_a_terminal_alone(capsys, monkeypatch
     main(["measure", *MINE])
     shown = capsys.readouterr().err
     assert "\rPrivileged basis: 40 of 40 \r" in shown and "Directions: 20 of 20" in shown
+
+
+def test_the_command_has_one_thread_of_blas_unless_the_user_sets_more(monkeypatch):
+    for words, asked, expected in (
+        ("measure", "", "1"),
+        ("measure", "3", "3"),
+        ("extract", "", ""),
+    ):
+        monkeypatch.setattr(sys, "argv", ["interpreting-clip", words])
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked)
+        if not asked:
+            monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+        runpy.run_module("interpreting_clip", run_name="imported")
+        assert os.environ.get("OPENBLAS_NUM_THREADS", "") == expected
 
 
 def test_errors_and_warnings_are_one_line(monkeypatch, capsys):
