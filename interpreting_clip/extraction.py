@@ -28,6 +28,7 @@ from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
 from interpreting_clip.named_encoder import name_encoder
 from interpreting_clip.readable import listed
+from interpreting_clip.report import require_folder
 
 MADE_BY = "interpreting-clip extract"
 """By which a file is known as ours, so that nobody else's is overwritten."""
@@ -40,6 +41,8 @@ def extract_folder(options: argparse.Namespace) -> None:
     value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
     templates = convert({"templates": value}, ZeroShotHead, "", "--template").templates
     require_writable(out)
+    if options.random is None and options.backbone is None:
+        require_folder(Path(machine.downloads))
     images = read_folder(options.images)
     names = class_names(options.class_names, images)
     with encoder_context(options):
@@ -105,15 +108,21 @@ def machine_of(options: argparse.Namespace) -> Machine:
     given = {key: getattr(options, key) for key in keys if getattr(options, key) is not None}
     found = torch.cuda.is_available()
     machine = convert({"device": "cuda" if found else "cpu"} | given, Machine, "", "extract")
-    if machine.device.startswith("cuda") and not found:
-        raise InputError(f"--device {machine.device}: torch finds no GPU; leave it out for the CPU")
+    try:
+        torch.empty(1, device=machine.device)
+    except (RuntimeError, AssertionError):
+        instead = "the GPU" if found else "the CPU"
+        raise InputError(
+            f"--device {machine.device}: torch finds no such device; leave it out for {instead}"
+        ) from None
     return machine
 
 
 def require_writable(out: Path) -> None:
-    """Refuse a file that is not ours, or whose name says something else, before hours of work."""
+    """Refuse a file that is not ours or cannot be written, before hours of work."""
     if out.suffix != ".safetensors" or out.is_dir():
         raise InputError(f"--to {out}: expected the name of a file that ends in .safetensors")
+    require_folder(out.parent)
     if out.exists():
         with out.open("rb") as stream:
             ours = MADE_BY.encode() in stream.read(256)
