@@ -52,6 +52,8 @@ OWN_FILES += (Path("versions.yaml"), Path("data/reference"))
 
 def main(*words: str) -> None:
     """Run a stage, here or through the launcher that the machine has for it."""
+    if "DVC_EXP_NAME" in os.environ:
+        show_change_to_git(PARAMS)
     stage, *given = [word for word in words if word not in (DEBUG, LAUNCHED)] or [""]
     if len(given) > 1:
         raise InputError(f"stage {stage}: expected at most one argument, got {' '.join(given)}")
@@ -75,6 +77,18 @@ def main(*words: str) -> None:
     compute(entry, params, locked=True, one_of_several=one_of_several)
     if one_of_several:
         leave()
+
+
+def show_change_to_git(file: Path) -> None:
+    """Set back the time of a file that was just written, so that git looks at its content.
+
+    `dvc exp run -S` lets git record params.yaml and then writes it again, often within a second.
+    If the size is the same, git takes it for unchanged, and where a stage fails, it stays so: `git
+    checkout .` would not bring the old value back.
+    """
+    facts = file.stat()
+    if int(facts.st_mtime) == int(facts.st_ctime):  # as long as we have not set it back
+        os.utime(file, (facts.st_atime, facts.st_mtime - 1))
 
 
 def choose_kernels(kernels: Kernels) -> None:

@@ -138,6 +138,17 @@ def test_another_setting_of_a_shift_reaches_the_extraction_of_test_images_alone(
     assert stale(clean) == {"baseline", "report", *clean.of_every_encoder("extract")}
 
 
+def test_git_sees_what_a_refused_experiment_leaves_in_params_yaml(clean):
+    file = clean.folder / "params.yaml"
+    before = file.read_bytes()
+    for _ in range(3):  # of the same size, and mostly in the same second
+        said = clean.run("dvc", "exp", "run", "-S", "concepts.threshold=1.5", ok=False)
+        assert "concepts.threshold" in said and file.read_bytes() != before
+        assert clean.run("git", "status", "--porcelain") == " M params.yaml\n"
+        clean.run("git", "checkout", ".")
+        assert file.read_bytes() == before
+
+
 def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edited):
     templates = edited.params()["heads"]["zero_shot"]["templates"]
     edited.change("heads.zero_shot.templates", templates[:2])

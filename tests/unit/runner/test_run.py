@@ -7,7 +7,12 @@ import pytest
 from interpreting_clip.config.params import Params
 from interpreting_clip.errors import InputError
 from runner.graph import loop_entries, read_entry
-from runner.run import link_targets, recorded_settings, require_same_settings
+from runner.run import (
+    link_targets,
+    recorded_settings,
+    require_same_settings,
+    show_change_to_git,
+)
 
 PARAMS = "kernels: native\nrecipes: {a: {rate: 1, steps: 2}}\nencoders: {rn: {recipe: a}}\n"
 GRAPH = """
@@ -72,3 +77,11 @@ def test_links_are_followed_wherever_they_lead(tmp_path):
     (tmp_path / "elsewhere/class/loop").symlink_to(tmp_path / "set")
     found = link_targets(tmp_path / "set")
     assert {tmp_path / "elsewhere/class", tmp_path / "images/a.jpg"} <= set(found)
+
+
+def test_a_file_that_was_just_written_gets_the_time_of_another_second_once():
+    (file := Path("params.yaml")).write_text(PARAMS)
+    written = int(file.stat().st_mtime)
+    for _ in range(2):
+        show_change_to_git(file)
+        assert int(file.stat().st_mtime) == written - 1
