@@ -39,9 +39,17 @@ if __name__ == "__main__":
     sys.path.sort(key=ROOT.__eq__)  # moves this folder to the end
     sys.meta_path.insert(sys.meta_path.index(PathFinder), OwnPackages)
 
-    from runner.launcher import LAUNCHED
-    from runner.process import DEBUG, explained, set_up
-    from runner.run import main
+    try:
+        from runner.launcher import LAUNCHED
+        from runner.process import DEBUG, explained, set_up
+        from runner.run import main
+    except ModuleNotFoundError as error:
+        if str(error.name).partition(".")[0] in OURS:
+            raise
+        sys.exit(
+            f"error: {error.name}: not installed for {sys.executable}, so no stage can run; "
+            "`make install` adds what stages need to .venv"
+        )
 
     set_up()
     words = sys.argv[1:]

@@ -51,6 +51,11 @@ def test_stale_bytecode_is_not_run(code_copy, mode):
     assert start(code_copy, "-m", "stages", "code") == ""
 
 
+def test_without_our_packages_a_stage_names_the_command_that_installs_them(code_copy):
+    said = start(code_copy, "-S", "-m", "stages", "study")  # without site-packages
+    assert said.startswith("error: ") and said.count("\n") == 1 and "`make install`" in said
+
+
 def test_files_of_the_users_hide_no_package(code_copy):
     for name in ("numpy", "statistics", "msgspec"):
         (code_copy / f"{name}.py").write_bytes(STALE)
