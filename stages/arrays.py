@@ -48,7 +48,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         given = read_given(file, entry)
         results = measured(given, entry, keywords)
     headline = {one.headline: one.value for one in results.numbers if one.headline}
-    write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=3)
+    write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=2)
     write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
 
 

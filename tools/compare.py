@@ -49,7 +49,7 @@ ACCURACIES = {"imagenet", "robustness", "effective_robustness", "natural", "styl
 ACCURACIES |= {"costs"}
 """Where accuracies and differences of them stand in results, besides names with `accuracy`."""
 
-HEADLINES = {"imagenet", "drawn_imagenet", "shifts", "drawn_shifts", "robust"}
+HEADLINES = {"shifts", "robust"}
 """The same in `metrics/`."""
 
 Difference = tuple[float, str]

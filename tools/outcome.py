@@ -98,7 +98,7 @@ def made(encoders: Iterable[str]) -> Iterator[str]:
     }.items():
         if Path(place).is_file():
             yield f"  {place:<45}  {what}"
-    command = "dvc metrics show | less -S"
+    command = "dvc metrics show"
     yield f"  {command:<45}  headline numbers (before it: . .venv/bin/activate)"
 
 
@@ -107,8 +107,8 @@ def news(encoders: Collection[str]) -> Iterator[str]:
     if not git("rev-parse", "HEAD"):
         return
     yield ""
-    committed = git("ls-tree", "--name-only", "HEAD", "metrics/encoders/").split()
-    fresh = sum(f"metrics/encoders/{key}.json" not in committed for key in encoders)
+    committed = git("ls-tree", "--name-only", "HEAD", "metrics/").split()
+    fresh = sum(f"metrics/{key}.json" not in committed for key in encoders)
     if fresh:
         yield f"The last commit has no results for {fresh} of the {len(encoders)} encoders."
     modified = ("diff", "--name-only", "--diff-filter=M", "HEAD", "--", "metrics", "plots")

@@ -116,7 +116,7 @@ class EffectiveRobustness(Result):
         "Interval: of the lines and of the accuracies. Chance: 0, the standard models' line."
     )
 
-    imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="imagenet")]
+    imagenet: Annotated[float, Label("accuracy on ImageNet", 1, unit="%", headline="accuracy")]
     shift_accuracy: Annotated[
         float | None, Label("mean accuracy on the shifts", 1, unit="%", headline="shifts")
     ]
@@ -137,9 +137,7 @@ class EffectiveRobustness(Result):
         None
     )
     style_spread: Annotated[StandardSpread | None, Part("standard models on style shifts")] = None
-    extrapolated: Annotated[
-        int, Label("shifts whose line is extrapolated", 0, headline="extrapolated")
-    ]
+    extrapolated: Annotated[int, Label("shifts whose line is extrapolated", 0)]
     standard: float = 0.0
     imagenet_images: int | None
     imagenet_classes: int

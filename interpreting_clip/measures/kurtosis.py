@@ -153,12 +153,7 @@ class Kurtosis(Result):
     ]
     centred: Annotated[
         Estimate | None,
-        Label(
-            "mean kurtosis per image, minus the mean image",
-            2,
-            chance="isotropic",
-            headline="centred_kurtosis",
-        ),
+        Label("mean kurtosis per image, minus the mean image", 2, chance="isotropic"),
     ]
     isotropic: float
     outliers: OutlierFeatures

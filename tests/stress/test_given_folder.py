@@ -52,7 +52,7 @@ def test_the_results_are_those_of_the_encoder_and_no_other_is_computed_again(giv
         assert folder_digests(Path("data", name, "mine")) == folder_digests(
             Path("data", name, OWN)
         ), name
-    metrics = Path("metrics/encoders")
+    metrics = Path("metrics")
     assert (metrics / "mine.json").read_bytes() == (metrics / f"{OWN}.json").read_bytes()
     mine, own = (
         json.loads(Path(f"plots/encoders/{key}.json").read_text()) for key in ("mine", OWN)

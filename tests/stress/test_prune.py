@@ -8,7 +8,7 @@ import pytest
 from tests.pipeline.workspace import Workspace
 
 KEY, COMPARISON = "rn_web_broad_finetuned", "rn_finetuning"
-OWN = ("metrics/encoders/notes.md", "plots/encoders/.json", "data/activations/My notes/a.txt")
+OWN = ("metrics/notes.md", "plots/encoders/.json", "data/activations/My notes/a.txt")
 """Files of somebody's own, which no output is called like."""
 
 NOTHING = "Nothing to prune: every result belongs to an entry of params.yaml.\n"

@@ -76,7 +76,7 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
     assert you.repro() == set()
     assert you.run("git", "status", "--porcelain") == ""
     changed = json.loads(you.run("dvc", "metrics", "diff", "main", "seed-7", "--json"))
-    assert list(changed) == [f"metrics/encoders/{KEY}.json"]
+    assert list(changed) == [f"metrics/{KEY}.json"]
 
 
 DAMAGED = ("robustness", "kurtosis", "directions")

@@ -75,9 +75,8 @@ def summarized(tiny: None) -> dict[str, EncoderResults]:
 
 def test_summarize(summarized):
     for key, like in LIKE.items():
-        for folder in ("plots", "metrics"):
-            made = result(f"{folder}/encoders/{key}.json")
-            assert made == read_json(ROOT / f"{folder}/encoders/{like}.json")
+        for folder in ("plots/encoders", "metrics"):
+            assert result(f"{folder}/{key}.json") == read_json(ROOT / f"{folder}/{like}.json")
     write_absent("broden", Path("data/concepts/second"))
     run_stage("summarize", "second")
     assert result("plots/encoders/second.json")["concepts"] is None

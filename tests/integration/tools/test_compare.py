@@ -131,7 +131,7 @@ def found(tmp_path: Path, name: str, first: object, second: object) -> list[Diff
 
 NUMBERS = {
     "metrics/x.json": ({"kurtosis": 2.0}, {"kurtosis": 2.001, NATIVE: ["arm"]}, 1 / 2.101),
-    "metrics/encoders/x.json": ({"shifts": 50.0}, {"shifts": 50.1}, 0.5),
+    "metrics/y.json": ({"shifts": 50.0}, {"shifts": 50.1}, 0.5),
     "plots/x.json": ({"robustness": {"natural": 1.0}}, {"robustness": {"natural": 1.4}}, 2.0),
     "plots/x.csv": ("imagenet,label\n88.0,rn\n", "imagenet,label\n88.1,rn\n", 0.5),
     "data/training/x.tsv": ("step\taccuracy\n1\t0.3\n", "step\taccuracy\n1\t0.301\n", 0.5),

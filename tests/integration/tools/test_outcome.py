@@ -17,7 +17,7 @@ GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
 def test_results_are_set_against_the_last_commit_if_there_is_one(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text("{encoders: {rn: {}}, browse: {encoders: [rn]}}")
-    metrics = Path("metrics/encoders/rn.json")
+    metrics = Path("metrics/rn.json")
 
     def said() -> str:
         report()
@@ -49,7 +49,7 @@ def test_the_commit_of_a_page_is_that_of_its_code_and_parameters(tmp_path, monke
     subprocess.run([*GIT, "init", "--quiet"], check=True)
     assert commit() == "unknown"
     (params := Path("params.yaml")).write_text("{}")
-    write_json(metrics := Path("metrics/encoders/rn.json"), {"kurtosis": 2.5})
+    write_json(metrics := Path("metrics/rn.json"), {"kurtosis": 2.5})
     subprocess.run([*GIT, "add", "."], check=True)
     subprocess.run([*GIT, "commit", "--quiet", "--message", "Run the study"], check=True)
     head = subprocess.run([*GIT, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
