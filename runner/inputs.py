@@ -227,12 +227,14 @@ def _combined(path: Path, md5s: Mapping[Path, str]) -> str:
 
 
 def folder_md5(files: Mapping[str, str]) -> str:
-    """Return the MD5 that DVC gives a folder, from those of its files by path.
+    """Return the MD5 that DVC gives a folder, that of its listing."""
+    return hashlib.md5(folder_listing(files), usedforsecurity=False).hexdigest() + ".dir"
 
-    DVC 3 hashes the JSON of its listing, in the order of the paths.
-    """
-    listing = json.dumps([{"md5": files[path], "relpath": path} for path in sorted(files)])
-    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+def folder_listing(files: Mapping[str, str]) -> bytes:
+    """Return the listing that DVC 3 keeps of a folder, from the MD5s of its files by path."""
+    listed = [{"md5": files[path], "relpath": path} for path in sorted(files)]
+    return json.dumps(listed).encode()
 
 
 def file_md5(file: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from runner.inputs import file_md5
 
 LOCK = "dvc.lock"
 
@@ -25,8 +26,10 @@ class Cache:
         return self.objects / md5[:2] / md5[2:]
 
     def has(self, md5: str) -> bool:
-        """Return whether an object is there, with all files of a folder; no byte is read."""
+        """Return whether an object is there, with all files of a folder; only listings are read."""
         there = bool(md5) and self.file(md5).is_file()
+        if there and md5.endswith(".dir"):
+            there = file_md5(self.file(md5)) == md5[:32]
         return there and all(self.file(one).is_file() for one in self.members(md5).values())
 
     def members(self, md5: str) -> dict[str, str]:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from interpreting_clip.errors import InputError
-from runner.inputs import file_md5, files_below
+from runner.inputs import content_md5, file_md5, files_below, folder_listing
 from tools.cache import Cache, locked_outputs, open_cache
 
 REST = "Then `dvc pull` (from a remote, if there is one) or `dvc repro` brings back the rest."
@@ -34,13 +34,7 @@ def main(*, mend: bool = False) -> None:
     root = Path.cwd()
     cache = open_cache(root)
     objects = cached_objects(cache)
-    rotten = rotten_objects(objects)
-    whole, damaged = {}, [objects[md5] for md5 in rotten]
-    for md5, file in workspace_copies(root, cache, rotten):
-        if (got := file_md5(file)) == md5:
-            whole[md5] = file
-        elif got == rotten[md5]:  # a link to the object
-            damaged.append(file)
+    damaged, whole = examine(root, cache, objects)
     faults = dict.fromkeys(damaged, "damaged: its bytes have another MD5")
     faults |= dict.fromkeys(leftovers(cache), "unfinished: DVC was killed while it wrote it")
     for file, what in faults.items():
@@ -49,12 +43,39 @@ def main(*, mend: bool = False) -> None:
     if mend and faults:
         with exclusive(root):
             delete([*damaged, *leftovers(cache)])  # again: a run may have ended since
-            for md5, file in whole.items():
-                shutil.copyfile(file, objects[md5])
-                objects[md5].chmod(0o444)
+            restore(cache, whole)
         sys.stdout.write(f"Deleted, {len(whole)} restored from the workspace. {REST}\n")
     elif faults:
         sys.exit(f"`make fsck MEND=1` deletes them, or restores them from the workspace. {REST}")
+
+
+def examine(
+    root: Path, cache: Cache, objects: dict[str, Path]
+) -> tuple[list[Path], dict[str, Path]]:
+    """Return the damaged among some objects, with the workspace's links to them, and whole copies.
+
+    The copies are files and folders of the workspace, by the MD5 of the damaged object.
+    """
+    rotten = rotten_objects(objects)
+    damaged, whole = [objects[md5] for md5 in rotten], {}
+    for md5, copy in workspace_copies(root, cache, rotten):
+        if (got := content_md5(copy)) == md5:
+            whole[md5] = copy
+        elif got == rotten[md5]:  # a link to the object
+            damaged.append(copy)
+    return damaged, whole
+
+
+def restore(cache: Cache, whole: dict[str, Path]) -> None:
+    """Write objects again from whole files, and listings from whole folders."""
+    for md5, copy in whole.items():
+        if copy.is_dir():
+            files = {file.relative_to(copy).as_posix(): file for file in files_below(copy)}
+            listing = folder_listing({name: file_md5(file) for name, file in files.items()})
+            cache.file(md5).write_bytes(listing)
+        else:
+            shutil.copyfile(copy, cache.file(md5))
+        cache.file(md5).chmod(0o444)
 
 
 def cached_objects(cache: Cache) -> dict[str, Path]:
@@ -71,8 +92,10 @@ def rotten_objects(objects: dict[str, Path]) -> dict[str, str]:
 
 
 def workspace_copies(root: Path, cache: Cache, md5s: Collection[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the files of the workspace that dvc.lock records with these MD5s."""
+    """Yield the files and folders of the workspace that dvc.lock records with these MD5s."""
     for output in locked_outputs(root) if md5s else ():
+        if output.md5 in md5s and (folder := root / output.path).is_dir():
+            yield output.md5, folder
         for name, md5 in (cache.members(output.md5) or {"": output.md5}).items():
             if md5 in md5s and (file := root / output.path / name).is_file():
                 yield md5, file

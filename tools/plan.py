@@ -181,8 +181,7 @@ def passes(study: Sections, images: Images) -> tuple[Sequence[float], Sequence[f
 def training_row(study: Sections, key: str, entry: Training, images: Images) -> Row:
     """Return the steps of a training, and how many images pass forward and backward in them."""
     recipe, number = study.recipes[entry.recipe], images[entry.dataset]
-    known = number > 0
-    steps = recipe.epochs * steps_per_epoch(int(number), recipe.batch_size) if known else number
+    steps = training_steps(study, entry, number)
     return {
         "training": key,
         "dataset": entry.dataset,
@@ -190,3 +189,10 @@ def training_row(study: Sections, key: str, entry: Training, images: Images) -> 
         "steps": count(steps),
         "images": count(steps * min(recipe.batch_size, number)),
     }
+
+
+def training_steps(study: Sections, entry: Training, images: float) -> float:
+    """Return the steps of a training on so many images; NaN if these are unknown."""
+    recipe = study.recipes[entry.recipe]
+    known = images > 0
+    return recipe.epochs * steps_per_epoch(int(images), recipe.batch_size) if known else images

@@ -1,6 +1,8 @@
-"""The start of `make repro`: which results in dvc.lock are not here, and what that takes.
+"""The start of `make repro`: which results in dvc.lock are not here, and what that costs.
 
-It deletes what a killed DVC has left unfinished, on which the next run would fail.
+It deletes what a killed DVC has left unfinished, on which the next run would fail, and what is
+damaged in DVC's cache: DVC never replaces an object, so it would link a file that was cut off in
+place of the one computed again, and run a stage each time whose folder has a damaged listing.
 
 It also keeps DVC from computing again what its run cache has. Results differ between some machines,
 so a checkout may bring a dvc.lock with other results than those computed here. While a stage's
@@ -10,7 +12,8 @@ checks every stage.
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,39 +23,123 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
 from runner.graph import GRAPH, loop_entries
 from tools.cache import LOCK, Cache, locked_stages, open_cache
-from tools.fsck import delete, exclusive, leftovers
+from tools.fsck import delete, examine, exclusive, leftovers, restore
 from tools.jobs import TRAININGS
 from tools.stage_lines import write
 
+Output = dict[str, Any]
+"""An output's entry in dvc.lock: its path, MD5 and size."""
+
+FEW = 8
+"""Up to how many stages are named one by one."""
+
 
 def prepare() -> None:
-    """Delete leftovers, report results that are missing here, and let DVC use its run cache."""
+    """Delete what hinders DVC, report what is missing and costs, and let DVC use its run cache."""
     root = Path.cwd()
-    cache = open_cache(root)
-    if leftovers(cache):
-        with exclusive(root):
-            delete(leftovers(cache))
-    locked = locked_stages(root)
-    missing = {}
-    for name, outputs in cached_outputs().items():
-        entry = locked.get(name, {})
-        md5s = [out.get("md5", "") for out in entry.get("outs", ()) if out["path"] in outputs]
-        if not all(map(cache.has, md5s)):
-            missing[name] = entry
-    if not missing:
+    cache, locked = open_cache(root), locked_stages(root)
+    cached = {
+        name: [out for out in locked.get(name, {}).get("outs", ()) if out["path"] in paths]
+        for name, paths in cached_outputs().items()
+    }
+    mend(root, cache, [out for outs in cached.values() for out in outs])
+    lost = {
+        name: [out["path"] for out in outs if not cache.has(out.get("md5", ""))]
+        for name, outs in cached.items()
+    }
+    lost = {name: paths for name, paths in lost.items() if paths}
+    if not lost:
         return
+    entries = {name: locked[name] for name in lost}
     # If another stage makes other inputs than those in dvc.lock, DVC looks for a run by itself.
-    runs = {name: newest_run(entry, cache) for name, entry in missing.items()}
-    found = {name: run["outs"] for name, run in runs.items() if run}
-    if found:
+    if found := earlier_runs(entries, cache):
         lock_outputs(root, found)
-    trainings = sum(name.partition("@")[0] in TRAININGS for name in missing)
-    pull = "git checkout dvc.lock && dvc pull" if found else "dvc pull"
-    write(
-        f"dvc.lock lists results of {len(missing)} stages (of them, {trainings} trainings) that "
-        "are not on this machine.\n  What ran here before on the same inputs is taken from DVC's "
-        f"cache; the rest will run. If a remote has them, this gets them instead: {pull}\n"
+    runs, before = found, None
+    while runs != before:  # with the inputs that these runs give the later stages
+        before, made = runs, {out["path"]: out for outs in runs.values() for out in outs}
+        runs = earlier_runs(
+            {name: with_inputs(entry, made) for name, entry in entries.items()}, cache
+        )
+    write(forecast(lost, [name for name in lost if name not in runs]))
+
+
+def earlier_runs(entries: Mapping[str, Any], cache: Cache) -> dict[str, list[Output]]:
+    """Return the outputs of those stages that DVC's run cache has a run of."""
+    runs = {name: newest_run(entry, cache) for name, entry in entries.items()}
+    return {name: run["outs"] for name, run in runs.items() if run}
+
+
+def with_inputs(entry: dict[str, Any], made: Mapping[str, Output]) -> dict[str, Any]:
+    """Return a stage's entry with other inputs, where `made` has them by path."""
+    if "deps" not in entry:
+        return entry
+    return entry | {"deps": [dep | made.get(dep["path"], {}) for dep in entry["deps"]]}
+
+
+def mend(root: Path, cache: Cache, outputs: Sequence[Output]) -> None:
+    """Delete what is unfinished or damaged, and restore what the workspace still has."""
+    damaged, whole = examine(root, cache, suspects(cache, outputs))
+    if not damaged and not leftovers(cache):
+        return
+    hit = [out for out in outputs if not {*damaged}.isdisjoint(objects_of(cache, out))]
+    with exclusive(root):
+        delete([*damaged, *leftovers(cache)])
+        restore(cache, whole)
+    for out in hit:
+        done = "restored from the workspace" if cache.has(out["md5"]) else "deleted"
+        write(f"{out['path']}: damaged in DVC's cache, {done}\n")
+
+
+def objects_of(cache: Cache, output: Output) -> list[Path]:
+    """Return where the object of an output is, and those of the files in a folder."""
+    md5 = output.get("md5", "")
+    return [cache.file(one) for one in (md5, *cache.members(md5).values())]
+
+
+def suspects(cache: Cache, outputs: Iterable[Output]) -> dict[str, Path]:
+    """Return the objects to read: listings, and those of outputs of another size than recorded."""
+    found = list[Path]()
+    for out in outputs:
+        own, *inside = objects_of(cache, out)
+        files = [file for file in inside or [own] if file.is_file()]
+        if sum(file.stat().st_size for file in files) != out.get("size"):
+            found += files
+        if inside:
+            found.append(own)
+    return {file.parent.name + file.name: file for file in found}
+
+
+def forecast(lost: Mapping[str, Sequence[str]], stale: Sequence[str]) -> str:
+    """Say which outputs of which stages are missing, and which stages and trainings run again."""
+    lines = [f"dvc.lock lists results that DVC's cache lacks. Stages: {len(lost)}"]
+    if len(lost) <= FEW:
+        lines += [f"{name}: {', '.join(paths)}" for name, paths in lost.items()]
+    else:
+        kinds = Counter(name.partition("@")[0] for name in lost)
+        lines.append(", ".join(f"{kind} ({number})" for kind, number in kinds.items()))
+    if restored := len(lost) - len(stale):
+        lines.append(f"Taken from earlier runs in DVC's cache: {restored}")
+    if stale:
+        trainings = [name for name in stale if name.partition("@")[0] in TRAININGS]
+        steps = f", {', '.join(map(with_steps, trainings))}" if trainings else ""
+        lines.append(f"Run again: {len(stale)}; trainings among them: {len(trainings)}{steps}")
+    pull = f"git checkout {LOCK} && dvc pull" if restored else "dvc pull"
+    lines.append(
+        f"If a remote has them, stop this and run `{pull}` (docs/working.md#lost-results)."
     )
+    return "\n  ".join(lines) + "\n"
+
+
+def with_steps(name: str) -> str:
+    """Return the name of a training with the number of its steps."""
+    from interpreting_clip.study.check import check
+    from tools.plan import count, training_steps
+    from tools.reachable import image_count
+
+    study, (kind, _, key) = check(PARAMS), name.partition("@")
+    entry = getattr(study, kind)[key]
+    images = image_count(entry.dataset, study.datasets[entry.dataset])
+    return f"{name} ({count(training_steps(study, entry, images))} steps)"
 
 
 def cached_outputs() -> dict[str, set[str]]:

@@ -27,3 +27,11 @@ def test_a_folder_is_there_if_its_listing_and_all_its_files_are(workspace: Works
     assert cache.has(md5) and not cache.has("") and not cache.has("0" * 32)
     cache.file(next(iter(cache.members(md5).values()))).unlink()
     assert not cache.has(md5)
+
+
+def test_a_folder_with_a_damaged_listing_is_not_there(workspace: Workspace):
+    cache = open_cache(workspace.folder)
+    (listing,) = cache.objects.rglob("*.dir")
+    listing.chmod(0o644)
+    listing.write_bytes(listing.read_bytes()[:20])
+    assert not cache.has(f"{listing.parent.name}{listing.name}")

@@ -1,5 +1,6 @@
 """`make repro` says what is not here, and DVC takes from its run cache what it has."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 import zc.lockfile
 
 from interpreting_clip.errors import InputError
-from tests.integration.tools.test_fsck import run_of
+from tests.integration.tools.test_fsck import object_of, run_of
 from tests.pipeline.workspace import Workspace
+from tests.reads import folder_digests
 from tools.cache import locked_stages
 from tools.uncached import prepare
 
@@ -58,7 +60,8 @@ def test_results_of_an_earlier_run_come_back_and_nothing_runs(study, capsys, che
         study.run("dvc", "checkout", "--force", ok=False)
         assert not Path("data/count.txt").exists()
     printed = said(capsys)
-    assert "2 stages (of them, 0 trainings)" in printed and "git checkout dvc.lock &&" in printed
+    assert "draw: data/drawn" in printed and "git checkout dvc.lock &&" in printed
+    assert "Run again" not in printed
     # `count` has other inputs than in dvc.lock: there DVC looks into its run cache by itself
     assert LOCK.read_text() == theirs.replace(other(drawn), drawn.removesuffix(".dir"), 1)
     assert study.repro() == set()
@@ -70,10 +73,39 @@ def test_without_an_earlier_run_nothing_changes_and_the_same_results_are_made(st
     for folder in (".dvc/cache", "data"):
         shutil.rmtree(folder)
     Path("data").mkdir()
-    assert "2 stages" in said(capsys)
+    printed = said(capsys)
+    assert "count: data/count.txt" in printed and "Run again: 2;" in printed
     assert LOCK.read_bytes() == before
     assert study.repro() == {"draw", "count"}
     assert LOCK.read_bytes() == before and said(capsys) == ""
+
+
+def cut_off(file: Path) -> None:
+    """Shorten an object, as a full disk or a broken copy does; hard links to it are shorter too."""
+    file.chmod(0o644)
+    os.truncate(file, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "ran"),
+    [
+        ("copy", "data/drawn", set()),
+        ("copy", "data/drawn/2.txt", set()),
+        ("hardlink", "data/drawn/2.txt", {"draw"}),
+        ("hardlink", "data/count.txt", {"count"}),
+    ],
+)
+def test_what_is_cut_off_is_named_and_comes_back(study, capsys, kind, path, ran):
+    study.run("dvc", "config", "--local", "cache.type", kind)
+    study.run("dvc", "checkout", "--relink")
+    whole, before = folder_digests(Path("data")), LOCK.read_bytes()
+    cut_off(object_of(path))
+    printed = said(capsys)
+    assert "data/" + Path(path).parts[1] + ": damaged" in printed
+    assert ("Run again: 1;" in printed) == bool(ran)
+    assert study.repro() == ran and study.repro() == set()
+    assert folder_digests(Path("data")) == whole and LOCK.read_bytes() == before
+    assert said(capsys) == ""
 
 
 def test_a_damaged_run_is_none(study):
