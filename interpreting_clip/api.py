@@ -95,7 +95,7 @@ VALUES: dict[str, Any] = {
     "minibatch": Count,
     "extremes": Natural,
     "workers": ThreadCount,
-    "progress": Any,
+    "progress": Callable,
 }
 """What is legal for numbers that are no settings."""
 
