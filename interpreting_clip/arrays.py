@@ -190,6 +190,11 @@ def as_head(head: Any, bias: Array | None, normalize_features: Any, features: in
     normalize_features : whether the head takes activations of unit length
     features : how many the activations have
     """
+    if hasattr(head, "dual_coef_"):  # of SVC and NuSVC, with a linear kernel too
+        raise ValueError(
+            "head: expected a row for each class, got one for each pair of classes; "
+            "fit a LinearSVC instead"
+        )
     for weight, offset in PARAMETERS.items():
         if hasattr(head, weight):
             own = getattr(head, offset, None)
@@ -200,8 +205,8 @@ def as_head(head: Any, bias: Array | None, normalize_features: Any, features: in
     require_width("head", rows, features)
     if len(rows) == 1:
         raise ValueError(
-            "head: expected a row for each class, got one row; if w is that of a binary "
-            "classifier, np.vstack([0 * w, w]) is its head"
+            "head: expected a row for each class, got one row; if w and b are those of a binary "
+            "classifier, np.vstack([0 * w, w]) is its head, and [0, b] its bias"
         )
     offset = None
     if bias is not None:

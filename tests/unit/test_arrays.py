@@ -172,6 +172,9 @@ def test_a_head_may_be_an_object_with_weights_and_a_bias():
             as_head(one, [1, 2, 3], False, features=12)
     other = as_head(torch.nn.Linear(12, 3, bias=False), [1, 2, 3], False, features=12)
     assert other.bias is not None and other.bias.tolist() == [1, 2, 3]
+    pairs = SimpleNamespace(coef_=np.eye(3, 12), intercept_=np.zeros(3), dual_coef_=[1])
+    with pytest.raises(ValueError, match="pair of classes; fit a LinearSVC"):
+        as_head(pairs, None, False, features=12)
     with pytest.raises(ValueError, match=r"head: .*binary.*np\.vstack"):
         as_head(SimpleNamespace(coef_=np.ones((1, 12)), intercept_=[1]), None, False, features=12)
 
