@@ -128,7 +128,7 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
         "effective_robustness": ResultChart(
             replace(EFFECTIVE_ROBUSTNESS, columns=3),
             robustness_table,
-            "Grey: standard models, and their line, which is dashed where it is extrapolated.",
+            "Grey points: standard models. Line: fitted to them, dashed where it is extrapolated.",
         )
     },
     LayerCka: {"cka": ResultChart(CKA, cka_table, "")},
