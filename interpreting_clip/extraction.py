@@ -41,8 +41,6 @@ def extract_folder(options: argparse.Namespace) -> None:
     value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
     templates = convert({"templates": value}, ZeroShotHead, "", "--template").templates
     require_writable(out)
-    if options.random is None and options.backbone is None:
-        require_folder(Path(machine.downloads))
     images = read_folder(options.images)
     names = class_names(options.class_names, images)
     with encoder_context(options):

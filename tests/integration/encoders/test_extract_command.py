@@ -290,7 +290,6 @@ def test_words_name_an_entry_of_a_study(words, tag, model):
         ((*RANDOM, "--device", "gpu"), "device"),
         ((*RANDOM, "--device", "cuda:99"), "cuda:99: torch finds no such"),
         ((*RANDOM, "--to", "one.txt/mine.safetensors"), "one.txt: expected a folder"),
-        (("timm:resnet50", "photos", "--downloads", "one.txt"), "one.txt: expected a folder"),
         ((*RANDOM, "--to", "mine.npy"), "safetensors"),
         ((*RANDOM, "--to", "theirs.safetensors"), "theirs.safetensors.*kept"),
     ],
