@@ -12,6 +12,7 @@ from interpreting_clip.given_files import read_names
 from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import map_classes
 from interpreting_clip.measures.concepts import choose_concepts
+from interpreting_clip.measures.mutual_neighbours import Settings as NeighbourSettings
 from interpreting_clip.measures.mutual_neighbours import require_same_images, unit_rows
 
 
@@ -43,6 +44,8 @@ def require_fit(
             require_arguments(files[role], api.accuracy, **test, **head)
     if concepts := given.get("concepts"):
         require_arguments(files["concepts"], api.concepts, **concepts)
+        if images is not None and head:  # their directions are those that concepts take
+            require_arguments(files["concepts"], api.directions, concepts["activations"], **head)
         if concept_names:
             concepts["names"] = read_names(concept_names)
             require_arguments(concept_names, api.concepts, **concepts)
@@ -74,9 +77,9 @@ def require_arguments(
         if "labels" in read:
             choose_concepts(read["activations"], read["labels"], names=read.get("names"))
         if "second" in read:
-            require_same_images(read["first"], read["second"])
-            for side in ("first", "second"):
-                unit_rows(read[side], side)
+            number = require_same_images(read["first"], read["second"])
+            if number >= NeighbourSettings().least_images:  # fewer have no neighbours to compare
+                unit_rows(read["second"], "second")
 
 
 def reader(measure: Callable[..., Any]) -> Callable[..., dict[str, Any]]:

@@ -77,7 +77,8 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
 
 def test_ten_images_have_no_ten_nearest_others_but_all_else():
     np.save("ten.npy", VALUES[:10])
-    found = report("ten.npy", "--compare", "ten.npy")
+    np.save("other.npy", VALUES[:10] * (np.arange(10) != 2)[:, None])  # its image 2 is all 0
+    found = report("ten.npy", "--compare", "other.npy")
     assert {*found["measures"]} == {*ALONE, "cka"}
     assert found["not_measured"]["Mutual neighbours"] == "11 images"
     blocks = ic.participation_ratio(VALUES[:10], blocks=5)  # 20 need 40 images
@@ -223,6 +224,7 @@ REFUSED = {
     "known": (["mine.safetensors", "--accuracy", "imagnet=70"], "imagnet"),
     "spelling": ([*MINE, "--labels=few.npy", "--shift=ImageNet-V2=part.safetensors"], "net_v2"),
     "zero": ([*MINE, "--compare", "zero.npy"], r"zero\.npy: second, image 2"),
+    "concepts' images": ([*MINE, "--concepts", "wide.safetensors"], r"wide.*: head: expected 32"),
     "file": ([*MINE, "--report", "classes.npy"], r"classes\.npy: expected a folder"),
     "below a file": ([*MINE, "--report", "classes.npy/out"], r"classes\.npy: expected a folder"),
 }  # fmt: skip
@@ -233,6 +235,8 @@ def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
     words, said = REFUSED[case]
     monkeypatch.setattr("interpreting_clip.command.table", None)  # of what is measured
     np.save("three.npy", VALUES[:, :3] > 0)
+    wide = {"activations": np.tile(VALUES, 2), "concepts": VALUES > 0}
+    save_file(wide, "wide.safetensors")
     np.save("rare.npy", np.eye(IMAGES, 2))
     np.save("far.npy", CLASS + 9)
     np.save("zero.npy", VALUES * (np.arange(IMAGES) != 2)[:, None])
