@@ -55,9 +55,10 @@ class GivenArray:
         """Return the array of the same file that has another role, or refuse the file."""
         if found := self.beside_it(role):
             return found
+        held = listed([name for name in self.others if name]) or "one array, without a name"
         raise InputError(
-            f"{self.file}: expected {role} beside '{self.name}', called "
-            f"{' or '.join(NAMES[role][1])}; it holds {', '.join(self.others)}"
+            f"{self.file}: expected {role} in the same file, called "
+            f"{' or '.join(NAMES[role][1])}; it holds {held}"
         )
 
 
