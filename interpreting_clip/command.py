@@ -35,8 +35,8 @@ Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwis
 names is taken, or the only array with as many dimensions:
   activations  {", ".join(NAMES["activations"][1])}  [image, feature]
   classes      {", ".join(NAMES["labels"][1])}  [image]; also beside the activations
-  head         {", ".join(NAMES["head"][1])}  [class, feature], with bias [class];
-               also beside the activations
+  head         {", ".join(NAMES["head"][1])}
+               [class, feature], with bias [class]; also beside the activations
   concepts     {", ".join(NAMES["concepts"][1])}  [image, concept], with activations of its own
                images, if these are others
 A file of a shift has classes beside the activations, and may have `class_indices`, the classes of
@@ -90,8 +90,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     add("--labels", metavar="FILE", help="the class of each image")
     several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
-    shifts = f"{', '.join(TESTBED_SHIFTS)}, or another, which has no line"
-    add("--shift", metavar="NAME=FILE", help=f"activations on a shift: {shifts}", **several)
+    shifts = f"{', '.join(TESTBED_SHIFTS)}; any other has an accuracy, but no effective robustness"
+    add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **several)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     add("--compare", metavar="FILE", help="activations of another encoder")
@@ -176,7 +176,6 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
             study.inputs["labels"] = labels
             given["labels"] = test_set(images, labels)
         head = images.beside_it("head")
-        study.name = encoder_name(images.file)
     if options.head:
         head = array("head", options.head)
     if head:
@@ -197,8 +196,10 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         given["concepts"] = {"activations": images.values, "labels": labels.values}
     if options.compare:
         given["compare"] = array("compare", options.compare).values
-    study.name = options.name or study.name
     require_enough(options, given)
+    if study.inputs:
+        study.name = encoder_name(next(iter(study.inputs.values())).file)
+    study.name = options.name or study.name
     files = {role: one.file for role, one in study.inputs.items()}
     require_fit(given, files, options.concept_names)
     return given
@@ -322,7 +323,7 @@ def accuracy_on_classes(given: Mapping[str, Any], shift: Mapping[str, Any]) -> p
 def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:
     """Return what an accuracy needs to be compared with the line of standard models, or nothing."""
     if name not in (IMAGENET, *TESTBED_SHIFTS):
-        return f"a line of standard models; there is one for {', '.join(TESTBED_SHIFTS)} alone"
+        return f"a line of standard models; only {', '.join(TESTBED_SHIFTS)} have one"
     if name != IMAGENET and not imagenet:
         return "the accuracy on all 1,000 classes of ImageNet"
     if classes != (expected := SETS[name].classes):

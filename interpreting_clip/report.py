@@ -136,7 +136,7 @@ def html(study: Study) -> str:
     head = '<tr><th>input</th><th class="file">file</th><th>array</th><th>shape</th></tr>'
     sections = [section(name, study.titles[name], one) for name, one in study.results.items()]
     missing = [
-        f"<li><strong>{escape(title)}</strong> needs {marked(needs)}.</li>"
+        f"<li><strong>{escape(title)}</strong>: needs {marked(needs)}.</li>"
         for title, needs in study.missing.items()
     ]
     shapes = {role: found.values.shape for role, found in study.inputs.items()}

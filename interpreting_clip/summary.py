@@ -2,55 +2,55 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from math import prod
 
-from interpreting_clip.measures.result import Number, Result
+from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import table_row
 
 SENTENCES = {
     "kurtosis": {
-        "kurtosis": "The features of an image have a kurtosis of {value} on average; after a "
-        "random rotation {chance} is expected.",
-        "outliers.outlier_features": "Number of outlier features: {value}; after random rotations "
+        "kurtosis": "The kurtosis of an image's features is {value} on average; after a random "
+        "rotation, {chance} is expected.",
+        "outliers.outlier_features": "Outlier features: {value}; after random rotations: "
         "{basis[rotated_outliers]}.",
     },
     "participation_ratio": {
-        "dimensions": "The images use {value} dimensions of {own[features]}; as many images of "
+        "dimensions": "The images use {value} of {own[features]} dimensions; as many images with "
         "independent features would use {chance}.",
     },
     "privileged_basis": {
-        "max_to_median": "The largest feature of an image is {value} times the median one; after "
-        "random rotations {chance} times.",
-        "kurtosis_p": "Random rotations have a kurtosis of {own[rotated_kurtosis]}; the two-sided "
-        "p of the features' among them is {value}.",
+        "max_to_median": "In the median image, the largest feature is {value} times as large as "
+        "the median one; after random rotations, {chance} times.",
+        "kurtosis_p": "After random rotations, the features have a kurtosis of "
+        "{own[rotated_kurtosis]}; two-sided p value of their own kurtosis: {value}.",
     },
     "directions": {
-        "importance_ratio": "The head reads {own[directions]} directions. The most important has "
-        "{value} times the importance of the median one; in random heads {chance} times.",
+        "importance_ratio": "Directions that the head reads: {own[directions]}. The most important "
+        "is {value} times as important as the median one; in random heads, {chance} times.",
     },
     "accuracy": {
         "accuracy": "The head is right on {value} of {own[images]} images, among {own[classes]} "
-        "classes; guessing, on {chance}.",
+        "classes; guessing would be right on {chance}.",
     },
     "pruning": {
-        "by_accuracy": "A share of {value} of the directions can be pruned; in random heads "
-        "{chance}.",
+        "by_accuracy": "A fraction of {value} of the directions, the least important, can be "
+        "pruned at almost no loss of accuracy; in random heads, {chance}.",
     },
     "effective_robustness": {
-        "robustness": "The mean effective robustness is {value}. Standard models have {chance} on "
-        "average, with an SD of {own[spread.deviation]}; one more of them would lie within "
-        "±{own[spread.limit]}.",
+        "robustness": "The mean effective robustness is {value}; that of standard models is "
+        "{chance}, with an SD of {own[spread.deviation]}. The prediction interval for one more "
+        "standard model is ±{own[spread.limit]}.",
     },
-    "cka": {"cka": "CKA is {value}; with permuted images {chance} is expected."},
+    "cka": {"cka": "CKA is {value}; with permuted images, {chance} is expected."},
     "mutual_neighbours": {
-        "alignment": "Both encoders share {value} of the {own[k]} nearest neighbours of an image; "
-        "with permuted images {chance} is expected.",
+        "alignment": "Both encoders share a fraction of {value} of an image's {own[k]} nearest "
+        "neighbours; with permuted images, {chance} is expected.",
     },
     "concepts": {
-        "directions.unique": "The head's directions encode {value} concepts; with permuted images "
-        "{chance}, and as many random directions {own[directions.random]}.",
-        "features.unique": "The features encode {value} concepts; with permuted images {chance}, "
-        "and as many random directions {own[features.random]}.",
+        "directions.unique": "Concepts that the head's directions encode: {value}; with permuted "
+        "images: {chance}; for as many random directions: {own[directions.random]}.",
+        "features.unique": "Concepts that single features encode: {value}; with permuted images: "
+        "{chance}; for as many random directions: {own[features.random]}.",
     },
 }
 """By the name of a measure and of a number, the sentence about it."""
@@ -61,33 +61,35 @@ def inputs_in_words(shapes: Mapping[str, tuple[int, ...]]) -> str:
     words = {
         "activations": "{0:,} images × {1:,} features",
         "head": "a head of {0:,} classes",
-        "concepts": "{1:,} concepts",
-        "compare": "{1:,} features of another encoder",
+        "concepts": "{1:,} concept{plural}",
+        "compare": "{width:,} features of another encoder",
     }
     shift = "{0:,} images of {role}"
-    parts = [
-        words.get(role, shift).format(*shape, role=role.removeprefix("shift "))
-        for role, shape in shapes.items()
-        if role != "labels"
-    ]
+    parts = []
+    for role, shape in shapes.items():
+        if role != "labels":
+            width = prod(shape[1:])
+            more = {"role": role.removeprefix("shift "), "plural": "s"[: width != 1]}
+            parts.append(words.get(role, shift).format(*shape, width=width, **more))
     return f"Measured: {', '.join(parts)}." if parts else "Measured from known accuracies."
 
 
 def sentences(results: Mapping[str, Result]) -> Iterator[tuple[str, str]]:
     """Yield the names of measures, each with sentences about its most important numbers."""
-    numbers = {name: known_numbers(result) for name, result in results.items()}
-    texts = {
-        name: defaultdict(lambda: "–", {key: value_text(one) for key, one in own.items()})
-        for name, own in numbers.items()
+    texts = {name: number_texts(result) for name, result in results.items()}
+    values = {
+        name: defaultdict(lambda: "–", {key: value for key, (value, _) in own.items()})
+        for name, own in texts.items()
     }
-    for name, own in numbers.items():
-        templates = SENTENCES["accuracy" if name.startswith("accuracy_") else name]
+    for name, own in texts.items():
+        # None for a measure of somebody's own.
+        templates = SENTENCES.get("accuracy" if name.startswith("accuracy_") else name, {})
         told = [
             template.format(
-                value=value_text(own[key]),
-                chance=value_text(replace(own[key], value=own[key].chance, low=None, high=None)),
-                own=texts[name],
-                basis=texts.get("privileged_basis"),
+                value=own[key][0],
+                chance=own[key][1],
+                own=values[name],
+                basis=values.get("privileged_basis"),
             )
             for key, template in templates.items()
             if key in own
@@ -95,12 +97,18 @@ def sentences(results: Mapping[str, Result]) -> Iterator[tuple[str, str]]:
         yield name, " ".join(told)
 
 
-def known_numbers(result: Result) -> dict[str, Number]:
-    """Return the numbers that a result has, by name."""
-    return {one.name: one for one in result.numbers if one.value is not None}
+def number_texts(result: Result) -> dict[str, tuple[str, str]]:
+    """Return by name the numbers that a result has, and their chance levels, as its table does.
+
+    A number stands with its unit and its interval, which a line does not break.
+    """
+    rows = {one.name: table_row(one) for one in result.numbers if one.value is not None}
+    return {
+        name: (unbroken(value, unit, interval), unbroken(chance, unit))
+        for name, (_, value, unit, interval, chance) in rows.items()
+    }
 
 
-def value_text(number: Number) -> str:
-    """Return a number with its unit and its interval, which a line does not break."""
-    _, value, unit, interval, _ = table_row(number)
-    return " ".join(filter(None, (value, unit, interval))).replace(" ", "\N{NO-BREAK SPACE}")
+def unbroken(*words: str) -> str:
+    """Return the words that are not empty as one that a line does not break."""
+    return " ".join(filter(None, words)).replace(" ", "\N{NO-BREAK SPACE}")

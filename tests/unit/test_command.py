@@ -6,8 +6,10 @@ import re
 import runpy
 import sys
 import warnings
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -22,7 +24,8 @@ from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_heads import write_head
 from interpreting_clip.given_files import NAMES
 from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.result import plain
+from interpreting_clip.measures.result import Label, Result, plain
+from interpreting_clip.summary import inputs_in_words, number_texts
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(1)
@@ -282,9 +285,26 @@ def test_the_report_has_the_encoder_s_name_and_its_numbers_in_words():
     assert found["name"] == "mine" and "<title>mine</title>" in text
     assert "120 images × 16 features, a head of 4 classes" in text
     assert f"right on {accuracy['accuracy']['value']:.1f} % [" in text
-    assert "guessing, on 25.0 %" in text and "dimensions of 16" in text
+    assert "guessing would be right on 25.0 %" in text and "of 16 dimensions" in text
     assert "population σ" in text  # the definition of kurtosis
     assert report("mine.safetensors", "--name", "My CLIP")["name"] == "My CLIP"
+
+
+def test_concepts_by_themselves_have_the_name_of_their_file():
+    save_file({"concepts": VALUES[:, :1] > 0, "activations": VALUES}, "shown.safetensors")
+    assert report("--concepts", "shown.safetensors")["name"] == "shown"
+    assert "Measured: 1 concept." in page()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Counted(Result):
+    count: Annotated[int, Label("count", 0, chance="expected")]
+    expected: float
+
+
+def test_words_have_the_digits_of_the_table_and_every_feature_of_a_map():
+    assert number_texts(Counted(count=2, expected=0.4)) == {"count": ("2", "0.4")}
+    assert "24 features of another" in inputs_in_words({"compare": (9, 2, 3, 4)})
 
 
 def test_long_measures_count_their_draws_on_a_terminal_alone(capsys, monkeypatch):
