@@ -4,7 +4,6 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 """
 
 import argparse
-import os
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from interpreting_clip import api
 from interpreting_clip.api import IMAGENET, SETS, measured_accuracies
 from interpreting_clip.argument_checks import require_fit
 from interpreting_clip.array_measures import Step, comparisons_of_arrays, measures_of_arrays
+from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.extract_command import add_extract
@@ -265,7 +265,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     yield from comparisons_of_arrays(given)
 
     def concepts() -> Concepts:
-        more = {"directions": study.results.get("directions"), "workers": os.cpu_count() or 1}
+        more = {"directions": study.results.get("directions"), "workers": usable_processors()}
         return api.concepts(**given["concepts"], **more, **watched["concepts"])
 
     yield "concepts", "Concepts", ("concepts",), concepts
