@@ -40,7 +40,8 @@ td.file,th.file{text-align:left;white-space:normal;min-width:10rem;overflow-wrap
 a,summary{color:var(--chart-zero-shot)} li{margin:.3rem 0} ul{padding-left:1.2rem}
 summary{cursor:pointer}
 @media(max-width:40rem){table{font-size:.8rem} td,th{padding:.2rem .4rem}
-th{white-space:normal;overflow-wrap:normal}}
+th{white-space:normal;overflow-wrap:normal} td.file,td:first-child{min-width:5rem}
+th.file,th:first-child{min-width:0}}
 p.note,figcaption{color:var(--chart-soft-ink);margin:.2rem 0}
 figure{margin:1rem 0} .panels{display:flex;flex-wrap:wrap;gap:1rem}
 .panels b{display:block} svg{max-width:100%;height:auto;overflow:visible}
