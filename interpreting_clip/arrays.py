@@ -61,10 +61,11 @@ def numeric(value: Array, name: str, dimensions: int = 2) -> np.ndarray:
     rows = isinstance(value, list | tuple)
     tensors = rows and any(is_tensor(one) for one in value)
     if rows and any(getattr(one, "ndim", 0) >= dimensions for one in value):
+        cat, stack = ("torch.cat", "torch.stack") if tensors else ("np.concatenate", "np.stack")
         raise ValueError(
             f"{name}: expected one array, got a {described(value)} of {len(value):,}; concatenate "
-            f"batches, {'torch.cat' if tensors else 'np.concatenate'}({name}), or pass one of "
-            f"them, {name}[0]"
+            f"batches, {cat}({name}), stack single images, {stack}({name}), or pass one of them, "
+            f"{name}[0]"
         )
     if tensors:
         value = [numeric(one, f"{name}[{place}]") for place, one in enumerate(value)]

@@ -79,7 +79,7 @@ REFUSED = [
     (torch.empty(4, 3, device="meta"), TypeError, "meta tensor"),
     (Unreadable(), TypeError, "Implicit conversion.*copy it"),
     ([VALUES[:32], VALUES[32:]], ValueError, r"list of 2; .*np\.concatenate\(activations\)"),
-    ([VALUES, VALUES], ValueError, r"np\.concatenate\(activations\)"),
+    ([VALUES, VALUES], ValueError, r"images, np\.stack\(activations\)"),
     (TENSOR.split(32), ValueError, r"torch\.cat\(activations\).*activations\[0\]"),
     (TENSOR.reshape(5, 12, 12), ValueError, r"pool the tokens: activations\[:, 0\]"),
     (VALUES.reshape(5, 3, 2, 24), ValueError, r"activations\.mean\(\(2, 3\)\)"),
