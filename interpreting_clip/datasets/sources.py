@@ -69,18 +69,20 @@ def write_real_dataset(
     state = folder_state(entry, machine)
     _write_dataset(key, entry, shards, directory, machine)
     if state:
-        write_whole(FOLDERS / file_digest(directory / "card.json"), state.encode())
+        said = f"{entry.folder}\n{state}"
+        write_whole(FOLDERS / file_digest(directory / "card.json"), said.encode())
 
 
 def has_changed(entry: RealSet, directory: Path, machine: Machine) -> bool:
     """Say whether the folder that a dataset was read from on this machine has other files now.
 
-    Not if it was read elsewhere, or the folder is not here.
+    Not if it was read elsewhere, or the folder is not here or another one than then.
     """
     card = directory / "card.json"
     if not (card.is_file() and (before := FOLDERS / file_digest(card)).is_file()):
         return False
-    return folder_state(entry, machine) not in ("", before.read_text())
+    folder, _, state = before.read_text().rpartition("\n")
+    return folder == entry.folder and folder_state(entry, machine) not in ("", state)
 
 
 def folder_state(entry: RealSet, machine: Machine) -> str:
@@ -91,7 +93,8 @@ def folder_state(entry: RealSet, machine: Machine) -> str:
         if place.is_dir():
             # `walk` would take a minute for ImageNet's train set.
             inside = os.walk(place, followlinks=True)
-            files += [f"{folder}/{file}" for folder, _, names in inside for file in names]
+            found = (f"{folder}/{file}" for folder, _, names in inside for file in names)
+            files += (file for file in found if "/." not in file.removeprefix(str(place)))
         else:
             found = [place] if place.is_file() else parquet.parquet_files(place).values()
             files += map(str, found)

@@ -215,7 +215,7 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
             f"one per feature; correct `head_name`. There are {quoted(filter(fits, layers))}"
         )
     if spec.head_name and fits(prefix + spec.head_name):
-        return prefix + spec.head_name
+        return directly_read(found, spec, prefix + spec.head_name)
     names = [parent + name for parent in parents for name in HEADS]
     if parts and parts[-1].isdecimal():
         names += [
@@ -233,20 +233,24 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
 
 
 def directly_read(found: MatchedTower, spec: TowerSpec, head: str) -> str:
-    """Return the name of a head, unless its `nn.Sequential` has arrays between tower and head."""
-    parent, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
-    between = [
-        name
-        for name in found.weights
-        if number.isdecimal()
-        and name.startswith(parent)
-        and name.removeprefix(parent).partition(".")[0].isdecimal()
-        and name.removeprefix(found.prefix) not in spec.arrays
-        and not name.startswith(f"{head}.")
-    ]
+    """Return the name of a head, unless its module may have another layer before it.
+
+    As a norm in an `nn.Sequential`; heads of other classes beside it are none.
+    """
+    module, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
+    outside = not found.prefix.startswith(module)
+
+    def is_step(name: str) -> bool:
+        numbered = number.isdecimal() and name.removeprefix(module).partition(".")[0].isdecimal()
+        weight = found.weights.get(f"{name.rpartition('.')[0]}.weight", torch.empty(0))
+        is_head = weight.ndim == 2 and weight.shape[0] != spec.width == weight.shape[1]
+        return (outside or numbered) and not is_head and not name.startswith(f"{head}.")
+
+    inside = [name for name in found.weights if name.startswith(module) and is_step(name)]
+    between = [name for name in inside if name.removeprefix(found.prefix) not in spec.arrays]
     if between:
         raise InputError(
-            f"{spec.source}: '{head}' does not read the tower's features, for before it come "
+            f"{spec.source}: '{head}' may not read the tower's features, for beside it are "
             f"{abridged(between)}; fold them into its weights, or fit a linear probe"
         )
     return head

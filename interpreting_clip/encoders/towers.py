@@ -77,6 +77,12 @@ def load_weights(
         )
     found = find_tower(states, spec, choice, partial(current_names, architecture, arrays))
     found = with_parts(found, head_name=find_head(found, spec, choice))
+    if choice.head_name is None and found.head_name and reads_pooler(found):
+        raise InputError(
+            f"{source}: '{found.head_name}' may read what transformers' pooler makes of the "
+            f"features; if it reads the class token, write `head_name: {found.head_name}`, or else "
+            "save the tower alone"
+        )
     found = with_parts(found, unused=unused_arrays(found, spec), averaged=bool(inner))
     if any(
         name in arrays and not alike(value, arrays[name]) for name, value in found.tower().items()
@@ -130,6 +136,11 @@ def averages_patches(weights: StateDict) -> bool:
         name.endswith(end) and f"{name.removesuffix(end)}classifier.weight" in weights
         for name in weights
     )
+
+
+def reads_pooler(found: MatchedTower) -> bool:
+    """Say whether a head may be on the dense layer that transformers' ViTModel calls its pooler."""
+    return f"{found.prefix}pooler.dense.weight" in found.weights
 
 
 def without_head(found: MatchedTower) -> MatchedTower:

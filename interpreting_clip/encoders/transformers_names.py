@@ -94,16 +94,19 @@ def library_names(weights: StateDict, tower: Collection[str]) -> StateDict:
 def fused(weights: StateDict) -> StateDict:
     """Return weights with each attention's queries, keys and values in one array, in this order."""
     whole: dict[str, torch.Tensor] = {}
-    parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
+    parts: dict[str, dict[str, str]] = defaultdict(dict)
     for name, value in weights.items():
         if found := PART.search(name):
-            parts[PART.sub("attn.qkv.", name)][found[1]] = value
+            parts[PART.sub("attn.qkv.", name)][found[1]] = name
         else:
             whole[name] = value
     for name, three in parts.items():
-        # What is incomplete is left out, and missed when the tower is filled.
-        if len(three) == 3 and len({part.shape for part in three.values()}) == 1:
-            whole[name] = torch.cat([three[part] for part in "qkv"])
+        values = {part: weights[old] for part, old in three.items()}
+        if len(values) == 3 and len({value.shape for value in values.values()}) == 1:
+            whole[name] = torch.cat([values[part] for part in "qkv"])
+        else:
+            # An adapter of queries and values would be lost: no tower has it under its old name.
+            whole |= {old: weights[old] for old in three.values()}
     return whole
 
 

@@ -109,37 +109,47 @@ TRAINED_WITH = {
 }
 """Trainings that a name in their files gives away, and the mean and std of their images."""
 
+PRE_NORM = r"(ln|norm)_pre\.weight$"
+"""The norm before the blocks that CLIPs have, and ViTs of other trainings have not."""
+
 WITH_12_HEADS = ("MoCo v3", "SLIP")
 """Trainings whose ViT-S has 12 attention heads and not 6, with arrays of the same shapes."""
 
 
 def compare_with_training(entry: Source, found: MatchedTower, card: EncoderCard) -> str:
-    """Return a warning if a file's training is known and had another mean and std, or nothing.
+    """Return warnings of what a file does not hold: mean and std, and a CLIP's activation function.
 
     Raises
     ------
     InputError
         The training computes the features otherwise than the backbone.
     """
-    names = "\n".join(found.weights)
+    if entry.from_library:
+        return ""
+    names, warnings = "\n".join(found.weights), list[str]()
+    model = card.architecture.model  # pyright: ignore
+    if found.converted and re.search(PRE_NORM, names, re.M) and "quickgelu" not in model:
+        warnings.append(
+            f"{model} has a GELU; if transformers' config.json has `hidden_act: quick_gelu`, as "
+            "OpenAI's CLIPs, name its model with `quickgelu`"
+        )
     known = [key for key, (name, *_) in TRAINED_WITH.items() if re.search(name, names, re.M)]
     known += ["MAE"] if found.averaged else []
-    if not known or entry.from_library:
-        return ""
-    if known[0] in WITH_12_HEADS and card.feature_width == 384:
+    if known and known[0] in WITH_12_HEADS and card.feature_width == 384:
         raise InputError(
             f"{card.origin.location}: the ViT-S of {known[0]} has 12 attention heads, which no "  # pyright: ignore
-            "array shows, and timm's has 6, so the features would be wrong; choose its ViT-B"
+            "array shows, and timm's has 6, so the features would be wrong; choose its ViT-B, or "
+            "save the tower alone if yours has 6"
         )
-    _, mean, std = TRAINED_WITH[known[0]]
+    mean, std = TRAINED_WITH[known[0]][1:] if known else IMAGENET
     given = {"mean", "std"} <= entry.preprocessing.keys()
-    if given or (mean, std) == (card.preprocess.mean, card.preprocess.std):
-        return ""
-    return (
-        f"files like this one come from {known[0]}, which trains with another mean and std than "
-        f"the architecture's; unless yours was trained otherwise, give `mean: {[*mean]}` and "
-        f"`std: {[*std]}`"
-    )
+    if known and not given and (mean, std) != (card.preprocess.mean, card.preprocess.std):
+        warnings.append(
+            f"files like this one come from {known[0]}, which trains with another mean and std "
+            f"than the architecture's; unless yours was trained otherwise, give `mean: {[*mean]}` "
+            f"and `std: {[*std]}`"
+        )
+    return "; ".join(warnings)
 
 
 def download_weights(entry: Source, location: Location, machine: Machine) -> tuple[Path, Origin]:

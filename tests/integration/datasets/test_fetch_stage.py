@@ -54,7 +54,13 @@ def test_a_folder_that_has_changed_since_is_noticed(change, stage, name):
     assert [f"`dvc repro -f -s {name}`" in line for line in changed_folders()] == [True]
     run_stage(*stage)
     assert not [*changed_folders()]
+    (photos / ".DS_Store").touch()
+    assert not [*changed_folders()]
     photos.rename("elsewhere")  # as on the machine of a colleague
+    assert not [*changed_folders()]
+    # Params name another folder: DVC reads that anyway.
+    moved = {"folder": "elsewhere"}
+    write_params(datasets={"imagenet_val": FOLDER | moved}, shifts={"mine": shift | moved})
     assert not [*changed_folders()]
 
 

@@ -410,14 +410,27 @@ def test_a_head_of_other_classes_is_left_out_and_named(tmp_path, files, rows):
         load(tmp_path, weights, TIMM, Choice(head_name="fc"))
 
 
-def test_a_head_behind_another_layer_is_refused(tmp_path, vit):
-    norm, linear = nn.BatchNorm1d(64, affine=False), nn.Linear(64, 1000)
-    head = under("head.0.", norm.state_dict()) | under("head.1.", linear.state_dict())
-    weights = vit.state_dict() | head
-    with pytest.raises(InputError, match=r"'head\.1'.*head\.0\.running_mean"):
-        load(tmp_path, weights, VIT, Choice(head_name="head.1"))
-    encoder, found = load(tmp_path, weights, VIT, Choice())
-    assert encoder.head is None and "not used are 5" in describe_found(found)
+@pytest.mark.parametrize(
+    ("norm", "name"), [("head.0", "head.1"), ("head.norm", "head.fc"), ("fc.bn", "fc.out")]
+)
+def test_a_head_behind_another_layer_is_refused(tmp_path, vit, norm, name):
+    before, linear = nn.BatchNorm1d(64, affine=False), nn.Linear(64, 1000)
+    head = under(f"{norm}.", before.state_dict()) | under(f"{name}.", linear.state_dict())
+    with pytest.raises(InputError, match=rf"'{name}'.*{norm}\.running_mean"):
+        load(tmp_path, vit.state_dict() | head, VIT, Choice(head_name=name))
+
+
+def test_a_head_behind_another_layer_is_not_taken(tmp_path, vit):
+    head = {"head.0.running_mean": torch.ones(64), "head.1.weight": torch.ones(1000, 64)}
+    encoder, found = load(tmp_path, vit.state_dict() | head, VIT, Choice())
+    assert encoder.head is None and "not used are 2" in describe_found(found)
+
+
+def test_one_of_several_heads_can_be_named(tmp_path, vit):
+    heads = {"heads.0.weight": torch.ones(365, 64), "heads.1.weight": torch.ones(1000, 64)}
+    weights = under("tower.", vit.state_dict()) | heads
+    encoder, _ = load(tmp_path, weights, VIT, Choice(head_name="heads.1"))
+    assert encoder.head is not None
 
 
 @pytest.mark.parametrize("name", REFUSED)

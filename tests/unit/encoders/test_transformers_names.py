@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.towers import load_weights
 from interpreting_clip.encoders.transformers_names import library_names
@@ -200,3 +201,23 @@ def test_a_head_on_the_average_of_the_patches_is_refused():
     model = transformers.CLIPForImageClassification(clip_config())
     with pytest.raises(InputError, match=r"average of the patches.*`head_name: classifier`"):
         load_weights(TINY, {"": model.state_dict()}, Choice(), "mine")
+
+
+def test_adapters_of_some_parts_of_an_attention_are_refused():
+    weights = transformers.CLIPModel(clip_config()).state_dict()
+    adapter = "vision_model.encoder.layers.0.self_attn.q_proj.lora_A"
+    with pytest.raises(InputError, match=r"q_proj\.lora_A.*merge_and_unload"):
+        load_weights(TINY, {"": weights | {adapter: torch.ones(4, 16)}}, Choice(), "mine")
+
+
+def test_a_head_beside_a_pooler_has_to_be_named():
+    sizes = {"hidden_size": 64, "num_hidden_layers": 6, "num_attention_heads": 2}
+    config = transformers.ViTConfig(**sizes, intermediate_size=192, image_size=160)
+    tower = transformers.ViTModel(config).state_dict()
+    weights = {f"vit.{name}": value for name, value in tower.items()}
+    weights["classifier.weight"] = torch.ones(1000, 64)
+    model = TimmModel(model="test_vit")
+    with pytest.raises(InputError, match=r"pooler.*`head_name: classifier`"):
+        load_weights(model, {"": weights}, Choice(), "mine")
+    encoder, _ = load_weights(model, {"": weights}, Choice(head_name="classifier"), "mine")
+    assert encoder.head is not None

@@ -78,6 +78,19 @@ def test_a_small_vit_of_a_training_with_other_attention_heads_is_refused(tiny_cl
             assert "SLIP" in compare_with_training(entry, found, card)
 
 
+@pytest.mark.parametrize(
+    ("converted", "model", "warned"),
+    [(True, "ViT-B-32", True), (True, "ViT-B-32-quickgelu", False), (False, "ViT-B-32", False)],
+)
+def test_the_activation_function_of_transformers_clips_is_warned_of(
+    tiny_clip, converted, model, warned
+):
+    found = MatchedTower({"visual.ln_pre.weight": torch.ones(9)}, "", "", converted=converted)
+    entry = CheckpointFile(backbone="b", file="clip.pt", sha256=64 * "0")
+    card = replace(tiny_clip.card, architecture=OpenClipConfig(model=model, config=TINY.config))
+    assert ("quick_gelu" in compare_with_training(entry, found, card)) == warned
+
+
 def test_an_untrained_encoder_is_that_of_its_seed():
     backbone = TimmModel(model="test_resnet")
     built = build_encoder(Untrained(backbone="b", seed=3), backbone, Machine())
