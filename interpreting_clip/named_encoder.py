@@ -62,6 +62,8 @@ def name_encoder(
             "--backbone is for the weights of a file, --random for random ones; drop one"
         )
     library, model, tag = split_words(words if backbone is None else backbone)
+    if backbone is not None and library is Timm and tag in Timm.known_tags(model):
+        model, tag = f"{model}.{tag}", ""  # as in a study: the preprocessing of the tag's weights
     if backbone is not None or seed is not None:
         if tag or library is None:
             raise InputError(

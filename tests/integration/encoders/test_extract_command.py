@@ -24,6 +24,7 @@ from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.shards import write_images
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import Encoder
+from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.array_files import read_arrays
 from interpreting_clip.image_folder import ImageFolder, read_folder
@@ -185,6 +186,14 @@ def test_why_a_file_s_head_is_left_out_and_its_preprocessing_doubtful_is_said(ca
     assert "MAE" in printed["warning"] and "`mean: [0.485, 0.456, 0.406]`" in printed["warning"]
     extract(*words, "--with", "mean=[0.485, 0.456, 0.406]", "--with", "std=[0.229, 0.224, 0.225]")
     assert "warning" not in capsys.readouterr().out
+
+
+def test_a_tag_of_timm_chooses_the_preprocessing_of_a_file_s_backbone():
+    Path("mine.pt").touch()
+    _, backbone = name_encoder("mine.pt", "timm:vit_base_patch16_224.mae", None, ())
+    assert backbone == TimmModel(model="vit_base_patch16_224.mae")
+    with pytest.raises(InputError, match=r"vit_base_patch16_224\.no"):
+        name_encoder("mine.pt", "timm:vit_base_patch16_224.no", None, ())
 
 
 def test_a_repository_of_timm_is_known_by_its_configuration(hub):
