@@ -28,7 +28,7 @@ HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.
 """What a classifier's last layer is called."""
 
 NO_PART = re.compile(
-    r"mask_token|pooler|lm_head|logit_(scale|bias)|decoder|queue|prototypes"
+    r"mask(ed)?_(token|embed)|pooler|lm_head|logit_(scale|bias)|decoder|queue|prototypes"
     r"|(\w+_)?(projector|projection_head|proj_head|predictor)|(head|fc|classifier)\."
 )
 """The beginnings of what trainings keep beside a tower and its features do not depend on."""
@@ -233,22 +233,24 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
 
 
 def directly_read(found: MatchedTower, spec: TowerSpec, head: str) -> str:
-    """Return the name of a head, unless its module may have another layer before it.
-
-    As a norm in an `nn.Sequential`; heads of other classes beside it are none.
-    """
+    """Return the name of a head, unless a layer such as a norm may lie between it and the tower."""
     module, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
     outside = not found.prefix.startswith(module)
 
     def is_step(name: str) -> bool:
-        numbered = number.isdecimal() and name.removeprefix(module).partition(".")[0].isdecimal()
-        weight = found.weights.get(f"{name.rpartition('.')[0]}.weight", torch.empty(0))
-        is_head = weight.ndim == 2 and weight.shape[0] != spec.width == weight.shape[1]
-        return (outside or numbered) and not is_head and not name.startswith(f"{head}.")
+        end, value = name.removeprefix(module), found.weights[name]
+        if outside or (number.isdecimal() and end.partition(".")[0].isdecimal()):
+            weight = found.weights.get(f"{name.rpartition('.')[0]}.weight", value)
+            return (
+                weight.ndim != 2 or weight.shape[0] == spec.width or weight.shape[1] != spec.width
+            )
+        # Beside a CLIP's image tower, `ln_final` is its text tower's.
+        norm = re.fullmatch(r"(?!ln_final)[^.]+\.(weight|running_mean)", end)
+        return norm is not None and value.shape == (spec.width,)
 
-    inside = [name for name in found.weights if name.startswith(module) and is_step(name)]
-    between = [name for name in inside if name.removeprefix(found.prefix) not in spec.arrays]
-    if between:
+    tower = {f"{found.prefix}{name}" for name in spec.arrays}
+    others = [name for name in found.weights if name.startswith(module) and name not in tower]
+    if between := [n for n in others if not n.startswith(f"{head}.") and is_step(n)]:
         raise InputError(
             f"{spec.source}: '{head}' may not read the tower's features, for beside it are "
             f"{abridged(between)}; fold them into its weights, or fit a linear probe"

@@ -420,6 +420,14 @@ def test_a_head_behind_another_layer_is_refused(tmp_path, vit, norm, name):
         load(tmp_path, vit.state_dict() | head, VIT, Choice(head_name=name))
 
 
+@pytest.mark.parametrize("affine", [True, False])
+def test_a_head_behind_a_norm_beside_the_tower_is_refused(tmp_path, vit, affine):
+    weights = under("backbone.", vit.state_dict()) | {"head.weight": torch.ones(1000, 64)}
+    norm = under("bn.", nn.BatchNorm1d(64, affine=affine).state_dict())
+    with pytest.raises(InputError, match=r"'head'.*bn\.running_mean"):
+        load(tmp_path, weights | norm, VIT, Choice())
+
+
 def test_a_head_behind_another_layer_is_not_taken(tmp_path, vit):
     head = {"head.0.running_mean": torch.ones(64), "head.1.weight": torch.ones(1000, 64)}
     encoder, found = load(tmp_path, vit.state_dict() | head, VIT, Choice())
