@@ -92,9 +92,14 @@ def folder_state(entry: RealSet, machine: Machine) -> str:
         place = root / name
         if place.is_dir():
             # `walk` would take a minute for ImageNet's train set.
-            inside = os.walk(place, followlinks=True)
-            found = (f"{folder}/{file}" for folder, _, names in inside for file in names)
-            files += (file for file in found if "/." not in file.removeprefix(str(place)))
+            passed = set[str]()
+            for folder, inner, names in os.walk(place, followlinks=True):
+                inner[:] = [name for name in inner if not name.startswith(".")]
+                if (real := os.path.realpath(folder)) in passed:
+                    inner.clear()  # a link back, which `walk` refuses when the set is read
+                    continue
+                passed.add(real)
+                files += [f"{folder}/{name}" for name in names if not name.startswith(".")]
         else:
             found = [place] if place.is_file() else parquet.parquet_files(place).values()
             files += map(str, found)
