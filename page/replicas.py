@@ -21,6 +21,7 @@ import pandas as pd
 from msgspec.structs import replace
 
 from interpreting_clip.config.params import convert
+from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.encoders.entries import BackboneEntry, EncoderEntry
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.tables import read_table
@@ -51,16 +52,22 @@ IDENTITY = ("encoder", "seed", "settings", "code")
 OUTSIDE = "robustness.extrapolated"
 """On how many shifts a replica lies outside the range of the standard models."""
 
+ALL = ("sources", "precision")
+ON_IMAGENET = (*ALL, "datasets.imagenet_val")
+ON_BRODEN = (*ALL, "datasets.broden", "heads.zero_shot")
+IMAGES = tuple(f"datasets.{name}" for name in ("imagenet_train", *TEST_SETS))
+ON_SHIFTS = (*ALL, *IMAGES, "heads.zero_shot", "robustness", "baseline")
+
 MEASURED_WITH = {
-    "concepts": ("concepts", "presence", "directions"),
-    "directions": ("directions", "heads"),
-    "kurtosis": ("kurtosis",),
-    "participation_ratio": ("participation_ratio",),
-    "privileged_basis": ("privileged_basis",),
-    "prunable": ("directions", "robustness", "baseline"),
-    "robustness": ("robustness", "baseline"),
+    "concepts": (*ON_BRODEN, "concepts", "presence", "directions"),
+    "directions": (*ON_IMAGENET, "heads.zero_shot", "directions"),
+    "kurtosis": (*ON_IMAGENET, "kurtosis"),
+    "participation_ratio": (*ON_IMAGENET, "participation_ratio"),
+    "privileged_basis": (*ON_IMAGENET, "privileged_basis"),
+    "prunable": (*ON_SHIFTS, "directions"),
+    "robustness": ON_SHIFTS,
 }
-"""The sections of params.yaml that each measure's numbers follow from, besides the training."""
+"""The parameters that each measure's numbers follow from, besides those of the training."""
 
 INSIDE = "inside the range of the standard models"
 
@@ -234,11 +241,11 @@ def read_replicas(
     """Read from the table those replicas that have the settings of the study's encoders.
 
     Returns the numbers of each encoder by their names, such as `robustness.robustness`, without
-    those of measures whose sections in params.yaml have `changed` since they were measured.
+    those of measures whose parameters have `changed` since they were measured.
     """
     table = read_table(file, IDENTITY)
-    other = [m for m, sections in MEASURED_WITH.items() if not {*sections}.isdisjoint(changed)]
-    table = table.drop(columns=[name for name in table if name.partition(".")[0] in other])
+    other = [m for m, paths in MEASURED_WITH.items() if not {*paths}.isdisjoint(changed)]
+    table = table.drop(columns=[name for name in table if str(name).partition(".")[0] in other])
     with error_context(file, ValueError):
         numbers = table.drop(columns=list(IDENTITY)).apply(pd.to_numeric)
         seeds = table["seed"].astype(int)

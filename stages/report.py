@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from interpreting_clip.charts.pictures import chart_svg, vega_script
+from interpreting_clip.config.params import Params
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
@@ -110,9 +111,9 @@ def read_encoders(
     browsed = params.read("browse.encoders", list[Key])
     further = load_tree(inputs[FURTHER])
     of_all = with_further(study, read_trainings(further, FURTHER))
-    measured = load_tree(inputs["studies/replicas.yaml"])
-    sections = {section for of_one in MEASURED_WITH.values() for section in of_one}
-    changed = {section for section in sections if params.read(section, Any) != measured[section]}
+    measured = Params(inputs["studies/replicas.yaml"])
+    paths = {path for each in MEASURED_WITH.values() for path in each}
+    changed = {path for path in paths if params.read(path, Any) != measured.read(path, Any)}
     replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints, changed)
     nulls = read_each(params, inputs, "untrained", UntrainedNull)
     results = read_each(params, inputs, "encoders", EncoderResults)
