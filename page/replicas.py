@@ -12,6 +12,7 @@ about effective robustness: numbers that are read from a line leave it out, and 
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -52,7 +53,7 @@ IDENTITY = ("encoder", "seed", "settings", "code")
 OUTSIDE = "robustness.extrapolated"
 """On how many shifts a replica lies outside the range of the standard models."""
 
-ALL = ("sources", "precision")
+ALL = ("sources.world", "precision")
 ON_IMAGENET = (*ALL, "datasets.imagenet_val")
 ON_BRODEN = (*ALL, "datasets.broden", "heads.zero_shot")
 IMAGES = tuple(f"datasets.{name}" for name in ("imagenet_train", *TEST_SETS))
@@ -230,6 +231,16 @@ def read_trainings(tree: Mapping[str, Any], file: Path) -> dict[str, Any]:
     return {
         name: convert(tree.get(name, {}), kind, name, file) for name, kind in TRAINED_FROM.items()
     }
+
+
+def changed_parameters(study: Mapping[str, Any], measured: Mapping[str, Any]) -> set[str]:
+    """Return those of `MEASURED_WITH` that differ between a study and that of the replicas."""
+
+    def value(tree: Mapping[str, Any], path: str) -> Any:
+        return reduce(lambda node, key: (node or {}).get(key), path.split("."), tree)
+
+    paths = {path for each in MEASURED_WITH.values() for path in each}
+    return {path for path in paths if value(study, path) != value(measured, path)}
 
 
 def read_replicas(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from interpreting_clip.charts.pictures import chart_svg, vega_script
-from interpreting_clip.config.params import Params
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
@@ -31,6 +30,7 @@ from page.replicas import (
     MEASURED_WITH,
     TRAINED_FROM,
     FurtherEncoder,
+    changed_parameters,
     read_further,
     read_replicas,
     read_trainings,
@@ -111,9 +111,9 @@ def read_encoders(
     browsed = params.read("browse.encoders", list[Key])
     further = load_tree(inputs[FURTHER])
     of_all = with_further(study, read_trainings(further, FURTHER))
-    measured = Params(inputs["studies/replicas.yaml"])
-    paths = {path for each in MEASURED_WITH.values() for path in each}
-    changed = {path for path in paths if params.read(path, Any) != measured.read(path, Any)}
+    sections = {path.partition(".")[0] for each in MEASURED_WITH.values() for path in each}
+    own = {section: params.read(section, Any) for section in sections}
+    changed = changed_parameters(own, load_tree(inputs["studies/replicas.yaml"]))
     replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints, changed)
     nulls = read_each(params, inputs, "untrained", UntrainedNull)
     results = read_each(params, inputs, "encoders", EncoderResults)
