@@ -1,6 +1,7 @@
 """How the site shows formulas, graphs and docstrings, without scripts from elsewhere."""
 
 import re
+from textwrap import indent
 from typing import Any, get_type_hints
 
 import griffe
@@ -43,11 +44,17 @@ class Docstrings(griffe.Extension):
                 attr.annotation = kind if str(left) == "Annotated" else attr.annotation
 
     def on_object(self, *, obj: griffe.Object, **_: Any) -> None:
-        """Move the description in `name : description` to where numpydoc has it."""
+        """Indent the descriptions of parameters and of what is returned, as numpydoc has them."""
         if obj.docstring:
-            obj.docstring.value = re.sub(
+            text = re.sub(
                 r"^(\w+(?:,\s+\w+)*) : (.*)",
                 lambda entry: f"{' '.join(entry[1].split())}\n    {entry[2]}",
                 obj.docstring.value,
+                flags=re.MULTILINE,
+            )
+            obj.docstring.value = re.sub(
+                r"^((?:Returns|Yields)\n-+\n)((?:\S.*\n?)+)",
+                lambda section: f"{section[1]}:\n{indent(section[2], '    ')}",
+                text,
                 flags=re.MULTILINE,
             )

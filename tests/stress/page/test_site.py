@@ -86,6 +86,9 @@ def test_no_page_loads_from_elsewhere_and_the_search_finds(site: Path, browser: 
     expect(page.get_by_role("option").first).to_contain_text("kurtosis", timeout=30_000)
     page.keyboard.press("Enter")
     page.wait_for_url("**/kurtosis.html*")
+    page.goto(f"{PLACE}docs/reference/api/head.html")
+    returned = page.get_by_role("listitem").filter(has_text="float64, whatever the precision of")
+    expect(returned).to_contain_text("Float[ndarray, 'class_ feature']")
     page.close()
     assert foreign == []
 
