@@ -15,6 +15,8 @@ def main(key: str, _params: ListedParams, inputs: Inputs, outputs: Outputs) -> N
     there = {name: inputs.if_present(f"data/{name}/{key}") for name in STAGES}
     results = read_encoder_results({name: folder for name, folder in there.items() if folder})
     headline = {one.headline: one.value for one in results.numbers if one.headline}
+    if results.robustness.extrapolated:  # no place for its mark
+        headline.pop("robust")
     # With two digits and these paths, `dvc metrics show` fits 120 columns and `metrics diff` 80.
     write_json(outputs[f"metrics/{key}.json"], headline, digits=2)
     write_json(outputs[f"plots/encoders/{key}.json"], plain(results, without_beside=True))
