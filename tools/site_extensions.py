@@ -17,8 +17,10 @@ def formula(source: str, *_: Any, **__: Any) -> str:
 
 
 def graph(source: str, *_: Any, **__: Any) -> str:
-    """Return Mermaid as SVG: dark lines, and wide enough to be read."""
-    svg = mermaidx.render(source).svg().replace('width="100%"', 'width="1200"', 1)
+    """Return Mermaid as SVG: dark lines, and a wide graph wide enough to be read."""
+    svg = mermaidx.render(source).svg()
+    if int(svg.partition('viewBox="')[2].split()[2].partition(".")[0]) > 1000:
+        svg = svg.replace('width="100%"', 'width="1200"', 1)
     return f'<div class="graph">{svg}</div>'
 
 
