@@ -29,7 +29,7 @@ WRITTEN = {
 }
 """The stages that compute on the device, in an order in which each finds its inputs."""
 
-ELSEWHERE = {"broden", "fetch", "fetch_arrays", "fetch_shifts", "thumbnails", "weights"}
+ELSEWHERE = {"broden", "fetch", "fetch_arrays", "fetch_shifts", "study", "thumbnails", "weights"}
 """The stages that read the machine's settings and take only processors and folders from them."""
 
 

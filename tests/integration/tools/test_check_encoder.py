@@ -81,6 +81,27 @@ def test_a_classifier_that_fits(study, capsys):
     assert found["forward pass"].startswith("noise: 96 features")
 
 
+def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys):
+    entry = checkpoint(pickled(timm_model(num_classes=10).state_dict()))
+    study(TIMM, entry)
+    ways = r"'encoders\.mine\.head'.*10 rows.*`head: random`.*probe.*`classes`"
+    with pytest.raises(InputError, match=ways):
+        main("check-encoder", "mine")
+    study(TIMM, entry, "random")
+    main("check-encoder", "mine")
+    found = lines(capsys.readouterr().out)
+    assert found["head"].startswith("random: 1,000 classes × 96 features")
+
+
+@pytest.mark.parametrize("given", [{}, HALF])
+def test_the_mean_of_another_training_is_warned_of_unless_one_is_given(study, capsys, given):
+    weights = timm_model().state_dict() | {"decoder_embed.weight": torch.ones(3, 3)}
+    study(TIMM, checkpoint(pickled(weights), **given))
+    main("check-encoder", "mine")
+    found = lines(capsys.readouterr().out)
+    assert ("warning" in found) == (not given)
+
+
 def only_probe() -> None:
     """Measure a probe of the encoder in its place."""
     tree = load_tree(Path("params.yaml"))
