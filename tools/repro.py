@@ -40,7 +40,7 @@ def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
 
 
 def changed_folders() -> Iterator[str]:
-    """Yield a line for each dataset that was read from a folder whose files have changed since."""
+    """Yield a line for each dataset whose folder has changed since it was read, or is missing."""
     params, machine = Params(), read_machine()
     sections = (
         ("fetch@{}", "datasets", dict[str, DatasetEntry]),
@@ -49,7 +49,14 @@ def changed_folders() -> Iterator[str]:
     for stage, section, kind in sections:
         for key, entry in params.read(section, kind).items():
             out = Path("data", section, key)
-            if isinstance(entry, RealSet) and has_changed(entry, out, machine):
+            if not (isinstance(entry, RealSet) and entry.folder):
+                continue
+            if not (out.exists() or Path(machine.folders, entry.folder).exists()):
+                yield (
+                    f"{entry.folder}: no such folder below `folders`, and '{section}.{key}' has to "
+                    "be read from it, unless DVC's cache has the dataset\n"
+                )
+            elif has_changed(entry, out, machine):
                 yield (
                     f"{entry.folder}: its files have changed since '{section}.{key}' was read from "
                     f"it; `dvc repro -f -s {stage.format(key)}` reads them again\n"
