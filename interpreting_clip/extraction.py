@@ -23,12 +23,11 @@ from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, error_context, one_line
 from interpreting_clip.formats.arrays import StreamedArray, write_tensors
-from interpreting_clip.given_files import read_names
+from interpreting_clip.given_files import read_names, require_folder
 from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
 from interpreting_clip.named_encoder import name_encoder
 from interpreting_clip.readable import listed
-from interpreting_clip.report import require_folder
 
 MADE_BY = "interpreting-clip extract"
 """By which a file is known as ours, so that nobody else's is overwritten."""

@@ -1,5 +1,6 @@
-"""The arrays in the files that the command is given: which one is meant, and what else there is."""
+"""The files and folders that the commands are given: which array is meant, where to write."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -186,3 +187,12 @@ def read_names(file: Path) -> list[str]:
         return file.read_text("utf-8").splitlines()
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise InputError(f"{file}: expected a text with one name a line ({error})") from None
+
+
+def require_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be written to, or that cannot be made."""
+    there = next(one for one in (folder, *folder.parents) if one.exists())
+    if not there.is_dir():
+        raise InputError(f"{there}: expected a folder, got a file; name another one")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{there}: no permission to write there; name another folder")

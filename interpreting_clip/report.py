@@ -1,6 +1,5 @@
 """The page and the JSON of what the command measured."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from html import escape
@@ -14,7 +13,7 @@ from interpreting_clip.charts.colours import css
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_whole
-from interpreting_clip.given_files import GivenArray
+from interpreting_clip.given_files import GivenArray, require_folder
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
 from interpreting_clip.summary import inputs_in_words, sentences
@@ -87,15 +86,6 @@ def require_report(out: Path) -> None:
     for file in (out / "index.html", out / "measures.json"):
         if file.exists() and MADE_BY.encode() not in file.read_bytes():
             raise InputError(f"{file}: not written by {MADE_BY}, so kept; name another folder")
-
-
-def require_folder(folder: Path) -> None:
-    """Refuse a folder that cannot be written to, or that cannot be made."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    if not there.is_dir():
-        raise InputError(f"{there}: expected a folder, got a file; name another one")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{there}: no permission to write there; name another folder")
 
 
 def write_report(out: Path, study: Study) -> list[Path]:
