@@ -133,11 +133,11 @@ def measure_files(options: argparse.Namespace) -> None:
     study = Study()
     given = read(options, study)
     planned: list[Step] = []
-    for step in steps(given, study, dict(options.accuracy)):
-        if lacking := [NEEDS.get(need, need) for need in step[2] if need not in given]:
-            study.missing[step[1]] = "; ".join(lacking)
+    for name, title, needs, measure in steps(given, study, dict(options.accuracy)):
+        if lacking := [NEEDS.get(need, need) for need in needs if need not in given]:
+            study.missing[title] = "; ".join(lacking)
         else:
-            planned.append(step)
+            planned.append((name, title, needs, measure))
     if options.report:
         require_report(options.report)
         options.report.mkdir(parents=True, exist_ok=True)
