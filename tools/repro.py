@@ -30,7 +30,7 @@ def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
         raise InputError(f"JOBS: expected 1 or more, and for several --snakemake; got {jobs}")
     if status := subprocess.run([sys.executable, "-m", "stages", "study"], check=False).returncode:
         sys.exit(status)
-    sys.stdout.writelines(changed_folders())
+    sys.stdout.writelines(folder_warnings())
     sys.stdout.flush()
     uncached.prepare()
     if status := run_stale(jobs, snakemake) if snakemake else run_with_lines(["repro"]):
@@ -39,7 +39,7 @@ def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
     outcome.report()
 
 
-def changed_folders() -> Iterator[str]:
+def folder_warnings() -> Iterator[str]:
     """Yield a line for each dataset whose folder has changed since it was read, or is missing."""
     params, machine = Params(), read_machine()
     sections = (

@@ -10,7 +10,7 @@ from interpreting_clip.errors import InputError
 from tests.layouts import photo, write_files
 from tests.pipeline.refusals import write_dataset, write_params
 from tests.reads import run_stage
-from tools.repro import changed_folders
+from tools.repro import folder_warnings
 
 pytestmark = pytest.mark.usefixtures("place")
 
@@ -47,22 +47,22 @@ def test_a_folder_that_has_changed_since_is_noticed(change, stage, name):
     write_files(photos, {"n01440764/a.JPEG": photo(1)})
     shift = FOLDER | {"kind": "own", "label": "Mine", "baseline": "none", "classes": ["0"]}
     write_params(datasets={"imagenet_val": FOLDER | {"partial": True}}, shifts={"mine": shift})
-    assert not [*changed_folders()]
+    assert not [*folder_warnings()]
     run_stage(*stage)
-    assert not [*changed_folders()]
+    assert not [*folder_warnings()]
     change(photos)
-    assert [f"`dvc repro -f -s {name}`" in line for line in changed_folders()] == [True]
+    assert [f"`dvc repro -f -s {name}`" in line for line in folder_warnings()] == [True]
     run_stage(*stage)
-    assert not [*changed_folders()]
+    assert not [*folder_warnings()]
     (photos / ".DS_Store").touch()
     (photos / "n01440764/back").symlink_to("..")
-    assert not [*changed_folders()]
+    assert not [*folder_warnings()]
     photos.rename("elsewhere")  # as on the machine of a colleague, for what is not fetched yet
-    assert ["no such folder" in line for line in changed_folders()] == [True]
+    assert ["no such folder" in line for line in folder_warnings()] == [True]
     # Params name another folder: DVC reads that anyway.
     moved = {"folder": "elsewhere"}
     write_params(datasets={"imagenet_val": FOLDER | moved}, shifts={"mine": shift | moved})
-    assert not [*changed_folders()]
+    assert not [*folder_warnings()]
 
 
 def test_an_absent_set_says_so():
