@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from interpreting_clip.datasets.imagenet import read_imagenet_classes
+from interpreting_clip.datasets.imagenet import IMAGENET_CLASSES, read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict
 from interpreting_clip.encoders.encoder import (
     Classifier,
@@ -39,9 +39,6 @@ from interpreting_clip.errors import InputError
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
 """The architectures that weights are published for."""
-
-CLASSES = 1000
-"""How many classes ImageNet-1k has."""
 
 
 def load_weights(
@@ -95,7 +92,7 @@ def load_weights(
     head = found.head()
     if choice.classes is not None:
         head = ordered_rows(head, folders / choice.classes.file, choice.classes.sha256, source)
-    elif head and choice.head_name is None and len(head["weight"]) != CLASSES:
+    elif head and choice.head_name is None and len(head["weight"]) != IMAGENET_CLASSES:
         found, head = without_head(found), {}
     unit = choice.normalize_features
     if unit is None:
@@ -147,9 +144,9 @@ def without_head(found: MatchedTower) -> MatchedTower:
     """Return what was taken of a file, but for a head with other classes than ImageNet's."""
     rows = len(found.head()["weight"])
     why = (
-        f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {CLASSES:,} classes: give "
-        "the encoder `head: random`, or make a linear probe of it in `probe`; if ImageNet's "
-        "classes are among the rows, list them in the checkpoint's `classes`"
+        f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {IMAGENET_CLASSES:,} "
+        "classes: give the encoder `head: random`, or make a linear probe of it in `probe`; if "
+        "ImageNet's classes are among the rows, list them in the checkpoint's `classes`"
     )
     unused = {f"{found.head_name}.{part}" for part in found.head()}
     return with_parts(found, head_name=None, no_head=why, unused=found.unused | unused)
