@@ -45,8 +45,12 @@ ADVICE = {
     r"weight u?int\d|_packed_params|\.(SCB|absmax|qweight|zero_point|weight_scale) ": (
         "The weights are quantised: save the model in single or half precision"
     ),
-    r"embeddings\.patch_embedding": "Names of the package transformers are read for vision "
-    "transformers of timm and CLIPs of open_clip: name such a backbone",
+    r"dist(illation)?_token": "A distilled DeiT has two class tokens and two heads, which is not "
+    "supported: take a DeiT without distillation, such as timm's deit_base_patch16_224",
+    r"\.attn\.q_bias ": "The weights have biases of queries and values: of timm's DINOv3 models, "
+    "those called `_qkvb` have them",
+    r"embeddings\.patch_embedding": "Of transformers' models, CLIPs and timm's vision transformers "
+    "are read: name such a backbone, or measure another model by its activations",
 }
 """What to do about weights that do not fit, by a pattern in their names."""
 

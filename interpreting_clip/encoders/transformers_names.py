@@ -1,10 +1,11 @@
 """Weights of the package transformers, and of DINOv2's authors, under timm's or open_clip's names.
 
-CLIP, SigLIP, DINOv2 and ViT of transformers compute what the models of timm and open_clip do, but
-name their arrays otherwise and keep queries, keys and values apart. Files have the names of its
-version 4, which version 5 writes too, for `CLIPVisionModel` and `SiglipVisionModel` without
-`vision_model.`; a `state_dict()` of version 5 has the names of its modules. The package itself is
-not needed. timm's and open_clip's own conversions would also fit weights to another image size.
+CLIP, SigLIP, ViT, BEiT, DINOv2 and DINOv3 of transformers compute what the models of timm and
+open_clip do, but name their arrays otherwise and keep queries, keys and values apart. Files have
+the names of its version 4, which version 5 writes too, for `CLIPVisionModel` and
+`SiglipVisionModel` without `vision_model.`; a `state_dict()` of version 5 has the names of its
+modules. The package itself is not needed. timm's and open_clip's own conversions would also fit
+weights to another image size.
 """
 
 import re
@@ -15,23 +16,28 @@ import torch
 
 from interpreting_clip.encoders.checkpoints import StateDict
 
-PATCHES = re.compile(r"embeddings\.patch_embedding(?:s\.projection)?\.weight$")
+PATCHES = re.compile(r"embeddings\.patch_embedding(?:s(?:\.projection)?)?\.weight$")
 """An array that each image tower of transformers has, behind its prefix."""
 
-PART = re.compile(r"(?:self_attn|attention(?:\.attention)?)\.(q|k|v)(?:_proj|uery|ey|alue)\.")
-"""A third of what timm and open_clip keep in one array."""
+PART = re.compile(
+    r"(?:self_attn|attention(?:\.attention)?)\.(q|k|v)(?:_proj|uery|ey|alue)\.|mlp\.(gate|up)_proj\."
+)
+"""A part of what timm and open_clip keep in one array."""
+
+WHOLES = (("q", "k", "v"), ("gate", "up"), ("up",))
+"""The parts of such an array, in their order."""
 
 NAMES = [
     (re.compile(pattern), timm, open_clip)
     for pattern, timm, open_clip in (
         (r"^embeddings\.(?:class_embedding|cls_token)$", "cls_token", "class_embedding"),
-        (r"^embeddings\.patch_embedding(?:s\.projection)?\.", "patch_embed.proj.", "conv1."),
+        (r"^embeddings\.patch_embedding(?:s(?:\.projection)?)?\.", "patch_embed.proj.", "conv1."),
         (r"^embeddings\.position_embedding(?:s|\.weight)$", "pos_embed", "positional_embedding"),
         (r"^embeddings\.", "", ""),
         (r"^pre_layrnorm\.", "norm_pre.", "ln_pre."),
         (r"^(?:post_)?layernorm\.", "norm.", "ln_post."),
         (r"^final_layer_norm\.", "norm.", "ln_final."),
-        (r"^(?:encoder\.)?layers?\.(?=\d)", "blocks.", "transformer.resblocks."),
+        (r"^(?:encoder\.|model\.)?layers?\.(?=\d)", "blocks.", "transformer.resblocks."),
         (r"^head\.(?=(?:weight|bias)$)", "head.", "text_projection."),
         (r"^head\.probe$", "attn_pool.latent", ""),
         (r"^head\.attention\.in_proj_", "attn_pool.qkv.", ""),
@@ -45,7 +51,13 @@ NAMES = [
         (r"\.(?:layer_norm2|layernorm_after)\.", ".norm2.", ".ln_2."),
         (r"\.(?:mlp\.fc1|mlp\.weights_in|intermediate\.dense)\.", ".mlp.fc1.", ".mlp.c_fc."),
         (r"\.(?:mlp\.fc2|mlp\.weights_out|output\.dense)\.", ".mlp.fc2.", ".mlp.c_proj."),
+        (r"\.mlp\.gate_proj\.", ".mlp.fc1_g.", ""),
+        (r"\.mlp\.up_proj\.", ".mlp.fc1_x.", ""),
+        (r"\.mlp\.down_proj\.", ".mlp.fc2.", ""),
         (r"\.layer_scale([12])\.lambda1$", r".ls\1.gamma", ""),
+        (r"^pooler\.layernorm\.", "fc_norm.", ""),
+        (r"\.lambda_([12])$", r".gamma_\1", ""),
+        (r"(?:\.attention){0,2}\.relative_position_bias\.(\w+)$", r".attn.\1", ""),
     )
 ]
 """Parts of names behind a tower's prefix: as transformers, timm and open_clip have them, in the
@@ -75,7 +87,7 @@ def library_names(weights: StateDict, tower: Collection[str]) -> StateDict:
         projections[f"{outer}visual_projection.weight"] = f"{outer}visual.proj"
         projections[f"{outer}text_projection.weight"] = f"{outer}text_projection"
     renamed: dict[str, torch.Tensor] = {}
-    for name, value in (fused(weights) if prefixes else weights).items():
+    for name, value in (fused(weights, tower) if prefixes else weights).items():
         old = max((p for p in prefixes if name.startswith(p)), key=len, default=None)
         if name in projections:
             renamed[projections[name]] = value.T
@@ -88,25 +100,32 @@ def library_names(weights: StateDict, tower: Collection[str]) -> StateDict:
                 end = pattern.sub(in_timm if to_timm else in_open_clip, end)
             shaped = timm_arrays(end, value) if to_timm else {end: value}
             renamed |= {new + key: part for key, part in shaped.items()}
-    return dinov2_names(renamed) if timm or trunk else renamed
+    return dino_names(renamed, tower) if timm or trunk else renamed
 
 
-def fused(weights: StateDict) -> StateDict:
-    """Return weights with each attention's queries, keys and values in one array, in this order."""
+def fused(weights: StateDict, tower: Collection[str]) -> StateDict:
+    """Return weights with queries, keys and values in one array, and the two inputs of a SwiGLU.
+
+    A `tower` may have the latter apart, and biases of queries and values, but none of keys.
+    """
     whole: dict[str, torch.Tensor] = {}
     parts: dict[str, dict[str, str]] = defaultdict(dict)
     for name, value in weights.items():
-        if found := PART.search(name):
-            parts[PART.sub("attn.qkv.", name)][found[1]] = name
-        else:
+        found = PART.search(name)
+        if found is None or (found[2] and "blocks.0.mlp.fc1_g.weight" in tower):
             whole[name] = value
-    for name, three in parts.items():
-        values = {part: weights[old] for part, old in three.items()}
-        if len(values) == 3 and len({value.shape for value in values.values()}) == 1:
-            whole[name] = torch.cat([values[part] for part in "qkv"])
+        else:
+            new = "mlp.fc1." if found[2] else "attn.qkv."
+            parts[PART.sub(new, name)][found[1] or found[2]] = name
+    for name, of in parts.items():
+        order = next((order for order in WHOLES if {*order} == of.keys()), ())
+        if order and len({weights[old].shape for old in of.values()}) == 1:
+            whole[name] = torch.cat([weights[of[part]] for part in order])
+        elif of.keys() == {"q", "v"} and name.endswith("qkv.bias"):
+            whole |= {name.replace("qkv.", f"{part}_"): weights[old] for part, old in of.items()}
         else:
             # An adapter of queries and values would be lost: no tower has it under its old name.
-            whole |= {old: weights[old] for old in three.values()}
+            whole |= {old: weights[old] for old in of.values()}
     return whole
 
 
@@ -122,18 +141,20 @@ def timm_arrays(name: str, value: torch.Tensor) -> dict[str, torch.Tensor]:
     return {name: value}
 
 
-def dinov2_names(weights: StateDict) -> StateDict:
-    """Return weights of DINOv2 under timm's names, other weights as they are.
+def dino_names(weights: StateDict, tower: Collection[str]) -> StateDict:
+    """Return weights of DINOv2 and DINOv3 under timm's names, other weights as they are.
 
     With register tokens, timm keeps the class token's position in the class token.
     """
-    renamed = {re.sub(r"\.mlp\.w12\.", ".mlp.fc1.", name): v for name, v in weights.items()}
+    scale = r".gamma_\1" if "blocks.0.gamma_1" in tower else r".ls\1.gamma"
+    renamed = {re.sub(r"\.ls([12])\.gamma$", scale, name): v for name, v in weights.items()}
+    renamed = {re.sub(r"\.mlp\.w12\.", ".mlp.fc1.", name): v for name, v in renamed.items()}
     renamed = {re.sub(r"\.mlp\.w3\.", ".mlp.fc2.", name): v for name, v in renamed.items()}
     for name in [name for name in renamed if name.endswith("register_tokens")]:
         prefix = name.removesuffix("register_tokens")
         token, positions = f"{prefix}cls_token", f"{prefix}pos_embed"
+        renamed[f"{prefix}reg_token"] = renamed.pop(name)
         if token in renamed and positions in renamed:
-            renamed[f"{prefix}reg_token"] = renamed.pop(name)
             renamed[token] = renamed[token] + renamed[positions][:, :1]
             renamed[positions] = renamed[positions][:, 1:]
     return renamed

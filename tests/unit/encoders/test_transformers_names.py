@@ -46,6 +46,21 @@ def timm_vit(**changes: Any) -> nn.Module:
     return VisionTransformer(**sizes, num_classes=0, **changes).eval()
 
 
+def timm_eva(**changes: Any) -> nn.Module:
+    from timm.models.eva import Eva
+
+    sizes = {"img_size": 32, "patch_size": 16, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    return Eva(**sizes, use_abs_pos_emb=False, num_classes=0, **changes).eval()
+
+
+def timm_beit() -> nn.Module:
+    from timm.models.beit import Beit
+
+    sizes = {"img_size": 32, "patch_size": 16, "embed_dim": 16, "depth": 2, "num_heads": 2}
+    more = {"use_abs_pos_emb": False, "use_rel_pos_bias": True, "init_values": 0.1}
+    return Beit(**sizes, **more, num_classes=0).eval()
+
+
 def clip_config() -> Any:
     text = SIZES | {"intermediate_size": 64, "vocab_size": 49408, "eos_token_id": 49407}
     return transformers.CLIPConfig(vision_config=VISION, text_config=text, projection_dim=16)
@@ -78,7 +93,27 @@ def vit(kind: str, config: str = "ViT", **changes: Any) -> Any:
     return getattr(transformers, kind)(getattr(transformers, f"{config}Config")(**sizes))
 
 
-GIANT = "DINOv2, giant"
+def dinov3(**changes: Any) -> Any:
+    config = transformers.DINOv3ViTConfig(**VISION, num_register_tokens=4, **changes)
+    return transformers.DINOv3ViTModel(config)
+
+
+def beit() -> Any:
+    bias = {"use_relative_position_bias": True, "layer_norm_eps": 1e-6}
+    return transformers.BeitForImageClassification(transformers.BeitConfig(**VISION, **bias))
+
+
+DINOV3 = {
+    "num_reg_tokens": 4,
+    "init_values": 1.0,
+    "use_rot_pos_emb": True,
+    "rope_type": "dinov3",
+    "rope_temperature": 100.0,
+    "rope_rotate_half": True,
+    "global_pool": "token",
+    "use_fc_norm": False,
+    "norm_layer": partial(nn.LayerNorm, eps=1e-5),
+}
 REGISTERS = {"reg_tokens": 4, "no_embed_class": True, "init_values": 1.0}
 CASES = {
     "ViT": Case(lambda: vit("ViTModel"), timm_vit, ("pooler.",)),
@@ -91,7 +126,7 @@ CASES = {
         ("decoder.", "mask_token"),
     ),
     "DINOv2": Case(dinov2, lambda: timm_vit(init_values=1.0), ("mask_token",)),
-    GIANT: Case(
+    "DINOv2, giant": Case(
         lambda: dinov2(use_swiglu_ffn=True, mlp_ratio=4),
         lambda: timm_vit(init_values=1.0, mlp_ratio=6, act_layer="silu"),
         ("mask_token",),
@@ -101,6 +136,13 @@ CASES = {
         lambda: timm_vit(**REGISTERS),
         ("mask_token",),
     ),
+    "DINOv3": Case(dinov3, lambda: timm_eva(**DINOV3), ("mask_token",)),
+    "DINOv3, huge": Case(
+        lambda: dinov3(use_gated_mlp=True, hidden_act="silu"),
+        lambda: timm_eva(**DINOV3, swiglu_mlp=True, swiglu_align_to=8),
+        ("mask_token",),
+    ),
+    "BEiT": Case(beit, timm_beit, ("classifier.",)),
     "CLIP's image tower": Case(
         lambda: transformers.CLIPVisionModel(clip_config().vision_config),
         lambda: timm_vit(pre_norm=True, act_layer="quick_gelu", norm_layer=nn.LayerNorm),
@@ -118,23 +160,22 @@ def saved(model: Any, folder: Path) -> Tensors:
     return load_file(folder / "model.safetensors")
 
 
-# The modules of the giant keep the two halves of an MLP apart, its files do not.
-LAYOUTS = [(n, of) for n in CASES for of in ("file", "module") if (n, of) != (GIANT, "module")]
-
-
-@pytest.mark.parametrize(("name", "layout"), LAYOUTS)
+@pytest.mark.parametrize("layout", ["file", "module"])
+@pytest.mark.parametrize("name", CASES)
 def test_a_tower_of_timm_has_the_features_of_transformers(tmp_path, name, layout):
     case = CASES[name]
     theirs, ours = drawn(case.theirs()), case.ours()
     weights = saved(theirs, tmp_path) if layout == "file" else theirs.state_dict()
     renamed, names = library_names(weights, ours.state_dict()), ours.state_dict().keys()
-    prefix = next(n.removesuffix("pos_embed") for n in renamed if n.endswith("pos_embed"))
+    end = "patch_embed.proj.weight"
+    prefix = next(n.removesuffix(end) for n in renamed if n.endswith(end))
     named = {n.removeprefix(prefix): value for n, value in renamed.items()}
     assert all(n.startswith(case.beside) for n in named.keys() - names)
     ours.load_state_dict({n: value for n, value in named.items() if n in names})
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
-        found = theirs.base_model(images)
+        # The base model of DINOv3's is its blocks.
+        found = theirs(images) if "DINO" in name else theirs.base_model(images)
         pooled = found.last_hidden_state[:, 0] if "ViT" in name else found.pooler_output
         torch.testing.assert_close(ours(images), pooled, rtol=1e-4, atol=1e-5)
 
