@@ -78,7 +78,8 @@ class MatchedTower:
 
     `others` are other state dicts with weights for the architecture, `unused` arrays under the
     prefix that are no part of the tower. `converted` stands for names that were another library's,
-    `averaged` for a tower that averages its tokens; `no_head` says why a head was left out.
+    `averaged` for a tower that averages its tokens, `folded` for a head that a batch norm became a
+    part of; `no_head` says why a head was left out.
     """
 
     weights: StateDict
@@ -89,6 +90,7 @@ class MatchedTower:
     unused: frozenset[str] = frozenset()
     converted: bool = False
     averaged: bool = False
+    folded: bool = False
     no_head: str = ""
 
     def tower(self) -> dict[str, torch.Tensor]:
@@ -347,6 +349,8 @@ def describe_found(found: MatchedTower) -> str:
         said += "; tokens averaged before the norm (timm's global_pool='avg'), as `fc_norm` shows"
     if found.head_name is not None:
         said += f"; head '{found.head_name}'"
+    if found.folded:
+        said += " with the batch norm before it folded in (eps 1e-6, as in MAE's linear probes)"
     used = (found.prefix, f"{found.head_name}.")
     unused = [n for n in found.weights if n in found.unused or not n.startswith(used)]
     return f"{said}; not used are {abridged(unused)}" if unused else said

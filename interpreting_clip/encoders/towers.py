@@ -40,6 +40,12 @@ from interpreting_clip.errors import InputError
 Published = OpenClipConfig | TorchvisionModel | TimmModel
 """The architectures that weights are published for."""
 
+PROBE = re.compile(r"(?:^|\.)head\.0\.running_mean$")
+"""An array of the batch norm before the head of a linear probe of MAE's."""
+
+PROBE_EPS = 1e-6
+"""What that norm adds to the variance, which no file holds."""
+
 
 def load_weights(
     architecture: Published,
@@ -80,7 +86,12 @@ def load_weights(
             f"features; if it reads the class token, write `head_name: {found.head_name}`, or else "
             "save the tower alone"
         )
-    found = with_parts(found, unused=unused_arrays(found, spec), averaged=bool(inner))
+    found = with_parts(
+        found,
+        unused=unused_arrays(found, spec),
+        averaged=bool(inner),
+        folded=any(map(PROBE.search, states[found.state].keys() - found.weights.keys())),
+    )
     if any(
         name in arrays and not alike(value, arrays[name]) for name, value in found.tower().items()
     ):
@@ -285,7 +296,7 @@ def current_names(architecture: Published, tower: StateDict, weights: StateDict)
     names become open_clip's; open_clip's own loading does the same, and would also fit weights to
     another image size. Names of transformers become those of `tower`.
     """
-    weights = library_names(weights, tower)
+    weights = without_probe_norm(library_names(weights, tower))
     if not isinstance(architecture, OpenClipConfig):
         dense = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
         return {dense.sub(r"\1\2", name): value for name, value in weights.items()}
@@ -294,6 +305,29 @@ def current_names(architecture: Published, tower: StateDict, weights: StateDict)
     module = clip_encoder(architecture, None, 0).module
     open_clip = import_open_clip(timm=needs_timm(architecture.config))
     return open_clip.convert.convert_state_dict(module, dict(weights))
+
+
+def without_probe_norm(weights: StateDict) -> StateDict:
+    """Return weights with the batch norm of MAE's linear probes folded into the head behind it.
+
+    MAE's `main_linprobe.py` puts `BatchNorm1d(width, affine=False, eps=1e-6)` before the classifier
+    (He et al. 2022, appendix A). With its mean μ and variance σ², the logits W (h − μ) / σ + b are
+    those of a head with the weights W / σ and the bias b − W μ / σ.
+    """
+    folded = dict(weights)
+    for name in filter(PROBE.search, weights):
+        head = name.removesuffix("0.running_mean")
+        parts = [f"{head}{end}" for end in ("0.running_var", "1.weight", "1.bias")]
+        if f"{head}0.weight" in weights or not folded.keys() >= {*parts}:
+            continue
+        mean, variance, weight, bias = (folded.pop(n).double() for n in (name, *parts))
+        folded.pop(f"{head}0.num_batches_tracked", None)
+        weight = weight / (variance + PROBE_EPS).sqrt()
+        folded[f"{head}weight"], folded[f"{head}bias"] = (
+            weight.float(),
+            (bias - weight @ mean).float(),
+        )
+    return folded
 
 
 def imagenet_classes(rows: int, source: str) -> list[str]:

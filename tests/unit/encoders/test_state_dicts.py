@@ -392,7 +392,7 @@ def test_a_tower_that_averages_its_tokens_is_built_so(tmp_path):
     images = torch.randn(2, 3, 160, 160)
     torch.testing.assert_close(encoder.module.eval()(images), model(images))
     assert found.averaged and "fc_norm" in describe_found(found)
-    plain, _ = load(tmp_path, timm.create_model(VIT.model).state_dict(), VIT, Choice())
+    plain, found = load(tmp_path, timm.create_model(VIT.model).state_dict(), VIT, Choice())
     assert encoder.card.preprocess == plain.card.preprocess
     save_encoder(tmp_path / "saved", encoder)
     read = load_encoder(tmp_path / "saved")
@@ -411,7 +411,7 @@ def test_a_head_of_other_classes_is_left_out_and_named(tmp_path, files, rows):
 
 
 @pytest.mark.parametrize(
-    ("norm", "name"), [("head.0", "head.1"), ("head.norm", "head.fc"), ("fc.bn", "fc.out")]
+    ("norm", "name"), [("top.0", "top.1"), ("head.norm", "head.fc"), ("fc.bn", "fc.out")]
 )
 def test_a_head_behind_another_layer_is_refused(tmp_path, vit, norm, name):
     before, linear = nn.BatchNorm1d(64, affine=False), nn.Linear(64, 1000)
@@ -426,6 +426,20 @@ def test_a_head_behind_a_norm_beside_the_tower_is_refused(tmp_path, vit, affine)
     norm = under("bn.", nn.BatchNorm1d(64, affine=affine).state_dict())
     with pytest.raises(InputError, match=r"'head'.*bn\.running_mean"):
         load(tmp_path, weights | norm, VIT, Choice())
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(tmp_path, vit, affine):
+    norm = nn.BatchNorm1d(64, eps=1e-6, affine=affine)
+    nn.init.uniform_(norm.get_buffer("running_mean"), -1, 1)
+    nn.init.uniform_(norm.get_buffer("running_var"), 0.01, 0.2)
+    head = nn.Sequential(norm, nn.Linear(64, 1000)).eval()
+    probe = under("module.", vit.state_dict() | under("head.", head.state_dict()))
+    encoder, found = load(tmp_path, {"model": probe}, VIT, Choice())
+    assert ("batch norm" in describe_found(found)) == (encoder.head is not None) == (not affine)
+    if not affine:
+        images = torch.randn(2, 3, 160, 160)
+        torch.testing.assert_close(encoder.module.eval()(images), head(vit(images)))
 
 
 def test_a_head_behind_another_layer_is_not_taken(tmp_path, vit):
