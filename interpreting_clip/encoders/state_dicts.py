@@ -79,7 +79,7 @@ class MatchedTower:
     `others` are other state dicts with weights for the architecture, `unused` arrays under the
     prefix that are no part of the tower. `converted` stands for names that were another library's,
     `averaged` for a tower that averages its tokens, `folded` for a head that a batch norm became a
-    part of; `no_head` says why a head was left out.
+    part of; `pooling` is timm's `global_pool`, and `no_head` says why a head was left out.
     """
 
     weights: StateDict
@@ -91,6 +91,7 @@ class MatchedTower:
     converted: bool = False
     averaged: bool = False
     folded: bool = False
+    pooling: str = ""
     no_head: str = ""
 
     def tower(self) -> dict[str, torch.Tensor]:
@@ -347,6 +348,8 @@ def describe_found(found: MatchedTower) -> str:
         said += f"; names after '{found.prefix}'"
     if found.averaged:
         said += "; tokens averaged before the norm (timm's global_pool='avg'), as `fc_norm` shows"
+    elif found.pooling:
+        said += f"; pooling '{found.pooling}', timm's default for this model, which no file shows"
     if found.head_name is not None:
         said += f"; head '{found.head_name}'"
     if found.folded:

@@ -86,10 +86,12 @@ def load_weights(
             f"features; if it reads the class token, write `head_name: {found.head_name}`, or else "
             "save the tower alone"
         )
+    pooling = getattr(model.module.get_submodule(inner.rstrip(".")), "global_pool", "")
     found = with_parts(
         found,
         unused=unused_arrays(found, spec),
         averaged=bool(inner),
+        pooling=pooling if isinstance(pooling, str) else "",
         folded=any(map(PROBE.search, states[found.state].keys() - found.weights.keys())),
     )
     if any(

@@ -393,6 +393,7 @@ def test_a_tower_that_averages_its_tokens_is_built_so(tmp_path):
     torch.testing.assert_close(encoder.module.eval()(images), model(images))
     assert found.averaged and "fc_norm" in describe_found(found)
     plain, found = load(tmp_path, timm.create_model(VIT.model).state_dict(), VIT, Choice())
+    assert "pooling 'token'" in describe_found(found)
     assert encoder.card.preprocess == plain.card.preprocess
     save_encoder(tmp_path / "saved", encoder)
     read = load_encoder(tmp_path / "saved")
