@@ -5,7 +5,7 @@ A layout is a module with `fits` and `images`; `sources.LAYOUTS` lists them.
 
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, NoReturn, Protocol
@@ -99,6 +99,17 @@ def check_wnids(text: str, class_: int | None, image: str, known: PublishedSet) 
 def is_image(path: str) -> bool:
     """Say whether a file is called an image."""
     return PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
+def refuse_others(read: Collection[str], there: Iterable[str]) -> None:
+    """Refuse images, tars and parquet files beside those that are read: they would be left out."""
+    others = (name for name in there if name not in read)
+    other = next((n for n in others if is_image(n) or n.endswith((".tar", ".parquet"))), None)
+    if read and other:
+        raise ValueError(
+            f"expected files of one layout, got both, {min(read)} and {other}; put them into "
+            "folders of their own, or let `files` or `folder` match only some, as `*.parquet` does"
+        )
 
 
 def is_stray(path: str) -> bool:

@@ -25,7 +25,14 @@ import msgspec
 from interpreting_clip.datasets.entries import Captions
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
-from interpreting_clip.datasets.layout import OpenedSource, SourceImage, Wanted, check_wnids
+from interpreting_clip.datasets.layout import (
+    OpenedSource,
+    SourceImage,
+    Wanted,
+    check_wnids,
+    refuse_others,
+    walk,
+)
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import natural_order
 
@@ -67,9 +74,12 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     (ObjectNet).
     """
     known = place.known
+    read = _files(place)
+    if place.folder is not None and place.folder.is_dir():  # a pattern names what is read
+        refuse_others(read, dict(walk(place.folder)))
     names: list[str] | None = None
     meaning: dict[Label, int | None] = {}
-    for number, (file, local) in enumerate(_files(place).items()):
+    for number, (file, local) in enumerate(read.items()):
         where = f"{place.where}: {file}"
         with _opened(local, where) as table:
             found = _label_names(table, file)

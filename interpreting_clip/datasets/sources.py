@@ -33,7 +33,13 @@ from interpreting_clip.datasets.imagenet import (
     read_imagenet_classes,
 )
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
-from interpreting_clip.datasets.layout import Layout, OpenedSource, SourceImage, Wanted
+from interpreting_clip.datasets.layout import (
+    Layout,
+    OpenedSource,
+    SourceImage,
+    Wanted,
+    refuse_others,
+)
 from interpreting_clip.datasets.own_classes import own_set
 from interpreting_clip.datasets.shards import StoredImage, crop, write_images
 from interpreting_clip.downloads.http import download
@@ -183,10 +189,12 @@ def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> OpenedSourc
             entry=entry,
             known=known,
         )
+        # Before the shards, which are many gigabytes.
+        with error_context(place.where, ValueError):
+            refuse_others([path for path in paths if path.endswith(parquet.SUFFIX)], paths)
         if not paths[0].endswith(parquet.SUFFIX):
             if names in repository.files:
                 place.files[names] = download_file(repository, names, downloads)
-            # Before the shards, which are many gigabytes.
             webdataset.check_names(place)
         place.files.update({path: download_file(repository, path, downloads) for path in paths})
         return place
@@ -218,7 +226,10 @@ def require_complete(
 ) -> None:
     """Refuse a source without images, or with fewer than the published set has."""
     if not classes:
-        raise ValueError("expected images, found none; check the path and `kind`")
+        raise ValueError(
+            "expected image files, shards (*.tar) or parquet files, found none; check the path and "
+            "`kind`, and convert other formats, such as LMDB"
+        )
     if partial or not (published.images or published.every_class):
         return
     missing = sorted(set(published.class_indices) - set(classes.values()))

@@ -18,6 +18,7 @@ from interpreting_clip.datasets.layout import (
     Wanted,
     check_wnids,
     is_image,
+    refuse_others,
     walk,
 )
 from interpreting_clip.datasets.own_classes import UNNUMBERED
@@ -47,12 +48,8 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     if place.folder is not None:
         found = dict(walk(place.folder))
         shards = {path: file for path, file in found.items() if path.endswith(".tar")}
-        beside = next(filter(is_image, found), "")
-        if shards and beside and isinstance(place.entry, RealShift):
-            raise ValueError(
-                f"expected shards (*.tar) or images, got both, {min(shards)} and {beside}; put "
-                "them into folders of their own"
-            )
+        if isinstance(place.entry, RealShift):  # img2dataset puts tables beside captioned images
+            refuse_others(shards, found)
     if not shards:
         raise ValueError("expected webdataset shards (*.tar), found none")
     needed = "cls" if known.classes else "txt"

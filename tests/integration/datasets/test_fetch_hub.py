@@ -92,3 +92,9 @@ def test_another_repository_is_refused(
     assert re.match(rf"{NAME}@{commit[:12]}\w*: .*{message}", refusal(tmp_path, entry(kind)))
     # Labels of another order are found before gigabytes of shards are downloaded.
     assert bool(hub.cdn.requests) == ("classnames" not in message and "train/0.tar" not in files)
+
+
+def test_shards_beside_parquet_files_are_refused_before_a_download(hub: HubServer, tmp_path: Path):
+    hub.add(NAME, shards([0]) | {"test/1.parquet": b"PAR1"})
+    said = refusal(tmp_path, entry("imagenet", hub={"files": "test/*"}))
+    assert "test/1.parquet" in said and "test/0.tar" in said and not hub.cdn.requests

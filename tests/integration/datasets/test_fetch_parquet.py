@@ -167,7 +167,7 @@ GOOD = imagenet(0, 1, 2)
             file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
             "0.parquet: the schema's metadata `huggingface`",
         ),
-        (file(table(GOOD)[:0]), "expected images, found none"),
+        (file(table(GOOD)[:0]), "found none; .*LMDB"),
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes, message: str):

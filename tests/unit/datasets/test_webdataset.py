@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.datasets.webdataset import grouped
-from tests.layouts import listed, photo, tar
+from tests.layouts import imagenet_rows, listed, parquet_file, photo, tar
 
 OWN = {"kind": "own", "label": "Mine", "baseline": "none", "classes": "all"}
 
@@ -29,3 +29,7 @@ def test_a_member_twice_and_images_beside_shards_are_refused(tmp_path: Path):
     files = {"0.tar": tar({"a.cls": b"0", "a.jpg": photo(1)}), "n01440764/b.jpg": photo(2)}
     with pytest.raises(ValueError, match=r"got both, 0\.tar and n01440764/b\.jpg"):
         listed(tmp_path, OWN, files)
+    table = {"0.parquet": parquet_file(imagenet_rows(3))}
+    with pytest.raises(ValueError, match=r"got both, 0\.parquet and 0\.tar"):
+        listed(tmp_path, OWN, files | table)
+    assert len(listed(tmp_path, OWN | {"folder": "set/*.parquet"}, {})) == 1
