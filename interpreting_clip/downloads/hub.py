@@ -4,6 +4,7 @@ The client itself begins a broken download anew in the next run, and has no dige
 """
 
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -192,10 +193,9 @@ def _call(
     """Return what the client's `request` returns; retry if the hub is busy or unreachable."""
     from huggingface_hub import get_session
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import logging
 
-    # Warnings show URLs with their signature or login, and the server's text, unescaped.
-    logging.set_verbosity_error()
+    for handler in logging.getLogger("huggingface_hub").handlers:
+        handler.addFilter(_is_shown)
     if _limit_time not in (hooks := get_session().event_hooks["request"]):
         hooks.append(_limit_time)
     where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
@@ -213,6 +213,14 @@ def _call(
                 raise InputError(f"{where}: {words}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
     raise ValueError(f"expected at least one attempt, got {attempts}")
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+    """Say whether to show a line of the client's log: how long a busy hub makes it wait.
+
+    Other warnings have URLs with their signature or login, and the server's text, unescaped.
+    """
+    return record.levelno >= logging.ERROR or record.getMessage().startswith("Rate limited")
 
 
 def _limit_time(request: Any) -> None:

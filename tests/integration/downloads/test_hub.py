@@ -1,5 +1,7 @@
 """The hub's real client against a hub on this machine."""
 
+import io
+import logging
 import socket
 
 import pytest
@@ -158,6 +160,18 @@ def test_asks_a_busy_hub_again(hub, commit, tmp_path, status):
         with pytest.raises(InputError, match=rf"HTTP {status}.*later"):
             fetch(tmp_path)
         assert len(hub.asked(path)) >= 5
+
+
+def test_says_how_long_a_busy_hub_wants_it_to_wait(hub, commit, monkeypatch):
+    shown, busy, answer = io.StringIO(), [Answer(b"", 429, {"Retry-After": "300"})], hub.answer
+    monkeypatch.setattr(logging.getLogger("huggingface_hub").handlers[0], "stream", shown)
+    monkeypatch.setattr(
+        hub,
+        "answer",
+        lambda asked: busy.pop() if busy and "/tree/" in asked.path else answer(asked),
+    )
+    assert open_repository("some/set", "main").revision == commit
+    assert "301" in shown.getvalue() and hub.url not in shown.getvalue()
 
 
 def test_an_endpoint_with_another_scheme_is_named_at_once(hub, monkeypatch):
