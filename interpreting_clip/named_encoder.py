@@ -125,7 +125,7 @@ def as_entries(entry: dict[str, Any], library: type[Source], model: str) -> Entr
         raise InputError(
             f"--with {unknown[0]}: these weights have no such key; legal: {legal or 'none'}"
         )
-    backbone = {"kind": library.__struct_config__.tag, "model": model}
+    backbone = {"kind": library.architectures.__struct_config__.tag, "model": model}
     return (
         convert(named, WeightsEntry, "", "--with"),
         convert(backbone, AnyBackbone, "", "its backbone"),

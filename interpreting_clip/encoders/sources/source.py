@@ -69,7 +69,10 @@ class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
     """Whether a library publishes the weights, under its names and with their preprocessing."""
 
     word: ClassVar[str] = ""
-    """What `interpreting-clip extract` calls it, as in `openclip:ViT-B-32/openai`, if at all."""
+    """What `interpreting-clip extract` calls it, as in `openclip:ViT-B-32/openai`, if at all.
+
+    `architectures` is then a single kind of backbone.
+    """
 
     separator: ClassVar[str] = ""
     """What stands there between the model and the tag of its weights."""
