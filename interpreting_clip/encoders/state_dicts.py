@@ -1,9 +1,8 @@
-"""State dicts as others name them: which one to take, and where the tower and the head are in it.
+"""State dicts as others name them: which one to take, and where the image tower is in it.
 
 Trainings wrap a model in other modules, which put prefixes before its names (`module.`,
-`_orig_mod.`, `image_encoder.model.visual.`), and call its head as they like. So the arrays of the
-architecture's image tower are looked for under every prefix that the file has, and count only with
-their shapes; the head is looked for beside the tower, under the names that are usual.
+`_orig_mod.`, `image_encoder.model.visual.`). So the arrays of the architecture's image tower are
+looked for under every prefix that the file has, and count only with their shapes.
 """
 
 import re
@@ -24,20 +23,11 @@ Others, such as `state_dict_ema` with averaged weights, are taken if the file ha
 architecture under these.
 """
 
-HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.fc", "linear")
-"""What a classifier's last layer is called."""
-
 NO_PART = re.compile(
     r"mask(ed)?_(token|embed)|pooler|lm_head|logit_(scale|bias)|decoder|queue|prototypes"
     r"|(\w+_)?(projector|projection_head|proj_head|predictor)|(head|fc|classifier)\."
 )
 """The beginnings of what trainings keep beside a tower and its features do not depend on."""
-
-NO_PROJECTION = (
-    "The tower has no projection, as transformers' CLIPVisionModel: save a "
-    "CLIPVisionModelWithProjection or CLIPModel, or name timm's model of the tower alone, such as "
-    "vit_base_patch32_clip_224"
-)
 
 ADVICE = {
     r"\blora_|\.base_layer\.": "These are LoRA adapters, or weights with such beside them: merge "
@@ -174,8 +164,8 @@ def tower_prefixes(
     names: Counter[str] = Counter()
     shapes: Counter[str] = Counter()
     for name, value in weights.items():
-        for end in ends(name):
-            prefix = name.removesuffix(end)
+        for place in (0, *(dot.end() for dot in re.finditer(r"\.", name))):
+            prefix, end = name[:place], name[place:]
             if end in spec.arrays and (given is None or prefix in given):
                 names[prefix] += 1
                 shapes[prefix] += alike(value, spec.arrays[end])
@@ -190,79 +180,6 @@ def alike(value: torch.Tensor, expected: torch.Tensor) -> bool:
     """
     same = value.shape == expected.shape or (value.numel() == 1 == expected.numel())
     return same and value.is_floating_point() >= expected.is_floating_point()
-
-
-def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
-    """Return the whole name of the linear layer that reads the tower's features, or None.
-
-    Its name in the architecture's library comes first. Otherwise it is called by one of `HEADS`, in
-    a module that the tower is in, or by another number than the tower's in an `nn.Sequential`.
-
-    Raises
-    ------
-    InputError
-        There are several, or the one that the entry names is not there.
-    """
-    weights, prefix = found.weights, found.prefix
-    parts = prefix.split(".")[:-1]
-    parents = ["".join(f"{part}." for part in parts[:count]) for count in range(len(parts), -1, -1)]
-
-    def fits(name: str) -> bool:
-        value = weights.get(f"{name}.weight")
-        return value is not None and value.ndim == 2 and value.shape[1] == spec.width
-
-    if choice.head_name is not None:
-        named = [parent + choice.head_name for parent in parents]
-        if given := next(filter(fits, named), None):
-            return directly_read(found, spec, given)
-        tower = {f"{prefix}{name}" for name in spec.arrays}
-        layers = [name.removesuffix(".weight") for name in weights if name not in tower]
-        raise InputError(
-            f"{spec.source}: no array {quoted(named, '.weight')} with {spec.width:,} columns, "
-            f"one per feature; correct `head_name`. There are {quoted(filter(fits, layers))}"
-        )
-    if spec.head_name and fits(prefix + spec.head_name):
-        return directly_read(found, spec, prefix + spec.head_name)
-    names = [parent + name for parent in parents for name in HEADS]
-    if parts and parts[-1].isdecimal():
-        names += [
-            name.removesuffix(".weight")
-            for name in weights
-            if name.removesuffix(".weight").removeprefix(parents[1]).isdecimal()
-        ]
-    tower = {f"{prefix}{name}" for name in spec.arrays}
-    heads = [name for name in dict.fromkeys(names) if f"{name}.weight" not in tower and fits(name)]
-    if len(heads) > 1:
-        raise InputError(
-            f"{spec.source}: the head could be {quoted(heads)}; choose with the key `head_name`"
-        )
-    return directly_read(found, spec, heads[0]) if heads else None
-
-
-def directly_read(found: MatchedTower, spec: TowerSpec, head: str) -> str:
-    """Return the name of a head, unless a layer such as a norm may lie between it and the tower."""
-    module, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
-    outside = not found.prefix.startswith(module)
-
-    def is_step(name: str) -> bool:
-        end, value = name.removeprefix(module), found.weights[name]
-        if outside or (number.isdecimal() and end.partition(".")[0].isdecimal()):
-            weight = found.weights.get(f"{name.rpartition('.')[0]}.weight", value)
-            return (
-                weight.ndim != 2 or weight.shape[0] == spec.width or weight.shape[1] != spec.width
-            )
-        # Beside a CLIP's image tower, `ln_final` is its text tower's.
-        norm = re.fullmatch(r"(?!ln_final)[^.]+\.(weight|running_mean)", end)
-        return norm is not None and value.shape == (spec.width,)
-
-    tower = {f"{found.prefix}{name}" for name in spec.arrays}
-    others = [name for name in found.weights if name.startswith(module) and name not in tower]
-    if between := [n for n in others if not n.startswith(f"{head}.") and is_step(n)]:
-        raise InputError(
-            f"{spec.source}: '{head}' may not read the tower's features, for beside it are "
-            f"{abridged(between)}; fold them into its weights, or fit a linear probe"
-        )
-    return head
 
 
 def unused_arrays(found: MatchedTower, spec: TowerSpec) -> frozenset[str]:
@@ -315,7 +232,11 @@ def known_advice(found: MatchedTower, spec: TowerSpec, missing: list[str]) -> st
     if re.search(r"\d{5}-of-\d{5}", spec.source):
         return IN_ONE_FILE
     if missing == ["proj"]:
-        return NO_PROJECTION
+        return (
+            "The tower has no projection, as transformers' CLIPVisionModel: save a "
+            "CLIPVisionModelWithProjection or CLIPModel, or name timm's model of the tower alone, "
+            "such as vit_base_patch32_clip_224"
+        )
     names = "\n".join(f"{name} {kind(value)}" for name, value in found.weights.items())
     return next((advice for pattern, advice in ADVICE.items() if re.search(pattern, names)), "")
 
@@ -324,12 +245,6 @@ def kind(value: torch.Tensor) -> str:
     """Return an array's shape, and its type if it holds integers."""
     name = "" if value.is_floating_point() else f"{value.dtype} ".removeprefix("torch.")
     return f"{name}{[*value.shape]}"
-
-
-def ends(name: str) -> list[str]:
-    """Return a name without its first parts, from the whole to the last part alone."""
-    parts = name.split(".")
-    return [".".join(parts[start:]) for start in range(len(parts))]
 
 
 def quoted(names: Iterable[str], end: str = "") -> str:

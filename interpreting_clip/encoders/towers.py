@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from interpreting_clip.datasets.imagenet import IMAGENET_CLASSES, read_imagenet_classes
+from interpreting_clip.datasets.imagenet import IMAGENET_CLASSES
 from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict
 from interpreting_clip.encoders.encoder import (
     Classifier,
@@ -21,15 +21,22 @@ from interpreting_clip.encoders.encoder import (
 )
 from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.file_heads import (
+    PROBE,
+    find_head,
+    is_on_unit_features,
+    ordered_rows,
+    refuse_patch_heads,
+    without_head,
+    without_probe_norm,
+)
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.open_clip_models import needs_timm
-from interpreting_clip.encoders.sources.checkpoint import require_file
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import (
     MatchedTower,
     TowerSpec,
     alike,
-    find_head,
     find_tower,
     misfit,
     unused_arrays,
@@ -39,12 +46,6 @@ from interpreting_clip.errors import InputError
 
 Published = OpenClipConfig | TorchvisionModel | TimmModel
 """The architectures that weights are published for."""
-
-PROBE = re.compile(r"(?:^|\.)head\.0\.running_mean$")
-"""An array of the batch norm before the head of a linear probe of MAE's."""
-
-PROBE_EPS = 1e-6
-"""What that norm adds to the variance, which no file holds."""
 
 
 def load_weights(
@@ -65,27 +66,18 @@ def load_weights(
     ------
     InputError
         The file has no image tower of the architecture, several to choose from, a head that is not
-        on its features, or only a part of a text tower.
+        on its features, or only a part of a text tower; or the head that the entry names has other
+        classes than ImageNet's.
     """
     model, inner = build_tower(architecture, 0), ""
     if isinstance(architecture, TimmModel) and needs_average_pooling(model.module, states):
         model, inner = pooling_averages(model), "trunk."
     arrays = {k.removeprefix(inner): v for k, v in model.module.state_dict().items()}
     spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name, inner)
-    if choice.head_name is None and any(map(averages_patches, states.values())):
-        raise InputError(
-            f"{source}: the `classifier` of transformers' CLIP and SigLIP reads the average of the "
-            "patches, which is no backbone's output; if yours reads the tower's, write `head_name: "
-            "classifier`, or else save the tower alone"
-        )
+    if choice.head_name is None:
+        refuse_patch_heads(states, source)
     found = find_tower(states, spec, choice, partial(current_names, architecture, arrays))
     found = with_parts(found, head_name=find_head(found, spec, choice))
-    if choice.head_name is None and found.head_name and reads_pooler(found):
-        raise InputError(
-            f"{source}: '{found.head_name}' may read what transformers' pooler makes of the "
-            f"features; if it reads the class token, write `head_name: {found.head_name}`, or else "
-            "save the tower alone"
-        )
     pooling = getattr(model.module.get_submodule(inner.rstrip(".")), "global_pool", "")
     found = with_parts(
         found,
@@ -105,8 +97,8 @@ def load_weights(
     head = found.head()
     if choice.classes is not None:
         head = ordered_rows(head, folders / choice.classes.file, choice.classes.sha256, source)
-    elif head and choice.head_name is None and len(head["weight"]) != IMAGENET_CLASSES:
-        found, head = without_head(found), {}
+    elif head and len(head["weight"]) != IMAGENET_CLASSES:
+        found, head = without_head(found, choice, source), {}
     unit = choice.normalize_features
     if unit is None:
         unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
@@ -137,43 +129,6 @@ def pooling_averages(model: Model) -> Model:
     config = {"embed_dim": model.width, "vision_cfg": tower}
     built = build_tower(OpenClipConfig(model=name, config=config), 0)
     return with_parts(built, preprocess=model.preprocess)
-
-
-def averages_patches(weights: StateDict) -> bool:
-    """Say whether weights are of transformers' CLIPForImageClassification or SigLIP's."""
-    end = "vision_model.embeddings.patch_embedding.weight"
-    return any(
-        name.endswith(end) and f"{name.removesuffix(end)}classifier.weight" in weights
-        for name in weights
-    )
-
-
-def reads_pooler(found: MatchedTower) -> bool:
-    """Say whether a head may be on the dense layer that transformers' ViTModel calls its pooler."""
-    return f"{found.prefix}pooler.dense.weight" in found.weights
-
-
-def without_head(found: MatchedTower) -> MatchedTower:
-    """Return what was taken of a file, but for a head with other classes than ImageNet's."""
-    rows = len(found.head()["weight"])
-    why = (
-        f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {IMAGENET_CLASSES:,} "
-        "classes: give the encoder `head: random`, or make a linear probe of it in `probe`; if "
-        "ImageNet's classes are among the rows, list them in the checkpoint's `classes`"
-    )
-    unused = {f"{found.head_name}.{part}" for part in found.head()}
-    return with_parts(found, head_name=None, no_head=why, unused=found.unused | unused)
-
-
-def is_on_unit_features(found: MatchedTower) -> bool:
-    """Say whether the head of a CLIP's image tower takes features of unit length.
-
-    So does one without a bias, as a zero-shot head, and one called `classification_head`, as
-    WiSE-FT and model soups call theirs, which normalise and have a bias (Wortsman et al. 2022).
-    """
-    head = found.head()
-    wise_ft = str(found.head_name).rpartition(".")[2] == "classification_head"
-    return bool(head) and ("bias" not in head or wise_ft)
 
 
 def text_arrays(found: MatchedTower) -> dict[str, torch.Tensor]:
@@ -214,44 +169,6 @@ def copy_clip(
         raise InputError(misfit(beside, whole, "text tower", advice)) from None
 
 
-def ordered_rows(
-    head: dict[str, torch.Tensor], file: Path, sha256: str, source: str
-) -> dict[str, torch.Tensor]:
-    """Return a head's rows for ImageNet's classes, in ImageNet's order.
-
-    The file has a line per row: the WordNet id of its class, whatever follows the id, or its name
-    in OpenCLIP's list. Rows of other classes than ImageNet's 1,000 are left out.
-    """
-    require_file(file, sha256, "classes.sha256")
-    try:
-        lines = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
-    except UnicodeDecodeError:
-        raise InputError(f"{file}: not a text in UTF-8; list one class per line") from None
-    rows = len(head["weight"]) if head else 0
-    if rows != len(lines):
-        raise InputError(
-            f"{file}: expected the class of each of the head's rows, got {len(lines):,} lines for "
-            f"{rows:,} rows of {source}; leave `classes` out if there is no head"
-        )
-    known = read_imagenet_classes()
-    by_id = {wnid: index for index, wnid in enumerate(known.wnids)}
-    # A name that two classes have, as "missile", stands for neither.
-    by_name = {n: i for i, n in enumerate(known.names) if known.names.count(n) == 1}
-    row_of: dict[int, list[int]] = {index: [] for index in by_id.values()}
-    for row, line in enumerate(lines):
-        index = by_id.get(line.split()[0], by_name.get(line))
-        if index is not None:
-            row_of[index].append(row)
-    for index, listed in row_of.items():
-        if len(listed) != 1:
-            raise InputError(
-                f"{file}: expected each of ImageNet's classes in one line, got {len(listed):,} for "
-                f"{known.wnids[index]}, {known.names[index]!r}; list WordNet ids, or names as in "
-                "data/reference/imagenet_classes.csv that one class alone has"
-            )
-    return {part: value[[row for (row,) in row_of.values()]] for part, value in head.items()}
-
-
 def classifier(
     model: Model,
     found: MatchedTower,
@@ -265,10 +182,9 @@ def classifier(
     Raises
     ------
     InputError
-        The head that the entry names has another number of rows than ImageNet has classes, or an
-        array of the tower is missing, has another shape, or is unknown.
+        An array of the tower is missing, has another shape, or is unknown.
     """
-    classes = imagenet_classes(len(head["weight"]), spec.source) if head else []
+    classes = list(import_open_clip().IMAGENET_CLASSNAMES) if head else []
     if head and not unit:
         # Of a library's classifier; on unit features a head without a bias is a zero-shot head.
         head.setdefault("bias", torch.zeros(len(classes)))
@@ -307,44 +223,3 @@ def current_names(architecture: Published, tower: StateDict, weights: StateDict)
     module = clip_encoder(architecture, None, 0).module
     open_clip = import_open_clip(timm=needs_timm(architecture.config))
     return open_clip.convert.convert_state_dict(module, dict(weights))
-
-
-def without_probe_norm(weights: StateDict) -> StateDict:
-    """Return weights with the batch norm of MAE's linear probes folded into the head behind it.
-
-    MAE's `main_linprobe.py` puts `BatchNorm1d(width, affine=False, eps=1e-6)` before the classifier
-    (He et al. 2022, appendix A). With its mean μ and variance σ², the logits W (h − μ) / σ + b are
-    those of a head with the weights W / σ and the bias b − W μ / σ.
-    """
-    folded = dict(weights)
-    for name in filter(PROBE.search, weights):
-        head = name.removesuffix("0.running_mean")
-        parts = [f"{head}{end}" for end in ("0.running_var", "1.weight", "1.bias")]
-        if f"{head}0.weight" in weights or not folded.keys() >= {*parts}:
-            continue
-        mean, variance, weight, bias = (folded.pop(n).double() for n in (name, *parts))
-        folded.pop(f"{head}0.num_batches_tracked", None)
-        weight = weight / (variance + PROBE_EPS).sqrt()
-        folded[f"{head}weight"], folded[f"{head}bias"] = (
-            weight.float(),
-            (bias - weight @ mean).float(),
-        )
-    return folded
-
-
-def imagenet_classes(rows: int, source: str) -> list[str]:
-    """Return open_clip's names of ImageNet's classes, in the order of every ImageNet classifier.
-
-    Raises
-    ------
-    InputError
-        The head has another number of rows than ImageNet has classes.
-    """
-    names = import_open_clip().IMAGENET_CLASSNAMES
-    if rows != len(names):
-        raise InputError(
-            f"{source}: expected a head with a row for each of ImageNet's {len(names):,} classes, "
-            f"got {rows:,}; list the rows in `classes` if these are among them; or leave "
-            "`head_name` out and give the encoder `head: random`, or make a linear probe of it"
-        )
-    return list(names)

@@ -134,7 +134,7 @@ def compare_with_training(entry: Source, found: MatchedTower, card: EncoderCard)
             "OpenAI's CLIPs, name its model with `quickgelu`"
         )
     known = [key for key, (name, *_) in TRAINED_WITH.items() if re.search(name, names, re.M)]
-    known += ["MAE"] if found.averaged else []
+    known += ["MAE"] if found.averaged or found.folded else []
     if known and known[0] in WITH_12_HEADS and card.feature_width == 384:
         raise InputError(
             f"{card.origin.location}: the ViT-S of {known[0]} has 12 attention heads, which no "  # pyright: ignore

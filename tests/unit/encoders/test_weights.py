@@ -95,3 +95,9 @@ def test_an_untrained_encoder_is_that_of_its_seed():
     backbone = TimmModel(model="test_resnet")
     built = build_encoder(Untrained(backbone="b", seed=3), backbone, Machine())
     assert same(built, initialise(backbone, 3)) and not same(built, initialise(backbone, 4))
+
+
+def test_a_linear_probe_of_mae_s_is_known_by_its_head(tiny_clip):
+    entry = CheckpointFile(backbone="b", file="probe.pth", sha256=64 * "0")
+    found = MatchedTower({}, "", "", folded=True)
+    assert "MAE" in compare_with_training(entry, found, tiny_clip.card)

@@ -1,0 +1,205 @@
+"""The linear head in a file of weights: which array it is, and what its rows are for.
+
+A head counts only if it reads the tower's features and nothing else: not those that a norm or a
+pooler has changed, but for the batch norm of MAE's linear probes, which becomes part of the head.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace as with_parts
+from pathlib import Path
+
+import torch
+
+from interpreting_clip.datasets.imagenet import IMAGENET_CLASSES, read_imagenet_classes
+from interpreting_clip.encoders.checkpoints import StateDict, abridged
+from interpreting_clip.encoders.sources.checkpoint import require_file
+from interpreting_clip.encoders.sources.source import Choice
+from interpreting_clip.encoders.state_dicts import MatchedTower, TowerSpec, quoted
+from interpreting_clip.errors import InputError
+
+HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.fc", "linear")
+"""What a classifier's last layer is called."""
+
+PROBE = re.compile(r"(?:^|\.)head\.0\.running_mean$")
+"""An array of the batch norm before the head of a linear probe of MAE's."""
+
+PROBE_EPS = 1e-6
+"""What that norm adds to the variance, which no file holds."""
+
+
+def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
+    """Return the whole name of the linear layer that reads the tower's features, or None.
+
+    Its name in the architecture's library comes first. Otherwise it is called by one of `HEADS`, in
+    a module that the tower is in, or by another number than the tower's in an `nn.Sequential`.
+
+    Raises
+    ------
+    InputError
+        There are several, the one that the entry names is not there, or it may read something else.
+    """
+    source, weights, prefix = spec.source, found.weights, found.prefix
+    tower, parts = {f"{prefix}{name}" for name in spec.arrays}, prefix.split(".")[:-1]
+    parents = ["".join(f"{part}." for part in parts[:count]) for count in range(len(parts), -1, -1)]
+    layers = [
+        name.removesuffix(".weight")
+        for name, value in weights.items()
+        if name.endswith(".weight") and value.ndim == 2 and value.shape[1] == spec.width
+        if name not in tower
+    ]
+    usual = HEADS if choice.head_name is None else (choice.head_name,)
+    names = [parent + name for parent in parents for name in usual]
+    heads = [name for name in dict.fromkeys(names) if name in layers]
+    if choice.head_name is not None:
+        if not heads:
+            raise InputError(
+                f"{source}: no array {quoted(names, '.weight')} with {spec.width:,} columns, one "
+                f"per feature; correct `head_name`. There are {quoted(layers)}"
+            )
+        heads = heads[:1]
+    elif f"{prefix}{spec.head_name}" in layers:
+        heads = [f"{prefix}{spec.head_name}"]
+    elif parts and parts[-1].isdecimal():
+        heads += [name for name in layers if name.removeprefix(parents[1]).isdecimal()]
+    if len(heads) > 1:
+        raise InputError(
+            f"{source}: the head could be {quoted(heads)}; choose with the key `head_name`"
+        )
+    for head in heads:
+        if between := arrays_between(found, head, tower, spec.width):
+            raise InputError(
+                f"{source}: '{head}' may not read the tower's features, for beside it are "
+                f"{abridged(between)}; fold them into its weights, or fit a linear probe"
+            )
+        if choice.head_name is None and f"{prefix}pooler.dense.weight" in weights:
+            raise InputError(
+                f"{source}: '{head}' may read what transformers' pooler makes of the features; if "
+                f"it reads the class token, write `head_name: {head}`, or else save only the tower"
+            )
+    return next(iter(heads), None)
+
+
+def arrays_between(found: MatchedTower, head: str, tower: set[str], width: int) -> list[str]:
+    """Return the arrays of layers, such as a norm, that may lie between a tower and a head."""
+    module, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
+    outside = not found.prefix.startswith(module)
+
+    def is_step(name: str) -> bool:
+        end, value = name.removeprefix(module), found.weights[name]
+        if outside or (number.isdecimal() and end.partition(".")[0].isdecimal()):
+            weight = found.weights.get(f"{name.rpartition('.')[0]}.weight", value)
+            # Other heads read as many features, and give another number.
+            return weight.ndim != 2 or weight.shape[0] == width or weight.shape[1] != width
+        # Beside a CLIP's image tower, `ln_final` is its text tower's.
+        norm = re.fullmatch(r"(?!ln_final)[^.]+\.(weight|running_mean)", end)
+        return norm is not None and value.shape == (width,)
+
+    others = [name for name in found.weights if name.startswith(module) and name not in tower]
+    return [name for name in others if not name.startswith(f"{head}.") and is_step(name)]
+
+
+def without_probe_norm(weights: StateDict) -> StateDict:
+    """Return weights with the batch norm of MAE's linear probes folded into the head behind it.
+
+    MAE's `main_linprobe.py` puts `BatchNorm1d(width, affine=False, eps=1e-6)` before the classifier
+    (He et al. 2022, appendix A). With its mean μ and variance σ², the logits W (h − μ) / σ + b are
+    those of a head with the weights W / σ and the bias b − W μ / σ.
+    """
+    folded = dict(weights)
+    for name in filter(PROBE.search, weights):
+        head = name.removesuffix("0.running_mean")
+        parts = [f"{head}{end}" for end in ("0.running_var", "1.weight", "1.bias")]
+        if f"{head}0.weight" in weights or not folded.keys() >= {*parts}:
+            continue
+        mean, variance, weight, bias = (folded.pop(n).double() for n in (name, *parts))
+        folded.pop(f"{head}0.num_batches_tracked", None)
+        weight = weight / (variance + PROBE_EPS).sqrt()
+        folded[f"{head}weight"] = weight.float()
+        folded[f"{head}bias"] = (bias - weight @ mean).float()
+    return folded
+
+
+def refuse_patch_heads(states: Mapping[str, StateDict], source: str) -> None:
+    """Refuse transformers' CLIPForImageClassification, and SigLIP's."""
+    end = "vision_model.embeddings.patch_embedding.weight"
+    if any(
+        name.endswith(end) and f"{name.removesuffix(end)}classifier.weight" in weights
+        for weights in states.values()
+        for name in weights
+    ):
+        raise InputError(
+            f"{source}: the `classifier` of transformers' CLIP and SigLIP reads the average of the "
+            "patches, which is no backbone's output; if yours reads the tower's, write `head_name: "
+            "classifier`, or else save only the tower"
+        )
+
+
+def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTower:
+    """Return what was taken of a file, but for a head with other classes than ImageNet's.
+
+    Raises
+    ------
+    InputError
+        The entry names this head.
+    """
+    named = "" if choice.head_name is None else "leave `head_name` out, and "
+    why = (
+        f"the file's '{found.head_name}' has {len(found.head()['weight']):,} rows, and ImageNet "
+        f"{IMAGENET_CLASSES:,} classes: {named}give the encoder `head: random`, or make a linear "
+        "probe of it in `probe`; if ImageNet's classes are among the rows, list them in the "
+        "checkpoint's `classes`"
+    )
+    if named:
+        raise InputError(f"{source}: {why}")
+    unused = {f"{found.head_name}.{part}" for part in found.head()}
+    return with_parts(found, head_name=None, no_head=why, unused=found.unused | unused)
+
+
+def is_on_unit_features(found: MatchedTower) -> bool:
+    """Say whether the head of a CLIP's image tower takes features of unit length.
+
+    So does one without a bias, as a zero-shot head, and one called `classification_head`, as
+    WiSE-FT and model soups call theirs, which normalise and have a bias (Wortsman et al. 2022).
+    """
+    head = found.head()
+    wise_ft = str(found.head_name).rpartition(".")[2] == "classification_head"
+    return bool(head) and ("bias" not in head or wise_ft)
+
+
+def ordered_rows(
+    head: dict[str, torch.Tensor], file: Path, sha256: str, source: str
+) -> dict[str, torch.Tensor]:
+    """Return a head's rows for ImageNet's classes, in ImageNet's order.
+
+    The file has a line per row: the WordNet id of its class, whatever follows the id, or its name
+    in OpenCLIP's list. Rows of other classes than ImageNet's 1,000 are left out.
+    """
+    require_file(file, sha256, "classes.sha256")
+    try:
+        lines = [line.strip() for line in file.read_text("utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not a text in UTF-8; list one class per line") from None
+    rows = len(head["weight"]) if head else 0
+    if rows != len(lines):
+        raise InputError(
+            f"{file}: expected the class of each of the head's rows, got {len(lines):,} lines for "
+            f"{rows:,} rows of {source}; leave `classes` out if there is no head"
+        )
+    known = read_imagenet_classes()
+    by_id = {wnid: index for index, wnid in enumerate(known.wnids)}
+    # A name that two classes have, as "missile", stands for neither.
+    by_name = {n: i for i, n in enumerate(known.names) if known.names.count(n) == 1}
+    row_of: dict[int, list[int]] = {index: [] for index in by_id.values()}
+    for row, line in enumerate(lines):
+        index = by_id.get(line.split()[0], by_name.get(line))
+        if index is not None:
+            row_of[index].append(row)
+    for index, listed in row_of.items():
+        if len(listed) != 1:
+            raise InputError(
+                f"{file}: expected each of ImageNet's classes in one line, got {len(listed):,} for "
+                f"{known.wnids[index]}, {known.names[index]!r}; list WordNet ids, or names as in "
+                "data/reference/imagenet_classes.csv that one class alone has"
+            )
+    return {part: value[[row for (row,) in row_of.values()]] for part, value in head.items()}
