@@ -39,8 +39,10 @@ ADVICE = {
     "supported: take a DeiT without distillation, such as timm's deit_base_patch16_224",
     r"\.attn\.q_bias ": "The weights have biases of queries and values: of timm's DINOv3 models, "
     "those called `_qkvb` have them",
-    r"embeddings\.patch_embedding": "Of transformers' models, CLIPs and timm's vision transformers "
-    "are read: name such a backbone, or measure another model by its activations",
+    r"embeddings\.patch_embedding|embedder\.convolution": (
+        "Of transformers' models, CLIPs and timm's vision transformers are read: name such a "
+        "backbone, or measure another model by its activations"
+    ),
 }
 """What to do about weights that do not fit, by a pattern in their names."""
 

@@ -146,10 +146,12 @@ def dino_names(weights: StateDict, tower: Collection[str]) -> StateDict:
 
     With register tokens, timm keeps the class token's position in the class token.
     """
-    scale = r".gamma_\1" if "blocks.0.gamma_1" in tower else r".ls\1.gamma"
-    renamed = {re.sub(r"\.ls([12])\.gamma$", scale, name): v for name, v in weights.items()}
-    renamed = {re.sub(r"\.mlp\.w12\.", ".mlp.fc1.", name): v for name, v in renamed.items()}
-    renamed = {re.sub(r"\.mlp\.w3\.", ".mlp.fc2.", name): v for name, v in renamed.items()}
+    changes = {r"\.mlp\.w12\.": ".mlp.fc1.", r"\.mlp\.w3\.": ".mlp.fc2."}
+    if "blocks.0.gamma_1" in tower:
+        changes[r"\.ls([12])\.gamma$"] = r".gamma_\1"
+    renamed = dict(weights)
+    for old, new in changes.items():
+        renamed = {re.sub(old, new, name): value for name, value in renamed.items()}
     for name in [name for name in renamed if name.endswith("register_tokens")]:
         prefix = name.removesuffix("register_tokens")
         token, positions = f"{prefix}cls_token", f"{prefix}pos_embed"
