@@ -53,9 +53,10 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
     heads = [name for name in dict.fromkeys(names) if name in layers]
     if choice.head_name is not None:
         if not heads:
+            arrays = quoted(f"{name}.weight" for name in names)
             raise InputError(
-                f"{source}: no array {quoted(names, '.weight')} with {spec.width:,} columns, one "
-                f"per feature; correct `head_name`. There are {quoted(layers)}"
+                f"{source}: no array {arrays} with {spec.width:,} columns, one per feature; "
+                f"correct `head_name`. There are {quoted(layers)}"
             )
         heads = heads[:1]
     elif f"{prefix}{spec.head_name}" in layers:

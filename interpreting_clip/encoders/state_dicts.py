@@ -249,9 +249,9 @@ def kind(value: torch.Tensor) -> str:
     return f"{name}{[*value.shape]}"
 
 
-def quoted(names: Iterable[str], end: str = "") -> str:
+def quoted(names: Iterable[str]) -> str:
     """Return names in quotes, as one text."""
-    return ", ".join(f"'{name}{end}'" for name in names)
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def describe_found(found: MatchedTower) -> str:
