@@ -263,10 +263,9 @@ def describe_found(found: MatchedTower) -> str:
         said += "; names converted to the backbone's"
     if found.prefix:
         said += f"; names after '{found.prefix}'"
-    if found.averaged:
-        said += "; tokens averaged before the norm (timm's global_pool='avg'), as `fc_norm` shows"
-    elif found.pooling:
-        said += f"; pooling '{found.pooling}', timm's default for this model, which no file shows"
+    if found.pooling:
+        why = "as `fc_norm` shows" if found.averaged else "assumed, as timm builds the model"
+        said += f"; pooling '{found.pooling}' ({why})"
     if found.head_name is not None:
         said += f"; head '{found.head_name}'"
     if found.folded:
