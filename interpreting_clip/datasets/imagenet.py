@@ -10,9 +10,6 @@ from interpreting_clip.formats.tables import read_table
 
 REFERENCE = Path("data/reference")
 
-IMAGENET_CLASSES = 1000
-"""The number of ImageNet's classes."""
-
 
 @dataclass(frozen=True)
 class ImageNetClasses:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import torch
 
-from interpreting_clip.datasets.imagenet import IMAGENET_CLASSES, read_imagenet_classes
+from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import StateDict, abridged
+from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.sources.checkpoint import require_file
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import MatchedTower, TowerSpec, quoted
@@ -136,6 +137,11 @@ def refuse_patch_heads(states: Mapping[str, StateDict], source: str) -> None:
         )
 
 
+def imagenet_names() -> list[str]:
+    """Return open_clip's names of ImageNet's classes, in the order of every ImageNet classifier."""
+    return list(import_open_clip().IMAGENET_CLASSNAMES)
+
+
 def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTower:
     """Return what was taken of a file, but for a head with other classes than ImageNet's.
 
@@ -145,11 +151,11 @@ def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTow
         The entry names this head.
     """
     named = "" if choice.head_name is None else "leave `head_name` out, and "
+    rows, classes = len(found.head()["weight"]), len(imagenet_names())
     why = (
-        f"the file's '{found.head_name}' has {len(found.head()['weight']):,} rows, and ImageNet "
-        f"{IMAGENET_CLASSES:,} classes: {named}give the encoder `head: random`, or make a linear "
-        "probe of it in `probe`; if ImageNet's classes are among the rows, list them in the "
-        "checkpoint's `classes`"
+        f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {classes:,} classes: "
+        f"{named}give the encoder `head: random`, or make a linear probe of it in `probe`; if "
+        "ImageNet's classes are among the rows, list them in the checkpoint's `classes`"
     )
     if named:
         raise InputError(f"{source}: {why}")

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from interpreting_clip.datasets.imagenet import IMAGENET_CLASSES
 from interpreting_clip.encoders.checkpoints import NOT_WEIGHTS, StateDict
 from interpreting_clip.encoders.encoder import (
     Classifier,
@@ -24,6 +23,7 @@ from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.file_heads import (
     PROBE,
     find_head,
+    imagenet_names,
     is_on_unit_features,
     ordered_rows,
     refuse_patch_heads,
@@ -97,7 +97,7 @@ def load_weights(
     head = found.head()
     if choice.classes is not None:
         head = ordered_rows(head, folders / choice.classes.file, choice.classes.sha256, source)
-    elif head and len(head["weight"]) != IMAGENET_CLASSES:
+    elif head and len(head["weight"]) != len(imagenet_names()):
         found, head = without_head(found, choice, source), {}
     unit = choice.normalize_features
     if unit is None:
@@ -184,7 +184,7 @@ def classifier(
     InputError
         An array of the tower is missing, has another shape, or is unknown.
     """
-    classes = list(import_open_clip().IMAGENET_CLASSNAMES) if head else []
+    classes = imagenet_names() if head else []
     if head and not unit:
         # Of a library's classifier; on unit features a head without a bias is a zero-shot head.
         head.setdefault("bias", torch.zeros(len(classes)))

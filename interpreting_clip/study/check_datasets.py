@@ -20,12 +20,7 @@ from interpreting_clip.config.shifts import (
 )
 from interpreting_clip.config.syntax import short
 from interpreting_clip.datasets.entries import RealSet, RealShift, tag
-from interpreting_clip.datasets.imagenet import (
-    IMAGENET_CLASSES,
-    IMAGES,
-    published_set,
-    read_imagenet_classes,
-)
+from interpreting_clip.datasets.imagenet import IMAGES, published_set, read_imagenet_classes
 from interpreting_clip.datasets.own_classes import own_set
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.baseline import read_baseline_table
@@ -56,6 +51,9 @@ DATASET_KINDS = {
 
 FEWEST_PER_CLASS = 50
 """Images per class that the standard models need: one of them learns from only 2 %."""
+
+IMAGENET_VAL, IMAGENET_CLASSES = IMAGES["imagenet"][0], 1000
+"""The number of images in ImageNet's validation set, and of ImageNet's classes."""
 
 
 def check_needed_datasets(study: Sections) -> Complaints:
@@ -253,9 +251,7 @@ def check_subsets(study: Sections) -> Complaints:
     if (validation := study.datasets.get(TEST_SETS[0])) is None:
         return
     drawn = isinstance(validation, synthetic.Recipe)
-    most = (
-        validation.images if drawn else getattr(validation, "limit", None) or IMAGES["imagenet"][0]
-    )
+    most = validation.images if drawn else getattr(validation, "limit", None) or IMAGENET_VAL
     whole = isinstance(validation, RealSet) and not validation.partial
     if whole and most > IMAGENET_CLASSES:
         most -= most % IMAGENET_CLASSES  # the same number of each class
