@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 from base64 import b64encode
 from collections.abc import Collection
 from pathlib import Path
@@ -27,6 +26,7 @@ from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_whole
+from tools.documents import about_project
 from tools.outcome import PUBLISHED, REPORT
 
 SETTINGS, STYLE = Path("tools/site.yaml"), Path("tools/site.css")
@@ -86,8 +86,7 @@ def stage(pages: Path) -> None:
     folders = [f"plots/directions/{key}/**/*.*" for key in browsed]
     for file in files("plots/*.*", "plots/directions/*.js", *folders):
         write_whole(pages / file, file.read_bytes())
-    project = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
-    repository = project["urls"]["Repository"]
+    repository = about_project()["urls"]["Repository"]
     documents = files(*DOCUMENTS)
     for file in (*documents, REPORT, PUBLISHED):
         text = notebook(file) if file.suffix == ".ipynb" else file.read_text("utf-8")

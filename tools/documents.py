@@ -105,9 +105,14 @@ def documents() -> Iterator[tuple[Path, str]]:
             ) from None
 
 
+def about_project() -> dict[str, Any]:
+    """Return the section `project` of pyproject.toml."""
+    return tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+
+
 def project() -> dict[str, Any]:
     """Return the version, its date and the repository's address for the templates."""
-    about = tomllib.loads(Path("pyproject.toml").read_text("utf-8"))["project"]
+    about = about_project()
     release = RELEASE.search(Path("CHANGELOG.md").read_text("utf-8"))
     if release is None or release["version"] != about["version"]:
         raise InputError(
