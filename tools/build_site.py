@@ -38,11 +38,15 @@ DOCUMENTS = ("*.md", "docs/**/*.md", "docs/*.ipynb", "benchmarks/*.md", "data/*/
 
 LINKS = {".md": re.compile(r"(?<=\]\()[^)#\s]+"), ".html": re.compile(r'(?<=\shref=")[^"#]+')}
 
+NOT_SEARCHED = "---\nsearch: {exclude: true}\n---\n\n"
+"""Before pages that would stand above the public functions and the guides in the search."""
+
 API = {
     "docs/reference/api.md": "# The library\n\n::: interpreting_clip\n    options: "
     f"{{members: [{', '.join(interpreting_clip.__all__)}]}}\n",
     **{
-        f"docs/reference/api/{name}.md": f"# {name}\n\n::: {measures.__name__}.{name}\n"
+        f"docs/reference/api/{name}.md": NOT_SEARCHED
+        + f"# {name}\n\n::: {measures.__name__}.{name}\n"
         for _, name, _ in iter_modules(measures.__path__)
     },
 }
@@ -96,6 +100,8 @@ def stage(pages: Path) -> None:
             return site_address(match[0], page, documents, pages, repository)
 
         text = LINKS[copy.suffix].sub(address, text)
+        if file.parent.name == "benchmarks":
+            text = NOT_SEARCHED + text
         write_whole(copy, (indented(text) if copy.suffix == ".md" else text).encode())
     for page, text in API.items():
         write_whole(pages / page, text.encode())

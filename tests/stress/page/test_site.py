@@ -97,10 +97,14 @@ def test_no_page_loads_from_elsewhere_and_the_search_finds(site: Path, browser: 
             assert excess_width(page) <= 0, file
     page.goto(f"{PLACE}index.html")
     assert page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
-    open_search(page).fill("kurtosis")
-    expect(page.get_by_role("option").first).to_contain_text("kurtosis", timeout=30_000)
+    search = open_search(page)
+    for words in ("kurtosis", "pruning", "cka", "effective robustness", "directions"):
+        search.fill(words)
+        function = f"#interpreting_clip.{words.replace(' ', '_')}"
+        first = page.get_by_role("option").first
+        expect(first).to_have_attribute("href", re.compile(f"{function}$"), timeout=30_000)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/kurtosis.html*")
+    page.wait_for_url("**/docs/reference/api.html*")
     page.goto(f"{PLACE}docs/reference/api/head.html")
     returned = page.get_by_role("listitem").filter(has_text="float64, whatever the precision of")
     expect(returned).to_contain_text("Float[ndarray, 'class_ feature']")
