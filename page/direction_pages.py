@@ -102,7 +102,8 @@ class Page(NamedTuple):
 
 def browser_files(browser: Browser) -> Iterator[File]:
     """Yield the files of an encoder's browser; the same results give the same bytes."""
-    environment = template_environment("browser", {"signed": signed, "significant": significant})
+    filters = {"precision": precision, "signed": signed, "significant": significant}
+    environment = template_environment("browser", filters)
     count = len(browser.directions)
     firsts = range(1, count + 1, DIRECTIONS_PER_PAGE)
     shared = {
@@ -242,6 +243,16 @@ def tiny(image: Pixels) -> Tile:
 
     whole = Image.fromarray(tile(image, None))
     return np.asarray(whole.resize((TINY, TINY), Image.Resampling.BOX))
+
+
+def precision(value: float, threshold: float, encoded: bool, digits: int = 2) -> str:
+    """Return an average precision with as many decimals as show whether it reaches the threshold.
+
+    With two, 0.898 would be `0.90` and look encoded at 0.9.
+    """
+    while (float(f"{value:.{digits}f}") >= threshold) != encoded:
+        digits += 1
+    return f"{value:.{digits}f}"
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
-from page.direction_pages import GROUND, browser_files, significant, sprite, tile
+from page.direction_pages import (
+    GROUND,
+    browser_files,
+    precision,
+    significant,
+    sprite,
+    tile,
+)
 from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.unit.page.conftest import Tags
@@ -56,7 +63,7 @@ def test_what_is_shown_of_a_direction_or_feature_is_its_own(files, browser):
     for entry in browser.directions:
         article = part(files, direction_href("rn", "directions", entry.number))
         for concept in entry.probed.concepts:
-            assert f"<td>{concept.precision:.3f}</td>" in article
+            assert f"<td>{concept.precision:.3f}" in article
         below = [concept for concept in entry.probed.concepts if not concept.encoded]
         assert article.count('class="below"') == len(below)
         assert significant(entry.importance) in article and f"{entry.cosine:.2f}" in article
@@ -80,6 +87,17 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
         # the finder is on the index
         assert not Tags(text).wrong and text.count("<script") == (name == "index.html")
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
+
+
+@pytest.mark.parametrize(
+    ("value", "encoded", "text"),
+    [
+        *((0.898, False, "0.898"), (0.8999996, False, "0.8999996"), (0.857, False, "0.86")),
+        *((0.9, True, "0.90"), (0.904, True, "0.90"), (0.9 - 1e-13, True, "0.90")),
+    ],
+)
+def test_a_precision_shows_on_which_side_of_the_threshold_it_is(value, encoded, text):
+    assert precision(value, 0.9, encoded) == text
 
 
 def colour(height: int, width: int, rgb: tuple[int, int, int] = (200, 0, 0)) -> np.ndarray:
