@@ -88,7 +88,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
     chart, *_ = study_charts(names["imagenet"])
-    compact = chart_svg(chart, tables[chart.name], (150, 200))
+    compact = chart_svg(chart, tables[chart.name], (180, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
     write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
 

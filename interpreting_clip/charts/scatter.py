@@ -102,7 +102,7 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     return (
         placed_numbers(with_logits(layers), "x_logit", "y_logit", 0.055, ends)
         .encode(
-            x=alt.X("x_logit:Q", title=on_imagenet, axis=PERCENTS).scale(
+            x=alt.X("x_logit:Q", title=[imagenet, "accuracy (%)"], axis=PERCENTS).scale(
                 domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
             ),
             y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(

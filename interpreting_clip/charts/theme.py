@@ -52,7 +52,7 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": 12,
         "orient": "bottom",
         "labelLimit": 0,
-        "columnPadding": 16,
+        "columnPadding": 40,  # readers' fonts may be wider than that which labels are measured with
         "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
     },

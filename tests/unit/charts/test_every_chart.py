@@ -137,7 +137,7 @@ def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
         (CONCEPTS, CONCEPT_COUNTS, "3", 2 + 2),  # without an interval, and on the axis
         (CKA, similarities(FEW), "1.00", FEW),
         (CKA, similarities(FEW + 1), "1.00", 0),  # where numbers do not fit
-        (NAMED, ACCURACIES, "drawn ImageNet accuracy (%)", 2),
+        (NAMED, ACCURACIES, "drawn ImageNet", 2),
         (PUBLISHED, line(30), "standard models", 1),
         (PUBLISHED, line(50), "models", 1),  # a steep line has its name in two lines beside it
     ],
