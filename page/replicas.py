@@ -108,6 +108,11 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
         """How many replicas count, such as `4 of 5 seeds`; empty if all do."""
         return f"{len(self.by_seed) or 'none'} of {self.seeds} seeds" if self.left_out else ""
 
+    @property
+    def without(self) -> str:
+        """How many replicas do not count, such as `without 1 of 5 seeds ‡`; empty if all do."""
+        return f"without {self.left_out} of {self.seeds} seeds ‡" if self.left_out else ""
+
 
 class ReplicatedEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """An encoder with its entry in params.yaml, and its numbers over seeds by their names."""
@@ -161,14 +166,14 @@ def is_on_a_line(name: str) -> bool:
 def format_replicas(found: Replicated | None, digits: int = 1) -> str:
     """Return the standard deviation over replicas with its sign, to stand after an interval.
 
-    It says how many replicas remain if some are left out. A pilcrow marks replicas that are
-    outdated. Without replicas the text is empty.
+    It says how many replicas are left out, if any. A pilcrow marks replicas that are outdated.
+    Without replicas the text is empty.
     """
     if found is None:
         return ""
     spread = "" if found.deviation is None else f" ± {format_number(found.deviation, digits)}"
-    remaining = f" ({found.remaining} ‡)" if found.remaining else ""
-    return f"{spread}{remaining}{'¶' if found.outdated else ''}"
+    without = f" ({found.without})" if found.without else ""
+    return f"{spread}{without}{'¶' if found.outdated else ''}"
 
 
 def spread_in_words(found: Replicated | None, digits: int = 1) -> str:

@@ -194,10 +194,10 @@ def values_of_results() -> dict[str, Any]:
 
 
 def replicas(encoder: ReplicatedEncoder, name: str, digits: int = 1) -> str:
-    """Return the mean of a number over seeds ± its standard deviation, and how many count."""
+    """Return the mean of a number over seeds ± their deviation, and how many are left out."""
     found = encoder.replicas[name]
     spread = format_spread(list(found.by_seed.values()), digits)
-    return f"{spread} ({found.remaining} ‡)" if found.remaining else spread
+    return f"{spread} ({found.without})" if found.without else spread
 
 
 def span(values: Iterable[float], digits: int = 1, joint: str = " to ") -> str:
