@@ -54,16 +54,6 @@
   mark();
 })();
 
-// A table that is wider than the page fades at the end that is out of sight.
-(() => {
-  const mark = (place) => place.classList.toggle("on", place.scrollLeft + place.clientWidth < place.scrollWidth - 1);
-  const sizes = new ResizeObserver((entries) => entries.forEach(({ target }) => mark(target)));
-  for (const place of document.querySelectorAll(".scroll")) {
-    sizes.observe(place);
-    place.addEventListener("scroll", () => mark(place), { passive: true });
-  }
-})();
-
 // When, where and from which commit this page was computed, if computed.js is beside it and about this page.
 // A clone does not have the file: then the sentence of the page stays.
 (() => {
