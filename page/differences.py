@@ -64,7 +64,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         text = f"{self.name} {value}{spread_in_words(self.over_seeds)}"
         seeds = [*self.over_seeds.by_seed.values()] if self.over_seeds else []
         if other := sum(one * self.estimate.value < 0 for one in seeds):
-            text += f" ({other} of {len(seeds)} of the other sign)"
+            text += f" ({other} of {len(seeds)} seeds have the other sign)"
         return text
 
     @property

@@ -293,6 +293,6 @@ SCALING = PanelChart(
     only={"data": tuple(DATA_LOOKS)},
     caption="Mean effective robustness of CLIPs of several sizes, by pretraining "
     "data (Cherti et al. 2023), on the default line. Larger marks saw more samples; a line joins "
-    "the models of one architecture and data set. Factors of samples are those of the compute, "
+    "the models of one architecture and data set. Ratios of samples are taken from the compute, "
     "since 3, 13 and 34 billion are rounded. Intervals over so few architectures are rough.",
 )

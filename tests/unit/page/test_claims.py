@@ -128,7 +128,7 @@ def test_seeds_widen_a_difference_and_count_only_if_both_do(study):
         }
         found = judged(robustness_order, study)
         assert found.verdict == verdict
-        assert ("1 of 2 of the other sign" in found.findings[0]) == (verdict == "undecided")
+        assert ("1 of 2 seeds have the other sign" in found.findings[0]) == (verdict == "undecided")
     row = found.dots.rows[0]
     assert (row["low"], row["widest_low"], row["widest_high"]) == (10, 10, 15)
 
