@@ -1,11 +1,9 @@
 """README.md, CITATION.cff and docs/results.md are what the templates make of the results."""
 
 import re
-import tomllib
 from typing import Any
 
 import pytest
-import yaml
 
 from interpreting_clip.errors import InputError
 from tests.reads import ROOT
@@ -53,16 +51,6 @@ def test_no_figure_of_a_result_is_typed(template):
     text = RENDERED.sub("", LINK.sub("", text))
     typed = {found.strip("./-") for found in WITH_DIGITS.findall(text)}
     assert {one for one in typed if not re.fullmatch("20[12][0-9]", one)} <= NAMES | SETTINGS
-
-
-def test_the_version_and_the_address_come_from_the_project():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    citation, address = (
-        yaml.safe_load((ROOT / "CITATION.cff").read_text()),
-        project["urls"]["Repository"],
-    )
-    assert (citation["version"], citation["repository-code"]) == (project["version"], address)
-    assert f"git clone {address} " in (ROOT / "README.md").read_text()
 
 
 def test_a_version_without_its_changes_is_refused(tmp_path, monkeypatch):
