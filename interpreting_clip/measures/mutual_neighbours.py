@@ -110,10 +110,10 @@ def mutual_neighbours(
         )
     ties = generator(settings.seed, "order of ties")
     orders = np.arange(images), ties.permutation(images)
-    near = [
-        nearest(unit_rows(values.reshape(images, -1), name), k, order)
-        for name, values, order in zip(("first", "second"), (first, second), orders, strict=True)
-    ]
+    sides = {"first": first, "second": second}
+    # Both before the search, which takes longest: an image of either may have no direction.
+    units = [unit_rows(values.reshape(images, -1), name) for name, values in sides.items()]
+    near = [nearest(rows, k, order) for rows, order in zip(units, orders, strict=True)]
     value = shared(*near) / (images * k)
     rng = generator(settings.seed, "permuted neighbours")
     null = [

@@ -80,9 +80,10 @@ def pruning(
     candidates : the ranked directions (`find_candidates`), if known; None: of these activations
     progress : goes through the random heads, and then through all that are pruned, such as `tqdm`
     """
-    known = candidates or find_candidates(activations, head, settings, progress)
     fractions = np.array(settings.fractions)
     class_map = map_classes(among, len(head.weight), aliases)
+    restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
+    known = candidates or find_candidates(activations, head, settings, progress)
     ranked = [*known.heads.values(), *known.random]
     own, other, *random = (
         100

@@ -133,7 +133,8 @@ def test_equal_images_are_nearest_in_an_order_whatever_the_threads(threads):
         (np.ones_like, "second: all images have the same direction"),
     ],
 )
-def test_what_has_no_neighbours_is_refused(change, said):
+def test_what_has_no_neighbours_is_refused_before_any_are_searched(change, said, monkeypatch):
+    monkeypatch.setattr("interpreting_clip.measures.mutual_neighbours.nearest", None)
     with pytest.raises(ValueError, match=said):
         align(noise(20), change(noise(20, seed=1)))
 

@@ -99,6 +99,11 @@ def test_images_without_a_class_stay_at_chance_at_every_fraction():
     np.testing.assert_allclose(prune(noise, classes), 0.1, atol=4 * 0.3 / 3000**0.5)
 
 
+def test_a_class_that_the_head_cannot_predict_is_refused_before_random_heads_are_drawn():
+    with pytest.raises(ValueError, match="cannot predict"):
+        pruning(ACTIVATIONS, head=HEAD, classes=CLASSES, among=[0, 1], progress=pytest.fail)
+
+
 def test_the_order_of_fractions_and_signs_change_nothing():
     order, flipped = RNG.permutation(10), replace(DIRECTIONS, vectors=-DIRECTIONS.vectors)
     whole = prune()
