@@ -6,14 +6,21 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from interpreting_clip import api
 from interpreting_clip.errors import error_context
 from interpreting_clip.given_files import read_names
+from interpreting_clip.measures import cka, directions, mutual_neighbours, participation_ratio
 from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import map_classes
+from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concepts import choose_concepts
-from interpreting_clip.measures.mutual_neighbours import Settings as NeighbourSettings
-from interpreting_clip.measures.mutual_neighbours import require_same_images, unit_rows
+from interpreting_clip.measures.kurtosis import standardized
+
+FIRST_IMAGES = 1000
+"""A head whose logits are the same for all classes has such logits on any images."""
 
 
 def require_fit(
@@ -30,9 +37,10 @@ def require_fit(
     Raises
     ------
     InputError
-        Numbers are not finite, shapes do not fit, a class is not one of the head's or of the test
-        set's, names are not as many as concepts, all concepts are too rare, or an image to compare
-        has no direction.
+        Numbers are not finite, shapes do not fit, all features of an image are equal or all images
+        are, a head tells no classes apart, a class is not one of the head's or of the test set's,
+        names are not as many as concepts, all concepts are too rare, or an image to compare has no
+        direction.
     """
     images, head = given.get("activations"), given.get("head")
     if images is not None:
@@ -70,16 +78,38 @@ def require_arguments(
     """
     with error_context(place, ValueError), error_context(place, TypeError):
         read = reader(measure)(*arrays, **keywords)
-        if "classes" in read:
+        if measure is api.kurtosis:
+            require_spread(read["activations"])
+        if measure is api.directions:
+            some, settings = read["activations"][:FIRST_IMAGES], directions.Settings(random_heads=0)
+            directions.directions(some, head=read["head"], settings=settings)
+        if measure is api.accuracy:
             head = read["head"]
             class_map = map_classes(read.get("among"), len(head.weight), read.get("aliases"))
             restrict_head(head, read["classes"], class_map)
-        if "labels" in read:
+        if measure is api.concepts:
             choose_concepts(read["activations"], read["labels"], names=read.get("names"))
-        if "second" in read:
-            number = require_same_images(read["first"], read["second"])
-            if number >= NeighbourSettings().least_images:  # fewer have no neighbours to compare
-                unit_rows(read["second"], "second")
+        if measure is api.cka:
+            require_comparable(read["first"], read["second"])
+
+
+def require_spread(activations: Features) -> None:
+    """Refuse an image whose features are all equal, and images that are all the same."""
+    for _ in standardized(activations):
+        pass
+    if len(activations) >= participation_ratio.Settings(blocks=2).least_images:
+        participation_ratio.require_variation(activations)
+
+
+def require_comparable(
+    first: Float[np.ndarray, "_image _feature"], second: Float[np.ndarray, "_image _feature"]
+) -> None:
+    """Refuse what a comparison of two representations would refuse; fewer images have none."""
+    images = mutual_neighbours.require_same_images(first, second)
+    if images >= cka.Settings().least_images:
+        participation_ratio.require_variation(second)
+    if images >= mutual_neighbours.Settings().least_images:
+        mutual_neighbours.unit_rows(second, "second")
 
 
 def reader(measure: Callable[..., Any]) -> Callable[..., dict[str, Any]]:

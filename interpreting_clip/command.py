@@ -49,17 +49,19 @@ NEEDS = {
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
     "compare": "--compare, activations of another encoder on the same images",
+    "report": "--report",
     "--accuracy": "accuracies on ImageNet and a shift: --accuracy imagenet=… and, for example, "
     "imagenet_v2=…, in percent, or --head, --labels and --shift NAME=FILE",
 }
 """What gives the arguments of a measure, and the words for it where it is lacking."""
 
 REQUIRES = {
-    "labels": ("activations",),
+    "labels": ("activations", "head"),
     "shift": ("activations", "head", "labels"),
     "compare": ("activations",),
     "concept_names": ("concepts",),
     "normalize_features": ("head",),
+    "name": ("report",),
 }
 """Options that say nothing without others."""
 
@@ -210,7 +212,8 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
     if not given and not options.accuracy and not options.labels:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     for option, needs in REQUIRES.items():
-        lacking = [NEEDS[need] for need in needs if need not in given]
+        known = {*given, *(["report"] if options.report else [])}
+        lacking = [NEEDS[need] for need in needs if need not in known]
         if getattr(options, option) and lacking:
             raise InputError(
                 f"--{option.replace('_', '-')}: expected {' and '.join(lacking)} as well"

@@ -42,6 +42,11 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         ),
     ] = 0.5
 
+    @property
+    def least_images(self) -> int:
+        """How many images are needed: the fewest that a minibatch may have."""
+        return MIN_IMAGES
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Cka(Result):

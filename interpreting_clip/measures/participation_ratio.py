@@ -77,14 +77,12 @@ def participation_ratio(
             f"{images} images in {blocks} blocks: expected at least two images per block; lower "
             "`blocks` or take more images"
         )
+    require_variation(activations)
     # Every k-th image in one block: sets are sorted by class, and a block of one class would say
     # more about the class than about the sample.
     sums = [block_sums(activations[start::blocks]) for start in range(blocks)]
     total = np.sum([one for _, one, _ in sums], axis=0)
     products = np.sum([one for _, _, one in sums], axis=0)
-    # The spread around the mean is lost in rounding errors if it is this small beside the mean.
-    if np.trace(products) - total @ total / images <= 1e-12 * np.trace(products):
-        raise ValueError("all images have the same activation: expected some that vary")
     value = ratio(images, total, products)
     left = [ratio(images - c, total - t, products - p) for c, t, p in sums]
     variance = (blocks - 1) / blocks * float(np.sum((np.array(left) - np.mean(left)) ** 2))
@@ -94,6 +92,17 @@ def participation_ratio(
         features=features,
         isotropic=features * images / (features + images),
     )
+
+
+def require_variation(activations: Features) -> None:
+    """Refuse images that all have the same activation, up to rounding errors."""
+    total, squares = np.zeros(activations.shape[1]), 0.0
+    for _, chunk in chunks(activations):
+        total += chunk.sum(axis=0)
+        squares += float(np.sum(chunk**2))
+    # The spread around the mean is lost in rounding errors if it is this small beside the mean.
+    if squares - total @ total / len(activations) <= 1e-12 * squares:
+        raise ValueError("all images have the same activation: expected some that vary")
 
 
 def block_sums(

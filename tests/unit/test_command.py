@@ -84,6 +84,8 @@ def test_ten_images_have_no_ten_nearest_others_but_all_else():
     found = report("ten.npy", "--compare", "other.npy")
     assert {*found["measures"]} == {*ALONE, "cka"}
     assert found["not_measured"]["Mutual neighbours"] == "11 images"
+    np.save("three.npy", VALUES[:3])
+    assert report("three.npy", "--compare", "three.npy")["not_measured"]["CKA"] == "4 images"
     blocks = ic.participation_ratio(VALUES[:10], blocks=5)  # 20 need 40 images
     expected = pytest.approx(blocks.dimensions.low, abs=1e-5)
     assert found["measures"]["participation_ratio"]["dimensions"]["low"] == expected
@@ -211,6 +213,11 @@ REFUSED = {
     "head": (["mine.safetensors", "--head", "narrow.npy"], r"narrow\.npy: .*15"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
     "labels without images": (["--labels", "few.npy"], "--labels: .*activations"),
+    "labels without a head": (["mine.safetensors", "--labels", "few.npy"], "--labels: .*--head"),
+    "equal rows": (["mine.safetensors", "--head", "equal.npy"], r"equal\.npy: .*rows .* equal"),
+    "zero image": (["zero.npy"], r"zero\.npy: image 2"),
+    "one activation": (["same.npy"], r"same\.npy: all images"),
+    "one activation to compare": ([*MINE, "--compare", "same.npy"], r"same\.npy: all images"),
     "shift": (["mine.safetensors", "--shift", "a=shift.safetensors"], "--shift: .*--head"),
     "shift without classes": ([*MINE, "--shift", "a=mine.safetensors"], "called classes or labels"),
     "twice": (["--accuracy", "imagenet=7", "--accuracy", "imagenet=8"], "imagenet: .*twice"),
@@ -240,6 +247,8 @@ def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
     np.save("three.npy", VALUES[:, :3] > 0)
     wide = {"activations": np.tile(VALUES, 2), "concepts": VALUES > 0}
     save_file(wide, "wide.safetensors")
+    np.save("equal.npy", HEAD[[0, 0]])
+    np.save("same.npy", VALUES[[0] * IMAGES])
     np.save("rare.npy", np.eye(IMAGES, 2))
     np.save("far.npy", CLASS + 9)
     np.save("zero.npy", VALUES * (np.arange(IMAGES) != 2)[:, None])
@@ -257,6 +266,11 @@ def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
         main(["measure", "--report", "out", *words])
     assert "\n" not in str(caught.value)
     assert sorted(Path().iterdir()) == before
+
+
+def test_a_name_is_for_a_report():
+    with pytest.raises(InputError, match=r"--name: .*--report"):
+        main(["measure", "mine.safetensors", "--name", "mine"])
 
 
 def test_a_report_is_replaced_and_files_of_others_are_kept():
