@@ -4,6 +4,7 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 """
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -146,19 +147,29 @@ def measure_files(options: argparse.Namespace) -> None:
     for needs in dict.fromkeys(study.missing.values()):
         titles = [title for title, one in study.missing.items() if one == needs]
         need = "needs" if len(titles) == 1 else "need"
-        sys.stdout.write(f"Not measured: {', '.join(titles)}; {need} {needs}.\n")
+        show(f"Not measured: {', '.join(titles)}; {need} {needs}.\n", options.report)
     for name, title, needs, measure in planned:
-        sys.stdout.write(f"\n{title}\n{'-' * len(title)}\n")
-        sys.stdout.flush()  # the measure may take minutes
+        show(f"\n{title}\n{'-' * len(title)}\n", options.report)
         last = needs[-1]
         place = study.inputs[last].file if last in study.inputs else last
         with error_context(place, ValueError), error_context(place, TypeError):
             result = measure()
         study.titles[name], study.results[name] = title, result
-        sys.stdout.write(f"{table(result)}\n")
+        show(f"{table(result)}\n", options.report)
     if options.report:
         files = write_report(options.report, study)
-        sys.stdout.write("\n" + "".join(f"{file}\n" for file in files))
+        show("\n" + "".join(f"{file}\n" for file in files), options.report)
+
+
+def show(text: str, report: Path | None) -> None:
+    """Print a text at once; if nobody reads on, as after `| head`, only a report is a reason to."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # the next measure may take minutes
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not report:
+            sys.exit(141)  # 128 + SIGPIPE, as shells count it
 
 
 def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:

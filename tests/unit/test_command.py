@@ -361,6 +361,22 @@ def test_errors_and_warnings_are_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "warning: once\n"
 
 
+def test_once_nobody_reads_the_tables_only_a_report_is_finished(monkeypatch):
+    def closed_pipe():
+        read, write = os.pipe()
+        os.close(read)
+        return os.fdopen(write, "w")
+
+    with closed_pipe() as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert {*report("mine.safetensors")["measures"]} == {*ALONE}
+    monkeypatch.setattr("interpreting_clip.command.table", None)  # of what is measured
+    with closed_pipe() as stream, pytest.raises(SystemExit) as caught:
+        monkeypatch.setattr(sys, "stdout", stream)
+        main(["measure", "mine.safetensors"])
+    assert caught.value.code == 141
+
+
 def test_the_documentation_lists_every_function_and_every_name_of_an_array():
     text = (ROOT / "docs/arrays.md").read_text()
     assert {*re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE)} == {*ic.__all__}
