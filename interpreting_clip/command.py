@@ -6,7 +6,6 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 import argparse
 import os
 import sys
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from interpreting_clip.argument_checks import require_fit
 from interpreting_clip.array_measures import Step, comparisons_of_arrays, measures_of_arrays
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
-from interpreting_clip.errors import InputError, error_context, one_line
+from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.extract_command import add_extract
 from interpreting_clip.formats.published_accuracies import FEWER_CLASSES
 from interpreting_clip.given_files import NAMES, GivenArray, read_array, test_set
@@ -143,7 +142,6 @@ def measure_files(options: argparse.Namespace) -> None:
             planned.append((name, title, needs, measure))
     if options.report:
         require_report(options.report)
-        options.report.mkdir(parents=True, exist_ok=True)
     for needs in dict.fromkeys(study.missing.values()):
         titles = [title for title, one in study.missing.items() if one == needs]
         need = "needs" if len(titles) == 1 else "need"
@@ -345,14 +343,3 @@ def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:
     if name == "objectnet" and not aliases:
         return "an array `aliases` in its file: rows of a class of ImageNet and one of ObjectNet's"
     return ""
-
-
-def start() -> None:
-    """Run the command, and explain what is wrong with its input in one line."""
-    warnings.showwarning = lambda message, *_: sys.stderr.write(f"warning: {message}\n")
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
-    except OSError as error:
-        sys.exit(one_line(f"error: {error.filename or 'writing'}: {error.strerror}"))

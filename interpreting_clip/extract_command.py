@@ -93,7 +93,7 @@ def main(options: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        A package of the pipeline is missing; it was interrupted; or as `extract_folder`.
+        A package of the pipeline is missing; or as `extract_folder`.
     """
     try:
         # Imported here: the library alone has none of what this needs.
@@ -105,5 +105,3 @@ def main(options: argparse.Namespace) -> None:
             f"extract: the package {error.name} is missing; in the clone of this repository, run "
             "pip install '.[pipeline]'"
         ) from None
-    except KeyboardInterrupt:
-        raise InputError(f"extract: interrupted, {options.to} was not written") from None

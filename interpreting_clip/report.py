@@ -12,7 +12,7 @@ from interpreting_clip import api
 from interpreting_clip.charts.colours import css
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
-from interpreting_clip.formats.json import DIGITS, rounded, write_json, write_whole
+from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.given_files import GivenArray, require_folder
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
@@ -91,10 +91,10 @@ def require_report(out: Path) -> None:
 def write_report(out: Path, study: Study) -> list[Path]:
     """Write `index.html` and `measures.json` into a folder, and return their paths."""
     page, numbers = out / "index.html", out / "measures.json"
-    # Both before either is written.
-    content, text = rounded(numbers_of(study), DIGITS, numbers.name), html(study)
-    write_json(numbers, content)
-    write_whole(page, text.encode())
+    text = html(study).encode()
+    with whole_file(page) as stream:  # so that either both are new or none is
+        stream.write(text)
+        write_json(numbers, numbers_of(study))
     return [page, numbers]
 
 

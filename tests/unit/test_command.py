@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import runpy
 import sys
 import warnings
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ import pytest
 from safetensors.numpy import save_file
 
 import interpreting_clip as ic
+from interpreting_clip.__main__ import start
 from interpreting_clip.array_measures import COMPARISONS
-from interpreting_clip.command import main, start
+from interpreting_clip.command import main
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import DIGITS, rounded
 from interpreting_clip.formats.saved_activations import write_activations
@@ -340,7 +340,8 @@ def test_the_command_has_one_thread_of_blas_unless_the_user_sets_more(monkeypatc
         monkeypatch.setenv("OPENBLAS_NUM_THREADS", asked)
         if not asked:
             monkeypatch.delenv("OPENBLAS_NUM_THREADS")
-        runpy.run_module("interpreting_clip", run_name="imported")
+        with pytest.raises(SystemExit):  # nothing is given
+            start()
         assert os.environ.get("OPENBLAS_NUM_THREADS", "") == expected
 
 
@@ -375,6 +376,23 @@ def test_once_nobody_reads_the_tables_only_a_report_is_finished(monkeypatch):
         monkeypatch.setattr(sys, "stdout", stream)
         main(["measure", "mine.safetensors"])
     assert caught.value.code == 141
+
+
+@pytest.mark.parametrize("place", ["command.table", "report.write_json"])
+def test_an_interrupted_command_keeps_the_files_that_there_are(place, monkeypatch, capsys):
+    report("mine.safetensors")
+    before = {file: file.read_bytes() for file in Path("out").iterdir()}
+
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"interpreting_clip.{place}", interrupt)
+    monkeypatch.setattr(sys, "argv", ["interpreting-clip", "measure", *MINE, "--report", "out"])
+    with pytest.raises(SystemExit) as caught:
+        start()
+    shown = capsys.readouterr().err
+    assert caught.value.code == 130 and "interrupted" in shown and shown.count("\n") == 1
+    assert before == {file: file.read_bytes() for file in Path("out").iterdir()}
 
 
 def test_the_documentation_lists_every_function_and_every_name_of_an_array():
