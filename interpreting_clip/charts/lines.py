@@ -16,6 +16,7 @@ from interpreting_clip.charts.theme import (
     GROUND,
     INK,
     SOFT_INK,
+    shown_if,
     told,
     tooltip,
     training_color,
@@ -40,7 +41,8 @@ def encoder_lines(
 ) -> Layers:
     """Draw a line per encoder with its number on it; those of random heads are grey and have none.
 
-    A line has one tooltip for all of its points, so invisible points lie on it.
+    A line has one tooltip for all of its points, so invisible points lie on it. A line of a single
+    point, such as the direction of a head of two classes, is this point.
     """
     base = alt.Chart().encode(x=x, y=y, detail=["label:N", "head:N"])
     own = base.transform_filter("datum.head !== 'random head'")
@@ -57,8 +59,9 @@ def encoder_lines(
         own.mark_line(strokeWidth=2).encode(color=training_color(), strokeDash=training_dash()),
         number.mark_text(fontWeight="bold", **halo),
         number.mark_text(fontWeight="bold").encode(color=training_color()),
-        base.mark_point(filled=True, size=120, opacity=0).encode(
-            tooltip=tooltip("number", "label", "training", *tips)
+        base.mark_point(filled=True, size=120, color=INK).encode(
+            opacity=shown_if("datum.points === 1"),
+            tooltip=tooltip("number", "label", "training", *tips),
         ),
     ).properties(width=WIDTH, height=HEIGHT)
     column_x, column_y = (axis.shorthand.removesuffix(":Q") for axis in (x, y))
@@ -143,7 +146,8 @@ IMPORTANCE = encoder_chart(
     numbers=("number", "rank", "importance", "share"),
     draw=importance_panel,
     panel="Backbone {backbone}",
-    ends=lambda table: {"share": (float(table["share"].min()), 1.0)},
+    # A decade or more, so that the logarithmic axis has several ticks.
+    ends=lambda table: {"share": (min(float(table["share"].min()), 0.1), 1.0)},
     only={"head": ("head",)},
 )
 

@@ -92,7 +92,7 @@ def kurtosis_panel(_ends: Ends) -> Layers:
     )
     point = base.mark_point(filled=True, size=75, opacity=1, **DRAWN).encode(
         x=alt.X("kurtosis:Q", title="mean kurtosis per image")
-        .scale(zero=False, nice=True, padding=10)
+        .scale(zero=False, nice=True)  # padding would go below 0, which no kurtosis is
         .axis(tickCount=6),
         color=training_color(),
         shape=training_shape(),

@@ -38,6 +38,7 @@ CONFIG: dict[str, Any] = {
         "titleColor": INK,
         "titleFontWeight": "normal",
         "titleFontSize": 12,
+        "titlePadding": 8,  # other fonts than those of `only_bundled_fonts` are wider
         "labelFontSize": 11,
         "gridColor": LIGHT["grid"],
         "domainColor": LIGHT["axis"],

@@ -146,10 +146,22 @@ def test_texts_that_charts_write(chart, table, text, times):
     assert "".join(panels(chart, table).values()).count(f">{text}<") == times
 
 
+def test_the_axis_of_large_kurtoses_begins_at_zero():
+    large = KURTOSES.assign(kurtosis=1000, null_low=2, null_high=4)
+    (svg,) = panels(KURTOSIS, large).values()
+    assert re.search(r"translate\(0,\d+\)[^>]*>0<", svg)
+
+
+def test_a_single_direction_is_a_point():
+    for rows, points in ((IMPORTANCES, 0), (IMPORTANCES.query("rank == 1"), 1)):
+        pictures = panels(IMPORTANCE, rows).values()
+        assert len(marks("".join(pictures), "symbol")) == 3 * points
+
+
 @pytest.mark.parametrize(
     ("chart", "table", "ends"),
     [
-        (IMPORTANCE, IMPORTANCES, {"share": (0.125, 1)}),
+        (IMPORTANCE, IMPORTANCES, {"share": (0.1, 1)}),  # a decade
         (SWEEP, SWEEPS, {"threshold": (0.6, 0.8), "unique": (0, 8)}),
         (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
         (CONCEPTS, CONCEPT_COUNTS.assign(high=None), {"unique": (0, 3)}),
