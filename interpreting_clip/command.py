@@ -218,11 +218,11 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
 def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Refuse options that say nothing without others, misspelt names, and those given twice."""
-    if not given and not options.accuracy and not options.labels:
+    if not given and not options.accuracy:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
+    there = {*given, *(["report"] if options.report else [])}
     for option, needs in REQUIRES.items():
-        known = {*given, *(["report"] if options.report else [])}
-        lacking = [NEEDS[need] for need in needs if need not in known]
+        lacking = [NEEDS[need] for need in needs if need not in there]
         if getattr(options, option) and lacking:
             raise InputError(
                 f"--{option.replace('_', '-')}: expected {' and '.join(lacking)} as well"
@@ -234,14 +234,9 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"{option} {twice[0]}: given twice")
     for name, _ in options.shift:
-        for known in TESTBED_SHIFTS:
-            if name != known and letters(name) == letters(known):
-                raise InputError(f"--shift {name}: expected {known}, which has a line")
-
-
-def letters(name: str) -> str:
-    """Return the letters and digits of a name, in lower case."""
-    return "".join(filter(str.isalnum, name)).lower()
+        known = name.lower().replace("-", "_")
+        if known != name and known in TESTBED_SHIFTS:
+            raise InputError(f"--shift {name}: expected {known}, which has a line")
 
 
 def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iterator[Step]:

@@ -71,11 +71,8 @@ def read_array(place: str, role: str) -> GivenArray:
     """
     file, name = Path(place), ""
     if not file.exists() and ":" in place:
-        # Both names may have colons: the file is the shortest that there is.
-        parts = place.split(":")
-        starts = [":".join(parts[:end]) for end in range(1, len(parts))]
-        before = next((one for one in starts if Path(one).is_file()), starts[-1])
-        file, name = Path(before), place[len(before) + 1 :]
+        before, _, name = place.rpartition(":")
+        file = Path(before)
     arrays, refused = read_numbers(file, role)
     dimensions, names = NAMES[role]
     fitting = [key for key, array in arrays.items() if array.ndim == dimensions]
