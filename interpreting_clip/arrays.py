@@ -119,11 +119,11 @@ def is_tensor(value: object) -> bool:
 
 def tensor_values(tensor: Any) -> np.ndarray:
     """Return the values of a tensor of PyTorch, copied to the CPU if it is elsewhere."""
-    dense = tensor.detach().to_dense().cpu().resolve_conj().resolve_neg()
+    values = tensor.detach().cpu()
     try:
-        return dense.numpy()
+        return values.numpy()
     except TypeError:  # bfloat16 and the like, which NumPy does not have
-        return dense.float().numpy()
+        return values.float().numpy()
 
 
 def require_width(name: str, rows: Float[np.ndarray, "row column"], features: int) -> None:

@@ -85,7 +85,6 @@ def test_npz_files_have_arrays_by_name():
 SAVED = {
     "tensor": (H, ""),
     "half precision that needs a gradient": (H.bfloat16().requires_grad_(), ""),
-    "sparse": (H.to_sparse(), ""),
     "dictionary": ({"features": H, "labels": Y.tolist(), "paths": ["a"], "by": Namespace()}, ""),
     "nested": ({"train": {"features": H}, "val": {"features": H + 1}}, ":train.features"),
 }
