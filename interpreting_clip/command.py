@@ -56,6 +56,7 @@ NEEDS = {
 """What gives the arguments of a measure, and the words for it where it is lacking."""
 
 REQUIRES = {
+    "head": ("activations",),
     "labels": ("activations", "head"),
     "shift": ("activations", "head", "labels"),
     "compare": ("activations",),
@@ -192,7 +193,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
     if head:
         study.inputs["head"] = head
         bias = head.others.get(head.name.removesuffix("weight") + "bias")
-        normalize = options.normalize_features or bool(head.others.get("normalize_features", 0))
+        normalize = options.normalize_features or np.any(head.others.get("normalize_features", 0))
         given["head"] = {"head": head.values, "bias": bias, "normalize_features": normalize}
     for name, place in options.shift:
         images = array(f"shift {name}", place, "activations")

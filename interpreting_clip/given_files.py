@@ -165,10 +165,10 @@ def test_set(activations: GivenArray, labels: GivenArray) -> dict[str, Any]:
     """
     beside = {**activations.others, **labels.others}
     aliases = beside.get("aliases")
-    if aliases is not None and (aliases.ndim != 2 or aliases.shape[1] != 2):
+    if aliases is not None and (aliases.shape[1:] != (2,) or aliases.dtype.kind not in "iu"):
         raise InputError(
-            f"{labels.file}: 'aliases': expected rows of two classes, got the shape "
-            f"{list(aliases.shape)}"
+            f"{labels.file}: 'aliases': expected rows of two whole numbers, got the shape "
+            f"{list(aliases.shape)} of {aliases.dtype}"
         )
     return {
         "activations": activations.values,

@@ -207,6 +207,7 @@ def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():
 CONCEPTS = ("mine.safetensors", "--concepts", "three.npy")
 REFUSED = {
     "nothing": ([], "expected a FILE of activations"),
+    "head without images": (["--head", "head.safetensors"], "--head: .*activations"),
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
     "head": (["mine.safetensors", "--head", "narrow.npy"], r"narrow\.npy: .*15"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
@@ -227,6 +228,7 @@ REFUSED = {
     "no head": (["mine.safetensors", "--normalize-features"], "--normalize-features: .*--head"),
     "rare": (["mine.safetensors", "--concepts", "rare.npy"], r"rare\.npy: .*concept 0, is on 1"),
     "class": ([*MINE, "--labels", "far.npy"], r"far\.npy: .*entry 0: .*0 to 3, got 9"),
+    "aliases": ([*MINE, "--labels=classes.npy", "--shift=a=halves.safetensors"], "aliases.*float"),
     "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),
     "known": (["mine.safetensors", "--accuracy", "imagnet=70"], "imagnet"),
     "spelling": ([*MINE, "--labels=few.npy", "--shift=ImageNet-V2=part.safetensors"], "net_v2"),
@@ -251,6 +253,7 @@ def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
     Path("two.txt").write_text("a\nb\n")
     part = {"activations": VALUES, "classes": CLASS, "class_indices": np.array([0])}
     save_file(part, "part.safetensors")
+    save_file(part | {"aliases": np.array([[3.5, 0]])}, "halves.safetensors")
     np.save("nan.npy", np.where(np.arange(IMAGES)[:, None] == 3, np.nan, VALUES))
     np.save("narrow.npy", HEAD[:, 1:])
     np.save("few.npy", CLASS[:5])
