@@ -20,7 +20,7 @@ from interpreting_clip.measures.concepts import choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
 
 FIRST_IMAGES = 1000
-"""A head whose logits are the same for all classes has such logits on any images."""
+"""How many images are enough to see that a head tells classes apart."""
 
 
 def require_fit(
