@@ -27,10 +27,10 @@ def main(name: str, stages: Sequence[str]) -> None:
         os.write(screen, f"{what}\n".encode())
 
     def end(stage: str, seconds: float | None) -> None:
-        (FOLDER / f"{stage}.ended").touch()
         if seconds is not None:
-            ended = len(list(FOLDER.glob("*.ended")))
-            say(stage_line(ended, of, stage, seconds))
+            (FOLDER / f"{stage}.ended").touch()
+        if seconds:
+            say(stage_line(len([*FOLDER.glob("*.ended")]), of, stage, seconds))
 
     say(f"{name}: started, log in {log}")
     with log.open("ab") as stream:

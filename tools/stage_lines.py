@@ -35,7 +35,7 @@ def run_with_lines(words: Sequence[str]) -> int:
     def end(name: str, seconds: float | None) -> None:
         if terminal:
             write("\r\x1b[K")  # back to the start of the line, and clear it
-        if seconds is not None:
+        if seconds:
             ran.append(name)
             write(f"{stage_line(numbers[name], len(numbers), name, seconds)}\n")
 
@@ -47,7 +47,9 @@ def run_with_lines(words: Sequence[str]) -> int:
     status = run_dvc(words)
     if not status and ran:
         taken = humanize.precisedelta(time.monotonic() - began, format="%.0f")
-        write(f"{len(ran)} of {len(numbers)} stages ran or came from DVC's cache, in {taken}.\n")
+        write(f"{len(ran)} of {len(numbers)} stages ran or came from DVC's cache, in {taken}")
+        others = len(numbers) - len(ran)
+        write(f"; the other {others} stayed as they were.\n" if others else ".\n")
     elif not status:
         write(f"All {len(numbers)} stages are up to date.\n")
     return status
@@ -61,7 +63,7 @@ def follow_stages(
     """Let DVC in this process report stages.
 
     `begin` gets the names of all stages that are checked, in order. `start` gets each when it is
-    checked, and `end` each with its seconds, or None if it did not run or failed.
+    checked, and `end` each with its seconds: 0 if it is up to date, None if it failed.
     """
     from dvc.repo import reproduce
 
@@ -71,8 +73,8 @@ def follow_stages(
         started, seconds = time.monotonic(), None
         start(stage.addressing)
         try:
-            if ran := reproduce_stage(stage, **options):
-                seconds = time.monotonic() - started
+            ran = reproduce_stage(stage, **options)
+            seconds = time.monotonic() - started if ran else 0.0
             return ran
         finally:
             end(stage.addressing, seconds)
@@ -86,7 +88,7 @@ def follow_stages(
 
 def stage_line(number: int, of: int, name: str, seconds: float | None = None) -> str:
     """Return a stage's line: which one it is of all, its name and, if known, its seconds."""
-    line = f"[{number:>{len(str(of))}}/{of}] {name:<36}"
+    line = f"[{number:>{len(str(of))}}/{of}] {name:<40}"
     return line if seconds is None else f"{line}{seconds:8.1f} s"
 
 

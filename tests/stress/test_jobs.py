@@ -75,6 +75,7 @@ def test_a_parameter_starts_what_it_reaches_and_a_failure_stops_no_other(study, 
     # the error, and that others began and ended
     lines = [line for line in said.splitlines() if not line.startswith("[")]
     assert len(lines) < 8 + len(OTHERS) and "Error 1" in said
+    assert not (study.folder / jobs.FOLDER / f"kurtosis@{KEY}.ended").exists()
     changed = {name for name, entry in study.lock().items() if entry != before[name]}
     assert changed == {"code", *(f"kurtosis@{key}" for key in OTHERS)}
     module.write_text(code)
