@@ -37,10 +37,10 @@ FEW = 8
 def prepare() -> None:
     """Delete what hinders DVC, report what is missing and costs, and let DVC use its run cache."""
     root = Path.cwd()
-    cache, locked = open_cache(root), locked_stages(root)
+    cache, locked, stages = open_cache(root), locked_stages(root), cached_outputs()
     cached = {
         name: [out for out in locked.get(name, {}).get("outs", ()) if out["path"] in paths]
-        for name, paths in cached_outputs().items()
+        for name, paths in stages.items()
     }
     mend(root, cache, [out for outs in cached.values() for out in outs])
     lost = {
@@ -51,6 +51,7 @@ def prepare() -> None:
     if not lost:
         return
     entries = {name: locked[name] for name in lost}
+    lost |= {name: sorted(paths) for name, paths in stages.items() if paths and name not in locked}
     # If another stage makes other inputs than those in dvc.lock, DVC looks for a run by itself.
     if found := earlier_runs(entries, cache):
         lock_outputs(root, found)
@@ -60,7 +61,7 @@ def prepare() -> None:
         runs = earlier_runs(
             {name: with_inputs(entry, made) for name, entry in entries.items()}, cache
         )
-    write(forecast(lost, [name for name in lost if name not in runs]))
+    write(forecast(lost, [name for name in lost if name not in runs], len(stages)))
 
 
 def earlier_runs(entries: Mapping[str, Any], cache: Cache) -> dict[str, list[Output]]:
@@ -109,9 +110,9 @@ def suspects(cache: Cache, outputs: Iterable[Output]) -> dict[str, Path]:
     return {file.parent.name + file.name: file for file in found}
 
 
-def forecast(lost: Mapping[str, Sequence[str]], stale: Sequence[str]) -> str:
-    """Say which outputs of which stages are missing, and which stages and trainings run again."""
-    lines = [f"dvc.lock lists results that DVC's cache lacks. Stages: {len(lost)}"]
+def forecast(lost: Mapping[str, Sequence[str]], stale: Sequence[str], of: int) -> str:
+    """Say which outputs of which stages are missing, and which stages and trainings run."""
+    lines = [f"Stages whose results DVC's cache does not have: {len(lost)} of {of}"]
     if len(lost) <= FEW:
         lines += [f"{name}: {', '.join(paths)}" for name, paths in lost.items()]
     else:
@@ -120,26 +121,32 @@ def forecast(lost: Mapping[str, Sequence[str]], stale: Sequence[str]) -> str:
     if restored := len(lost) - len(stale):
         lines.append(f"Taken from earlier runs in DVC's cache: {restored}")
     if stale:
-        trainings = [name for name in stale if name.partition("@")[0] in TRAININGS]
-        steps = f", {', '.join(map(with_steps, trainings))}" if trainings else ""
-        lines.append(f"Run again: {len(stale)}; trainings among them: {len(trainings)}{steps}")
+        lines.append(f"Will run: {len(stale)}; {trainings(stale)}")
     pull = f"git checkout {LOCK} && dvc pull" if restored else "dvc pull"
     lines.append(
-        f"If a remote has them, stop this and run `{pull}` (docs/working.md#lost-results)."
+        "A new clone begins like this. If a remote has the results, stop this and run "
+        f"`{pull}` (docs/working.md#lost-results)."
     )
     return "\n  ".join(lines) + "\n"
 
 
-def with_steps(name: str) -> str:
-    """Return the name of a training with the number of its steps."""
+def trainings(names: Iterable[str]) -> str:
+    """Return how many of some stages are trainings, and their steps."""
     from interpreting_clip.study.check import check
     from tools.plan import count, training_steps
     from tools.reachable import image_count
 
-    study, (kind, _, key) = check(PARAMS), name.partition("@")
-    entry = getattr(study, kind)[key]
-    images = image_count(entry.dataset, study.datasets[entry.dataset])
-    return f"{name} ({count(training_steps(study, entry, images))} steps)"
+    keys = [(kind, key) for kind, _, key in (n.partition("@") for n in names) if kind in TRAININGS]
+    if not keys:
+        return "trainings among them: none"
+    study, steps = check(PARAMS), dict[str, float]()
+    for kind, key in keys:
+        entry = getattr(study, kind)[key]
+        images = image_count(entry.dataset, study.datasets[entry.dataset])
+        steps[f"{kind}@{key}"] = training_steps(study, entry, images)
+    each = [f"{name} ({count(number)} steps)" for name, number in steps.items()]
+    some = each if len(each) <= FEW else [f"{count(*steps.values())} steps"]
+    return ", ".join([f"trainings among them: {len(each)}", *some])
 
 
 def cached_outputs() -> dict[str, set[str]]:
