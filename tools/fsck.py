@@ -39,7 +39,7 @@ def main(*, mend: bool = False) -> None:
     faults |= dict.fromkeys(leftovers(cache), "unfinished: DVC was killed while it wrote it")
     for file, what in faults.items():
         sys.stdout.write(f"{os.path.relpath(file)}: {what}\n")
-    sys.stdout.write(f"{len(objects)} objects: {len(faults) or 'no'} faults\n")
+    sys.stdout.write(f"Objects: {len(objects)}, faults: {len(faults) or 'none'}\n")
     if mend and faults:
         with exclusive(root):
             delete([*damaged, *leftovers(cache)])  # again: a run may have ended since

@@ -178,8 +178,8 @@ def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
     if count < most:
         raise InputError(
-            f"compute.yaml: `device` and `processes` need {most} GPUs, but torch sees {count}; "
-            "check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
+            "compute.yaml: `device` and `processes`: expected at most as many GPUs as torch sees, "
+            f"{count}, got {most}; check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
         )
     return visible.split(",")[:count]
 
@@ -212,6 +212,6 @@ def run_all(
     failed = [name for name in ran if not (FOLDER / f"{name}.done").exists()]
     what = f"failed: {', '.join(failed)}" if failed else f"Snakemake exited with {code}; see {log}"
     raise InputError(
-        f"{'interrupted' if interrupted else what}; {len(jobs) - len(ran)} jobs were not started. "
+        f"{'interrupted' if interrupted else what}; jobs not started: {len(jobs) - len(ran)}. "
         "Finished results are kept; `make repro` runs the rest"
     )

@@ -110,11 +110,11 @@ def news(encoders: Collection[str]) -> Iterator[str]:
     committed = git("ls-tree", "--name-only", "HEAD", "metrics/").split()
     fresh = sum(f"metrics/{key}.json" not in committed for key in encoders)
     if fresh:
-        yield f"The last commit has no results for {fresh} of the {len(encoders)} encoders."
+        yield f"Encoders without results in the last commit: {fresh} of {len(encoders)}"
     modified = ("diff", "--name-only", "--diff-filter=M", "HEAD", "--", "metrics", "plots")
     changed = git(*modified).split()
     if changed and fresh < len(encoders):
-        yield f"{len(changed)} of the last commit's files in metrics/ and plots/ have changed."
+        yield f"Files of the last commit in metrics/ and plots/ that have changed: {len(changed)}"
         yield CHANGED
     elif fresh < len(encoders):
         which = "All others" if fresh else "The results in metrics/ and plots/"

@@ -72,9 +72,7 @@ def main(study: Path = PARAMS, *, offline: bool = False) -> None:
             sys.stdout.write(f"{title}\n\n{table}\n\n")
     problems = [answer.problem for answer in answers.values() if answer.problem]
     unasked = sum(not answer.asked for answer in answers.values())
-    said = (
-        f"Of {len(answers)} sources, {len(problems)} cannot be reached, {unasked} were not asked."
-    )
+    said = f"Sources: {len(answers)}, cannot be reached: {len(problems)}, not asked: {unasked}"
     sys.stdout.write("\n  ".join([said, *problems]) + "\n")
     if problems:
         sys.exit(1)

@@ -140,8 +140,8 @@ def check_baseline(study: Sections) -> Complaints:
         if classes < 2 or train.images < FEWEST_PER_CLASS * classes:
             yield problem(
                 "datasets.imagenet_train",
-                f"got {train.images} images of {classes} classes; a standard model learns from 2 % "
-                f"of them",
+                f"got images: {train.images}, classes: {classes}; a standard model learns from 2 % "
+                "of the images",
                 f"{FEWEST_PER_CLASS} images per class or more, of two classes or more",
             )
         tests = {f"datasets.{name}": entry for name, entry in drawn.items()}

@@ -48,7 +48,7 @@ def fsck(capsys, *options: str) -> str:
 
 def test_a_whole_cache_has_no_fault(workspace, capsys):
     main()
-    assert capsys.readouterr().out == "4 objects: no faults\n"
+    assert capsys.readouterr().out == "Objects: 4, faults: none\n"
 
 
 @pytest.mark.parametrize(

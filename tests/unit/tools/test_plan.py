@@ -92,7 +92,7 @@ def images(nano):
 def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
     main("plan", str(NANO))
     said = capsys.readouterr().out
-    assert said.endswith("Of 0 sources, 0 cannot be reached, 0 were not asked.\n")
+    assert said.endswith("Sources: 0, cannot be reached: 0, not asked: 0\n")
     for title in ("Sources", "Images that pass", "Trainings", "Disk"):
         assert f"\n{title}" in said
 
@@ -122,11 +122,11 @@ def test_ends_with_1_and_names_what_cannot_be_reached(study, capsys, tmp_path):
         main("plan", study(broden=BRODEN))
     said = capsys.readouterr().out
     assert ended.value.code == 1
-    assert "1 cannot be reached" in said and str(tmp_path / "broden1") in said
+    assert "cannot be reached: 1," in said and str(tmp_path / "broden1") in said
     (tmp_path / "broden1/images").mkdir(parents=True)
     main("plan", study(broden=BRODEN))
     said = capsys.readouterr().out
-    assert "Of 1 sources, 0 cannot" in said and "63,305" in said
+    assert "Sources: 1, cannot be reached: 0" in said and "63,305" in said
 
 
 def test_forward_passes_are_the_images_of_each_stage(nano, images):
