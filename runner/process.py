@@ -23,6 +23,12 @@ from interpreting_clip.urls import without_logins, without_urls
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
 
+UNDO_EXPERIMENT = (
+    "\nnote: this folder keeps the experiment's values; `git checkout . && dvc checkout` brings "
+    "the last commit's back"
+)
+"""What follows an error in an experiment, of which DVC keeps nothing else."""
+
 ADVICE = {
     errno.ENOSPC: "free the disk",
     errno.EDQUOT: "free the disk or have the quota raised",
@@ -74,6 +80,9 @@ def explained(command: str, debug: bool) -> Iterator[None]:
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
             Path(file).write_text(json.dumps({"message": facts}))
             leave(1)
+        # not in `dvc exp run --temp`, whose folder DVC removes
+        if "DVC_EXP_NAME" in os.environ and ".dvc" not in Path.cwd().parts:
+            said += UNDO_EXPERIMENT
         sys.exit(f"error: {said}")
     finally:
         gc.freeze()

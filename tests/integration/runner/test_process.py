@@ -103,6 +103,18 @@ def test_an_error_is_one_line_with_advice(monkeypatch, error, expected):
         raise error
 
 
+@pytest.mark.parametrize(("folder", "undone"), [("clone", True), ("clone/.dvc/tmp/exps/a", False)])
+def test_an_experiment_that_fails_in_the_workspace_says_how_to_undo_it(
+    monkeypatch, tmp_path, folder, undone
+):
+    (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.setenv("DVC_EXP_NAME", "two")
+    with pytest.raises(SystemExit) as ended, explained("python -m a", debug=False):
+        raise InputError("params.yaml: odd")
+    assert ("git checkout . && dvc checkout" in str(ended.value.code)) == undone
+
+
 def test_a_program_ends_with_its_error_and_with_debug_its_traceback():
     done = run("raise InputError(arguments[0])", "params.yaml: 1 is too few")
     assert (done.returncode, done.stderr) == (1, "error: params.yaml: 1 is too few\n")
