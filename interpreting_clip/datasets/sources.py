@@ -6,9 +6,11 @@ params.yaml has a `limit`, and each image is decoded once before it is written.
 
 import hashlib
 import os
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
@@ -28,6 +30,7 @@ from interpreting_clip.datasets.entries import (
 )
 from interpreting_clip.datasets.imagenet import (
     CAPTIONED,
+    IMAGES,
     PublishedSet,
     published_set,
     read_imagenet_classes,
@@ -50,6 +53,12 @@ from interpreting_clip.formats.json import write_whole
 
 LAYOUTS: tuple[Layout, ...] = (parquet, webdataset, class_folders)
 """The layouts of images with classes or captions; the first that fits reads a source."""
+
+SPLITS = {
+    "imagenet_val": (IMAGES["imagenet"][0], "train", r"n\d{8}_\d+"),
+    "imagenet_train": (IMAGES["imagenet"][1], "validation", r"ILSVRC2012_val_\d{8}"),
+}
+"""ImageNet's two sets: how many images each has, the other one, and how that one's files begin."""
 
 BLOCK = 8
 """How many images per worker are in memory at a time."""
@@ -140,6 +149,8 @@ def _write_dataset(
                 raise ValueError(f"{image.name} is there twice; pack or download it again")
             classes[image.name] = image.class_
             captions[image.name] = image.caption
+        if key in SPLITS:
+            known = replace(known, images=(split_images(key, classes),))
         require_complete(classes, known, partial=entry.partial)
         chosen = choose(classes, entry.limit)
     digest = hashlib.sha256()
@@ -221,14 +232,36 @@ def images_at(place: OpenedSource, wanted: Wanted = lambda _: False) -> Iterator
     return layout.images(place, wanted)
 
 
+def split_images(key: str, classes: Mapping[str, int | None]) -> int:
+    """Return how many images one of ImageNet's two sets has.
+
+    Raises
+    ------
+    ValueError
+        The images are those of the other one, by their names or by their number in a class.
+    """
+    images, other, name = SPLITS[key]
+    wrong = sum(bool(re.match(name, PurePosixPath(image).name)) for image in classes)
+    most = max(Counter(classes.values()).values(), default=0)
+    if wrong or (other == "train" and most > 50):
+        raise ValueError(
+            f"'{key}': {wrong:,} of {len(classes):,} images have names of ImageNet's {other} set, "
+            f"and a class has up to {most:,} (in the validation set 50): encoders would be "
+            "measured on images that they learn from; check the path"
+        )
+    return images
+
+
 def require_complete(
     classes: Mapping[str, int | None], published: PublishedSet, *, partial: bool
 ) -> None:
     """Refuse a source without images, or with fewer than the published set has."""
     if not classes:
+        raise ValueError("expected images, found none; check the path and `kind`")
+    if published.images and len(classes) > max(published.images):
         raise ValueError(
-            "expected image files, shards (*.tar) or parquet files, found none; check the path and "
-            "`kind`, and convert other formats, such as LMDB"
+            f"expected {max(published.images):,} images{' or fewer' if partial else ''}, got "
+            f"{len(classes):,}, so this is another set; check the path and `kind`"
         )
     if partial or not (published.images or published.every_class):
         return

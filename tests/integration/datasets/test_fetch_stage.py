@@ -23,6 +23,9 @@ def test_a_real_set_is_fetched():
     write_dataset("imagenet_val", FOLDER)
     run_stage("fetch", "imagenet_val")
     assert read_card(Path("data/datasets/imagenet_val")).images == 1
+    write_files(Path("photos"), {"n01440764/n01440764_1.JPEG": photo(1)})
+    with pytest.raises(InputError, match=r"photos: 'imagenet_val': 1 of 2 .*train set"):
+        run_stage("fetch", "imagenet_val")
 
 
 def other_image(photos: Path) -> None:

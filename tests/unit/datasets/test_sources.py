@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.layout import SourceImage
-from interpreting_clip.datasets.sources import checked, choose, require_complete
+from interpreting_clip.datasets.sources import checked, choose, require_complete, split_images
 from interpreting_clip.errors import InputError
 from tests.layouts import photo
 
@@ -25,7 +25,8 @@ def test_a_published_number_of_images_passes_and_a_part_where_the_study_says_so(
 @pytest.mark.parametrize(
     ("found", "partial", "message"),
     [
-        *((survey(n), False, f"4 or 6 .*got {n}") for n in (3, 5, 7)),
+        *((survey(n), False, f"4 or 6 .*got {n}") for n in (3, 5)),
+        *((survey(7), partial, "6 .*got 7, .*another set") for partial in (False, True)),
         (survey(4, (3,)), False, "1 of 2 .*: b"),
         ({}, True, "found none"),
     ],
@@ -33,6 +34,29 @@ def test_a_published_number_of_images_passes_and_a_part_where_the_study_says_so(
 def test_another_number_and_a_class_without_images_are_refused(found, partial, message):
     with pytest.raises(ValueError, match=message):
         require_complete(found, PUBLISHED, partial=partial)
+
+
+VAL, TRAIN = "ILSVRC2012_val_00000001.JPEG", "n01440764_10026.JPEG"
+
+
+@pytest.mark.parametrize(
+    ("key", "names", "wrong"),
+    [
+        ("imagenet_val", [VAL, "renamed.jpg"], ""),
+        ("imagenet_val", [f"{i}.jpg" for i in range(50)], ""),
+        ("imagenet_val", [VAL, TRAIN], "1 of 2"),
+        ("imagenet_val", [f"{i}.jpg" for i in range(51)], "up to 51"),
+        ("imagenet_train", [TRAIN, *(f"{i}.jpg" for i in range(1300))], ""),
+        ("imagenet_train", [VAL, TRAIN], "1 of 2"),
+    ],
+)
+def test_train_images_are_no_validation_images_nor_the_reverse(key, names, wrong):
+    classes: dict[str, int | None] = dict.fromkeys(f"n01440764/{name}" for name in names)
+    if wrong:
+        with pytest.raises(ValueError, match=f"'{key}'.*{wrong}"):
+            split_images(key, classes)
+    else:
+        assert split_images(key, classes) == (50_000 if key == "imagenet_val" else 1_281_167)
 
 
 CLASSES: dict[str, int | None] = {f"n{c}/image_{i}.jpg": c for c in range(4) for i in range(9)}
