@@ -146,8 +146,11 @@ class Encoder:
         """
         if self.head is None:
             raise InputError(
-                "the encoder has no trained head: give it the `head` zero_shot if it is a CLIP, or "
-                "random; or make a linear probe of it in the section `probe`"
+                "the encoder has no trained head for ImageNet's 1,000 classes; `make check-encoder "
+                "ENCODER=key` tells whether its file has one for others. Give it the `head` "
+                "zero_shot if it is a CLIP, or random; or make a linear probe of it in the section "
+                "`probe`; or list ImageNet's classes in the checkpoint's `classes`, if the file's "
+                "head has them among others"
             )
         require_same_classes(self.card.classes or [], classes)
         bias = self.head.bias
