@@ -9,7 +9,6 @@ from interpreting_clip.config.params import convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.errors import InputError
-from interpreting_clip.study import check_datasets
 from interpreting_clip.study.dataset_entries import DrawnShift, Shifts
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
@@ -79,11 +78,3 @@ def test_what_the_classes_and_tables_in_git_rule_out_is_refused(complaint, chang
     mine = REAL | {"classes": "all"} | changes
     sources = {f"sources/{mine['source']}": {"images_per_shard": 9}}
     assert re.search(expected, complaint({"shifts/mine": mine, **sources}, LOCAL))
-
-
-def test_the_table_of_a_shifts_standard_models_is_read(complaint, monkeypatch, tmp_path):
-    monkeypatch.setattr(check_datasets, "BASELINES", tmp_path)
-    rows = "".join(f"net{n},0.5,0.4\n" for n in range(3))
-    (tmp_path / "mine.csv").write_text(f"model,imagenet_on_classes,shift\n{rows}")
-    mine = REAL | {"classes": "all", "baseline": "published"}
-    assert "expected percentages" in complaint({"shifts/mine": mine}, LOCAL)
