@@ -82,7 +82,7 @@ def main(a: str, b: str, *, only: str = "", **tolerance: float) -> None:
             if verdict != "identical":
                 where = where.removeprefix(path).lstrip("/: ")
                 sys.stdout.write(f"{verdict:<9} {output.stage} {path}: {where}\n")
-    sys.stdout.write(", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "\n")
+    sys.stdout.write(", ".join(f"{verdict}: {count}" for verdict, count in counts.items()) + "\n")
     if counts["differs"] or counts["missing"]:
         sys.exit(1)
 

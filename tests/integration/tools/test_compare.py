@@ -43,7 +43,7 @@ def other(workspace) -> Path:
 
 def test_a_result_is_identical_to_itself(workspace, other, capsys):
     for same in ("stages/..", str(other)):
-        assert compare(capsys, ".", same) == (0, ["3 identical"])
+        assert compare(capsys, ".", same) == (0, ["identical: 3"])
 
 
 def test_what_differs_is_named_with_its_stage(workspace, other, capsys):
@@ -88,7 +88,7 @@ def test_an_output_that_is_not_there_is_missing_unless_the_lock_files_agree(
     workspace, other, capsys
 ):
     shutil.rmtree(other / "data/drawn")
-    assert compare(capsys, ".", str(other)) == (0, ["3 identical"])
+    assert compare(capsys, ".", str(other)) == (0, ["identical: 3"])
     lock = other / "dvc.lock"
     (drawn,) = (output for output in locked_outputs(other) if output.path == "data/drawn")
     lock.write_text(lock.read_text().replace(drawn.md5, f"{'0' * 32}.dir"))
