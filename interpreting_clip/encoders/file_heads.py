@@ -25,9 +25,6 @@ HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.
 PROBE = re.compile(r"(?:^|\.)head\.0\.running_mean$")
 """An array of the batch norm before the head of a linear probe of MAE's."""
 
-PROBE_EPS = 1e-6
-"""What that norm adds to the variance, which no file holds."""
-
 
 def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
     """Return the whole name of the linear layer that reads the tower's features, or None.
@@ -111,14 +108,14 @@ def without_probe_norm(weights: StateDict) -> StateDict:
     folded = dict(weights)
     for name in filter(PROBE.search, weights):
         head = name.removesuffix("0.running_mean")
-        parts = [f"{head}{end}" for end in ("0.running_var", "1.weight", "1.bias")]
-        if f"{head}0.weight" in weights or not folded.keys() >= {*parts}:
-            continue
-        mean, variance, weight, bias = (folded.pop(n).double() for n in (name, *parts))
-        folded.pop(f"{head}0.num_batches_tracked", None)
-        weight = weight / (variance + PROBE_EPS).sqrt()
-        folded[f"{head}weight"] = weight.float()
-        folded[f"{head}bias"] = (bias - weight @ mean).float()
+        own = {n.removeprefix(head): v.double() for n, v in weights.items() if n.startswith(head)}
+        own.pop("0.num_batches_tracked", None)
+        # Another head is not linear, or its norm has weights and an epsilon of its own.
+        if own.keys() == {"0.running_mean", "0.running_var", "1.weight", "1.bias"}:
+            folded = {n: v for n, v in folded.items() if not n.startswith(head)}
+            weight = own["1.weight"] / (own["0.running_var"] + 1e-6).sqrt()
+            folded[f"{head}weight"] = weight.float()
+            folded[f"{head}bias"] = (own["1.bias"] - weight @ own["0.running_mean"]).float()
     return folded
 
 
@@ -155,7 +152,7 @@ def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTow
     why = (
         f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {classes:,} classes: "
         f"{named}give the encoder `head: random`, or make a linear probe of it in `probe`; if "
-        "ImageNet's classes are among the rows, list them in the checkpoint's `classes`"
+        "ImageNet's classes are among them, list every row's class in the checkpoint's `classes`"
     )
     if named:
         raise InputError(f"{source}: {why}")

@@ -268,8 +268,8 @@ def describe_found(found: MatchedTower) -> str:
         said += f"; pooling '{found.pooling}' ({why})"
     if found.head_name is not None:
         said += f"; head '{found.head_name}'"
-    if found.folded:
-        said += " with the batch norm before it folded in (eps 1e-6, as in MAE's linear probes)"
+        if found.folded:
+            said += " with the batch norm before it folded in (eps 1e-6, as in MAE's linear probes)"
     used = (found.prefix, f"{found.head_name}.")
     unused = [n for n in found.weights if n in found.unused or not n.startswith(used)]
     return f"{said}; not used are {abridged(unused)}" if unused else said

@@ -21,7 +21,6 @@ from interpreting_clip.encoders.encoder import (
 from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.file_heads import (
-    PROBE,
     find_head,
     imagenet_names,
     is_on_unit_features,
@@ -76,7 +75,8 @@ def load_weights(
     spec = TowerSpec(source, architecture.model, arrays, model.width, model.head_name, inner)
     if choice.head_name is None:
         refuse_patch_heads(states, source)
-    found = find_tower(states, spec, choice, partial(current_names, architecture, arrays))
+    without_norms = {state: without_probe_norm(weights) for state, weights in states.items()}
+    found = find_tower(without_norms, spec, choice, partial(current_names, architecture, arrays))
     found = with_parts(found, head_name=find_head(found, spec, choice))
     pooling = getattr(model.module.get_submodule(inner.rstrip(".")), "global_pool", "")
     found = with_parts(
@@ -84,7 +84,7 @@ def load_weights(
         unused=unused_arrays(found, spec),
         averaged=bool(inner),
         pooling=pooling if isinstance(pooling, str) else "",
-        folded=any(map(PROBE.search, states[found.state].keys() - found.weights.keys())),
+        folded=f"{found.head_name}.0.running_mean" in states[found.state],
     )
     if any(
         name in arrays and not alike(value, arrays[name]) for name, value in found.tower().items()
@@ -214,7 +214,7 @@ def current_names(architecture: Published, tower: StateDict, weights: StateDict)
     names become open_clip's; open_clip's own loading does the same, and would also fit weights to
     another image size. Names of transformers become those of `tower`.
     """
-    weights = without_probe_norm(library_names(weights, tower))
+    weights = library_names(weights, tower)
     if not isinstance(architecture, OpenClipConfig):
         dense = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
         return {dense.sub(r"\1\2", name): value for name, value in weights.items()}

@@ -428,20 +428,26 @@ def test_a_head_behind_another_layer_is_refused(tmp_path, vit, prefix, norm, nam
         load(tmp_path, weights, VIT, Choice(head_name=name))
 
 
-@pytest.mark.parametrize("affine", [False, True])
-def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(tmp_path, vit, affine):
+@pytest.mark.parametrize(
+    ("affine", "rows", "more", "unused"),
+    [(False, 1000, [], 0), (False, 100, [], 2), (True, 1000, [], 7), (False, 1000, [1000], 7)],
+)
+def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(
+    tmp_path, vit, *, affine, rows, more, unused
+):
     norm = nn.BatchNorm1d(64, eps=1e-6, affine=affine)
     nn.init.uniform_(norm.get_buffer("running_mean"), -1, 1)
     nn.init.uniform_(norm.get_buffer("running_var"), 0.01, 0.2)
-    head = nn.Sequential(norm, nn.Linear(64, 1000)).eval()
+    head = nn.Sequential(norm, nn.Linear(64, rows), *(nn.Linear(rows, n) for n in more)).eval()
     probe = under("module.", vit.state_dict() | under("head.", head.state_dict()))
     encoder, found = load(tmp_path, {"model": probe}, VIT, Choice())
-    if affine:
-        assert encoder.head is None and "not used are 7" in describe_found(found)
+    said = describe_found(found)
+    assert ("batch norm" in said) == (not unused)
+    if unused:
+        assert encoder.head is None and f"not used are {unused}:" in said
     else:
         images = torch.randn(2, 3, 160, 160)
         torch.testing.assert_close(encoder.module.eval()(images), head(vit(images)))
-        assert "batch norm" in describe_found(found)
 
 
 def test_one_of_several_heads_can_be_named(tmp_path, vit):
