@@ -22,9 +22,6 @@ from interpreting_clip.errors import InputError
 HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.fc", "linear")
 """What a classifier's last layer is called."""
 
-PROBE = re.compile(r"(?:^|\.)head\.0\.running_mean$")
-"""An array of the batch norm before the head of a linear probe of MAE's."""
-
 
 def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
     """Return the whole name of the linear layer that reads the tower's features, or None.
@@ -106,7 +103,7 @@ def without_probe_norm(weights: StateDict) -> StateDict:
     those of a head with the weights W / σ and the bias b − W μ / σ.
     """
     folded = dict(weights)
-    for name in filter(PROBE.search, weights):
+    for name in [n for n in weights if re.search(r"(^|\.)head\.0\.running_mean$", n)]:
         head = name.removesuffix("0.running_mean")
         own = {n.removeprefix(head): v.double() for n, v in weights.items() if n.startswith(head)}
         own.pop("0.num_batches_tracked", None)

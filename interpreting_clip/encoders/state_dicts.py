@@ -37,11 +37,9 @@ ADVICE = {
     ),
     r"dist(illation)?_token": "A distilled DeiT has two class tokens and two heads, which is not "
     "supported: take a DeiT without distillation, such as timm's deit_base_patch16_224",
-    r"\.attn\.q_bias ": "The weights have biases of queries and values: of timm's DINOv3 models, "
-    "those called `_qkvb` have them",
     r"embeddings\.patch_embedding|embedder\.convolution": (
-        "Of transformers' models, CLIPs and timm's vision transformers are read: name such a "
-        "backbone, or measure another model by its activations"
+        "Of transformers' models, CLIPs and vision transformers that timm has are read: name such "
+        "a backbone, or measure another model by its activations"
     ),
 }
 """What to do about weights that do not fit, by a pattern in their names."""
@@ -226,18 +224,23 @@ def misfit(
         f"The weights are of {whose}, or incomplete: name the backbone that they belong to, or "
         "choose among the file's arrays with the keys `state`, `prefix` and `head_name`"
     )
-    return "; ".join(parts) + f". {known_advice(found, spec, lists['missing']) or advice}"
+    return "; ".join(parts) + f". {known_advice(found, spec, lists) or advice}"
 
 
-def known_advice(found: MatchedTower, spec: TowerSpec, missing: list[str]) -> str:
+def known_advice(found: MatchedTower, spec: TowerSpec, lists: Mapping[str, list[str]]) -> str:
     """Return what to do about files that are known not to fit, or nothing."""
     if re.search(r"\d{5}-of-\d{5}", spec.source):
         return IN_ONE_FILE
-    if missing == ["proj"]:
+    if lists["missing"] == ["proj"]:
         return (
             "The tower has no projection, as transformers' CLIPVisionModel: save a "
             "CLIPVisionModelWithProjection or CLIPModel, or name timm's model of the tower alone, "
             "such as vit_base_patch32_clip_224"
+        )
+    if any(name.endswith(".attn.q_bias") for name in lists["unknown to it"]):
+        return (
+            "The weights have biases of queries and values, but none of keys: of timm's models, "
+            "BEiTs have these, and the DINOv3s that are called `_qkvb`"
         )
     names = "\n".join(f"{name} {kind(value)}" for name, value in found.weights.items())
     return next((advice for pattern, advice in ADVICE.items() if re.search(pattern, names)), "")

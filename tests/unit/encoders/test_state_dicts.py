@@ -370,6 +370,7 @@ def test_what_a_training_keeps_beside_a_whole_tower_is_not_used(tmp_path, vit, b
     [
         ("blocks.0.ls1.gamma", torch.ones(64), "unknown to it are 1"),
         ("blocks.0.attn.lora_q.weight", torch.ones(4, 64), "merge_and_unload"),
+        ("blocks.0.attn.q_bias", torch.ones(64), "_qkvb"),
         ("reg_token", torch.ones(1, 4, 64), "unknown to it are 1"),
         ("fc_norm.weight", torch.ones(64), "unknown to it are 1"),
         ("norm.bias", None, "missing are 1"),
