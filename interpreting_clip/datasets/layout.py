@@ -103,22 +103,22 @@ def is_image(path: str) -> bool:
 
 def refuse_others(read: Collection[str], there: Iterable[str]) -> None:
     """Refuse images, tars and parquet files beside those that are read: they would be left out."""
-    others = (name for name in there if name not in read)
+    others = (name for name in there if name not in read and not is_stray(name))
     other = next((n for n in others if is_image(n) or n.endswith((".tar", ".parquet"))), None)
     if read and other:
         raise ValueError(
-            f"expected files of one layout, got both, {min(read)} and {other}; put them into "
-            "folders of their own, or let `files` or `folder` match only some, as `*.parquet` does"
+            f"expected files of one layout, got both {min(read)} and {other}; move one of them "
+            "elsewhere, or read only some, with `files` or a `folder` that ends in `/*.parquet`"
         )
 
 
 def is_stray(path: str) -> bool:
-    """Say whether a file is not part of a dataset: a text, or left by an operating system."""
+    """Say whether a file is not part of a dataset: a text, hidden, or left by a system."""
     parts = PurePosixPath(path).parts
     name = parts[-1].lower()
     return (
-        name in (".ds_store", "thumbs.db", "desktop.ini")
-        or any(part.startswith("._") or part == "__MACOSX" for part in parts)
+        name in ("thumbs.db", "desktop.ini")
+        or any(part.startswith(".") or part == "__MACOSX" for part in parts)
         or name.startswith("readme")
         or name.endswith((".txt", ".md"))
     )

@@ -260,8 +260,8 @@ def require_complete(
         raise ValueError("expected images, found none; check the path and `kind`")
     if published.images and len(classes) > max(published.images):
         raise ValueError(
-            f"expected {max(published.images):,} images{' or fewer' if partial else ''}, got "
-            f"{len(classes):,}, so this is another set; check the path and `kind`"
+            "expected images, found none; check the path and `kind`. Parquet files count in the "
+            "folder itself, shards on disk for `kind: captions` and `own`; LMDB is not read"
         )
     if partial or not (published.images or published.every_class):
         return
