@@ -148,8 +148,8 @@ def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTow
     rows, classes = len(found.head()["weight"]), len(imagenet_names())
     why = (
         f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {classes:,} classes: "
-        f"{named}give the encoder `head: random`, or make a linear probe of it in `probe`; if "
-        "ImageNet's classes are among them, list every row's class in the checkpoint's `classes`"
+        f"{named}give the encoder `head: random`, or make a linear probe of it in `probe`; if the "
+        "rows include ImageNet's classes, list every row's class in the checkpoint's `classes`"
     )
     if named:
         raise InputError(f"{source}: {why}")
