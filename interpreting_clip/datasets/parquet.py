@@ -31,7 +31,6 @@ from interpreting_clip.datasets.layout import (
     Wanted,
     check_wnids,
     refuse_others,
-    walk,
 )
 from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.files import natural_order
@@ -76,7 +75,9 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     known = place.known
     read = _files(place)
     if place.folder is not None and place.folder.is_dir():  # a pattern names what is read
-        refuse_others(read, dict(walk(place.folder)))
+        # Unlike `walk`, this passes over what may not be listed, such as a disk's `lost+found`.
+        below = place.folder.rglob("*.*")
+        refuse_others(read, (file.relative_to(place.folder).as_posix() for file in below))
     names: list[str] | None = None
     meaning: dict[Label, int | None] = {}
     for number, (file, local) in enumerate(read.items()):
