@@ -6,8 +6,7 @@ params.yaml has a `limit`, and each image is decoded once before it is written.
 
 import hashlib
 import os
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +18,7 @@ from interpreting_clip.datasets import class_folders, parquet, webdataset
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
 from interpreting_clip.datasets.captions import captioned, read_captions
 from interpreting_clip.datasets.card import DatasetCard, write_card
+from interpreting_clip.datasets.completeness import SPLITS, require_complete, split_images
 from interpreting_clip.datasets.entries import (
     BrodenEntry,
     Captions,
@@ -30,7 +30,6 @@ from interpreting_clip.datasets.entries import (
 )
 from interpreting_clip.datasets.imagenet import (
     CAPTIONED,
-    IMAGES,
     PublishedSet,
     published_set,
     read_imagenet_classes,
@@ -53,12 +52,6 @@ from interpreting_clip.formats.json import write_whole
 
 LAYOUTS: tuple[Layout, ...] = (parquet, webdataset, class_folders)
 """The layouts of images with classes or captions; the first that fits reads a source."""
-
-SPLITS = {
-    "imagenet_val": (IMAGES["imagenet"][0], "train", r"n\d{8}_\d+"),
-    "imagenet_train": (IMAGES["imagenet"][1], "validation", r"ILSVRC2012_val_\d{8}"),
-}
-"""ImageNet's two sets: how many images each has, the other one, and how that one's files begin."""
 
 BLOCK = 8
 """How many images per worker are in memory at a time."""
@@ -230,57 +223,6 @@ def images_at(place: OpenedSource, wanted: Wanted = lambda _: False) -> Iterator
     """Yield the images of a source; those that are wanted can be read."""
     layout = next(layout for layout in LAYOUTS if layout.fits(place))
     return layout.images(place, wanted)
-
-
-def split_images(key: str, classes: Mapping[str, int | None]) -> int:
-    """Return how many images one of ImageNet's two sets has.
-
-    Raises
-    ------
-    ValueError
-        The images are those of the other one, by their names or by their number in a class.
-    """
-    images, other, name = SPLITS[key]
-    wrong = sum(bool(re.match(name, PurePosixPath(image).name)) for image in classes)
-    most = max(Counter(classes.values()).values(), default=0)
-    if wrong or (other == "train" and most > 50):
-        raise ValueError(
-            f"'{key}': {wrong:,} of {len(classes):,} images have names of ImageNet's {other} set, "
-            f"and a class has up to {most:,} (in the validation set 50): encoders would be "
-            "measured on images that they learn from; check the path"
-        )
-    return images
-
-
-def require_complete(
-    classes: Mapping[str, int | None], published: PublishedSet, *, partial: bool
-) -> None:
-    """Refuse a source without images, or with fewer than the published set has."""
-    if not classes:
-        raise ValueError("expected images, found none; check the path and `kind`")
-    if published.images and len(classes) > max(published.images):
-        raise ValueError(
-            "expected images, found none; check the path and `kind`. Parquet files count in the "
-            "folder itself, shards on disk for `kind: captions` and `own`; LMDB is not read"
-        )
-    if partial or not (published.images or published.every_class):
-        return
-    missing = sorted(set(published.class_indices) - set(classes.values()))
-    if missing:
-        # The first name of each: a folder may be called by a WordNet id or an index.
-        first = {class_: folder for folder, class_ in reversed(published.folders.items())}
-        folders = [first[class_] for class_ in missing]
-        raise ValueError(
-            f"{len(missing)} of {len(published.class_indices)} classes have no image: "
-            f"{', '.join(folders[:3])}{' …' if len(missing) > 3 else ''}; complete the set, or set "
-            "`partial: true` in params.yaml"
-        )
-    if published.images and len(classes) not in published.images:
-        expected = " or ".join(f"{images:,}" for images in published.images)
-        raise ValueError(
-            f"expected {expected} images, got {len(classes):,}; complete the set, or set "
-            "`partial: true` in params.yaml"
-        )
 
 
 def choose(classes: Mapping[str, int | None], limit: int | None) -> dict[str, int | None]:

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from interpreting_clip.datasets.completeness import require_complete
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.datasets.own_classes import own_set
-from interpreting_clip.datasets.sources import require_complete
 
 KNOWN = read_imagenet_classes()
 TENCH, GOLDFISH, SHARK = KNOWN.wnids[:3]

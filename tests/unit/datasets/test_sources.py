@@ -4,9 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interpreting_clip.datasets.completeness import require_complete, split_images
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.layout import SourceImage
-from interpreting_clip.datasets.sources import checked, choose, require_complete, split_images
+from interpreting_clip.datasets.sources import checked, choose
 from interpreting_clip.errors import InputError
 from tests.layouts import photo
 
