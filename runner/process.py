@@ -24,10 +24,10 @@ DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
 
 UNDO_EXPERIMENT = (
-    "\nnote: this folder keeps the experiment's values; `git checkout . && dvc checkout` brings "
-    "the last commit's back"
+    "\nnote: params.yaml keeps the experiment's values (`git diff params.yaml`); `git checkout "
+    "params.yaml` undoes all edits there that are not committed"
 )
-"""What follows an error in an experiment, of which DVC keeps nothing else."""
+"""What follows an error in an experiment. The next run restores dvc.lock and the results."""
 
 ADVICE = {
     errno.ENOSPC: "free the disk",

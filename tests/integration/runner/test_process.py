@@ -112,7 +112,8 @@ def test_an_experiment_that_fails_in_the_workspace_says_how_to_undo_it(
     monkeypatch.setenv("DVC_EXP_NAME", "two")
     with pytest.raises(SystemExit) as ended, explained("python -m a", debug=False):
         raise InputError("params.yaml: odd")
-    assert ("git checkout . && dvc checkout" in str(ended.value.code)) == undone
+    # not `git checkout .`, which would delete the user's own edits of code
+    assert ("`git checkout params.yaml`" in str(ended.value.code)) == undone
 
 
 def test_a_program_ends_with_its_error_and_with_debug_its_traceback():
