@@ -111,7 +111,7 @@ def suspects(cache: Cache, outputs: Iterable[Output]) -> dict[str, Path]:
 
 
 def forecast(lost: Mapping[str, Sequence[str]], stale: Sequence[str], of: int) -> str:
-    """Say which outputs of which stages are missing, and which stages and trainings run."""
+    """Say which outputs of which stages are missing, and which of these stages run."""
     lines = [f"Stages whose results DVC's cache does not have: {len(lost)} of {of}"]
     if len(lost) <= FEW:
         lines += [f"{name}: {', '.join(paths)}" for name, paths in lost.items()]
@@ -121,10 +121,10 @@ def forecast(lost: Mapping[str, Sequence[str]], stale: Sequence[str], of: int) -
     if restored := len(lost) - len(stale):
         lines.append(f"Taken from earlier runs in DVC's cache: {restored}")
     if stale:
-        lines.append(f"Will run: {len(stale)}; {trainings(stale)}")
+        lines.append(f"Of these, {len(stale)} will run; {trainings(stale)}")
     pull = f"git checkout {LOCK} && dvc pull" if restored else "dvc pull"
     lines.append(
-        "A new clone begins like this. If a remote has the results, stop this and run "
+        "In a new clone, this is normal. If a remote has the results, stop this and run "
         f"`{pull}` (docs/working.md#lost-results)."
     )
     return "\n  ".join(lines) + "\n"

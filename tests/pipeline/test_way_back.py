@@ -42,7 +42,7 @@ def test_no_training_runs_after_a_checkout_of_other_results(clean: Workspace):
     assert clean.results()["metrics"] != own["metrics"]
     clean.run("dvc", "checkout", ok=False)  # fails: no cache has these results
     said = clean.run(sys.executable, "-c", "from tools.uncached import prepare; prepare()")
-    assert "earlier runs" in said and "Will run" not in said  # earlier runs have all
+    assert "earlier runs" in said and "will run" not in said  # earlier runs have all
     in_git = {name for name, stage in GRAPH.items() if not cached(stage)}
     assert {name.partition("@")[0] for name in clean.repro()} <= in_git
     assert clean.results() == own and (clean.folder / "dvc.lock").read_bytes() == lock

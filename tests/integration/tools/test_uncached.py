@@ -61,7 +61,7 @@ def test_results_of_an_earlier_run_come_back_and_nothing_runs(study, capsys, che
         assert not Path("data/count.txt").exists()
     printed = said(capsys)
     assert "draw: data/drawn" in printed and "git checkout dvc.lock &&" in printed
-    assert "Will run" not in printed
+    assert "will run" not in printed
     # `count` has other inputs than in dvc.lock: there DVC looks into its run cache by itself
     assert LOCK.read_text() == theirs.replace(other(drawn), drawn.removesuffix(".dir"), 1)
     assert study.repro() == set()
@@ -75,7 +75,7 @@ def test_without_an_earlier_run_nothing_changes_and_the_same_results_are_made(st
     Path("data").mkdir()
     printed = said(capsys)
     assert "cache does not have: 2 of 3\n" in printed and "count: data/count.txt" in printed
-    assert "Will run: 2;" in printed
+    assert "2 will run;" in printed
     assert LOCK.read_bytes() == before
     assert study.repro() == {"draw", "count"}
     assert LOCK.read_bytes() == before and said(capsys) == ""
@@ -103,7 +103,7 @@ def test_what_is_cut_off_is_named_and_comes_back(study, capsys, kind, path, ran)
     cut_off(object_of(path))
     printed = said(capsys)
     assert "data/" + Path(path).parts[1] + ": damaged" in printed
-    assert ("Will run: 1;" in printed) == bool(ran)
+    assert ("1 will run;" in printed) == bool(ran)
     assert study.repro() == ran and study.repro() == set()
     assert folder_digests(Path("data")) == whole and LOCK.read_bytes() == before
     assert said(capsys) == ""
