@@ -23,13 +23,16 @@ def split_images(key: str, classes: Mapping[str, int | None]) -> int:
         The images are those of the other one, by their names or by their number in a class.
     """
     images, other, name = SPLITS[key]
-    wrong = sum(bool(re.match(name, PurePosixPath(image).name)) for image in classes)
-    most = max(Counter(classes.values()).values(), default=0)
-    if wrong or (other == "train" and most > 50):
+    if wrong := sum(bool(re.match(name, PurePosixPath(image).name)) for image in classes):
         raise ValueError(
-            f"'{key}': {wrong:,} of {len(classes):,} images have names of ImageNet's {other} set, "
-            f"and a class has up to {most:,} (in the validation set 50): encoders would be "
-            "measured on images that they learn from; check the path"
+            f"'{key}': {wrong:,} of {len(classes):,} images have names of ImageNet's {other} set: "
+            "encoders would be measured on images that they learn from; check the path"
+        )
+    most = max(Counter(classes.values()).values(), default=0)
+    if other == "train" and most > 50:
+        raise ValueError(
+            f"'{key}': expected 50 images of a class, got up to {most:,}: they are ImageNet's "
+            "train set, or some are there twice; check the path"
         )
     return images
 
@@ -45,8 +48,8 @@ def require_complete(
         )
     if published.images and len(classes) > max(published.images):
         raise ValueError(
-            f"expected {max(published.images):,} images{' or fewer' if partial else ''}, got "
-            f"{len(classes):,}, so this is another set; check the path and `kind`"
+            f"expected {max(published.images):,} images, got {len(classes):,}: this is another "
+            "set, or some are there twice; check the path and `kind`"
         )
     if partial or not (published.images or published.every_class):
         return
