@@ -47,9 +47,8 @@ def run_with_lines(words: Sequence[str]) -> int:
     status = run_dvc(words)
     if not status and ran:
         taken = humanize.precisedelta(time.monotonic() - began, format="%.0f")
-        write(f"{len(ran)} of {len(numbers)} stages ran or came from DVC's cache, in {taken}")
-        others = len(numbers) - len(ran)
-        write(f"; the other {others} stayed as they were.\n" if others else ".\n")
+        write(f"{len(ran)} of {len(numbers)} stages ran or came from DVC's cache, in {taken}; ")
+        write(f"up to date: {len(numbers) - len(ran)}.\n")
     elif not status:
         write(f"All {len(numbers)} stages are up to date.\n")
     return status
