@@ -139,14 +139,12 @@ def trainings(names: Iterable[str]) -> str:
     keys = [(kind, key) for kind, _, key in (n.partition("@") for n in names) if kind in TRAININGS]
     if not keys:
         return "trainings among them: none"
-    study, steps = check(PARAMS), dict[str, float]()
+    study, steps = check(PARAMS), list[float]()
     for kind, key in keys:
         entry = getattr(study, kind)[key]
         images = image_count(entry.dataset, study.datasets[entry.dataset])
-        steps[f"{kind}@{key}"] = training_steps(study, entry, images)
-    each = [f"{name} ({count(number)} steps)" for name, number in steps.items()]
-    some = each if len(each) <= FEW else [f"{count(*steps.values())} steps"]
-    return ", ".join([f"trainings among them: {len(each)}", *some])
+        steps.append(training_steps(study, entry, images))
+    return f"trainings among them: {len(keys)}, steps: {count(*steps)}"
 
 
 def cached_outputs() -> dict[str, set[str]]:
