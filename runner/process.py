@@ -69,7 +69,7 @@ def explained(command: str, debug: bool) -> Iterator[None]:
     """End with one line and status 1 if the `with` block fails, or with `debug` the traceback."""
     try:
         yield
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if debug:
             raise
         # without the folder in which an output is written, which is removed if its stage fails
@@ -109,8 +109,10 @@ def leave(status: int = 0) -> NoReturn:
     os._exit(status)
 
 
-def explanation(error: Exception, command: str) -> str:
+def explanation(error: BaseException, command: str) -> str:
     """Say in one line what went wrong and what to do; several problems take several lines."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; run it again to continue"
     if isinstance(error, InputError):
         return str(error)
     if isinstance(error, OSError) and error.errno is not None:

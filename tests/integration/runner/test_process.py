@@ -87,6 +87,7 @@ PARTIAL = "data/gone/x.partial/a.json"
         (InputError("metrics/x.json.partial/x.json: odd"), "metrics/x.json: odd"),
         (InputError("data/x.partial/x.json: odd"), "data/x/x.json: odd"),
         (AssertionError("Torch not compiled with CUDA enabled"), "`device`: .*compute.yaml"),
+        (KeyboardInterrupt(), "interrupted; run it again"),
         (KeyError("gone"), ".*KeyError: 'gone'.*--debug"),
         (RuntimeError("\x1b[31m\n\udcff"), r".*\\x1b\[31m\\n\\udcff.*--debug"),
     ],
