@@ -178,8 +178,8 @@ def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(map(str, range(count))))
     if count < most:
         raise InputError(
-            "compute.yaml: `device` and `processes`: expected at most as many GPUs as torch sees, "
-            f"{count}, got {most}; check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
+            f"compute.yaml: GPUs that `device` and `processes` need: {most}, that torch sees: "
+            f"{count}; check `nvidia-smi` and CUDA_VISIBLE_DEVICES"
         )
     return visible.split(",")[:count]
 

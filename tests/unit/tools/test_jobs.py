@@ -103,7 +103,7 @@ def test_jobs_share_the_gpus_that_torch_sees(monkeypatch, visible, expected):
 
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(InputError, match=r"compute\.yaml: .*`processes`.*GPUs.* 1, got 2"):
+    with pytest.raises(InputError, match=r"compute\.yaml: .*`processes` need: 2, .* sees: 1;"):
         usable_gpus(planned(STUDY, CUDA), CUDA)
 
 
