@@ -12,15 +12,13 @@ from jaxtyping import Float
 from interpreting_clip import api
 from interpreting_clip.errors import error_context
 from interpreting_clip.given_files import read_names
-from interpreting_clip.measures import cka, directions, mutual_neighbours, participation_ratio
+from interpreting_clip.measures import cka, mutual_neighbours, participation_ratio
 from interpreting_clip.measures.accuracy import restrict_head
 from interpreting_clip.measures.activations import map_classes
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concepts import choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
-
-FIRST_IMAGES = 1000
-"""How many images are enough to see that a head tells classes apart."""
+from interpreting_clip.measures.singular_directions import singular_directions
 
 
 def require_fit(
@@ -81,8 +79,7 @@ def require_arguments(
         if measure is api.kurtosis:
             require_spread(read["activations"])
         if measure is api.directions:
-            some, settings = read["activations"][:FIRST_IMAGES], directions.Settings(random_heads=0)
-            directions.directions(some, head=read["head"], settings=settings)
+            singular_directions(read["head"].weight, "classes")
         if measure is api.accuracy:
             head = read["head"]
             class_map = map_classes(read.get("among"), len(head.weight), read.get("aliases"))
