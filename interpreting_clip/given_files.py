@@ -69,10 +69,10 @@ def read_array(place: str, role: str) -> GivenArray:
     Without a name it is the first of those in `NAMES`, or else the only one with as many
     dimensions, or the only one. The measures refuse one with other dimensions, with the remedy.
     """
-    file, name = Path(place), ""
-    if not file.exists() and ":" in place:
-        before, _, name = place.rpartition(":")
-        file = Path(before)
+    # Both names may have colons: the file is the first that there is.
+    starts = [place, *(place[:end] for end, letter in enumerate(place) if letter == ":")]
+    before = next(filter(os.path.isfile, starts), place)
+    file, name = Path(before), place[len(before) + 1 :]
     arrays, refused = read_numbers(file, role)
     dimensions, names = NAMES[role]
     fitting = [key for key, array in arrays.items() if array.ndim == dimensions]

@@ -20,7 +20,7 @@ def folder(tmp_path, monkeypatch):
     arrays = {"h": np.zeros((4, 2)), "other": np.zeros((4, 3)), "y": np.zeros(4, np.int64)}
     save_file(arrays, "a.safetensors")
     save_file({**arrays, "features": arrays["h"]}, "named.safetensors")
-    save_file(arrays, "run:1.safetensors")
+    save_file(arrays | {"layer:0": arrays["h"]}, "run:1.safetensors")
     np.save("a.npy", np.arange(6.0).reshape(2, 3))
     np.save("vector.npy", np.arange(3.0))
     np.save("number.npy", 3.0)
@@ -31,7 +31,7 @@ def test_an_array_is_chosen_by_the_user_by_its_name_or_as_the_only_one():
     assert read_array("a.safetensors:other", "activations").name == "other"
     assert read_array("named.safetensors", "activations").name == "features"
     assert read_array("a.safetensors", "labels").name == "y"
-    assert read_array("run:1.safetensors:other", "activations").name == "other"
+    assert read_array("run:1.safetensors:layer:0", "activations").name == "layer:0"
     assert read_array("a.npy", "activations").values.tolist() == [[0, 1, 2], [3, 4, 5]]
 
 
@@ -51,7 +51,7 @@ def test_other_arrays_of_the_file_are_found_by_their_names():
             r"a\.safetensors: .*activations, features.*single matrix.*h \[4, 2\].*:NAME",
         ),
         ("a.safetensors:z", r"'z'.*h \[4, 2\], other \[4, 3\], y \[4\]"),
-        ("none.npy:x", "none.npy: no such file"),
+        ("none.npy:x", "none.npy:x: no such file"),
         ("a.npy:x", r"'x'; it holds one array \[2, 3\]$"),
         ("a.csv", r"a\.csv: .*\.npz, \.pt.*np\.save"),
         ("number.npy", r"number\.npy: .*single number"),
