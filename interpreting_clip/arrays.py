@@ -119,7 +119,7 @@ def is_tensor(value: object) -> bool:
 
 def tensor_values(tensor: Any) -> np.ndarray:
     """Return the values of a tensor of PyTorch, copied to the CPU if it is elsewhere."""
-    values = tensor.detach().cpu()
+    values = tensor.detach().to_dense().cpu()
     try:
         return values.numpy()
     except TypeError:  # bfloat16 and the like, which NumPy does not have

@@ -40,6 +40,7 @@ KINDS = {
     "foreign": Foreign(VALUES.astype(np.float32)),
     "tensor": TENSOR,
     "parameter": torch.nn.Parameter(TENSOR),
+    "sparse tensor": TENSOR.to_sparse(),
     "list of tensors": list(TENSOR),
 }
 
@@ -73,7 +74,6 @@ REFUSED = [
     (None, TypeError, "NoneType"),
     (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
     (torch.empty(4, 3, device="meta"), TypeError, "meta tensor"),
-    (TENSOR.to_sparse(), TypeError, r"to_dense\(\)"),
     (Unreadable(), TypeError, "Implicit conversion.*copy it"),
     ([VALUES[:32], VALUES[32:]], ValueError, r"list of 2; .*np\.concatenate\(activations\)"),
     ([VALUES, VALUES], ValueError, r"images, np\.stack\(activations\)"),
