@@ -225,9 +225,7 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
     for option, needs in REQUIRES.items():
         lacking = [NEEDS[need] for need in needs if need not in there]
         if getattr(options, option) and lacking:
-            raise InputError(
-                f"--{option.replace('_', '-')}: expected {' and '.join(lacking)} as well"
-            )
+            raise InputError(f"--{option.replace('_', '-')}: also expected {' and '.join(lacking)}")
     # The activations and labels are those of ImageNet, or else have no line.
     shifts = [(IMAGENET, options.activations), *options.shift]
     for option, pairs in (("--shift", shifts), ("--accuracy", options.accuracy)):
