@@ -250,6 +250,7 @@ def precision(value: float, threshold: float, encoded: bool, digits: int = 2) ->
 
     With two, 0.898 would be `0.90` and look encoded at 0.9.
     """
+    value = max(value, threshold) if encoded else value  # it may lack a rounding error
     while (float(f"{value:.{digits}f}") >= threshold) != encoded:
         digits += 1
     return f"{value:.{digits}f}"

@@ -98,6 +98,7 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
 )
 def test_a_precision_shows_on_which_side_of_the_threshold_it_is(value, encoded, text):
     assert precision(value, 0.9, encoded) == text
+    assert precision(1 / 3 - 1e-13, 1 / 3, encoded=True) == str(1 / 3)
 
 
 def colour(height: int, width: int, rgb: tuple[int, int, int] = (200, 0, 0)) -> np.ndarray:
