@@ -110,10 +110,12 @@ def mutual_neighbours(
         )
     ties = generator(settings.seed, "order of ties")
     orders = np.arange(images), ties.permutation(images)
-    sides = {"first": first, "second": second}
-    # Both before the search, which takes longest: an image of either may have no direction.
-    units = [unit_rows(values.reshape(images, -1), name) for name, values in sides.items()]
-    near = [nearest(rows, k, order) for rows, order in zip(units, orders, strict=True)]
+    # Refuses images before the long search. The copy is not kept: one side at a time is enough.
+    unit_rows(second.reshape(images, -1), "second")
+    near = [
+        nearest(unit_rows(values.reshape(images, -1), name), k, order)
+        for name, values, order in zip(("first", "second"), (first, second), orders, strict=True)
+    ]
     value = shared(*near) / (images * k)
     rng = generator(settings.seed, "permuted neighbours")
     null = [
