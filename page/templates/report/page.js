@@ -63,7 +63,7 @@
     place.textContent = digest === document.documentElement.dataset.digest
       ? `This page was made on ${date}, at commit ${commit}, on ${processor}. Results that DVC had already, from its`
         + " cache or from another machine, were not computed again."
-      : "The computed.js beside this page is about another one: make repro renews it.";
+      : "Not recorded for this page, since make repro, which records them, did not make it.";
   };
   const load = () => {
     const script = document.createElement("script");

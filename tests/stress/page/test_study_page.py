@@ -45,7 +45,7 @@ def test_the_page_says_when_it_was_computed_if_the_record_is_its_own(
     record["digest"] = digests[0] if own else "0" * 64
     (tmp_path / "computed.js").write_text(f"window.computed = {json.dumps(record)};")
     page.goto((tmp_path / REPORT.name).as_uri())
-    words = "made on 2024-10-04, at commit abc, on <b>One</b>" if own else "about another one"
+    words = "made on 2024-10-04, at commit abc, on <b>One</b>" if own else "Not recorded"
     page.locator("#computed").scroll_into_view_if_needed()
     expect(page.locator("#computed")).to_contain_text(words)
 
