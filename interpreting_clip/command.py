@@ -305,8 +305,8 @@ def comparable_accuracies(
         classes = len(given["head"]["head"] if among is None else np.unique(among))
         if reason := no_line(name, classes, test["aliases"], imagenet):
             if name not in known:
-                relation = "from" if name == IMAGENET else "on"
-                study.missing[f"Effective robustness {relation} {name}"] = reason
+                where = "from this accuracy" if name == IMAGENET else f"on {name}"
+                study.missing[f"Effective robustness {where}"] = reason
             continue
         measure = "accuracy" if name == IMAGENET else f"accuracy_{name}"
         found[name] = partial(study.results.__getitem__, measure)
