@@ -1,56 +1,51 @@
-"""What a study shows and what it does not, in words computed from its numbers."""
+"""What a study shows and what it does not: its claims, judged by its numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
-import msgspec
-
-from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
-from page.claim_charts import Dots, dot_row, informative
-from page.differences import CONCEPTS, NO_DIFFERENCE, concept_difference
-from page.families import families, trained, untrained_null
+from page.differences import (
+    NO_DIFFERENCE,
+    concept_difference,
+    judged,
+    robustness_difference,
+    seed_difference,
+    seed_text,
+)
+from page.families import families, label_controls, trained
 from page.names import (
     DATASETS,
-    TRAININGS,
-    format_estimate,
+    TESTBED_SHIFTS,
     format_number,
     format_percent,
     format_percents,
     format_spread,
-    format_with_error,
 )
-from page.replicas import INSIDE, FurtherEncoder, Replicated
-from page.results import StudyEncoder
-from page.robustness_claims import (
-    Names,
-    coverage_of_data,
-    mean_over,
-    narrower_data,
-    robustness_order,
-)
+from page.replicas import FurtherEncoder
+from page.results import StudyEncoder, measured_shifts
 from page.verdicts import (
     LEVEL,
     Case,
     Claim,
     Verdict,
-    drawn_claim,
     judge_against_null,
-    judge_differences,
+    overall,
+    supported,
 )
 
 PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
-WHOSE = {
-    "coverage": "Our claim, after Fang et al. (2022).",
-    "narrower-data": "Our claim, after Fang et al. (2022).",
-    "concept-order": "A claim of the paper’s first version.",
-}
-"""Whose a claim is where it is not the paper's, by its key."""
-
-KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.prunable"
+KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.by_accuracy"
 """The numbers that claims compare, by the names that their replicas have."""
+
+OURS = "Our claim, after Fang et al. (2022)."
+
+POINTS = "difference of mean effective robustness (points)"
+
+Names = Mapping[str, str]
+"""The names that the study gives to the test sets, by key."""
 
 
 def study_claims(
@@ -62,200 +57,242 @@ def study_claims(
 
     `further` are the encoders that only the study of replicas has.
     """
-    claims = {
-        "robustness-order": robustness_order(encoders, names),
-        "coverage": coverage_of_data(encoders, names, further),
-        "narrower-data": narrower_data(encoders, names, further),
-        "kurtosis": kurtosis_above_null(encoders),
-        "outlier-features": outlier_features(encoders),
-        "prunable": prunable_directions(encoders, names),
-        "concept-order": concept_order(encoders),
-    }
-    return [
-        msgspec.structs.replace(claim, key=key, whose=WHOSE.get(key, ""))
-        for key, claim in claims.items()
-        if claim
-    ]
+    claims = (
+        robustness_order(encoders, names),
+        coverage_of_data(encoders, names, further),
+        narrower_data(encoders, names, further),
+        kurtosis_above_null(encoders),
+        outlier_features(encoders),
+        prunable_directions(encoders, names),
+        concept_order(encoders),
+    )
+    return [claim for claim in claims if claim.cases]
 
 
-def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim | None:
+# --- Effective robustness: who has more of it, and whether language is the reason
+
+
+def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim:
+    """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
+    cases = []
+    for f in families(encoders):
+        if _have_robustness(f.members):
+            cases += judged([robustness_difference(*pair, f.name) for pair in pairwise(f.members)])
+    return Claim(
+        key="robustness-order",
+        chart="effective_robustness",
+        text="Zero-shot encoders are more robust than their finetuned versions, and these more "
+        f"than supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
+        verdict=overall(cases),
+        reason=f"In {supported(cases, 'families')}, the interval of every difference is above "
+        "zero, on a line that is not extrapolated.",
+        cases=cases,
+        axis=POINTS,
+        reference=NO_DIFFERENCE,
+    )
+
+
+def coverage_of_data(
+    encoders: Sequence[StudyEncoder],
+    names: Names = DATASETS,
+    further: Sequence[FurtherEncoder] = (),
+) -> Claim:
+    """Compare encoders that learnt labels with those that learnt captions of the same images.
+
+    Those of the study have intervals; those of the study of replicas are compared seed by seed.
+    """
+    cases = []
+    for pair in label_controls(encoders):
+        if _have_robustness(pair):
+            cases += judged([robustness_difference(*pair)])
+    cases += [seed_difference(e, e.other) for e in further if e.entry.training == "supervised"]
+    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
+    return Claim(
+        key="coverage",
+        chart="effective_robustness",
+        whose=OURS,
+        text="Robustness comes from what the data cover, not from language: labels give more of it "
+        f"than captions of the same images{over}.",
+        verdict=overall(cases),
+        reason=f"In {supported(cases, 'pairs')}, labels give more, beyond the interval and every "
+        "seed.",
+        cases=cases,
+        axis=POINTS,
+        reference=NO_DIFFERENCE,
+    )
+
+
+def narrower_data(
+    encoders: Sequence[StudyEncoder],
+    names: Names = DATASETS,
+    further: Sequence[FurtherEncoder] = (),
+) -> Claim:
+    """Compare an encoder with that of narrower captioned images in the study of replicas."""
+    pairs = [(e.other, e) for e in further if e.entry.training == "zero_shot"]
+    cases = [seed_difference(*pair) for pair in pairs]
+    return Claim(
+        key="narrower-data",
+        chart="effective_robustness",
+        whose=OURS,
+        text="Captions alone do not give robustness: captions of narrower images give less of it "
+        f"(mean effective robustness{mean_over(encoders, names)}).",
+        verdict=overall(cases),
+        reason=f"In {supported(cases, 'pairs')}, the broader images give more with every seed.",
+        cases=cases,
+        axis=POINTS,
+        reference=NO_DIFFERENCE,
+    )
+
+
+def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
+    """Name the shifts that a mean is over, or return nothing if it is over all of the testbed."""
+    shifts = measured_shifts(encoders)
+    if len(shifts) == len(TESTBED_SHIFTS):
+        return ""
+    return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
+
+
+def _have_robustness(encoders: Sequence[StudyEncoder]) -> bool:
+    return all(e.results.robustness.robustness for e in encoders)
+
+
+# --- Representation spaces
+
+
+def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim:
     """Compare each zero-shot encoder's kurtosis with those of its backbone's untrained encoders."""
     cases = []
     for e in trained(encoders, "zero_shot"):
         if not e.null:
             continue
         null, kurtosis = e.null.numbers["kurtosis"], e.results.kurtosis.kurtosis
-        value, widest = format_estimate(kurtosis, 2), e.with_seeds(KURTOSIS, kurtosis)
-        text = (
-            f"{e.entry.label} {value}{e.over_seeds(KURTOSIS, 2)} against {format_spread(null, 2)} "
-            f"of {len(null)} untrained encoders, "
-            f"p = {format_number(rank_p_value(kurtosis.value, null), 2)}"
+        widest = e.with_seeds(KURTOSIS, kurtosis)
+        p_value = format_number(rank_p_value(kurtosis.value, null), 2)
+        case = Case(
+            name=e.entry.label,
+            training=e.entry.training,
+            number=kurtosis,
+            digits=2,
+            widest=widest,
+            seeds=seed_text(e.replicas.get(KURTOSIS), 2),
+            null=(min(null), max(null)),
+            chance=f"{format_spread(null, 2)} of {len(null)} untrained encoders, p = {p_value}",
+            verdict=judge_against_null(*widest.ends, null),
         )
-        named = e.entry.label, e.entry.training
-        row = dot_row(*named, kurtosis, value, widest=widest, null=(min(null), max(null)))
-        cases.append(Case(judge_against_null(*widest.ends, null), text, [row]))
-    return drawn_claim(
-        "kurtosis",
-        "The kurtosis of a zero-shot encoder's activations is above that of untrained encoders of "
-        f"its backbone (by its rank among them: p ≤ {LEVEL:g} at both ends of the interval).",
-        cases,
-        "kurtosis; grey: lowest to highest of the untrained encoders",
+        cases.append(case)
+    return Claim(
+        key="kurtosis",
+        chart="kurtosis",
+        text="The kurtosis of a zero-shot encoder's activations is above that of untrained "
+        "encoders of its backbone.",
+        verdict=overall(cases),
+        reason=f"{supported(cases, 'zero-shot encoders')} are above the untrained ones by rank "
+        f"(p ≤ {LEVEL:g} at both ends of the interval).",
+        cases=cases,
+        axis="kurtosis; grey: lowest to highest of the untrained encoders",
     )
 
 
-def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim | None:
+def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim:
     """Count the encoders of each kind of training that have an outlier feature.
 
     Rectified representations are left out: an extreme among mostly zeros means something else.
     """
     linear = [e for e in encoders if e.representation == "linear"]
-    counts: dict[str, list[int]] = {kind: [] for kind in TRAININGS}
-    rows = []
-    for e in linear:
-        count = e.results.kurtosis.outliers.outlier_features
-        counts[e.entry.training].append(count)
-        rows.append(dot_row(e.entry.label, e.entry.training, Estimate(count), str(count)))
-    if not counts["zero_shot"]:
-        return None
+    counts = {
+        kind: [e.results.kurtosis.outliers.outlier_features for e in trained(linear, kind)]
+        for kind in ("zero_shot", "supervised")
+    }
     verdict: Verdict = "not supported"
     if any(counts["zero_shot"]):
         shown = all(counts["zero_shot"]) and not any(counts["supervised"])
         verdict = "supported" if shown else "mixed"
-    findings = [
-        f"{TRAININGS[kind]}: {sum(map(bool, found))} of {len(found)} encoders have outlier "
-        f"features, {sum(found)} in all"
-        for kind, found in counts.items()
-        if found
+    have = [f"{sum(map(bool, found))} of {len(found)}" for found in counts.values()]
+    cases = [
+        Case(
+            name=e.entry.label,
+            training=e.entry.training,
+            number=Estimate(e.results.kurtosis.outliers.outlier_features),
+            digits=0,
+        )
+        for e in linear
     ]
-    if not any(map(any, counts.values())):
-        findings = [f"none of the {len(linear)} encoders has an outlier feature"]
     return Claim(
+        key="outlier-features",
         chart="kurtosis",
-        text="Zero-shot encoders have outlier features and supervised encoders have none (by their "
-        f"counts{'' if len(linear) == len(encoders) else '; linear representations alone'}).",
+        text="Zero-shot encoders have outlier features and supervised encoders have none"
+        f"{'' if len(linear) == len(encoders) else ' (linear representations alone)'}.",
         verdict=verdict,
-        findings=findings,
-        dots=informative(Dots(axis="outlier features", rows=rows)),
+        reason=f"{have[0]} zero-shot encoders and {have[1]} supervised ones have an outlier "
+        "feature.",
+        cases=cases if counts["zero_shot"] else [],
+        axis="outlier features",
     )
 
 
-def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim | None:
-    """Compare the prunable fraction of zero-shot encoders with the paper's 80 %.
-
-    Neither accuracy nor robustness may suffer. Without robustness, or if a line is extrapolated at
-    a fraction that counts, the case is undecided, unless accuracy alone decides it.
-    """
+def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim:
+    """Compare the prunable fraction of zero-shot encoders with the paper's 80 %, by accuracy."""
     cases = []
     for e in trained(encoders, "zero_shot"):
-        found, rows = e.results.prunable, []
-        verdict: Verdict = "not supported"
-        if found.by_accuracy >= PRUNABLE:
-            reaches = found.prunable is not None and found.prunable >= PRUNABLE
-            verdict = "supported" if reaches else "not supported"
-            if found.prunable is None or found.is_extrapolated(found.prunable):
-                verdict = "undecided"
-        replicas = e.replicas.get(PRUNED)
-        if replicas and replicas.by_seed:
-            seen = {share >= PRUNABLE for share in replicas.by_seed.values()}
-            verdict = verdict if seen == {verdict == "supported"} else "undecided"
-        alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
-        parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
-        if found.by_robustness is not None and found.by_accuracy != found.by_robustness:
-            lower = "accuracy" if found.by_accuracy < found.by_robustness else "robustness"
-            parts += f", so {lower} decides"
-        if found.prunable is not None:
-            value = Estimate(found.prunable)
-            row = dot_row(
-                e.entry.label,
-                e.entry.training,
-                _in_percent(value),
-                format_percent(found.prunable),
-                widest=_in_percent(e.with_seeds(PRUNED, value)),
-                null=_in_percent(found.chance).ends if found.chance else None,
-            )
-            rows = [row]
-        chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
-        text = (
-            f"{e.entry.label}: {format_percent(found.prunable)} of "
-            f"{e.results.directions.directions} directions ({parts}{chance}{_counted(replicas)})"
+        found, replicas = e.results.prunable, e.replicas.get(PRUNED)
+        shares = [found.by_accuracy, *(replicas.by_seed.values() if replicas else ())]
+        reached = {share >= PRUNABLE for share in shares}
+        verdict: Verdict = "undecided"
+        if len(reached) == 1:
+            verdict = "supported" if reached.pop() else "not supported"
+        chance = found.accuracy_chance
+        value = Estimate(100 * found.by_accuracy)
+        case = Case(
+            name=e.entry.label,
+            training=e.entry.training,
+            number=value,
+            digits=0,
+            widest=Estimate(value.value, 100 * min(shares), 100 * max(shares)),
+            seeds=" to ".join(format_percent(end(shares)) for end in (min, max)) * bool(replicas),
+            null=(100 * chance.ends[0], 100 * chance.ends[1]) if chance else None,
+            chance=f"random heads {format_percents(chance)}" if chance else "",
+            verdict=verdict,
         )
-        cases.append(Case(verdict, text, rows))
-    return drawn_claim(
-        "pruning",
-        f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can be "
-        f"pruned for less than one point of {names['imagenet']} accuracy and less than one of mean "
-        f"effective robustness{mean_over(encoders, names)}.",
-        cases,
-        "prunable directions (%); grey: of random heads",
-        (100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
+        cases.append(case)
+    return Claim(
+        key="prunable",
+        chart="pruning",
+        text=f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can "
+        f"be pruned for less than one point of {names['imagenet']} accuracy.",
+        verdict=overall(cases),
+        reason=f"{supported(cases, 'zero-shot encoders')} reach {format_percent(PRUNABLE)}.",
+        cases=cases,
+        axis="prunable directions (%); grey: of random heads",
+        reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
     )
 
 
-def concept_order(encoders: Sequence[StudyEncoder]) -> Claim | None:
+def concept_order(encoders: Sequence[StudyEncoder]) -> Claim:
     """Compare the unique concepts of zero-shot encoders with finetuned and supervised ones.
 
     A finetuned or supervised encoder with another kind of representation is not comparable.
     """
-    cases, intervals = [], False
+    cases = []
     for f in families(encoders):
-        compared = _with_concepts([e for e in f.members if f.comparable(e)])
-        if len(compared) < 2 or compared[0][0] is not f.zero_shot:
-            continue
-        null = untrained_null(f.zero_shot, encoders)
-        found = compared + _with_concepts([null] if null else [])
-        values = "; ".join(
-            f"{TRAININGS[e.entry.training]} {format_estimate(counts.unique, 0)}"
-            f"{_by_chance(counts)}{_concepts_over_seeds(e)}"
-            for e, counts in found
-        )
-        differences = [concept_difference(f.zero_shot, e, f.name) for e, _ in compared[1:]]
-        text = f"{f.name}: {values}; {'; '.join(one.text for one in differences)}"
-        verdict = judge_differences([one.widest for one in differences])
-        cases.append(Case(verdict, text, [one.row for one in differences]))
-        intervals = intervals or compared[0][1].unique.low is not None
-    over = "by the differences on common negatives" if intervals else "without an interval"
-    return drawn_claim(
-        "concepts",
-        "Zero-shot encoders encode more unique concepts than finetuned and supervised encoders "
-        f"(counts of directions; {over}).",
-        cases,
-        "difference of unique concepts",
-        NO_DIFFERENCE,
+        first, *others = f.members
+        if _has_concepts(first):
+            others = [e for e in others if f.comparable(e) and _has_concepts(e)]
+            cases += judged([concept_difference(first, e, f.name) for e in others])
+    return Claim(
+        key="concept-order",
+        chart="concepts",
+        whose="A claim of the paper’s first version.",
+        text="Zero-shot encoders encode more unique concepts than finetuned and supervised "
+        "encoders (counts of directions).",
+        verdict=overall(cases),
+        reason=f"In {supported(cases, 'families')}, every difference on common negatives is above "
+        "zero.",
+        cases=cases,
+        axis="difference of unique concepts",
+        reference=NO_DIFFERENCE,
     )
 
 
-def _with_concepts(encoders: Sequence[StudyEncoder]) -> list[tuple[StudyEncoder, BasisConcepts]]:
-    """Return those encoders that have concepts of directions, with these."""
-    known = [(e, e.results.concepts.directions) for e in encoders if e.results.concepts]
-    return [(e, counts) for e, counts in known if counts]
-
-
-def _by_chance(counts: BasisConcepts) -> str:
-    """Return what as many random directions encode, with the count's p among sets of these."""
-    if counts.random is None:
-        return ""
-    chance = f"random directions {format_number(counts.random.value)}"
-    if counts.random_p is not None:
-        chance += f", p = {format_with_error(counts.random_p, counts.random_p_error)}"
-    return f" ({chance})"
-
-
-def _concepts_over_seeds(encoder: StudyEncoder) -> str:
-    """Return the counts of all seeds beside those of random directions, if they are known."""
-    names = CONCEPTS, "concepts.directions.random"
-    own, random = map(encoder.replicas.get, names)
-    if own is None or random is None:
-        return encoder.over_seeds(CONCEPTS)
-    each = ", ".join(format_number(x, 0) for x in own.by_seed.values())
-    by_chance = ", ".join(map(format_number, random.by_seed.values()))
-    return f", over seeds {each} against {by_chance} of random directions"
-
-
-def _counted(replicas: Replicated | None) -> str:
-    """Return how many seeds a case counts, if not all of them."""
-    return f"; {replicas.remaining} {INSIDE}" if replicas and replicas.remaining else ""
-
-
-def _in_percent(share: Estimate) -> Estimate:
-    low, high = share.ends
-    return Estimate(100 * share.value, 100 * low, 100 * high)
+def _has_concepts(encoder: StudyEncoder) -> bool:
+    concepts = encoder.results.concepts
+    return bool(concepts and concepts.directions)

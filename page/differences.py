@@ -5,17 +5,24 @@ on the same images and with the same negatives, so their numbers rise and fall t
 difference is known better than either of them. The choice is ours; the paper has no intervals.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from statistics import fmean
 
 import msgspec
 import numpy as np
 
 from interpreting_clip.measures.effective_robustness import Settings
 from interpreting_clip.measures.intervals import Estimate, percentile_interval
-from page.claim_charts import dot_row
-from page.names import TRAININGS, format_estimate, mark
-from page.replicas import Replicated, difference_over_seeds, over_replicas, spread_in_words
+from page.names import TRAININGS, format_number
+from page.replicas import (
+    Replicated,
+    ReplicatedEncoder,
+    difference_over_seeds,
+    format_replicas,
+    over_replicas,
+)
 from page.results import StudyEncoder
+from page.verdicts import Case, judge_differences, judge_pairs
 
 ROBUSTNESS, CONCEPTS = "robustness.robustness", "concepts.directions.unique"
 """The numbers that claims compare, by the names that their replicas have."""
@@ -24,61 +31,7 @@ NO_DIFFERENCE = (0.0, "no difference")
 """The reference in a chart of differences."""
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """A number of an encoder minus that of another.
-
-    Attributes
-    ----------
-    first, second : the encoders
-    estimate : the difference with its interval over the draws that both share
-    over_seeds : the differences of their replicas, None if one of them has none
-    family : the name of the family that both are in; empty if their own names tell them apart
-    unit, digits : for the text
-    extrapolated : whether a line is extrapolated to one of them
-    """
-
-    first: StudyEncoder
-    second: StudyEncoder
-    estimate: Estimate
-    over_seeds: Replicated | None
-    family: str = ""
-    unit: str = ""
-    digits: int = 0
-    extrapolated: bool = False
-
-    @property
-    def widest(self) -> Estimate:
-        """The difference with its interval widened to hold that of every seed that counts."""
-        return over_replicas(self.estimate, self.over_seeds)
-
-    @property
-    def name(self) -> str:
-        """What is subtracted from what."""
-        pair = [e.entry for e in (self.first, self.second)]
-        return " minus ".join(TRAININGS[e.training] if self.family else e.label for e in pair)
-
-    @property
-    def text(self) -> str:
-        """The difference in words, with its interval and its spread over seeds."""
-        value = f"{format_estimate(self.estimate, self.digits)}{self.unit}"
-        text = f"{self.name} {value}{spread_in_words(self.over_seeds)}"
-        seeds = [*self.over_seeds.by_seed.values()] if self.over_seeds else []
-        if other := sum(one * self.estimate.value < 0 for one in seeds):
-            text += f" ({other} of {len(seeds)} seeds have the other sign)"
-        return text
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """The row of a claim's chart, in the family's panel or in one of its own."""
-        value = format_estimate(self.estimate, self.digits) + mark(self.extrapolated)
-        name, group = (self.name, self.family) if self.family else ("difference", self.name)
-        training, widest = self.first.entry.training, self.widest
-        return dot_row(name, training, self.estimate, value, widest=widest, group=group)
-
-
-def robustness_difference(
-    first: StudyEncoder, second: StudyEncoder, family: str = ""
-) -> Difference:
+def robustness_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case:
     """Subtract the mean effective robustness of two encoders that both have one.
 
     Draw by draw on common resampled lines and weights of the images.
@@ -86,22 +39,17 @@ def robustness_difference(
     results = [e.results.robustness for e in (first, second)]
     values = [one.robustness.value for one in results if one.robustness]
     draws = np.subtract(results[0].draws, results[1].draws)
-    return Difference(
-        first=first,
-        second=second,
-        estimate=percentile_interval(float(values[0] - values[1]), draws, Settings().confidence),
-        over_seeds=difference_over_seeds(first, second, ROBUSTNESS),
-        family=family,
-        unit=" points",
-        digits=1,
-        extrapolated=any(one.extrapolated for one in results),
-    )
+    difference = percentile_interval(float(values[0] - values[1]), draws, Settings().confidence)
+    outside = any(one.extrapolated_shifts for one in results)
+    case = _difference(first, second, difference, ROBUSTNESS, family, digits=1)
+    return msgspec.structs.replace(case, extrapolated=outside)
 
 
-def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str) -> Difference:
+def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str) -> Case:
     """Subtract the unique concepts of two encoders' directions, which both have.
 
-    The interval holds the smallest and the largest difference over the draws of the negatives.
+    The interval holds the smallest and the largest difference over the draws of the negatives. By
+    chance is the same difference of random directions in the two spaces.
     """
     results = [e.results.concepts for e in (first, second)]
     one, other = (x.directions for x in results if x and x.directions)
@@ -109,7 +57,71 @@ def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str) -
     if len(one.draws) > 1:
         draws = np.subtract(one.draws, other.draws).tolist()
         estimate = Estimate(estimate.value, min(draws), max(draws))
-    over_seeds = difference_over_seeds(first, second, CONCEPTS)
-    return Difference(
-        first=first, second=second, estimate=estimate, over_seeds=over_seeds, family=family
+    chance = ""
+    if one.random and other.random:
+        chance = f"random directions {format_number(one.random.value - other.random.value)}"
+    case = _difference(first, second, estimate, CONCEPTS, family, digits=0)
+    return msgspec.structs.replace(case, chance=chance)
+
+
+def seed_difference(first: ReplicatedEncoder, second: ReplicatedEncoder) -> Case:
+    """Subtract the robustness of two encoders seed by seed, where one has only replicas."""
+    found = difference_over_seeds(first, second, ROBUSTNESS)
+    differences = [*found.by_seed.values()] if found else []
+    return Case(
+        group=_pair(first, second),
+        name="seed by seed",
+        training=first.entry.training,
+        number=Estimate(fmean(differences)) if differences else None,
+        widest=over_replicas(Estimate(fmean(differences)), found) if differences else None,
+        seeds=seed_text(found),
+        verdict=judge_pairs(differences),
     )
+
+
+def judged(differences: Sequence[Case]) -> list[Case]:
+    """Return the differences of a family, with the verdict that they give together.
+
+    Undecided if a line is extrapolated to one of the encoders: effective robustness is a distance
+    to the line; where no standard model has a similar ImageNet accuracy, the line is a guess, and
+    the logit's curve leaves little room near 100 %.
+    """
+    verdict = judge_differences([one.widest for one in differences if one.widest])
+    if any(one.extrapolated for one in differences):
+        verdict = "undecided"
+    return [msgspec.structs.replace(one, verdict=verdict) for one in differences]
+
+
+def seed_text(found: Replicated | None, digits: int = 1) -> str:
+    """Return the spread over seeds and their range, in words; empty without replicas."""
+    if found is None or not found.by_seed:
+        return found.without if found else ""
+    ends = [format_number(end(found.by_seed.values()), digits) for end in (min, max)]
+    return f"{' to '.join(ends)};{format_replicas(found, max(digits, 1))}".strip(";")
+
+
+def _difference(
+    first: StudyEncoder,
+    second: StudyEncoder,
+    estimate: Estimate,
+    name: str,
+    family: str,
+    *,
+    digits: int,
+) -> Case:
+    """Return a difference as a case: in the family's group, or in one of its own."""
+    found = difference_over_seeds(first, second, name)
+    trainings = " minus ".join(TRAININGS[e.entry.training] for e in (first, second))
+    return Case(
+        group=family or _pair(first, second),
+        name=trainings if family else "difference",
+        training=first.entry.training,
+        number=estimate,
+        digits=digits,
+        widest=over_replicas(estimate, found),
+        seeds=seed_text(found, digits),
+    )
+
+
+def _pair(first: ReplicatedEncoder, second: ReplicatedEncoder) -> str:
+    return f"{first.entry.label} minus {second.entry.label}"

@@ -9,11 +9,11 @@ import pandas as pd
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import COMPARED, ChoiceCard, Interval, PublishedModels
-from page.claim_charts import Dots, dot_row
-from page.names import format_interval, format_number, mark
+from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
+from page.differences import NO_DIFFERENCE
+from page.names import format_number
 from page.published_results import TRAININGS
-from page.verdicts import Claim, Verdict, judge_differences, judged_claim
+from page.verdicts import Case, Claim, judge_differences, overall, supported
 
 Titles = Mapping[str, str]
 """The titles of the sources."""
@@ -31,17 +31,18 @@ def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFra
             published.choices[key].label: judge(table, published.choices[key], titles)
             for key, table in tables.items()
         }
-        if default := judged[published.choices[DEFAULT].label]:
+        default = judged[published.choices[DEFAULT].label]
+        if default.cases:
             elsewhere = [
                 f"{claim.verdict} under “{label}”"
                 for label, claim in judged.items()
-                if claim and claim.verdict != default.verdict
+                if claim.cases and claim.verdict != default.verdict
             ]
             claims.append(msgspec.structs.replace(default, elsewhere=tuple(elsewhere)))
     return claims
 
 
-def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim | None:
+def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim:
     """Count the zero-shot models that are more robust than one more standard model would be.
 
     The interval of their mean robustness has to be above the prediction limit. Models to which a
@@ -49,29 +50,32 @@ def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) 
     """
     models = models[models["training"] == "zero_shot"].dropna(subset=["mean_all"])
     counted = models[~models["extrapolated"]].sort_values(["mean_all", "name"])
-    if counted.empty:
-        return None
     limit = choice.spread["all"].limit
     above = counted["low_all"] > limit
-    ends = {"lowest": counted.iloc[0], "highest": counted.iloc[-1]}
+    cases = [
+        Case(
+            name=f"{which}: {one['name']}",
+            training="zero_shot",
+            number=Estimate(one["mean_all"], one["low_all"], one["high_all"]),
+            null=(-limit, limit),
+            chance=f"up to {format_number(limit)}",
+        )
+        for which, one in _lowest_and_highest(counted)
+    ]
     return Claim(
         key="published",
         chart="published",
         text="Zero-shot CLIP models are more robust than standard models on the real datasets.",
         verdict="supported" if above.all() else "mixed" if above.any() else "not supported",
-        findings=[
-            f"{above.sum()} of {len(counted)} zero-shot models have an interval above "
-            f"{format_number(limit)} points, the limit for one more standard model",
-            *_not_counted(len(models) - len(counted)),
-            *(
-                f"{which}: {one['name']}, {one['text_all']} points ({_imagenet(one)})"
-                for which, one in ends.items()
-            ),
-        ],
+        reason=f"{above.sum()} of {len(counted)} zero-shot models have an interval above "
+        f"{format_number(limit)} points, the limit for one more standard model"
+        f"{_not_counted(models, counted)}.",
+        cases=cases,
+        axis="mean effective robustness (points); grey: one more standard model",
     )
 
 
-def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles) -> Claim | None:
+def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles) -> Claim:
     """Count the finetuned models that are less robust than the model that they started from.
 
     The difference is taken on each resampled line, over the shifts that both were measured on.
@@ -80,80 +84,83 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
         subset=["mean_change"]
     )
     counted = models[~models["extrapolated"]].sort_values("mean_change", kind="stable")
-    if counted.empty:
-        return None
     less, more = counted["high_change"] < 0, counted["low_change"] > 0
-    findings = []
-    for source, group in counted.groupby("source"):
-        lowest, highest = group.iloc[0], group.iloc[-1]
-        findings.append(
-            f"{titles[str(source)]}: {less[group.index].sum()} of {len(group)} "
-            f"models lose robustness, from {highest['text_change']} ({highest['name']}) to "
-            f"{lowest['text_change']} points ({lowest['name']})"
+    cases = [
+        Case(
+            group=titles[str(source)],
+            name=f"{which}: {one['name']}",
+            training="finetuned",
+            number=Estimate(one["mean_change"], one["low_change"], one["high_change"]),
         )
+        for source, group in counted.groupby("source")
+        for which, one in _lowest_and_highest(group)
+    ]
     return Claim(
         key="finetuning",
         chart="finetuning",
         text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
         verdict="supported" if less.all() else "not supported" if more.all() else "mixed",
-        findings=[*findings, *_not_counted(len(models) - len(counted))],
+        reason=f"{less.sum()} of {len(counted)} finetuned models have an interval of the change "
+        f"below zero{_not_counted(models, counted)}.",
+        cases=cases,
+        axis="change of mean effective robustness (points)",
+        reference=NO_DIFFERENCE,
     )
 
 
-def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim | None:
+def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
     The intervals of the differences decide. A case is undecided if a line is extrapolated to one of
     the models, and cannot be supported without a model of each kind.
     """
     by_name = models.set_index("name", drop=False)
-    cases: list[tuple[Verdict, str]] = []
-    rows: list[dict[str, Any]] = []
+    cases = []
     for one in choice.comparisons:
         compared = by_name.loc[one.models]
-        verdict = judge_differences([Estimate(*interval) for interval in one.differences])
+        differences = [Estimate(*interval) for interval in one.differences]
+        verdict = judge_differences(differences)
         lacks_a_kind = len(one.models) < len(COMPARED)
         if compared["extrapolated"].any() or (verdict == "supported" and lacks_a_kind):
             verdict = "undecided"
-        group = f"{one.backbone}, {one.data}"
-        pairs = zip(pairwise(compared.to_dict("records")), one.differences, strict=True)
-        # Coloured by the first of both.
-        between = [_difference_row(group, *pair, interval) for pair, interval in pairs]
-        values = ", ".join(_value(model) for _, model in compared.iterrows())
-        differences = ", ".join(f"{row['name']} {row['text']}" for row in between)
-        cases.append((verdict, f"{group}: {values}; {differences}"))
-        rows += between
-    claim = judged_claim(
-        "counterparts",
-        "Zero-shot models are more robust than their finetuned versions, and these more than "
+        pairs = zip(pairwise(compared.to_dict("records")), differences, strict=True)
+        cases += [
+            Case(
+                group=f"{one.backbone}, {one.data}",
+                name=" − ".join(map(_training, pair)),
+                training=pair[0]["training"],  # coloured by the first of both
+                number=difference,
+                extrapolated=any(model["extrapolated"] for model in pair),
+                verdict=verdict,
+            )
+            for pair, difference in pairs
+        ]
+    return Claim(
+        key="published-order",
+        chart="counterparts",
+        text="Zero-shot models are more robust than their finetuned versions, and these more than "
         "supervised models of the backbone (mean without ObjectNet; ‡ extrapolated).",
-        cases,
-        Dots(axis="difference in points", rows=rows, reference=(0, "no difference")),
+        verdict=overall(cases),
+        reason=f"In {supported(cases, 'backbones')}, the interval of every difference is above "
+        "zero, on a line that is not extrapolated.",
+        cases=cases,
+        axis="difference in points",
+        reference=NO_DIFFERENCE,
     )
-    return msgspec.structs.replace(claim, key="published-order") if claim else None
 
 
-def _difference_row(
-    group: str, before: dict[Any, Any], after: dict[Any, Any], interval: Interval
-) -> dict[str, Any]:
-    """Return the row of the claim's chart for the difference between a model and the next."""
-    name = " − ".join(TRAININGS[one["training"]] for one in (before, after))
-    text = format_interval(*interval) + mark(before["extrapolated"] or after["extrapolated"])
-    return dot_row(name, before["training"], Estimate(*interval), text, group=group)
+def _lowest_and_highest(models: pd.DataFrame) -> list[tuple[str, dict[Any, Any]]]:
+    """Return the first and the last of sorted models; nothing if there are none."""
+    ends = models.iloc[[0, -1]] if len(models) else models
+    return list(zip(("lowest", "highest"), ends.to_dict("records"), strict=False))
 
 
-def _value(model: pd.Series) -> str:
+def _training(model: Mapping[Any, Any]) -> str:
+    """Return a model's training, with what else is different about it."""
     note = f" ({model['note']})" if model["note"] else ""
-    return (
-        f"{TRAININGS[model['training']]}{note} {model['text_without_objectnet']}"
-        f"{model['mark_all']} points ({_imagenet(model)})"
-    )
+    return f"{TRAININGS[model['training']]}{note}"
 
 
-def _imagenet(model: pd.Series) -> str:
-    return f"ImageNet {format_number(model['imagenet'])} %"
-
-
-def _not_counted(models: int) -> list[str]:
-    text = f"{models} more are not counted, since they lie outside the line’s range"
-    return [text] if models else []
+def _not_counted(models: pd.DataFrame, counted: pd.DataFrame) -> str:
+    outside = len(models) - len(counted)
+    return f"; {outside} more lie outside the line’s range" if outside else ""

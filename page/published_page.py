@@ -16,7 +16,6 @@ from interpreting_clip.formats.published_accuracies import GUESSING
 from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import NOTABLE, PublishedModels, SourceCard
-from page.claim_charts import Dots
 from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
@@ -40,7 +39,7 @@ from page.published_results import (
 )
 from page.published_tables import (
     PUBLISHED_FRAME,
-    counterpart_rows,
+    counterpart_cases,
     counterparts,
     default_lines,
     finetuning_table,
@@ -50,6 +49,7 @@ from page.published_tables import (
     soup_table,
 )
 from page.rendering import template_environment
+from page.verdicts import case_drawing, case_table
 
 VIT_SIZES = {
     **{"Ti": "tiny", "S": "small", "M": "medium", "B": "base", "L": "large", "H": "huge"},
@@ -96,11 +96,12 @@ def published_page(
         ),
         "outside": points_outside_frame(points),
         "figures": _figures(models, findings),
-        "backbones": Dots(
-            axis="mean effective robustness without ObjectNet (points)",
-            rows=counterpart_rows(backbones, limit),
-            legend=(by_training("shape"),),
-        ).drawing("counterparts"),
+        "backbones": case_drawing(
+            "counterparts",
+            "mean effective robustness without ObjectNet (points)",
+            case_table(counterpart_cases(backbones, limit)),
+            (by_training("shape"),),
+        ),
         "claims": published_claims(published, tables),
         "models": records(listed),
         "limit_said": limit_sentence(models, default.spread),

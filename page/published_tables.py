@@ -1,7 +1,6 @@
 """The tables of the published models' charts, `plots/published.csv` and those of the page alone."""
 
 from math import nan
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,9 @@ from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START
-from page.claim_charts import dot_row
-from page.names import TESTBED_SHIFTS, format_number
+from page.names import TESTBED_SHIFTS
 from page.published_results import TRAININGS
+from page.verdicts import Case
 
 STANDARD = "standard models"
 """The name, in the chart of published models, of those that the line is fitted to."""
@@ -157,22 +156,22 @@ def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
 
 
-def counterpart_rows(models: pd.DataFrame, limit: float) -> list[dict[str, Any]]:
-    """Return the rows of the chart of `counterparts`, for those with a mean without ObjectNet.
+def counterpart_cases(models: pd.DataFrame, limit: float) -> list[Case]:
+    """Return `counterparts` as cases, for those with a mean without ObjectNet.
 
     The grey band shows where one more standard model would lie.
     """
-    rows = []
-    for model in models.dropna(subset=["mean_without_objectnet"]).to_dict("records"):
-        interval = [model[f"{part}_without_objectnet"] for part in ("mean", "low", "high")]
-        rows.append(
-            dot_row(
-                model["name"],
-                model["training"].removesuffix("_12k"),
-                Estimate(*interval),
-                format_number(interval[0]) + model["mark_all"],
-                null=(-limit, limit),
-                group=model["counterpart_of"],
-            )
+    known = models.dropna(subset=["mean_without_objectnet"]).to_dict("records")
+    return [
+        Case(
+            group=model["counterpart_of"],
+            name=model["name"],
+            training=model["training"].removesuffix("_12k"),
+            number=Estimate(
+                *(model[f"{part}_without_objectnet"] for part in ("mean", "low", "high"))
+            ),
+            null=(-limit, limit),
+            extrapolated=bool(model["mark_all"]),
         )
-    return rows
+        for model in known
+    ]

@@ -35,7 +35,7 @@ from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
-from page.claims import study_claims
+from page.claims import mean_over, study_claims
 from page.drawings import panel_drawing
 from page.families import families
 from page.names import (
@@ -55,7 +55,6 @@ from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
 from page.replicas import FurtherEncoder, format_replicas, seed_differences
 from page.results import StudyEncoder, first_complete, moved, own_shifts, reasons
-from page.robustness_claims import mean_over
 from page.verdicts import NEEDED_PAIRS
 
 WITH_A_SECTION = (

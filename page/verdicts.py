@@ -1,13 +1,19 @@
-"""Claims and their verdicts: what numbers with intervals decide."""
+"""Claims, the cases that they rest on, and their verdicts: what numbers with intervals decide."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from dataclasses import replace
+from itertools import groupby
+from typing import Literal
 
 import msgspec
+import pandas as pd
 
+from interpreting_clip.charts.cases import CASES, NUMBERS
+from interpreting_clip.charts.panels import Legend
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
-from page.claim_charts import Dots, informative
+from page.drawings import PanelDrawing, panel_drawing
+from page.names import TRAININGS, format_estimate, mark
 
 Verdict = Literal["supported", "not supported", "undecided", "mixed"]
 
@@ -15,27 +21,119 @@ LEVEL = 0.05
 """A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
 it means at or near the top."""
 
-
 NEEDED_PAIRS = 5
 """So many pairs have to agree: the one-sided p of a sign test, 1 / 2 ** 5, is below `LEVEL`."""
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A claim, whether the numbers bear it out, the numbers, and the chart that shows them.
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """A number that a claim rests on: a row of its table, and of its chart.
 
-    `dots` are the numbers as a small chart beside the claim, None where it would say nothing.
-    `whose` says whose claim it is where it is not the paper's.
-    `elsewhere` has the lines under which a claim about published models has another verdict.
+    Attributes
+    ----------
+    group : the family or source whose cases stand together; empty if there is none
+    name : the encoder, or what is subtracted from what
+    training : a key of `TRAININGS`, which colours the mark
+    number : with its interval; None if no seed counts
+    digits : decimals that are shown
+    widest : the number with its interval widened to hold the values of all seeds
+    seeds : the spread over seeds, in words
+    null : the lowest and the highest value by chance
+    chance : what chance gives, in words
+    extrapolated : whether the number was read from an extrapolated line
+    verdict : what the case decides, together with the others of its group
     """
 
+    name: str
+    training: str
+    number: Estimate | None
+    group: str = ""
+    digits: int = 1
+    widest: Estimate | None = None
+    seeds: str = ""
+    null: tuple[float, float] | None = None
+    chance: str = ""
+    extrapolated: bool = False
+    verdict: Verdict | None = None
+
+    @property
+    def text(self) -> str:
+        """The number with its interval."""
+        return format_estimate(self.number, self.digits) + mark(self.extrapolated)
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim, its verdict, the reason in one sentence, and the cases that it rests on.
+
+    Attributes
+    ----------
+    key : its address on the page
+    chart : the figure that shows more
+    axis : what the numbers of its cases are
+    reference : a number to compare them with, drawn as an upright mark, and its words
+    whose : whose claim it is where it is not the paper's
+    elsewhere : the lines under which a claim about published models has another verdict
+    """
+
+    key: str
     chart: str
     text: str
     verdict: Verdict
-    findings: list[str]
-    dots: Dots | None = None
-    key: str = ""  # its address on the page
+    reason: str
+    cases: list[Case]
+    axis: str
+    reference: tuple[float, str] | None = None
     whose: str = ""
     elsewhere: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> list[list[Case]]:
+        """The cases that share a verdict; one without a group is a group by itself."""
+        return [list(cases) for _, cases in groupby(self.cases, lambda c: c.group or c.name)]
+
+    @property
+    def drawing(self) -> PanelDrawing | None:
+        """The chart of the cases; None where all numbers and the reference are equal."""
+        table = case_table(self.cases, self.reference)
+        values = table[[*NUMBERS, "reference"]].to_numpy(float)
+        known = values[~pd.isna(values)]
+        if not len(known) or known.min() == known.max():
+            return None
+        return case_drawing(f"claim-{self.key}", self.axis, table)
+
+
+def case_table(cases: Sequence[Case], reference: tuple[float, str] | None = None) -> pd.DataFrame:
+    """Return the rows of the chart of cases, for those that have a number."""
+    rows = []
+    for case in cases:
+        if case.number is None:
+            continue
+        ends = (*case.number.ends, *(case.widest or case.number).ends, *(case.null or (None, None)))
+        numbers = dict(zip(NUMBERS, (case.number.value, *ends), strict=True))
+        words = {"group": case.group, "name": case.name, "text": case.text}
+        rows.append(words | {"training": TRAININGS[case.training]} | numbers)
+    table = pd.DataFrame(rows, columns=["group", "name", "text", "training", *NUMBERS])
+    return table.assign(place=range(len(rows)), reference=reference[0] if reference else None)
+
+
+def case_drawing(
+    name: str, axis: str, table: pd.DataFrame, legend: tuple[Legend, ...] = ()
+) -> PanelDrawing:
+    """Draw cases along an axis; the alternative text of a panel has its numbers in words."""
+    words = (table["name"] + ": " + table["text"]).groupby(table["group"]).agg("; ".join)
+    chart = replace(CASES, name=name, title=axis, legend=legend)
+    return panel_drawing(chart, table, in_words=words)
+
+
+def overall(cases: Sequence[Case]) -> Verdict:
+    """Return the verdict that all cases share, or that they are mixed."""
+    verdicts: set[Verdict] = {case.verdict for case in cases if case.verdict}
+    return verdicts.pop() if len(verdicts) == 1 else "mixed"
+
+
+def supported(cases: Sequence[Case], what: str) -> str:
+    """Return how many of the cases, counted by their groups, support a claim: `1 of 2 families`."""
+    groups = {case.group or case.name: case.verdict for case in cases}
+    return f"{sum(one == 'supported' for one in groups.values())} of {len(groups)} {what}"
 
 
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
@@ -65,44 +163,3 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
         return "undecided"
     above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
     return "supported" if all(above) else "undecided" if any(above) else "not supported"
-
-
-class Case(NamedTuple):
-    """One comparison of a claim: what it decides, in words, and the rows of the claim's chart."""
-
-    verdict: Verdict
-    text: str
-    rows: Sequence[dict[str, Any]] = ()
-
-
-def drawn_claim(
-    chart: str,
-    text: str,
-    cases: Sequence[Case],
-    axis: str,
-    reference: tuple[float, str] | None = None,
-) -> Claim | None:
-    """Return a claim judged by its cases, with the chart of their numbers along an axis."""
-    rows = [row for case in cases for row in case.rows]
-    dots = Dots(axis=axis, rows=rows, reference=reference)
-    return judged_claim(chart, text, [(case.verdict, case.text) for case in cases], dots)
-
-
-def judged_claim(
-    chart: str, text: str, cases: Sequence[tuple[Verdict, str]], dots: Dots | None = None
-) -> Claim | None:
-    """Return a claim judged by its cases; if these differ, each states its own verdict."""
-    if not cases:
-        return None
-    verdicts: set[Verdict] = {verdict for verdict, _ in cases}
-    overall: Verdict = verdicts.pop() if len(verdicts) == 1 else "mixed"
-    findings = [
-        f"{finding} ({verdict})" if overall == "mixed" else finding for verdict, finding in cases
-    ]
-    return Claim(
-        chart=chart,
-        text=text,
-        verdict=overall,
-        findings=findings,
-        dots=informative(dots) if dots else None,
-    )

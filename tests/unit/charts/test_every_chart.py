@@ -8,6 +8,7 @@ from math import dist
 import pandas as pd
 import pytest
 
+from interpreting_clip.charts.cases import CASES as CLAIM_CASES
 from interpreting_clip.charts.layer_matrix import CKA, FEW
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
@@ -27,7 +28,6 @@ from interpreting_clip.charts.scatter import (
     EFFECTIVE_ROBUSTNESS,
     logits,
 )
-from page.claim_charts import DOTS
 from page.drawings import panel_drawing
 from page.published_charts import (
     FINETUNING,
@@ -75,7 +75,7 @@ CASES = [
     (CKA, similarities(FEW), FEW**2, 1),
     (EFFECTIVE_ROBUSTNESS, ACCURACIES, 6 + 6, 2),
     (CORRELATION, CORRELATIONS, 7 + 5, 2),  # where the line is extrapolated, there is no filling
-    (DOTS, CLAIM, 2, 1),
+    (CLAIM_CASES, CLAIM, 2, 1),
     (PUBLISHED, PUBLISHED_MODELS, 16, 1),
     (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
     (FINETUNING, models("model", "start"), 8, 1),
@@ -106,7 +106,7 @@ def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, pa
     facets(chart).to_dict()  # validates
     alone = panels(chart, table)
     pictures = ["".join(alone.values())]
-    if chart is not DOTS:  # of a page alone, which draws each panel by itself
+    if chart is not CLAIM_CASES:  # of a page alone, which draws each panel by itself
         pictures.append(draw_svg(whole_chart(chart, table), chart.name, chart.alternative))
     assert warned() == ""
     assert [drawn_rows(chart, svg) for svg in pictures] == [drawn] * len(pictures)
@@ -167,7 +167,7 @@ def test_a_single_direction_is_a_point():
         (CONCEPTS, CONCEPT_COUNTS.assign(high=None), {"unique": (0, 3)}),
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
         (CORRELATION, CORRELATIONS, {"effective_robustness": (5, 25)}),
-        (DOTS, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
+        (CLAIM_CASES, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
     ],
 )
 def test_panels_share_the_ends_of_their_axes(chart, table, ends):

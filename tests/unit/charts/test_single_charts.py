@@ -1,7 +1,6 @@
 """Facts that one chart has, or a few."""
 
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
@@ -12,7 +11,6 @@ from interpreting_clip.charts.panels import template
 from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS
-from page.claim_charts import NUMBERS, Dots, informative
 from page.published_charts import (
     OWN,
     PUBLISHED,
@@ -21,6 +19,7 @@ from page.published_charts import (
     TRAINING_LOOKS,
 )
 from page.published_tables import points_outside_frame
+from page.verdicts import case_drawing
 from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
@@ -95,16 +94,7 @@ def test_points_outside_the_frame_are_counted_and_lines_are_not():
 
 
 def test_the_numbers_of_a_claim_are_told_in_words():
-    rows: list[Any] = pd.concat([CLAIM, CLAIM[:1].assign(group="ViT")]).to_dict("records")
-    found = Dots(axis="points", rows=rows).drawing("order").panels
+    table = pd.concat([CLAIM, CLAIM[:1].assign(group="ViT")])
+    found = case_drawing("order", "points", table).panels
     assert [*found] == ["RN", "ViT"]
     assert 'aria-label="points. a: 3 [2, 5]; b: 3 [2, 5]"' in found["RN"]
-
-
-def test_a_chart_of_equal_numbers_or_of_none_says_nothing():
-    same: dict[str, Any] = dict.fromkeys(NUMBERS, 1)
-    for rows in ([], [same, same]):
-        assert informative(Dots(axis="a", rows=rows)) is None
-    assert informative(Dots(axis="a", rows=[same, same | {"low": 0}]))
-    # One difference is some way from none.
-    assert informative(Dots(axis="a", rows=[same], reference=(0.0, "no difference")))

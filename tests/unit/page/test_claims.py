@@ -8,15 +8,15 @@ import pytest
 from interpreting_clip.measures.intervals import Estimate
 from page.claims import (
     concept_order,
+    coverage_of_data,
     kurtosis_above_null,
     outlier_features,
     prunable_directions,
+    robustness_order,
     study_claims,
 )
 from page.families import families, label_controls
-from page.names import format_percent
 from page.replicas import Replicated
-from page.robustness_claims import coverage_of_data, robustness_order
 from page.verdicts import judge_against_null, judge_differences, judge_pairs
 from tests.unit.page.conftest import CONTROL, add_control, interval, read
 
@@ -43,7 +43,7 @@ def set_concepts(study, key, draws):
 def judged(claim, study) -> Any:
     """Return a claim that the study has the encoders to judge."""
     found = claim(read(study))
-    assert found
+    assert found.cases
     return found
 
 
@@ -81,18 +81,16 @@ def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     set_robustness(study, **dict(zip(FAMILY, (30, 10, 0), strict=True)), vit_web_broad=-50)
     set_robustness(study, vit_web_broad_finetuned=10, vit_supervised=0)
     supervised = study["results"]["rn_supervised"]["robustness"]
-    supervised["extrapolated"] = 1
     found = judged(robustness_order, study)
-    assert found.verdict == "mixed" and "zero-shot 30.0 [" in found.findings[0]
-    assert [text.rpartition("(")[2] for text in found.findings] == ["supported)", "not supported)"]
-    rows = found.dots.rows
-    assert (rows[0]["value"], rows[0]["low"], rows[0]["high"]) == (20, 20, 20)
+    assert found.verdict == "mixed" and "1 of 2 families" in found.reason
+    assert [case.verdict for case in found.cases] == ["supported"] * 2 + ["not supported"] * 2
+    assert found.cases[0].number == Estimate(20, 20, 20) and found.drawing
     names = ["zero-shot minus finetuned", "finetuned minus supervised"]
-    assert [row["name"] for row in rows] == names * 2
-    assert [row["text"].endswith("‡") for row in rows] == [False, True, False, False]
+    assert [case.name for case in found.cases] == names * 2
     supervised["per_shift"]["imagenet_r"]["extrapolated"] = True
-    first = judged(robustness_order, study).findings[0]
-    assert "extrapolated to RN supervised (" in first and first.endswith("(undecided)")
+    cases = judged(robustness_order, study).cases
+    assert [case.verdict for case in cases[:2]] == ["undecided"] * 2
+    assert [case.text.endswith("‡") for case in cases] == [False, True, False, False]
 
 
 def test_an_order_is_judged_by_differences_though_intervals_overlap(study):
@@ -102,12 +100,11 @@ def test_an_order_is_judged_by_differences_though_intervals_overlap(study):
     means = dict(zip(FAMILY, (13, 10, 8), strict=True))
     set_robustness(study, together, **means)
     found = judged(robustness_order, study)
-    assert found.verdict == "supported" and found.dots.reference == (0, "no difference")
-    first, second = found.dots.rows
+    assert found.verdict == "supported" and found.reference == (0, "no difference")
+    first, second = (case.number for case in found.cases)
     # The ends of 95 % of the draws, of which there are three: 2, 3 and 4.
-    assert (first["value"], first["low"], first["high"]) == pytest.approx((3, 2.05, 3.95))
-    assert second["low"] == second["high"] == 2
-    assert "zero-shot minus finetuned 3.0 [" in found.findings[0]
+    assert (first.value, first.low, first.high) == pytest.approx((3, 2.05, 3.95))
+    assert second.low == second.high == 2
     set_robustness(study, together | {FAMILY[2]: (4, 0, -4)}, **means)
     assert judged(robustness_order, study).verdict == "undecided"
 
@@ -128,24 +125,19 @@ def test_seeds_widen_a_difference_and_count_only_if_both_do(study):
         }
         found = judged(robustness_order, study)
         assert found.verdict == verdict
-        assert ("1 of 2 seeds have the other sign" in found.findings[0]) == (verdict == "undecided")
-    row = found.dots.rows[0]
-    assert (row["low"], row["widest_low"], row["widest_high"]) == (10, 10, 15)
+    assert (found.cases[0].number.low, found.cases[0].widest) == (10, Estimate(10, 10, 15))
+    assert found.cases[0].seeds.startswith("15.0 to 15.0; (without 1 of 2")
 
 
 def test_the_control_decides_between_data_and_language_unless_extrapolated(study):
     add_control(study)
     control = study["results"][CONTROL]["robustness"]
-    control["imagenet"] = 96.0
     for mean, verdict in ((5, "not supported"), (40, "supported")):
         set_robustness(study, rn_web_broad=28, **{CONTROL: mean})
         found = judged(coverage_of_data, study)
-        assert found.verdict == verdict
-        assert f" {mean}.0 [" in found.findings[0] and "ImageNet 96.0 %" in found.findings[0]
+        assert found.verdict == verdict and found.cases[0].number.value == mean - 28
     control["per_shift"]["objectnet"]["extrapolated"] = True
-    found = judged(coverage_of_data, study)
-    assert found.verdict == "undecided"
-    assert "extrapolated to RN labels" in found.findings[0]
+    assert judged(coverage_of_data, study).verdict == "undecided"
 
 
 def test_kurtosis_is_judged_against_many_untrained_encoders(study):
@@ -155,17 +147,16 @@ def test_kurtosis_is_judged_against_many_untrained_encoders(study):
         for results in study["results"].values():
             results["kurtosis"]["kurtosis"] = interval(kurtosis, 0.1)
         found = judged(kurtosis_above_null, study)
-        assert found.verdict == verdict and len(found.findings) == 3
-        assert "against 2.85 ± 0.34 of 20 untrained encoders, p = " in found.findings[0]
+        assert found.verdict == verdict and len(found.cases) == len(found.groups) == 3
+        assert "2.85 ± 0.34 of 20 untrained encoders, p = " in found.cases[0].chance
     study["nulls"] = {}
-    assert kurtosis_above_null(read(study)) is None
+    assert not kurtosis_above_null(read(study)).cases
 
 
 def test_outlier_features_are_counted(study):
     found = judged(outlier_features, study)
-    assert found.findings == [
-        f"none of the {len(study['entries'])} encoders has an outlier feature"
-    ]
+    assert "0 of 3 zero-shot encoders and 0 of 2 supervised" in found.reason
+    assert found.drawing is None  # all numbers are equal
     for zero_shot, supervised, verdict in (
         (2, 0, "supported"),
         (0, 3, "not supported"),
@@ -176,24 +167,24 @@ def test_outlier_features_are_counted(study):
             outliers = study["results"][key]["kurtosis"]["outliers"]
             outliers["outlier_features"] = counts.get(entry["training"], 0)
         found = judged(outlier_features, study)
-        assert found.verdict == verdict and found.dots
+        assert found.verdict == verdict and found.drawing
 
 
-def test_prunable_is_compared_with_the_paper(study):
-    for both, accuracy, extrapolated, verdict in (
-        (0.8, 0.9, [0.9], "supported"),
-        (0.7, 0.9, [], "not supported"),
-        # Robustness is not known, or a guess.
-        (None, 0.9, [], "undecided"),
-        (0.8, 0.8, [0.5], "undecided"),
-        (None, 0.7, [], "not supported"),
+def test_prunable_is_compared_with_the_paper_by_accuracy_with_every_seed(study):
+    for share, seeds, verdict in (
+        (0.8, {}, "supported"),
+        (0.7, {}, "not supported"),
+        (0.8, {0: 0.8, 1: 0.9}, "supported"),
+        (0.8, {0: 0.8, 1: 0.7}, "undecided"),
     ):
+        study["replicas"] = {
+            key: {"prunable.by_accuracy": Replicated(by_seed=seeds)} if seeds else {}
+            for key in study["entries"]
+        }
         for results in study["results"].values():
-            numbers = {"prunable": both, "by_accuracy": accuracy, "by_robustness": both}
-            results["prunable"] |= numbers | {"extrapolated": extrapolated}
-        found = judged(prunable_directions, study)
-        assert found.verdict == verdict
-        assert f"by accuracy alone {format_percent(accuracy)}" in found.findings[0]
+            # Robustness by itself does not count.
+            results["prunable"] |= {"by_accuracy": share, "by_robustness": 0.1, "prunable": 0.1}
+        assert judged(prunable_directions, study).verdict == verdict
 
 
 def test_concepts_are_compared_within_a_family(study):
@@ -211,34 +202,11 @@ def test_concepts_are_compared_within_a_family(study):
                 set_concepts(study, key.replace("rn", backbone), draws)
         found = judged(concept_order, study)
         assert found.verdict == verdict
-        assert f"zero-shot {zero_shot[0]}" in found.findings[0]
-        assert ("without an interval" in found.text) == (len(zero_shot) == 1)
         differences = [a - b for a, b in zip(zero_shot, finetuned, strict=True)]
-        row = found.dots.rows[0]
+        number = found.cases[0].number
         ends = (differences[0], min(differences), max(differences))
-        assert (row["value"], row["low"], row["high"]) == ends
-
-
-def test_counts_over_seeds_stand_beside_those_of_random_directions(study):
-    key = FAMILY[0]
-    replicas = {"unique": {0: 11.0, 1: 6.0}, "random": {0: 8.8, 1: 6.6}}
-    study["replicas"] = {
-        key: {f"concepts.directions.{k}": Replicated(by_seed=x) for k, x in replicas.items()}
-    }
-    expected = "over seeds 11, 6 against 8.8, 6.6 of random directions"
-    assert expected in judged(concept_order, study).findings[0]
-    del study["replicas"][key]["concepts.directions.random"]
-    finding = judged(concept_order, study).findings[0]
-    assert "± 3.5 over seeds" in finding and "against" not in finding
-
-
-def test_a_count_has_its_p_among_random_directions_with_the_error(study):
-    directions = study["results"]["rn_web_broad"]["concepts"]["directions"]
-    directions |= {"random_p": 0.0512, "random_p_error": 0.0098}
-    assert "p = 0.051 ± 0.010" in judged(concept_order, study).findings[0]
-    directions |= {"random_p": None, "random_p_error": None}
-    first, _, _ = judged(concept_order, study).findings[0].partition("finetuned")
-    assert "p = " not in first
+        assert (number.value, *number.ends) == ends
+        assert "random directions" in found.cases[0].chance
 
 
 def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(study):
@@ -251,7 +219,7 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
     claims = [
         judged(claim, study) for claim in (kurtosis_above_null, concept_order, outlier_features)
     ]
-    assert not any("999" in text for claim in claims for text in claim.findings)
+    assert not any("999" in case.text for claim in claims for case in claim.cases)
     assert "linear representations alone)" in claims[2].text
 
 
@@ -259,8 +227,8 @@ def test_without_encoders_or_a_value_nothing_is_said_and_fewer_shifts_are_named(
     assert study_claims([]) == []
     fewer["results"]["rn_web_broad"]["robustness"]["robustness"] = None
     found = judged(robustness_order, fewer)
-    assert len(found.findings) == 1
-    assert "robustness over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone;" in found.text
+    assert len(found.groups) == 1
+    assert "robustness over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone)" in found.text
 
 
 def test_families_share_backbone_and_data_and_controls_the_images(study):

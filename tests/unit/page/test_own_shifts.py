@@ -9,9 +9,9 @@ import pytest
 
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
 from interpreting_clip.study.dataset_entries import Shifts
+from page.claims import robustness_order
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance
-from page.robustness_claims import robustness_order
 from tests.unit.page.conftest import cells, interval, read, study_page, table, tables_of, undrawn
 
 NAMES = {"alone": "Alone", "listed": "My listed shift"}
@@ -43,9 +43,8 @@ def test_one_with_a_line_has_rows_and_its_own_models_but_no_part_in_means_and_cl
     def summary():
         tables = tables_of(with_own, DATASETS | NAMES)
         pruning = tables["pruning"].set_index("dataset")["accuracy"]
-        claim = robustness_order(read(with_own))
-        findings = claim and claim.findings
-        return tables["effective_robustness"], findings, list(pruning[MEAN_OF_SHIFTS])
+        cases = robustness_order(read(with_own)).cases
+        return tables["effective_robustness"], cases, list(pruning[MEAN_OF_SHIFTS])
 
     rows, *before = summary()
     assert set(rows["shift"]) == {*TESTBED_SHIFTS.values(), NAMES["listed"]}

@@ -52,9 +52,11 @@ def test_a_zero_shot_model_has_to_lie_beyond_where_a_standard_model_would():
         card("tiny/openai", "zero_shot", 99.0, extrapolated=["objectnet"]),
     ]
     found = claims(*cards)["published"]
-    assert found.verdict == "mixed" and found.findings[0].startswith("1 of 2 zero-shot")
-    assert found.findings[1].startswith("1 more") and "tiny" not in " ".join(found.findings)
-    assert "highest: RN50/openai, 20.0 [19.5, 20.5] points" in found.findings[3]
+    assert found.verdict == "mixed" and found.reason.startswith("1 of 2 zero-shot")
+    assert "1 more" in found.reason
+    cases = [(case.name, case.text) for case in found.cases]
+    assert cases[1] == ("highest: RN50/openai", "20.0 [19.5, 20.5]")
+    assert cases[0][0] == "lowest: RN50/cc12m"  # the line is extrapolated to the tiny one
     verdicts = [claims(*cards, limit=limit)["published"].verdict for limit in (2.8, 20.0)]
     assert verdicts == ["supported", "not supported"]
 
@@ -70,8 +72,8 @@ def test_finetuning_is_judged_by_the_difference_from_the_start():
         cards = [card(f"b/{c}", "finetuned", 5.0, change=c) for c in changes]
         beyond = card("b", "finetuned", 9.0, change=more, extrapolated=["objectnet"])
         found = claims(*cards, beyond)["finetuning"]
-        assert found.verdict == verdict and " of 2 models lose" in found.findings[0]
-        assert found.findings[1].startswith("1 more")
+        assert found.verdict == verdict and " of 2 finetuned models" in found.reason
+        assert "1 more" in found.reason and len(found.cases) == 2
 
 
 def backbone(**of_finetuned):
@@ -85,11 +87,10 @@ def backbone(**of_finetuned):
 def test_an_order_is_judged_by_differences_and_not_by_overlapping_intervals():
     found = claims(*backbone(), differences=[[0.2, 0.1, 0.3], [24.8, 20, 29]])["published-order"]
     assert (found.verdict, found.elsewhere) == ("supported", ())
-    (finding,) = found.findings
-    assert finding.startswith("B, OpenAI: zero-shot 27.0 [26.5, 27.5] points (ImageNet 60.0 %)")
-    assert finding.endswith(
-        "zero-shot − finetuned 0.2 [0.1, 0.3], finetuned − supervised 24.8 [20.0, 29.0]"
-    )
+    assert [(case.group, case.text) for case in found.cases] == [
+        ("B, OpenAI", "0.2 [0.1, 0.3]"),
+        ("B, OpenAI", "24.8 [20.0, 29.0]"),
+    ]
 
 
 def test_an_order_depends_on_the_line_where_its_difference_does():
@@ -107,12 +108,9 @@ def test_an_order_outside_the_line_s_range_is_undecided_but_stated():
     cards = backbone(extrapolated=["imagenet_a"])
     found = claims(*cards, differences=[[5, 4, 6], [9, 8, 10]])["published-order"]
     assert found.verdict == "undecided"
-    assert "finetuned (larger patches) 26.8 [26.3, 27.3]‡" in found.findings[0]
-    assert "zero-shot − finetuned 5.0 [4.0, 6.0]‡" in found.findings[0]
-    assert found.dots
-    assert [(row["name"], row["training"], row["value"]) for row in found.dots.rows] == [
-        ("zero-shot − finetuned", "zero-shot", 5),
-        ("finetuned − supervised", "finetuned", 9),
+    assert [(case.name, case.training, case.text) for case in found.cases] == [
+        ("zero-shot − finetuned (larger patches)", "zero_shot", "5.0 [4.0, 6.0]‡"),
+        ("finetuned (larger patches) − supervised", "finetuned", "9.0 [8.0, 10.0]‡"),
     ]
 
 

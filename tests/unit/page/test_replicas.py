@@ -12,7 +12,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import write_table
-from page.claims import study_claims
+from page.claims import coverage_of_data, narrower_data, study_claims
 from page.replicas import (
     FURTHER,
     IDENTITY,
@@ -33,7 +33,6 @@ from page.replicas import (
     training_settings,
     with_further,
 )
-from page.robustness_claims import coverage_of_data, narrower_data
 from tests.reads import ROOT
 from tests.unit.page.conftest import interval, read
 
@@ -239,34 +238,25 @@ def test_further_encoders_are_compared_seed_by_seed(study, further):
     # The ranges overlap, but each is two points above the other of its seed.
     labels = coverage_of_data(read(study), further=further)
     narrow = narrower_data(read(study), further=further)
-    assert labels and narrow and (labels.verdict, narrow.verdict) == ("supported", "not supported")
-    assert "14.0 points, ± 1.6 over seeds" in labels.findings[0]
-    assert "seed by seed 2.0 ± 0.0 points, n = 5" in labels.findings[0]
-    assert "from the study of replicas" in labels.findings[0]
+    assert (labels.verdict, narrow.verdict) == ("supported", "not supported")
     control = further[1]
     control.replicas[ROBUSTNESS].by_seed[0] += 1
-    labels = coverage_of_data(read(study), further=further)
-    assert labels and labels.dots
-    ((row),) = labels.dots.rows
-    assert row["group"] == f"{control.entry.label} minus {control.other.entry.label}"
-    assert (row["value"], row["widest_low"], row["widest_high"]) == pytest.approx((2.2, 2, 3))
+    (case,) = coverage_of_data(read(study), further=further).cases
+    assert case.group == f"{control.entry.label} minus {control.other.entry.label}"
+    assert case.widest and (case.widest.value, *case.widest.ends) == pytest.approx((2.2, 2, 3))
 
 
 def test_five_seeds_have_to_count_for_both_and_without_any_no_number_is_shown(study, further):
     other = further[0].other.replicas[ROBUSTNESS].by_seed
     del other[0]
-    labels = coverage_of_data(read(study), further=further)
-    assert labels and labels.verdict == "undecided"
+    assert coverage_of_data(read(study), further=further).verdict == "undecided"
     other |= {0: 99.0}  # one seed disagrees
-    labels = coverage_of_data(read(study), further=further)
-    assert labels and labels.verdict == "undecided"
+    assert coverage_of_data(read(study), further=further).verdict == "undecided"
     for one in further:
         one.replicas[ROBUSTNESS] = spread(left_out=5)
     labels = coverage_of_data(read(study), further=further)
-    assert labels and labels.verdict == "undecided" and "seed by seed" not in labels.findings[0]
-    control, _, own = labels.findings[0].partition(" against ")
-    assert "points" not in control and "none of 5 seeds" in control and "points" in own
-    assert labels.dots is None
+    assert labels.verdict == "undecided" and labels.cases[0].number is labels.drawing is None
+    assert "without 5 of 5 seeds" in labels.cases[0].seeds
 
 
 def test_a_study_with_other_trainings_has_no_further_encoders(study, params, tmp_path):
