@@ -7,7 +7,6 @@ from typing import Any
 
 import pandas as pd
 
-from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import PublishedModels, Spread
 from page.published_results import interval
 from page.published_tables import soup_name
@@ -41,12 +40,9 @@ def _say(name: str, *values: Any) -> list[str]:
 
 
 def line_sentences(published: PublishedModels) -> dict[str, dict[str, str]]:
-    """Say for each line how far standard models lie from it, and how it orders the others."""
+    """Say for each line how far standard models lie from it."""
     return {
-        key: {
-            "spread_text": " ".join(_say("spread", choice.spread, published.confidence)),
-            "order_text": " ".join(_say("order", choice.order, key == DEFAULT)),
-        }
+        key: {"spread_text": " ".join(_say("spread", choice.spread, published.confidence))}
         for key, choice in published.choices.items()
     }
 

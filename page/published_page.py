@@ -58,9 +58,7 @@ VIT_SIZES = {
 """The sizes of vision transformers as papers name them, and as timm does."""
 
 
-_OF_CHOICES = (
-    *("label", "text", "shifts", "standard", "transform", "second", "spread", "leaders"),
-)
+_OF_CHOICES = (*("label", "text", "shifts", "standard", "second", "spread", "leaders"),)
 """What the script needs of a choice's card."""
 
 

@@ -1,5 +1,5 @@
-// Effective robustness, as interpreting_clip/published/line_fits.py computes it: lines and planes in the
-// space of a choice, and the resampled lines that intervals come from.
+// Effective robustness, as interpreting_clip/published/line_fits.py computes it: lines and planes in logit
+// space, and the resampled lines that intervals come from.
 
 const data = JSON.parse(document.getElementById("published-numbers").textContent);
 const { shifts, choices, lines, accuracies: sets, confidence } = data;
@@ -39,11 +39,8 @@ function quantile(fraction) {
   return z;
 }
 
-const TRANSFORMS = {
-  logit: [(x) => Math.log(x) - Math.log1p(-x), (y) => 1 / (1 + Math.exp(-y))],
-  probit: [quantile, normal],
-  linear: [(x) => x, (y) => Math.min(Math.max(y, 0), 1)],
-};
+const logit = (x) => Math.log(x) - Math.log1p(-x);
+const expit = (y) => 1 / (1 + Math.exp(-y));
 
 // The accuracies that the lines of a choice start from: one, or two for planes.
 function abscissas(choice) {
@@ -52,13 +49,12 @@ function abscissas(choice) {
 }
 
 // The accuracy in percent that a line predicts; null where an accuracy that it starts from is unknown.
-function expected(choice, line, starts) {
+function expected(line, starts) {
   if (starts.some((value) => value == null)) return null;
-  const [forward, back] = TRANSFORMS[choices[choice].transform];
   const slopes = [line.slope, line.second];
   // A flat line has a limit where the logit is infinite.
-  const rise = starts.reduce((sum, x, i) => sum + (slopes[i] ? slopes[i] * forward(x / 100) : 0), 0);
-  return 100 * back(rise + line.intercept);
+  const rise = starts.reduce((sum, x, i) => sum + (slopes[i] ? slopes[i] * logit(x / 100) : 0), 0);
+  return 100 * expit(rise + line.intercept);
 }
 
 function startsOf(choice, accuracy) {
@@ -72,7 +68,7 @@ function place(choice, accuracy) {
   const extrapolated = [];
   for (const [shift, line] of Object.entries(lines[choice])) {
     const starts = startsOf(choice, accuracy);
-    const predicted = expected(choice, line, starts);
+    const predicted = expected(line, starts);
     if (predicted === null || accuracy[shift] == null) continue;
     robustness[shift] = accuracy[shift] - predicted;
     const outside = ([low, high], i) => starts[i] < low - ROUNDING || starts[i] > high + ROUNDING;
@@ -147,18 +143,17 @@ function drawnAccuracy(name, percent, count) {
 function drawn(choice, accuracy, over, images = false) {
   const every = drawsOf(choice);
   if (over.some((shift) => !every[shift])) return null;
-  const [forward, back] = TRANSFORMS[choices[choice].transform];
   return Object.fromEntries(
     over.map((shift) => {
       const { slope, second_slope: second, intercept } = every[shift];
       const values = new Float64Array(slope.length);
       const taken = (name) => (images ? drawnAccuracy(name, accuracy[name], values.length) : [accuracy[name]]);
-      const [x, y] = abscissas(choice).map((name) => taken(name).map((value) => forward(value / 100)));
+      const [x, y] = abscissas(choice).map((name) => taken(name).map((value) => logit(value / 100)));
       const measured = taken(shift);
       for (let i = 0; i < values.length; i++) {
         let rise = slope[i] ? slope[i] * x[i % x.length] : 0;
         if (second?.[i]) rise += second[i] * y[i % y.length];
-        values[i] = measured[i % measured.length] - 100 * back(rise + intercept[i]);
+        values[i] = measured[i % measured.length] - 100 * expit(rise + intercept[i]);
       }
       return [shift, values];
     }),

@@ -134,13 +134,12 @@ function attachHeads() {
 
 // --- The choice of the line
 
-// Say what the line in use is, how the order of the models under it compares with the default, and how
-// far standard models lie from it.
+// Say what the line in use is, and how far standard models lie from it.
 function tellChoice() {
-  const { label, text, order_text: order, spread_text: spread, leaders } = choices[state.choice];
+  const { label, text, spread_text: spread, leaders } = choices[state.choice];
   const place = find("#choice");
   const changed = state.choice !== DEFAULT;
-  place.textContent = `${label}: ${changed ? `${text} ${order}` : text}`;
+  place.textContent = `${label}: ${text}`;
   find("#spread").textContent = spread;
   const missing = shiftKeys.filter((shift) => !choices[state.choice].shifts.includes(shift));
   find("#missing").textContent = missing.length

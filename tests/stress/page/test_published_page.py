@@ -170,8 +170,6 @@ def test_every_number_of_every_choice_is_that_of_the_result(opened: Page, cards:
 def test_a_choice_of_the_line_changes_table_chart_and_text(opened: Page, cards: dict[str, Any]):
     before = column(opened, 11)
     opened.locator("[name=line]").select_option("timm")
-    order = cards["choices"]["timm"]["order"]["groups"]["finetuned"]
-    expect(opened.locator("#choice")).to_contain_text(f"{order['rank_correlation'][0]:.2f}")
     limit = cards["choices"]["timm"]["spread"]["all"]["limit"]
     expect(opened.locator("#spread")).to_contain_text(f"±{limit:.1f} points")
     assert column(opened, 11) != before
@@ -264,7 +262,7 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
         assert numbers == sorted(numbers, reverse=order == "descending")
         assert set(texts[len(numbers) :]) == {"–"}  # what has no number stands last
     opened.get_by_role("searchbox").fill("b-32")
-    opened.locator("[name=line]").select_option("probit")
+    opened.locator("[name=line]").select_option("with_v2")
     opened.locator("[name=unit]").select_option("robustness")
     opened.locator("[name=training][value=soup]").uncheck()
     state = (names(opened), column(opened, 7))
