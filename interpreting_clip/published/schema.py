@@ -11,9 +11,6 @@ import msgspec
 
 from interpreting_clip.published.line_choices import Choice
 
-NOTABLE = 0.3
-"""A difference of two sources' accuracies of one model, in points, from which the page says so."""
-
 START = "ViT-B-32/openai"
 """The zero-shot CLIP that the ingredients of the soups were finetuned from."""
 
