@@ -126,7 +126,7 @@ def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.L
         told("accuracy", "on the shift (%)", ".1f"),
         *titled(robustness_text="effective robustness", mean_text="mean"),
     ).transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
-    layers = alt.LayerChart(layer=[*baseline_lines(clip=True), *line_names(), *beneath, models])
+    layers = alt.LayerChart(layer=[*baseline_lines(clip=True), *beneath, models])
     return (
         with_logits(layers)
         .encode(
@@ -137,37 +137,6 @@ def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.L
         )
         .properties(width=WIDTH, height=HEIGHT)
     )
-
-
-def line_names() -> list[alt.Chart]:
-    """Name the line where it enters the frame: beneath it, or beside it where it is steep."""
-    left, middle = logits((PUBLISHED_FRAME["imagenet"][0], 40.0))
-    lowest = logits([1.5])[0]
-    end = (
-        alt.Chart()
-        .transform_filter("datum.kind === 'line' || datum.kind === 'extrapolated'")
-        .transform_joinaggregate(
-            x_min="min(x_logit)",
-            x_max="max(x_logit)",
-            y_min="min(y_logit)",
-            y_max="max(y_logit)",
-            groupby=["panel"],
-        )
-        .transform_filter("datum.x_logit === datum.x_min")
-        .transform_calculate(
-            slope="(datum.y_max - datum.y_min) / (datum.x_max - datum.x_min)",
-            x_name=f"max(datum.x_min, {left})",
-            y_on_line="datum.y_min + (datum.x_name - datum.x_min) * datum.slope",
-            y_name=f"max(datum.y_on_line, {lowest})",
-        )
-        .encode(x="x_name:Q", y="y_name:Q")
-    )
-    beneath = end.transform_filter(f"datum.x_name < {middle}")
-    beside = end.transform_filter(f"datum.x_name >= {middle}")
-    return [
-        beneath.mark_text(align="left", dx=5, dy=11, text="standard models"),
-        beside.mark_text(align="right", dx=4, dy=-8, text=["standard", "models"]),
-    ]
 
 
 PUBLISHED = PanelChart(

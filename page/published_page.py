@@ -6,28 +6,18 @@ includes, and what it shares with the study's page in `templates/shared`.
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.panels import by_training
-from interpreting_clip.formats.published_accuracies import GUESSING
 from interpreting_clip.formats.tables import records
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import NOTABLE, PublishedModels, SourceCard
+from interpreting_clip.published.schema import PublishedModels, SourceCard
 from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
 from page.published_claims import published_claims
-from page.published_findings import (
-    Findings,
-    finetuning_sentences,
-    limit_sentence,
-    line_sentences,
-    scaling_sentences,
-    soup_sentences,
-)
 from page.published_results import (
     SHIFT_ORDER,
     TEST_SETS,
@@ -43,6 +33,7 @@ from page.published_tables import (
     counterparts,
     default_lines,
     finetuning_table,
+    limit_check,
     points_outside_frame,
     published_table,
     scaling_table,
@@ -58,22 +49,21 @@ VIT_SIZES = {
 """The sizes of vision transformers as papers name them, and as timm does."""
 
 
-_OF_CHOICES = (
-    *("label", "text", "shifts", "standard", "transform", "second", "spread", "leaders"),
-)
+_OF_CHOICES = ("label", "text", "shifts", "standard", "second", "spread")
 """What the script needs of a choice's card."""
 
 
 def published_page(
     published: PublishedModels,
-    findings: Findings,
+    findings: dict[str, Any],
     lines: pd.DataFrame,
     draws: Draws,
     standard: pd.DataFrame,
 ) -> str:
     """Return the whole page; the same results give the same bytes.
 
-    All but the testbed's `standard` models are what stage `published` wrote.
+    All but the testbed's `standard` models are what stage `published` wrote; `findings` is
+    `plots/published.json`.
     """
     tables = {choice: model_table(published, choice) for choice in published.choices}
     models, default = tables[DEFAULT], published.choices[DEFAULT]
@@ -89,13 +79,20 @@ def published_page(
         "numbers": numbers,
         "numbers_json": script_json(numbers),
         "trainings": {k: name for k, name in TRAININGS.items() if k in set(models["training"])},
-        "notable": NOTABLE,
         # The script sets the rows of this chart, from `numbers`.
         "drawing": panel_drawing(
             PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
         ),
         "outside": points_outside_frame(points),
-        "figures": _figures(models, findings),
+        "findings": findings,
+        "figures": {
+            chart.name: {"chart": chart, "drawing": panel_drawing(chart, table)}
+            for chart, table in (
+                (FINETUNING, finetuning_table(models)),
+                (SOUPS, soup_table(models)),
+                (SCALING, scaling_table(models)),
+            )
+        },
         "backbones": case_drawing(
             "counterparts",
             "mean effective robustness without ObjectNet (points)",
@@ -104,7 +101,7 @@ def published_page(
         ),
         "claims": published_claims(published, tables),
         "models": records(listed),
-        "limit_said": limit_sentence(models, default.spread),
+        "limit_check": limit_check(models, limit),
         "ranked": listed["rank"].max(),
         "leaders": records(
             ordered[ordered["rank"].notna() & ordered["name"].isin(default.leaders)]
@@ -117,27 +114,9 @@ def published_page(
         "lines": records(_in_order(lines, line_order, "choice", "shift")),
         "span": line_spans(default_lines(lines)),
         "counts": models["source"].value_counts(),
-        "twice": [(m, other) for m in published.models for other in m.also],
     }
     environment = template_environment("published", {"interval": interval})
     return environment.get_template("page.html.jinja").render(view)
-
-
-def _figures(models: pd.DataFrame, findings: Findings) -> dict[str, dict[str, Any]]:
-    """Return what the template shows of finetuned models, soups and scaling, by chart."""
-    shown = (
-        (FINETUNING, finetuning_table(models), finetuning_sentences(findings)),
-        (SOUPS, soup_table(models), soup_sentences(findings)),
-        (SCALING, scaling_table(models), scaling_sentences(findings)),
-    )
-    return {
-        chart.name: {
-            "chart": chart,
-            "drawing": panel_drawing(chart, table),
-            "sentences": sentences,
-        }
-        for chart, table, sentences in shown
-    }
 
 
 def _in_order(table: pd.DataFrame, order: list[str], *columns: str) -> pd.DataFrame:
@@ -145,16 +124,9 @@ def _in_order(table: pd.DataFrame, order: list[str], *columns: str) -> pd.DataFr
 
 
 def web_address(source: SourceCard) -> str:
-    """Return the address of a source at its commit, empty if it is none of the web.
-
-    Only GitHub's addresses of a commit are known; any other source has its own address.
-    """
-    parts = urlsplit(source.url)
-    if parts.scheme not in ("http", "https"):
-        return ""
-    if parts.netloc == "github.com" and re.fullmatch("[0-9a-f]{7,40}", source.commit):
-        return f"{source.url.rstrip('/')}/tree/{source.commit}"
-    return source.url
+    """Return the address of a source, at its commit if it is on GitHub."""
+    on_github = source.url.startswith("https://github.com/")
+    return f"{source.url}/tree/{source.commit}" if on_github else source.url
 
 
 def backbone_names(architecture: str) -> list[str]:
@@ -179,7 +151,7 @@ def _numbers(
     standard: pd.DataFrame,
 ) -> dict[str, Any]:
     """Return what the script computes everything else from, each number once."""
-    sets, said = list(TEST_SETS), line_sentences(published)
+    sets = list(TEST_SETS)
     cards = msgspec.to_builtins(published)
     fits: dict[str, dict[str, Any]] = {}
     for line in records(lines):
@@ -201,12 +173,11 @@ def _numbers(
             for key, source in published.sources.items()
         },
         "choices": {
-            key: {name: choice[name] for name in _OF_CHOICES} | said[key]
+            key: {name: choice[name] for name in _OF_CHOICES}
             for key, choice in cards["choices"].items()
         },
         "lines": fits,
         "draws": draws,
-        "images": {"imagenet": 50_000} | {key: one.images for key, one in GUESSING.items()},
         "frame": PUBLISHED_FRAME["imagenet"],
         "standard": [list(m.values()) for m in records(standard.reindex(columns=["name", *sets]))],
         "models": [

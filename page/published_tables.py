@@ -83,6 +83,29 @@ def points_outside_frame(table: pd.DataFrame) -> int:
     return len(points) - int((across & up).sum())
 
 
+ACCURATE = 80
+"""The accuracy on ImageNet, in percent, above which standard models leave their line."""
+
+
+def limit_check(models: pd.DataFrame, limit: float) -> dict[str, int | float]:
+    """Return the shares of timm's supervised models that lie within a limit on the default lines.
+
+    These lines were not fitted to them. `models` are all published models with their means on these
+    lines; the share `held` is of all `models` within their range, `accurate_held` of those `above`
+    an accuracy.
+    """
+    others = models[(models["training"] == "supervised") & ~models["extrapolated"]]
+    others = others.dropna(subset=["mean_without_objectnet"])
+    inside = others["mean_without_objectnet"].abs() <= limit
+    accurate = inside[others["imagenet"] > ACCURATE]
+    return {
+        "models": len(inside),
+        "held": inside.mean(),
+        "above": ACCURATE,
+        "accurate_held": accurate.mean(),
+    }
+
+
 AUGMENTATIONS = ("without augmentation", "RandAugment")
 """Whether there was a setting counts, as in the regression: also one of no operations."""
 

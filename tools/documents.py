@@ -42,12 +42,6 @@ from page.names import (
 )
 from page.provenance import study_names
 from page.published_claims import published_claims
-from page.published_findings import (
-    finetuning_sentences,
-    limit_sentence,
-    line_sentences,
-    scaling_sentences,
-)
 from page.published_results import SHIFT_ORDER, interval, model_table, read_lines
 from page.published_tables import default_lines
 from page.replicas import TRAINED_FROM, ReplicatedEncoder, format_replicas, seed_differences
@@ -171,12 +165,6 @@ def values_of_results() -> dict[str, Any]:
         "confidence": published.confidence,
         "models": {model["name"]: model for model in records(tables[DEFAULT])},
         "choices": published.choices,
-        "sentences": {
-            "finetuning": finetuning_sentences(findings),
-            "scaling": scaling_sentences(findings),
-            "spread": line_sentences(published)[DEFAULT]["spread_text"],
-            "limit": limit_sentence(tables[DEFAULT], published.choices[DEFAULT].spread),
-        },
         "spans": line_spans(default_lines(read_lines(PLOTS / "published_lines.csv"))),
         "probe_costs": findings["finetuning"]["start"]["all"] - findings["finetuning"]["probe"],
         "soups": {soup["name"]: soup for soup in findings["soups"]},

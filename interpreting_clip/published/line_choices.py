@@ -1,7 +1,7 @@
 """The choices of how the line of standard models is fitted, and the means over shifts.
 
-Taori et al. (2020) fit a line in logit space to standard models. Each other choice here departs
-from that in one respect, so that a reader sees what depends on it.
+Every line is fitted in logit space by least squares (Taori et al. 2020). Each other choice here
+departs from the default in one respect, so that a reader sees what depends on it.
 """
 
 from typing import Literal
@@ -11,8 +11,6 @@ import msgspec
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import TIMM_SHIFTS
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
-
-Transform = Literal["logit", "probit", "linear"]
 
 MEANS = {
     "all": TESTBED_SHIFTS,
@@ -31,8 +29,6 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     label, text : its name on the page, and what it does
     shifts : those that it has a line for
     standard : the source of the standard models
-    transform : the space that the line is fitted in
-    method : how it is fitted; Theil and Sen's slope is the median of those of all pairs of models
     second : a second in-distribution accuracy that the fit starts from (Shi et al. 2023)
     """
 
@@ -40,8 +36,6 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     shifts: tuple[str, ...] = TESTBED_SHIFTS
     standard: Literal["testbed", "timm"] = "testbed"
-    transform: Transform = "logit"
-    method: Literal["least_squares", "theil_sen"] = "least_squares"
     second: Literal["imagenet_v2"] | None = None
 
 
@@ -51,22 +45,6 @@ CHOICES = {
     DEFAULT: Choice(
         label="logit (Taori et al. 2020)",
         text="A least-squares line in logit space through the testbed's standard models.",
-    ),
-    "probit": Choice(
-        label="probit",
-        text="The same, with the quantiles of the normal distribution in place of logits.",
-        transform="probit",
-    ),
-    "linear": Choice(
-        label="linear",
-        text="The same, in accuracies themselves.",
-        transform="linear",
-    ),
-    "theil_sen": Choice(
-        label="robust (Theil–Sen)",
-        text="In logit space, with the median slope of all pairs of standard models, which a few "
-        "models far off the line do not move.",
-        method="theil_sen",
     ),
     "timm": Choice(
         label="timm’s standard models",

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float, Int
-from scipy.special import ndtr, ndtri
-from scipy.stats import theilslopes
+from jaxtyping import Float
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import Settings, fractions_above_chance
@@ -18,13 +16,6 @@ from interpreting_clip.measures.least_squares import (
 )
 from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
 from interpreting_clip.published.line_choices import Choice
-
-TRANSFORMS = {
-    "logit": (logit, expit),
-    "probit": (ndtri, ndtr),
-    "linear": (lambda x: x, lambda y: np.clip(y, 0.0, 1.0)),
-}
-"""From a fraction to the space that a line is fitted in, and back."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,23 +79,19 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings) -> Fits
         Too few standard models, or families of them, were measured.
     """
     families, _ = models["family"].factorize()
-    forward, _ = TRANSFORMS[choice.transform]
     names = coefficients(choice)
     lines, draws = {}, {}
     for shift in choice.shifts:
         start = models[abscissas(choice)].to_numpy(float) / 100
         end = fractions_above_chance(models, shift)
         usable = ((start > 0) & (start < 1)).all(axis=1) & (end > 0) & (end < 1)
-        start, y = start[usable], forward(end[usable])
-        design = np.column_stack([forward(start), np.ones(len(y))])
+        start, y = start[usable], logit(end[usable])
+        design = np.column_stack([logit(start), np.ones(len(y))])
         try:
-            if choice.method == "theil_sen":
-                fit, drawn = theil_sen(design[:, 0], y, families[usable], settings)
-            else:
-                fit = fit_coefficients(design, y)
-                drawn = resample_coefficients(
-                    design, y, settings.resamples, settings.seed, families, fitted=usable
-                )
+            fit = fit_coefficients(design, y)
+            drawn = resample_coefficients(
+                design, y, settings.resamples, settings.seed, families, fitted=usable
+            )
         except (ValueError, np.linalg.LinAlgError) as error:
             raise InputError(
                 f"data/published: standard models of {choice.standard} on {shift}: {error}"
@@ -119,38 +106,17 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings) -> Fits
     return Fits(pd.DataFrame.from_dict(lines, orient="index"), draws)
 
 
-def theil_sen(
-    x: Float[np.ndarray, " model"],
-    y: Float[np.ndarray, " model"],
-    families: Int[np.ndarray, " model"],
-    settings: Settings,
-) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "resample 2"]]:
-    """Fit the line of Theil (1950) and Sen (1968): the median of the slopes of all pairs.
-
-    The intercept is the median of what is left of `y` (Conover's choice). Draws are fits to
-    families drawn with replacement, since the wild bootstrap is not valid for medians.
-    """
-    _, own = np.unique(families, return_inverse=True)
-    count = own.max() + 1
-    generator = np.random.default_rng(settings.seed)
-    drawn = generator.multinomial(count, np.full(count, 1 / count), size=settings.resamples)
-    models = [np.arange(len(x)), *(np.repeat(np.arange(len(x)), times[own]) for times in drawn)]
-    fits = np.array([theilslopes(y[m], x[m], method="joint")[:2] for m in models])
-    return fits[0], fits[1:]
-
-
 def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
     """Compute the effective robustness of models under a choice, in points."""
-    forward, back = TRANSFORMS[choice.transform]
     points, extrapolated, draws = {}, {}, {}
     for shift, drawn in fits.draws.items():
         start = models[abscissas(choice)].to_numpy(float)
         measured = models[shift].to_numpy(float) / 100
         line = fits.lines.loc[shift]
         with np.errstate(invalid="ignore"):
-            design = np.column_stack([forward(start / 100), np.ones(len(start))])
-            points[shift] = 100 * (measured - back(design @ line[drawn.columns].to_numpy(float)))
-            draws[shift] = 100 * (measured - back(drawn.to_numpy() @ design.T))
+            design = np.column_stack([logit(start / 100), np.ones(len(start))])
+            points[shift] = 100 * (measured - expit(design @ line[drawn.columns].to_numpy(float)))
+            draws[shift] = 100 * (measured - expit(drawn.to_numpy() @ design.T))
         low, high = (line.filter(like=end).dropna().to_numpy(float) for end in ("low", "high"))
         outside = (start < low - 100 * ROUNDING) | (start > high + 100 * ROUNDING)
         extrapolated[shift] = outside.any(axis=1) & ~np.isnan(measured)

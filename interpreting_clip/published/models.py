@@ -13,12 +13,13 @@ from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.effective_robustness import NATURAL
 from interpreting_clip.published.analysis import DIGITS, Analysis, as_tuples, intervals, rounded
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
+from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
 from interpreting_clip.published.line_fits import Robustness
-from interpreting_clip.published.model_order import comparisons, leaders, model_order
 from interpreting_clip.published.schema import (
+    COMPARED,
     Also,
     ChoiceCard,
+    Comparison,
     ModelCard,
     PublishedModels,
     Shift,
@@ -125,19 +126,67 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
     """Return what the page says of a choice."""
     choice, lines = CHOICES[key], analysis.fits[key].lines
     models, found = analysis.models, analysis.found[key]
-    shifts = [shift for shift in MEANS["without_objectnet"] if shift in choice.shifts]
-    values, _ = found.mean(shifts)
-    default, _ = analysis.found[DEFAULT].mean(shifts)
-    in_range = ~analysis.found[DEFAULT].extrapolated.any(axis=1)
     return ChoiceCard(
         **msgspec.structs.asdict(choice),
         models=int(lines["models"].max()),
         families=int(lines["families"].max()),
         spread=analysis.spreads[key],
-        order=model_order(models, values, default, in_range, settings),
         comparisons=comparisons(models, found, settings.confidence),
         leaders=leaders(choice, found, models, settings.confidence),
     )
+
+
+def leaders(
+    choice: Choice, found: Robustness, models: pd.DataFrame, confidence: float
+) -> list[str]:
+    """Return the names of the zero-shot models that may be the most robust, the highest first.
+
+    These are the one with the highest mean effective robustness over all shifts of the choice, and
+    those whose difference from it has an interval that includes 0. The difference is taken on each
+    resampled line, so an error of the line that is common to both models cancels; the intervals of
+    the two means would overlap because of it. Models to which a line is extrapolated, or that lack
+    a shift, are left out.
+    """
+    values, draws = found.mean(choice.shifts)
+    within = values.notna() & ~found.extrapolated.any(axis=1)
+    judged = models.assign(mean=values)[within & (models["training"] == "zero_shot")]
+    judged = judged.sort_values(["mean", "name"], ascending=[False, True])
+    behind = draws[:, judged.index[:1]] - draws[:, judged.index]
+    low = np.quantile(behind, (1 - confidence) / 2, axis=0)
+    return judged.loc[low <= 0, "name"].tolist()
+
+
+def comparisons(models: pd.DataFrame, found: Robustness, confidence: float) -> list[Comparison]:
+    """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
+
+    Each difference is taken on each resampled line, so an error of the line that is common to both
+    models cancels. If a backbone has several models of a kind, the most robust one counts.
+    """
+    values, draws = found.mean(MEANS["without_objectnet"])
+    known = models.assign(mean=values)[values.notna() & (models["counterpart_of"] != "")]
+    known = known[known["training"].isin(COMPARED)].sort_values(
+        "mean", ascending=False, kind="stable"
+    )
+    compared = []
+    for backbone, group in known.groupby("counterpart_of"):
+        supervised = group["training"] == "supervised"
+        for data in sorted(group.loc[group["training"] == "zero_shot", "data"].unique()):
+            best = group[supervised | (group["data"] == data)].drop_duplicates("training")
+            best = best.sort_values("training", key=lambda one: one.map(COMPARED.index))
+            first, second = best.index[:-1], best.index[1:]
+            if len(first):
+                # Row by row the difference of a model and the next.
+                between = values[first] - values[second].to_numpy()
+                table = intervals(between, draws[:, first] - draws[:, second], confidence)
+                compared.append(
+                    Comparison(
+                        backbone=str(backbone),
+                        data=data,
+                        models=best["name"].tolist(),
+                        differences=[one for one in as_tuples(table) if one],
+                    )
+                )
+    return compared
 
 
 def line_table(analysis: Analysis) -> pd.DataFrame:

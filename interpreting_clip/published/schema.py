@@ -11,24 +11,11 @@ import msgspec
 
 from interpreting_clip.published.line_choices import Choice
 
-NOTABLE = 0.3
-"""A difference of two sources' accuracies of one model, in points, from which the page says so."""
-
 START = "ViT-B-32/openai"
 """The zero-shot CLIP that the ingredients of the soups were finetuned from."""
 
 COMPARED = ("zero_shot", "finetuned", "supervised")
 """The kinds of training that the paper compares, in its order."""
-
-GROUPS = {
-    "zero_shot": "zero_shot",
-    "captioner": "zero_shot",
-    "finetuned": "finetuned",
-    "finetuned_12k": "finetuned",
-    "soup": "finetuned",
-    "probed": "finetuned",
-}
-"""The group of each kind of training within which models are put in order."""
 
 LINE_COLUMNS = (
     *("choice", "shift", "slope", "second_slope", "intercept", "r_squared"),
@@ -79,38 +66,6 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     off_the_line: int
 
 
-class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """The order of a group's models under a choice, and under the default.
-
-    The models were finetuned from so many `starts`; a zero-shot model is its own. `median` is that
-    of their mean effective robustness under the choice, `rank_correlation` Spearman's with the mean
-    under the default, whose interval resamples starts; None for fewer than four models. The same
-    over the `in_range` models alone, to which no line of the default is extrapolated, is
-    `in_range_correlation`.
-    """
-
-    models: int
-    starts: int
-    median: float
-    rank_correlation: Interval | None
-    in_range: int
-    in_range_correlation: float | None
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """How the models stand to each other under a choice, and under the default.
-
-    Means are over the choice's shifts without ObjectNet, models those that are not standard and
-    have both means. `groups` has the `GROUPS` within which the order is compared; `gap` is the
-    median of the zero-shot models minus that of the finetuned ones, with an interval that resamples
-    starts, None without both. So many of the `first` ten under the default are among the first ten.
-    """
-
-    groups: dict[str, Group]
-    gap: Interval | None
-    first: int
-
-
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """Models of one backbone: zero-shot, finetuned and supervised, as far as there are.
 
@@ -135,7 +90,6 @@ class ChoiceCard(Choice, frozen=True, kw_only=True):
     models: int
     families: int
     spread: dict[str, Spread]
-    order: Order
     comparisons: list[Comparison]
     leaders: list[str]
 

@@ -63,39 +63,31 @@ function removeOwn(name) {
   refresh();
 }
 
-// How far one more standard model may lie from the line on a shift, or in the mean of all.
-function standardLimit(name) {
-  const found = choices[state.choice].spread[name];
-  return found ? ` (standard models ±${number(found.limit)})` : "";
-}
-
 // Say how robust a model is, and how many of the ranked zero-shot models are more so.
 function answer(own) {
   const measured = shiftKeys.filter((shift) => own.robustness[shift] !== undefined);
   if (!measured.length) return "The accuracies that this line starts from are not given.";
   const each = measured.map((shift) => {
-    const value = `${number(own.robustness[shift])}${mark(own.extrapolated.includes(shift))}`;
-    return `${shifts[shift].label} ${value}${standardLimit(shift)}`;
+    return `${shifts[shift].label} ${number(own.robustness[shift])}${mark(own.extrapolated.includes(shift))}`;
   });
   const mean = meanOver(own.robustness, measured);
-  const all = measured.length === choices[state.choice].shifts.length ? standardLimit("all") : "";
-  const [line, whole] = [false, true].map((images) => {
-    return bracketed(ends(drawnMean(drawn(state.choice, own.accuracy, measured, images), measured)));
-  });
-  const interval = line && `${whole} (line and images; the line alone:${line})`;
+  const interval = ends(drawnMean(drawn(state.choice, own.accuracy, measured), measured));
+  const over = measured.length === 1 ? "this shift" : `these ${measured.length} shifts`;
+  const isWhole = measured.length === choices[state.choice].shifts.length;
+  const limit = isWhole ? ` (standard models ±${number(choices[state.choice].spread.all.limit)})` : "";
   const others = models
     .filter((model) => model.rank !== null)
     .map((model) => meanOver(model.robustness, measured))
     .filter((value) => value !== null);
   const above = others.filter((value) => value > mean).length;
-  const over = measured.length === 1 ? "this shift" : `these ${measured.length} shifts`;
-  const place = others.length
-    ? ` Of the ${others.length} ranked zero-shot models, ${above} are more robust on ${over}.`
-    : "";
-  const outside = own.extrapolated.length
-    ? " ‡ The line is extrapolated: no standard model has a similar ImageNet accuracy."
-    : "";
-  return `effective robustness in points: ${each.join(", ")}; mean over ${over} ${number(mean)}${interval}${all}.${place}${outside}`;
+  const texts = [
+    `effective robustness in points: ${each.join(", ")}; mean over ${over} ${number(mean)}${bracketed(interval)}${limit}.`,
+    `Of the ${others.length} ranked zero-shot models, ${above} are more robust on ${over}.`,
+  ];
+  if (own.extrapolated.length) {
+    texts.push("‡ The line is extrapolated: no standard model has a similar ImageNet accuracy.");
+  }
+  return texts.join(" ");
 }
 
 // Set two models against each other on the shifts that both have. The difference is taken on each resampled
@@ -105,7 +97,7 @@ function difference(one, other) {
   if (!both.length) return "";
   const value = meanOver(one.robustness, both) - meanOver(other.robustness, both);
   const [a, b] = [one, other].map((model) => drawnMean(drawn(state.choice, model.accuracy, both), both));
-  const found = a && b ? ends(a.map((x, i) => x - b[i])) : null;
+  const found = ends(a.map((x, i) => x - b[i]));
   return `${one.name} minus ${other.name}: ${number(value)}${bracketed(found)} points over ${both.length} shift${both.length > 1 ? "s" : ""}.`;
 }
 

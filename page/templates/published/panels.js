@@ -10,7 +10,7 @@ const hasLine = (shift) => choices[state.choice].shifts.includes(shift);
 function xOf(shift, accuracy) {
   const starts = startsOf(state.choice, accuracy);
   if (starts.length === 1) return starts[0];
-  return expected(state.choice, lines[state.choice][shift], starts);
+  return expected(lines[state.choice][shift], starts);
 }
 
 function point(model, shift) {
@@ -59,7 +59,7 @@ function linePoints(shift) {
   const between = (from, to) => Array.from({ length: 33 }, (_, i) => from + ((to - from) * i) / 32);
   const points = (kind, xs) =>
     xs
-      .map((x) => ({ kind, imagenet: x, accuracy: plane ? x : expected(state.choice, line, [x]) }))
+      .map((x) => ({ kind, imagenet: x, accuracy: plane ? x : expected(line, [x]) }))
       .filter(({ accuracy }) => accuracy > 0.1 && accuracy < 99.9); // a logit axis has no 0
   const solid = points("line", between(low, high));
   return plane ? solid : [...solid, ...points("extrapolated", between(...data.frame))];

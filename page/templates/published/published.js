@@ -48,7 +48,7 @@ function isBeyond(model, mean) {
   return model.extrapolated.some((shift) => MEANS[mean](shift));
 }
 
-// Rank the zero-shot models to which no line is extrapolated, and say how all of them compare with the default.
+// Rank the zero-shot models to which no line is extrapolated.
 function judgeAll() {
   for (const model of [...models, ...state.own]) judge(model);
   const ranked = models

@@ -24,34 +24,16 @@ function isFiltered(model) {
   return !box.checked || (wanted !== "" && model.data !== wanted);
 }
 
-// The models of the table and the chart: what was found or, without a hit, all that the filters leave.
+// The models of the table and the chart, and in words how many these are.
 function shownModels() {
   const words = searchWords();
-  const listed = models.filter(isListed);
-  const left = listed.filter((model) => !isFiltered(model));
-  const hits = left.filter(hasAll(words));
-  const said = [`${hits.length} of ${listed.length} models`, ...searchAdvice(words, hits.length)];
-  if (left.length && !hits.length) said.push(`Chart and table keep all ${left.length}`);
-  find("#published-count").textContent = said.length > 1 ? `${said.join(". ")}.` : said[0];
-  return hits.length ? hits : left;
-}
-
-// Say where a search would find more or, if nowhere, what to try.
-function searchAdvice(words, hits) {
-  if (!words.length) return hits ? [] : ["The filters hide all: tick a training, or choose other data"];
-  const [more, found] = [hits ? " more" : "", models.filter(hasAll(words))];
-  const filtered = found.filter((model) => isListed(model) && isFiltered(model)).length;
-  const supervised = found.filter((model) => !isListed(model)).length;
-  const advice = [];
-  if (filtered) advice.push(`The filters of training and data hide ${filtered}${more}`);
-  if (supervised) advice.push(`To see ${supervised}${more}, tick “all supervised models” among the filters`);
-  if (found.length) return advice;
-  const grey = standard.find(([name]) => words.every((word) => joined(name).includes(word)));
-  if (grey) return [`${grey[0]} is a standard model of the testbed: a grey mark, which the table does not list`];
-  const unknown = words.filter((word) => !models.some(hasAll([word])));
-  if (!unknown.length) return ["No model has all of these words: try fewer"];
-  return [
-    `No model has “${unknown.join("”, “")}” in its name, backbone, data or source, supervised ones included`,
-    "Try ViT-B/32, LAION-2B or timm, or give its accuracies under “Your own models”",
-  ];
+  const found = models.filter(hasAll(words));
+  const hits = found.filter((model) => isListed(model) && !isFiltered(model));
+  const hidden = words.length ? found.length - hits.length : 0;
+  const count = `${hits.length} of ${models.filter(isListed).length} models`;
+  const advice = hidden
+    ? `. The filters hide ${hidden}${hits.length ? " more" : ""}; most supervised models are only listed on demand.`
+    : hits.length ? "" : ". Try fewer words, such as ViT-B/32, LAION-2B or timm.";
+  find("#published-count").textContent = count + advice;
+  return hits;
 }

@@ -134,25 +134,12 @@ function attachHeads() {
 
 // --- The choice of the line
 
-// Say what the line in use is, how the order of the models under it compares with the default, and how
-// far standard models lie from it.
+// Say what the line in use is, and which shifts have none.
 function tellChoice() {
-  const { label, text, order_text: order, spread_text: spread, leaders } = choices[state.choice];
-  const place = find("#choice");
-  const changed = state.choice !== DEFAULT;
-  place.textContent = `${label}: ${changed ? `${text} ${order}` : text}`;
-  find("#spread").textContent = spread;
-  const missing = shiftKeys.filter((shift) => !choices[state.choice].shifts.includes(shift));
+  const { label, text } = choices[state.choice];
+  find("#choice").textContent = `${label}: ${text}`;
+  const missing = shiftKeys.filter((shift) => !hasLine(shift));
   find("#missing").textContent = missing.length
     ? `No line for ${missing.map((shift) => shifts[shift].label).join(", ")}.`
     : "";
-  find("#lead").hidden = changed;
-  find("#lead-choice").hidden = !changed;
-  const [first] = models.filter((model) => model.rank === 1);
-  const others = leaders.length - 1;
-  const apart = others > 0 ? `; the data do not separate it from ${others} other${others > 1 ? "s" : ""}` : "";
-  find("#lead-choice").textContent = !changed
-    ? ""
-    : `Under this line, ${first.name} is the first of the ${models.filter((m) => m.rank).length} zero-shot ` +
-      `models to which it is not extrapolated: ${meanText(first, "all")} points on average over ${choices[state.choice].shifts.length} shifts${apart}.`;
 }

@@ -1,7 +1,5 @@
 // --- The address keeps the state: #SECTION?q=…&line=…&own=…
 
-const folds = [...document.querySelectorAll("details[id]")];
-
 function addressed() {
   const query = new URLSearchParams();
   const put = (name, value, usual = "") => value !== usual && query.set(name, value);
@@ -14,7 +12,6 @@ function addressed() {
   put("line", state.choice, DEFAULT);
   put("sort", (state.descending ? "-" : "") + state.sort, "-all");
   put("chosen", state.chosen);
-  put("open", folds.filter((fold) => fold.open).map((fold) => fold.id).join(" "));
   for (const { name, accuracy } of state.own) {
     const known = sets.filter((key) => accuracy[key] !== null).map((key) => `${key}:${accuracy[key]}`);
     query.append("own", [...known, `name:${name}`].join(";"));
@@ -31,17 +28,11 @@ function remember() {
   if (hash !== location.hash) history.replaceState(null, "", hash || location.pathname + location.search);
 }
 
-// Return an own model of the address; nothing for one that is none.
+// Return an own model of the address; none if the link was cut.
 function readOwn(text) {
-  const [known, name] = text.split(/(?:^|;)name:(.*)$/s);
-  if (!name) return [];
-  const accuracy = {};
-  for (const [key, value] of known.split(";").map((pair) => pair.split(":"))) {
-    const percent = Number(value);
-    if (sets.includes(key) && value && percent >= 0 && percent <= 100) accuracy[key] = percent;
-  }
-  const enough = accuracy.imagenet !== undefined && shiftKeys.some((shift) => accuracy[shift] !== undefined);
-  return enough ? [ownModel(name.slice(0, 200), accuracy)] : [];
+  const [known, name] = text.split(/;name:(.*)$/s);
+  const pairs = known.split(";").map((pair) => pair.split(":"));
+  return name ? [ownModel(name, Object.fromEntries(pairs.map(([key, value]) => [key, Number(value)])))] : [];
 }
 
 // Take the state from the address. A link within the page has none, and the page keeps its own.
@@ -69,16 +60,12 @@ function restore(changed = false) {
   const sortable = [...table.querySelectorAll("[data-sort]")].some((head) => head.dataset.sort === key);
   [state.sort, state.descending] = sortable ? [key, sort.startsWith("-")] : ["all", true];
   state.chosen = query.get("chosen") ?? "";
-  const own = query.getAll("own").flatMap(readOwn).slice(0, 20);
-  state.own = own.filter((model, i) => own.findIndex((one) => one.name === model.name) === i);
-  const open = (query.get("open") ?? "").split(" ");
-  for (const fold of folds) if (open.includes(fold.id)) fold.open = true;
+  state.own = query.getAll("own").flatMap(readOwn);
+  if (state.own.length) find("#own").open = true;
   refresh();
   if (text !== undefined) document.getElementById(section)?.scrollIntoView();
   bringChosenIntoView();
 }
-
-for (const fold of folds) fold.addEventListener("toggle", remember);
 
 // --- Downloads
 

@@ -8,16 +8,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 import interpreting_clip as ic
 from interpreting_clip.charts.pictures import vega_script
-from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.schema import PublishedModels
+from page.names import format_estimate
 from page.published_page import published_page
 from page.published_results import Draws, read_lines
 from tests.reads import ROOT
@@ -25,41 +24,17 @@ from tests.stress.page.conftest import NARROW, excess_width, violations
 
 PLOTS = ROOT / "plots"
 
-POINT = """(label) => {
-  const panels = [...document.querySelectorAll("#chart-published .panel")];
-  const panel = panels.find((one) => one.querySelector("p").textContent === "ObjectNet");
-  const known = (datum) => datum?.label === label && datum.training;
-  const marks = [...panel.querySelectorAll("path")];
-  const box = marks.find((mark) => known(mark.__data__?.datum)).getBoundingClientRect();
-  return [box.x + box.width / 2, box.y + box.height / 2];
-}"""
-"""Where a model's point of ObjectNet is in the window."""
-
-LONE = "nllb-clip-large-siglip/v1"
-"""A model whose point no other covers."""
-
-CLIP, OWN = "ViT-B-32/openai", "mine; a=b"
+CLIP, LONE, OWN = "ViT-B-32/openai", "nllb-clip-large-siglip/v1", "mine; a=b"
 ACCURACIES = {"imagenet": 63.3, "imagenet_a": 31.5}
 
 FOUND = {
-    **dict.fromkeys(("ViT-B/32", "vitb32", "vit b 32", "openai vit-b/32", "OpenAI_VITB.32"), CLIP),
-    **dict.fromkeys(("vit_base_patch32 openai", "openai/clip-vit-base-patch32"), CLIP),
-    **dict.fromkeys(("ViT-B-32-quickgelu/openai", "vit_b_32_clip_zeroshot"), CLIP),
+    **dict.fromkeys(("ViT-B/32", "vitb32", "vit b 32", "openai/clip-vit-base-patch32"), CLIP),
+    "vit_b_32_clip_zeroshot": CLIP,
     "ResNet-50": "RN50/openai",
     "convnext-b clip laion 2b": "convnext_base.clip_laion2b_augreg_ft_in1k",
     "DataCompDR": "mobileclip_s0",
-    "scaling laws 34B": "ViT-B-16/Data-80M_Samples-34B_lr-1e-3_bs-88k",
 }
-"""A model that each query finds, by its name, backbone, data, source, or another source's name."""
-
-ADVICE = {
-    "dinov2": ("“dinov2”", "supervised ones included", "ViT-B/32", "“Your own models”"),
-    "openai dinov2": ("“dinov2”",),
-    "openai siglip": ("try fewer",),
-    "swin": ("To see 44,", "tick “all supervised models”"),
-    "alexnet": ("alexnet is a standard model of the testbed", "grey"),
-}
-"""What the page says of queries that find nothing."""
+"""A model that each query finds, by its name, backbone, data, or another source's name."""
 
 
 @pytest.fixture(scope="module")
@@ -106,34 +81,12 @@ def names(page: Page) -> list[str]:
     return page.locator("#published-table tbody th button").all_inner_texts()
 
 
-def labels(page: Page) -> set[str]:
-    """Return the models whose points the chart has, once it has drawn what was asked of it."""
-    return set(
-        page.evaluate(
-            "charts.published()"
-            ".then((chart) => Promise.all(chart.views.map((view) => view.runAsync())))"
-            ".then(() => [...document.querySelectorAll('#chart-published path')]"
-            ".map((mark) => mark.__data__?.datum)"
-            ".filter((datum) => datum?.kind === 'encoder').map((datum) => datum.label))"
-        )
-    )
-
-
 def add_own(page: Page, name: str, accuracies: Mapping[str, float]) -> None:
     page.locator("#own").evaluate("one => { one.open = true }")
     page.locator("#own-form [name=name]").fill(name)
     for key, value in accuracies.items():
         page.locator(f"#own-form [name={key}]").fill(str(value))
     page.get_by_role("button", name="Add", exact=True).click()
-
-
-def test_without_javascript_the_drawing_and_the_table_are_there(file: Path, browser: Browser):
-    page = browser.new_page(java_script_enabled=False)
-    page.goto(file.as_uri())
-    assert page.locator("#chart-published svg").count() == 5
-    assert page.locator("#published-table tbody tr").count() > 117 + 72 + 37
-    assert page.locator("form:visible, [data-script]:visible").count() == 0
-    page.close()
 
 
 CHECKED = """([choice, names]) => {
@@ -170,40 +123,14 @@ def test_every_number_of_every_choice_is_that_of_the_result(opened: Page, cards:
 def test_a_choice_of_the_line_changes_table_chart_and_text(opened: Page, cards: dict[str, Any]):
     before = column(opened, 11)
     opened.locator("[name=line]").select_option("timm")
-    order = cards["choices"]["timm"]["order"]["groups"]["finetuned"]
-    expect(opened.locator("#choice")).to_contain_text(f"{order['rank_correlation'][0]:.2f}")
-    limit = cards["choices"]["timm"]["spread"]["all"]["limit"]
-    expect(opened.locator("#spread")).to_contain_text(f"±{limit:.1f} points")
+    expect(opened.locator("#choice")).to_contain_text("timm")
     assert column(opened, 11) != before
-    best = names(opened)[0]
-    assert best == cards["choices"]["timm"]["leaders"][0]
-    expect(opened.locator("#lead-choice")).to_contain_text(best)
+    assert names(opened)[0] == cards["choices"]["timm"]["leaders"][0]
     assert opened.locator("#chart-published .panel:visible").count() == 4
-    assert "resnet50.a1_in1k" not in labels(opened)
     opened.locator("[name=line]").select_option("with_v2")
     expect(opened.locator("#missing")).to_contain_text("No line for ImageNet-V2")
-    others = len(cards["choices"]["with_v2"]["leaders"]) - 1
-    expect(opened.locator("#lead-choice")).to_contain_text(f"from {others} others")
     opened.locator("[name=line]").select_option("default")
     assert column(opened, 11) == before and "#" not in opened.url
-
-
-def test_hovering_names_a_point_and_clicks_link_points_and_rows(opened: Page):
-    opened.locator("#chart-published").scroll_into_view_if_needed()
-    point = opened.evaluate(POINT, LONE)
-    opened.mouse.move(*point)
-    tip = opened.locator("#vg-tooltip-element.visible")
-    for text in (LONE, "51.8", "effective robustness"):
-        expect(tip).to_contain_text(text)
-    opened.mouse.click(*point)
-    chosen = opened.locator("#published-table tr.chosen")
-    expect(chosen.locator("th button")).to_have_text(LONE)
-    expect(chosen).to_be_in_viewport()
-    opened.get_by_role("button", name=CLIP, exact=True).press("Enter")
-    expect(chosen.locator("th button")).to_have_text(CLIP)
-    assert chosen.get_by_role("button").get_attribute("aria-pressed") == "true"
-    chosen.locator("td").first.click()
-    expect(chosen).to_have_count(0)
 
 
 def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: dict[str, Any]):
@@ -213,11 +140,8 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     row = opened.locator("#published-table tbody tr", has_text=CLIP).first
     same = row.locator("td").all_inner_texts()[3:]
     assert own.locator("td").all_inner_texts()[3:] == same
-    for choice in ("with_v2", "default"):
-        opened.locator("[name=line]").select_option(choice)
-        limit = cards["choices"][choice]["spread"]["all"]["limit"]
-        text = re.compile(rf"mean over .*\(standard models ±{limit:.1f}\)")
-        expect(opened.locator("#own-models")).to_contain_text(text)
+    limit = cards["choices"]["default"]["spread"]["all"]["limit"]
+    expect(opened.locator("#own-models")).to_contain_text(f"(standard models ±{limit:.1f})")
     add_own(opened, "second", {"imagenet": 70, "imagenet_r": 60})
     expect(own).to_have_count(2)
     difference = opened.locator("#own-differences")
@@ -226,32 +150,25 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     expect(difference).to_contain_text(f"minus {LONE}")
     open_page(opened, opened.url)
     expect(own).to_have_count(2)
-    assert {OWN, "second"} <= labels(opened)
     expect(opened.locator("#published-table tr.chosen th button")).to_have_text(LONE)
     opened.get_by_role("button", name="Remove second").click()
     expect(own).to_have_count(1)
     opened.get_by_role("button", name=f"Edit {OWN}").click()
-    field = opened.locator("#own-form [name=imagenet]")
-    assert field.input_value() == str(published["accuracy"]["imagenet"])
-    field.fill("64")
+    opened.locator("#own-form [name=imagenet]").fill("64")
     opened.get_by_role("button", name="Add", exact=True).click()
     expect(own.locator("td").nth(3)).to_have_text("64.0")
 
 
-def test_what_is_no_percentage_and_a_name_that_is_taken_are_refused(opened: Page):
+def test_what_is_no_percentage_is_refused(opened: Page):
     alert = opened.locator("#own-form [role=alert]")
-    for name, typed, said in (
-        ("x", {"imagenet": 70}, "and on at least one shift"),
-        ("x", {"imagenet": 101, "imagenet_r": 5}, "ImageNet: expected a percentage from 0 to 100"),
-        ("x", {"imagenet": 0.76}, "not a fraction; is it 76?"),
-        (CLIP, {"imagenet": 70, "imagenet_r": 0}, "is a published model"),
+    for typed, said in (
+        ({"imagenet": 70}, "and on at least one shift"),
+        ({"imagenet": 101, "imagenet_r": 5}, "expected a percentage from 0 to 100"),
+        ({"imagenet": 0.76}, "not a fraction; is it 76?"),
     ):
-        add_own(opened, name, typed)
+        add_own(opened, "x", typed)
         expect(alert).to_contain_text(said)
         expect(opened.locator("#published-table tr.own")).to_have_count(0)
-    add_own(opened, "", {"imagenet": 95, "imagenet_r": 0})
-    expect(alert).to_be_empty()
-    expect(opened.locator("#own-models")).to_contain_text("‡ The line is extrapolated")
 
 
 def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
@@ -262,9 +179,8 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
         texts = column(opened, 7)
         numbers = [float(text) for text in texts if text != "–"]
         assert numbers == sorted(numbers, reverse=order == "descending")
-        assert set(texts[len(numbers) :]) == {"–"}  # what has no number stands last
     opened.get_by_role("searchbox").fill("b-32")
-    opened.locator("[name=line]").select_option("probit")
+    opened.locator("[name=line]").select_option("with_v2")
     opened.locator("[name=unit]").select_option("robustness")
     opened.locator("[name=training][value=soup]").uncheck()
     state = (names(opened), column(opened, 7))
@@ -273,31 +189,25 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
     open_page(opened, opened.url)
     assert (names(opened), column(opened, 7)) == state
     expect(opened.locator("#shows h2")).to_be_in_viewport()
-    assert set() < labels(opened) <= set(state[0])  # some lie outside the frame
 
 
 def test_a_search_finds_names_backbones_data_and_sources(opened: Page):
-    everything = labels(opened)
     for query, model in FOUND.items():
         opened.get_by_role("searchbox").fill(query)
         assert model in names(opened), query
-        assert labels(opened) < everything, query
+        assert len(names(opened)) < 272, query
 
 
-def test_a_search_without_a_hit_says_what_to_try_and_hides_nothing(opened: Page):
-    everything = labels(opened)
+def test_a_search_counts_what_the_filters_hide(opened: Page):
     said = opened.locator("#published-count")
-    for query, texts in ADVICE.items():
-        opened.get_by_role("searchbox").fill(query)
-        for text in ("0 of 272", *texts):
-            expect(said).to_contain_text(text)
-        assert labels(opened) == everything, query
-    opened.locator("[name=every]").check()
+    opened.get_by_role("searchbox").fill("dinov2")
+    expect(said).to_contain_text("0 of 272 models. Try fewer words")
     opened.get_by_role("searchbox").fill("swin")
+    expect(said).to_contain_text("0 of 272 models. The filters hide 44;")
+    opened.locator("[name=every]").check()
     expect(said).to_have_text("44 of 1221 models")
+    assert len(names(opened)) == 44
     opened.locator("[name=training][value=supervised]").uncheck()
-    expect(said).to_contain_text("The filters of training and data hide 44")
-    open_page(opened, opened.url)
     expect(said).to_contain_text("hide 44")
 
 
@@ -311,41 +221,21 @@ def test_an_own_model_with_two_shifts_has_means_over_what_was_measured(opened: P
     expect(opened.locator("#own-models")).to_contain_text("mean over these 2 shifts 25.1 [")
 
 
-@pytest.mark.parametrize("shifts", [("imagenet_v2",), TESTBED_SHIFTS])
-def test_an_own_models_interval_is_that_of_the_command(opened: Page, shifts: tuple[str, ...]):
+def test_an_own_models_interval_is_that_of_the_command(opened: Page):
     known = {
         **{"imagenet": 63.3, "imagenet_v2": 55.9, "imagenet_r": 69.4, "imagenet_sketch": 42.3},
         **{"objectnet": 43.9, "imagenet_a": 31.5},
     }
-    given = {name: known[name] for name in ("imagenet", *shifts)}
-    for counted in (True, False):
-        draws = f"published.drawn('default', given, shifts, {str(counted).lower()})"
-        found = opened.evaluate(
-            f"([given, shifts]) => published.ends(published.drawnMean({draws}, shifts))",
-            [given, shifts],
-        )
-        images = {} if counted else dict.fromkeys(given)
-        robustness = ic.effective_robustness(given, images=images).robustness
-        assert robustness is not None
-        # The lines are the same; draws of accuracies are others, and 1,000.
-        assert found == pytest.approx(robustness.ends, abs=0.1 if counted else 1e-4)
-
-
-def test_on_a_telephone_the_search_comes_before_the_charts(opened: Page):
-    opened.set_viewport_size(NARROW)
-    open_page(opened, opened.url)
-    parts = ("#filter [name=q]", "#published-count", "#filter .more", "#own", "#chart-published")
-    tops = [box["y"] for part in parts if (box := opened.locator(part).bounding_box())]
-    assert tops == sorted(tops) and len(tops) == len(parts)
-    assert tops[-1] < NARROW["height"]
-    opened.locator(".more > summary").click()
-    assert opened.locator("[name=line]").is_visible() and excess_width(opened) == 0
+    add_own(opened, OWN, known)
+    robustness = ic.effective_robustness(known, images=dict.fromkeys(known)).robustness
+    assert robustness is not None
+    text = "mean over these 5 shifts " + format_estimate(robustness)
+    expect(opened.locator("#own-models")).to_contain_text(text)
 
 
 def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):
     opened.get_by_role("searchbox").fill("datacomp")
     add_own(opened, 'my, "own"', ACCURACIES)
-    assert 'my, "own"' in labels(opened)
     for act in ("csv", "svg", "png"):
         with opened.expect_download() as started:
             opened.locator(f"[data-act={act}]").click()
@@ -355,10 +245,8 @@ def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):
     row = rows["ViT-B-32/datacomp_xl_s13b_b90k"]
     assert row["low_all"] < row["mean_all"] < row["high_all"]
     assert row["line"].startswith("logit") and row["source"].startswith("https://")
-    svg = (tmp_path / "svg").read_text()
-    assert svg.startswith("<svg") and "var(" not in svg and "ImageNet-Sketch" in svg
-    with Image.open(tmp_path / "png") as picture:
-        assert picture.size[0] > 1500
+    assert "ImageNet-Sketch" in (tmp_path / "svg").read_text()
+    assert (tmp_path / "png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_everybody_can_read_the_page(opened: Page):

@@ -50,7 +50,6 @@ from tests.unit.charts.small_tables import (
     PUBLISHED_MODELS,
     SWEEPS,
     TRAINING,
-    line,
     marks,
     models,
     numbers,
@@ -138,8 +137,6 @@ def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
         (CKA, similarities(FEW), "1.00", FEW),
         (CKA, similarities(FEW + 1), "1.00", 0),  # where numbers do not fit
         (NAMED, ACCURACIES, "drawn ImageNet", 2),
-        (PUBLISHED, line(30), "standard models", 1),
-        (PUBLISHED, line(50), "models", 1),  # a steep line has its name in two lines beside it
     ],
 )
 def test_texts_that_charts_write(chart, table, text, times):

@@ -21,19 +21,19 @@ def card(name: str, training: str, above: float, change=None, **more: Any) -> di
     under["means"] = {key: [above, above - 0.5, above + 0.5] for key in MEANS}
     under["extrapolated"] = more.pop("extrapolated", [])
     known = {"name": name, "training": training, "accuracy": {"imagenet": 60.0}, "data": "OpenAI"}
-    known["robustness"] = {"default": under, "linear": deepcopy(under)}
+    known["robustness"] = {"default": under, "timm": deepcopy(under)}
     texts = dict.fromkeys(("counterpart_of", "start", "note"), "")
     return PUBLISHED["models"][0] | texts | known | more
 
 
-def claims(*cards, differences=(), linear=None, limit=3.0):
+def claims(*cards, differences=(), timm=None, limit=3.0):
     """Return the claims about models.
 
-    All of them are of one backbone if there are `differences` between them, those under the line in
-    accuracies being `linear`.
+    All of them are of one backbone if there are `differences` between them, those under timm's
+    being `timm`.
     """
     choices = {}
-    for key, between in (("default", differences), ("linear", linear or differences)):
+    for key, between in (("default", differences), ("timm", timm or differences)):
         names = [one["name"] for one in cards]
         compared = {"backbone": "B", "data": "OpenAI", "models": names, "differences": between}
         choice = PUBLISHED["choices"][key]
@@ -100,8 +100,8 @@ def test_an_order_depends_on_the_line_where_its_difference_does():
         [[5, 4, 6], [-2, -3, -1]],
     )
     for other, verdict in ((unsure, "undecided"), (reversed_, "not supported")):
-        found = claims(*backbone(), differences=sure, linear=other)["published-order"]
-        assert found.elsewhere == (f"{verdict} under “linear”",)
+        found = claims(*backbone(), differences=sure, timm=other)["published-order"]
+        assert found.elsewhere == (f"{verdict} under “timm’s standard models”",)
 
 
 def test_an_order_outside_the_line_s_range_is_undecided_but_stated():

@@ -6,9 +6,10 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
-from scipy.special import ndtr, ndtri
 
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import TIMM_SHIFTS
+from interpreting_clip.measures.logit_line import expit, logit
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.models import draws_text, line_table, model_table, models_json
 from interpreting_clip.published.schema import PublishedModels, schema
@@ -39,7 +40,7 @@ def test_what_finetuning_changed_is_taken_on_the_same_lines(cards, analysis):
     assert (cards[TUNED].start, cards[TUNED].counterpart_of) == (VIT, "ViT-B/32")
     assert cards[TUNED].robustness[DEFAULT].means["all"] is None
     names = analysis.models["name"].tolist()
-    for card, key in product((cards[TUNED], cards[FAR]), (DEFAULT, "probit", "timm")):
+    for card, key in product((cards[TUNED], cards[FAR]), (DEFAULT, "timm")):
         tuned, start = names.index(card.name), names.index(card.start)
         value, draws = analysis.found[key].mean(MEANS["without_objectnet"])
         ends = np.quantile(draws[:, tuned] - draws[:, start], [0.025, 0.975])
@@ -72,22 +73,54 @@ def test_the_table_has_the_numbers_of_the_json(models, cards, analysis):
     assert isnan(table[RESNET]["mean_timm"])
 
 
+def test_leaders_are_those_that_the_lines_do_not_part(models, analysis):
+    leaders = models.choices[DEFAULT].leaders
+    assert leaders == ["EVA02-L-14-336/merged2b_s6b_b61k", "ViT-L-14-336/openai"]
+    names = analysis.models["name"].tolist()
+    _, draws = analysis.found[DEFAULT].mean(TESTBED_SHIFTS)
+    places = [names.index(name) for name in (*leaders, "ViT-H-14-CLIPA-336/datacomp1b")]
+    behind = [np.quantile(draws[:, places[0]] - draws[:, other], 0.025) for other in places[1:]]
+    assert behind[0] <= 0 < behind[1]
+
+
+@pytest.mark.parametrize("key", [DEFAULT, "timm"])
+def test_models_of_a_backbone_are_compared_on_the_same_lines(models, analysis, key):
+    """By hand: each is the most robust of its kind, and differences are taken draw by draw."""
+    table = analysis.models
+    mean, draws = analysis.found[key].mean(MEANS["without_objectnet"])
+    by_name = dict(zip(table["name"], table.index, strict=True))
+    compared = models.choices[key].comparisons
+    assert len({(one.backbone, one.data) for one in compared}) == len(compared) > 9
+    for one in compared:
+        kinds = table.loc[[by_name[name] for name in one.models], "training"].tolist()
+        assert kinds == sorted(kinds, key=["zero_shot", "finetuned", "supervised"].index)
+        for name, kind in zip(one.models, kinds, strict=True):
+            same = (table["counterpart_of"] == one.backbone) & (table["training"] == kind)
+            if kind != "supervised":
+                same &= table["data"] == one.data
+            assert mean[by_name[name]] == mean[same].max()
+        for first, second, found in zip(one.models, one.models[1:], one.differences, strict=False):
+            a, b = by_name[first], by_name[second]
+            ends = np.quantile(draws[:, a] - draws[:, b], [0.025, 0.975])
+            assert found == pytest.approx((mean[a] - mean[b], *ends), abs=1e-3)
+
+
 def test_lines_and_draws_give_the_numbers_of_the_table(cards, analysis):
     """Anyone can compute a model's interval from what is published."""
-    accuracy, found = cards[VIT].accuracy, cards[VIT].robustness["probit"]
-    start = ndtri(accuracy["imagenet"] / 100)
+    accuracy, found = cards[VIT].accuracy, cards[VIT].robustness[DEFAULT]
+    start = logit(np.array([accuracy["imagenet"] / 100]))
     drawn = []
-    for shift, columns in draws_text(analysis)["probit"].items():
+    for shift, columns in draws_text(analysis)[DEFAULT].items():
         draws = (np.frombuffer(base64.b64decode(columns[k]), "<f4") for k in ("slope", "intercept"))
         slope, intercept = draws
-        drawn.append(accuracy[shift] - 100 * ndtr(slope * start + intercept))
+        drawn.append(accuracy[shift] - 100 * expit(slope * start + intercept))
     ends = np.quantile(np.mean(drawn, axis=0), [0.025, 0.975])
     assert found.means["all"][1:] == pytest.approx(tuple(ends), abs=2e-3)
     rows = line_table(analysis).to_dict("records")
     lines = {(row["choice"], row["shift"]): row for row in rows}
-    line = lines["probit", "imagenet_a"]
-    on_line = 100 * ndtr(float(line["slope"]) * start + float(line["intercept"]))
-    expected = accuracy["imagenet_a"] - on_line
+    line = lines[DEFAULT, "imagenet_a"]
+    on_line = 100 * expit(float(line["slope"]) * start + float(line["intercept"]))
+    expected = accuracy["imagenet_a"] - on_line[0]
     assert found.shifts["imagenet_a"] == pytest.approx(expected, abs=1e-3)
     for name, shifts in MEANS.items():
         mean = np.mean([found.shifts[shift] for shift in shifts])

@@ -61,18 +61,6 @@ def test_styles_occur_by_weight(population: Population):
     assert set(drawn.style) == {STYLES.index("photo"), STYLES.index("sketch")}
 
 
-def test_only_the_named_classes_occur_under_their_own_index(population: Population):
-    drawn = draw(replace(population, classes=("fish", "circle")))
-    assert set(drawn.class_) == {0, CLASSES.index("fish")}
-
-
-def test_geometry_keeps_its_bounds(population: Population):
-    drawn = draw(replace(population, rotation=20.0, scale=(0.5, 0.8), jitter=0.2))
-    assert 0.5 <= drawn.scale.min() < drawn.scale.max() <= np.float32(0.8)
-    assert np.abs([drawn.x, drawn.y]).max() <= np.float32(0.2)
-    assert np.degrees(drawn.rotation.std()) == pytest.approx(20, rel=5 / (2 * IMAGES) ** 0.5)
-
-
 def captions(attributes: Attributes, mention: float, style: str = "photo") -> list[str]:
     index = np.full(len(attributes), STYLES.index(style))
     styled = dataclasses.replace(attributes, style=index)

@@ -1,13 +1,9 @@
 import numpy as np
 import pytest
-from msgspec.structs import asdict, replace
+from msgspec.structs import replace
 
-from interpreting_clip.synthetic.blocks import BLOCK, block_captions, draw_blocks, draw_labelled
-from interpreting_clip.synthetic.world import CLASSES, Captioned, Population, World
-
-
-def captioned(population: Population) -> Captioned:
-    return Captioned(**asdict(population), source="world", mention=0.35)
+from interpreting_clip.synthetic.blocks import BLOCK, draw_blocks, draw_labelled
+from interpreting_clip.synthetic.world import CLASSES, Population, World
 
 
 @pytest.mark.parametrize("changed", ["recipe", "world"])
@@ -21,14 +17,6 @@ def test_blocks_hold_every_image_once_and_differ(population: Population, world: 
     blocks = list(draw_blocks(population, world))
     assert [len(block.images) for block in blocks] == [BLOCK, BLOCK, 300 - 2 * BLOCK]
     assert (blocks[0].images[:40] != blocks[1].images[:40]).mean() > 0.9
-
-
-def test_captions_have_a_stream_of_their_own_in_each_block(population: Population, world: World):
-    recipe, (first, second, _) = captioned(population), draw_blocks(population, world)
-    captions = block_captions(recipe, world, first)
-    assert len(captions) == BLOCK and captions == block_captions(recipe, world, first)
-    moved = second._replace(attributes=first.attributes)
-    assert block_captions(recipe, world, moved) != captions
 
 
 def nearest_mean_accuracy(train: tuple, test: tuple) -> float:
@@ -48,10 +36,3 @@ def test_classes_can_be_told_apart(population: Population, world: World):
     daylight = replace(easy, styles={"silhouette": 1.0})
     train, test = features(daylight, world), features(replace(daylight, seed=9), world)
     assert nearest_mean_accuracy(train, test) > 0.97
-
-
-def test_shuffled_classes_cannot(population: Population, world: World):
-    silhouettes = replace(population, images=900, styles={"silhouette": 1.0})
-    images, classes = features(silhouettes, world)
-    shuffled = images, np.random.default_rng(0).permutation(classes)
-    assert nearest_mean_accuracy(shuffled, features(replace(silhouettes, seed=9), world)) < 0.2

@@ -11,7 +11,6 @@ from interpreting_clip.training.callbacks import (
     Checkpoint,
     log_point,
     training_callbacks,
-    training_key,
 )
 from tests.reads import ROOT
 
@@ -73,22 +72,6 @@ def test_what_was_saved_comes_back_exactly(tmp_path):
     assert_saved(tmp_path, 0.1 + 7)
 
 
-def test_saves_are_apart(tmp_path):
-    assert not Checkpoint(tmp_path).is_due()
-    checkpoint = Checkpoint(tmp_path, 0.0)
-    assert checkpoint.is_due()
-    checkpoint.save(tensors(1), FACTS)
-    assert checkpoint.is_due()
-
-
-def test_a_save_that_took_ten_seconds_is_not_repeated_for_ten_minutes(tmp_path, monkeypatch):
-    now = iter([0.0, 100.0, 110.0, 700.0, 710.0])
-    monkeypatch.setattr("time.monotonic", lambda: next(now))
-    checkpoint = Checkpoint(tmp_path, 60.0)
-    checkpoint.save(tensors(1), FACTS)
-    assert [checkpoint.is_due(), checkpoint.is_due()] == [False, True]
-
-
 def test_weights_that_share_memory_or_have_channels_last_are_saved(tmp_path):
     weight = torch.rand(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
     Checkpoint(tmp_path).save({"first": weight, "tied": weight}, FACTS)
@@ -123,11 +106,3 @@ def test_a_save_that_fails_leaves_the_last_one_and_is_reported(tmp_path, monkeyp
         patch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
         checkpoint.save(tensors(2), FACTS)
     assert_saved(tmp_path, 1)
-
-
-def test_the_key_is_decided_by_every_fact_and_the_kind_of_device_and_processor(monkeypatch):
-    facts = (["ab", "c"], ["a", "bc"], ["abc"])
-    keys = {training_key("cpu", *some) for some in facts} | {training_key("cuda", "abc")}
-    assert len(keys) == 4 and training_key("cpu", "abc") in keys
-    monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    assert training_key("cpu", "abc") not in keys

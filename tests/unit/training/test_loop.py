@@ -13,7 +13,6 @@ from interpreting_clip.training.loop import (
     adamw,
     learning_rate,
     sample_batches,
-    steps_per_epoch,
     train,
 )
 from interpreting_clip.training.pieces import forward_pass
@@ -94,22 +93,6 @@ def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at, 
         assert all(torch.equal(weights(again)[k], value) for k, value in weights(whole).items())
 
 
-def test_a_device_is_waited_for_at_the_points_of_the_curve_alone(recipe, monkeypatch):
-    waits: list[str] = []
-    for name in ("cpu", "item", "tolist", "numpy", "__bool__", "__float__"):
-        method = getattr(torch.Tensor, name)
-
-        def wait(tensor, *given, name=name, method=method):
-            waits.append(name)
-            return method(tensor, *given)
-
-        monkeypatch.setattr(torch.Tensor, name, wait)
-    points = []
-    run(Fit(), msgspec.structs.replace(recipe, epochs=50), log=points.append)
-    assert len(points) == 100
-    assert waits == ["item"] + ["tolist"] * 100  # the first is DataLoader's, of a seed on the CPU
-
-
 def test_biases_do_not_decay(recipe):
     module = nn.Linear(2, 2)
     before = {key: value.clone() for key, value in module.state_dict().items()}
@@ -160,8 +143,3 @@ def test_the_learning_rate_has_its_closed_form(recipe, change, steps, rates):
     changed = msgspec.structs.replace(recipe, **change)
     found = [learning_rate(changed, step, 10) for step in steps]
     assert found == pytest.approx(rates, rel=1e-12, abs=1e-12)
-
-
-@pytest.mark.parametrize(("images", "steps"), [(256, 2), (300, 2), (40, 1)])
-def test_incomplete_batches_are_left_out(images, steps):
-    assert steps_per_epoch(images, 128) == steps
