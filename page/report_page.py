@@ -24,7 +24,7 @@ from interpreting_clip.charts.lines import (
 )
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
-from interpreting_clip.charts.scatter import CORRELATION, EFFECTIVE_ROBUSTNESS, robustness_panel
+from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_panel
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
@@ -97,7 +97,7 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
     robustness = partial(robustness_panel, imagenet=imagenet)
     return [
         replace(EFFECTIVE_ROBUSTNESS, draw=robustness),
-        *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CORRELATION, CKA),
+        *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CKA),
         *(TRAINING_LOSS, TRAINING_ACCURACY, PLANTED_OUTLIERS),
     ]
 
@@ -121,7 +121,6 @@ class Report:
     provenance: Provenance
     arrays: Sequence[ArrayEntry] = ()
     further: list[FurtherEncoder] = field(default_factory=list)
-    correlations: Sequence[Mapping[str, Any]] = ()
     probed: Sequence[tuple[str, str]] = ()
 
 

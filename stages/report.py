@@ -13,7 +13,6 @@ from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
-from interpreting_clip.measures.rank_correlation import Settings
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
@@ -21,7 +20,6 @@ from interpreting_clip.study.dataset_entries import Shifts
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from interpreting_clip.training.probes import Probe
-from page.across_encoders import correlations
 from page.array_sections import ArrayEntry, array_tables
 from page.families import with_null
 from page.provenance import Provenance, study_names
@@ -83,7 +81,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         arrays=arrays,
         provenance=read_provenance(params, inputs, study, shifts),
         further=further,
-        correlations=correlations(tables["correlation"], params.read("correlation", Settings)),
         probed=read_probed(inputs.if_present("data/broden_labels")),
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
