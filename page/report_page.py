@@ -108,7 +108,8 @@ class Report:
 
     `controls` are those of `plots/controls.json`, `tables` those of the CSVs by name, `arrays` are
     activations that others have published, `further` are encoders that only the study of replicas
-    has, and `probed` are name and category of every concept that encoders were probed for.
+    has, `outdated` are measures whose replicas are out of date, and `probed` are name and category
+    of every concept that encoders were probed for.
     """
 
     title: str
@@ -121,6 +122,7 @@ class Report:
     provenance: Provenance
     arrays: Sequence[ArrayEntry] = ()
     further: list[FurtherEncoder] = field(default_factory=list)
+    outdated: Sequence[str] = ()
     probed: Sequence[tuple[str, str]] = ()
 
 

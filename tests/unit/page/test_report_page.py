@@ -31,7 +31,7 @@ from tests.unit.page.conftest import (
 ZERO_SHOT, SUPERVISED = "RN zero-shot, web-broad", "RN supervised"
 FINETUNED = "RN finetuned, web-broad"
 WHY_APART = "Numbers of the two kinds do not compare."
-SPREAD = Replicated(by_seed={0: 2.5, 1: 3.0, 2: 3.5}, outdated=True)
+SPREAD = Replicated(by_seed={0: 2.5, 1: 3.0, 2: 3.5})
 COUNTS = Replicated(by_seed={0: 2.0, 1: 4.0, 2: 6.0})
 LOWER = Replicated(by_seed={1: 20.0, 2: 22.0})
 ONE_LEFT_OUT = Replicated(by_seed={0: 20.0, 2: 24.0}, left_out=1)
@@ -232,7 +232,7 @@ def test_extrapolated_numbers_and_replicas_are_marked_and_what_lacks_is_a_dash(c
     assert cells(both, SUPERVISED)[1] == "–" and "‡" not in "".join(cells(both, SUPERVISED))
     assert cells(table(changed, "Privileged directions"), ZERO_SHOT)[-2] == "–"
     kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
-    assert cells(kurtosis, ZERO_SHOT)[0].endswith("] ± 0.50¶")
+    assert cells(kurtosis, ZERO_SHOT)[0].endswith("] ± 0.50")
     seeds = cells(table(changed, "The encoders over seeds"), ZERO_SHOT)
     assert "3.00 ± 0.50" in seeds[3] and "4.0 ± 2.0" in seeds[4] and "2 to 6" in seeds[4]
     assert (
