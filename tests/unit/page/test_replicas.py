@@ -7,6 +7,7 @@ import msgspec
 import pandas as pd
 import pytest
 
+from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.tables import write_table
@@ -24,6 +25,10 @@ from page.replicas import (
     spread_in_words,
 )
 from page.robustness_claims import coverage_of_data, narrower_data
+from runner.graph import read_entry
+from runner.inputs import Inputs
+from runner.listed_params import ListedParams
+from stages import report
 from tests.reads import ROOT
 from tests.unit.page.conftest import read
 
@@ -81,6 +86,15 @@ def test_without_the_study_s_own_seed_no_measure_is_current(study, rows, tmp_pat
     replicas, outdated = read_rows(tmp_path, rows, study, seed=7)
     assert {"kurtosis", "robustness", "concepts"} < {*outdated}
     assert set(map(len, replicas.values())) == {0}
+
+
+def test_the_seed_of_an_encoder_is_that_of_its_recipe(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    params, entry = Params(), read_entry("report", "", load_tree(PARAMS))
+    listed = ListedParams(params, entry.params, entry.stage)
+    encoders, _, _ = report.read_encoders(listed, Inputs(entry.deps, entry.stage))
+    # with other seeds, no measure would be current
+    assert all(e.replicas for e in encoders if e.entry.training != "untrained")
 
 
 def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(study, rows, tmp_path):
