@@ -1,6 +1,5 @@
 """Stage `report`: the tables behind the plots, the README's figure and the report page."""
 
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -33,9 +32,6 @@ from runner.native import native_processors
 from runner.outputs import Outputs
 
 PLOTS = Path("plots")
-
-DRAWING = ("altair", "numpy", "pandas", "vl-convert-python")
-"""The packages that make the page itself, besides torch's, which made the results."""
 
 Kind = TypeVar("Kind")
 
@@ -104,18 +100,13 @@ def read_encoders(
     recipes = params.read("recipes", dict[str, TrainingRecipe])
     seeds = {key: recipes[one.recipe].seed for key, one in read_trainings(params).items()}
     replicas, outdated = read_replicas(inputs["studies/replicas.csv"], seeds, results)
-    encoders = [
-        StudyEncoder(
-            key=key,
-            number=number,
-            entry=entries[key],
-            results=results[key],
-            replicas=replicas.get(key, {}),
-            browsable=key in browsed,
+    encoders = []
+    for number, key in enumerate(report_order(entries), 1):
+        known = {"results": results[key], "replicas": replicas.get(key, {})}
+        encoder = StudyEncoder(
+            key=key, number=number, entry=entries[key], browsable=key in browsed, **known
         )
-        for number, key in enumerate(report_order(entries), 1)
-    ]
-    encoders = [with_null(encoder, nulls) for encoder in encoders]
+        encoders.append(with_null(encoder, nulls))
     return encoders, read_further(load_tree(inputs[FURTHER]), replicas, encoders), outdated
 
 
@@ -132,7 +123,6 @@ def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
     """Return where the results come from: data, trainings, packages and processors."""
     kernels, folder = params.read("kernels", Kernels), inputs[PLOTS / "encoders"]
     measured = [folder / f"{key}.json" for key in params.read("encoders", dict[str, Any])]
-    versions = load_tree(inputs["versions.yaml"])
     weights = params.read("weights", dict[str, dict])
     return Provenance(
         datasets=params.read("datasets", dict[str, DatasetEntry]),
@@ -141,7 +131,7 @@ def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
         trainings=read_trainings(params),
         probes=params.read("probe", dict[str, Probe]),
         given={key: entry for key, entry in weights.items() if entry["source"] == "activations"},
-        versions=versions | {name: metadata.version(name) for name in DRAWING},
+        versions=load_tree(inputs["versions.yaml"]),
         kernels=kernels,
         native=native_processors(kernels, measured),
     )
