@@ -13,7 +13,6 @@ from page.report_page import study_charts
 from page.study_tables import COLUMNS
 from tests.reads import ROOT
 
-# Vega-Lite warns of this for any layered chart with a step per row; its assumption holds here.
 EVERY = [*study_charts(), PUBLISHED]
 LISTED = [entry for named in load_tree(ROOT / "dvc.yaml")["plots"] for entry in named.values()]
 
