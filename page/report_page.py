@@ -30,7 +30,6 @@ from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import measure_title
-from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import concept_finder, shared_concepts
@@ -64,16 +63,6 @@ WITH_A_SECTION = (
 """The measures whose sections are written by hand; all others share one."""
 
 
-def rotations_of_smallest_p(results: EncoderResults | ArrayResults) -> int | None:
-    """Return the number of rotations if p is the smallest that they can give, 2 / (number + 1).
-
-    That is so where the features' own kurtosis lies outside the range of the rotations'.
-    """
-    found, own = results.privileged_basis, results.kurtosis.kurtosis.value
-    lowest, highest = found.rotated_kurtosis.ends
-    return None if lowest <= own <= highest else round(2 / found.kurtosis_p) - 1
-
-
 FILTERS = {
     "estimate": format_estimate,
     "interval": format_interval,
@@ -85,7 +74,6 @@ FILTERS = {
     "percents": format_percents,
     "seed_differences": seed_differences,
     "seeds": format_replicas,
-    "smallest_p": rotations_of_smallest_p,
     "spans": line_spans,
     "spread": format_spread,
     "with_error": format_with_error,
