@@ -1,77 +1,11 @@
-"""Comparisons across encoders: correlations with robustness, and concepts."""
+"""Concepts across encoders: those that two share, and where each is encoded."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import pandas as pd
-
-from interpreting_clip.measures.rank_correlation import MIN_ENCODERS, Settings, rank_correlation
-from page.families import families, shares_features
-from page.names import direction_href, mark
-from page.results import ENCODER_COLUMNS, StudyEncoder, over_encoders
-
-CORRELATION_COLUMNS = (
-    *ENCODER_COLUMNS,
-    *("representation", "measure", "value", "effective_robustness", "extrapolated"),
-)
-"""Columns of `plots/correlation.csv`: a measure of an encoder beside its mean robustness."""
-
-
-def correlation_table(encoders: Sequence[StudyEncoder]) -> pd.DataFrame:
-    """Return kurtosis and concepts beside effective robustness, for each encoder that has both.
-
-    Untrained encoders are left out: at chance, their effective robustness means nothing. So are the
-    probes of zero-shot encoders, which would count their features twice.
-    """
-    found = {}
-    for e in encoders:
-        robustness, concepts = e.results.robustness, e.results.concepts
-        if e.entry.training == "untrained" or shares_features(e, encoders):
-            continue
-        if robustness.robustness is None:
-            continue
-        measures = {"kurtosis": e.results.kurtosis.kurtosis.value}
-        for basis, counts in (concepts.bases if concepts else {}).items():
-            measures[f"concepts of {basis}"] = counts.unique.value
-        values = pd.Series(measures, dtype=float, name="value").rename_axis("measure")
-        found[e.number] = values.reset_index().assign(
-            effective_robustness=robustness.robustness.value,
-            extrapolated=mark(bool(robustness.extrapolated)),
-        )
-    return over_encoders(encoders, found).reindex(columns=CORRELATION_COLUMNS)
-
-
-def correlations(table: pd.DataFrame, settings: Settings) -> list[dict[str, Any]]:
-    """Correlate each measure of `correlation_table` with robustness, per kind of representation.
-
-    `extrapolated` of the `encoders` have an extrapolated line. `correlation` is None if there are
-    too few encoders, or if the measure is the same for all.
-    """
-    found = []
-    by_representation = table.sort_values("representation", kind="stable")
-    for (representation, measure), own in by_representation.groupby(
-        ["representation", "measure"], sort=False
-    ):
-        pairs = own[["value", "effective_robustness"]]
-        correlation = None
-        if len(own) >= MIN_ENCODERS and (pairs.max() > pairs.min()).all():
-            correlation = rank_correlation(
-                own["value"].to_numpy(),
-                own["effective_robustness"].to_numpy(),
-                settings.resamples,
-                settings.confidence,
-                settings.seed,
-            )
-        found.append(
-            {
-                "representation": representation,
-                "measure": measure,
-                "encoders": len(own),
-                "extrapolated": int((own["extrapolated"] != "").sum()),
-                "correlation": correlation,
-            }
-        )
-    return found
+from page.families import families
+from page.names import direction_href
+from page.results import StudyEncoder
 
 
 def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:

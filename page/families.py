@@ -89,16 +89,6 @@ def with_null(encoder: StudyEncoder, nulls: Mapping[str, UntrainedNull]) -> Stud
     return msgspec.structs.replace(encoder, null=null)
 
 
-def shares_features(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> bool:
-    """Return whether an encoder is the probe of a zero-shot encoder that is measured, too.
-
-    Only their heads differ, so the pair is one observation of their features.
-    """
-    return encoder.entry.training == "probed" and any(
-        _same_backbone_and_data(encoder, z) for z in trained(encoders, "zero_shot")
-    )
-
-
 def trained(encoders: Sequence[StudyEncoder], training: str) -> list[StudyEncoder]:
     """Return the encoders of one kind of training, in their order."""
     return [e for e in encoders if e.entry.training == training]

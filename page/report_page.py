@@ -24,13 +24,12 @@ from interpreting_clip.charts.lines import (
 )
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
-from interpreting_clip.charts.scatter import CORRELATION, EFFECTIVE_ROBUSTNESS, robustness_panel
+from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_panel
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.result import Result
 from interpreting_clip.readable import measure_title
-from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.across_encoders import concept_finder, shared_concepts
@@ -63,16 +62,6 @@ WITH_A_SECTION = (
 """The measures whose sections are written by hand; all others share one."""
 
 
-def rotations_of_smallest_p(results: EncoderResults | ArrayResults) -> int | None:
-    """Return the number of rotations if p is the smallest that they can give, 2 / (number + 1).
-
-    That is so where the features' own kurtosis lies outside the range of the rotations'.
-    """
-    found, own = results.privileged_basis, results.kurtosis.kurtosis.value
-    lowest, highest = found.rotated_kurtosis.ends
-    return None if lowest <= own <= highest else round(2 / found.kurtosis_p) - 1
-
-
 FILTERS = {
     "estimate": format_estimate,
     "interval": format_interval,
@@ -84,7 +73,6 @@ FILTERS = {
     "percents": format_percents,
     "seed_differences": seed_differences,
     "seeds": format_replicas,
-    "smallest_p": rotations_of_smallest_p,
     "spans": line_spans,
     "spread": format_spread,
     "with_error": format_with_error,
@@ -96,7 +84,7 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
     robustness = partial(robustness_panel, imagenet=imagenet)
     return [
         replace(EFFECTIVE_ROBUSTNESS, draw=robustness),
-        *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CORRELATION, CKA),
+        *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CKA),
         *(TRAINING_LOSS, TRAINING_ACCURACY, PLANTED_OUTLIERS),
     ]
 
@@ -107,7 +95,8 @@ class Report:
 
     `controls` are those of `plots/controls.json`, `tables` those of the CSVs by name, `arrays` are
     activations that others have published, `further` are encoders that only the study of replicas
-    has, and `probed` are name and category of every concept that encoders were probed for.
+    has, `outdated` are measures whose replicas are out of date, and `probed` are name and category
+    of every concept that encoders were probed for.
     """
 
     title: str
@@ -120,7 +109,7 @@ class Report:
     provenance: Provenance
     arrays: Sequence[ArrayEntry] = ()
     further: list[FurtherEncoder] = field(default_factory=list)
-    correlations: Sequence[Mapping[str, Any]] = ()
+    outdated: Sequence[str] = ()
     probed: Sequence[tuple[str, str]] = ()
 
 

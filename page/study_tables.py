@@ -12,7 +12,6 @@ from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.result import Result
-from page.across_encoders import CORRELATION_COLUMNS, correlation_table
 from page.families import untrained_null
 from page.names import DATASETS
 from page.results import (
@@ -37,7 +36,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
     "concepts": (*ENCODER_COLUMNS, "representation", "basis", "category", *tables.COUNTS),
     "sweep": (*ENCODER_COLUMNS, "basis", "threshold", *tables.COUNTS),
-    "correlation": CORRELATION_COLUMNS,
     "cka": (
         *("first_label", "second_label", "first_layer", "second_layer"),
         *("first_index", "second_index", "cka", "without_outliers"),
@@ -80,7 +78,6 @@ def study_tables(
     found = {
         "effective_robustness": robustness_table(encoders, baseline, names),
         "kurtosis": kurtosis_table(encoders),
-        "correlation": correlation_table(encoders),
         "cka": cka_table(encoders, comparisons),
         "planted_outliers": planted_table(controls),
         **{name: over_encoders(encoders, by_number) for name, by_number in by_encoder.items()},

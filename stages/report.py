@@ -1,7 +1,5 @@
 """Stage `report`: the tables behind the plots, the README's figure and the report page."""
 
-from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,29 +11,18 @@ from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.kernels import Kernels
-from interpreting_clip.measures.rank_correlation import Settings
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
-from interpreting_clip.study.dataset_entries import Shifts
+from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from interpreting_clip.training.probes import Probe
-from page.across_encoders import correlations
+from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.array_sections import ArrayEntry, array_tables
 from page.families import with_null
 from page.provenance import Provenance, study_names
-from page.replicas import (
-    FURTHER,
-    MEASURED_WITH,
-    TRAINED_FROM,
-    FurtherEncoder,
-    changed_parameters,
-    read_further,
-    read_replicas,
-    read_trainings,
-    with_further,
-)
+from page.replicas import FURTHER, FurtherEncoder, read_further, read_replicas
 from page.report_page import Report, report_page, study_charts
 from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import study_tables
@@ -46,9 +33,6 @@ from runner.outputs import Outputs
 
 PLOTS = Path("plots")
 
-DRAWING = ("altair", "numpy", "pandas", "vl-convert-python")
-"""The packages that make the page itself, besides torch's, which made the results."""
-
 Kind = TypeVar("Kind")
 
 
@@ -58,10 +42,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     The study's encoders, nulls and comparisons are those in params.yaml: the folders may still hold
     the results of removed ones.
     """
-    study = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
-    shifts = params.read("shifts", Shifts)
-    names = study_names(study["datasets"], shifts)
-    encoders, further = read_encoders(params, inputs, study)
+    provenance = read_provenance(params, inputs)
+    names = study_names(provenance.datasets, provenance.shifts)
+    encoders, further, outdated = read_encoders(params, inputs)
     comparisons = list(read_each(params, inputs, "comparisons", ComparisonResults).values())
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     controls = read_json(inputs[PLOTS / "controls.json"])
@@ -81,9 +64,9 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         controls=controls,
         tables=tables,
         arrays=arrays,
-        provenance=read_provenance(params, inputs, study, shifts),
+        provenance=provenance,
         further=further,
-        correlations=correlations(tables["correlation"], params.read("correlation", Settings)),
+        outdated=outdated,
         probed=read_probed(inputs.if_present("data/broden_labels")),
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
@@ -104,50 +87,51 @@ def read_each(
 
 
 def read_encoders(
-    params: ListedParams, inputs: Inputs, study: Mapping[str, Any]
-) -> tuple[list[StudyEncoder], list[FurtherEncoder]]:
-    """Return the study's encoders in the report's order, and those of the replicas alone."""
+    params: ListedParams, inputs: Inputs
+) -> tuple[list[StudyEncoder], list[FurtherEncoder], list[str]]:
+    """Return the study's encoders in the report's order, and those that only the replicas have.
+
+    Last are the measures whose replicas are out of date.
+    """
     entries = params.read("encoders", dict[str, EncoderEntry])
     browsed = params.read("browse.encoders", list[Key])
-    further = load_tree(inputs[FURTHER])
-    of_all = with_further(study, read_trainings(further, FURTHER))
-    sections = {path.partition(".")[0] for each in MEASURED_WITH.values() for path in each}
-    own = {section: params.read(section, Any) for section in sections}
-    changed = changed_parameters(own, load_tree(inputs["studies/replicas.yaml"]))
-    replicas = read_replicas(inputs["studies/replicas.csv"], of_all, params.fingerprints, changed)
     nulls = read_each(params, inputs, "untrained", UntrainedNull)
     results = read_each(params, inputs, "encoders", EncoderResults)
-    encoders = [
-        StudyEncoder(
-            key=key,
-            number=number,
-            entry=entries[key],
-            results=results[key],
-            replicas=replicas.get(key, {}),
-            browsable=key in browsed,
+    recipes = params.read("recipes", dict[str, TrainingRecipe])
+    seeds = {key: recipes[one.recipe].seed for key, one in read_trainings(params).items()}
+    replicas, outdated = read_replicas(inputs["studies/replicas.csv"], seeds, results)
+    encoders = []
+    for number, key in enumerate(report_order(entries), 1):
+        known = {"results": results[key], "replicas": replicas.get(key, {})}
+        encoder = StudyEncoder(
+            key=key, number=number, entry=entries[key], browsable=key in browsed, **known
         )
-        for number, key in enumerate(report_order(entries), 1)
-    ]
-    encoders = [with_null(encoder, nulls) for encoder in encoders]
-    return encoders, read_further(further, replicas, encoders)
+        encoders.append(with_null(encoder, nulls))
+    return encoders, read_further(load_tree(inputs[FURTHER]), replicas, encoders), outdated
 
 
-def read_provenance(
-    params: ListedParams, inputs: Inputs, study: Mapping[str, Any], shifts: Shifts
-) -> Provenance:
+def read_trainings(params: ListedParams) -> dict[str, Pretrain | Finetune | Supervise]:
+    """Return how each encoder is trained that the study trains."""
+    return {
+        **params.read("pretrain", dict[str, Pretrain]),
+        **params.read("finetune", dict[str, Finetune]),
+        **params.read("supervise", dict[str, Supervise]),
+    }
+
+
+def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
     """Return where the results come from: data, trainings, packages and processors."""
     kernels, folder = params.read("kernels", Kernels), inputs[PLOTS / "encoders"]
     measured = [folder / f"{key}.json" for key in params.read("encoders", dict[str, Any])]
-    versions = load_tree(inputs["versions.yaml"])
     weights = params.read("weights", dict[str, dict])
     return Provenance(
-        datasets=study["datasets"],
-        shifts=shifts,
-        recipes=study["recipes"],
-        trainings=study["pretrain"] | study["finetune"] | study["supervise"],
+        datasets=params.read("datasets", dict[str, DatasetEntry]),
+        shifts=params.read("shifts", Shifts),
+        recipes=params.read("recipes", dict[str, TrainingRecipe]),
+        trainings=read_trainings(params),
         probes=params.read("probe", dict[str, Probe]),
         given={key: entry for key, entry in weights.items() if entry["source"] == "activations"},
-        versions=versions | {name: metadata.version(name) for name in DRAWING},
+        versions=load_tree(inputs["versions.yaml"]),
         kernels=kernels,
         native=native_processors(kernels, measured),
     )

@@ -44,7 +44,7 @@ from page.provenance import study_names
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table, read_lines
 from page.published_tables import default_lines
-from page.replicas import TRAINED_FROM, ReplicatedEncoder, format_replicas, seed_differences
+from page.replicas import ReplicatedEncoder, format_replicas, seed_differences
 from page.verdicts import LEVEL, Claim, Verdict
 from runner.fingerprint import listed_fingerprints
 from runner.graph import read_entry
@@ -135,8 +135,7 @@ def values_of_results() -> dict[str, Any]:
     entry = read_entry("report", "", study.tree)
     params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
     inputs = Inputs(entry.deps, entry.stage)
-    trained = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
-    encoders, further = report.read_encoders(params, inputs, trained)
+    encoders, further, _ = report.read_encoders(params, inputs)
     datasets = params.read("datasets", dict[str, DatasetEntry])
     names = study_names(datasets, params.read("shifts", Shifts))
     published = read_result(PLOTS / "published_models.json", PublishedModels)

@@ -1,9 +1,9 @@
 """The study of replicas, and the table of what it measured.
 
 The study has five seeds of each encoder that the default study trains and of a few further ones,
-which it has alone, and all else as it is there. It runs in a clone of its own
-(`cp studies/replicas.yaml params.yaml; make repro`), where --table then writes the table to commit.
-A change of a training outdates the table, and the page says so.
+which only it has, and all else as it is there. It runs in a clone of its own
+(`python -m tools replicas --study params.yaml; make repro`), where --table then writes the table to
+commit. If the default study's numbers change, the page says that the table is out of date.
 """
 
 import argparse
@@ -13,35 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.replicas import (
-    FURTHER,
-    IDENTITY,
-    TRAININGS,
-    read_trainings,
-    training_code,
-    training_of,
-    training_settings,
-    with_further,
-)
-from runner.fingerprint import FINGERPRINTS
+from page.replicas import FURTHER, IDENTITY
 
-STUDY, TABLE = Path("studies/replicas.yaml"), Path("studies/replicas.csv")
+TABLE = Path("studies/replicas.csv")
+TRAININGS = ("pretrain", "finetune", "supervise")
 SEEDS = 5
-
-HEAD = """\
-# Five seeds of each encoder that the default study trains, and of a few further ones, and all else
-# as it is there: how far do its numbers depend on the seed? Written by `python -m tools replicas
-# --study` from params.yaml and studies/replicas/further.yaml.
-
-"""
 
 STUDY_TEXTS = {
     "title": "Replicas of the miniature",
@@ -53,28 +38,29 @@ STUDY_TEXTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this verb."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--study", action="store_true", help=f"write {STUDY} from params.yaml")
+    which.add_argument(
+        "--study", type=Path, metavar="FILE", help=f"write the study from {PARAMS} to FILE"
+    )
     which.add_argument("--table", action="store_true", help=f"write {TABLE} from the results here")
 
 
-def main(*, study: bool = False, table: bool = False) -> None:
+def main(*, study: Path | None = None, table: bool = False) -> None:
     """Write the study or the table."""
     if study:
-        whole = with_further(load_tree(PARAMS), load_tree(FURTHER))
-        write_whole(STUDY, study_text(whole).encode())
-        sys.stdout.write(f"{STUDY}: written\n")
+        whole = replicated(with_further(load_tree(PARAMS), load_tree(FURTHER)))
+        # Copies of what stands in several places, for which there would be anchors.
+        text = yaml.safe_dump(json.loads(json.dumps(whole)), sort_keys=False, allow_unicode=True)
+        write_whole(study, text.encode())
+        sys.stdout.write(f"{study}: written\n")
     if table:
         rows = replica_table(load_tree(PARAMS))
         write_table(TABLE, rows, [str(name) for name in rows])
         sys.stdout.write(f"{TABLE}: {len(rows)} replicas\n")
 
 
-def study_text(study: dict[str, Any]) -> str:
-    """Return the study of replicas as YAML, in the form that DVC leaves after an experiment."""
-    from dvc.utils.serialize import dumps_yaml
-
-    # Copies of what stands in several places, for which there would be anchors.
-    return HEAD + dumps_yaml(json.loads(json.dumps(replicated(study))))
+def with_further(study: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
+    """Return a study, whose own entries stay, with those that only the replicas have."""
+    return study | {k: study[k] | more | study[k] for k, more in further.items() if k in study}
 
 
 def replicated(study: dict[str, Any]) -> dict[str, Any]:
@@ -82,7 +68,6 @@ def replicated(study: dict[str, Any]) -> dict[str, Any]:
     empty = ("comparisons", "probe", "arrays", "array_downloads", "weights")
     made = study | {"study": STUDY_TEXTS} | {section: {} for section in empty}
     made["browse"] = study["browse"] | {"encoders": []}
-    made["controls"] = study["controls"] | {"encoder": f"{study['controls']['encoder']}_0"}
     made["encoders"] = {
         name: entry | {"label": f"{entry['label']}, seed {seed_of(key, study) + number}"}
         for key, entry in study["encoders"].items()
@@ -111,6 +96,11 @@ def numbered(key: str) -> list[tuple[int, str]]:
     return [(number, f"{key}_{number}") for number in range(SEEDS)]
 
 
+def training_of(key: str, study: dict[str, Any]) -> str:
+    """Return the stage that trains an encoder of a study, or nothing if none does."""
+    return next((stage for stage in TRAININGS if key in study[stage]), "")
+
+
 def seed_of(key: str, study: dict[str, Any]) -> int:
     """Return the seed of an encoder's training."""
     return study["recipes"][study[training_of(key, study)][key]["recipe"]]["seed"]
@@ -118,16 +108,15 @@ def seed_of(key: str, study: dict[str, Any]) -> int:
 
 def replica_table(study: dict[str, Any]) -> pd.DataFrame:
     """Return a row for each replica of the study that was run here, with all of its numbers."""
-    code, sections, rows = read_json(FINGERPRINTS), read_trainings(study, PARAMS), []
+    rows = []
     for key in study["encoders"]:
         stem, _, number = key.rpartition("_")
         if not number.isdecimal() or not training_of(key, study):
             raise InputError(
-                f"{PARAMS}: '{key}' is not a replica: run the study of {STUDY} in a clone, and "
-                "this there"
+                f"{PARAMS}: '{key}' is not a replica: write the study with --study in a clone, "
+                "run it, and this there"
             )
         results = read_result(Path(f"plots/encoders/{key}.json"), EncoderResults)
-        training = training_settings(key, sections), training_code(key, sections, code)
-        identity = zip(IDENTITY, (stem, seed_of(key, study), *training), strict=True)
+        identity = zip(IDENTITY, (stem, seed_of(key, study)), strict=True)
         rows.append(dict(identity) | {one.name: one.value for one in results.numbers})
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Charts with a point per encoder: accuracy on a shift, and robustness against the measures."""
+"""The chart with a point per encoder: accuracy on a shift against accuracy on ImageNet."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -25,7 +25,6 @@ DRAWN_RANGE = (0.1, 99.9)
 """The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
 
 ON_SHIFT = "accuracy on the shift (%)"
-ROBUSTNESS = number_text("effective_robustness", ".1f", "' points' + (datum.extrapolated || '')")
 
 
 def span(table: pd.DataFrame, *columns: str) -> tuple[float, float]:
@@ -62,7 +61,9 @@ def with_logits(layers: alt.LayerChart) -> alt.LayerChart:
         x_logit=logit_text("imagenet"),
         y_logit=logit_text("accuracy"),
         baseline_logit=logit_text("baseline"),
-        robustness_text=ROBUSTNESS,
+        robustness_text=number_text(
+            "effective_robustness", ".1f", "' points' + (datum.extrapolated || '')"
+        ),
     )
 
 
@@ -129,51 +130,6 @@ EFFECTIVE_ROBUSTNESS = PanelChart(
     columns=5,
     facets={"spacing": 24},
     ends=same_logits,
-)
-
-
-# --- Robustness against the measures
-
-
-def correlation_panel(ends: Ends) -> Layers:
-    """Draw a numbered point per encoder; hollow: the line is extrapolated to it."""
-    base = alt.Chart().encode(
-        color=training_color(),
-        shape=training_shape(),
-        tooltip=tooltip(
-            *("number", "label", "training", "measure", "value_text", "robustness_text")
-        ),
-    )
-    hollow = base.mark_point(size=75, opacity=1, strokeWidth=2, fillOpacity=0)
-    solid = base.mark_point(size=75, opacity=1, filled=True).transform_filter("!datum.extrapolated")
-    leads, numbers = number_layers(alt.Chart(), "value", gap=14)
-    layers = alt.LayerChart(layer=[*leads, hollow, solid, *numbers]).transform_calculate(
-        value_text=number_text("value", ".2~f"), robustness_text=ROBUSTNESS
-    )
-    return (
-        placed_numbers(layers, "value", "effective_robustness", 0.075, ends)
-        .encode(
-            x=alt.X("value:Q", title="value of the measure")
-            .scale(zero=False, padding=24, nice=True)
-            .axis(tickCount=5),
-            y=alt.Y("effective_robustness:Q", title="effective robustness (points)")
-            .scale(domain=ends.get("effective_robustness", alt.Undefined), zero=False, padding=14)
-            .axis(tickCount=5),
-        )
-        .properties(width=275, height=220)
-    )
-
-
-CORRELATION = PanelChart(
-    name="correlation",
-    title="Kurtosis and concepts against effective robustness",
-    numbers=("number", "value", "effective_robustness"),
-    draw=correlation_panel,
-    legend=(by_training("shape", numbered=True),),
-    panel="{measure}\n{representation}",
-    independent={"scale": "x", "axis": "xy"},
-    facets={"spacing": 20},
-    ends=lambda table: {"effective_robustness": span(table, "effective_robustness")},
 )
 
 

@@ -110,7 +110,6 @@ TITLES = {
     "basis": "concepts of",
     "first_layer": "layer of the first encoder",
     "second_layer": "layer of the second encoder",
-    "value_text": "value of the measure",
     "text": "value",
 }
 """What a tooltip calls a column; other columns have their own names."""

@@ -33,7 +33,6 @@ from interpreting_clip.measures import (
     effective_robustness,
     kurtosis,
     logit_line,
-    rank_correlation,
 )
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
 from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts, Sources
@@ -82,7 +81,6 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     presence: labels.Settings
     concepts: concepts.Settings
     browse: Browse
-    correlation: rank_correlation.Settings
     published: published_accuracies.Settings
     controls: control.Settings
 

@@ -49,7 +49,7 @@ def small_study() -> dict[str, Any]:
     study["participation_ratio"]["blocks"] = 8
     study["privileged_basis"]["rotations"] = 3
     study["controls"] |= {"encoder": "rn_web_broad", "repetitions": 5, "resamples": 20}
-    for section in ("published", "baseline", "correlation", "kurtosis"):
+    for section in ("published", "baseline", "kurtosis"):
         study[section]["resamples"] = 20
     for recipe in study["recipes"].values():
         recipe["batch_size"] = 32

@@ -21,7 +21,6 @@ import interpreting_clip
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.entries import Heads
 from interpreting_clip.study.dataset_entries import Sources
-from page.replicas import TRAININGS
 from runner.fingerprint import (
     BRANCHES,
     branch_modules,
@@ -61,8 +60,7 @@ def test_a_stage_runs_its_module_and_says_what_for(stage):
 
 @pytest.mark.parametrize("stage", COMPUTING)
 def test_the_fingerprint_is_that_of_the_stage_or_of_its_branch(stage):
-    others = set(TRAININGS) if stage == "report" else set()  # are replicas of their code?
-    assert declared(stage, "code.json") == {BRANCH.get(stage, stage)} | others
+    assert declared(stage, "code.json") == {BRANCH.get(stage, stage)}
 
 
 def test_every_branch_has_a_fingerprint():

@@ -31,29 +31,6 @@
   filter();
 })();
 
-// The bar of sections marks the one that is read.
-(() => {
-  const links = new Map([...document.querySelectorAll("nav.sections a")].map((a) => [a.hash.slice(1), a]));
-  const sections = [...document.querySelectorAll("main section[id]")];
-  const mark = () => {
-    const read = sections.findLast((one) => one.getBoundingClientRect().top < 120) ?? sections[0];
-    for (const [id, link] of links) {
-      if (id === read.id) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
-  };
-  let waiting = false;
-  addEventListener("scroll", () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      mark();
-    });
-  }, { passive: true });
-  mark();
-})();
-
 // When, where and from which commit this page was computed, if computed.js is beside it and about this page.
 // A clone does not have the file: then the sentence of the page stays.
 (() => {

@@ -1,18 +1,14 @@
 """The direction browser in Chromium: links, the finder, no request that leaves its files."""
 
-import re
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from page.direction_pages import browser_files
 from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.stress.page.conftest import NARROW, excess_width, violations
-
-Scheme = Literal["light", "dark"]
 
 
 @pytest.fixture(scope="module")
@@ -55,28 +51,15 @@ def test_the_finder_leaves_what_holds_the_concept(page: Page, pages: Path):
     assert found.filter(visible=True).count() == 1
     shown = rows.filter(visible=True).count()
     assert 0 < shown < 120
-    encoding = found.filter(visible=True).locator("td").nth(1).inner_text()
-    said = re.findall(r"\d+", page.locator("#found").inner_text())
-    assert said == [str(shown), "120", encoding, "1", "12"]
-    page.get_by_role("searchbox").fill("no such concept")
-    assert page.get_by_text("No concept of this name").is_visible()
     page.get_by_role("searchbox").fill("")
     assert rows.filter(visible=True).count() == 120
     found.first.get_by_role("link").first.click()
     expect(page.locator("article:target")).to_have_count(1)
 
 
-def test_without_scripts_the_tables_are_there_and_no_finder(browser: Browser, pages: Path):
-    page = browser.new_page(java_script_enabled=False)
-    page.goto((pages / "directions/rn/index.html").as_uri())
-    assert not page.get_by_role("searchbox").is_visible()
-    assert page.locator("table.found tbody tr").last.is_visible()
-    page.close()
-
-
-@pytest.mark.parametrize(("name", "scheme"), [("index", "light"), ("directions_101", "dark")])
-def test_pages_are_accessible(page: Page, pages: Path, name: str, scheme: Scheme):
+@pytest.mark.parametrize("name", ["index", "directions_101"])
+def test_pages_are_accessible(page: Page, pages: Path, name: str):
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.emulate_media(color_scheme=scheme)
+    page.emulate_media(color_scheme="dark")
     page.goto((pages / f"directions/rn/{name}.html").as_uri())
     assert violations(page) == []

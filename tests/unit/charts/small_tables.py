@@ -91,9 +91,6 @@ ACCURACIES = pd.concat(
         rows(SHIFTS, ENCODERS, kind="encoder"),
     ]
 )
-MEASURES = rows({"measure": ["kurtosis", "concepts"]}, ENCODERS, value=3)
-MEASURES["extrapolated"] = ["", "", "‡"] * 2
-CORRELATIONS = pd.concat([MEASURES, MEASURES[:1].assign(number=4, effective_robustness=25)])
 CLAIM = rows({"name": ["a", "b"]}, value=3, place=[0, 1], training="zero-shot")
 PUBLISHED_MODELS = pd.concat([line(30), models("encoder", "standard")])
 

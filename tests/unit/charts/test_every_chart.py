@@ -23,7 +23,6 @@ from interpreting_clip.charts.panels import PanelChart, facets, whole_chart
 from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import (
-    CORRELATION,
     DRAWN_RANGE,
     EFFECTIVE_ROBUSTNESS,
     logits,
@@ -41,7 +40,6 @@ from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
     CONCEPT_COUNTS,
-    CORRELATIONS,
     IMPORTANCES,
     KURTOSES,
     OUTLIERS,
@@ -73,7 +71,6 @@ CASES = [
     (CONCEPTS, CONCEPT_COUNTS, 8, 2),  # no random directions
     (CKA, similarities(FEW), FEW**2, 1),
     (EFFECTIVE_ROBUSTNESS, ACCURACIES, 6 + 6, 2),
-    (CORRELATION, CORRELATIONS, 7 + 5, 2),  # where the line is extrapolated, there is no filling
     (CLAIM_CASES, CLAIM, 2, 1),
     (PUBLISHED, PUBLISHED_MODELS, 16, 1),
     (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
@@ -163,7 +160,6 @@ def test_a_single_direction_is_a_point():
         (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
         (CONCEPTS, CONCEPT_COUNTS.assign(high=None), {"unique": (0, 3)}),
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
-        (CORRELATION, CORRELATIONS, {"effective_robustness": (5, 25)}),
         (CLAIM_CASES, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
     ],
 )

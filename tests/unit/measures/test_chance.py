@@ -73,7 +73,7 @@ def test_the_fewest_images_are_those_where_chance_expects_less_than_one_concept(
 @pytest.mark.parametrize(
     ("directions", "concepts", "studies"),
     [
-        (128, 50, ["params", "studies/replicas"]),
+        (128, 50, ["params"]),
         (1024, 1197, ["studies/paper"]),
         (2048, 1197, [f"studies/{one}" for one in ("acceptance", "claims", "laptop", "local")]),
     ],

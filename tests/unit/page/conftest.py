@@ -61,6 +61,7 @@ def load_study() -> dict[str, Any]:
         "replicas": {},
         "browsed": params["browse"]["encoders"],
         "further": [],
+        "outdated": [],
         "arrays": [],
     }
 
@@ -110,6 +111,7 @@ def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> 
         baseline=msgspec.convert(study["baseline"], Baseline),
         controls=study["controls"],
         further=study["further"],
+        outdated=study["outdated"],
         arrays=study["arrays"],
         tables=tables_of(study, study_names({}, provenance.shifts)),
         provenance=provenance,

@@ -1,48 +1,7 @@
 """Comparisons across the encoders of a study."""
 
-import pytest
-from scipy import stats
-
-from interpreting_clip.measures.rank_correlation import Settings
-from page.across_encoders import concept_finder, correlation_table, correlations, shared_concepts
-from tests.unit.page.conftest import CONTROL, add_control, read
-
-BOOTSTRAP = Settings(resamples=50, confidence=0.9, seed=0)
-
-
-def test_measures_are_ranked_with_robustness_apart_by_representation(study):
-    results = study["results"]
-    rectified = ("rn_web_broad", "rn_supervised")
-    for key in rectified:
-        results[key]["kurtosis"]["representation"] = "rectified"
-    rows = correlations(correlation_table(read(study)), BOOTSTRAP)
-    assert len(rows) == 6
-    linear, few = rows[0], rows[3]
-    others = [results[k] for k in results if "untrained" not in k and k not in rectified]
-    pairs = [
-        (one["kurtosis"]["kurtosis"]["value"], one["robustness"]["robustness"]["value"])
-        for one in others
-    ]
-    assert (linear["measure"], linear["encoders"]) == ("kurtosis", len(others))
-    assert linear["correlation"].value == pytest.approx(stats.spearmanr(pairs)[0])
-    assert few["representation"] == "rectified representations"
-    assert (few["encoders"], few["correlation"]) == (2, None)
-
-
-def test_a_measure_that_is_the_same_for_all_has_no_correlation_and_a_probe_counts_once(study):
-    for results in study["results"].values():
-        results["concepts"]["directions"]["unique"] = {"value": 3}
-        results["robustness"]["extrapolated"] = 0
-    study["results"]["rn_web_broad"]["robustness"]["extrapolated"] = 1
-    study["results"]["vit_supervised"]["robustness"]["robustness"] = None
-    add_control(study)
-    own, alone = study["entries"][CONTROL], study["entries"]["rn_supervised"]
-    own["training"] = alone["training"] = "probed"  # one on a CLIP's images, one on no CLIP's
-    table = correlation_table(read(study))
-    assert own["label"] not in set(table["label"]) and alone["label"] in set(table["label"])
-    kurtosis, directions, _ = correlations(table, BOOTSTRAP)
-    assert directions["correlation"] is None
-    assert (kurtosis["encoders"], kurtosis["extrapolated"]) == (6, 1)
+from page.across_encoders import concept_finder, shared_concepts
+from tests.unit.page.conftest import read
 
 
 def test_concepts_are_shared_by_name_and_never_across_representations(study):

@@ -1,19 +1,12 @@
-import io
 import re
 from html import unescape
 
-import numpy as np
 import pytest
-from PIL import Image
 
-from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
+from interpreting_clip.datasets.broden.thumbnails import SIDE
 from page.direction_pages import (
-    GROUND,
     browser_files,
-    precision,
     significant,
-    sprite,
-    tile,
 )
 from page.names import direction_href
 from tests.drawn_directions import draw_browser
@@ -64,8 +57,6 @@ def test_what_is_shown_of_a_direction_or_feature_is_its_own(files, browser):
         article = part(files, direction_href("rn", "directions", entry.number))
         for concept in entry.probed.concepts:
             assert f"<td>{concept.precision:.3f}" in article
-        below = [concept for concept in entry.probed.concepts if not concept.encoded]
-        assert article.count('class="below"') == len(below)
         assert significant(entry.importance) in article and f"{entry.cosine:.2f}" in article
         assert f"features.html#feature-{entry.feature}" in article
         outlined = re.findall("Outlined in the images: <strong>(.*?)</strong>", article)
@@ -87,46 +78,3 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
         # the finder is on the index
         assert not Tags(text).wrong and text.count("<script") == (name == "index.html")
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
-
-
-@pytest.mark.parametrize(
-    ("value", "encoded", "text"),
-    [
-        *((0.898, False, "0.898"), (0.8999996, False, "0.8999996"), (0.857, False, "0.86")),
-        *((0.9, True, "0.90"), (0.904, True, "0.90"), (0.9 - 1e-13, True, "0.90")),
-    ],
-)
-def test_a_precision_shows_on_which_side_of_the_threshold_it_is(value, encoded, text):
-    assert precision(value, 0.9, encoded) == text
-    assert precision(1 / 3 - 1e-13, 1 / 3, encoded=True) == str(1 / 3)
-
-
-def colour(height: int, width: int, rgb: tuple[int, int, int] = (200, 0, 0)) -> np.ndarray:
-    return np.full((height, width, 3), rgb, np.uint8)
-
-
-def test_an_image_fills_the_width_between_grey():
-    found, quarter = tile(colour(2, 4), None), SIDE // 4
-    assert (found[:quarter] == GROUND).all() and (found[-quarter:] == GROUND).all()
-    assert np.array_equal(found[quarter:-quarter], colour(SIDE // 2, SIDE))
-
-
-def test_the_outline_is_white_inside_of_the_mask_and_black_around_it():
-    mask = np.zeros((GRID, GRID), np.bool_)
-    mask[:, : GRID // 2] = True
-    found, half = tile(colour(SIDE, SIDE), mask), SIDE // 2
-    assert (found[:, half - 1] == 255).all() and (found[1:-1, half] == 0).all()
-    assert np.array_equal(found[1:-1, 1 : half - 1], colour(SIDE - 2, half - 2))
-    assert np.array_equal(found[:, half + 1 :], colour(SIDE, half - 1))
-
-
-def test_tiles_stand_in_rows_and_the_bytes_are_the_same_again():
-    colours = [(200, 0, 0), (0, 0, 200), (0, 200, 0)]
-    tiles = [colour(16, 16, each) for each in colours]
-    data = sprite(tiles, 2)
-    assert sprite(tiles, 2) == data
-    found = np.asarray(Image.open(io.BytesIO(data))).astype(int)
-    assert found.shape == (32, 32, 3)
-    for place, expected in enumerate([*colours, (GROUND,) * 3]):
-        top, left = 16 * (place // 2) + 4, 16 * (place % 2) + 4
-        assert np.abs(found[top : top + 8, left : left + 8] - expected).max() < 20

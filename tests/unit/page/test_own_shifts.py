@@ -1,32 +1,25 @@
 """A study's own shifts on the page: a table, a panel and rows of their own, never in a mean."""
 
-import re
-from html import unescape
 from typing import Any
 
-import msgspec
 import pytest
 
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
-from interpreting_clip.study.dataset_entries import Shifts
 from page.claims import robustness_order
 from page.names import DATASETS, TESTBED_SHIFTS
-from page.provenance import Provenance
-from tests.unit.page.conftest import cells, interval, read, study_page, table, tables_of, undrawn
+from tests.unit.page.conftest import interval, read, tables_of
 
 NAMES = {"alone": "Alone", "listed": "My listed shift"}
-REASON = "the study compares it with no standard models (`shifts.alone.baseline: none`)"
-ACCURACY = interval(62.5)
 
 
 @pytest.fixture
 def with_own(study) -> dict[str, Any]:
     """The study with two shifts of its own: without a line, and with one like ImageNet-V2's."""
     known = {"images": 150, "classes": 8, "imagenet_images": 70, "guessing": 12.5}
-    known |= {"accuracy": ACCURACY, "imagenet": 83.0}
+    known |= {"accuracy": interval(62.5), "imagenet": 83.0}
     for results in study["results"].values():
         results["robustness"]["own"] = {
-            "alone": known | {"robustness": None, "left_out": REASON},
+            "alone": known | {"robustness": None, "left_out": "no standard models"},
             "listed": known | {"robustness": interval(2.5)},
         }
     baseline = study["baseline"]
@@ -55,16 +48,3 @@ def test_one_with_a_line_has_rows_and_its_own_models_but_no_part_in_means_and_cl
         results["robustness"]["own"]["listed"]["robustness"] = interval(-99.0)
         results["pruning"]["listed"] = results["pruning"]["imagenet"]
     assert summary()[1:] == tuple(before)
-
-
-def test_the_page_shows_each_with_its_chance_level_and_why_one_has_no_robustness(with_own):
-    entry = {"kind": "own", "source": "folder", "folder": "mine", "classes": "all"}
-    known = {k: entry | {"label": name, "baseline": "none"} for k, name in NAMES.items()}
-    with undrawn():
-        page = study_page(with_own, Provenance(shifts=msgspec.convert(known, Shifts)))
-    found = cells(table(page, "The study’s own shifts"), "RN zero-shot, web-broad")
-    accuracy = ["62.5 [61.5, 63.5]", "83.0"]
-    assert found == [*accuracy, "–", *accuracy, "2.5 [1.5, 3.5]"]
-    text = " ".join(re.sub("<[^>]*>", " ", unescape(page)).split())
-    assert "Alone 150 images of 8 classes (chance 12.5 %)" in text and REASON in text
-    assert "The line of My listed shift is through 3 of the 4 standard models" in text

@@ -66,15 +66,6 @@ def test_points_stand_at_the_abscissa_of_the_shift_as_high_above_the_line_as_res
     assert on_objectnet["standard"] == model["imagenet_on_objectnet_classes"]
 
 
-def test_the_line_is_solid_over_its_standard_models_alone(study):
-    rows = tables_of(study)["effective_robustness"].query("shift == 'ImageNet-V2'")
-    spans = rows.groupby("kind")["imagenet"].agg(["min", "max"])
-    assert list(spans.loc["line"]) == pytest.approx(list(spans.loc["standard"]), abs=1e-4)
-    everyone = spans.loc[["standard", "encoder"]]
-    ends = [everyone["min"].min(), everyone["max"].max()]
-    assert list(spans.loc["extrapolated"]) == pytest.approx(ends, abs=1e-4)
-
-
 def test_a_shift_that_a_study_or_an_encoder_does_without_is_left_out(fewer):
     robustness = fewer["results"]["rn_web_broad"]["robustness"]
     del robustness["per_shift"]["imagenet_r"]
