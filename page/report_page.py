@@ -16,7 +16,6 @@ import pandas as pd
 from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
-    PLANTED_OUTLIERS,
     PRUNING,
     SWEEP,
     TRAINING_ACCURACY,
@@ -98,7 +97,7 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
     return [
         replace(EFFECTIVE_ROBUSTNESS, draw=robustness),
         *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CORRELATION, CKA),
-        *(TRAINING_LOSS, TRAINING_ACCURACY, PLANTED_OUTLIERS),
+        *(TRAINING_LOSS, TRAINING_ACCURACY),
     ]
 
 
@@ -106,9 +105,9 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
 class Report:
     """What the page is made of.
 
-    `controls` are those of `plots/controls.json`, `tables` those of the CSVs by name, `arrays` are
-    activations that others have published, `further` are encoders that only the study of replicas
-    has, and `probed` are name and category of every concept that encoders were probed for.
+    `tables` are those of the CSVs by name, `arrays` activations that others have published,
+    `further` encoders that only the study of replicas has, and `probed` name and category of every
+    concept that encoders were probed for.
     """
 
     title: str
@@ -116,7 +115,6 @@ class Report:
     encoders: Sequence[StudyEncoder]
     comparisons: Sequence[ComparisonResults]
     baseline: Baseline
-    controls: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     provenance: Provenance
     arrays: Sequence[ArrayEntry] = ()

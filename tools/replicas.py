@@ -82,7 +82,6 @@ def replicated(study: dict[str, Any]) -> dict[str, Any]:
     empty = ("comparisons", "probe", "arrays", "array_downloads", "weights")
     made = study | {"study": STUDY_TEXTS} | {section: {} for section in empty}
     made["browse"] = study["browse"] | {"encoders": []}
-    made["controls"] = study["controls"] | {"encoder": f"{study['controls']['encoder']}_0"}
     made["encoders"] = {
         name: entry | {"label": f"{entry['label']}, seed {seed_of(key, study) + number}"}
         for key, entry in study["encoders"].items()

@@ -115,7 +115,6 @@ def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, A
         for key, entry in getattr(study, section).items():
             for field, reference in keys.items():
                 yield f"{section}.{key}.{field}", getattr(entry, field), reference, entry
-    yield "controls.encoder", study.controls.encoder, ENCODER, study.controls
     for name in study.browse.encoders:
         yield "browse.encoders", name, ENCODER, study.browse
 

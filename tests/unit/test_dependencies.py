@@ -123,7 +123,6 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
     extractions = {"extract", "extract_broden", "extract_layers", "extract_untrained", "head"}
     extractions |= {"extract_train"}
     assert with_torch == trainings | extractions
-    assert found["controls", ""] == {"llvmlite", "numba", "numpy"}
     assert "torch" not in found["fetch", "hub"]
     assert "scikit-learn" in found["probe", ""]
     assert "scipy" not in found["extract_train", ""]
@@ -132,7 +131,7 @@ def test_packages_of_a_stage_are_those_that_compute_for_it():
 
 LIBRARY = (
     *("measures", "config", "formats", "downloads", "datasets", "synthetic", "loading"),
-    *("encoders", "controls", "training", "published", "study", "charts"),
+    *("encoders", "training", "published", "study", "charts"),
 )
 FOR_ARRAYS = "the measures for arrays"
 PACKAGES = (
@@ -247,12 +246,12 @@ HEADS = {"head_zero_shot", "head_trained", "head_random"}
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
-    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "arrays", "controls", "study", "report"}),
+    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "arrays", "study", "report"}),
     ("interpreting_clip/encoders/weight_sources.py", EDIT, {"study", "weights"}),
     (
         "interpreting_clip/measures/grams.py",
         EDIT,
-        {"cka", "arrays", "extract_layers", "controls", "study", "report"},
+        {"cka", "arrays", "extract_layers", "study", "report"},
     ),
     ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
     ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),

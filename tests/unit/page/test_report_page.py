@@ -49,7 +49,6 @@ def changed() -> str:
     study = load_study()
     results, on = study["results"], {"dataset": "imagenet_train"}
     study["entries"]["rn_imagenet_captions"]["label"] = "<b>&'"
-    study["controls"]["cka"]["controls"][0] |= {"found": -0.5, "as_planted": False}
     replicas = {"kurtosis.kurtosis": SPREAD, "concepts.directions.unique": COUNTS}
     study["replicas"] = {"rn_web_broad": replicas | {"robustness.robustness": ONE_LEFT_OUT}}
     (other,) = (e for e in read(study) if e.key == "rn_web_broad")
@@ -105,13 +104,10 @@ def test_the_page_is_well_formed_and_needs_nothing_from_outside(whole):
     assert len(panels) == whole.count('<div class="panel">') and all(p["values"] for p in panels)
 
 
-def test_text_is_escaped_and_a_control_is_open_if_it_fails(whole, changed):
+def test_text_is_escaped(whole, changed):
     assert "a &lt;miniature&gt;" in whole
     assert "<p>First &amp; foremost.</p>\n<p>Second.</p>" in whole
     assert "<b>" not in changed and "</span>&lt;b&gt;&amp;&#39;</th>" in changed
-    assert "✗" not in whole and '<details class="control" open>' not in whole
-    assert changed.count("✗ no") == changed.count('<details class="control" open>') == 1
-    assert "<td>−0.5000</td>" in table(changed, "CKA and mutual neighbours: planted and found")
 
 
 def test_tables_have_the_numbers_of_the_results(study, whole):
