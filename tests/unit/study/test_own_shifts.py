@@ -6,15 +6,12 @@ from typing import Any
 import pytest
 
 from interpreting_clip.config.params import convert
-from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.entries import RealShift
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.dataset_entries import Shifts
-from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 
 REAL = {"kind": "own", "source": "folder", "folder": "mine", "label": "Mine", "baseline": "none"}
-DRAWN = load_tree(NANO)["shifts"]["tilted"]
 LOCAL = ROOT / "studies/local.yaml"
 
 
