@@ -63,11 +63,6 @@ def test_a_library_s_classifier_keeps_its_head(backbone):
     assert (loaded.card.representation, loaded.card.normalize_features) == ("rectified", False)
 
 
-def test_weights_of_another_architecture_are_refused(tiny_clip):
-    with pytest.raises(InputError, match=r"mine: .*resnet18.*conv1\.weight"):
-        load_state_dict(RESNET, tiny_clip.module.state_dict())
-
-
 def test_a_small_vit_of_a_training_with_other_attention_heads_is_refused(tiny_clip):
     found = MatchedTower({"image_projection": torch.ones(384, 512)}, "", "visual.")
     origin = Origin(source="checkpoint", location="slip.pt", sha256="")
@@ -95,9 +90,3 @@ def test_an_untrained_encoder_is_that_of_its_seed():
     backbone = TimmModel(model="test_resnet")
     built = build_encoder(Untrained(backbone="b", seed=3), backbone, Machine())
     assert same(built, initialise(backbone, 3)) and not same(built, initialise(backbone, 4))
-
-
-def test_a_linear_probe_of_mae_s_is_known_by_its_head(tiny_clip):
-    entry = CheckpointFile(backbone="b", file="probe.pth", sha256=64 * "0")
-    found = MatchedTower({}, "", "", folded=True)
-    assert "MAE" in compare_with_training(entry, found, tiny_clip.card)
