@@ -149,17 +149,11 @@ def test_settings_are_keywords_or_one_argument():
         ic.kurtosis(VALUES, settings={})
 
 
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda: ic.pruning(VALUES, HEAD, CLASS), "head="),
-        (lambda: ic.kurtosis(VALUES, outlier_sgma=5), "'outlier_sgma'.*outlier_sigma="),
-    ],
-)
-def test_everything_but_activations_needs_its_keyword(call, said):
-    with pytest.raises(TypeError, match=said) as caught:
-        call()
-    assert "\n" not in str(caught.value)
+def test_everything_but_activations_needs_its_keyword():
+    with pytest.raises(TypeError, match="head="):
+        ic.pruning(VALUES, HEAD, CLASS)
+    with pytest.raises(TypeError, match=r"'outlier_sgma'.*outlier_sigma="):
+        ic.kurtosis(VALUES, outlier_sgma=5)
 
 
 AMBIGUOUS = np.array([1, 2])

@@ -164,7 +164,6 @@ def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():
     page()
 
 
-CONCEPTS = ("mine.safetensors", "--concepts", "three.npy")
 REFUSED = {
     "nothing": ([], "expected a FILE of activations"),
     "head without images": (["--head", "head.safetensors"], "--head: .*activations"),
@@ -178,8 +177,6 @@ REFUSED = {
     "twice": (["--accuracy", "imagenet=7", "--accuracy", "imagenet=8"], "imagenet: .*twice"),
     "other images": ([*MINE, "--compare", "narrow.npy"], r"narrow\.npy: first has 120.*second 4"),
     "concepts": (["mine.safetensors", "--concepts", "mine.safetensors"], "true or false"),
-    "names": ([*CONCEPTS, "--concept-names", "two.txt"], r"two\.txt: names: expected 3.*got 2"),
-    "rare": (["mine.safetensors", "--concepts", "rare.npy"], r"rare\.npy: .*concept 0, is on 1"),
     "class": ([*MINE, "--labels", "far.npy"], r"far\.npy: .*entry 0: .*0 to 3, got 9"),
     "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),
     "known": (["mine.safetensors", "--accuracy", "imagnet=70"], "imagnet"),
@@ -191,12 +188,9 @@ REFUSED = {
 def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
     words, said = REFUSED[case]
     monkeypatch.setattr("interpreting_clip.command.table", None)  # of what is measured
-    np.save("three.npy", VALUES[:, :3] > 0)
     np.save("equal.npy", HEAD[[0, 0]])
-    np.save("rare.npy", np.eye(IMAGES, 2))
     np.save("far.npy", CLASS + 9)
     np.save("zero.npy", VALUES * (np.arange(IMAGES) != 2)[:, None])
-    Path("two.txt").write_text("a\nb\n")
     part = {"activations": VALUES, "classes": CLASS, "class_indices": np.array([0])}
     save_file(part, "part.safetensors")
     np.save("nan.npy", np.where(np.arange(IMAGES)[:, None] == 3, np.nan, VALUES))

@@ -62,10 +62,7 @@ def test_a_tower_of_timm_is_built_after_open_clip_went_without_it(tiny_clip):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [
-        ("ViT-B-33", "ViT-B-32"),
-        ("roberta-ViT-B-32", "text tower is .*transformers"),
-    ],
+    [("ViT-B-33", "ViT-B-32"), ("roberta-ViT-B-32", "text tower is .*transformers")],
 )
 def test_models_that_are_unknown_or_unsupported_are_refused(name, message):
     with pytest.raises(InputError, match=message):

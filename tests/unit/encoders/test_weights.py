@@ -5,18 +5,16 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.sources.checkpoint import CheckpointFile
 from interpreting_clip.encoders.state_dicts import MatchedTower
-from interpreting_clip.encoders.weight_sources import Untrained
 from interpreting_clip.encoders.weights import compare_with_training
 from interpreting_clip.errors import InputError
-from runner.machine_settings import Machine
-from tests.unit.encoders.conftest import TINY, build_encoder, load_state_dict
+from tests.unit.encoders.conftest import TINY, load_state_dict
 
 RESNET = TorchvisionModel(model="resnet18")
 
@@ -84,9 +82,3 @@ def test_the_activation_function_of_transformers_clips_is_warned_of(
     entry = CheckpointFile(backbone="b", file="clip.pt", sha256=64 * "0")
     card = replace(tiny_clip.card, architecture=OpenClipConfig(model=model, config=TINY.config))
     assert ("quick_gelu" in compare_with_training(entry, found, card)) == warned
-
-
-def test_an_untrained_encoder_is_that_of_its_seed():
-    backbone = TimmModel(model="test_resnet")
-    built = build_encoder(Untrained(backbone="b", seed=3), backbone, Machine())
-    assert same(built, initialise(backbone, 3)) and not same(built, initialise(backbone, 4))
