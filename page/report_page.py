@@ -9,14 +9,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
 from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
-    PLANTED_OUTLIERS,
     PRUNING,
     SWEEP,
     TRAINING_ACCURACY,
@@ -85,7 +83,7 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
     return [
         replace(EFFECTIVE_ROBUSTNESS, draw=robustness),
         *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CKA),
-        *(TRAINING_LOSS, TRAINING_ACCURACY, PLANTED_OUTLIERS),
+        *(TRAINING_LOSS, TRAINING_ACCURACY),
     ]
 
 
@@ -93,10 +91,9 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
 class Report:
     """What the page is made of.
 
-    `controls` are those of `plots/controls.json`, `tables` those of the CSVs by name, `arrays` are
-    activations that others have published, `further` are encoders that only the study of replicas
-    has, `outdated` are measures whose replicas are out of date, and `probed` are name and category
-    of every concept that encoders were probed for.
+    `tables` are those of the CSVs by name, `arrays` activations that others have published,
+    `further` encoders that only the study of replicas has, `outdated` measures whose replicas are
+    out of date, and `probed` name and category of every concept that encoders were probed for.
     """
 
     title: str
@@ -104,7 +101,6 @@ class Report:
     encoders: Sequence[StudyEncoder]
     comparisons: Sequence[ComparisonResults]
     baseline: Baseline
-    controls: Mapping[str, Any]
     tables: Mapping[str, pd.DataFrame]
     provenance: Provenance
     arrays: Sequence[ArrayEntry] = ()

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any
 
 import pandas as pd
 
@@ -45,12 +44,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *ENCODER_COLUMNS,
         *("measure", "number_of_measure", "unit", "value", "low", "high", "chance"),
     ),
-    "planted_outliers": ("features", "size", "found", "arithmetic"),
 }
 """Columns of `plots/<name>.csv`, by name; accuracies in percent, robustness in points.
 
-Of the planted outliers, shares are in percent. Of the robustness, `kind` is `standard`, `line`,
-`extrapolated` or `encoder`, and `extrapolated` is ‡ if the line is extrapolated to an encoder.
+Of the robustness, `kind` is `standard`, `line`, `extrapolated` or `encoder`, and `extrapolated` is
+‡ if the line is extrapolated to an encoder.
 """
 
 
@@ -58,12 +56,11 @@ def study_tables(
     encoders: Sequence[StudyEncoder],
     comparisons: Sequence[LayerCka],
     baseline: Baseline,
-    controls: Mapping[str, Any],
     names: Mapping[str, str] = MappingProxyType(DATASETS),
 ) -> dict[str, pd.DataFrame]:
     """Return the table of every CSV of the study by its name in `COLUMNS`.
 
-    `controls` are as `plots/controls.json` has them; `names` are those of all test sets.
+    `names` are those of all test sets.
     """
     results = {e.number: e.results for e in encoders}
     concepts = {number: one.concepts for number, one in results.items() if one.concepts}
@@ -79,7 +76,6 @@ def study_tables(
         "effective_robustness": robustness_table(encoders, baseline, names),
         "kurtosis": kurtosis_table(encoders),
         "cka": cka_table(encoders, comparisons),
-        "planted_outliers": planted_table(controls),
         **{name: over_encoders(encoders, by_number) for name, by_number in by_encoder.items()},
     }
     return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
@@ -155,13 +151,3 @@ def measure_table(results: Result) -> pd.DataFrame:
     numbers = pd.DataFrame(results.numbers).rename(columns={"label": "number_of_measure"})
     numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
     return numbers.assign(measure=numbers["name"].str.partition(".")[0]).astype(numeric)
-
-
-def planted_table(controls: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the percentage of images in which raised features are outliers, by number and size."""
-    curve = pd.DataFrame(controls["outlier_features"]["curve"])
-    return curve.assign(
-        features=curve["axes"].astype(str) + " raised",
-        found=100 * curve["found"],
-        arithmetic=100 * curve["arithmetic"],
-    )

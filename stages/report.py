@@ -47,12 +47,11 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     encoders, further, outdated = read_encoders(params, inputs)
     comparisons = list(read_each(params, inputs, "comparisons", ComparisonResults).values())
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
-    controls = read_json(inputs[PLOTS / "controls.json"])
     entries = params.read("arrays", dict[str, MeasuredArrays])
     measured = read_each(params, inputs, "arrays", ArrayResults)
     arrays = [ArrayEntry(key=k, entry=entries[k], results=one) for k, one in measured.items()]
     layers = [one.cka for one in comparisons]
-    tables = study_tables(encoders, layers, baseline, controls, names)
+    tables = study_tables(encoders, layers, baseline, names)
     for name, table in (tables | array_tables(arrays)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, list(table.columns))
     report = Report(
@@ -61,7 +60,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         encoders=encoders,
         comparisons=comparisons,
         baseline=baseline,
-        controls=controls,
         tables=tables,
         arrays=arrays,
         provenance=provenance,

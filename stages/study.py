@@ -4,17 +4,14 @@ Every stage checks what it reads; this one checks the rest: unknown sections and
 nothing. Its output never changes, so that a valid change makes nothing else stale.
 """
 
-from pathlib import Path
-
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.study.check import check
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.machine_settings import read_machine
 from runner.outputs import Outputs
 
 
 def main(_params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write that the study is valid, or say in which keys it is not."""
-    check(inputs["params.yaml"], Path(read_machine().folders))
+    check(inputs["params.yaml"])
     write_json(outputs["data/study"] / "legal.json", {"legal": True})

@@ -7,7 +7,6 @@ rounded by the functions that the pages use; what no stage computes is in `clip_
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from textwrap import fill
@@ -153,11 +152,6 @@ def values_of_results() -> dict[str, Any]:
             for key in study.tree["comparisons"]
         },
         "baseline": read_result(PLOTS / "baseline.json", Baseline),
-        "controls": list(
-            chain.from_iterable(
-                measure["controls"] for measure in read_json(PLOTS / "controls.json").values()
-            )
-        ),
         "arrays": arrays,
         "compared": lambda results, other: {one.name: one for one in results.comparisons[other]},
         "clip_kurtosis": clip_kurtosis(arrays[CLIP]),

@@ -43,7 +43,7 @@ SINGLE_STAGE_JOBS = (
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
-COSTS = {**dict.fromkeys(TRAININGS, 30), "controls": 15, "arrays": 3, "baseline": 5, "fetch": 5}
+COSTS = {**dict.fromkeys(TRAININGS, 30), "arrays": 3, "baseline": 5, "fetch": 5}
 """Roughly how many seconds a stage takes in the miniature; 1 if it is not named."""
 
 Jobs = dict[str, dict[str, Any]]

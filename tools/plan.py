@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(study: Path = PARAMS, *, offline: bool = False) -> None:
     """Print the plan of a study."""
     machine = read_machine()
-    checked = check(study, Path(machine.folders))
+    checked = check(study)
     tables, answers = make_plan(checked, machine, offline=offline)
     sys.stdout.write(f"{checked.study.title}, {study}\n{NOTE}\n")
     for title, rows in tables.items():

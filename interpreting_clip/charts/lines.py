@@ -11,7 +11,6 @@ from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_trainin
 from interpreting_clip.charts.rows import COUNT_TEXTS
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
-    DASHES,
     GREY,
     GROUND,
     INK,
@@ -68,7 +67,7 @@ def encoder_lines(
     return with_places(layers, column_x, column_y)
 
 
-def with_places(lines: Layers, x: str, y: str, line: str = "number") -> Layers:
+def with_places(lines: Layers, x: str, y: str) -> Layers:
     """Give one stretch of each line, `numbered`, the place `number_x`, `number_y` of its number.
 
     The lines of a panel have their numbers at different places along the axis, so that no two
@@ -87,9 +86,11 @@ def with_places(lines: Layers, x: str, y: str, line: str = "number") -> Layers:
             points="count()",
             frame=[None, None],
             sort=[alt.SortField(x)],
-            groupby=["panel", line, "head"],
+            groupby=["panel", "number", "head"],
         )
-        .transform_window(nth_line="dense_rank()", sort=[alt.SortField(line)], groupby=["panel"])
+        .transform_window(
+            nth_line="dense_rank()", sort=[alt.SortField("number")], groupby=["panel"]
+        )
         .transform_joinaggregate(lines="max(nth_line)", groupby=["panel"])
         .transform_calculate(along=f"{place} - (datum.nth - 1)")
         .transform_calculate(
@@ -242,42 +243,6 @@ TRAINING_ACCURACY = replace(
 
 
 # --- Features far from the others
-
-
-def planted_outliers_panel(_ends: Ends) -> Layers:
-    """Draw the share of images in which raised features were found, beside the arithmetic's."""
-    along, up = "raised by (standard deviations of the image)", "share of the images (%)"
-    size = alt.X("size:Q", title=along).scale(type="log", nice=False)
-    percent = alt.Y("found:Q", title=up).scale(domain=[0, 100]).axis(tickCount=5)
-    shapes = alt.Scale(range=["circle", "square", "triangle-up", "diamond"])
-    base = alt.Chart().encode(
-        x=size.axis(grid=False, values=[2, 4, 6, 8, 10, 15, 20, 30, 60, 120], labelOverlap=True),
-        tooltip=tooltip(
-            "features",
-            told("size", along, "~f"),
-            told("found", up, ".1f"),
-            told("arithmetic", "by arithmetic (%)", ".1f"),
-        ),
-    )
-    predicted = base.mark_line(strokeWidth=1.75, color=INK).encode(
-        y="arithmetic:Q",
-        strokeDash=alt.StrokeDash("features:N", sort=None, legend=None).scale(range=DASHES),
-    )
-    measured = base.mark_point(filled=True, size=60, color=INK, opacity=1).encode(
-        y=percent, shape=alt.Shape("features:N", sort=None, scale=shapes, legend=None)
-    )
-    text = alt.Chart().transform_filter("datum.numbered").mark_text(dx=8, dy=-9, align="left")
-    name = text.encode(x="number_x:Q", y="number_y:Q", text="features:N")
-    layers = alt.layer(predicted, measured, name)
-    return with_places(layers, "size", "found", "features").properties(width=285, height=220)
-
-
-PLANTED_OUTLIERS = PanelChart(
-    name="planted_outliers",
-    title="Planted outlier features",
-    numbers=("size", "found", "arithmetic"),
-    draw=planted_outliers_panel,
-)
 
 
 def outlier_shares_panel(_ends: Ends) -> Layers:

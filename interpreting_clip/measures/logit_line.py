@@ -155,10 +155,9 @@ def resample_lines(
 
     The paper has no intervals; these are ours. A line is refitted to its own predictions plus
     `wild_noise`: it is valid even if some models scatter more than others, and percentiles of an
-    ordinary bootstrap of few models are too narrow (`controls` measures how often the interval
-    contains the truth). For a given seed and list of models the numbers are the same on every
-    shift, so averages over shifts keep the correlation between their lines. Pass unknown accuracies
-    as NaN rather than leaving the model out.
+    ordinary bootstrap of few models are too narrow. For a given seed and list of models the numbers
+    are the same on every shift, so averages over shifts keep the correlation between their lines.
+    Pass unknown accuracies as NaN rather than leaving the model out.
 
     Parameters
     ----------

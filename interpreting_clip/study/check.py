@@ -79,18 +79,13 @@ REFERENCES = {
 """By section and key, what the key names. In `weights`, the source decides the architectures."""
 
 
-def check(file: Path, folders: Path | None = None) -> Sections:
-    """Return a study's parameters; an `InputError` has a line for each key that is not legal.
-
-    `folders` is the machine's setting. Of the datasets that lie there, the class folders are looked
-    up; without it, or where a dataset is not on this machine, they are not.
-    """
+def check(file: Path) -> Sections:
+    """Return a study's parameters; an `InputError` has a line for each key that is not legal."""
     tree = load_tree(file)
     if complaints := list(illegal_sections(tree)):
         raise InputError(*(f"{file}: {line}" for line in complaints))
     study = convert(tree, EverySection, "", file)
-    complaints = [line for check_part in CHECKS for line in check_part(study)]
-    if complaints := [*complaints, *check_probed_sets(study, folders)]:
+    if complaints := [line for check_part in CHECKS for line in check_part(study)]:
         raise InputError(*(f"{file}: {line}" for line in complaints))
     return study
 
@@ -115,7 +110,6 @@ def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, A
         for key, entry in getattr(study, section).items():
             for field, reference in keys.items():
                 yield f"{section}.{key}.{field}", getattr(entry, field), reference, entry
-    yield "controls.encoder", study.controls.encoder, ENCODER, study.controls
     for name in study.browse.encoders:
         yield "browse.encoders", name, ENCODER, study.browse
 
@@ -137,7 +131,7 @@ def check_references(study: Sections) -> Complaints:
 
 
 def check_encoders(study: Sections) -> Complaints:
-    """Every encoder comes from one section, whose head and training it has; pages are made once."""
+    """Every encoder comes from one section, whose head and training it has."""
     if not study.encoders:
         yield problem("encoders", "expected one or more, got none: nothing would be measured")
     for key, entry in study.encoders.items():
@@ -155,8 +149,6 @@ def check_encoders(study: Sections) -> Complaints:
             if (given := getattr(entry, field)) not in words:
                 wrong = f"the encoder of '{sections[0]}.{key}' cannot have '{given}'"
                 yield problem(f"encoders.{key}.{field}", wrong, words)
-    for key in {key for key in study.browse.encoders if study.browse.encoders.count(key) > 1}:
-        yield problem("browse.encoders", f"'{key}' is there twice; take one out")
     # A self-supervised encoder may be there for its probe alone.
     probed = {entry.start for entry in study.probe.values()}
     for section in ENCODER_SECTIONS:
@@ -199,33 +191,16 @@ def check_probes(study: Sections) -> Complaints:
             yield problem(f"probe.{key}.features", wrong, "embedding")
 
 
-def check_prompts(study: Sections) -> Complaints:
-    """Every `clip` backbone that is trained here can read the prompts of its zero-shot head.
-
-    Such a head covers all classes of the world, and the text tower knows only words of its
-    captions.
-    """
-    templates = study.heads.zero_shot.templates
-    texts = templates if isinstance(templates, list) else []
-    prompts = [text.replace("{}", "class") for text in texts]
-    longest = max(prompts, key=lambda text: len(encoders.split_words(text)), default="")
-    needed = len(encoders.split_words(longest)) + 2
+def check_captions(study: Sections) -> Complaints:
+    """Drawn captions name all classes of the world, as the zero-shot head does."""
     for key, entry in study.pretrain.items():
-        backbone, dataset = study.backbones.get(entry.backbone), study.datasets.get(entry.dataset)
-        if not isinstance(backbone, encoders.Backbone):
-            continue
+        dataset = study.datasets.get(entry.dataset)
         drawn = isinstance(dataset, synthetic.Captioned)
         if drawn and len(dataset.class_indices) < len(synthetic.CLASSES):
             yield problem(
                 f"datasets.{entry.dataset}.classes",
                 f"the zero-shot head of '{key}' is for all, and knows the classes of its captions",
                 "all",
-            )
-        if needed > backbone.text.context:
-            yield problem(
-                f"backbones.{entry.backbone}.text.context",
-                f"expected {needed} or more, for the prompt {short(longest)} with its start and "
-                f"end, got {backbone.text.context}",
             )
 
 
@@ -252,20 +227,12 @@ def check_comparisons(study: Sections) -> Complaints:
 
 
 def check_unused(study: Sections) -> Complaints:
-    """Every entry is named by another one; an unused entry would have no effect."""
-    used = {(reference.target, name) for _, name, reference, _ in named_entries(study)}
-    used |= {("datasets", name) for target, name in used if target == "train_sets"}
-    used |= {("datasets", name) for name in NEEDED}
-    for target, field in (
-        ("sources", "a dataset's `source`"),
-        ("datasets", "a `dataset`"),
-        ("backbones", "a `backbone`"),
-        ("recipes", "a `recipe`"),
-    ):
-        for name in entries(study, target):
-            if (target, name) not in used:
-                wrong = f"nothing uses it; take the entry out, or name it as {field}"
-                yield problem(f"{target}.{name}", wrong)
+    """Every dataset is used; all of them are fetched."""
+    named = named_entries(study)
+    used = {name for _, name, one, _ in named if one.target in ("datasets", "train_sets")}
+    for name in study.datasets.keys() - used - {*NEEDED}:
+        wrong = "nothing uses it; take the entry out, or name it as a `dataset`"
+        yield problem(f"datasets.{name}", wrong)
 
 
 CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
@@ -277,10 +244,11 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_weights,
     check_interpolations,
     check_probes,
-    check_prompts,
+    check_captions,
     check_baseline,
     check_worlds,
     check_subsets,
+    check_probed_sets,
     check_untrained,
     check_arrays,
     check_comparisons,

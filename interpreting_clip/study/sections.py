@@ -10,7 +10,6 @@ from typing import Annotated
 import msgspec
 
 from interpreting_clip import measures
-from interpreting_clip.controls import control
 from interpreting_clip.datasets.broden import labels
 from interpreting_clip.encoders.entries import (
     BackboneEntry,
@@ -82,7 +81,6 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     concepts: concepts.Settings
     browse: Browse
     published: published_accuracies.Settings
-    controls: control.Settings
 
 
 def further_measures() -> dict[str, type[msgspec.Struct]]:

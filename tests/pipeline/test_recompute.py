@@ -40,9 +40,7 @@ def test_a_reworded_comment_runs_the_fingerprints_alone(clean):
 
 def test_an_edit_of_a_measure_runs_its_stages_and_what_rests_on_them(clean):
     edit(clean, "interpreting_clip/measures/cka.py", "return hsic(", "return 0.5 * hsic(")
-    assert clean.repro() == {
-        *("code", "study", "cka@rn_finetuning", "arrays@clip", "controls", "report")
-    }
+    assert clean.repro() == {*("code", "study", "cka@rn_finetuning", "arrays@clip", "report")}
 
 
 def test_code_is_seen_once_the_fingerprints_are_made_and_refused_otherwise(clean):
@@ -52,7 +50,7 @@ def test_code_is_seen_once_the_fingerprints_are_made_and_refused_otherwise(clean
     clean.repro("code")
     # The last ones read its result.
     expected = clean.of_every_encoder("kurtosis", "summarize", "browse")
-    assert stale(clean) == expected | {"report", "untrained@rn", "arrays@clip", "controls"}
+    assert stale(clean) == expected | {"report", "untrained@rn", "arrays@clip"}
     edit(clean, kurtosis, "EDITED = True", "EDITED = False")
     said = clean.run("dvc", "repro", "--single-item", KURTOSIS, ok=False)
     assert "error: code.json: 'kurtosis': " in said and "`dvc repro code`" in said
@@ -102,7 +100,7 @@ def test_what_is_edited_while_a_stage_runs_is_named_and_nothing_is_recorded(clea
 
 IN_ANY_ORDER = (
     *("fetch@imagenet_r", "fetch_shifts", "baseline", "head@rn_web_broad", "cka@rn_finetuning"),
-    *("robustness@rn_web_broad", "summarize@rn_web_broad", "untrained@rn", "controls", "report"),
+    *("robustness@rn_web_broad", "summarize@rn_web_broad", "untrained@rn", "report"),
 )
 """Stages of a second or two, each of which reads a mapping."""
 
@@ -164,7 +162,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
             2,
             "head extract extract_broden extract_layers extract_train extract_untrained probe",
         ),
-        ("concepts.threshold", 0.85, "broden browse controls report"),
+        ("concepts.threshold", 0.85, "broden browse report"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained report"),
     ],
 )

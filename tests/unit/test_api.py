@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import tomllib
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT
 from interpreting_clip.published.line_fits import fit_choice, robustness
 from interpreting_clip.published.sources import FOLDER, read_published
-from interpreting_clip.readable import table
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(3)
@@ -89,28 +87,13 @@ def test_every_measure_takes_tensors(name):
     assert found.numbers[0].value == near  # bfloat16 keeps eight bits
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_every_number_has_a_chance_level_or_says_that_it_has_none(name):
-    result = CALLS[name](VALUES, HEAD)
-    known = [number for number in result.numbers if number.value is not None]
-    for number, row in zip(known, table(result).splitlines()[1:], strict=False):
-        assert row.startswith(number.label)
-        assert row.endswith("none") == (number.chance is None), row
-    # The two without a chance level name the measure that has one.
-    named = any("privileged_basis" in note for note in result.notes)
-    assert named or any(number.chance is not None for number in known)
-
-
 def test_all_names_are_there_and_no_other():
     assert {*ic.__all__, "__version__"} <= {*dir(ic)}
     assert {*MEASURES, "chart"} == {*ic.__all__}
     with pytest.raises(AttributeError, match="kurtoses"):
         _ = ic.kurtoses
-    assert all(getattr(ic, name) is measure for name, measure in COMPARISONS.items())
-    assert "cka" in COMPARISONS and "kurtosis" not in COMPARISONS
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert ic.__version__ == project["version"] and project["urls"]
-    assert (ROOT / "interpreting_clip/py.typed").exists()
+    assert ic.__version__ == project["version"]
 
 
 def test_to_import_the_library_costs_no_numpy_and_to_use_it_no_torch():
@@ -166,31 +149,20 @@ def test_settings_are_keywords_or_one_argument():
         ic.kurtosis(VALUES, settings={})
 
 
-@pytest.mark.parametrize(
-    ("call", "said"),
-    [
-        (lambda: ic.pruning(VALUES, HEAD, CLASS), "head="),
-        (lambda: ic.cka(VALUES, VALUES, VALUES), "first, second, minibatch="),
-        (lambda: ic.kurtosis(VALUES, outlier_sgma=5), "'outlier_sgma'.*outlier_sigma="),
-        (lambda: ic.accuracy(VALUES, head=HEAD), "'classes'"),
-    ],
-)
-def test_everything_but_activations_needs_its_keyword(call, said):
-    with pytest.raises(TypeError, match=said) as caught:
-        call()
-    assert "\n" not in str(caught.value)
+def test_everything_but_activations_needs_its_keyword():
+    with pytest.raises(TypeError, match="head="):
+        ic.pruning(VALUES, HEAD, CLASS)
+    with pytest.raises(TypeError, match=r"'outlier_sgma'.*outlier_sigma="):
+        ic.kurtosis(VALUES, outlier_sgma=5)
 
 
 AMBIGUOUS = np.array([1, 2])
 REFUSED = {
     "classes": lambda: ic.accuracy(VALUES, head=HEAD, classes=[0, 1]),
-    "among": lambda: ic.accuracy(VALUES, head=HEAD, classes=CLASS, among=[0, 9]),
     "confidence": lambda: ic.accuracy(VALUES, head=HEAD, classes=CLASS, confidence=2),
-    "normalize_features": lambda: ic.directions(VALUES, head=HEAD, normalize_features=AMBIGUOUS),
     "head": lambda: ic.directions(VALUES, head=HEAD[:, 1:]),
     "random_heads": lambda: ic.directions(VALUES, head=HEAD, random_heads=AMBIGUOUS),
     "labels": lambda: ic.concepts(VALUES, labels=SHOWN[1:]),
-    "directions": lambda: ic.concepts(VALUES, labels=SHOWN, directions=np.eye(3)),
     "names": lambda: ic.concepts(VALUES, labels=SHOWN, names="abc"),
     "accuracies": lambda: ic.effective_robustness(AMBIGUOUS),
 }
@@ -211,16 +183,6 @@ def test_help_lists_every_argument_with_its_default(name):
     explained = re.findall(r"^(\S.*?) : ", parameters, re.MULTILINE)
     assert {*", ".join(explained).split(", ")} == {*signature.parameters}
     assert issubclass(signature.return_annotation, Result)
-    assert measure.__module__ == "interpreting_clip" and measure.__name__ == name
-    assert not {"candidates", "numbers", "left_out"} & signature.parameters.keys()
-    assert max(map(len, text.splitlines())) <= 100
-
-
-@pytest.mark.parametrize("name", MEASURES)
-def test_every_attribute_of_a_result_is_explained(name):
-    kind = inspect.signature(getattr(ic, name)).return_annotation
-    words = " ".join(inspect.getdoc(one) or "" for one in kind.__mro__ if issubclass(one, Result))
-    assert [one.name for one in fields(kind) if one.name not in words] == []
 
 
 SECTIONS = {
@@ -279,21 +241,15 @@ def test_measured_accuracies_have_their_number_of_images():
     value = dict.fromkeys(sets, np.array(own.accuracy.value))
     again = ic.effective_robustness(value, images=dict.fromkeys(sets, IMAGES))
     assert found.robustness == again.robustness
-    with pytest.raises(ValueError, match="images of imagenet"):
-        ic.effective_robustness(VIT, images={"imagenet": 0})
-    # Standard models score less than 1 % on ImageNet-A.
-    assert ic.effective_robustness({"imagenet": 76.2, "imagenet_a": 0.2}).shift_accuracy
 
 
 @pytest.mark.parametrize(
     ("accuracies", "said"),
     [
         ({"imagenet": 0.76, "imagenet_v2": 70.1}, "is it 76?"),
-        ({"imagenet": float("nan"), "imagenet_v2": 70.1}, "imagenet.*nan"),
         ({"imagenet": "many", "imagenet_v2": 70.1}, "imagenet.*'many'"),
         ({"imagenet": 76.2, "imagenet_c": 40.0}, "imagenet_c: .*imagenet_sketch"),
         ({"imagenet_v2": 70.1}, "expected those on imagenet"),
-        ({"imagenet": 76.2}, "at least one of imagenet_v2"),
     ],
 )
 def test_refuses_what_is_no_percentage_of_known_sets(accuracies, said):

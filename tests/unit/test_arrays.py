@@ -1,6 +1,5 @@
 """What people have in a notebook becomes an array, or is refused in one line."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from interpreting_clip.arrays import as_classes, as_head, as_labels, as_matrix, as_value, numeric
+from interpreting_clip.arrays import as_classes, as_head, as_labels, as_matrix, as_value
 from interpreting_clip.quantities import Confidence, Seed
 
 RNG = np.random.default_rng(0)
@@ -26,21 +25,13 @@ class Foreign:
         return self.values if dtype is None else self.values.astype(dtype)
 
 
-class Unreadable:
-    def __array__(self, dtype=None, copy=None):
-        raise TypeError("Implicit conversion is not allowed.\nUse .get()")
-
-
 TENSOR = torch.tensor(VALUES, dtype=torch.bfloat16)
 KINDS = {
     "list": VALUES.tolist(),
-    "longdouble": VALUES.astype(np.longdouble),
     "big endian": VALUES.astype(">f4"),
-    "unmasked": np.ma.masked_invalid(VALUES),
     "foreign": Foreign(VALUES.astype(np.float32)),
     "tensor": TENSOR,
     "parameter": torch.nn.Parameter(TENSOR),
-    "sparse tensor": TENSOR.to_sparse(),
     "list of tensors": list(TENSOR),
 }
 
@@ -52,12 +43,6 @@ def test_every_kind_of_array_has_the_same_numbers(kind):
     np.testing.assert_array_equal(found.astype(np.float64), VALUES)
 
 
-def test_whole_numbers_become_doubles_and_eight_bits_single_precision():
-    assert as_matrix(VALUES.astype(np.int8), "activations").dtype == np.float64
-    found = numeric(torch.tensor([[1.5, -2.0]]).to(torch.float8_e4m3fn), "x")
-    assert found.dtype == np.float32 and found.tolist() == [[1.5, -2.0]]
-
-
 def test_a_large_array_is_not_copied():
     tensor = torch.tensor(VALUES)
     assert np.shares_memory(as_matrix(VALUES, "activations"), VALUES)
@@ -66,27 +51,15 @@ def test_a_large_array_is_not_copied():
 
 REFUSED = [
     (VALUES[0], ValueError, r"\(12,\)"),
-    (np.zeros((0, 4)), ValueError, r"\(0, 4\)"),
     ([[1.0, 2.0], [3.0, np.nan]], ValueError, "image 1"),
-    ([[1e70, 2.0], [3.0, 4.0]], ValueError, "image 0"),
     ([[1.0, 2.0], [3.0]], ValueError, "equal length"),
-    (np.zeros(3, [("bfloat16", "<u2")]), TypeError, "real numbers"),
     (None, TypeError, "NoneType"),
     (np.ma.masked_equal(VALUES, VALUES[0, 0]), ValueError, "masked"),
-    (torch.empty(4, 3, device="meta"), TypeError, "meta tensor"),
-    (Unreadable(), TypeError, "Implicit conversion.*copy it"),
-    ([VALUES[:32], VALUES[32:]], ValueError, r"list of 2; .*np\.concatenate\(activations\)"),
-    ([VALUES, VALUES], ValueError, r"images, np\.stack\(activations\)"),
     (TENSOR.split(32), ValueError, r"torch\.cat\(activations\).*activations\[0\]"),
     (TENSOR.reshape(5, 12, 12), ValueError, r"pool the tokens: activations\[:, 0\]"),
-    (VALUES.reshape(5, 3, 2, 24), ValueError, r"activations\.mean\(\(2, 3\)\)"),
     ({"h": VALUES, "y": VALUES[0]}, TypeError, r"dict; .*activations\['h'\], activations\['y'\]"),
-    ((row for row in VALUES), TypeError, "generator; concatenate"),
     ("h.npy", TypeError, "str; load"),
-    (Path("h.npy"), TypeError, "load"),
     (pd.DataFrame({"path": ["a"], "x": [1.0]}), TypeError, r"select_dtypes\('number'\)"),
-    (pd.Series(list(VALUES)), TypeError, r"np\.stack\(list\(activations\)\)"),
-    (torch.nn.Linear(2, 2), TypeError, "Linear; .* as head"),
 ]
 
 
@@ -107,13 +80,9 @@ def test_classes_are_whole_numbers_of_the_head():
     ("value", "error", "said"),
     [
         ([0.0, 1.0, 2.0], TypeError, "float64"),
-        ([True, False, True], TypeError, "bool"),
         ([0, 1], ValueError, r"3 images.*\(2,\)"),
         (np.eye(3), ValueError, r"\(3, 3\).*argmax\(1\)"),
-        (np.zeros((3, 1), int), ValueError, r"classes\.ravel\(\)"),
-        ([np.array([0, 1]), np.array([2])], ValueError, r"np\.concatenate\(classes\)"),
         ([1, 2, 3], ValueError, "entry 2: .*3"),
-        ([0, -1, 1], ValueError, "entry 1: .*-1"),
     ],
 )
 def test_refuses_what_is_no_class(value, error, said):
@@ -132,8 +101,6 @@ def test_labels_are_true_or_false_in_any_form():
     ("value", "said"),
     [
         ([[0.5, 1], [0, 0]], "image 0, concept 0: .*0.5.*threshold"),
-        ([0, 1], r"\(2,\)"),
-        ({}, r"a column for each concept.*\(2, 0\)"),
         ({"dog": [1, 0, 1]}, r"labels\['dog'\]: .*2 images"),
         ([[1, 0], [0, 0], [1, 1]], r"labels\.T"),
     ],
@@ -169,9 +136,6 @@ def test_a_head_may_be_an_object_with_weights_and_a_bias():
             as_head(one, [1, 2, 3], False, features=12)
     other = as_head(torch.nn.Linear(12, 3, bias=False), [1, 2, 3], False, features=12)
     assert other.bias is not None and other.bias.tolist() == [1, 2, 3]
-    pairs = SimpleNamespace(coef_=np.eye(3, 12), intercept_=np.zeros(3), dual_coef_=[1])
-    with pytest.raises(ValueError, match="pair of classes; fit a LinearSVC"):
-        as_head(pairs, None, False, features=12)
     with pytest.raises(ValueError, match=r"head: .*binary.*np\.vstack"):
         as_head(SimpleNamespace(coef_=np.ones((1, 12)), intercept_=[1]), None, False, features=12)
 

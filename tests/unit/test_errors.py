@@ -3,14 +3,6 @@ import pytest
 from interpreting_clip.errors import InputError, error_context
 
 
-def test_names_where_a_measure_found_what_it_refuses():
-    with (
-        pytest.raises(InputError, match=r"^data/a: row 3 is constant$"),
-        error_context("data/a", ValueError),
-    ):
-        raise ValueError("row 3 is constant")
-
-
 def test_names_what_an_explanation_is_about():
     with pytest.raises(InputError, match=r"^data/a: is no CLIP$"), error_context("data/a"):
         raise InputError("is no CLIP")

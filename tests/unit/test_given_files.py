@@ -22,8 +22,6 @@ def folder(tmp_path, monkeypatch):
     save_file({**arrays, "features": arrays["h"]}, "named.safetensors")
     save_file(arrays | {"layer:0": arrays["h"]}, "run:1.safetensors")
     np.save("a.npy", np.arange(6.0).reshape(2, 3))
-    np.save("vector.npy", np.arange(3.0))
-    np.save("number.npy", 3.0)
     Path("a.csv").write_text("1,2")
 
 
@@ -52,21 +50,12 @@ def test_other_arrays_of_the_file_are_found_by_their_names():
         ),
         ("a.safetensors:z", r"'z'.*h \[4, 2\], other \[4, 3\], y \[4\]"),
         ("none.npy:x", "none.npy:x: no such file"),
-        ("a.npy:x", r"'x'; it holds one array \[2, 3\]$"),
         ("a.csv", r"a\.csv: .*\.npz, \.pt.*np\.save"),
-        ("number.npy", r"number\.npy: .*single number"),
     ],
 )
 def test_refusals_name_the_file_and_list_what_is_there(place, said):
     with pytest.raises(InputError, match=said):
         read_array(place, "activations")
-
-
-def test_a_known_name_that_has_to_be_pooled_is_taken_before_another_matrix():
-    tokens = {"activations": np.zeros((4, 3, 2)), "weight": np.ones((2, 2))}
-    save_file(tokens, "tokens.safetensors")
-    assert read_array("tokens.safetensors", "activations").values.shape == (4, 3, 2)
-    assert read_array("vector.npy", "activations").values.shape == (3,)  # for a measure to refuse
 
 
 H, Y = torch.arange(8.0).reshape(4, 2), torch.tensor([0, 1, 0, 1])
@@ -91,11 +80,10 @@ SAVED = {
 
 
 @pytest.mark.parametrize("kind", SAVED)
-@pytest.mark.parametrize("suffix", ["pt", "pth"])
-def test_what_torch_saves_is_read(kind, suffix):
+def test_what_torch_saves_is_read(kind):
     content, name = SAVED[kind]
-    torch.save(content, f"a.{suffix}")
-    found = read_array(f"a.{suffix}{name}", "activations")
+    torch.save(content, "a.pt")
+    found = read_array(f"a.pt{name}", "activations")
     assert found.values.tolist() == H.tolist() and found.values.dtype == np.float32
     labels = found.beside_it("labels")
     assert (labels is not None) == (kind == "dictionary")
@@ -119,16 +107,9 @@ class Bomb:
     ("file", "content", "said"),
     [
         ("a.pt", [H[:3], H[3:]], r"torch\.cat.*save it again"),
-        ("a.pt", (H, Y), r"tuple of 2; .*activations\[0\]"),
-        ("a.pt", {"features": [H, H], "x": H}, r"features: .*torch\.cat\(features\)"),
-        ("a.pt", {"features": H.numpy(), "y": Y}, r"features: .*as a tensor"),
         ("a.pt", {"features": Bomb()}, "executing.*only tensors"),
         ("a.pt", b"PK\3\4", r"damaged.*only tensors"),
-        ("a.pt", b"", "empty"),
-        ("a.npz", {"features": np.array([{}], object)}, r"features: .*np\.savez"),
         ("a.npz", b"PK\3\4", r"not a whole npz.*np\.savez"),
-        ("a.npz", b"text", r"not a whole npz.*np\.savez"),
-        ("a.npz", {}, "holds nothing"),
     ],
 )
 def test_archives_that_cannot_be_read_are_refused_with_the_remedy(file, content, said):
@@ -141,15 +122,6 @@ def test_archives_that_cannot_be_read_are_refused_with_the_remedy(file, content,
     with pytest.raises(InputError, match=rf"^{file}: .*{said}") as caught:
         read_array(file, "activations")
     assert "\n" not in str(caught.value) and not Path("executed").exists()
-
-
-def test_a_damaged_array_of_an_npz_is_named():
-    np.savez("a.npz", features=H)
-    whole = bytearray(Path("a.npz").read_bytes())
-    whole[whole.index(b"NUMPY") + 150] ^= 255
-    Path("a.npz").write_bytes(whole)
-    with pytest.raises(InputError, match=r"a\.npz: features: .*CRC.*save it again"):
-        read_array("a.npz", "activations")
 
 
 def test_a_file_of_torch_needs_torch(monkeypatch):

@@ -81,11 +81,9 @@ def test_kernels_are_chosen_before_a_library_is_loaded(processor):
 @pytest.mark.parametrize(
     ("described", "said"),
     [
-        (("sse2 avx", "x86_64", "Linux"), "x86_64 without avx2 and fma"),
         (("avx2", "x86_64", "Linux"), "x86_64 without fma"),
         (("asimd", "aarch64", "Linux"), "aarch64 (Linux)"),
         (("", "arm64", "Darwin"), "arm64 (Darwin)"),
-        (("", "x86_64", "Darwin"), "x86_64 (Darwin)"),
     ],
 )
 @pytest.mark.usefixtures("unloaded")

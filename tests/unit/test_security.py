@@ -10,10 +10,7 @@ import ast
 from yaml.constructor import SafeConstructor
 
 from interpreting_clip.config.syntax import Loader
-from interpreting_clip.encoders.entries import Browse
-from interpreting_clip.quantities import KEY
-from interpreting_clip.study.sections import Sections
-from tests.reads import GRAPH, ROOT
+from tests.reads import ROOT
 
 ROOMS = ("interpreting_clip", "page", "runner", "stages", "tools", "benchmarks")
 FILES = [f for room in ROOMS for f in (ROOT / room).rglob("*.py")]
@@ -51,12 +48,3 @@ def test_every_download_names_its_checksum():
     assert {file for file, _ in asking} == {"interpreting_clip/downloads/http.py"}
     others = ("retrieve", "hf_hub_download", "snapshot_download", "load_state_dict_from_url")
     assert calls(*others) == []
-
-
-def test_every_name_that_becomes_a_path_or_a_stage_has_no_special_character():
-    groups = [v for v in Sections.__annotations__.values() if str(v).startswith("dict[")]
-    looped = {stage["foreach"] for stage in GRAPH.values() if "foreach" in stage}
-    listed = "${browse.encoders}"
-    assert len(groups) == len({*looped - {listed}, "${backbones}", "${recipes}", "${shifts}"})
-    kinds = [*groups, Browse.__annotations__["encoders"]]
-    assert all(repr(KEY) in str(kind) for kind in kinds)

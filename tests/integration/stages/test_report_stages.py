@@ -1,13 +1,11 @@
 """The stages that bring results together, and those that need no encoder."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.formats.json import read_json, write_json
@@ -15,7 +13,6 @@ from interpreting_clip.formats.results import read_result, write_result
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
 from tests.integration.stages.two_encoders import (
-    FEATURES,
     result,
     rows,
     write_arrays,
@@ -24,27 +21,6 @@ from tests.integration.stages.two_encoders import (
 from tests.reads import ROOT, run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
-
-
-@pytest.mark.parametrize("broden", [True, False])
-def test_controls(broden):
-    if not broden:
-        write_absent("broden", Path("data/broden_labels"))
-    run_stage("controls")
-    found = result("plots/controls.json")
-    assert [key for key, one in found.items() if not one["as_planted"]] == []
-    said = " ".join(row["what"] for one in found.values() for row in one["controls"])
-    # the settings are those of the measures, the activations those of the encoder
-    for setting in (
-        f"of {FEATURES} features raised by 7.5 σ: share of images in which they lie beyond 1.5 σ",
-        "after a random rotation, mean of 6",
-        "at an average precision of 0.6",
-        "Broden labels" if broden else "the study has no Broden",
-        "20 intervals of 80 %",
-        "3 minibatches of 12 images",
-    ):
-        assert setting in said, setting
-    assert list(found["effective_robustness"]["coverage"][0]["shifts"]) == sorted(TESTBED_SHIFTS)
 
 
 LIKE = {"first": "rn_untrained", "second": "rn_supervised"}
@@ -87,7 +63,6 @@ def test_report():
     write_json(fitted, read_json(fitted) | made)
     run_stage("summarize_baseline")
     assert result("plots/baseline.json")["lines"] == made["lines"]
-    shutil.copy(ROOT / "plots/controls.json", "plots")
     pair = read_result(ROOT / "plots/comparisons/rn_vit.json", ComparisonResults)
     pair = replace(pair, cka=replace(pair.cka, first="first", second="second"))
     write_result(Path("plots/comparisons/pair.json"), pair)

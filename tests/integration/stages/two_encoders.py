@@ -55,7 +55,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "concepts": {"sign": "either", "threshold": 0.6, "minimum_images": 3, "sweep": [0.5, 0.6]},
     "baseline": {"source": "published", "seed": 9, "resamples": 20},
     "published": {"resamples": 30},
-    "controls": {"encoder": "first", "repetitions": 20, "resamples": 20},
     "layers": {"images": 36, "minibatch": 12},
     "cka": {"outlier_sigma": 1.5, "outlier_share": 0.1},
 }

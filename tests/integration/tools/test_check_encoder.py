@@ -42,7 +42,6 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         entry = {"label": "Mine", "training": kind, "backbone": "own", "data": "own", "head": head}
         tree["encoders"], tree["comparisons"], tree["untrained"] = {"mine": entry}, {}, {}
         tree["browse"]["encoders"] = []
-        tree["controls"]["encoder"] = "mine"
         (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
 
     return write
@@ -110,7 +109,6 @@ def only_probe() -> None:
     tree["probe"]["probed"] = {"start": "mine", "dataset": "imagenet_train"}
     tree["probe"]["probed"]["features"] = "embedding"
     tree["encoders"]["probed"] = tree["encoders"].pop("mine") | {"training": "probed"}
-    tree["controls"]["encoder"] = "probed"
     Path("params.yaml").write_text(yaml.safe_dump(tree))
 
 

@@ -13,7 +13,6 @@ from interpreting_clip.charts.layer_matrix import CKA, FEW
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
     OUTLIER_SHARES,
-    PLANTED_OUTLIERS,
     PRUNING,
     SWEEP,
     TRAINING_ACCURACY,
@@ -43,7 +42,6 @@ from tests.unit.charts.small_tables import (
     IMPORTANCES,
     KURTOSES,
     OUTLIERS,
-    PLANTED,
     PRUNINGS,
     PUBLISHED_MODELS,
     SWEEPS,
@@ -65,7 +63,6 @@ CASES = [
     (SWEEP, SWEEPS, 9, 2),
     (TRAINING_LOSS, TRAINING, 9, 3),
     (TRAINING_ACCURACY, TRAINING, 6, 3),
-    (PLANTED_OUTLIERS, PLANTED, 4, 1),
     (OUTLIER_SHARES, OUTLIERS, 3, 1),
     (KURTOSIS, KURTOSES, 3, 1),
     (CONCEPTS, CONCEPT_COUNTS, 8, 2),  # no random directions
@@ -126,7 +123,6 @@ def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
     ("chart", "table", "text", "times"),
     [
         (PRUNING, PRUNINGS, "paper: 80 %", 4),
-        (PLANTED_OUTLIERS, PLANTED, "3 raised", 1),
         (OUTLIER_SHARES, OUTLIERS, "above: outlier features", 1),
         (KURTOSIS, KURTOSES, "a Gaussian: 3", 1),
         (CONCEPTS, CONCEPT_COUNTS, "3 [2, 5]", 2),

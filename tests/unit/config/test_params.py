@@ -1,5 +1,5 @@
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 import pytest
@@ -40,8 +40,6 @@ def test_reads_a_leaf_and_an_entry(tmp_path):
         ({"rate": -1}, "'pretrain.rn.rate'.*> 0.0.*got -1"),
         ({"negatives": "some"}, "'pretrain.rn.negatives'.*legal: (balanced, all|all, balanced)"),
         ({"styles": {"photo": 3}}, "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
-        ({"scale": [1, "x"]}, r"'pretrain.rn.scale\[1\]'.*got 'x'"),
-        ({"scale": [1]}, "'pretrain.rn.scale'.*length 2"),
         ({"rat": 1}, "'pretrain.rn'.*unknown field `rat`.*legal: the keys rate, negatives"),
     ],
 )
@@ -63,14 +61,10 @@ class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
     ("text", "kind", "expected"),
     [
         ("[0.5, 2]", list[Fraction], r"'a\[1\]'.*got 2.*≤ 1.0"),
-        ("[0.5, 2]", Annotated[list[Fraction], msgspec.Meta(min_length=1)], r"'a\[1\]'.*≤ 1.0"),
         ("[x, y, z]", Literal["all"] | tuple[Literal["x", "y"], ...], r"'a\[2\]'.*legal: x, y$"),
         ("no", bool, "'a': .*got 'no'.*legal: true, false$"),
-        ("{5: 1}", Blue, "'a': the name 5: Expected `str`"),
         ("{A: 1}", dict[Key, int], "'a': the name 'A': .*legal: `.*a-z0-9_"),
-        ("{b: {o: 1}}", dict[Key, dict[Literal["p"], int]], "'a.b': the name 'o': .*legal: p$"),
         ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*legal: (red, blue|blue, red)$"),
-        ("{kind: blue, depth: 0}", Red | Blue, "'a.depth'.*got 0.*a number > 0.0"),
         ("{}", Red | Blue, "'a': .*missing required field `kind`; legal: `kind` of "),
     ],
 )
@@ -96,10 +90,8 @@ def test_names_the_missing_key_and_those_beside_it(tmp_path, path, expected):
     ("text", "expected"),
     [
         ("a: [1, 2", "params.yaml: line .: not legal YAML"),
-        ("- 1", "expected a mapping, got list"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: not legal YAML"),
         ("a: 1\n---\nb: 2", "line 2: not legal YAML"),
-        ('"a\\eb": 1\n"a\\eb": 2', r"line 2: .*'a\\x1bb' is given twice"),
     ],
 )
 def test_refuses_what_is_no_params_file_in_one_line(tmp_path, text, expected):
@@ -114,11 +106,6 @@ def test_what_stands_in_the_place_of_a_url_is_not_shown(value, kind):
     with pytest.raises(InputError, match=r"'a': .*got ….*http") as refused:
         convert(value, kind, "a")
     assert "word" not in str(refused.value) and "12345" not in str(refused.value)
-
-
-def test_refuses_half_a_character():
-    with pytest.raises(InputError, match=r"^encoder\.json: 'card': .*ud800"):
-        convert(GOOD | {"\ud800": 1}, Recipe, "card", "encoder.json")
 
 
 def test_refuses_a_missing_file(tmp_path):

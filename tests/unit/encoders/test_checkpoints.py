@@ -76,15 +76,9 @@ RUN = {
         (pickled(WEIGHTS, _use_new_zipfile_serialization=False), ""),
         (pickled({"epoch": 3, "state_dict": WEIGHTS, "optimizer": {"lr": 0.1}}), "state_dict"),
         (pickled({"ema": {"module": WEIGHTS, "decay": 0.9}}), "ema.module"),
-        (pickled(WEIGHTS | {"input_resolution": torch.tensor(224), "vocab_size": 49408}), ""),
         (pickled({"state_dict": WEIGHTS} | RUN), "state_dict"),
-        (
-            pickled({"state_dict": WEIGHTS} | RUN, _use_new_zipfile_serialization=False),
-            "state_dict",
-        ),
-        (pickled(collections.defaultdict(dict, model=Settings(**WEIGHTS))), "model"),
     ],
-    ids=["safetensors", "zip", "old", "training", "ema", "openai", "run", "old run", "own dicts"],
+    ids=["safetensors", "zip", "old", "training", "ema", "run"],
 )
 def test_every_format_gives_the_same_weights(tmp_path, content, state):
     require_weights(read(tmp_path, content), state)
@@ -172,10 +166,6 @@ def zipped_pickle(program: bytes) -> bytes:
 PROGRAMS = {
     "os.system": (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.", "module os is blocked"),
     "no mark": (b"\x80\x02}u.", "damaged"),
-    "contains itself": (
-        b"\x80\x02}q\x00(X\x01\x00\x00\x00ah\x00X\x01\x00\x00\x00bh\x00u.",
-        "mapping of 2",
-    ),
 }
 
 
@@ -202,11 +192,6 @@ def test_plain_pickles_and_programs_are_refused(tmp_path):
         read(tmp_path, stream.getvalue())
 
 
-def numpy_archive() -> bytes:
-    np.savez(stream := io.BytesIO(), kernel=np.ones(3))
-    return stream.getvalue()
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -214,15 +199,8 @@ def numpy_archive() -> bytes:
         (pickled(WEIGHTS)[:-200], "damaged"),
         (b"<html>not found</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "`git lfs pull`"),
-        (b"", "is empty"),
         (b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}', "index.*max_shard_size"),
-        (numpy_archive(), "load_big_vision_weights"),
-        (pickled(torch.ones(3)), "got Tensor"),
         (pickled({}), "an empty mapping"),
-        (
-            pickled({"epoch": 3, "net": Restored("x")} | {f"k{i}": i for i in range(50)}),
-            r"mapping of 52: 'epoch' \(int\), 'net' \(.*Restored\), .*, …, .*'k49' \(int\)",
-        ),
     ],
 )
 def test_damaged_and_other_files_are_refused(tmp_path, content, message):

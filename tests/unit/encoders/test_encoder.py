@@ -6,12 +6,10 @@ from interpreting_clip.encoders.encoder import (
     CARD,
     WEIGHTS,
     classifier_encoder,
-    clip_encoder,
     initialise,
     load_encoder,
     save_encoder,
 )
-from interpreting_clip.encoders.entries import TorchvisionModel
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from tests.unit.encoders.conftest import activations
@@ -48,8 +46,3 @@ def test_weights_of_another_architecture_are_refused(encoder, tmp_path):
     write_tensors(tmp_path / WEIGHTS, arrays)
     with pytest.raises(InputError, match=r"visual\.conv1"):
         load_encoder(tmp_path)
-
-
-def test_a_classifier_of_a_library_is_no_clip():
-    with pytest.raises(InputError, match=r"'resnet18' has no text tower"):
-        clip_encoder(TorchvisionModel(model="resnet18"), None, 0)

@@ -56,14 +56,10 @@ def test_a_trained_head_has_a_bias_where_features_are_not_normalised(normalize):
     assert weight.shape == (2, 16) and (bias is None) == normalize
 
 
-@pytest.mark.parametrize(
-    ("classes", "message"),
-    [(["fish"], "for 2 classes, and imagenet_val has 1"), (CLASSES[::-1], "class 0 .*'fish'.*'ho")],
-)
-def test_a_trained_head_for_other_classes_is_refused(classes, message):
+def test_a_trained_head_for_other_classes_is_refused():
     encoder = classifier_encoder(TINY, CLASSES, 0, normalize_features=True)
-    with pytest.raises(InputError, match=message):
-        encoder.trained_head(classes)
+    with pytest.raises(InputError, match=r"class 0 .*'fish'.*'ho"):
+        encoder.trained_head(CLASSES[::-1])
 
 
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:1], [*TEXTS, LONG]])
@@ -103,8 +99,3 @@ def test_it_sees_images_as_the_clip_does_and_shares_no_weight(tiny_clip):
     before = start.visual.get_parameter("proj").clone()
     torch.nn.init.zeros_(classifier.visual.get_parameter("proj"))
     assert torch.equal(start.visual.get_parameter("proj"), before)
-
-
-def test_no_classifier_is_made_of_another_than_a_clip():
-    with pytest.raises(InputError, match=r"expected a CLIP.*got a classifier"):
-        classifier_from_clip(initialise(TINY, 0), np.ones((2, 16), np.float32), CLASSES)

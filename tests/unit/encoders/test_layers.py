@@ -64,11 +64,10 @@ def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
     assert hooks_of(tower) == 0
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
-def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images, value):
+def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images):
     *_, layer = named_layers(encoder.visual)
     for weight in named_layers(encoder.visual)[layer].parameters():
-        nn.init.constant_(weight, value)
+        nn.init.constant_(weight, torch.nan)
     with pytest.raises(InputError, match=r"layer '\w+': .*finite"):
         grams_of(encoder, images)
 
@@ -139,8 +138,3 @@ def test_every_minibatch_is_spread_over_all_rows():
     rows = evenly_spaced_minibatches(1000, 12, 4)
     assert np.array_equal(np.sort(rows.ravel()), np.arange(12) * 1000 // 12)
     assert (np.ptp(rows, axis=1) >= 700).all()
-
-
-def test_too_few_rows_are_refused():
-    with pytest.raises(InputError, match="minibatches of 4 of the 7 images"):
-        evenly_spaced_minibatches(7, 8, 4)

@@ -84,27 +84,9 @@ def test_a_probed_encoder_with_its_head_is_read_as_it_was_written(
     assert found.card.origin is None
 
 
-def test_the_start_keeps_its_tower_and_its_head(encoder, images):
-    before, text = activations(encoder, images), encoder.card.kind
-    for features in ("embedding", "before_projection"):
-        tower = probed_encoder(encoder, features).visual
-        with torch.no_grad():
-            next(tower.parameters()).add_(1)
-    np.testing.assert_array_equal(activations(encoder, images), before)
-    assert encoder.card.kind == text == "clip"
-
-
-MLP = OpenClipConfig(
-    model="mlp",
-    config=TIMM_TOWER.config
-    | {"vision_cfg": TIMM_TOWER.config["vision_cfg"] | {"timm_proj": "mlp"}},
-)
-
-
-@pytest.mark.parametrize("backbone", [TimmModel(model="test_resnet"), MLP], ids=["timm", "mlp"])
-def test_a_tower_without_a_linear_projection_is_refused(backbone):
+def test_a_tower_without_a_linear_projection_is_refused():
     with pytest.raises(InputError, match="`features: embedding`"):
-        probed_encoder(initialise(backbone, 0), "before_projection")
+        probed_encoder(initialise(TimmModel(model="test_resnet"), 0), "before_projection")
 
 
 def test_images_are_evenly_spaced_in_each_class():
@@ -114,7 +96,6 @@ def test_images_are_evenly_spaced_in_each_class():
     assert rows.tolist() == sorted([0, 4, 8, 12, 16, 1, 5, 9, 13, 17, 20, 21])
 
 
-@pytest.mark.parametrize("classes", [[0, 0, 2, 2], [0, 0, 1, 2, 2]])
-def test_a_class_with_less_than_two_images_is_refused(classes):
-    with pytest.raises(InputError, match=r"class 1, 'fish'.*has [01]"):
-        choose_images(np.array(classes), ["house", "fish", "key"], "all")
+def test_a_class_with_less_than_two_images_is_refused():
+    with pytest.raises(InputError, match=r"class 1, 'fish'.*has 1"):
+        choose_images(np.array([0, 0, 1, 2, 2]), ["house", "fish", "key"], "all")

@@ -1,6 +1,5 @@
 """What each of several processes computes, without starting any."""
 
-import os
 from typing import Any
 
 import numpy as np
@@ -32,15 +31,6 @@ def test_each_process_computes_every_other_batch(encoder, images, monkeypatch):
     assert [len(rows) for share in shares for rows in share] == [5, 2, 5]
     for batch, rows in enumerate(alone):
         assert np.array_equal(shares[batch % 2][batch // 2], rows)
-
-
-def test_an_activation_that_is_not_finite_is_named_by_the_image_of_the_set(
-    encoder, images, monkeypatch
-):
-    encoder.visual.register_forward_hook(lambda _module, _pixels, output: output.fill_(np.nan))
-    be(monkeypatch, 1, 2)
-    with pytest.raises(InputError, match="image 5: its activation"):
-        list(activations.activation_batches(encoder, images, MACHINE, "float32"))
 
 
 def test_results_are_sent_to_the_first_process_which_has_them_in_order(monkeypatch):
@@ -82,19 +72,3 @@ def test_more_processes_of_a_training_than_gpus_are_refused(monkeypatch):
         run_in_processes(
             Machine(device="cuda", processes=3), "stages", "pretrain", "rn", resumes=True
         )
-
-
-def test_an_extraction_takes_as_many_gpus_as_it_sees(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    machine = Machine(device="cuda", processes=3)
-    assert not run_in_processes(machine, "stages", "extract", "rn", resumes=False)
-
-
-def test_gpus_talk_through_nccl_and_results_of_the_cpu_through_gloo(monkeypatch):
-    backends: list[Any] = []
-    monkeypatch.setitem(os.environ, "TORCHELASTIC_RUN_ID", "rn")
-    monkeypatch.setattr(torch.distributed, "init_process_group", backends.append)
-    for device in ("cuda", "cpu"):
-        machine = Machine(device=device, processes=2)
-        assert not run_in_processes(machine, "stages", "extract", "rn", resumes=False)
-    assert backends == ["cpu:gloo,cuda:nccl", "gloo"]

@@ -13,8 +13,7 @@ from torch import nn
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import read_checkpoint
-from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
+from interpreting_clip.encoders.encoder import Encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.entries import TimmModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_models import build_clip
@@ -46,8 +45,8 @@ class Files(NamedTuple):
     def tower(self) -> Tensors:
         return self.clip.get_submodule("visual").state_dict()
 
-    def headed(self, name: str, bias: bool = True) -> Tensors:
-        return {f"{name}.{k}": v for k, v in self.head.state_dict().items() if bias or k != "bias"}
+    def headed(self, name: str) -> Tensors:
+        return under(f"{name}.", self.head.state_dict())
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +68,6 @@ def under(prefix: str, weights: Tensors) -> Tensors:
 
 def renamed(weights: Tensors, old: str, new: str) -> Tensors:
     return {name.replace(old, new, 1): value for name, value in weights.items()}
-
-
-class LitModel(nn.Module):
-    """A module of somebody's own, pickled whole."""
-
-    def __init__(self, **parts: nn.Module) -> None:
-        super().__init__()
-        self.settings = argparse.Namespace(lr=0.1)
-        for name, part in parts.items():
-            setattr(self, name, part)
 
 
 def timm_training(files: Files) -> dict[str, Any]:
@@ -121,20 +110,9 @@ CLASSIFIERS = {
         },
         ("state_dict", "model.", "model.fc"),
     ),
-    "Lightning, compiled": Case(
-        lambda f: {"state_dict": under("net._orig_mod.", f.state)},
-        ("state_dict", "net._orig_mod.", "net._orig_mod.fc"),
-    ),
     "timm's training": Case(timm_training, ("state_dict", "module.", "module.fc")),
     "timm's training, averaged": Case(
         timm_training, ("state_dict_ema", "", "fc"), Choice(state="state_dict_ema")
-    ),
-    "model and model_ema": Case(
-        lambda f: {"model": f.state, "model_ema": f.averaged, "args": argparse.Namespace()},
-        ("model", "", "fc"),
-    ),
-    "a whole model in a checkpoint": Case(
-        lambda f: {"model": LitModel(net=f.timm), "ema": None}, ("model", "net.", "net.fc")
     ),
     "two encoders, one chosen": Case(
         lambda f: under("module.encoder_q.", f.state) | under("module.encoder_k.", f.averaged),
@@ -151,7 +129,6 @@ CLASSIFIERS = {
         Choice(head_name="probe.top"),
     ),
     "nn.Sequential": Case(lambda f: renamed(under("0.", f.state), "0.fc.", "1."), ("", "0.", "1")),
-    "numbers among the arrays": Case(lambda f: f.state | {"epoch": 3, "best": 0.5}, ("", "", "fc")),
 }
 
 
@@ -186,28 +163,10 @@ def test_classifiers_of_timm(tmp_path, files, name):
 
 OF_CLIPS = {
     "both towers": Case(lambda f: under("module.", f.clip.state_dict()), ("", "module.", None)),
-    "both towers, their prefix given": Case(
-        lambda f: (
-            under("a.", f.clip.state_dict())
-            | under("b.", build_clip(TINY, None, 8).module.state_dict())
-        ),
-        ("", "a.", None),
-        Choice(prefix="a."),
-    ),
     "a whole CLIP with a head": Case(
         lambda f: f.clip.state_dict() | f.headed("head"), ("", "visual.", "head")
     ),
-    "the image tower with a head without bias": Case(
-        lambda f: under("visual.", f.tower) | f.headed("head", bias=False),
-        ("", "visual.", "head"),
-    ),
     "WiSE-FT": Case(wise_ft, ("", "image_encoder.model.visual.", "classification_head")),
-    "model soups": Case(
-        lambda f: (
-            under("module.model.", f.clip.state_dict()) | f.headed("module.classification_head")
-        ),
-        ("", "module.model.visual.", "module.classification_head"),
-    ),
     "nn.Sequential that normalises": Case(
         lambda f: under("0.", f.tower) | f.headed("2"),
         ("", "0.", "2"),
@@ -227,34 +186,16 @@ def test_clips_and_their_image_towers(tmp_path, files, name):
     torch.testing.assert_close(encoder.visual.eval()(images), features)
     assert encoder.card.representation == "linear"
     if found.head_name is not None:
-        unit = case.choice.normalize_features or any(
-            word in name for word in ("without bias", "WiSE", "soups")
-        )
+        unit = case.choice.normalize_features or name == "WiSE-FT"
         given = nn.functional.normalize(features, dim=-1) if unit else features
-        bias = 0 if "without bias" in name else files.head.bias
-        torch.testing.assert_close(
-            encoder.module.eval()(images), given @ files.head.weight.T + bias
-        )
+        torch.testing.assert_close(encoder.module.eval()(images), files.head(given))
         assert encoder.card.normalize_features == unit
-    elif "both" in name:
+    elif name == "both towers":
         texts = ["a cat", "an old dog"]
         whole = Encoder(encoder.card, files.clip)
         np.testing.assert_allclose(encode_texts(encoder, texts), encode_texts(whole, texts))
     else:
         assert (encoder.card.kind, encoder.head, encoder.card.classes) == ("classifier", None, [])
-    save_encoder(tmp_path / "saved", encoder)
-    read = load_encoder(tmp_path / "saved")
-    assert read.card == encoder.card
-    state = read.module.state_dict()
-    assert all(torch.equal(state[k], v) for k, v in encoder.module.state_dict().items())
-
-
-def test_what_else_a_file_has_is_said(tmp_path, files):
-    _, found = load(tmp_path, timm_training(files), TIMM, Choice())
-    assert "'state_dict', not 'state_dict_ema' (`state` chooses)" in describe_found(found)
-    _, found = load(tmp_path, files.clip.state_dict() | files.headed("head"), TINY, Choice())
-    assert "not used are" in describe_found(found)
-    assert "token_embedding" not in describe_found(found)  # some names stand for all
 
 
 IMAGENET = read_imagenet_classes()
@@ -267,13 +208,7 @@ LISTED = {
     "names": (NAMES, None),
     "among others": (NAMES + OTHERS, None),
     "two classes of one name": (IMAGENET.names, "got 0 for n03773504, 'missile'"),
-    "a class twice": ([*NAMES, IDS[3]], f"got 2 for {IMAGENET.wnids[3]}"),
     "a class too few": ([*IDS[:-1], "toilet roll"], f"got 0 for {IMAGENET.wnids[-1]}"),
-    "a row too few": (IDS[:-1], "got 999 lines for 1,000 rows of mine.pt"),
-    "no head": (IDS, "got 1,000 lines for 0 rows of mine.pt"),
-    "no text": (["\udcff", *IDS[1:]], "not a text in UTF-8"),
-    "another file": (IDS, "SHA-256"),
-    "no file": (IDS, "`folders`"),
 }
 
 
@@ -282,18 +217,12 @@ def test_rows_of_a_head_are_put_into_imagenet_s_order(tmp_path, files, name):
     lines, problem = LISTED[name]
     order = torch.randperm(len(lines), generator=torch.Generator().manual_seed(0)).tolist()
     file = tmp_path / "classes.txt"
-    file.write_text("\n\n".join(lines[row] for row in order) + "\r\n", errors="surrogateescape")
-    digest = file_digest(file)
-    if name.endswith("file"):
-        file.unlink() if name == "no file" else file.write_text("n01440764")
+    file.write_text("\n\n".join(lines[row] for row in order) + "\r\n")
     weight, bias = torch.randn(len(lines), len(files.state["fc.weight"][0])), torch.ones(len(lines))
-    if name == "a row too few":
-        order.append(0)
     head = {"fc.weight": weight[order], "fc.bias": bias.cumsum(0)[order]}
     weights = {key: value for key, value in files.state.items() if key not in head}
-    weights |= {} if name == "no head" else head
-    sha256 = file_digest(written(weights, tmp_path / "mine.pt"))
-    classes = ClassOrder(file="classes.txt", sha256=digest)
+    sha256 = file_digest(written(weights | head, tmp_path / "mine.pt"))
+    classes = ClassOrder(file="classes.txt", sha256=file_digest(file))
     entry = CheckpointFile(backbone="b", file="mine.pt", sha256=sha256, classes=classes)
     machine = Machine(folders=str(tmp_path))
     if problem is not None:
@@ -305,40 +234,7 @@ def test_rows_of_a_head_are_put_into_imagenet_s_order(tmp_path, files, name):
     assert torch.equal(module.get_parameter("head.bias"), bias.cumsum(0)[:1000])
 
 
-REFUSED = {
-    "two towers": Case(
-        lambda f: under("student.", f.state) | under("teacher.", f.averaged),
-        ("'student.', 'teacher.'", "`prefix`", None),
-    ),
-    "two heads": Case(
-        lambda f: (
-            renamed(under("backbone.", f.state), "backbone.fc.", "head.")
-            | {"fc.weight": f.state["fc.weight"]}
-        ),
-        ("'head', 'fc'|'fc', 'head'", "`head_name`", None),
-    ),
-    "no such state": Case(
-        timm_training,
-        ("'ema'.*'state_dict'.*'state_dict_ema'", "`state`", None),
-        Choice(state="ema"),
-    ),
-    "a head that has no usual name": Case(
-        lambda f: renamed(f.state, "fc.", "top."),
-        ("unknown to it are 2: top\\.weight, top\\.bias", "`head_name`", None),
-    ),
-    "a missing array": Case(
-        lambda f: {k: v for k, v in f.state.items() if k != "layer1.0.conv1.weight"},
-        ("missing are 1: layer1\\.0\\.conv1\\.weight", "another version", None),
-    ),
-}
-
-
 VIT = TimmModel(model="test_vit")
-PROJECTOR = {
-    "head.mlp.0.weight": torch.ones(8, 64),
-    "head.last_layer.weight_g": torch.ones(9, 1),
-    "predictor.0.weight": torch.ones(8, 64),
-}
 MASKED = {
     "mask_token": torch.ones(1, 1, 64),
     "decoder_embed.weight": torch.ones(8, 64),
@@ -355,13 +251,12 @@ def vit() -> nn.Module:
 
 
 @pytest.mark.parametrize("prefix", ["", "module.base_encoder."])
-@pytest.mark.parametrize("beside", [MASKED, PROJECTOR], ids=["masked", "projector"])
-def test_what_a_training_keeps_beside_a_whole_tower_is_not_used(tmp_path, vit, beside, prefix):
-    weights = under(prefix, vit.state_dict() | beside)
+def test_what_a_training_keeps_beside_a_whole_tower_is_not_used(tmp_path, vit, prefix):
+    weights = under(prefix, vit.state_dict() | MASKED)
     encoder, found = load(tmp_path, weights, VIT, Choice())
     images = torch.randn(2, 3, 160, 160)
     assert torch.equal(encoder.visual.eval()(images), vit(images))
-    assert f"not used are 3: {prefix}{next(iter(beside))}" in describe_found(found)
+    assert f"not used are 3: {prefix}mask_token" in describe_found(found)
     assert encoder.head is None
 
 
@@ -370,9 +265,6 @@ def test_what_a_training_keeps_beside_a_whole_tower_is_not_used(tmp_path, vit, b
     [
         ("blocks.0.ls1.gamma", torch.ones(64), "unknown to it are 1"),
         ("blocks.0.attn.lora_q.weight", torch.ones(4, 64), "merge_and_unload"),
-        ("blocks.0.attn.q_bias", torch.ones(64), "_qkvb"),
-        ("reg_token", torch.ones(1, 4, 64), "unknown to it are 1"),
-        ("fc_norm.weight", torch.ones(64), "unknown to it are 1"),
         ("norm.bias", None, "missing are 1"),
         ("norm.weight", torch.ones(64, dtype=torch.int8), "quantised"),
     ],
@@ -416,8 +308,6 @@ def test_a_head_of_other_classes_is_left_out_and_named(tmp_path, files, rows):
     ("prefix", "norm", "name"),
     [
         ("", "top.0", "top.1"),
-        ("", "head.norm", "head.fc"),
-        ("", "fc.bn", "fc.out"),
         ("backbone.", "bn", "head"),
     ],
 )
@@ -429,17 +319,12 @@ def test_a_head_behind_another_layer_is_refused(tmp_path, vit, prefix, norm, nam
         load(tmp_path, weights, VIT, Choice(head_name=name))
 
 
-@pytest.mark.parametrize(
-    ("affine", "rows", "more", "unused"),
-    [(False, 1000, [], 0), (False, 100, [], 2), (True, 1000, [], 7), (False, 1000, [1000], 7)],
-)
-def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(
-    tmp_path, vit, *, affine, rows, more, unused
-):
+@pytest.mark.parametrize(("affine", "unused"), [(False, 0), (True, 7)])
+def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(tmp_path, vit, *, affine, unused):
     norm = nn.BatchNorm1d(64, eps=1e-6, affine=affine)
     nn.init.uniform_(norm.get_buffer("running_mean"), -1, 1)
     nn.init.uniform_(norm.get_buffer("running_var"), 0.01, 0.2)
-    head = nn.Sequential(norm, nn.Linear(64, rows), *(nn.Linear(rows, n) for n in more)).eval()
+    head = nn.Sequential(norm, nn.Linear(64, 1000)).eval()
     probe = under("module.", vit.state_dict() | under("head.", head.state_dict()))
     encoder, found = load(tmp_path, {"model": probe}, VIT, Choice())
     said = describe_found(found)
@@ -451,38 +336,28 @@ def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(
         torch.testing.assert_close(encoder.module.eval()(images), head(vit(images)))
 
 
-def test_one_of_several_heads_can_be_named(tmp_path, vit):
-    heads = {"heads.0.weight": torch.ones(365, 64), "heads.1.weight": torch.ones(1000, 64)}
-    weights = under("tower.", vit.state_dict()) | heads
-    encoder, _ = load(tmp_path, weights, VIT, Choice(head_name="heads.1"))
-    assert encoder.head is not None
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_leaves_a_choice_or_does_not_fit_is_refused(tmp_path, files, name):
-    case = REFUSED[name]
-    facts = [fact for fact in case.taken if fact]
-    with pytest.raises(InputError, match=rf"^mine\.pt: .*({facts[0]})") as caught:
-        load(tmp_path, case.content(files), TIMM, case.choice)
-    with pytest.raises(InputError, match=facts[1]):
-        raise caught.value
-    assert str(caught.value).isprintable() and len(str(caught.value)) < 1000
-
-
-@pytest.mark.parametrize("cut", ["transformer.resblocks.1.", "token_embedding."])
-def test_part_of_a_text_tower_is_not_called_another_architecture(tmp_path, files, cut):
-    weights = {k: v for k, v in files.clip.state_dict().items() if not k.startswith(cut)}
-    with pytest.raises(InputError, match=rf"text tower, got .*missing are .*{cut}") as caught:
-        load(tmp_path, weights, TINY, Choice())
-    assert "another architecture" not in str(caught.value) and "image tower" not in str(
-        caught.value
-    )
-
-
-def test_a_tower_that_differs_from_a_whole_clip_s_is_named(tmp_path, files):
-    deep = OpenClipConfig(
-        model="deep", config=TINY.config | {"vision_cfg": TINY.config["vision_cfg"] | {"layers": 3}}
-    )
-    whole = clip_encoder(deep, None, 0).module.state_dict()
-    with pytest.raises(InputError, match=r"image tower.*unknown.*blocks\.2"):
-        load(tmp_path, whole, TINY, Choice())
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            lambda f: under("student.", f.state) | under("teacher.", f.averaged),
+            "'student.', 'teacher.'.*`prefix`",
+        ),
+        (
+            lambda f: (
+                renamed(under("backbone.", f.state), "backbone.fc.", "head.")
+                | {"fc.weight": f.state["fc.weight"]}
+            ),
+            "('head', 'fc'|'fc', 'head').*`head_name`",
+        ),
+        (lambda f: renamed(f.state, "fc.", "top."), r"top\.weight, top\.bias.*`head_name`"),
+        (
+            lambda f: {k: v for k, v in f.state.items() if k != "layer1.0.conv1.weight"},
+            r"missing are 1: layer1\.0\.conv1\.weight.*another version",
+        ),
+    ],
+    ids=["two towers", "two heads", "no usual name", "a missing array"],
+)
+def test_what_leaves_a_choice_or_does_not_fit_is_refused(tmp_path, files, content, said):
+    with pytest.raises(InputError, match=rf"^mine\.pt: .*{said}"):
+        load(tmp_path, content(files), TIMM, Choice())

@@ -5,18 +5,16 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip.encoders.encoder import Encoder, clip_encoder, initialise
+from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.sources.checkpoint import CheckpointFile
 from interpreting_clip.encoders.state_dicts import MatchedTower
-from interpreting_clip.encoders.weight_sources import Untrained
 from interpreting_clip.encoders.weights import compare_with_training
 from interpreting_clip.errors import InputError
-from runner.machine_settings import Machine
-from tests.unit.encoders.conftest import TINY, build_encoder, load_state_dict
+from tests.unit.encoders.conftest import TINY, load_state_dict
 
 RESNET = TorchvisionModel(model="resnet18")
 
@@ -63,11 +61,6 @@ def test_a_library_s_classifier_keeps_its_head(backbone):
     assert (loaded.card.representation, loaded.card.normalize_features) == ("rectified", False)
 
 
-def test_weights_of_another_architecture_are_refused(tiny_clip):
-    with pytest.raises(InputError, match=r"mine: .*resnet18.*conv1\.weight"):
-        load_state_dict(RESNET, tiny_clip.module.state_dict())
-
-
 def test_a_small_vit_of_a_training_with_other_attention_heads_is_refused(tiny_clip):
     found = MatchedTower({"image_projection": torch.ones(384, 512)}, "", "visual.")
     origin = Origin(source="checkpoint", location="slip.pt", sha256="")
@@ -89,15 +82,3 @@ def test_the_activation_function_of_transformers_clips_is_warned_of(
     entry = CheckpointFile(backbone="b", file="clip.pt", sha256=64 * "0")
     card = replace(tiny_clip.card, architecture=OpenClipConfig(model=model, config=TINY.config))
     assert ("quick_gelu" in compare_with_training(entry, found, card)) == warned
-
-
-def test_an_untrained_encoder_is_that_of_its_seed():
-    backbone = TimmModel(model="test_resnet")
-    built = build_encoder(Untrained(backbone="b", seed=3), backbone, Machine())
-    assert same(built, initialise(backbone, 3)) and not same(built, initialise(backbone, 4))
-
-
-def test_a_linear_probe_of_mae_s_is_known_by_its_head(tiny_clip):
-    entry = CheckpointFile(backbone="b", file="probe.pth", sha256=64 * "0")
-    found = MatchedTower({}, "", "", folded=True)
-    assert "MAE" in compare_with_training(entry, found, tiny_clip.card)

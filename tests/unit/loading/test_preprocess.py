@@ -11,7 +11,6 @@ from interpreting_clip.loading.preprocess import (
     Preprocess,
     crop_and_resize,
     resize_and_crop,
-    to_device,
     to_tower,
     whole_pixels,
 )
@@ -131,12 +130,3 @@ def test_a_part_of_a_side_is_at_least_a_pixel_and_inside_it(start, share, length
     assert 0 <= first < end <= length
     assert abs((end - first) - share * (1 - start) * length) <= 1
     assert abs(first - start * length) <= 1
-
-
-def test_copies_to_a_gpu_alone_are_not_waited_for(monkeypatch):
-    noted = {}
-    note = lambda tensor, device, non_blocking: noted.update({device: non_blocking}) or tensor  # noqa: E731
-    monkeypatch.setattr(torch.Tensor, "to", note)
-    for device in ("cpu", "mps", "cuda", "cuda:1"):
-        to_device(torch.zeros(1), device)
-    assert noted == {"cpu": False, "mps": False, "cuda": True, "cuda:1": True}

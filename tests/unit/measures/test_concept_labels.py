@@ -49,6 +49,29 @@ def test_negatives_depend_on_a_concepts_number_alone(negatives):
     np.testing.assert_array_equal(precisions(*labels_and_numbers(moved)), whole)
 
 
+@pytest.mark.parametrize(("share", "balanced_falls"), [(0.3, 1.0), (0.01, 0.0)])
+def test_balanced_scores_overlook_missing_labels_of_rare_concepts(share, balanced_falls):
+    """Sanity checks of Oikarinen et al. (2025): missing labels, and as many extra ones."""
+    rng = np.random.default_rng(0)
+    shown = rng.random((4000, 20)) < share
+    scores = 8 * shown + rng.standard_normal(shown.shape)
+    missing, extra = shown.copy(), shown.copy()
+    for column in range(20):
+        on = rng.permutation(np.flatnonzero(shown[:, column]))
+        off = rng.permutation(np.flatnonzero(~shown[:, column]))
+        missing[on[: len(on) // 2], column] = False
+        extra[off[: len(on)], column] = True
+
+    def precisions(labels, negatives):
+        targets = concept_targets(*labels_and_numbers(labels), len(labels), negatives, 0)
+        return np.diag(average_precisions(scores, targets).drawn[0, 0])
+
+    for negatives, falls in (("all", 1.0), ("balanced", balanced_falls)):
+        before = precisions(shown, negatives)
+        lower = [np.mean(precisions(one, negatives) < before - 0.001) for one in (missing, extra)]
+        assert lower == [pytest.approx(falls, abs=0.3), 1.0]
+
+
 def test_refuses_a_label_of_no_image():
     with pytest.raises(ValueError, match="0 to 199"):
         concept_targets(ConceptLabels(np.array([200]), np.array([7])), np.array([7]), 200, "all", 0)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from interpreting_clip.measures.directions import (
     Settings,
@@ -15,6 +16,7 @@ from interpreting_clip.measures.singular_directions import (
     rotated_directions,
     singular_directions,
 )
+from tests.reads import ROOT
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(12, 30))
@@ -65,6 +67,24 @@ def test_the_mean_row_has_its_share_of_the_energy_and_its_cosine():
     assert (found.energy, found.cosine) == pytest.approx((36 / 46, 1))
     # Of a head without structure.
     assert mean_row(WEIGHT, singular_directions(WEIGHT)).cosine < 0.9
+
+
+def test_a_vector_added_to_every_class_of_a_real_head_leaves_all_but_the_uncentred_directions():
+    arrays = load_file(ROOT / "data/arrays/clip_vit_b16_coco.safetensors")
+    images, weight = (arrays[name][:100].astype(np.float64) for name in ("images", "captions"))
+    vector = 20 * RNG.normal(size=512)
+    found, moved = (
+        directions(
+            images,
+            head=Head(rows, None, normalize_features=True),
+            settings=Settings(centre="classes", random_heads=0),
+        )
+        for rows in (weight, weight + vector)
+    )
+    np.testing.assert_allclose(moved.importance, found.importance, rtol=1e-9)
+    np.testing.assert_allclose(moved.logit_variance, found.logit_variance, atol=1e-9)
+    first = singular_directions(weight + vector).vectors[0]
+    assert abs(first @ vector) == pytest.approx(np.linalg.norm(vector), rel=1e-4)
 
 
 def test_the_spectrum_counts_directions_of_equal_energy():

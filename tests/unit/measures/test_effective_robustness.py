@@ -9,12 +9,14 @@ from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.effective_robustness import (
     NATURAL,
     STYLE,
+    Settings,
     above_line,
     effective_robustness,
 )
 from interpreting_clip.measures.intervals import wilson_interval
 from interpreting_clip.measures.logit_line import (
     ResampledLines,
+    baseline_lines,
     expit,
     fit_line,
     logit,
@@ -65,6 +67,34 @@ def test_is_the_height_above_the_line_in_points():
 def test_a_standard_model_has_none():
     values = above_line(IMAGENET, STANDARD["far"], LINES["far"])
     assert np.mean(values) == pytest.approx(0, abs=3 * np.std(values) / np.sqrt(60))
+
+
+@pytest.mark.parametrize("points", [0, 10])
+def test_intervals_hold_the_planted_robustness_as_often_as_stated(points):
+    rng, held, images = np.random.default_rng(0), [], 2000
+    for seed in range(200):
+        x, common, at = rng.normal(1.8, 1.3, 16), rng.normal(size=16), rng.uniform(1.8, 3.1)
+        # Residuals in logits are correlated between shifts, as in the miniature.
+        noise = {shift: 0.4 * (common + rng.normal(size=16)) for shift in STANDARD}
+        lines, drawn = baseline_lines(
+            dict.fromkeys(STANDARD, expit(x)),
+            {shift: expit(0.6 * x - 1 + one) for shift, one in noise.items()},
+            resamples=100,
+            seed=seed,
+        )
+        imagenet, on_line = expit(np.array([at, 0.6 * at - 1]))
+        start, *shifts = (
+            share(rng.binomial(images, truth) / images, images)
+            for truth in (imagenet, *[on_line + points / 100] * 2)
+        )
+        shifts = dict(zip(STANDARD, shifts, strict=True))
+        found = estimate(start, shifts, lines, drawn, settings=Settings(seed=seed))
+        every = (found.per_shift["near"].robustness, found.robustness)
+        held.append([one.low <= points <= one.high for one in every])
+    # Percentiles of 100 draws hold the truth with a probability of 0.95 · 99 / 101.
+    stated = 0.95 * 99 / 101
+    error = 3.5 * np.sqrt(stated * (1 - stated) / 200)
+    np.testing.assert_allclose(np.mean(held, axis=0), stated, atol=error)
 
 
 def test_photographs_and_renditions_have_means_of_their_own():

@@ -142,6 +142,17 @@ def test_the_outlier_feature_of_a_real_clip_is_a_constant(name, whole, rest, out
         assert found_one == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize(("constant", "left"), [(1.0, 0), (0.0, 1), (0.8, 1)])
+def test_only_what_varies_of_an_outlier_feature_is_left_without_the_mean_image(constant, left):
+    arrays = read_tensors(ROOT / "data/arrays/clip_vit_b16_coco.safetensors", "random_images")
+    planted = arrays["random_images"].astype(np.float64)
+    varying = np.sqrt(1 - constant) * np.resize([1.0, -1.0], len(planted))
+    planted[:, 7] = 20 * (np.sqrt(constant) + varying)
+    found = kurtosis(planted)
+    assert (found.outliers.feature.tolist(), found.centred_outliers) == ([7], left)
+    assert found.outliers.constant == pytest.approx([constant], abs=1e-12)
+
+
 # --- outlier features
 
 

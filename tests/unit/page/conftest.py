@@ -57,7 +57,6 @@ def load_study() -> dict[str, Any]:
             one for one in comparisons if {one.cka.first, one.cka.second} <= set(params["encoders"])
         ],
         "baseline": read_json(PLOTS / "baseline.json"),
-        "controls": read_json(PLOTS / "controls.json"),
         "replicas": {},
         "browsed": params["browse"]["encoders"],
         "further": [],
@@ -99,7 +98,7 @@ def read(study: dict[str, Any]) -> list[StudyEncoder]:
 def tables_of(study: dict[str, Any], names: dict[str, str] = DATASETS) -> dict[str, pd.DataFrame]:
     baseline = msgspec.convert(study["baseline"], Baseline)
     layers = [one.cka for one in study["comparisons"]]
-    return study_tables(read(study), layers, baseline, study["controls"], names)
+    return study_tables(read(study), layers, baseline, names)
 
 
 def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> str:  # noqa: B008
@@ -109,7 +108,6 @@ def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> 
         encoders=read(study),
         comparisons=study["comparisons"],
         baseline=msgspec.convert(study["baseline"], Baseline),
-        controls=study["controls"],
         further=study["further"],
         outdated=study["outdated"],
         arrays=study["arrays"],

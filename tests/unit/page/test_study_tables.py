@@ -14,10 +14,6 @@ def test_tables_hold_the_numbers_of_the_results(study):
     assert {name: tuple(table) for name, table in tables.items()} == COLUMNS
     cka = study["comparisons"][0].cka.cka
     assert tables["cka"]["cka"][cka.shape[1] + 1] == cka[1, 1]
-    planted = study["controls"]["outlier_features"]["curve"][-1]
-    expected = [f"{planted['axes']} raised", planted["size"]]
-    expected += [100 * planted["found"], 100 * planted["arithmetic"]]
-    assert list(tables["planted_outliers"].iloc[-1]) == expected
     measures = tables["measures"].query("number == 1")
     values = measures.set_index(["measure", "number_of_measure"])["value"]
     unique = results["concepts"]["features"]["unique"]["value"]

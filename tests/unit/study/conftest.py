@@ -38,12 +38,12 @@ def changed(tmp_path: Path) -> Changed:
 
 @pytest.fixture
 def complaint(changed: Changed) -> Callable[..., str]:
-    """Return what is said of such a study, on a machine with these `folders`."""
+    """Return what is said of such a study."""
 
-    def of(changes: dict[str, Any], study: Path = NANO, folders: Path | None = None) -> str:
+    def of(changes: dict[str, Any], study: Path = NANO) -> str:
         file = changed(changes, study)
         with pytest.raises(InputError) as caught:
-            check(file, folders)
+            check(file)
         return str(caught.value).replace(f"{file.parent}/", "")
 
     return of
