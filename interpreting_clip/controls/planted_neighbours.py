@@ -1,6 +1,5 @@
 """Images in groups, some of which two representations have in common."""
 
-import msgspec
 import numpy as np
 from jaxtyping import Int
 
@@ -40,7 +39,6 @@ def neighbour_controls(
     seed : of the rotation and the groups
     """
     rng = generator(seed, "planted neighbours")
-    settings = msgspec.structs.replace(settings, permutations=1)  # no p value is needed
     own = np.asarray(activations[: max(images, settings.least_images)], np.float64)
     rotation = np.linalg.qr(rng.standard_normal((own.shape[1], own.shape[1]))).Q
     copied = mutual_neighbours(own, 3 * own @ rotation, settings=settings)

@@ -46,7 +46,7 @@ def entry(key: str, *, head: bool = True, **changed: object) -> ArrayEntry:
     directions = ic.directions(IMAGES, head=CAPTIONS, random_heads=2)
     neighbours = [
         replace(one, name=f"mutual_neighbours.{one.name}")
-        for one in ic.mutual_neighbours(IMAGES, CAPTIONS, k=7, permutations=9).numbers
+        for one in ic.mutual_neighbours(IMAGES, CAPTIONS, k=7).numbers
     ]
     axes = outlier_axes(
         {"images": Activations(IMAGES, OWN, OWN)},
