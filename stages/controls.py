@@ -18,14 +18,13 @@ from interpreting_clip.controls.low_rank_head import head_controls
 from interpreting_clip.controls.moved_images import ruled_cka_controls
 from interpreting_clip.controls.noisy_labels import ConceptScoring, concept_controls
 from interpreting_clip.controls.planted_neighbours import neighbour_controls
-from interpreting_clip.controls.planted_sizes import basis_controls
 from interpreting_clip.controls.rotations import cka_controls
 from interpreting_clip.controls.shifted_head import shift_controls
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import read_activations
-from interpreting_clip.measures import mutual_neighbours, privileged_basis
+from interpreting_clip.measures import mutual_neighbours
 from interpreting_clip.measures.concepts import ConceptLabels, Negatives, Sign
 from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.quantities import Confidence, Count, Percents, Positive, Seed, Share
@@ -39,7 +38,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     settings = params.read("controls", Settings)
     sigma = params.read("kurtosis.outlier_sigma", Positive)
     share = params.read("kurtosis.outlier_share", Share)
-    rotations = params.read("privileged_basis", privileged_basis.Settings)
     steps = params.read("directions.pruning_steps", Count)
     harmless = params.read("directions.harmless", Percents)
     scoring = ConceptScoring(
@@ -64,7 +62,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         kurtosis = kurtosis_controls(activations.shape[1], sigma, seed)
         outliers, curve, limits = outlier_controls(activations, sigma, share, seed)
         outliers += constant_controls(activations.shape[1], sigma, share, seed)
-        basis = basis_controls(activations, sigma, share, rotations, seed)
         fractions = [step / steps for step in range(steps)]
         directions = [
             *head_controls(fractions, harmless, seed),
@@ -83,7 +80,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         "outlier_features": verdict(
             outliers, curve=list(map(asdict, curve)), limits=list(map(asdict, limits))
         ),
-        "privileged_basis": verdict(basis),
         "directions": verdict(directions),
         "concepts": verdict(concepts, checks=list(map(asdict, checks))),
         "effective_robustness": verdict(robustness, coverage=list(map(asdict, coverage))),

@@ -68,7 +68,7 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     assert same(found.directions, ic.directions(images, **own, settings=pruned))
     assert same(found.pruning, ic.pruning(images, **classes, settings=pruned))
     limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
-    basis = ic.privileged_basis(images, **limits, rotations=6, robust_deviations=3.0)
+    basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)
     cka = ic.cka(images, arrays["others"], **limits)
     compared = {n.name: n for n in found.numbers if n.name.startswith("comparisons.others.cka.")}
