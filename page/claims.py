@@ -158,6 +158,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         if replicas and replicas.by_seed:
             seen = {share >= PRUNABLE for share in replicas.by_seed.values()}
             verdict = verdict if seen == {verdict == "supported"} else "undecided"
+        chance = found.accuracy_chance
         alone = {"accuracy": found.by_accuracy, "robustness": found.by_robustness}
         parts = ", ".join(f"by {name} alone {format_percent(x)}" for name, x in alone.items())
         if found.by_robustness is not None and found.by_accuracy != found.by_robustness:
@@ -171,13 +172,14 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
                 _in_percent(value),
                 format_percent(found.prunable),
                 widest=_in_percent(e.with_seeds(PRUNED, value)),
-                null=_in_percent(found.chance).ends if found.chance else None,
+                null=_in_percent(chance).ends if chance else None,
             )
             rows = [row]
-        chance = f"; random heads {format_percents(found.chance)}" if found.chance else ""
         text = (
             f"{e.entry.label}: {format_percent(found.prunable)} of "
-            f"{e.results.directions.directions} directions ({parts}{chance}{_counted(replicas)})"
+            f"{e.results.directions.directions} directions ({parts}"
+            f"{f'; random heads {format_percents(chance)} by accuracy' if chance else ''}"
+            f"{_counted(replicas)})"
         )
         cases.append(Case(verdict, text, rows))
     return drawn_claim(
@@ -186,7 +188,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         f"pruned for less than one point of {names['imagenet']} accuracy and less than one of mean "
         f"effective robustness{mean_over(encoders, names)}.",
         cases,
-        "prunable directions (%); grey: of random heads",
+        "prunable directions (%); grey: of random heads, by accuracy",
         (100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
     )
 

@@ -68,7 +68,7 @@ def changed() -> str:
     spread = {"deviation": 3.2, "limit": 7.5, "largest": 6.1, "models": 5}
     for one in results.values():
         one["robustness"]["spread"] = spread
-        one["prunable"]["chance"] = None
+        one["prunable"]["accuracy_chance"] = None
         one["directions"] |= {"random_importance": [], "random_importance_ratio": None}
         for pruned in one["pruning"].values():
             pruned |= {"random_accuracy": [], "accuracy_chance": None}
@@ -150,7 +150,7 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
         ],
         "Privileged directions": [
             *(str(head.directions), percent(prunable.prunable), percent(prunable.by_accuracy)),
-            *(f"{percent(prunable.by_robustness)}‡", format_percents(prunable.chance)),
+            *(f"{percent(prunable.by_robustness)}‡", format_percents(prunable.accuracy_chance)),
             '<a href="directions/rn_supervised/index.html"><code>rn_supervised</code></a>',
         ],
         "Directions with and without the mean of the class vectors": [
