@@ -10,7 +10,7 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.measures import (
     kurtosis,
     mutual_neighbours,
@@ -25,7 +25,7 @@ from interpreting_clip.measures.directions import (
     find_candidates,
 )
 from interpreting_clip.measures.grams import LayerGrams, u_center
-from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
+from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.pruning import pruning
 from interpreting_clip.study.comparison_results import ComparisonResults
 from tests.integration.stages.two_encoders import (
@@ -65,16 +65,6 @@ def test_kurtosis(key):
     require_written(f"data/kurtosis/{key}/kurtosis.json", replace(expected, representation=kind))
     require_written(f"data/kurtosis/{key}/outlier_axes.json", axes)
     assert len(axes.axes) > 1 and axes.axes[0].outlier
-
-
-def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at():
-    change(kurtosis={"outlier_sigma": 100.0})
-    write_directions("first")
-    run_stage("kurtosis", "first")
-    outliers = result("data/kurtosis/first/kurtosis.json")["outliers"]
-    assert (outliers["feature"], outliers["largest_share"]) == ([], 0)
-    axes = read_result(Path("data/kurtosis/first/outlier_axes.json"), OutlierAxes).axes
-    assert [axis.outlier for axis in axes] == [False]
 
 
 def test_measures_of_the_activations_alone():
