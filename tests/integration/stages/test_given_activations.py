@@ -35,12 +35,7 @@ def give(*names: str, head_kind: str = "trained", **more: Any) -> dict[str, np.n
         rows = len(Path(f"lists/{name}.csv").read_text().splitlines()) - 1
         rng = np.random.default_rng(len(name))
         arrays[name] = rng.standard_normal((rows, FEATURES)).astype(np.float32)
-    describe(write_activations_folder(FOLDER, arrays, "lists", **more), head_kind)
-    return arrays
-
-
-def describe(sha256: str, head_kind: str = "trained") -> None:
-    """Put the folder into the study as the encoder `mine`."""
+    sha256 = write_activations_folder(FOLDER, arrays, "lists", **more)
     entry = {"source": "activations", "backbone": "jax", "folder": str(FOLDER), "sha256": sha256}
     change(
         backbones={"jax": {"kind": "external", "model": "a net in JAX"}},
@@ -48,6 +43,7 @@ def describe(sha256: str, head_kind: str = "trained") -> None:
         encoders={"mine": {**ENTRY, "head": head_kind}},
         heads={"random": {"seed": 4}},
     )
+    return arrays
 
 
 def run_all(*stages: str, key: str = "mine") -> None:
@@ -60,10 +56,7 @@ def test_every_stage_takes_what_the_folder_has():
     classes = read_card(DATASETS / "imagenet_val").classes
     weight, bias = np.eye(len(classes), FEATURES), np.arange(len(classes))
     arrays = give(*NAMES, head=weight, bias=bias, classes=classes)
-    run_stage("weights", "mine")
-    run_stage("extract", "mine")
-    run_stage("extract_broden", "mine")
-    run_stage("head", "mine")
+    run_all("weights", "extract", "extract_broden", "head")
     out = Path("data/activations/mine")
     for name, aliases in zip(NAMES[:2], ({}, ALIAS), strict=True):
         found = read_activations(out, name)

@@ -19,7 +19,6 @@ from interpreting_clip.measures import (
 )
 from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.directions import (
-    PrivilegedDirections,
     Settings,
     directions,
     find_candidates,
@@ -46,37 +45,26 @@ pytestmark = pytest.mark.usefixtures("tiny")
 LIMITS = {"outlier_sigma": 1.5, "outlier_share": 0.1}
 
 
-def write_directions(key: str) -> PrivilegedDirections:
-    found = directions(activations(key, "imagenet_val").values, head=head(key))
-    write_result(Path(f"data/directions/{key}/directions.json"), found)
-    return found
-
-
 @pytest.mark.parametrize("key", KEYS)
 def test_kurtosis(key):
-    privileged = write_directions(key)
+    change(participation_ratio={"blocks": 5})
+    privileged = directions(activations(key, "imagenet_val").values, head=head(key))
+    write_result(Path(f"data/directions/{key}/directions.json"), privileged)
     run_stage("kurtosis", key)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
-    settings = Params().read("kurtosis", kurtosis.Settings)
-    expected = kurtosis.kurtosis(tests["imagenet"].values, settings=settings)
+    settings, values = Params().read("kurtosis", kurtosis.Settings), tests["imagenet"].values
+    expected = kurtosis.kurtosis(values, settings=settings)
     own = {"head": head(key), "directions": privileged, "outliers": expected.outliers}
     axes = outlier_axes(tests, **own, confidence=settings.confidence)
     kind = "rectified" if key == "first" else "linear"
     require_written(f"data/kurtosis/{key}/kurtosis.json", replace(expected, representation=kind))
     require_written(f"data/kurtosis/{key}/outlier_axes.json", axes)
     assert len(axes.axes) > 1 and axes.axes[0].outlier
-
-
-def test_measures_of_the_activations_alone():
-    change(participation_ratio={"blocks": 5})
-    write_directions("first")
-    run_stage("kurtosis", "first")
-    values = activations("first", "imagenet_val").values
     for measure, limits in ((participation_ratio, {}), (privileged_basis, LIMITS)):
         name = measure.__name__.rpartition(".")[2]
         settings = Params().read(name, measure.Settings)
-        expected = getattr(measure, name)(values, **limits, settings=settings)
-        require_written(f"data/kurtosis/first/{name}.json", expected)
+        found = getattr(measure, name)(values, **limits, settings=settings)
+        require_written(f"data/kurtosis/{key}/{name}.json", found)
 
 
 def test_untrained():
