@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,7 +43,7 @@ from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
-LIMITS = {"outlier_sigma": 1.5, "outlier_share": 0.1}
+LIMITS: dict[str, Any] = {"outlier_sigma": 1.5, "outlier_share": 0.1}
 
 
 @pytest.mark.parametrize("key", KEYS)
