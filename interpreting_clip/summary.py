@@ -19,8 +19,6 @@ SENTENCES = {
         "independent features would use {chance}.",
     },
     "privileged_basis": {
-        "max_to_median": "In the median image, the largest feature is {value} times as large as "
-        "the median one; after random rotations, {chance} times.",
         "kurtosis_p": "After random rotations, the features have a kurtosis of "
         "{own[rotated_kurtosis]}; two-sided p value of their own kurtosis: {value}.",
     },

@@ -1,6 +1,7 @@
 """Stage `directions`: privileged directions of an encoder's head, and accuracy after pruning."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,8 +21,9 @@ from runner.outputs import Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s directions, and accuracy per pruned fraction on every test set.
 
-    Importance is measured on ImageNet. `pruning.json` has the test sets by the names of their
-    results, and ImageNet's images of a shift's classes where these are fewer.
+    Importance is measured on ImageNet, and random heads are pruned on it alone. `pruning.json` has
+    the test sets by the names of their results, and ImageNet's images of a shift's classes where
+    these are fewer.
     """
     settings = params.read("directions", Settings)
     folder = inputs[f"data/activations/{key}"]
@@ -31,6 +33,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     with error_context(folder, ValueError):
         candidates = find_candidates(imagenet, head, settings)
         found = directions(imagenet, head=head, settings=settings, candidates=candidates)
+        without_random = replace(candidates, random=[])
         pruned = {
             name: pruning(
                 test.values,
@@ -39,7 +42,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
                 among=test.class_indices,
                 aliases=test.aliases,
                 settings=settings,
-                candidates=candidates,
+                candidates=candidates if name == "imagenet" else without_random,
             )
             for name, test in with_classes_of_shifts(tests, len(head.weight))
         }

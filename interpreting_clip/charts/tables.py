@@ -109,7 +109,8 @@ def pruning_table(results: Mapping[str, Pruning], names: Mapping[str, str]) -> p
     rows = table.melt(
         ["dataset", "fraction"], var_name="head", value_name="accuracy", ignore_index=False
     )
-    return rows.sort_index(kind="stable", ignore_index=True)  # the order of `table`
+    # Only ImageNet has random heads. The order is that of `table`.
+    return rows.dropna().sort_index(kind="stable", ignore_index=True)
 
 
 def _pruning_curves(result: Pruning) -> pd.DataFrame:

@@ -226,7 +226,7 @@ def find_candidates(
 ) -> Candidates:
     """Rank the directions of a head with either centring, and those of random heads.
 
-    `directions` needs them, and `pruning` for every test set.
+    `directions` and `pruning` need them.
 
     Parameters
     ----------

@@ -41,14 +41,10 @@ def lowest_above_chance(images: int, classes: int) -> int:
     interval of confidence `1 - LEVEL` is. It is one more than there are images if all of them do
     not suffice, as with a single class.
     """
-    if classes == 1:
-        return images + 1
-    # Each probability from the one before, in logarithms: those of a large set underflow.
-    right = np.arange(1, images + 1)
-    ratios = np.log((images - right + 1) / right) - np.log(classes - 1)
-    logs = images * np.log1p(-1 / classes) + np.concatenate([[0.0], np.cumsum(ratios)])
-    # Summed from the least probable end, where the sum is exact.
-    tails = np.cumsum(np.exp(logs)[::-1])[::-1]
+    from scipy.special import bdtrc  # takes longer to import than the library
+
+    # P(X ≥ k) of each k from 0
+    tails = bdtrc(np.arange(-1, images), images, 1 / classes)
     return int(np.count_nonzero(tails > LEVEL))
 
 

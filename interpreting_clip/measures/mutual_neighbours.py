@@ -7,18 +7,16 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.nulls import rank_p_value
 from interpreting_clip.measures.random_numbers import generator
 from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.quantities import Count, Described, Resamples, Seed, StrictStruct
+from interpreting_clip.quantities import Count, Described, Seed, StrictStruct
 
 ROWS = 256
 """How many images are compared with all others at a time: 200 MB if there are 50,000."""
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
-    """How many neighbours count, and the null: images of one side are permuted."""
+    """How many neighbours count, and which of equally similar images come first."""
 
     k: Annotated[
         Count,
@@ -28,11 +26,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             legal="1 or more, below the number of images",
         ),
     ] = 10
-    permutations: Annotated[
-        Resamples,
-        Described("of one side's images, for the p value; fewer than 19 decide nothing at 0.05"),
-    ] = 999
-    seed: Annotated[Seed, Described("of the permutations")] = 0
+    seed: Annotated[Seed, Described("of the order of equally similar images")] = 0
 
     @property
     def least_images(self) -> int:
@@ -47,8 +41,6 @@ class MutualNeighbours(Result):
     Attributes
     ----------
     alignment : 0 to 1, the mean over images
-    p_value : one-sided, the share of permutations that reach the alignment, itself counted as one
-    permuted : mean, lowest and highest alignment of the permutations
     k, images : how many neighbours each image has, among how many images
     chance : expected if the images of one are permuted, exactly `k / (images - 1)`: an image gets
         the place of some other, so each of its k neighbours on the other side is among those around
@@ -57,13 +49,10 @@ class MutualNeighbours(Result):
 
     CAPTION: ClassVar[str] = (
         "Of each image's k nearest other images, the share that both sides have in common. Chance: "
-        "the expectation if the images of one side are permuted; in brackets, the lowest and the "
-        "highest of the permutations. The alignment itself has no interval."
+        "the expectation if the images of one side are permuted. The alignment has no interval."
     )
 
     alignment: Annotated[float, Label("share of common nearest neighbours", 3, chance="chance")]
-    p_value: Annotated[float, Label("p value", 3)]
-    permuted: Annotated[Estimate, Label("share if the images are permuted", 3)]
     k: Annotated[int, Label("neighbours of each image", 0)]
     images: Annotated[int, Label("images", 0)]
     chance: float
@@ -94,7 +83,7 @@ def mutual_neighbours(
     Parameters
     ----------
     first, second : the same images in the same order; features of any shape
-    settings : how many neighbours, and the permutations
+    settings : how many neighbours, and the order of equally similar images
 
     Raises
     ------
@@ -116,17 +105,8 @@ def mutual_neighbours(
         nearest(unit_rows(values.reshape(images, -1), name), k, order)
         for name, values, order in zip(("first", "second"), (first, second), orders, strict=True)
     ]
-    value = shared(*near) / (images * k)
-    rng = generator(settings.seed, "permuted neighbours")
-    null = [
-        # Image i takes the place of image `order[i]`, in its row and among the neighbours.
-        shared(order[near[0]], near[1][order]) / (images * k)
-        for order in (rng.permutation(images) for _ in range(settings.permutations))
-    ]
     return MutualNeighbours(
-        alignment=value,
-        p_value=rank_p_value(value, null),
-        permuted=Estimate(float(np.mean(null)), min(null), max(null)),
+        alignment=shared(*near) / (images * k),
         k=k,
         images=images,
         chance=k / (images - 1),

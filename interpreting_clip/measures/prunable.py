@@ -1,13 +1,12 @@
 """How many directions can be pruned without harm to accuracy and to effective robustness."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from types import MappingProxyType
 from typing import Annotated
 
 import numpy as np
-from jaxtyping import Float
 
 from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.measures.intervals import Estimate
@@ -21,17 +20,16 @@ class Prunable(Result):
     """How many of an encoder's least important directions can be pruned, 0 to 1.
 
     The paper prunes without harm to accuracy *and* robustness. Without effective robustness, only
-    accuracy's numbers are known. The chance levels are the means over random heads, with the
-    quantiles of 5 and 95 %.
+    accuracy's numbers are known.
 
     Attributes
     ----------
     prunable : without harm to accuracy and robustness; None if the latter is not known
     by_accuracy, by_robustness : the same for each alone
-    chance, accuracy_chance, robustness_chance : the same of random heads
+    accuracy_chance : the mean of `by_accuracy` over random heads, with the quantiles of 5 and 95 %;
+        None without them
     fractions : the pruned shares
     robustness : mean effective robustness in points at each; None without it
-    random_robustness : its mean over random heads
     extrapolated : the shares at which the line of a shift is extrapolated to the pruned encoder
     """
 
@@ -40,7 +38,6 @@ class Prunable(Result):
         Label(
             "share of the directions that can be pruned, by accuracy and robustness",
             3,
-            chance="chance",
             headline="prunable",
         ),
     ]
@@ -50,18 +47,11 @@ class Prunable(Result):
     ]
     by_robustness: Annotated[
         float | None,
-        Label(
-            "share that can be pruned, by mean effective robustness alone",
-            3,
-            chance="robustness_chance",
-        ),
+        Label("share that can be pruned, by mean effective robustness alone", 3),
     ]
-    chance: Estimate | None
     accuracy_chance: Estimate | None
-    robustness_chance: Estimate | None
     fractions: list[float]
     robustness: list[float] | None
-    random_robustness: list[float] | None
     extrapolated: list[float]
 
     def is_extrapolated(self, share: float | None) -> bool:
@@ -93,42 +83,29 @@ def prunable(
     """
     imagenet = pruning["imagenet"]
     fractions = imagenet.fractions
-    heads = range(len(_curves(imagenet)))
-    x = {shift: _curves(pruning.get(starts.get(shift, ""), imagenet)) for shift in lines}
-    y = {shift: _curves(pruning[shift]) for shift in lines}
-    robustness = [
-        np.mean([above_line(x[s][i] / 100, y[s][i] / 100, lines[s]) for s in lines], axis=0)
-        for i in heads
-        if lines
-    ]
-    by_accuracy = [prunable_fraction(fractions, one, harmless) for one in _curves(imagenet)]
-    by_robustness = [prunable_fraction(fractions, one, harmless) for one in robustness]
-    by_both = list(map(min, zip(by_accuracy, by_robustness, strict=False)))
+    x = {shift: pruning.get(starts.get(shift, ""), imagenet).accuracy / 100 for shift in lines}
+    heights = [above_line(x[s], pruning[s].accuracy / 100, line) for s, line in lines.items()]
+    robustness = np.mean(heights, axis=0) if lines else None
+    by_accuracy = prunable_fraction(fractions, imagenet.accuracy, harmless)
+    by_robustness = (
+        None if robustness is None else prunable_fraction(fractions, robustness, harmless)
+    )
+    random = [prunable_fraction(fractions, one, harmless) for one in imagenet.random_accuracy]
     outside = [
-        any(line.is_extrapolated(float(x[shift][0][i] / 100)) for shift, line in lines.items())
+        any(line.is_extrapolated(float(x[shift][i])) for shift, line in lines.items())
         for i in range(len(fractions))
     ]
     return Prunable(
-        prunable=by_both[0] if lines else None,
-        by_accuracy=by_accuracy[0],
-        by_robustness=by_robustness[0] if lines else None,
-        chance=_spread(by_both[1:]),
-        accuracy_chance=_spread(by_accuracy[1:]),
-        robustness_chance=_spread(by_robustness[1:]),
+        prunable=None if by_robustness is None else min(by_accuracy, by_robustness),
+        by_accuracy=by_accuracy,
+        by_robustness=by_robustness,
+        accuracy_chance=_spread(random) if random else None,
         fractions=fractions.tolist(),
-        robustness=robustness[0].tolist() if lines else None,
-        random_robustness=np.mean(robustness[1:], axis=0).tolist() if robustness[1:] else None,
+        robustness=None if robustness is None else robustness.tolist(),
         extrapolated=fractions[outside].tolist(),
     )
 
 
-def _curves(pruning: Pruning) -> list[Float[np.ndarray, " fraction"]]:
-    """Return the accuracies of the directions, and then those of each random head."""
-    return [pruning.accuracy, *pruning.random_accuracy]
-
-
-def _spread(values: Sequence[float]) -> Estimate | None:
-    if not values:
-        return None
+def _spread(values: list[float]) -> Estimate:
     low, high = np.quantile(values, (0.05, 0.95)).tolist()
     return Estimate(fmean(values), low, high)

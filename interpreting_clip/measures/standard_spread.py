@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, pi, sin, sqrt, tan
 from typing import Annotated
 
 import numpy as np
@@ -72,43 +71,14 @@ def standard_spread(residuals: Sequence[Models], confidence: float) -> StandardS
     models = len(means)
     if models < MIN_MODELS:
         return None
+    from scipy.special import stdtrit  # takes longer to import than the library
+
     # Around the line and not around their mean, which the fit in logits leaves near 0.
     deviation = float(np.sqrt(np.sum(means**2) / (models - 2)))
-    quantile = student_quantile(confidence, models - 2)
+    quantile = float(stdtrit(models - 2, (1 + confidence) / 2))
     return StandardSpread(
         deviation=deviation,
         limit=quantile * deviation * float(np.sqrt(1 + 1 / models)),
         largest=float(np.abs(means).max()),
         models=models,
     )
-
-
-def student_quantile(confidence: float, degrees: int) -> float:
-    """Return the t within ± which Student's t lies with a probability of `confidence`.
-
-    By bisection of the exact series (Abramowitz & Stegun 1964, 26.7.3 and 26.7.4): the library
-    needs SciPy for nothing else.
-
-    Parameters
-    ----------
-    confidence : above 0 and below 1
-    degrees : of freedom, at least 1
-    """
-    low, high = 0.0, pi / 2
-    while low < (middle := (low + high) / 2) < high:
-        if _share_within(middle, degrees) < confidence:
-            low = middle
-        else:
-            high = middle
-    return sqrt(degrees) * tan(low)
-
-
-def _share_within(angle: float, degrees: int) -> float:
-    """Return how often Student's t lies within ± `sqrt(degrees) * tan(angle)`."""
-    odd = degrees % 2
-    total = angle if odd else 0.0
-    term = sin(angle) * (cos(angle) if odd else 1.0)
-    for j in range(odd, degrees - 1, 2):
-        total += term
-        term *= cos(angle) ** 2 * (j + 1) / (j + 2)
-    return total * (2 / pi if odd else 1)

@@ -30,7 +30,7 @@ from tests.integration.stages.two_encoders import (
     write_arrays,
 )
 from tests.pipeline.refusals import change, refused
-from tests.reads import ROOT, run_stage
+from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
@@ -68,7 +68,7 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     assert same(found.directions, ic.directions(images, **own, settings=pruned))
     assert same(found.pruning, ic.pruning(images, **classes, settings=pruned))
     limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
-    basis = ic.privileged_basis(images, **limits, rotations=6, robust_deviations=3.0)
+    basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)
     cka = ic.cka(images, arrays["others"], **limits)
     compared = {n.name: n for n in found.numbers if n.name.startswith("comparisons.others.cka.")}
@@ -84,10 +84,10 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     assert result("metrics/arrays/mine.json").keys() >= headline
 
 
-def test_few_images_have_no_neighbours_but_all_else():
-    few = {name: one[:10] for name, one in write_arrays().items() if name != "weights"}
-    write_arrays(**few)
-    found = measured(head="none", classes="none")
+def test_without_a_head_and_with_few_images_what_needs_them_is_left_out():
+    write_arrays(**{name: one[:10] for name, one in write_arrays().items() if name != "weights"})
+    found = measured(head="none", classes="none", normalize_features=False)
+    assert (found.accuracy, found.directions, found.pruning, found.outlier_axes) == (None,) * 4
     names = {one.name for one in found.comparisons["others"]}
     assert "cka.cka" in names and not any(name.startswith("mutual") for name in names)
     assert found.participation_ratio is not None and found.participation_ratio.features == 8
@@ -112,24 +112,13 @@ def test_a_head_may_have_a_bias():
     assert found.outlier_axes.axes[0].costs["images"].value == 0
 
 
-def test_without_a_head_what_needs_one_is_left_out():
-    write_arrays()
-    found = measured(head="none", classes="none", normalize_features=False, compare=[])
-    assert (found.accuracy, found.directions, found.pruning, found.outlier_axes) == (None,) * 4
-    assert found.comparisons == {} and found.participation_ratio is not None
-
-
 @pytest.mark.parametrize(
     ("arrays", "entry", "expected"),
     [
         ({}, {"sha256": "0" * 64}, "SHA-256 0000"),
-        ({}, {"activations": "image"}, "no array 'image'; it holds images"),
         ({}, {"compare": ["gone"]}, "no array 'gone'"),
         ({}, {"unit_length": True}, "length .*unit_length: false"),
-        ({"images": np.eye(8, dtype=np.float32)}, {}, "length 1.0000.*unit_length: true"),
         ({"weights": np.ones((CLASSES, 7), np.float32)}, {}, "head: expected 8 .* got 7"),
-        ({"labels": np.arange(IMAGES)}, {}, "classes: entry 5: .*0 to 4"),
-        ({"others": np.ones((9, 8), np.float32)}, {}, "first has 40 images and second 9"),
     ],
 )
 def test_arrays_that_are_not_what_the_study_says_are_refused(arrays, entry, expected):
@@ -147,45 +136,19 @@ def npy(array: np.ndarray) -> bytes:
 
 VALUES = RNG.standard_normal((IMAGES, 8)).astype(np.float16)
 FILES = {"a.npy": npy(VALUES), "a.safetensors": save({"array": VALUES.astype(np.float32)})}
-FILES["a.html"] = b"<html>Please log in"
 FETCHED = Path("data/downloaded_arrays/far.safetensors")
 
 
-def offer(server, name: str, sha256: str = "") -> None:
-    """Let a server have a file, and the study an entry that names it with its SHA-256."""
-    server.files[f"/{name}"] = FILES[name]
-    sha256 = sha256 or hashlib.sha256(FILES[name]).hexdigest()
-    change(array_downloads={"far": {"url": f"{server.url}/{name}", "sha256": sha256}})
-
-
-@pytest.mark.parametrize("name", ["a.npy", "a.safetensors"])
+@pytest.mark.parametrize("name", FILES)
 def test_a_download_is_one_file_of_arrays_that_can_be_measured(server, name):
-    offer(server, name)
+    server.files[f"/{name}"] = FILES[name]
+    sha256 = hashlib.sha256(FILES[name]).hexdigest()
+    change(array_downloads={"far": {"url": f"{server.url}/{name}", "sha256": sha256}})
     run_stage("fetch_arrays", "far")
     (array,) = load_file(FETCHED).values()
     assert np.array_equal(array, VALUES) and array.dtype == np.float32
     far = MINE | {"file": str(FETCHED), "activations": "array", "head": "none", "compare": []}
     del far["sha256"]
     change(arrays={"mine": far | {"classes": "none", "normalize_features": False}})
-    assert same(
-        measured().kurtosis.kurtosis,
-        ic.kurtosis(
-            VALUES.astype(np.float32), settings=Params().read("kurtosis", kurtosis.Settings)
-        ).kurtosis,
-    )
-
-
-def test_a_page_in_place_of_a_file_is_refused(server):
-    offer(server, "a.html")
-    assert "not a whole safetensors file" in refused("fetch_arrays", "far")
-
-
-def test_the_real_arrays_are_a_clip_and_random_weights():
-    arrays = load_file(ROOT / "data/arrays/clip_vit_b16_coco.safetensors")
-    own = np.arange(500)
-    for prefix, accuracy in (("", 55.2), ("random_", 0.2)):
-        images, captions = arrays[f"{prefix}images"], arrays[f"{prefix}captions"]
-        found = ic.accuracy(images, head=captions, classes=own, normalize_features=True)
-        assert found.accuracy.value == pytest.approx(accuracy) and found.guessing == 0.2
-        nearest = np.argmax(images.astype(float) @ captions.T.astype(float), axis=1)
-        assert found.accuracy.value == pytest.approx(100 * np.mean(nearest == own))
+    settings = Params().read("kurtosis", kurtosis.Settings)
+    assert same(measured().kurtosis, ic.kurtosis(array, settings=settings))

@@ -37,7 +37,7 @@ from interpreting_clip.training.supervised import train_classifier
 from runner.machine_settings import Machine
 from stages.cka import read_grams
 from tests.integration.stages.conftest import TEMPLATES, WEIGHTS, merge_a_class
-from tests.pipeline.refusals import change, refused
+from tests.pipeline.refusals import change
 from tests.reads import digests, run_stage
 from tests.unit.encoders.conftest import activations
 
@@ -112,11 +112,6 @@ def test_interpolate_mixes_the_first_with_a_quarter_of_the_second():
     name = "attnpool.c_proj.weight"
     torch.testing.assert_close(mixed[name], 0.75 * first[name] + 0.25 * second[name])
     assert read_curve(Path("data/training/mixed")) == []
-
-
-def test_a_second_encoder_without_classes_is_refused():
-    change(interpolate={"mixed": {"first": "clip", "second": "clip", "alpha": 0.25}})
-    assert refused("interpolate", "mixed").startswith("interpolate.mixed.second: 'clip'")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The stages that apply measures to an encoder, or to two."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
 from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.results import write_result
 from interpreting_clip.measures import (
     kurtosis,
     mutual_neighbours,
@@ -19,13 +20,12 @@ from interpreting_clip.measures import (
 )
 from interpreting_clip.measures.cka import layer_cka
 from interpreting_clip.measures.directions import (
-    PrivilegedDirections,
     Settings,
     directions,
     find_candidates,
 )
 from interpreting_clip.measures.grams import LayerGrams, u_center
-from interpreting_clip.measures.outlier_axes import OutlierAxes, outlier_axes
+from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.pruning import pruning
 from interpreting_clip.study.comparison_results import ComparisonResults
 from tests.integration.stages.two_encoders import (
@@ -43,50 +43,29 @@ from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
-LIMITS = {"outlier_sigma": 1.5, "outlier_share": 0.1}
-
-
-def write_directions(key: str) -> PrivilegedDirections:
-    found = directions(activations(key, "imagenet_val").values, head=head(key))
-    write_result(Path(f"data/directions/{key}/directions.json"), found)
-    return found
+LIMITS: dict[str, Any] = {"outlier_sigma": 1.5, "outlier_share": 0.1}
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_kurtosis(key):
-    privileged = write_directions(key)
+    change(participation_ratio={"blocks": 5})
+    privileged = directions(activations(key, "imagenet_val").values, head=head(key))
+    write_result(Path(f"data/directions/{key}/directions.json"), privileged)
     run_stage("kurtosis", key)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
-    settings = Params().read("kurtosis", kurtosis.Settings)
-    expected = kurtosis.kurtosis(tests["imagenet"].values, settings=settings)
+    settings, values = Params().read("kurtosis", kurtosis.Settings), tests["imagenet"].values
+    expected = kurtosis.kurtosis(values, settings=settings)
     own = {"head": head(key), "directions": privileged, "outliers": expected.outliers}
     axes = outlier_axes(tests, **own, confidence=settings.confidence)
     kind = "rectified" if key == "first" else "linear"
     require_written(f"data/kurtosis/{key}/kurtosis.json", replace(expected, representation=kind))
     require_written(f"data/kurtosis/{key}/outlier_axes.json", axes)
     assert len(axes.axes) > 1 and axes.axes[0].outlier
-
-
-def test_where_no_feature_is_an_outlier_the_most_extreme_one_is_looked_at():
-    change(kurtosis={"outlier_sigma": 100.0})
-    write_directions("first")
-    run_stage("kurtosis", "first")
-    outliers = result("data/kurtosis/first/kurtosis.json")["outliers"]
-    assert (outliers["feature"], outliers["largest_share"]) == ([], 0)
-    axes = read_result(Path("data/kurtosis/first/outlier_axes.json"), OutlierAxes).axes
-    assert [axis.outlier for axis in axes] == [False]
-
-
-def test_measures_of_the_activations_alone():
-    change(participation_ratio={"blocks": 5})
-    write_directions("first")
-    run_stage("kurtosis", "first")
-    values = activations("first", "imagenet_val").values
     for measure, limits in ((participation_ratio, {}), (privileged_basis, LIMITS)):
         name = measure.__name__.rpartition(".")[2]
         settings = Params().read(name, measure.Settings)
-        expected = getattr(measure, name)(values, **limits, settings=settings)
-        require_written(f"data/kurtosis/first/{name}.json", expected)
+        found = getattr(measure, name)(values, **limits, settings=settings)
+        require_written(f"data/kurtosis/{key}/{name}.json", found)
 
 
 def test_untrained():
@@ -96,11 +75,15 @@ def test_untrained():
     assert (found["representation"], found["images"]) == ("rectified", values.shape[1])
     settings = Params().read("participation_ratio", participation_ratio.Settings)
     for number, images in enumerate(values):
-        expected = asdict(privileged_basis.basis_numbers(images, 1.5, 0.1, 3.0))
-        ratio = participation_ratio.participation_ratio(images, settings=settings)
-        expected["dimensions"] = ratio.dimensions.value
+        tails = kurtosis.kurtosis(images, settings=kurtosis.Settings(**LIMITS))
         rest = kurtosis.kurtosis(images - images.mean(axis=0, dtype=np.float64)).kurtosis
-        expected["centred_kurtosis"] = rest.value
+        ratio = participation_ratio.participation_ratio(images, settings=settings)
+        expected = {
+            "kurtosis": tails.kurtosis.value,
+            "outlier_features": tails.outliers.outlier_features,
+            "centred_kurtosis": rest.value,
+            "dimensions": ratio.dimensions.value,
+        }
         numbers = {name: drawn[number] for name, drawn in found["numbers"].items()}
         assert numbers == pytest.approx(expected, abs=1e-5)
 
@@ -127,7 +110,8 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, 
             among=test.class_indices,
             aliases=test.aliases,
             settings=settings,
-            candidates=candidates,
+            # Random heads are pruned on ImageNet alone.
+            candidates=candidates if name == "imagenet" else replace(candidates, random=[]),
         )
         for name, test in tests.items()
     }

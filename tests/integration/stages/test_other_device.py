@@ -12,7 +12,7 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
 from tests.other_device import NAME, other_device
-from tests.reads import ROOT, run_stage
+from tests.reads import run_stage
 
 WRITTEN = {
     ("pretrain", "trained"): "weights",
@@ -28,9 +28,6 @@ WRITTEN = {
     ("extract_untrained", "rn"): "untrained_activations",
 }
 """The stages that compute on the device, in an order in which each finds its inputs."""
-
-ELSEWHERE = {"broden", "fetch", "fetch_arrays", "fetch_shifts", "study", "thumbnails", "weights"}
-"""The stages that read the machine's settings and take only processors and folders from them."""
 
 
 def compute(stage: str, key: str) -> tuple[dict[str, np.ndarray], list[Any]]:
@@ -67,10 +64,3 @@ def test_every_stage_computes_on_another_device_what_it_computes_on_the_cpu(monk
             if not curve:
                 near = 1e-4 * max(1e-3, np.abs(array).max(initial=0))
                 np.testing.assert_allclose(found[name], array, 0, near, err_msg=f"{stage} {name}")
-
-
-def test_no_stage_that_reads_the_machine_s_settings_is_left_out():
-    readers = {
-        file.stem for file in (ROOT / "stages").glob("*.py") if "read_machine" in file.read_text()
-    }
-    assert readers - ELSEWHERE == {stage for stage, _ in WRITTEN}

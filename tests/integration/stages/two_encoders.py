@@ -50,7 +50,7 @@ CONCEPTS = [{"number": n, "name": f"c{n}", "category": name} for n, name in CATE
 SETTINGS: dict[str, dict[str, Any]] = {
     "robustness": {"confidence": 0.8},
     "kurtosis": {"outlier_sigma": 1.5, "sweep": [0.01, 0.3], "outlier_share": 0.1},
-    "privileged_basis": {"rotations": 6, "robust_deviations": 3.0},
+    "privileged_basis": {"rotations": 6},
     "directions": {"pruning_steps": 5, "harmless": 20.0},
     "concepts": {"sign": "either", "threshold": 0.6, "minimum_images": 3, "sweep": [0.5, 0.6]},
     "baseline": {"source": "published", "seed": 9, "resamples": 20},

@@ -34,7 +34,6 @@ from page.published_charts import (
     SCALING,
     SOUPS,
 )
-from page.report_page import study_charts
 from tests.unit.charts.small_tables import (
     ACCURACIES,
     CLAIM,
@@ -53,7 +52,6 @@ from tests.unit.charts.small_tables import (
     similarities,
 )
 
-(NAMED, *_) = study_charts("drawn ImageNet")
 RANGE = logits((30.0, DRAWN_RANGE[1]))
 
 # A table of each chart, and how many marks and panels it has.
@@ -120,41 +118,11 @@ def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
 
 
 @pytest.mark.parametrize(
-    ("chart", "table", "text", "times"),
-    [
-        (PRUNING, PRUNINGS, "paper: 80 %", 4),
-        (OUTLIER_SHARES, OUTLIERS, "above: outlier features", 1),
-        (KURTOSIS, KURTOSES, "a Gaussian: 3", 1),
-        (CONCEPTS, CONCEPT_COUNTS, "3 [2, 5]", 2),
-        (CONCEPTS, CONCEPT_COUNTS, "3", 2 + 2),  # without an interval, and on the axis
-        (CKA, similarities(FEW), "1.00", FEW),
-        (CKA, similarities(FEW + 1), "1.00", 0),  # where numbers do not fit
-        (NAMED, ACCURACIES, "drawn ImageNet", 2),
-    ],
-)
-def test_texts_that_charts_write(chart, table, text, times):
-    assert "".join(panels(chart, table).values()).count(f">{text}<") == times
-
-
-def test_the_axis_of_large_kurtoses_begins_at_zero():
-    large = KURTOSES.assign(kurtosis=1000, null_low=2, null_high=4)
-    (svg,) = panels(KURTOSIS, large).values()
-    assert re.search(r"translate\(0,\d+\)[^>]*>0<", svg)
-
-
-def test_a_single_direction_is_a_point():
-    for rows, points in ((IMPORTANCES, 0), (IMPORTANCES.query("rank == 1"), 1)):
-        pictures = panels(IMPORTANCE, rows).values()
-        assert len(marks("".join(pictures), "symbol")) == 3 * points
-
-
-@pytest.mark.parametrize(
     ("chart", "table", "ends"),
     [
         (IMPORTANCE, IMPORTANCES, {"share": (0.1, 1)}),  # a decade
         (SWEEP, SWEEPS, {"threshold": (0.6, 0.8), "unique": (0, 8)}),
         (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
-        (CONCEPTS, CONCEPT_COUNTS.assign(high=None), {"unique": (0, 3)}),
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
         (CLAIM_CASES, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
     ],

@@ -51,7 +51,6 @@ def test_every_chart_draws_one_encoder_and_two_without_a_warning(kind, name, war
     alone, both = (ic.chart(r, name) for r in (result, {"mine": result, "another": result}))
     for chart in (alone, both):
         assert draw_svg(chart.to_dict(), "chart", "a").count("<path") > 5 and warned() == ""
-    assert "training" not in str(alone.to_dict()["spec"]).replace("field': 'training'", "")
     assert len(rows(both)) > len(rows(alone))
 
 
@@ -104,8 +103,6 @@ def test_a_dark_chart_has_the_dark_colours():
 
 REFUSED = [
     (ic.participation_ratio(VALUES), "", TypeError, "Kurtosis, .*got ParticipationRatio"),
-    ({"a": RESULTS["cka"], "b": RESULTS["kurtosis"]}, "", TypeError, "got Kurtosis, LayerCka"),
-    ({}, "", ValueError, "got none"),
     (RESULTS["concepts"], "sweeps", ValueError, "concepts or sweep, got 'sweeps'"),
 ]
 

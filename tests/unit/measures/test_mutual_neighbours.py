@@ -44,7 +44,7 @@ def test_the_same_neighbours_align_fully_and_disjoint_ones_not_at_all():
     assert align(one, angles(5, 6, 200, 202), k=1).alignment == 1
     assert align(one, other, k=1).alignment == 0
     everything = align(one, other, k=3)
-    assert (everything.alignment, everything.chance, everything.p_value) == (1, 1, 1)
+    assert (everything.alignment, everything.chance) == (1, 1)
 
 
 def test_rotation_scale_shape_and_a_common_order_change_nothing():
@@ -78,41 +78,24 @@ def test_agrees_with_sets_of_neighbours_pair_by_pair(images):
     assert align(first, second, k=7).alignment == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_null_permutes_the_images_of_one_side():
-    first, second = noise(60), noise(60, seed=1) + 0.3 * noise(60)
-    found = align(first, second, k=5, permutations=20, seed=4)
-    rng = generator(4, "permuted neighbours")
-    orders = [rng.permutation(60) for _ in range(20)]
-    null = [align(first, second[order], k=5, permutations=1).alignment for order in orders]
-    permuted = found.permuted
-    assert (permuted.value, permuted.low, permuted.high) == pytest.approx(
-        (np.mean(null), min(null), max(null))
-    )
-    assert found.p_value == (sum(one >= found.alignment for one in null) + 1) / 21
-
-
 @pytest.mark.parametrize("classes", [2, 40])
 def test_ties_on_both_sides_align_nothing(classes):
     rng = np.random.default_rng(classes)
     draws = [np.eye(classes)[rng.integers(classes, size=(2, 200))] for _ in range(30)]
-    found = [align(*sides, permutations=99, seed=seed) for seed, sides in enumerate(draws)]
+    found = [align(*sides, seed=seed) for seed, sides in enumerate(draws)]
     alignments, chance = [one.alignment for one in found], found[0].chance
     error = np.std(alignments, ddof=1) / 30**0.5
     assert np.mean(alignments) == pytest.approx(chance, abs=3.5 * error)
-    assert 0.3 < np.mean([one.p_value for one in found]) < 0.7
 
 
 def test_noise_has_what_chance_gives():
     chance, draws = 10 / 199, 200 * 10
-    found = [align(noise(200), noise(200, seed=seed), permutations=199) for seed in range(1, 9)]
+    found = [align(noise(200), noise(200, seed=seed)) for seed in range(1, 9)]
     assert {one.chance for one in found} == {chance}
     error = np.sqrt(chance * (1 - chance) / draws)  # of one alignment, if draws were independent
     assert np.mean([one.alignment for one in found]) == pytest.approx(
         chance, abs=3 * error / 8**0.5
     )
-    for one in found:
-        assert one.permuted.value == pytest.approx(chance, abs=4 * error / 199**0.5)
-    assert 0.2 < np.mean([one.p_value for one in found]) < 0.8
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -38,32 +38,28 @@ def test_what_harms_neither_accuracy_nor_robustness_is_the_lower_share(imagenet,
     found: Any = prunable({"imagenet": curves(imagenet), "shift": curves(shift)}, lines)
     assert (found.prunable, found.by_accuracy, found.by_robustness) == expected
     assert found.robustness == pytest.approx([one - 50 for one in shift])
-    assert found.chance is found.random_robustness is None
+    assert found.accuracy_chance is None
 
 
-def test_agrees_with_the_plain_definition_for_the_head_and_for_random_ones():
+def test_agrees_with_the_plain_definition():
     names = ("imagenet", "imagenet_on_far_classes", *LINES)
-    drawn = {name: RNG.uniform(20, 90, (4, 4)) for name in names}  # of a head and three random ones
-    sets = {name: curves(rows[0], rows[1:]) for name, rows in drawn.items()}
+    drawn = {name: RNG.uniform(20, 90, 4) for name in names}
+    random = RNG.uniform(20, 90, (20, 4))
+    sets = {name: curves(row, random if name == "imagenet" else ()) for name, row in drawn.items()}
     starts = {"near": "imagenet_on_near_classes", "far": "imagenet_on_far_classes"}
     found: Any = prunable(sets, LINES, starts=starts, harmless=30.0)
     # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
     at = {"near": drawn["imagenet"] / 100, "far": drawn["imagenet_on_far_classes"] / 100}
-    heights = [
-        drawn[s] - 100 * line.predict(at[s].ravel()).reshape(4, 4) for s, line in LINES.items()
-    ]
+    heights = [drawn[shift] - 100 * line.predict(at[shift]) for shift, line in LINES.items()]
     robust = np.mean(heights, axis=0)
-    both = [
-        min(prunable_fraction(FRACTIONS, curve, 30.0) for curve in pair)
-        for pair in zip(drawn["imagenet"], robust, strict=True)
-    ]
-    assert found.robustness == pytest.approx(robust[0])
-    assert found.random_robustness == pytest.approx(robust[1:].mean(axis=0))
-    low, high = np.quantile(both[1:], (0.05, 0.95))
-    chance = found.chance.value, *found.chance.ends
-    assert found.prunable == both[0] and chance == pytest.approx((np.mean(both[1:]), low, high))
+    assert found.robustness == pytest.approx(robust)
+    alone = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in (drawn["imagenet"], robust)]
+    assert [found.by_accuracy, found.by_robustness] == alone and found.prunable == min(alone)
+    by_chance = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in random]
+    chance = found.accuracy_chance.value, *found.accuracy_chance.ends
+    assert chance == pytest.approx((np.mean(by_chance), *np.quantile(by_chance, (0.05, 0.95))))
     # Outside 30 to 90 %, where the line of `near` has models.
-    outside = abs(drawn["imagenet"][0] - 60) > 30
+    outside = abs(drawn["imagenet"] - 60) > 30
     assert found.extrapolated == FRACTIONS[outside].tolist() != []
 
 
@@ -71,5 +67,5 @@ def test_without_robustness_there_is_the_share_by_accuracy_alone():
     found: Any = prunable({"imagenet": curves(FALLS, [FALLS, FLAT])}, {})
     assert (found.by_accuracy, found.prunable, found.by_robustness) == (0.3, None, None)
     assert found.accuracy_chance.value == pytest.approx(0.6)
-    assert found.chance is found.robustness_chance is found.robustness is None
+    assert found.robustness is None
     assert found.extrapolated == [] and not found.is_extrapolated(0.9)

@@ -5,11 +5,7 @@ from scipy import stats
 from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import expit, fit_line, logit
-from interpreting_clip.measures.standard_spread import (
-    line_residuals,
-    standard_spread,
-    student_quantile,
-)
+from interpreting_clip.measures.standard_spread import line_residuals, standard_spread
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=40)
@@ -28,13 +24,6 @@ def test_spread_of_five_models_by_hand():
     # Student's t of 3 degrees of freedom
     assert found.limit == pytest.approx(3.182446 * 2 * np.sqrt(1.2))
     assert (found.largest, found.models) == (3, 5)
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 14, 79, 954])
-@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
-def test_quantiles_are_those_of_scipy(degrees, confidence):
-    expected = stats.t(degrees).ppf((1 + confidence) / 2)
-    assert student_quantile(confidence, degrees) == pytest.approx(expected, rel=1e-9)
 
 
 def test_residuals_are_the_standard_models_own_effective_robustness():
