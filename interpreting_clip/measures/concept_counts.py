@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from interpreting_clip.measures.average_precision import encodes_concepts
-from interpreting_clip.measures.chance import chance_level
 from interpreting_clip.measures.concept_nulls import RandomBest
 from interpreting_clip.measures.concept_scores import ConceptScores, Group
 from interpreting_clip.measures.intervals import Estimate
@@ -224,6 +223,17 @@ def _counts(
         # 0 where no direction encodes anything, and not NaN, which JSON does not have.
         "polysemanticity": _over_draws(encoded.sum(axis=1) / np.maximum(encoding, 1)),
     }
+
+
+def chance_level(counts: Int[np.ndarray, "*draw"]) -> Estimate | None:
+    """Return the mean of the counts that the draws of a null gave, and the middle 90 % of them.
+
+    The ends are counts that were drawn, not values between two of them. None without draws.
+    """
+    if not counts.size:
+        return None
+    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf").tolist()
+    return Estimate(float(counts.mean()), low, high)
 
 
 def _over_draws(counts: Shaped[np.ndarray, " draw"]) -> Estimate:

@@ -8,7 +8,7 @@ import pytest
 
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.chance import fewest_images
-from interpreting_clip.measures.concept_counts import encoded_pairs
+from interpreting_clip.measures.concept_counts import chance_level, encoded_pairs
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
 from interpreting_clip.measures.concepts import Settings, concepts
 from interpreting_clip.measures.intervals import Estimate
@@ -91,6 +91,11 @@ def test_without_draws_of_nulls_there_is_no_chance_level():
     found = concepts(NOISE, labels=SHOWN, settings=none)
     names = ("permuted", "random", "over_all_permuted", "over_all_random", "random_p")
     assert {getattr(found.features, name) for name in (*names, "random_p_error")} == {None}
+
+
+def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
+    assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
+    assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
 
 
 def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
