@@ -95,7 +95,7 @@ def scores(
     """Return each score of each concept's own direction."""
     targets = concept_targets(*labels_and_numbers(shown), len(shown), "balanced", seed)
     found: Precisions = average_precisions(projections, targets)
-    balanced, over_all = np.diag(found.drawn[0, 0]), np.diag(found.over_all[0])
+    balanced, over_all = np.diag(found.drawn[0]), np.diag(found.over_all)
     return {
         "average precision, balanced": balanced,
         "average precision, all images": over_all,

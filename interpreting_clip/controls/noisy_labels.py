@@ -117,7 +117,7 @@ def probed(
     settings: ConceptScoring,
 ) -> BasisConcepts:
     """Measure average precisions, and count concepts, as stage `broden` does."""
-    scoring = Settings(**asdict(settings), sweep=[], permutations=0, rotations=0, minimum_images=1)
+    scoring = Settings(**asdict(settings), sweep=[], rotations=0, minimum_images=1)
     found = concepts(activations, labels=shown, directions=directions, settings=scoring)
     return found.bases["directions"]
 
