@@ -32,7 +32,7 @@ def test_bounds_hold_the_share_of_rankings_that_reach_a_precision(positives, neg
 @pytest.mark.parametrize(
     ("directions", "concepts", "images", "studies"),
     [
-        (128, 50, 14, ["params", "studies/replicas"]),
+        (128, 50, 14, ["params"]),
         (1024, 1197, 24, ["studies/paper"]),
         (2048, 1197, 25, [f"studies/{one}" for one in ("acceptance", "claims", "laptop", "local")]),
     ],
