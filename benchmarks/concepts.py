@@ -69,7 +69,7 @@ def compared(
 
     def ours(scores: np.ndarray) -> np.ndarray:
         targets = concept_targets(labels, numbers, len(scores), negatives, SEED)
-        return average_precisions(scores, targets, workers=workers).drawn[0, 0]
+        return average_precisions(scores, targets, workers=workers).drawn[0]
 
     ours(scores[:, :1].copy())  # compiles what is compiled once per machine
     start = time.perf_counter()

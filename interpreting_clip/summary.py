@@ -45,10 +45,10 @@ SENTENCES = {
         "neighbours; with permuted images, {chance} is expected.",
     },
     "concepts": {
-        "directions.unique": "Concepts that the head's directions encode: {value}; with permuted "
-        "images: {chance}; for as many random directions: {own[directions.random]}.",
-        "features.unique": "Concepts that single features encode: {value}; with permuted images: "
-        "{chance}; for as many random directions: {own[features.random]}.",
+        "directions.unique": "Concepts that the head's directions encode: {value}; for as many "
+        "random directions: {chance}.",
+        "features.unique": "Concepts that single features encode: {value}; for as many random "
+        "directions: {chance}.",
     },
 }
 """By the name of a measure and of a number, the sentence about it."""

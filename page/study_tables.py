@@ -34,7 +34,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "importance": (*ENCODER_COLUMNS, "head", "rank", "importance", "share"),
     "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
     "concepts": (*ENCODER_COLUMNS, "representation", "basis", "category", *tables.COUNTS),
-    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", *tables.COUNTS),
+    "sweep": (*ENCODER_COLUMNS, "basis", "threshold", "unique"),
     "cka": (
         *("first_label", "second_label", "first_layer", "second_layer"),
         *("first_index", "second_index", "cka", "without_outliers"),

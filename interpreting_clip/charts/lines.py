@@ -8,7 +8,6 @@ import altair as alt
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_training
-from interpreting_clip.charts.rows import COUNT_TEXTS
 from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
     GREY,
@@ -179,9 +178,8 @@ def sweep_panel(ends: Ends) -> Layers:
             "basis",
             told("threshold", "threshold of average precision", ".2~f"),
             told("unique", "unique concepts", "d"),
-            *(*COUNT_TEXTS, "over_all"),
         ),
-    ).transform_calculate(**COUNT_TEXTS)
+    )
 
 
 def threshold_ends(table: pd.DataFrame) -> Ends:
@@ -193,7 +191,7 @@ def threshold_ends(table: pd.DataFrame) -> Ends:
 SWEEP = encoder_chart(
     name="sweep",
     title="Unique concepts against the threshold",
-    numbers=("number", "threshold", "unique", "low", "high", "permuted", "random", "over_all"),
+    numbers=("number", "threshold", "unique"),
     draw=sweep_panel,
     panel="Backbone {backbone}: {basis}",
     columns=2,

@@ -25,12 +25,6 @@ WIDTH, ROW = 325, 38
 """The width of a chart and the height of a row, in pixels."""
 
 HAS_INTERVAL = "isValid(datum.low) && isValid(datum.high)"
-COUNT_TEXTS = {
-    "interval": interval_text("low", "high", "d"),
-    "permuted_text": number_text("permuted", ".1f"),
-    "random_text": number_text("random", ".1f"),
-}
-"""What tooltips tell of a count of concepts."""
 ENCODER = (
     "(datum.number ? datum.number + '  ' : '') + datum.label + (datum.rev ? ', ' + datum.rev : '')"
 )
@@ -151,14 +145,14 @@ ALL = "all"
 
 def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) -> Layers:
     """Draw an encoder per row: its concepts by category, and the totals of all draws."""
-    tips = tooltip(
-        *("label", "training", "basis", "category"),
-        told("unique", "unique concepts", "d"),
-        *(*COUNT_TEXTS, "over_all"),
+    unique = told("unique", "unique concepts", "d")
+    base = alt.Chart().encode(y=row_names("label", "number"))
+    total = base.transform_filter(alt.datum.category == ALL).encode(
+        tooltip=tooltip("label", "training", "basis", unique, "interval", "random_text", "over_all")
     )
-    base = alt.Chart().encode(y=row_names("label", "number"), tooltip=tips)
-    total = base.transform_filter(alt.datum.category == ALL)
-    bars = base.transform_filter(alt.datum.category != ALL)
+    bars = base.transform_filter(alt.datum.category != ALL).encode(
+        tooltip=tooltip("label", "training", "basis", "category", unique)
+    )
     whole = "datum.value % 1 ? '' : datum.label"
     bar = bars.mark_bar(stroke=GROUND, strokeWidth=0.8, size=13).encode(
         x=alt.X("unique:Q", title="unique concepts", stack="zero")
@@ -185,7 +179,8 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
             order=f"indexof({list(colours)}, datum.category)",
             name=ENCODER,
             total=f"datum.unique + ({brackets})",
-            **COUNT_TEXTS,
+            interval=interval_text("low", "high", "d"),
+            random_text=number_text("random", ".1f"),
         )
         .properties(width=WIDTH, height=alt.Step(ROW))
     )
@@ -201,7 +196,7 @@ def count_ends(table: pd.DataFrame) -> Ends:
 CONCEPTS = PanelChart(
     name="concepts",
     title="Broden concepts that are encoded",
-    numbers=("number", "unique", "low", "high", "permuted", "random", "over_all"),
+    numbers=("number", "unique", "low", "high", "random", "over_all"),
     draw=concepts_panel,
     legend=(
         Legend(

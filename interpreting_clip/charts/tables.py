@@ -13,7 +13,7 @@ import pandas as pd
 from interpreting_clip.charts.rows import ALL
 from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.concept_counts import ConceptCounts
+from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
@@ -36,17 +36,13 @@ COUNTS = {
     "low": "Int64",
     "high": "Int64",
     "polysemanticity": "float",
-    "permuted": "float",
-    "permuted_low": "Int64",
-    "permuted_high": "Int64",
     "random": "float",
     "random_low": "Int64",
     "random_high": "Int64",
     "over_all": "Int64",
-    "over_all_permuted": "float",
     "over_all_random": "float",
 }
-"""The columns of a count of concepts, with both nulls and the count against all images."""
+"""The columns of a count of concepts, with its null and the count against all images."""
 
 
 def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
@@ -123,38 +119,47 @@ def _pruning_curves(result: Pruning) -> pd.DataFrame:
 
 
 def concept_table(result: Concepts) -> pd.DataFrame:
-    """Return the unique concepts of each basis, of `ALL` and of each category."""
-    rows = [
-        {"basis": basis, "category": category, **_counts(counts)}
-        for basis, found in result.bases.items()
-        for category, counts in {ALL: found, **found.categories}.items()
-    ]
+    """Return the unique concepts of each basis, of `ALL` and of each category.
+
+    Only the count of `ALL` has an interval, a null and a count against all images.
+    """
+    rows = []
+    for basis, found in result.bases.items():
+        rows += [
+            {"basis": basis, "category": ALL, **_counts(found)},
+            *(
+                {"basis": basis, "category": category, "unique": unique}
+                for category, unique in found.categories.items()
+            ),
+        ]
     return pd.DataFrame(rows, columns=["basis", "category", *COUNTS]).astype(COUNTS)
 
 
 def sweep_table(result: Concepts) -> pd.DataFrame:
     """Return the unique concepts of each basis at each threshold of the average precision."""
     rows = [
-        {"basis": basis, "threshold": counts.threshold, **_counts(counts)}
+        {"basis": basis, "threshold": one.threshold, "unique": one.unique}
         for basis, found in result.bases.items()
-        for counts in found.sweep
+        for one in found.sweep
     ]
-    return pd.DataFrame(rows, columns=["basis", "threshold", *COUNTS]).astype(COUNTS)
+    return pd.DataFrame(rows, columns=["basis", "threshold", "unique"])
 
 
-def _counts(counts: ConceptCounts) -> dict[str, Any]:
-    """Return the columns `COUNTS`, and the intervals of the chance levels of `over_all`."""
-    cells = {
+def _counts(counts: BasisConcepts) -> dict[str, Any]:
+    """Return the columns `COUNTS`."""
+    random = counts.random or Estimate(np.nan)
+    over_all_random = counts.over_all_random or Estimate(np.nan)
+    return {
         "unique": counts.unique.value,
         "low": counts.unique.low,
         "high": counts.unique.high,
         "polysemanticity": counts.polysemanticity.value,
+        "random": random.value,
+        "random_low": random.low,
+        "random_high": random.high,
         "over_all": counts.over_all,
+        "over_all_random": over_all_random.value,
     }
-    for null in ("permuted", "random", "over_all_permuted", "over_all_random"):
-        found = getattr(counts, null) or Estimate(np.nan)
-        cells |= {null: found.value, f"{null}_low": found.low, f"{null}_high": found.high}
-    return cells
 
 
 def cka_table(result: LayerCka) -> pd.DataFrame:

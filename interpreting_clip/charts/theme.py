@@ -100,7 +100,6 @@ TITLES = {
     "robustness_text": "effective robustness",
     "outlier_features": "outlier features",
     "null_text": "by chance",
-    "permuted_text": "with images permuted",
     "random_text": "of random directions",
     "widest_text": "widest interval",
     "over_all": "against all images",

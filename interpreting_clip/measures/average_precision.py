@@ -1,7 +1,7 @@
 """Average precision of many directions for many concepts, with one ranking per direction."""
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -53,28 +53,26 @@ class SparseTargets:
 
 @dataclass(frozen=True, eq=False)
 class Precisions:
-    """The average precisions of directions for concepts, with the labels as they are and permuted.
+    """The average precisions of directions for concepts.
 
     Attributes
     ----------
-    drawn : above 0, at most 1, for each draw of the negatives; the first labelling is that of the
-        targets, the others are its permutations. If asked for, the negated directions follow all
-        others
+    drawn : above 0, at most 1, for each draw of the negatives. If asked for, the negated directions
+        follow all others
     over_all : the same if all other images are negatives
     """
 
-    drawn: Float[np.ndarray, "labelling draw direction concept"]
-    over_all: Float[np.ndarray, "labelling direction concept"]
+    drawn: Float[np.ndarray, "draw direction concept"]
+    over_all: Float[np.ndarray, "direction concept"]
 
 
 def average_precisions(
     scores: Float[np.ndarray, "image direction"],
     targets: SparseTargets,
-    permutations: Sequence[Int[np.ndarray, " image"]] = (),
     workers: int = 1,
     negated: bool = False,
 ) -> Precisions:
-    """Compute average precisions with the labels as they are, and with those of other images.
+    """Compute the average precision of each direction for each concept, in every draw.
 
     `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
     and recall R_n among the images with at least that score, as scikit-learn's
@@ -83,22 +81,17 @@ def average_precisions(
     Images are ranked once per direction and then counted in that order for all concepts and draws.
     The result does not depend on the number of workers, nor a draw's result on the other draws.
 
-    A permutation gives image i the labels of image `permutation[i]`, positives and negatives of all
-    concepts alike: concepts coincide and directions are ranked as before, but nothing connects the
-    two. The ranking is shared, so a permutation costs less than another call.
-
     Parameters
     ----------
     scores : higher means more likely positive
     targets : of the same images
-    permutations : each of all images
     workers : number of threads
     negated : measure the negated scores, too, which share the ranking
     """
     directions, concepts = scores.shape[1], len(targets.positives)
-    labellings, rows = 1 + len(permutations), (1 + negated) * directions
-    drawn = np.empty((labellings, targets.draws, rows, concepts))
-    over_all = np.empty((labellings, rows, concepts))
+    rows = (1 + negated) * directions
+    drawn = np.empty((targets.draws, rows, concepts))
+    over_all = np.empty((rows, concepts))
     # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
@@ -113,15 +106,11 @@ def average_precisions(
         for direction, column in enumerate(columns, first):
             # The sort need not be stable, since equal scores are one step.
             order = np.argsort(-column)
-            for labelling in range(labellings):
-                # Which image's labels stand at each place of the ranking.
-                labelled = permutations[labelling - 1][order] if labelling else order
-                # The fields of the targets are in the order of the parameters.
-                arrays = vars(targets).values()
-                sums = compiled(sum_precisions)(column, order, labelled, *arrays, negated)
-                for row, side in zip((direction, directions + direction), sums, strict=False):
-                    drawn[labelling, :, row] = side[:, :-1].T / targets.positives
-                    over_all[labelling, row] = side[:, -1] / targets.positives
+            # The fields of the targets are in the order of the parameters.
+            sums = compiled(sum_precisions)(column, order, *vars(targets).values(), negated)
+            for row, side in zip((direction, directions + direction), sums, strict=False):
+                drawn[:, row] = side[:, :-1].T / targets.positives
+                over_all[row] = side[:, -1] / targets.positives
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
@@ -191,7 +180,6 @@ def sort_by_row(
 def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only arguments
     scores: Float[np.ndarray, " image"],
     order: Int[np.ndarray, " image"],
-    labelled: Int[np.ndarray, " image"],
     start: Int[np.ndarray, " bound"],
     cells: UInt[np.ndarray, " entry"],
     positives: Int[np.ndarray, " concept"],
@@ -202,9 +190,9 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
 ) -> Float[np.ndarray, "side concept column"]:
     """Sum for each concept, over its positives, the precision at the positive's score.
 
-    `order` are the images by descending score of one direction, `labelled` those whose labels
-    count. There is a column for each draw and one, the last, over all images; if `negated`, a
-    second side with the images in the opposite order.
+    `order` are the images by descending score of one direction. There is a column for each draw and
+    one, the last, over all images; if `negated`, a second side with the images in the opposite
+    order.
     """
     count = len(positives)
     sums = np.zeros((1 + negated, count, draws + 1))
@@ -219,7 +207,7 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
         # most its score are all that are not counted yet.
         for side in range(negated, -1, -1):
             for place in range(first, first if side else last):
-                image = labelled[place]
+                image = order[place]
                 for entry in range(start[2 * image], start[2 * image + 1]):
                     hits[cells[entry]] += 1
                 for entry in range(start[2 * image + 1], start[2 * image + 2]):
@@ -227,7 +215,7 @@ def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only
             # Every image up to here is a positive or not.
             rank = len(order) - first if side else last
             for place in range(first, last):
-                image = labelled[place]
+                image = order[place]
                 for entry in range(start[2 * image], start[2 * image + 1]):
                     concept = cells[entry]
                     found = float(abs(side * positives[concept] - hits[concept]))

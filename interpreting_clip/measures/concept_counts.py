@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from interpreting_clip.measures.average_precision import encodes_concepts
-from interpreting_clip.measures.chance import chance_level
 from interpreting_clip.measures.concept_nulls import RandomBest
-from interpreting_clip.measures.concept_scores import ConceptScores, Group
+from interpreting_clip.measures.concept_scores import ConceptScores
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import grouped_p_value
 from interpreting_clip.measures.result import Label, Result, beside
@@ -23,46 +22,11 @@ STRONGEST = 300
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ConceptCounts(Result):
-    """How many concepts the directions, or features, of a basis encode, beside what chance gives.
-
-    The values come from the first draw of the negatives, not from medians, so that counts,
-    categories and average precisions agree and all encoders have the same negatives. An interval
-    has the smallest and the largest value over all draws: with n draws, another draw falls between
-    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
-    ours.
-
-    Attributes
-    ----------
-    unique : concepts that some direction encodes; no interval with a single draw
-    random : the same of as many random directions, the mean and the middle 90 % of the sets
-    over_all : the count if all other images are negatives
-    permuted, over_all_permuted, over_all_random : chance levels of `unique` and of `over_all`, with
-        permuted images (in every draw of the negatives) and with random directions (in the first):
-        the mean and the middle 90 % of the draws. None without draws of a null
-    encoding_directions : how many directions encode some concept
-    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
-    """
-
-    unique: Annotated[Estimate, Label("unique concepts", 0, chance="permuted", headline="concepts")]
-    random: Annotated[
-        Estimate | None, Label("unique concepts of as many random directions", 1, chance="permuted")
-    ]
-    over_all: Annotated[
-        int, Label("unique concepts against all images", 0, chance="over_all_permuted")
-    ]
-    permuted: Estimate | None
-    over_all_permuted: Estimate | None
-    over_all_random: Estimate | None
-    encoding_directions: int
-    polysemanticity: Estimate
-
-
-@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class ThresholdCounts(ConceptCounts):
-    """The counts at another threshold of the average precision."""
+class ThresholdCount(Result):
+    """The unique concepts at another threshold of the average precision."""
 
     threshold: float
+    unique: int
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -81,16 +45,28 @@ class EncodedPair(Result):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class BasisConcepts(ConceptCounts):
+class BasisConcepts(Result):
     """The concepts that directions, or features, encode.
+
+    The values come from the first draw of the negatives, not from medians, so that counts,
+    categories and average precisions agree and all encoders have the same negatives. An interval
+    has the smallest and the largest value over all draws: with n draws, another draw falls between
+    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
+    ours.
 
     Attributes
     ----------
+    unique : concepts that some direction encodes; no interval with a single draw
+    random : the same of as many random directions in the first draw, the mean and the middle 90 %
+        of the sets; None without rotations
+    over_all, over_all_random : both counts if all other images are negatives
+    encoding_directions : how many directions encode some concept
+    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
     random_p : share of the sets of as many random directions that encode at least as many concepts
         in the same draw of the negatives; None without rotations
     random_p_error : its standard error; None with fewer than two rotations
-    categories : the counts of each category of concepts; empty where concepts have none
-    sweep : the counts at further thresholds
+    categories : the unique concepts of each category; empty where concepts have none
+    sweep : the unique concepts at further thresholds
     pairs : how many pairs of a direction and a concept that it encodes there are
     encoded : the strongest of them, in the order of directions and concepts
     names : the concepts that any direction encodes, as `name (category)`
@@ -103,10 +79,18 @@ class BasisConcepts(ConceptCounts):
     top_scores, bottom_scores : their scores
     """
 
+    unique: Annotated[Estimate, Label("unique concepts", 0, chance="random", headline="concepts")]
+    random: Annotated[Estimate | None, Label("unique concepts of as many random directions", 1)]
+    over_all: Annotated[
+        int, Label("unique concepts against all images", 0, chance="over_all_random")
+    ]
+    over_all_random: Estimate | None
+    encoding_directions: int
+    polysemanticity: Estimate
     random_p: Annotated[float | None, Label("p among random directions", 3)]
     random_p_error: Annotated[float | None, Label("standard error of this p", 3)]
-    categories: dict[str, ConceptCounts]
-    sweep: list[ThresholdCounts]
+    categories: dict[str, int]
+    sweep: list[ThresholdCount]
     pairs: int
     encoded: list[EncodedPair]
     names: list[str]
@@ -122,9 +106,10 @@ class BasisConcepts(ConceptCounts):
 def basis_concepts(
     scores: ConceptScores,
     random: RandomBest,
-    groups: Sequence[Group],
     named: Sequence[Named],
     *,
+    threshold: float,
+    sweep: Sequence[float],
     first: int,
 ) -> BasisConcepts:
     """Return what the directions or features of a basis encode.
@@ -132,36 +117,37 @@ def basis_concepts(
     Parameters
     ----------
     scores, random : of the directions, and of as many random ones
-    groups : those that were scored: of all concepts, of each category, at each further threshold
     named : the concepts, in the order of the columns
+    threshold, sweep : of the average precision, above 0, at most 1
     first : number of the first direction or feature
     """
-    (_, whole), *others = (
-        (group, _counts(scores, random, group, encoded))
-        for group, encoded in zip(groups, scores.encoded, strict=True)
+    draws = encodes_concepts(scores.best, threshold)
+    unique = [named[place] for place in np.flatnonzero(draws[0]).tolist()]
+    by_chance, over_all_by_chance = (
+        encodes_concepts(best, threshold).sum(axis=-1) for best in (random.drawn, random.over_all)
     )
-    threshold = groups[0].threshold
-    unique = np.flatnonzero(encodes_concepts(scores.best[0, 0], threshold)).tolist()
-    by_chance = groups[0].count(random.drawn)
     p_value, error = grouped_p_value(len(unique), by_chance) if by_chance.size else (None, None)
+    encoding = np.count_nonzero(scores.encoded, axis=1)
+    categories = sorted({kind for _, kind in named if kind})
     return BasisConcepts(
-        **whole,
+        unique=_over_draws(draws.sum(axis=1)),
+        random=chance_level(by_chance),
+        over_all=int(encodes_concepts(scores.best_over_all, threshold).sum()),
+        over_all_random=chance_level(over_all_by_chance),
+        encoding_directions=int(encoding[0]),
+        # 0 where no direction encodes anything, and not NaN, which JSON does not have.
+        polysemanticity=_over_draws(scores.encoded.sum(axis=1) / np.maximum(encoding, 1)),
         random_p=p_value,
         random_p_error=error,
-        categories={
-            group.category: ConceptCounts(**counts) for group, counts in others if group.category
-        },
+        categories={each: sum(kind == each for _, kind in unique) for each in categories},
         sweep=[
-            ThresholdCounts(threshold=group.threshold, **counts)
-            for group, counts in others
-            if not group.category
+            ThresholdCount(threshold=one, unique=int(encodes_concepts(scores.best[0], one).sum()))
+            for one in sweep
         ],
-        pairs=int(scores.encoded[0, 0].sum()),
+        pairs=int(scores.encoded[0].sum()),
         encoded=list(encoded_pairs(scores, threshold, named, first=first, most=STRONGEST)),
-        names=sorted(
-            name + (f" ({kind})" if kind else "") for name, kind in (named[i] for i in unique)
-        ),
-        draws=groups[0].count(scores.best)[0].tolist(),
+        names=sorted(name + (f" ({kind})" if kind else "") for name, kind in unique),
+        draws=draws.sum(axis=1).tolist(),
         precisions=scores.precisions,
         negative=scores.negative,
         **vars(scores.extremes),
@@ -201,29 +187,15 @@ def encoded_pairs(
         )
 
 
-def _counts(
-    scores: ConceptScores,
-    random: RandomBest,
-    group: Group,
-    encoded: Int[np.ndarray, "draw direction"],
-) -> dict[str, Any]:
-    """Return the fields of `ConceptCounts`.
+def chance_level(counts: Int[np.ndarray, "*draw"]) -> Estimate | None:
+    """Return the mean of the counts that the draws of a null gave, and the middle 90 % of them.
 
-    `encoded` says how many concepts of the group each direction encodes in each draw.
+    The ends are counts that were drawn, not values between two of them. None without draws.
     """
-    encoding = np.count_nonzero(encoded, axis=1)
-    unique, over_all = group.count(scores.best), group.count(scores.best_over_all)
-    return {
-        "unique": _over_draws(unique[0]),
-        "random": chance_level(group.count(random.drawn)),
-        "over_all": int(over_all[0]),
-        "permuted": chance_level(unique[1:]),
-        "over_all_permuted": chance_level(over_all[1:]),
-        "over_all_random": chance_level(group.count(random.over_all)),
-        "encoding_directions": int(encoding[0]),
-        # 0 where no direction encodes anything, and not NaN, which JSON does not have.
-        "polysemanticity": _over_draws(encoded.sum(axis=1) / np.maximum(encoding, 1)),
-    }
+    if not counts.size:
+        return None
+    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf").tolist()
+    return Estimate(float(counts.mean()), low, high)
 
 
 def _over_draws(counts: Shaped[np.ndarray, " draw"]) -> Estimate:

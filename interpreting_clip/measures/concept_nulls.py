@@ -1,16 +1,14 @@
-"""Nulls of concept counts: permuted images, and random directions in the same activations.
+"""The null of concept counts: random directions in the same activations.
 
-They answer different questions. Permuted images keep an encoder's directions and the way in which
-concepts coincide, and cut what connects the two: what chance gives. Random directions keep
-activations and labels: what any directions of this space would encode, privileged or not. The paper
-has neither; both are ours.
+It keeps activations and labels: what any directions of this space would encode, privileged or not.
+The paper has no null; this one is ours.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
 from interpreting_clip.measures.chunks import Features
@@ -22,19 +20,6 @@ BothSigns = Float[np.ndarray, "sign direction concept"]
 
 SETS = 25
 """How many sets of random directions each rotation gives."""
-
-
-def image_permutations(images: int, draws: int, seed: int) -> list[Int[np.ndarray, " image"]]:
-    """Draw permutations of the images, each of them for all concepts and directions alike.
-
-    Parameters
-    ----------
-    images : how many
-    draws : how many permutations; more draws leave the first ones as they are
-    seed : not negative
-    """
-    rngs = (generator(seed, "permuted images", draw) for draw in range(draws))
-    return [rng.permutation(images) for rng in rngs]
 
 
 def random_directions(features: int, seed: int, rotation: int) -> Vectors:
@@ -121,9 +106,9 @@ def _both_signs(
     concepts = len(targets.positives)
     drawn, over_all = np.empty((2, 2, len(vectors), concepts))
     for part, scores in score_parts(activations, vectors, 4 * concepts):
-        found = average_precisions(scores, targets, (), workers, negated=True)
-        drawn[:, part] = found.drawn[0, 0].reshape(2, -1, concepts)
-        over_all[:, part] = found.over_all[0].reshape(2, -1, concepts)
+        found = average_precisions(scores, targets, workers, negated=True)
+        drawn[:, part] = found.drawn[0].reshape(2, -1, concepts)
+        over_all[:, part] = found.over_all.reshape(2, -1, concepts)
     if sign == "either":
         for each in (drawn, over_all):
             each[:] = each.max(axis=0)

@@ -25,24 +25,6 @@ Vectors = Float[np.ndarray, "direction feature"]
 
 
 @dataclass(frozen=True, eq=False)
-class Group:
-    """Concepts that are counted together, at a threshold of the average precision.
-
-    `concepts` marks those that belong to the group; a direction encodes a concept if its average
-    precision is at least `threshold`, which is above 0 and at most 1. `category` is that of the
-    group, empty if it has concepts of all.
-    """
-
-    concepts: Bool[np.ndarray, " concept"]
-    threshold: float
-    category: str = ""
-
-    def count(self, precisions: Float[np.ndarray, "*shape concept"]) -> Int[np.ndarray, "*shape"]:
-        """Count the concepts of the group whose average precision reaches the threshold."""
-        return encodes_concepts(precisions[..., self.concepts], self.threshold).sum(axis=-1)
-
-
-@dataclass(frozen=True, eq=False)
 class Extremes:
     """For each direction, the images with the highest and the lowest scores.
 
@@ -67,18 +49,17 @@ class ConceptScores:
     ----------
     precisions : average precision in the first draw of the negatives
     negative : whether it is that of the negated scores
-    encoded : how many concepts of each group each direction encodes in each draw
-    best : the highest average precision of any direction; the first labelling is that of the
-        images, the others are its permutations
+    encoded : how many concepts each direction encodes in each draw
+    best : the highest average precision of any direction
     best_over_all : the same if all other images are negatives
     extremes : the images with the highest and lowest scores
     """
 
     precisions: Float[np.ndarray, "direction concept"]
     negative: Bool[np.ndarray, "direction concept"]
-    encoded: Int[np.ndarray, "group draw direction"]
-    best: Float[np.ndarray, "labelling draw concept"]
-    best_over_all: Float[np.ndarray, "labelling concept"]
+    encoded: Int[np.ndarray, "draw direction"]
+    best: Float[np.ndarray, "draw concept"]
+    best_over_all: Float[np.ndarray, " concept"]
     extremes: Extremes
 
 
@@ -86,12 +67,11 @@ def score_concepts(
     activations: Features,
     vectors: Vectors | None,
     targets: SparseTargets,
-    groups: Sequence[Group],
+    threshold: float,
     *,
     sign: Sign = "fixed",
     workers: int = 1,
     images: int = 0,
-    permutations: Sequence[Int[np.ndarray, " image"]] = (),
 ) -> ConceptScores:
     """Measure what directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
@@ -107,46 +87,41 @@ def score_concepts(
     activations : one row per image; may be memory-mapped
     vectors : the directions; None: each feature is a direction
     targets, workers : as in `average_precisions`
-    groups : the concepts to count
+    threshold : of the average precision at which a direction encodes a concept
     sign : `fixed` or `either`
     images : how many images with the highest, and with the lowest, scores to keep; 0: none
-    permutations : of the images, each of which gives a count by chance (`concept_nulls`)
     """
     count = activations.shape[1] if vectors is None else len(vectors)
-    concepts, labellings = len(targets.positives), 1 + len(permutations)
+    concepts = len(targets.positives)
     precisions, negative = np.empty((count, concepts)), np.empty((count, concepts), np.bool_)
-    encoded = np.empty((len(groups), targets.draws, count), np.int64)
-    best = np.zeros((labellings, targets.draws, concepts))
-    best_over_all = np.zeros((labellings, concepts))
+    encoded = np.empty((targets.draws, count), np.int64)
+    best, best_over_all = np.zeros((targets.draws, concepts)), np.zeros(concepts)
     extremes: list[Extremes] = []
-    held = labellings * (targets.draws + 1) * concepts
-    for part, scores in score_parts(activations, vectors, held):
-        found, negative[part] = _precisions(scores, targets, permutations, sign, workers)
+    for part, scores in score_parts(activations, vectors, (targets.draws + 1) * concepts):
+        found, negative[part] = _precisions(scores, targets, sign, workers)
         extremes.append(extreme_images(scores, images))
-        precisions[part] = found.drawn[0, 0]
-        for place, group in enumerate(groups):
-            encoded[place, :, part] = group.count(found.drawn[0])
-        np.maximum(best, found.drawn.max(axis=2), out=best)
-        np.maximum(best_over_all, found.over_all.max(axis=1), out=best_over_all)
+        precisions[part] = found.drawn[0]
+        encoded[:, part] = encodes_concepts(found.drawn, threshold).sum(axis=2)
+        np.maximum(best, found.drawn.max(axis=1), out=best)
+        np.maximum(best_over_all, found.over_all.max(axis=0), out=best_over_all)
     return ConceptScores(precisions, negative, encoded, best, best_over_all, joined(extremes))
 
 
 def _precisions(
     scores: Float[np.ndarray, "image direction"],
     targets: SparseTargets,
-    permutations: Sequence[Int[np.ndarray, " image"]],
     sign: Sign,
     workers: int,
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
     """Return average precisions, and which of the first draw are of the negated scores."""
     either = sign == "either"
-    found = average_precisions(scores, targets, permutations, workers, either)
+    found = average_precisions(scores, targets, workers, either)
     if not either:
-        return found, np.zeros(found.over_all.shape[1:], np.bool_)
-    drawn, negated = np.split(found.drawn, 2, axis=2)
-    over_all = np.maximum(*np.split(found.over_all, 2, axis=1))
+        return found, np.zeros(found.over_all.shape, np.bool_)
+    drawn, negated = np.split(found.drawn, 2, axis=1)
+    over_all = np.maximum(*np.split(found.over_all, 2))
     # Of two precisions that are equal but for rounding, that of the scores as they are counts.
-    negative = negated[0, 0] > drawn[0, 0] + ROUNDING
+    negative = negated[0] > drawn[0] + ROUNDING
     return Precisions(np.maximum(drawn, negated), over_all), negative
 
 

@@ -20,8 +20,8 @@ from interpreting_clip.measures.concept_labels import (
     labels_and_numbers,
     positive_images,
 )
-from interpreting_clip.measures.concept_nulls import image_permutations, score_random_directions
-from interpreting_clip.measures.concept_scores import Group, Sign, score_concepts
+from interpreting_clip.measures.concept_nulls import score_random_directions
+from interpreting_clip.measures.concept_scores import Sign, score_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.nulls import Progress
 from interpreting_clip.measures.result import Part, Result
@@ -35,8 +35,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     """A concept's negatives, and the threshold of its average precision, with a sweep.
 
     `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
-    other image. With `either`, the negative side of a direction counts too. `permutations` and
-    `rotations` are the draws of the nulls.
+    other image. With `either`, the negative side of a direction counts too. `rotations` are the
+    draws of the null.
     """
 
     negatives: Annotated[
@@ -73,24 +73,13 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
     sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")] = (
         msgspec.field(default_factory=lambda: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
     )
-    permutations: Annotated[
-        int,
-        Meta(ge=0, le=1000),
-        Described(
-            "draws of [permuted images](measures.md#chance-levels), each counted in every draw of "
-            "the negatives; takes about as long as the count itself. At 0, counts have no such "
-            "chance level",
-            "draws",
-            paper="not given",
-        ),
-    ] = 5
     rotations: Annotated[
         int,
         Meta(ge=0, le=1000),
         Described(
             "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
             "counted in the first draw. With 50, the standard error of a p near 0.05 is about "
-            "0.01; it falls with the square root. At 0, there is no p",
+            "0.01; it falls with the square root. At 0, there is no chance level",
             "rotations",
             paper="not given",
         ),
@@ -122,13 +111,13 @@ class Concepts(Result):
     features : of single features
     concepts : names of the concepts that were measured, in the order of the columns
     left_out : names of those on too few images, or on all
-    minimum_images, threshold, permutations, rotations : see `Settings`
+    minimum_images, threshold, rotations : see `Settings`
     """
 
     CAPTION: ClassVar[str] = (
         "Interval: the lowest and the highest count over draws of the negatives. Chance: the mean "
-        "over permuted images. p: the share of sets of as many random directions that encode at "
-        "least as many concepts, in the first draw."
+        "over sets of as many random directions, in the first draw. p: the share of these sets "
+        "that encode at least as many concepts."
     )
 
     directions: Annotated[BasisConcepts | None, Part("directions")]
@@ -137,7 +126,6 @@ class Concepts(Result):
     left_out: list[str]
     minimum_images: int
     threshold: float
-    permutations: int
     rotations: int
 
     @property
@@ -217,7 +205,6 @@ def concepts(
         left_out=[*left_out, *found.left_out],
         minimum_images=found.minimum_images,
         threshold=settings.threshold,
-        permutations=settings.permutations,
         rotations=settings.rotations,
     )
 
@@ -283,14 +270,12 @@ def _bases(
     progress: Progress,
 ) -> list[BasisConcepts]:
     """Measure what the directions encode, if there are any, and last what the features encode."""
-    groups, seed = _groups(named, settings), settings.seed
     how: dict[str, Any] = {"sign": settings.sign, "workers": workers}
-    permutations = image_permutations(len(activations), settings.permutations, seed)
-    ranking = {"images": extremes, "permutations": permutations, **how}
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     bases = {0: None} if vectors is None else {1: vectors, 0: None}
     scores = [
-        score_concepts(activations, basis, targets, groups, **ranking) for basis in bases.values()
+        score_concepts(activations, basis, targets, settings.threshold, images=extremes, **how)
+        for basis in bases.values()
     ]
     sizes = [len(each.precisions) for each in scores]
     random = score_random_directions(
@@ -298,12 +283,19 @@ def _bases(
         sizes,
         first_draw,
         rotations=settings.rotations,
-        seed=seed,
+        seed=settings.seed,
         progress=progress,
         **how,
     )
     return [
-        basis_concepts(found, by_chance, groups, named, first=first)
+        basis_concepts(
+            found,
+            by_chance,
+            named,
+            threshold=settings.threshold,
+            sweep=settings.sweep,
+            first=first,
+        )
         for first, found, by_chance in zip(bases, scores, random, strict=True)
     ]
 
@@ -317,18 +309,6 @@ def _named(
         if len(given) != concepts:
             raise ValueError(f"{what}: expected {concepts}, one for each concept, got {len(given)}")
     return list(zip(names, categories, strict=True))
-
-
-def _groups(named: Sequence[Named], settings: Settings) -> list[Group]:
-    categories, every = np.array([kind for _, kind in named]), np.ones(len(named), np.bool_)
-    return [
-        Group(every, settings.threshold),
-        *(
-            Group(categories == kind, settings.threshold, kind)
-            for kind in np.unique(categories[categories != ""]).tolist()
-        ),
-        *(Group(every, threshold) for threshold in settings.sweep),
-    ]
 
 
 def _orthonormal(

@@ -43,7 +43,7 @@ CALLS = {
     "accuracy": lambda h, w: ic.accuracy(h, head=w, classes=CLASS),
     "directions": lambda h, w: ic.directions(h, head=w, random_heads=2),
     "pruning": lambda h, w: ic.pruning(h, head=w, classes=CLASS, random_heads=2),
-    "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, permutations=1, rotations=2),
+    "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, rotations=2),
     **{
         name: lambda h, w, compare=compare: compare(h, VALUES[:, ::2])
         for name, compare in COMPARISONS.items()
@@ -63,7 +63,7 @@ def equal(one: Result, other: Result) -> bool:
         ("privileged_basis", {"rotations": 3}, [3]),
         ("directions", {"head": HEAD, "random_heads": 3}, [3]),
         ("pruning", {"head": HEAD, "classes": CLASS, "random_heads": 3}, [3, 5]),
-        ("concepts", {"labels": SHOWN, "draws": 1, "permutations": 0, "rotations": 3}, [3]),
+        ("concepts", {"labels": SHOWN, "draws": 1, "rotations": 3}, [3]),
     ],
 )
 def test_a_long_measure_counts_its_draws_to_whoever_watches(name, more, rounds):
@@ -126,16 +126,14 @@ def test_the_functions_are_the_measures():
 def test_concepts_have_the_names_of_their_labels():
     labels = {"a": SHOWN[:, 0], 5: SHOWN[:, 1], "noise": SHOWN[:, 2].tolist()}
     for more, names in (({}, ["a", "5", "noise"]), ({"names": list("xyz")}, ["x", "y", "z"])):
-        found = ic.concepts(VALUES, labels=labels, draws=1, permutations=0, rotations=0, **more)
+        found = ic.concepts(VALUES, labels=labels, draws=1, rotations=0, **more)
         assert found.concepts == names
 
 
 def test_concepts_take_directions_as_rows_and_as_a_result():
     head = ic.directions(VALUES, head=HEAD, random_heads=0)
     for rows in (head, head.vectors.tolist()):
-        found = ic.concepts(
-            VALUES, labels=SHOWN, directions=rows, draws=1, permutations=0, rotations=0
-        )
+        found = ic.concepts(VALUES, labels=SHOWN, directions=rows, draws=1, rotations=0)
         assert found.directions and len(found.directions.precisions) == head.directions
 
 

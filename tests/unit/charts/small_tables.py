@@ -13,7 +13,7 @@ from page.published_charts import TRAINING_LOOKS
 SAME: dict[str, Any] = {
     **{"label": "a", "head": "head", "basis": "directions"},
     **{"representation": "linear", "shift": "ImageNet-R", "text": "3 [2, 5]", "limit": 0.8},
-    **{"low": 2, "high": 5, "null": 3, "permuted": 0, "random": None, "over_all": 1},
+    **{"low": 2, "high": 5, "null": 3, "random": None, "over_all": 1},
     **{"widest_low": 1, "widest_high": 6, "null_low": -1, "null_high": 0, "reference": 8},
     # of published models
     **{"over": "all shifts", "data": "LAION-2B", "extrapolated": "", "said": "greedy"},

@@ -26,7 +26,7 @@ RESULTS: dict[str, Any] = {
     "outlier_features": ic.outlier_features(VALUES),
     "importance": ic.directions(VALUES, head=HEAD, random_heads=2),
     "pruning": ic.pruning(VALUES, head=HEAD, classes=CLASS, random_heads=2),
-    "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, permutations=1, rotations=2),
+    "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, rotations=2),
     "effective_robustness": ic.effective_robustness(ACCURACIES),
     "cka": LayerCka(
         **{"first": "a", "first_layers": ["x", "y"], "first_outliers": [0, 0]},
@@ -88,9 +88,7 @@ def test_the_line_is_the_one_that_was_compared_with():
 
 
 def test_concepts_of_other_categories_than_brodens_have_bars():
-    own = ic.concepts(
-        VALUES, labels=SHOWN, categories=["hue", "color", "hue"], permutations=0, rotations=0
-    )
+    own = ic.concepts(VALUES, labels=SHOWN, categories=["hue", "color", "hue"], rotations=0)
     for result, categories in ((own, {"other", "color"}), (RESULTS["concepts"], {"other"})):
         assert {*rows(ic.chart(result))["category"]} == categories | {"all"}
 

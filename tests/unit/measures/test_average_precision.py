@@ -6,6 +6,7 @@ from interpreting_clip.measures import average_precision as module
 from interpreting_clip.measures.average_precision import (
     Examples,
     average_precisions,
+    encodes_concepts,
     sparse_targets,
 )
 
@@ -15,7 +16,7 @@ RNG = np.random.default_rng(0)
 def against_all(scores, positive, workers=1):
     """Return each column's average precision for one concept; all other images are negatives."""
     targets = sparse_targets([Examples(np.flatnonzero(positive), None)], len(scores))
-    return average_precisions(scores, targets, workers=workers).drawn[0][0, :, 0]
+    return average_precisions(scores, targets, workers=workers).drawn[0, :, 0]
 
 
 def test_a_perfect_order_has_one_and_the_worst_and_equal_scores_their_closed_form():
@@ -40,7 +41,7 @@ def test_each_concept_agrees_with_scikit_learn(seed):
         ]
         found = average_precisions(
             scores, sparse_targets(examples, images), workers=1 + seed % 3
-        ).drawn[0, 0]
+        ).drawn[0]
         for column, (positives, others) in enumerate(concepts):
             kept = np.append(positives, others if everything else others[: len(positives)])
             labels = np.isin(kept, positives)
@@ -54,19 +55,19 @@ def test_the_negated_side_is_that_of_negated_scores(everything):
     drawn = np.stack([RNG.permutation(order[20:])[:15] for _ in range(3)])
     examples = [Examples(np.sort(order[:20]), None if everything else drawn)]
     targets = sparse_targets(examples * 2, 60)
-    found = average_precisions(scores, targets, [order], negated=True)
+    found = average_precisions(scores, targets, negated=True)
     for side, one in enumerate((scores, -scores)):
-        alone = average_precisions(one, targets, [order])
+        alone = average_precisions(one, targets)
         kept = slice(4 * side, 4 * side + 4)
-        np.testing.assert_allclose(found.drawn[:, :, kept], alone.drawn, rtol=1e-12)
-        np.testing.assert_allclose(found.over_all[:, kept], alone.over_all, rtol=1e-12)
+        np.testing.assert_allclose(found.drawn[:, kept], alone.drawn, rtol=1e-12)
+        np.testing.assert_allclose(found.over_all[kept], alone.over_all, rtol=1e-12)
 
 
 def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():
     scores, images = RNG.normal(size=(30, 2)), np.arange(30)
     drawn = RNG.permuted(np.tile(images[10:], (1000, 1)), axis=1)[:, :10]
     few, many = (
-        average_precisions(scores, sparse_targets([Examples(images[:10], drawn)] * n, 30)).drawn[0]
+        average_precisions(scores, sparse_targets([Examples(images[:10], drawn)] * n, 30)).drawn
         for n in (1, 70)
     )
     np.testing.assert_array_equal(many, np.repeat(few, 70, axis=2))
@@ -97,3 +98,8 @@ def test_refuses_a_score_that_is_not_finite_and_names_it():
     scores[4, 1] = -np.inf
     with pytest.raises(ValueError, match="image 4, direction 1"):
         against_all(scores, np.arange(5) < 2)
+
+
+def test_what_is_at_the_threshold_but_for_rounding_is_encoded():
+    below = np.array([0.9, 0.9 - 1e-14, 0.9 - 1e-9])
+    assert encodes_concepts(below, 0.9).tolist() == [True, True, False]

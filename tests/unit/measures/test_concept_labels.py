@@ -40,7 +40,7 @@ def test_negatives_depend_on_a_concepts_number_alone(negatives):
     def precisions(labels, concepts):
         return average_precisions(
             SCORES, concept_targets(labels, concepts, 200, negatives, 2)
-        ).drawn[0, 0]
+        ).drawn[0]
 
     whole, shuffled = precisions(LABELS, CONCEPTS), RNG.permutation(len(LABELS.image))
     part = precisions(*labels_and_numbers(SHOWN[:, [4, 1]], [21, 10]))
@@ -64,7 +64,7 @@ def test_balanced_scores_overlook_missing_labels_of_rare_concepts(share, balance
 
     def precisions(labels, negatives):
         targets = concept_targets(*labels_and_numbers(labels), len(labels), negatives, 0)
-        return np.diag(average_precisions(scores, targets).drawn[0, 0])
+        return np.diag(average_precisions(scores, targets).drawn[0])
 
     for negatives, falls in (("all", 1.0), ("balanced", balanced_falls)):
         before = precisions(shown, negatives)

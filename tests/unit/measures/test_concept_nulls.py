@@ -1,20 +1,12 @@
-"""Nulls of concept counts: permuted images and random directions."""
+"""The null of concept counts: random directions."""
 
 from itertools import combinations, product
 
 import numpy as np
 
-from interpreting_clip.measures.average_precision import (
-    average_precisions,
-)
-from interpreting_clip.measures.chance import chance_of_precision
+from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
-from interpreting_clip.measures.concept_nulls import (
-    image_permutations,
-    random_directions,
-    score_random_directions,
-)
-from interpreting_clip.measures.concept_scores import score_concepts
+from interpreting_clip.measures.concept_nulls import random_directions, score_random_directions
 
 RNG = np.random.default_rng(0)
 IMAGES, FEATURES, CONCEPTS = 400, 16, 30
@@ -29,29 +21,6 @@ NOISE = RNG.standard_normal((IMAGES, FEATURES))
 PLANTED = NOISE + 6 * SHOWN @ np.eye(CONCEPTS, FEATURES)
 
 
-def test_by_chance_as_many_concepts_are_encoded_as_independent_rankings_would():
-    permutations = image_permutations(IMAGES, 60, seed=1)
-    found = score_concepts(NOISE, None, TARGETS, [], permutations=permutations)
-    of_one = 1 - (1 - chance_of_precision(0.8, 8, 8)) ** FEATURES
-    mean = (found.best[1:] >= 0.8).sum(axis=2).mean()
-    # Draws of the negatives share positives, so that each permutation counts about once.
-    assert abs(mean - CONCEPTS * of_one) < 3.5 * np.sqrt(CONCEPTS * of_one * (1 - of_one) / 60)
-    assert (found.best_over_all[1:] >= 0.8).sum(axis=1).mean() < mean
-
-
-def test_a_permutation_moves_all_labels_of_an_image_together():
-    scores = RNG.normal(size=(IMAGES, 5)).round(1)
-    permutations = image_permutations(IMAGES, 2, seed=3)
-    np.testing.assert_array_equal(image_permutations(IMAGES, 4, seed=3)[:2], permutations)
-    found = average_precisions(scores, TARGETS, permutations, 2)
-    np.testing.assert_array_equal(found.drawn[0], average_precisions(scores, TARGETS).drawn[0])
-    for each, moved in zip(found.drawn[1:], permutations, strict=True):
-        # Image i has the labels of image `moved[i]`: so the scores of that image are those of i.
-        plain = np.empty_like(scores)
-        plain[moved] = scores
-        np.testing.assert_allclose(each, average_precisions(plain, TARGETS).drawn[0], rtol=1e-12)
-
-
 def test_each_set_is_of_rows_of_its_rotation_with_signs():
     activations, targets = PLANTED[:, :4], concept_targets(*LABELS, IMAGES, "balanced", 0)
     found = score_random_directions(activations, [2, 4], targets, rotations=2, seed=2, workers=2)
@@ -60,7 +29,7 @@ def test_each_set_is_of_rows_of_its_rotation_with_signs():
         vectors = random_directions(4, 2, rotation)
         np.testing.assert_allclose(vectors @ vectors.T, np.eye(4), atol=1e-12)
         scores = activations @ vectors.T
-        both = np.stack([average_precisions(one, targets).drawn[0, 0] for one in (scores, -scores)])
+        both = np.stack([average_precisions(one, targets).drawn[0] for one in (scores, -scores)])
         for number, best in zip((2, 4), found, strict=True):
             every = [
                 np.max([both[sign, row] for row, sign in zip(rows, signs, strict=True)], axis=0)
@@ -79,7 +48,7 @@ def test_where_either_side_counts_signs_change_nothing():
     given = {"rotations": 1, "seed": 2, "sign": "either"}
     (found,) = score_random_directions(PLANTED, [FEATURES], targets, **given)
     scores = PLANTED @ random_directions(FEATURES, 2, 0).T
-    both = np.maximum(*(average_precisions(one, targets).drawn[0, 0] for one in (scores, -scores)))
+    both = np.maximum(*(average_precisions(one, targets).drawn[0] for one in (scores, -scores)))
     for best in (*found.drawn[0], *found.over_all[0]):
         np.testing.assert_allclose(best, both.max(axis=0), rtol=1e-12)
 

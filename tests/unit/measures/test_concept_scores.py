@@ -6,14 +6,12 @@ import pytest
 from interpreting_clip.measures import concept_scores
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
-from interpreting_clip.measures.concept_scores import Group, extreme_images, score_concepts
+from interpreting_clip.measures.concept_scores import extreme_images, score_concepts
 
 RNG = np.random.default_rng(0)
 SHOWN = RNG.uniform(size=(200, 6)) < np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.95])
 LABELS = labels_and_numbers(SHOWN, [3, 10, 11, 20, 21, 40])
 SCORES = np.round(RNG.normal(size=(200, 9)), 1)
-EVERY = np.ones(6, np.bool_)
-GROUPS = [Group(EVERY, 0.6), Group(np.arange(6) < 2, 0.6), Group(EVERY, 0.5)]
 DIRECTIONS = np.linalg.qr(RNG.normal(size=(9, 7))).Q.T
 
 
@@ -23,35 +21,28 @@ def test_agrees_with_average_precisions_of_all_scores(sign, directions):
     scores = SCORES if directions is None else SCORES @ directions.T
     targets = concept_targets(*LABELS, 200, "balanced", 5, draws=4)
     everything = concept_targets(*LABELS, 200, "all", 5)
-    found = score_concepts(SCORES, directions, targets, GROUPS, sign=sign, workers=2)
-    every, over_all = (average_precisions(scores, one).drawn[0] for one in (targets, everything))
+    found = score_concepts(SCORES, directions, targets, 0.6, sign=sign, workers=2)
+    every, over_all = (average_precisions(scores, one).drawn for one in (targets, everything))
     negative = np.zeros(every.shape, np.bool_)
     if sign == "either":
-        other = average_precisions(-scores, targets).drawn[0]
+        other = average_precisions(-scores, targets).drawn
         negative, every = other > every, np.maximum(every, other)
-        over_all = np.maximum(over_all, average_precisions(-scores, everything).drawn[0])
+        over_all = np.maximum(over_all, average_precisions(-scores, everything).drawn)
     np.testing.assert_allclose(found.precisions, every[0], rtol=1e-12)
     np.testing.assert_array_equal(found.negative, negative[0])
-    np.testing.assert_allclose(found.best[0], every.max(axis=1), rtol=1e-12)
-    np.testing.assert_allclose(found.best_over_all[0], over_all[0].max(axis=0))
-    for group, encoded in zip(GROUPS, found.encoded, strict=True):
-        plain = (every[:, :, group.concepts] >= group.threshold).sum(axis=2)
-        np.testing.assert_array_equal(encoded, plain)
+    np.testing.assert_allclose(found.best, every.max(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(found.best_over_all, over_all[0].max(axis=0))
+    np.testing.assert_array_equal(found.encoded, (every >= 0.6).sum(axis=2))
 
 
 @pytest.mark.parametrize("held", [1, 650])
 def test_a_few_directions_at_a_time_give_the_same(held, monkeypatch):
     targets = concept_targets(*LABELS, 200, "balanced", seed=2, draws=3)
-    whole = score_concepts(SCORES, DIRECTIONS, targets, GROUPS, sign="either", images=3)
+    whole = score_concepts(SCORES, DIRECTIONS, targets, 0.6, sign="either", images=3)
     monkeypatch.setattr(concept_scores, "NUMBERS_AT_A_TIME", held)
-    found = score_concepts(SCORES, DIRECTIONS, targets, GROUPS, sign="either", images=3)
+    found = score_concepts(SCORES, DIRECTIONS, targets, 0.6, sign="either", images=3)
     for name in ("precisions", "encoded", "best_over_all"):
         np.testing.assert_allclose(getattr(found, name), getattr(whole, name), rtol=1e-12)
     ends = extreme_images(SCORES @ DIRECTIONS.T, 3)
     np.testing.assert_array_equal(found.extremes.top, ends.top)
     np.testing.assert_array_equal(found.extremes.bottom, ends.bottom)
-
-
-def test_what_is_at_the_threshold_but_for_rounding_is_encoded():
-    below = np.array([[0.9, 0.9 - 1e-14, 0.9 - 1e-9]])
-    assert Group(np.ones(3, np.bool_), 0.9).count(below).tolist() == [2]

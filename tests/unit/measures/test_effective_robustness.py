@@ -143,8 +143,6 @@ def test_an_own_shift_is_in_no_mean_and_draws_as_if_it_were_the_only_one():
     assert found.per_shift.keys() == {"near"} and list(found.own) == ["other", "mine"]
     apart = estimate(share(0.7, 90), shifts, lines, drawn, own={"mine": own["mine"]})
     assert apart.own["mine"].robustness == found.own["mine"].robustness
-    names = {one.headline for one in found.numbers if one.headline.endswith("_mine")}
-    assert names == {"accuracy_mine", "robust_mine"}
 
 
 def test_says_which_shifts_line_is_extrapolated():
@@ -152,7 +150,6 @@ def test_says_which_shifts_line_is_extrapolated():
     for at, expected in ((0.8, []), (0.7, ["far"]), (0.2, [*LINES])):
         found = estimate(share(at), {"near": share(0.6), "far": share(0.5)}, narrow)
         assert found.extrapolated_shifts == expected and found.extrapolated == len(expected)
-        assert ("Extrapolated" in " ".join(found.notes)) == bool(expected)
 
 
 @pytest.mark.parametrize(("fraction", "images"), [(0.6, 500), (0.0, 10)])
@@ -220,9 +217,5 @@ def test_the_standard_models_own_spread_stands_beside_each_robustness():
         (found.per_shift["near"].spread, [residuals["near"]]),
     ):
         assert vars(one) == vars(standard_spread([*of], 0.95))
-    numbers = {one.name: one for one in found.numbers}
-    assert numbers["spread.deviation"].label == "standard models: SD"
-    assert numbers["per_shift.far.spread.limit"].value == found.per_shift["far"].spread.limit
-    assert f"above {found.spread.limit:.1f} points" in " ".join(found.notes)
     for known in ({}, {"near": residuals["near"]}):
         assert estimate(share(0.7), shifts, residuals=known).spread is None
