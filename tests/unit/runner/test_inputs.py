@@ -63,7 +63,6 @@ def entry(*deps: str) -> StageEntry:
 def check(*deps: str) -> Inputs:
     inputs = Inputs(deps, "s", recorded_inputs(entry(*deps)))
     inputs.check()
-    inputs.require_recorded()
     return inputs
 
 
@@ -176,18 +175,6 @@ def test_inputs_that_change_while_a_stage_computes_are_named(change):
         file.unlink()
     with pytest.raises(InputError, match=rf"{file}: was changed"):
         inputs.require_unchanged()
-
-
-def test_large_files_are_compared_before_outputs_move_and_before_a_training(monkeypatch):
-    monkeypatch.setattr("runner.inputs.LARGE", 1)
-    inputs = check("data/heads")
-    assert inputs.digests() == {"data/heads": content_md5(Path("data/heads"))}
-    Path("data/heads/results.json").write_text("other")
-    inputs = Inputs(["data/heads"], "s", recorded_inputs(entry("data/heads")))
-    inputs.check()
-    for compare in (inputs.digests, inputs.require_recorded):
-        with pytest.raises(InputError, match=r"data/heads: dvc\.lock records"):
-            compare()
 
 
 def test_what_dvc_yaml_does_not_list_is_refused_with_the_line_to_add():
