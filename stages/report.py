@@ -41,7 +41,6 @@ from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import study_tables
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.native import native_processors
 from runner.outputs import Outputs
 
 PLOTS = Path("plots")
@@ -135,9 +134,7 @@ def read_encoders(
 def read_provenance(
     params: ListedParams, inputs: Inputs, study: Mapping[str, Any], shifts: Shifts
 ) -> Provenance:
-    """Return where the results come from: data, trainings, packages and processors."""
-    kernels, folder = params.read("kernels", Kernels), inputs[PLOTS / "encoders"]
-    measured = [folder / f"{key}.json" for key in params.read("encoders", dict[str, Any])]
+    """Return where the results come from: data, trainings and packages."""
     versions = load_tree(inputs["versions.yaml"])
     weights = params.read("weights", dict[str, dict])
     return Provenance(
@@ -148,8 +145,7 @@ def read_provenance(
         probes=params.read("probe", dict[str, Probe]),
         given={key: entry for key, entry in weights.items() if entry["source"] == "activations"},
         versions=versions | {name: metadata.version(name) for name in DRAWING},
-        kernels=kernels,
-        native=native_processors(kernels, measured),
+        kernels=params.read("kernels", Kernels),
     )
 
 

@@ -25,7 +25,6 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.tables import read_table
 from runner.inputs import file_md5, files_below
-from runner.native import NATIVE
 from tools.cache import Cache, Output, locked_outputs, open_cache
 
 TOLERANCES = {
@@ -153,7 +152,7 @@ def file_differences(
     a: dict[str, Path], b: dict[str, Path], tolerance: Tolerance
 ) -> Iterator[Difference]:
     """Yield the differences between the files of two outputs, by their paths in the repository."""
-    for name in sorted(name for name in a.keys() ^ b.keys() if Path(name).stem != NATIVE):
+    for name in sorted(a.keys() ^ b.keys()):
         yield (math.inf, f"{name}: in {'A' if name in a else 'B'} only")
     for name in sorted(a.keys() & b.keys()):
         if filecmp.cmp(a[name], b[name], shallow=False):
@@ -176,7 +175,7 @@ def contents(file: Path, name: str) -> dict[Place, Any]:
             arrays = read_tensors(file).items()
             return {(name, key): array for key, array in arrays if not key.endswith(ORDERED)}
         case ".json":
-            return {one: it for one, it in leaves(read_json(file), (name,)) if NATIVE not in one}
+            return dict(leaves(read_json(file), (name,)))
         case ".csv" | ".tsv" as suffix:
             table = read_table(file, (), delimiter="\t" if suffix == ".tsv" else ",")
             return dict(leaves(table.to_dict("records"), (name,)))

@@ -247,14 +247,6 @@ def test_what_is_more_robust_than_standard_models_is_marked_unless_extrapolated(
     assert "0 ± 3.2 points" in changed and "within ± 7.5" in changed
 
 
-@pytest.mark.parametrize("native", [[], ["aarch64 (Linux)"]])
-def test_the_page_names_processors_without_portable_kernels(fewer, native):
-    with undrawn():
-        text = study_page(fewer, Provenance(kernels="portable", native=native))
-    assert [*native] == re.findall(r"<dd>Native on (.*?), which", text)
-    assert ("<dd>Portable" in text) != bool(native)
-
-
 def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
     robustness = fewer["results"]["rn_web_broad"]["robustness"]  # the first encoder's
     del robustness["per_shift"]["imagenet_r"]

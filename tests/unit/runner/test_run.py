@@ -1,11 +1,13 @@
 """What a stage compares before its outputs move into place, and the links that it may follow."""
 
+import platform
 from pathlib import Path
 
 import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.errors import InputError
+from runner import run
 from runner.graph import loop_entries, read_entry
 from runner.run import (
     link_targets,
@@ -85,3 +87,14 @@ def test_a_file_that_was_just_written_gets_the_time_of_another_second_once():
     for _ in range(2):
         show_change_to_git(file)
         assert int(file.stat().st_mtime) == written - 1
+
+
+def test_one_stage_of_a_study_tells_that_its_processor_has_no_portable_kernels(monkeypatch, capsys):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(run, "use_kernels", lambda _: None)
+    run.choose_kernels("native")
+    assert not capsys.readouterr().err
+    run.choose_kernels("portable")
+    assert "aarch64" in capsys.readouterr().err
+    run.choose_kernels("portable")
+    assert not capsys.readouterr().err
