@@ -9,6 +9,7 @@ import pytest
 from dvc_data.hashfile.hash_info import HashInfo
 from dvc_data.hashfile.tree import Tree
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from runner.graph import StageEntry
 from runner.inputs import (
@@ -22,7 +23,6 @@ from runner.inputs import (
 )
 from tests.reads import ROOT
 from tests.rot import record
-from tools.cache import locked_stages
 
 MAKERS = {
     "data/weights": "train",
@@ -67,7 +67,7 @@ def check(*deps: str) -> Inputs:
 
 
 def test_the_lock_file_of_this_repository_is_read_as_a_parser_reads_it():
-    stages = locked_stages(ROOT)
+    stages = load_tree(ROOT / LOCK)["stages"]
     md5s = lambda listed: {one["path"]: one["md5"] for one in listed}  # noqa: E731
     found = read_lock(ROOT / LOCK)
     assert len(found) > 100
