@@ -11,10 +11,9 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.dataset_entries import DatasetEntry
 from runner.machine_settings import Machine
-from tests.integration.downloads.loopback import TOKEN
 from tests.pipeline.workspace import NANO
 from tools.__main__ import main
-from tools.reachable import Answer, AskedSource, ask_all, dataset_sources
+from tools.reachable import Answer, AskedSource, ask_all
 
 DATA = b"7" * 300_000
 
@@ -56,13 +55,6 @@ def test_a_repository_has_a_size_and_a_commit_to_pin(hub, commit):
     assert hub.cdn.requests == []
 
 
-def test_access_to_a_gated_repository_is_checked(hub, monkeypatch):
-    hub.add("owner/gated", {"test/0.tar": DATA}, gated=True)
-    assert "HF_TOKEN" in ask(shards("owner/gated")).problem
-    hub.use(monkeypatch, TOKEN)
-    assert not ask(shards("owner/gated")).problem
-
-
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -89,20 +81,6 @@ def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
 def entry(kind: str, limit: int | None = None, **more) -> DatasetEntry:
     values = {"kind": kind, "source": "folder", "folder": "x", "limit": limit, **more}
     return msgspec.convert(values, DatasetEntry)
-
-
-def test_a_dataset_is_where_its_entry_says():
-    archives = [{"url": "http://host/a.tar", "sha256": "0" * 64}]
-    url = {"kind": "imagenet_a", "source": "archive", "archive": archives}
-    assert dataset_sources(msgspec.convert(url, DatasetEntry)) == [
-        AskedSource("url", "http://host/a.tar")
-    ]
-    absent = msgspec.convert({"kind": "absent", "source": "none"}, DatasetEntry)
-    assert dataset_sources(absent) == []
-    assert dataset_sources(entry("imagenet_captions", captions="captions.json")) == [
-        AskedSource("folder", "x"),
-        AskedSource("folder", "captions.json"),
-    ]
 
 
 def test_offline_asks_nobody_but_looks_at_folders(tmp_path):

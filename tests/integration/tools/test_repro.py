@@ -81,16 +81,8 @@ def test_a_page_s_record_is_kept_until_the_page_is_another():
     assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()
 
 
-@pytest.mark.parametrize(
-    ("info", "expected"),
-    [
-        ("processor\t: 0\nmodel name\t: AMD EPYC 9B14\nModel\t: 2\n", "AMD EPYC 9B14 (aarch64)"),
-        ("processor\t: 0\nCPU part\t: 0xd0c\n", "arm (aarch64)"),
-    ],
-)
-def test_a_processor_is_named(tmp_path, monkeypatch, info, expected):
-    (cpuinfo := tmp_path / "cpuinfo").write_text(info)
+def test_a_processor_is_named(tmp_path, monkeypatch):
+    (cpuinfo := tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: AMD EPYC 9B14\n")
     monkeypatch.setattr(repro, "PROCESSOR", cpuinfo)
-    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
-    monkeypatch.setattr(platform, "processor", lambda: "arm")
-    assert processor() == expected
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    assert processor() == "AMD EPYC 9B14 (x86_64)"
