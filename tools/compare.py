@@ -89,7 +89,7 @@ def open_result(name: str) -> AbstractContextManager[Repo]:
 
 def recorded(repo: Repo) -> dict[str, str]:
     """Return the MD5s of a repository's outputs by path."""
-    return {out.def_path: out.hash_info.value for out in repo.index.outs if out.hash_info}
+    return {out.def_path: str(out.hash_info.value) for out in repo.index.outs if out.hash_info}
 
 
 def fetch(repo: Repo, path: str, folder: Path) -> dict[str, Path]:

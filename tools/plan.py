@@ -100,12 +100,12 @@ def main(study: Path = PARAMS, *, offline: bool = False) -> None:
         downloads[tuple(asked)] = total
         rows.append([*row, "; ".join(sorted({answers[source].state for source in asked}))])
     measured, nulls = passes(checked, images)
-    tables = [(rows, ("what", "from", "download", "stored", "images", "state"))]
+    tables = {"what from download stored images state": rows}
     if trainings := [*training_rows(checked, images)]:
-        tables.append((trainings, ("training", "epochs", "steps", "images through it")))
+        tables["training epochs steps images"] = trainings
     sys.stdout.write(f"{checked.study.title}, {study}\n{NOTE}\n")
-    for table, head in tables:
-        sys.stdout.write(f"{tabulate(table, head, disable_numparse=True)}\n\n")
+    for head, table in tables.items():
+        sys.stdout.write(f"{tabulate(table, head.split(), disable_numparse=True)}\n\n")
     problems = [answer.problem for answer in answers.values() if answer.problem]
     lines = [
         f"Downloads: {size(*downloads.values())}",
