@@ -111,7 +111,7 @@ site: $(VENV)/ready-docs
 	@python -m tools build-site --to $(SITE)
 
 fsck: $(VENV)/ready
-	@python -m tools fsck $(if $(MEND),--mend)
+	@python -m tools fsck $(if $(MEND),--yes)
 
 compare: $(VENV)/ready
 	@python -m tools compare $(A) $(B) $(OPTIONS)

@@ -18,9 +18,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What the page says about the origin of its results.
 
     `shifts` are the study's own. `given` are the sources, in params.yaml, of the encoders whose
-    activations were computed elsewhere. `versions` are those of packages; `kernels` are the
-    study's, and `native` the processors that do not have them. No fingerprint of code: an edit that
-    changes no result changes no byte.
+    activations were computed elsewhere. `versions` are those of packages. No fingerprint of code:
+    an edit that changes no result changes no byte.
     """
 
     datasets: Mapping[str, DatasetEntry] = {}
@@ -31,7 +30,6 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     given: Mapping[str, Mapping[str, str]] = {}
     versions: Mapping[str, str] = {}
     kernels: Kernels = "native"
-    native: Sequence[str] = ()
 
 
 def study_names(

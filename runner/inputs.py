@@ -18,7 +18,6 @@ import os
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -35,10 +34,6 @@ MISSING = "no such file; `dvc checkout`, `dvc pull` or `dvc repro` brings it bac
 
 PATIENCE = 3.0
 """For how many seconds a lock file has to stay the same before a record counts as missing."""
-
-LARGE = 2**24
-"""Files of this many bytes or more, such as shards, are hashed by threads while a stage computes:
-MD5 takes ten seconds for ImageNet's validation set."""
 
 STAGE = re.compile(r"^  (\S+):\n", re.M)
 PATH = re.compile(r"^    - path: (\S+)\n      hash: md5\n      md5: (\w{32}(?:\.dir)?)\n", re.M)
@@ -133,9 +128,8 @@ class Inputs:
         recorded: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.listed, self.stage, self.recorded = listed, stage, recorded
-        self._pool = ThreadPoolExecutor(thread_name_prefix="check")
         self._states: dict[Path, tuple[int, ...]] = {}
-        self._md5s: dict[Path, Future[str]] = {}
+        self._md5s: dict[Path, str] = {}
 
     def __getitem__(self, path: str | Path) -> Path:
         """Return the path of a dependency; one that is absent ends the stage (`AbsentError`)."""
@@ -157,15 +151,21 @@ class Inputs:
             return None
 
     def check(self) -> None:
-        """Hash every dependency and compare those without large files with their records."""
+        """Hash every dependency, and refuse one that is not what DVC recorded."""
         for file in self._files():
-            self._states[file] = _state(file)
-            self._md5s[file] = self._pool.submit(file_md5, file)
-        self._compare(wait=False)
-
-    def require_recorded(self) -> None:
-        """Wait until large files are hashed, and compare everything with the records."""
-        self._compare(wait=True)
+            self._states[file], self._md5s[file] = _state(file), file_md5(file)
+        for name, expected in self.recorded.items():
+            path = Path(name)
+            if not path.exists():
+                raise InputError(f"{path}: {MISSING}")
+            files = {file: md5 for file, md5 in self._md5s.items() if file.is_relative_to(path)}
+            if (got := _combined(path, files)) != expected:
+                raise InputError(
+                    f"{name}: {LOCK} records the MD5 {expected}, got {got}: it is not what its "
+                    f"stage wrote; `rm -r {name}; make fsck MEND=1; dvc repro` brings it back; "
+                    f"with a remote, `dvc pull {name}` before `dvc repro`. If you ran its stage "
+                    f"without DVC, `dvc commit -f {name}` records it"
+                )
 
     def require_unchanged(self) -> None:
         """Refuse dependencies that have changed since `check`."""
@@ -173,7 +173,7 @@ class Inputs:
         for file in sorted(now | self._states.keys()):
             known = file in now and file in self._states
             if not known or not (
-                _state(file) == self._states[file] or file_md5(file) == self._md5s[file].result()
+                _state(file) == self._states[file] or file_md5(file) == self._md5s[file]
             ):
                 raise InputError(
                     f"{file}: was changed while stage {self.stage} computed with it; nothing was "
@@ -183,11 +183,8 @@ class Inputs:
     def digests(self) -> dict[str, str]:
         """Return DVC's MD5 of each dependency that other stages make, by path.
 
-        Without a record, as in a study that DVC does not run, that is the MD5 of its content. Large
-        files are waited for: a training is resumed under these, and not on damaged data.
+        Without a record, as in a study that DVC does not run, that is the MD5 of its content.
         """
-        if self._md5s:  # of several processes, the one that starts the others compares
-            self.require_recorded()
         made = sorted(name for name in self.listed if name.startswith("data/"))
         return {name: self.recorded.get(name) or content_md5(Path(name)) for name in made}
 
@@ -196,23 +193,6 @@ class Inputs:
             if not path.exists():
                 raise InputError(f"{path}: {MISSING}")
             yield from files_below(path)
-
-    def _compare(self, *, wait: bool) -> None:
-        for name, expected in self.recorded.items():
-            path = Path(name)
-            files = [file for file in self._md5s if file.is_relative_to(path)]
-            if not wait and any(self._states[file][1] >= LARGE for file in files):
-                continue
-            if not path.exists():
-                raise InputError(f"{path}: {MISSING}")
-            got = _combined(path, {file: self._md5s[file].result() for file in files})
-            if got != expected:
-                raise InputError(
-                    f"{name}: {LOCK} records the MD5 {expected}, got {got}: it is not what its "
-                    f"stage wrote; `rm -r {name}; make fsck MEND=1; dvc repro` brings it back; "
-                    f"with a remote, `dvc pull {name}` before `dvc repro`. If you ran its stage "
-                    f"without DVC, `dvc commit -f {name}` records it"
-                )
 
 
 def content_md5(path: Path) -> str:

@@ -31,7 +31,6 @@ from runner.inputs import LOCK, Inputs, recorded_inputs
 from runner.launcher import LAUNCHED, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
 from runner.machine_settings import SETTINGS, read_machine
-from runner.native import record_native
 from runner.outputs import Outputs, partial_folder
 from runner.process import DEBUG, leave, note_once
 from runner.sandbox import lock
@@ -122,7 +121,6 @@ def compute(
 
     def keep() -> None:
         try:
-            inputs.require_recorded()
             inputs.require_unchanged()
         except InputError:
             outputs.end()
@@ -138,13 +136,7 @@ def compute(
             inputs.check()
             if locked:
                 lock_stage(entry, study.tree)
-            try:
-                call_main(entry, *given)
-                if entry.stage not in COMPUTES_NOTHING:
-                    record_native(entry, study.tree.get("kernels", "native"), outputs)
-            except Exception:
-                inputs.require_recorded()  # a damaged input is the better explanation
-                raise
+            call_main(entry, *given)
             unlocked.submit(keep).result()
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -28,7 +28,6 @@ from page.results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import study_tables
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
-from runner.native import native_processors
 from runner.outputs import Outputs
 
 PLOTS = Path("plots")
@@ -118,9 +117,7 @@ def read_trainings(params: ListedParams) -> dict[str, Pretrain | Finetune | Supe
 
 
 def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
-    """Return where the results come from: data, trainings, packages and processors."""
-    kernels, folder = params.read("kernels", Kernels), inputs[PLOTS / "encoders"]
-    measured = [folder / f"{key}.json" for key in params.read("encoders", dict[str, Any])]
+    """Return where the results come from: data, trainings and packages."""
     weights = params.read("weights", dict[str, dict])
     return Provenance(
         datasets=params.read("datasets", dict[str, DatasetEntry]),
@@ -130,8 +127,7 @@ def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
         probes=params.read("probe", dict[str, Probe]),
         given={key: entry for key, entry in weights.items() if entry["source"] == "activations"},
         versions=load_tree(inputs["versions.yaml"]),
-        kernels=kernels,
-        native=native_processors(kernels, measured),
+        kernels=params.read("kernels", Kernels),
     )
 
 

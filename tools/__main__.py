@@ -1,7 +1,8 @@
 """Commands for people: `python -m tools VERB`; `python -m tools --help` lists the verbs.
 
 A verb is a module of this package with a `main`, whose keywords are the options that the module's
-`add_arguments`, if it has one, declares. It is imported only when it is asked for.
+`add_arguments`, if it has one, declares; `fsck` and `prune` are functions of one. It is imported
+only when it is asked for.
 """
 
 import argparse
@@ -27,6 +28,9 @@ VERBS = {
     "repro": "run the study in params.yaml, and list its results",
 }
 
+FUNCTIONS = {"fsck": "cache", "prune": "cache"}
+"""The module of each verb that is a function."""
+
 
 def main(*words: str) -> None:
     """Import the module of a verb, and run it with its options."""
@@ -40,14 +44,15 @@ def main(*words: str) -> None:
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help=argparse.SUPPRESS)
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(words)
-    module = import_module(f"tools.{chosen.verb.replace('-', '_')}")
+    module = import_module(f"tools.{FUNCTIONS.get(chosen.verb, chosen.verb.replace('-', '_'))}")
     line = VERBS[chosen.verb]
     own = argparse.ArgumentParser(
         prog=f"python -m tools {chosen.verb}", description=f"{line[0].upper()}{line[1:]}."
     )
     if hasattr(module, "add_arguments"):
         module.add_arguments(own)
-    module.main(**vars(own.parse_args(chosen.words)))
+    run = getattr(module, chosen.verb if chosen.verb in FUNCTIONS else "main")
+    run(**vars(own.parse_args(chosen.words)))
 
 
 if __name__ == "__main__":

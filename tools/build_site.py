@@ -27,7 +27,9 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import read_json, write_whole
 from tools.documents import about_project
-from tools.outcome import PUBLISHED, REPORT
+from tools.repro import REPORT
+
+PUBLISHED = Path("plots/published.html")
 
 SETTINGS, STYLE = Path("tools/site.yaml"), Path("tools/site.css")
 

@@ -1,101 +1,204 @@
-"""DVC's cache and lock file: which outputs a study has, and where their bytes are."""
+"""Damaged, lost and left-over results: `make fsck`, `make prune`, the start of `make repro`.
 
+DVC trusts an object of its cache that it has made read-only: it links, checks out and pushes the
+object, whatever its bytes are by then, and never replaces it. So `make fsck` reads every byte.
+"""
+
+import argparse
 import json
 import re
-from dataclasses import dataclass
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+import humanize
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from dvc.utils.serialize import modify_yaml
+
+from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
-from runner.inputs import file_md5
+from interpreting_clip.study.check import check
+from runner.inputs import LOCK, content_md5, file_md5, files_below, folder_listing, read_lock
+from tools.jobs import TRAININGS
 
-LOCK = "dvc.lock"
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
+
+FEW = 4
+"""How many stages without results are named one by one."""
 
 
-@dataclass(frozen=True)
 class Cache:
     """The folders of a repository's cached objects and run cache, and DVC's list of processes."""
 
-    objects: Path
-    runs: Path
-    processes: Path
+    def __init__(self, repo: Repo) -> None:
+        self.objects, self.runs = Path(repo.cache.local.path), Path(repo.stage_cache.cache_dir)
+        self.processes = Path(str(repo.tmp_dir), "rwlock")
 
     def file(self, md5: str) -> Path:
         """Return where the object of an MD5 is, or would be."""
         return self.objects / md5[:2] / md5[2:]
 
-    def has(self, md5: str) -> bool:
-        """Return whether an object is there, with all files of a folder; only listings are read."""
-        there = bool(md5) and self.file(md5).is_file()
-        if there and md5.endswith(".dir"):
-            there = file_md5(self.file(md5)) == md5[:32]
-        return there and all(self.file(one).is_file() for one in self.members(md5).values())
-
     def members(self, md5: str) -> dict[str, str]:
-        """Return the MD5s of a folder's files by path; none if its listing is missing or damaged.
-
-        An object that is not a folder has none. Entries that are not an MD5 name no object, and are
-        left out.
-        """
-        if not md5.endswith(".dir"):
-            return {}
+        """Return the MD5s of a folder's files by path; none if its listing is lost or damaged."""
         try:
-            listed = json.loads(self.file(md5).read_bytes())
-            found = {entry["relpath"]: entry["md5"] for entry in listed}
-            return {path: md5 for path, md5 in found.items() if re.fullmatch("[0-9a-f]{32}", md5)}
+            listing = json.loads(self.file(md5).read_bytes()) if md5.endswith(".dir") else []
+            return {entry["relpath"]: entry["md5"] for entry in listing}
         except (OSError, ValueError, TypeError, KeyError):
             return {}
 
+    def unfinished(self) -> list[Path]:
+        """Return what a killed DVC or a full disk has left, on which the next run of DVC fails.
 
-@dataclass(frozen=True)
-class Output:
-    """An output of a stage, or a file in it: its path, and DVC's MD5 (of a folder, `*.dir`)."""
+        DVC uses the newest file of a folder of runs, even a temporary one or one that was cut off,
+        and expects one there; and it does not read a list of processes that ends too early.
+        """
+        found = [file for file in self.runs.glob("*/*/*") if not _is_whole_run(file)]
+        found += [folder for folder in self.runs.glob("*/*") if not any(folder.iterdir())]
+        try:
+            json.loads(self.processes.read_bytes())
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            found.append(self.processes)
+        return found
 
-    stage: str
-    path: str
-    md5: str
-
-
-def open_cache(root: Path) -> Cache:
-    """Return the cache that DVC's settings name."""
-    # not `dvc.repo`, whose import and index take most of a second
-    from dvc.config import Config
-
-    own = root / ".dvc"
-    if not own.is_dir():
-        raise InputError(f"{root}: no DVC repository; run from the root of one")
-    config = Config(str(own))
-    named = config["cache"].get("local")
-    folder = config["remote"][named]["url"] if named else config["cache"].get("dir", own / "cache")
-    return Cache(Path(folder) / "files/md5", Path(folder) / "runs", own / "tmp/rwlock")
+    def delete_unfinished(self) -> None:
+        """Delete it, also folders that are empty by then."""
+        while found := self.unfinished():
+            for path in found:
+                path.rmdir() if path.is_dir() else path.unlink()
 
 
-def locked_stages(root: Path) -> dict[str, dict[str, Any]]:
-    """Return the entries of a repository's lock file by stage; none if nothing has been run."""
-    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
-    from voluptuous import Invalid
-
-    file = root / LOCK
-    if not file.exists():
-        return {}
+def _is_whole_run(file: Path) -> bool:
     try:
-        tree = load_tree(file)
-        COMPILED_LOCKFILE_SCHEMA(tree)
-    except (InputError, Invalid) as error:
-        why = str(error).removeprefix(f"{file}: ")
-        raise InputError(
-            f"{file}: expected DVC's lock file, got a part of one ({why}): DVC was killed while it "
-            f"wrote the file. `git checkout {LOCK}`, or delete it if git has none; later results "
-            "come back from DVC's run cache"
-        ) from None
-    return tree.get("stages") or {}
+        outs = load_tree(file).get("outs")
+        whole = bool(outs) and all(MD5.fullmatch(out["md5"]) for out in outs)
+    except (InputError, TypeError, KeyError):
+        return False
+    return whole and file.suffix != ".tmp"
 
 
-def locked_outputs(root: Path) -> list[Output]:
-    """Return the outputs in a repository's lock file; none if nothing has been run."""
-    return [
-        Output(stage, out["path"], out.get("md5", ""))
-        for stage, entry in locked_stages(root).items()
-        for out in entry.get("outs", ())
-    ]
+@contextmanager
+def open_repo(folder: Path, rev: str | None = None) -> Iterator[Repo]:
+    """Open DVC's repository, or a git revision of it; anything that DVC refuses is one line."""
+    try:
+        with Repo(str(folder), rev=rev) as repo:
+            yield repo
+    except DvcException as error:
+        said = " ".join(str(error).split())
+        if LOCK.name in said:
+            said += f"; if no DVC runs, `git checkout {LOCK}`, or delete it if git has none"
+        raise InputError(f"{folder}: DVC: {said}") from None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the option of `fsck` and `prune`."""
+    parser.add_argument("--yes", action="store_true", help="do it; default: only show what")
+
+
+def fsck(*, yes: bool = False) -> None:
+    """Name damaged objects and unfinished files, and exit with 1 if there are any.
+
+    With `yes`, restore the objects that are whole in the workspace, and delete the rest.
+    """
+    with open_repo(Path.cwd()) as repo:
+        cache = Cache(repo)
+        objects = {file.parent.name + file.name: file for file in cache.objects.glob("??/*")}
+        objects = {md5: file for md5, file in objects.items() if MD5.fullmatch(md5)}
+        damaged = {md5: file for md5, file in objects.items() if file_md5(file) != md5[:32]}
+        copies = [(p, md5) for p, md5 in _workspace(cache) if md5 in damaged and p.exists()]
+        links = [path for path, md5 in copies if path.samefile(damaged[md5])]
+        for file in (*damaged.values(), *links):
+            sys.stdout.write(f"{file}: damaged: its bytes have another MD5\n")
+        for file in cache.unfinished():
+            sys.stdout.write(f"{file}: unfinished: DVC was killed while it wrote it\n")
+        faults = len(damaged) + len(links) + len(cache.unfinished())
+        sys.stdout.write(f"Objects: {len(objects)}, faults: {faults or 'none'}\n")
+        if not faults:
+            return
+        rest = "`dvc pull` (from a remote, if there is one) or `dvc repro` brings back the rest"
+        if not yes:
+            sys.exit(f"`make fsck MEND=1` restores them from the workspace or deletes them; {rest}")
+        with repo.lock:
+            whole = {md5: path for path, md5 in copies if content_md5(path) == md5}
+            for path in (*damaged.values(), *links):
+                path.unlink()
+            for md5, path in whole.items():
+                _restore(cache.file(md5), path)
+            cache.delete_unfinished()
+        sys.stdout.write(f"Deleted, {len(whole)} restored from the workspace; {rest}\n")
+
+
+def _workspace(cache: Cache) -> Iterator[tuple[Path, str]]:
+    """Yield the files and folders of the workspace with the MD5s that dvc.lock records."""
+    for stage in read_lock().values():
+        for path, md5 in stage.outs.items():
+            yield Path(path), md5
+            for name, inside in cache.members(md5).items():
+                yield Path(path, name), inside
+
+
+def _restore(file: Path, copy: Path) -> None:
+    """Write an object again from a file, or a listing from a folder."""
+    if copy.is_dir():
+        inside = {one.relative_to(copy).as_posix(): file_md5(one) for one in files_below(copy)}
+        file.write_bytes(folder_listing(inside))
+    else:
+        shutil.copyfile(copy, file)
+    file.chmod(0o444)
+
+
+def prepare() -> None:
+    """Delete what hinders DVC, and print how many stages have lost their results."""
+    with open_repo(Path.cwd()) as repo:
+        cache = Cache(repo)
+        if cache.unfinished():
+            with repo.lock:
+                cache.delete_unfinished()
+        lost = [
+            stage.addressing
+            for stage in repo.index.stages
+            if any(o.use_cache and o.hash_info and o.changed_cache() for o in stage.outs)
+        ]
+    if lost:
+        trainings = sum(name.partition("@")[0] in TRAININGS for name in lost)
+        sys.stdout.write(
+            f"DVC's cache lacks results of {len(lost)} stages, {trainings} of them trainings: "
+            f"{', '.join(lost[:FEW])}{', …' * (len(lost) > FEW)}; `dvc pull` gets what a remote "
+            "has, and the others run again\n"
+        )
+        sys.stdout.flush()
+
+
+def prune(*, yes: bool = False) -> None:
+    """Show the results that belong to no entry of params.yaml, and remove them with `yes`.
+
+    DVC's cache is not touched: branches whose studies still have these entries find their results.
+    """
+    check(PARAMS)
+    with open_repo(Path.cwd()) as repo:
+        lock, outputs = read_lock(), {out.def_path for out in repo.index.outs}
+        entries = sorted(lock.keys() - {stage.addressing for stage in repo.index.stages})
+        left = {path for name in entries for path in lock[name].outs} - outputs
+        paths = [path for path in map(Path, sorted(left)) if path.exists()]
+        for path in paths:
+            size = sum(file.lstat().st_size for file in files_below(path))
+            sys.stdout.write(f"{path}  {humanize.naturalsize(size)}\n")
+        sys.stdout.writelines(f"{name}  in {LOCK}\n" for name in entries)
+        if yes and entries:
+            with repo.lock, modify_yaml(LOCK) as tree:
+                for path in paths:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                for name in entries:
+                    del tree["stages"][name]
+    if not entries:
+        said = "Nothing to prune: every result belongs to an entry of params.yaml."
+    elif yes:
+        said = "All of it was removed; commit that. DVC's cache keeps its copies."
+    else:
+        said = "Nothing was removed. `make prune YES=1` removes all of it."
+    sys.stdout.write(f"{said}\n")

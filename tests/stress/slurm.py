@@ -1,16 +1,19 @@
 """A SLURM cluster of two nodes on the loopback, with a key and ports of its own."""
 
 import os
+import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.stress.remotes import PATIENCE, find_server, free_ports, listens, serving
+PATIENCE = 60.0
+"""How many seconds a server has to answer."""
 
 NODES = ("node1", "node2")
 
@@ -37,6 +40,45 @@ PartitionName=all Nodes=ALL Default=YES
 """`config_overrides`: nodes have the processors given here, whatever is real. No control groups."""
 
 
+def find_server(name: str, *folders: str) -> str:
+    """Return the path of a server's program, or skip the test."""
+    path = os.pathsep.join([os.environ["PATH"], str(Path(sys.executable).parent), *folders])
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found
+
+
+def free_ports(number: int) -> list[int]:
+    """Return free ports of the loopback."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
+    ports = [server.getsockname()[1] for server in held]
+    for server in held:
+        server.close()
+    return ports
+
+
+@contextmanager
+def serving(command: list[str], log: Path, answers: Callable[[], object]) -> Iterator[None]:
+    """Run a server until the block ends; skip the test if it exits or never answers."""
+    with log.open("w") as out, subprocess.Popen(command, stdout=out, stderr=out) as process:
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not answers():
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.skip(f"{command[0]} does not start here: {log.read_text()[-500:]}")
+                time.sleep(0.1)
+            yield
+        finally:
+            process.kill()
+
+
+def listens(port: int) -> bool:
+    """Say whether a server answers at a port of the loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Cluster:
     """A running cluster: its configuration, which clients find through a variable."""
 
@@ -58,10 +100,7 @@ class Cluster:
             return False
 
     def clear(self) -> None:
-        """Cancel all jobs, wait until they have ended, and resume a node that is down."""
-        for node in NODES:
-            if self.ask("sinfo", "--noheader", "--nodes", node, "-o", "%t").startswith("down"):
-                self.ask("scontrol", "update", f"nodename={node}", "state=resume")
+        """Cancel all jobs, and wait until they have ended."""
         self.ask("scancel", "--quiet", "--user", "root")
         deadline = time.monotonic() + PATIENCE
         while not self.is_ready():

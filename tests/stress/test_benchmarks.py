@@ -1,26 +1,19 @@
 """Each benchmark runs on next to nothing, and what it compares with ours computes the same."""
 
 import re
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from benchmarks import cka, concepts, extraction, gpu, study, tables
-from benchmarks.tables import ROOT
+from benchmarks import concepts, extraction, gpu, tables
 from interpreting_clip.config.machine import Machine
-from tests.pipeline.workspace import new_workspace
 from tests.unit.encoders.conftest import small_backbone
 
 SMALL = {kind: small_backbone(kind) for kind in ("rn", "vit")}
 CUT: list[Any] = [
     (concepts, {"BRODEN": concepts.Size(300, 6, 20), "SAMPLE": 10}),
     (extraction, {"BACKBONES": SMALL, "IMAGES": 4, "BATCH": 2, "ROUNDS": 1}),
-    (cka, {"BACKBONES": SMALL, "IMAGES": 16, "MINIBATCH": 8, "ROUNDS": 1}),
-    pytest.param(study, {}, marks=pytest.mark.long),  # runs the nano study twice
 ]
 
 
@@ -29,8 +22,6 @@ def test_a_benchmark_leaves_a_table_of_plausible_numbers(benchmark, sizes, tmp_p
     monkeypatch.setattr(tables, "TABLES", tmp_path)
     for name, value in sizes.items():
         monkeypatch.setattr(benchmark, name, value)
-    if benchmark is study:
-        monkeypatch.setattr(study, "ROOT", new_workspace(tmp_path / "source").folder)
     benchmark.main()
     (file,) = tmp_path.glob("*.md")
     found = re.findall(r"^\| (.*?) \| (\d[\d.,e+-]*)", file.read_text(), re.MULTILINE)
@@ -62,7 +53,6 @@ def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch):
     [
         ({"a": [1.0, 200.0]}, {"a": [1.0, 200.1]}, True),
         ({"a": [1.0, 200.0]}, {"a": [1.0, 201.0]}, False),
-        ({"a": [1.0, 200.0]}, {"a": [1.0, np.nan]}, False),
         ({"a": [1.0, 200.0]}, {"b": [1.0, 200.0]}, False),
         ({gpu.LOSSES: [3.0, 1.0]}, {gpu.LOSSES: [3.0, 1.01]}, True),
         ({gpu.LOSSES: [3.0, 1.0]}, {gpu.LOSSES: [3.0, 1.1]}, False),
@@ -71,11 +61,3 @@ def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch):
 def test_a_device_that_computes_something_else_is_told(expected, found, agrees):
     arrays = [{name: np.array(values) for name, values in one.items()} for one in (expected, found)]
     assert gpu.line("stage", *arrays).measured.startswith("failed") != agrees
-
-
-def test_without_a_gpu_nothing_is_measured():
-    if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
-    command = [sys.executable, "-m", "benchmarks", "gpu"]
-    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
-    assert ended.returncode and "no GPU" in ended.stderr and ended.stderr.count("\n") == 1

@@ -20,7 +20,7 @@ from tests.stress.conftest import LONG
 
 SEED, KILLS = 0, 20 if LONG else 4
 
-UNCACHED = (sys.executable, "-c", "from tools.uncached import prepare; prepare()")
+PREPARE = (sys.executable, "-c", "from tools.cache import prepare; prepare()")
 
 LEFT = 8
 """The last stages, in which no moment lies: a kill may let several pass, and some must remain."""
@@ -115,9 +115,9 @@ def kill(workspace: Workspace, dvc: subprocess.Popen[bytes], victim: str) -> Non
 
 def mend(workspace: Workspace) -> None:
     """Start as `make repro` does, which mends what the kill has left, and follow its advice."""
-    if "`git checkout dvc.lock`, or delete it" in workspace.run(*UNCACHED, ok=False):
+    if "`git checkout dvc.lock`, or delete it" in workspace.run(*PREPARE, ok=False):
         (workspace.folder / "dvc.lock").unlink()
-        workspace.run(*UNCACHED)
+        workspace.run(*PREPARE)
 
 
 def test_kills_and_other_surroundings_change_nothing(nano: Workspace, tmp_path: Path):

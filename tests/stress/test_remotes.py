@@ -1,4 +1,4 @@
-"""Two people share a study through a folder; test_served_remotes.py has servers in its place."""
+"""Two people share a study through a folder."""
 
 import hashlib
 import json
@@ -10,7 +10,6 @@ import pytest
 from tests.pipeline.test_pipeline import EXTRACTS, MEASURES
 from tests.pipeline.workspace import Workspace, clone
 from tests.reads import folder_digests
-from tests.stress.remotes import Remote
 
 KEY = "rn_web_broad_finetuned"
 SEED = "recipes.finetuning.seed"
@@ -20,27 +19,21 @@ MAKE = ("make", "--silent")
 
 
 @pytest.fixture(scope="module")
-def remote(tmp_path_factory: pytest.TempPathFactory) -> Remote:
-    return Remote(str(tmp_path_factory.mktemp("remote")), {}, {})
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("remote")
 
 
 @pytest.fixture(scope="module")
-def you(remote: Remote, nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def you(remote: Path, nano: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return a clone with the study's data, from where it was pushed."""
     you = clone(nano.folder, tmp_path_factory.mktemp("people") / "you")
     shutil.copytree(nano.folder / ".dvc/cache", you.folder / ".dvc/cache")
     you.run("dvc", "checkout", "--quiet")
-    you.run("dvc", "remote", "add", "--default", "shared", remote.url)
-    set_options(you, {"verify": "true"} | remote.options)
+    you.run("dvc", "remote", "add", "--default", "shared", str(remote))
+    you.run("dvc", "remote", "modify", "shared", "verify", "true")
     you.commit("Share the study")
-    set_options(you, remote.own, "--local")
     you.run(*MAKE, "push")
     return you
-
-
-def set_options(workspace: Workspace, options: dict[str, str], *where: str) -> None:
-    for option in options.items():
-        workspace.run("dvc", "remote", "modify", *where, "shared", *option)
 
 
 def cached_files(workspace: Workspace) -> set[str]:
@@ -61,9 +54,8 @@ def objects(workspace: Workspace, digest: str) -> set[str]:
     return {digest, *(entry["md5"] for entry in json.loads(listing.read_text()))}
 
 
-def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches(remote, you):
+def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches(you):
     colleague = clone(you.folder, you.folder.with_name("colleague"))
-    set_options(colleague, remote.own, "--local")
     colleague.run("git", "checkout", "--quiet", "-b", "seed-7")
     colleague.change(SEED, 7)
     assert colleague.repro("--pull", "--allow-missing") == RERUN
@@ -88,7 +80,7 @@ def test_what_was_damaged_is_refused_and_computed(remote, nano, you, tmp_path):
     outs = [nano.lock()[f"{stage}@rn_untrained"]["outs"][0]["md5"] for stage in DAMAGED]
     inside = [min(objects(you, listing) - {listing}) for listing in outs[:2]]
     for digest in (*inside, outs[2]):
-        file = Path(remote.url) / object_path(digest)
+        file = remote / object_path(digest)
         content = bytearray(file.read_bytes())
         content[-4] ^= 1  # of a listing that stays legal, with another name
         file.chmod(0o644)

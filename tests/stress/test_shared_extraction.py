@@ -19,17 +19,6 @@ from tests.unit.encoders.conftest import small_backbone
 
 DATASETS, WEIGHTS = Path("data/datasets"), Path("data/weights")
 
-KILL = """
-import os, signal, sys
-
-def kill(event, arguments):
-    if event == "open" and str(arguments[0]).endswith("shard-00000.tar"):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-if os.environ.get("RANK") == "1":
-    sys.addaudithook(kill)
-"""
-"""A module `sitecustomize`: the second process kills itself when it opens the file."""
 
 COUNT = """
 import os
@@ -90,14 +79,4 @@ def test_a_broken_image_of_another_process_is_named_in_one_line():
     (line,) = done.stderr.splitlines()
     assert done.returncode == 1
     assert re.match(r"error: .*imagenet_val: image 00000020: .*broken.*replace", line)
-    assert left("rn") == []
-
-
-def test_a_killed_process_ends_the_stage_in_one_line(tmp_path):
-    (site := tmp_path / "site").mkdir()
-    (site / "sitecustomize.py").write_text(KILL)
-    done = run("extract", "rn", 2, PYTHONPATH=str(site))
-    (line,) = done.stderr.splitlines()
-    assert done.returncode == 1
-    assert re.match(r"error: rn: process 2 of 2 .*SIGKILL.*`batch_size`", line)
     assert left("rn") == []

@@ -123,16 +123,6 @@ def require_resumed(said: str) -> None:
     assert f"/{STEPS} " in said and f"| 0/{STEPS} " not in said, said
 
 
-def test_a_node_that_is_down_fails_the_stage_and_the_next_run_takes_another(cluster, training):
-    dvc, _ = begin(training)
-    node = cluster.ask("squeue", "--noheader", "-o", "%N").strip()
-    cluster.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
-    assert dvc.wait(PATIENCE)
-    assert wait_for(lambda: not jobs(training, "pretrain"))
-    go_on(training)
-    assert cluster.ask("sinfo", "--noheader", "--nodes", node, "-o", "%t").startswith("down")
-
-
 @pytest.mark.parametrize("victim", ["dvc", "srun"])
 def test_a_job_ends_with_dvc_and_with_srun(cluster, training, victim):
     dvc, _ = begin(training)

@@ -12,7 +12,6 @@ import pytest
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from runner.machine_settings import SHARED_BY
 
 STAGE = """
 import os, sys, time
@@ -96,20 +95,6 @@ def test_a_launcher_runs_the_stage_and_passes_on_what_it_says(probe):
     killed = probe("os.kill(os.getpid(), 9)", "env PLACE=there")
     killed.communicate()
     assert killed.returncode == 128 + signal.SIGKILL
-
-
-@pytest.mark.parametrize(("launcher", "shared_by"), [("env PLACE=there", "None"), ("", "4")])
-def test_jobs_share_the_processors_of_this_host_alone(probe, launcher, shared_by):
-    show = f"print(os.environ.get('{SHARED_BY}'))"
-    out, _ = probe(show, launcher, **{SHARED_BY: "4"}).communicate()
-    assert out.splitlines()[-1] == shared_by
-
-
-def test_a_program_that_is_missing_is_one_line(probe):
-    done = probe("pass", "srum -n1")
-    err = done.communicate()[1]
-    assert done.returncode == 1 and err.count("\n") == 1
-    assert err.startswith("error: compute.yaml: ") and "srum" in err
 
 
 def test_the_stage_ends_with_the_process_here(probe):

@@ -9,15 +9,12 @@ import pytest
 import torch
 import yaml
 from PIL import Image
-from safetensors.torch import save
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.encoder import clip_encoder
 from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.activations_folder import write_files
-from interpreting_clip.formats.image_lists import ListedImage
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.reads import ROOT
 from tools.__main__ import main
@@ -92,53 +89,6 @@ def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys
     assert found["head"].startswith("random: 1,000 classes × 96 features")
 
 
-@pytest.mark.parametrize("given", [{}, HALF])
-def test_the_mean_of_another_training_is_warned_of_unless_one_is_given(study, capsys, given):
-    weights = timm_model().state_dict() | {"decoder_embed.weight": torch.ones(3, 3)}
-    study(TIMM, checkpoint(pickled(weights), **given))
-    main("check-encoder", "mine")
-    found = lines(capsys.readouterr().out)
-    assert ("warning" in found) == (not given)
-
-
-def only_probe() -> None:
-    """Measure a probe of the encoder in its place."""
-    tree = load_tree(Path("params.yaml"))
-    train = {"kind": "imagenet", "source": "folder", "folder": "train", "limit": 2000}
-    tree["datasets"]["imagenet_train"] = train
-    tree["probe"]["probed"] = {"start": "mine", "dataset": "imagenet_train"}
-    tree["probe"]["probed"]["features"] = "embedding"
-    tree["encoders"]["probed"] = tree["encoders"].pop("mine") | {"training": "probed"}
-    Path("params.yaml").write_text(yaml.safe_dump(tree))
-
-
-def test_a_probe_needs_activations_on_the_images_that_it_learns_from(study, capsys):
-    def give(*names: str) -> None:
-        listed = {name: [ListedImage("0" * 64, "a", 0)] for name in names}
-        arrays = {name: np.ones((1, 3), np.float32) for name in names}
-        digest = write_files(Path("given"), arrays, listed, 3, None)
-        given = {"source": "activations", "folder": "given", "sha256": digest}
-        given |= {"representation": "linear", "normalize_features": False}
-        study({"kind": "external", "model": "a net in JAX"}, given)
-        only_probe()
-
-    give("imagenet_val")
-    with pytest.raises(InputError, match=r"given: .* imagenet_train, .*'probe\.probed'"):
-        main("check-encoder", "mine")
-    give("imagenet_val", "imagenet_train")
-    main("check-encoder", "mine")
-    assert lines(capsys.readouterr().out)["imagenet_train"].startswith("there; ")
-
-
-def test_an_encoder_for_a_probe_alone_needs_no_head(study, capsys):
-    study(TIMM, checkpoint(pickled(timm_model(num_classes=0).state_dict())))
-    only_probe()
-    main("check-encoder", "mine")
-    found = lines(capsys.readouterr().out)
-    assert found["encoder"] == "mine: without a head, for the linear probe probed"
-    assert found["forward pass"].startswith("noise: 96 features")
-
-
 def test_an_image_of_one_s_own_shows_what_the_encoder_sees_in_it(study, capsys):
     model = timm_model()
     with torch.no_grad():
@@ -162,14 +112,6 @@ def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):
     assert found["representation"].startswith("linear")
 
 
-def test_a_tower_alone_has_no_head(study, capsys):
-    clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
-    study(CLIP, checkpoint(pickled(clip.visual.state_dict())))
-    with pytest.raises(InputError, match=r"'encoders\.mine\.head'.*no trained head"):
-        main("check-encoder", "mine")
-    assert "forward pass" in lines(capsys.readouterr().out)
-
-
 def test_damage_that_only_a_forward_pass_shows_is_found(study, capsys):
     weights = timm_model().state_dict()
     weights["layer4.0.conv1.weight"][0] = float("nan")
@@ -177,16 +119,3 @@ def test_damage_that_only_a_forward_pass_shows_is_found(study, capsys):
     with pytest.raises(InputError, match=r"'weights\.mine': image 0: its activation is NaN"):
         main("check-encoder", "mine")
     assert "representation" in lines(capsys.readouterr().out)
-
-
-def test_published_weights_are_downloaded_once(study, hub, capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("INTERPRETING_CLIP_DOWNLOADS", str(tmp_path / "downloads"))
-    data = save({k: v.contiguous() for k, v in timm_model().state_dict().items()})
-    hub.add("timm/test_resnet.r160_in1k", {"model.safetensors": data}, "model")
-    study(TIMM, {"source": "timm", "tag": "r160_in1k"})
-    main("check-encoder", "mine")
-    first = capsys.readouterr().out
-    assert "the weights'" in lines(first)["preprocessing"]
-    downloads = len(hub.cdn.requests)
-    main("check-encoder", "mine")
-    assert capsys.readouterr().out == first and len(hub.cdn.requests) == downloads

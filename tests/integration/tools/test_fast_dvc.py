@@ -61,11 +61,3 @@ def test_both_write_the_same_lock_file_and_neither_runs_what_the_other_ran(study
     Path("dvc.lock").unlink()
     assert repro(study, PLAIN, "--force") == everything
     assert Path("dvc.lock").read_bytes() == lock
-
-
-def test_a_damaged_lock_file_is_refused_as_dvc_does(study):
-    repro(study, FAST)
-    lock = Path("dvc.lock").read_text()
-    Path("dvc.lock").write_text(lock[: lock.index("outs:") + 3])
-    said = [study.run(*program, "repro", ok=False) for program in (FAST, PLAIN)]
-    assert "dvc.lock' is invalid" in said[0] and said[0] == said[1]

@@ -61,10 +61,3 @@ def test_an_error_and_a_warning_are_printed_in_full(study):
     assert "it is bad" in said and "ERROR: failed to reproduce 'c'" in said and "with 3" in said
     assert "stages ran" not in said
     assert "WARNING: " in study.run(*REPRO, "--keep-going", ok=False)
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="script(1) has other options")
-def test_on_a_terminal_a_stage_is_named_when_it_starts(study):
-    command = " ".join(REPRO)
-    said = study.run("script", "--quiet", "--return", "--command", command, "/dev/null")
-    assert said.index("[2/3]") < said.index("in b") < said.index("[3/3]")

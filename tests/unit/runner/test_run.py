@@ -1,12 +1,14 @@
 """What a stage compares before its outputs move into place, and the links that it may follow."""
 
+import platform
 from pathlib import Path
 
 import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.errors import InputError
-from runner.graph import loop_entries, read_entry
+from runner import run
+from runner.graph import read_entry
 from runner.run import (
     link_targets,
     recorded_settings,
@@ -37,11 +39,9 @@ def folder(tmp_path, monkeypatch):
     ("file", "old", "new", "named"),
     [
         ("params.yaml", "rate: 1", "rate: 3", r"params\.yaml: recipes\.a"),
-        ("params.yaml", "steps: 2", "rest: 2", r"params\.yaml: recipes\.a"),
         ("params.yaml", "recipe: a", "recipe: b", r"'recipes\.b' is missing"),
         ("dvc.yaml", "data/images", "data/others", r"dvc\.yaml: train@rn"),
         ("code.json", "0", "1", r"code\.json: train"),
-        ("params.yaml", "rate: 1", "rate: 1.0", None),
         ("params.yaml", "native", "portable", None),
         ("params.yaml", "encoders: {", "encoders: {vit: {recipe: a}, ", None),
     ],
@@ -58,14 +58,6 @@ def test_what_dvc_would_record_wrongly_is_named(file, old, new, named):
         return
     with pytest.raises(InputError, match=named):
         require_same_settings(entry, before)
-
-
-@pytest.mark.parametrize(
-    ("browse", "keys"),
-    [({"encoders": ["rn"]}, ["rn"]), ({"encoders": []}, []), (["rn"], []), ({"encoders": 3}, [])],
-)
-def test_a_stage_runs_over_a_list_and_over_nothing_that_is_none(browse, keys):
-    assert [*loop_entries({"foreach": "${browse.encoders}"}, {"browse": browse})] == keys
 
 
 def test_links_are_followed_wherever_they_lead(tmp_path):
@@ -85,3 +77,14 @@ def test_a_file_that_was_just_written_gets_the_time_of_another_second_once():
     for _ in range(2):
         show_change_to_git(file)
         assert int(file.stat().st_mtime) == written - 1
+
+
+def test_one_stage_of_a_study_tells_that_its_processor_has_no_portable_kernels(monkeypatch, capsys):
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(run, "use_kernels", lambda _: None)
+    run.choose_kernels("native")
+    assert not capsys.readouterr().err
+    run.choose_kernels("portable")
+    assert "aarch64" in capsys.readouterr().err
+    run.choose_kernels("portable")
+    assert not capsys.readouterr().err

@@ -81,9 +81,7 @@ def test_finds_the_packages_of_others(tree):
     ("text", "message"),
     [
         ("import importlib\nimportlib.import_module(name)", r"b.py: line 2: .*computed"),
-        ("from . import c", r"b.py: line 1: .*relative"),
         ("a = 1\nb = (", r"b.py: line 2: not legal Python"),
-        ("a = '\0'", r"b.py: .*null bytes"),
     ],
 )
 def test_refuses_an_import_by_computed_name_and_what_is_no_python(tree, text, message):
@@ -118,15 +116,12 @@ LABEL = 'x: Annotated[Estimate, Label("share of all", 1, unit="%", headline="sha
 UNSEEN = {
     CODE: [
         ("A module.", "Reworded."),
-        ('    """Double."""\n', ""),
         ('"""A limit."""\n', ""),
         ("return 2 * x", "return 2 * x  # twice"),
     ],
     RAISING: [
         ("is too few, ", "is less than"),
-        ("f\"{wrong['least']}: ", "f\"Got {wrong['least']}: "),
         ("it failed", "it went wrong"),
-        ('TypeError("wrong")', 'TypeError("wro" "ng")'),
     ],
     LABEL: [("share of all", "fraction"), ('1, unit="%"', "digits=2")],
 }
@@ -135,14 +130,11 @@ UNSEEN = {
 SEEN = {
     CODE: [("2 *", "3 *"), ("(x)", "(x=1)")],
     "x = 'a'": [("'a'", "'b'"), ("'a'", "None")],
-    "x = []": [("[]", "['']"), ("[]", "[[]]"), ("[]", "[None]")],
     "x = f'{a}'": [("{a}", "{a}{b}")],
     RAISING: [
         ("x <", "x <="),
-        ('["least"]:', '["most"]:'),
         ("{x:.1f}", "{kind}"),
         ("raise ValueError", "raise KeyError"),
-        ('code="b"', 'code="c"'),
         ("from failed", ""),
     ],
     LABEL: [
@@ -163,14 +155,6 @@ def test_a_digest_sees_code_and_neither_words_nor_layout(edits, seen):
             assert source.count(old) == 1, old
             other = source.replace(old, new)
             assert (code_digest(other) != code_digest(source)) == seen, (old, new)
-
-
-def test_a_digest_does_not_see_the_words_around_a_result():
-    one, other = (
-        f'class A:\n    CAPTION: ClassVar[str] = "{words}"\n    x: Annotated[B, Part("{words}")]'
-        for words in ("an interval", "a range")
-    )
-    assert code_digest(one) == code_digest(other)
 
 
 def test_leaves_out_what_a_package_imports_when_a_name_is_asked_for(tree):

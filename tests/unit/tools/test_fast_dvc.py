@@ -42,7 +42,6 @@ stages:
 OTHER_LAYOUTS = {
     "comment": LOCK.replace("stages:\n", "stages:\n  # by hand\n", 1),
     "flow": "schema: '2.0'\nstages: {study: {cmd: x}}\n",
-    "datasets": f"{LOCK}datasets:\n- name: x\n  type: dvc\n",
 }
 
 
