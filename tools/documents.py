@@ -13,14 +13,11 @@ import pandas as pd
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.results import read_result
-from interpreting_clip.measures.standard_spread import StandardSpread
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import START, PublishedModels, Spread
+from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
-from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
 from page.claims import study_claims
 from page.names import format_estimate, format_interval, format_number, mark
-from page.provenance import study_names
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
 from page.replicas import TRAINED_FROM, FurtherEncoder, ReplicatedEncoder, format_replicas
@@ -82,20 +79,20 @@ def models() -> pd.DataFrame:
 
 def model_row(name: str, label: str = "") -> tuple[str, ...]:
     """Return the accuracies of a published model and its effective robustness."""
-    one = models().loc[name]
+    one = models().loc[name].to_dict()
     accuracies = [format_number(one[column]) for column in ("imagenet", "shifts")]
     return (label or f"`{name}`", *accuracies, one["text_all"] + one["mark_all"])
 
 
 def published_clips() -> str:
     """Return a few CLIPs, and how robust one more standard model would be."""
-    spread = published().choices[DEFAULT].spread["all"]
-    return table(MODEL, [*map(model_row, README_CLIPS), limit_row(spread)])
+    limit = published().choices[DEFAULT].spread["all"].limit
+    return table(MODEL, [*map(model_row, README_CLIPS), limit_row(limit)])
 
 
-def limit_row(spread: Spread | StandardSpread) -> tuple[str, ...]:
+def limit_row(limit: float) -> tuple[str, ...]:
     """Return the row of the limit within which one more standard model would be."""
-    return ("limit for one more standard model", NONE, NONE, f"±{format_number(spread.limit)}")
+    return ("limit for one more standard model", NONE, NONE, f"±{format_number(limit)}")
 
 
 def one_backbone() -> str:
@@ -166,10 +163,10 @@ def real_clip(names: Sequence[str] = CLIP_NUMBERS) -> str:
         cells = (format_interval(one.value, one.low, one.high, one.digits) for one in pair)
         label = f"{pair[0].label}, {pair[0].unit}".rstrip(", ")
         rows.append((label, *cells, format_number(pair[0].chance, pair[0].digits)))
-    axis = clip.outlier_axes.axes[0]
-    for label, costs in {"0": axis.costs, "its mean": axis.costs_at_mean}.items():
-        cost = format_estimate(costs["images"])
-        rows.append((f"accuracy lost if the outlier feature is {label}, points", cost, NONE, NONE))
+    for axis in clip.outlier_axes.axes if clip.outlier_axes else ():
+        for value, costs in {"0": axis.costs, "its mean": axis.costs_at_mean}.items():
+            label = f"accuracy lost if outlier feature {axis.feature} is {value}, points"
+            rows.append((label, format_estimate(costs["images"]), NONE, NONE))
     return table(("", "OpenAI's weights", "random weights", "by chance"), rows)
 
 
@@ -185,9 +182,7 @@ def miniature() -> tuple[list[StudyEncoder], list[FurtherEncoder], list[Claim]]:
     trained = {name: params.read(name, kind) for name, kind in TRAINED_FROM.items()}
     inputs = Inputs(entry.deps, entry.stage)
     encoders, further = report.read_encoders(params, inputs, trained)
-    datasets = params.read("datasets", dict[str, DatasetEntry])
-    names = study_names(datasets, params.read("shifts", Shifts))
-    return encoders, further, study_claims(encoders, names, further)
+    return encoders, further, study_claims(encoders, further=further)
 
 
 def over_seeds(
@@ -213,7 +208,8 @@ def encoders_of_miniature() -> str:
         "robustness.shift_accuracy": ("shifts, %", 1),
         "robustness.robustness": ("effective robustness, points", 1),
     }
-    return over_seeds(encoders, numbers, limit_row(encoders[0].results.robustness.spread))
+    spread = encoders[0].results.robustness.spread
+    return over_seeds(encoders, numbers, *([limit_row(spread.limit)] if spread else []))
 
 
 def spaces_of_miniature() -> str:
