@@ -194,8 +194,11 @@ def over_seeds(
     rows = []
     for e in encoders:
         if e.replicas:
-            found = [(e.replicas[name], digits) for name, (_, digits) in numbers.items()]
-            cells = [format_number(one.mean, n) + format_replicas(one, n) for one, n in found]
+            found = [(e.replicas.get(name), digits) for name, (_, digits) in numbers.items()]
+            cells = [
+                format_number(one.mean, digits) + format_replicas(one, digits) if one else NONE
+                for one, digits in found
+            ]
             rows.append((e.entry.label, *cells))
     return table(("encoder", *(label for label, _ in numbers.values())), (*rows, *more))
 
