@@ -167,5 +167,5 @@ lock: $(VENV)/ready
 
 clean:
 	test ! -d .scratch || find .scratch -mindepth 1 -maxdepth 1 ! -name downloads -exec rm -rf {} +
-	rm -rf dvc_plots site .pytest_cache .ruff_cache .hypothesis
+	rm -rf dvc_plots site .cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -5,8 +5,6 @@ round-trip classes, in pure Python. Here, the parser in C reads dvc.lock, as DVC
 DVC's own writer writes the entry of that stage; the text of all others is kept. For 6,000 lines
 this takes 0.15 s instead of 1.35 s of processor time: 150 s in a cold study of 125 stages.
 
-`docs/upstream` has the same as a patch for DVC, and two smaller ones.
-
 The file has the bytes that `dvc repro` writes, so the two can take turns. What is stale, locks, and
 the runs of stages remain DVC's. If dvc.lock is not laid out as DVC writes it, DVC's own function
 writes it.

@@ -1,18 +1,16 @@
-"""Generate the tables of docs/reference and docs/arrays.md, and whole documents from templates.
+"""Generate the tables of docs/reference, docs/arrays.md, README.md and docs/results.md.
 
 `make docs` writes them, and `make check` fails if one is out of date. A table stands between
 `<!-- make docs: name -->` and `<!-- end -->`; the rest of its file is written by hand. Ranges and
 words come from the types in the code. The texts about a measure's keys come from its `Settings`;
-those about all other keys from tools/manual.yaml. README.md, CITATION.cff and docs/results.md are
-written as a whole, from templates and the results (`tools.documents`).
+those about all other keys from tools/manual.yaml. Results come from `tools.documents`.
 """
 
 import argparse
 import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
@@ -29,10 +27,13 @@ from interpreting_clip.measures.result import Result, labels
 from interpreting_clip.quantities import Described
 from interpreting_clip.readable import measure_title
 from interpreting_clip.study.sections import Sections, further_measures
-from tools.documents import documents
+from tools.documents import RESULT_TABLES, result_table, table
 
-PARAMS, MEASURES = Path("docs/reference/params.md"), Path("docs/reference/measures.md")
-ARRAYS = Path("docs/arrays.md")
+DOCUMENTS = (
+    *("docs/reference/params.md", "docs/reference/measures.md", "docs/arrays.md"),
+    *("README.md", "docs/results.md"),
+)
+"""The files with tables; those that need results come last."""
 
 TEXTS = Path("tools/manual.yaml")
 """By table and key, the texts about the sections that belong to no measure."""
@@ -52,20 +53,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(*, check: bool = False) -> None:
     """Write the generated texts, or with `check` refuse those that are not up to date."""
-    # The tables first: they need no results.
-    for file, present in chain(with_tables(), documents()):
-        if present == file.read_text("utf-8"):
+    for file in map(Path, DOCUMENTS):
+        text = file.read_text("utf-8")
+        present = PART.sub(lambda part: part[1] + written(part[2]) + part[4], text)
+        if present == text:
             continue
         if check:
             raise InputError(f"{file}: out of date; run `make docs` and commit")
         write_whole(file, present.encode())
-
-
-def with_tables() -> Iterator[tuple[Path, str]]:
-    """Yield each file that has generated tables, with its text."""
-    for file in (PARAMS, MEASURES, ARRAYS):
-        text = file.read_text("utf-8")
-        yield file, PART.sub(lambda part: part[1] + written(part[2]) + part[4], text)
 
 
 def written(name: str) -> str:
@@ -79,6 +74,7 @@ def written(name: str) -> str:
         "functions": functions_table,
         **{key: lambda key=key: settings_table(sections[key]) for key in sections},
         **{key: lambda key=key: texts_table(key, texts[key], sections) for key in texts},
+        **{key: lambda key=key: result_table(key) for key in RESULT_TABLES},
     }
     if name not in parts:
         raise InputError(f"<!-- make docs: {name} -->: expected one of {', '.join(parts)}")
@@ -241,12 +237,6 @@ def structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
             yield from structs(member)
     elif inside := element_types(kind):
         yield from structs(inside[-1])
-
-
-def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [f"| {' | '.join(line)} |\n" for line in (header, *rows)]
-    return "".join([lines[0], "|---" * len(header) + "|\n", *lines[1:]])
 
 
 def words(info: Any) -> list[str]:

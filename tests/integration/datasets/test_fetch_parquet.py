@@ -1,6 +1,5 @@
 """Parquet files, as the hub's `datasets` library writes them, become shards and a card."""
 
-import json
 import re
 import subprocess
 import sys
@@ -21,7 +20,6 @@ from tests.layouts import (
     fetched,
     photo,
     refusal,
-    saved,
     write_files,
 )
 from tests.layouts import imagenet_rows as imagenet
@@ -30,7 +28,6 @@ from tests.layouts import parquet_table as table
 from tests.reads import ROOT
 
 NAME = "ILSVRC/imagenet-1k"
-OBJECTNET = ["air_freshener", *KNOWN.objectnet]
 
 
 def entry(kind: str = "imagenet", files: str = "data/validation-*.parquet", **more: Any):
@@ -89,85 +86,21 @@ def test_a_limit_takes_the_images_that_it_takes_of_class_folders(tmp_path: Path)
         assert {opened.stored(i) for i in range(6)} == taken
 
 
-def objectnet(*names: str) -> bytes:
-    """Return images as in ObjectNet: a red border of one pixel, lossless."""
-    rows: list[Row] = []
-    for number, name in enumerate(names):
-        pixels = np.full((8, 10, 3), (255, 0, 0), np.uint8)
-        pixels[1:-1, 1:-1] = np.random.default_rng(number).integers(0, 256, (6, 8, 3), np.uint8)
-        rows.append((saved(pixels, "WEBP", lossless=True), None, OBJECTNET.index(name)))
-    return file(table(rows, OBJECTNET))
-
-
-def test_of_objectnet_the_classes_of_imagenet_are_taken_and_the_border_is_cropped(tmp_path: Path):
-    write_files(tmp_path, {"data/test-0.parquet": objectnet("wok", "air_freshener", "alarm_clock")})
-    out = fetched(tmp_path, from_folder("objectnet"))
-    assert (read_card(out).images, read_card(out).border) == (2, 1)
-    with open_shards(out) as opened:
-        assert opened.classes.tolist() == [KNOWN.objectnet["wok"][0], 409]
-        assert opened[0].shape == (6, 8, 3)
-        red = (opened[0] == (255, 0, 0)).all(axis=2)
-        assert not red.all(axis=0).any() and not red.all(axis=1).any()
-
-
-def test_labels_may_be_names(tmp_path: Path):
-    names = ("wok", "Air freshener", "Banana")
-    rows: list[Row] = [(photo(n), None, name) for n, name in enumerate(names)]
-    write_files(tmp_path, {"data/0.parquet": file(table(rows, None))})
-    with open_shards(fetched(tmp_path, from_folder("objectnet"))) as opened:
-        assert opened.classes.tolist() == [KNOWN.objectnet["wok"][0], KNOWN.objectnet["banana"][0]]
-
-
-def test_labels_without_names_are_indices_of_imagenet_alone(tmp_path: Path):
-    write_files(tmp_path, {"data/0.parquet": file(table(imagenet(7, 999), None))})
-    assert read_card(fetched(tmp_path, from_folder())).class_indices == [7, 999]
-    said = refusal(tmp_path, from_folder("imagenet_v2"))
-    assert "the schema's metadata have no names of the labels" in said
-
-
-def test_captions_of_imagenet_find_their_images(tmp_path: Path):
-    write_files(tmp_path, {"data/train-0.parquet": file(imagenet(0, 1, split="train"))})
-    captions = [{"filename": f"{KNOWN.wnids[1]}_2.JPEG", "title": "a goldfish"}]
-    (tmp_path / "captions.json").write_text(json.dumps(captions))
-    out = fetched(tmp_path, from_folder("imagenet_captions", captions="captions.json"))
-    with open_shards(out) as opened:
-        assert (opened.captions, opened.classes.tolist()) == (["a goldfish"], [1])
-
-
 GOOD = imagenet(0, 1, 2)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is empty"),
-        (b"PAR1", "no parquet file"),
         (file(GOOD)[:-9], "cut short"),
         (file(table(GOOD, KNOWN.names[:10])), "1,000 names .*got 10"),
         (file([(photo(1), "n01491361_1.JPEG", 4)]), "class 4.*n01491361"),
-        (file([(photo(1), None, 1000)]), "0 to 999, got 1000"),
         (
             file([(photo(1), None, None), (photo(1), None, 1)]),
             "expected a label .* got none; check",
         ),
-        (
-            file([(None, "elsewhere/a.JPEG", 1)]),
-            "0.parquet/0/a.JPEG: an image has a path and no bytes",
-        ),
-        (
-            file([(photo(1), None, 1), (b"", None, 1)]),
-            "0.parquet/1: its content is not an image",
-        ),
         (file([(photo(1)[:-30], "a.JPEG", 1)]), "0.parquet/0/a.JPEG: .*broken"),
-        (file(pa.table({"webp": [photo(1)], "cls": [1]})), "got webp: binary, cls: int64"),
         (file(pa.table({"image": [photo(1)], "label": [1]})), "`image` of bytes and path"),
-        (file(table([(photo(1), None, 0.5)])), "`label` of numbers or names, got .* double"),
-        (file(table([(photo(1), None, [1])])), "`label` of numbers or names, got .* list"),  # pyright: ignore
-        (
-            file(table(GOOD).replace_schema_metadata({"huggingface": "{"})),
-            "0.parquet: the schema's metadata `huggingface`",
-        ),
-        (file(table(GOOD)[:0]), "found none; .*LMDB"),
     ],
 )
 def test_what_is_no_such_file_is_refused(tmp_path: Path, content: bytes, message: str):
@@ -191,12 +124,6 @@ def test_rows_that_are_lost_without_an_error_are_noticed(
     fetched(tmp_path, from_folder())
     monkeypatch.setattr(parquet.ParquetFile, "iter_batches", fewer)
     assert re.search(r"0\.parquet: expected \d rows, got \d", refusal(tmp_path, from_folder()))
-
-
-def test_files_of_other_names_are_refused(tmp_path: Path):
-    first, second = table(GOOD), table(GOOD, [*KNOWN.names[:-1], "toilet tissue"])
-    write_files(tmp_path, {"data/0.parquet": file(first), "data/1.parquet": file(second)})
-    assert "1.parquet: its labels have other names" in refusal(tmp_path, from_folder())
 
 
 PEAK = """

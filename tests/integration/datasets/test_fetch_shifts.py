@@ -11,7 +11,7 @@ from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.shift_folders import read_shift_folders
 from tests.integration.downloads.loopback import HubServer
-from tests.layouts import KNOWN, parquet_file, parquet_table, photo, webdataset, write_files
+from tests.layouts import KNOWN, photo, webdataset, write_files
 from tests.pipeline.refusals import write_params
 from tests.pipeline.workspace import NANO
 from tests.reads import folder_digests, run_stage
@@ -59,19 +59,12 @@ def test_class_folders_are_named_by_wordnet_id_or_index():
     [
         ("all", [2, 999, 0], [2, 999, 0]),
         ([SHARK, "0"], [1, 0, 0], [0, 2, 2]),
-        ({"0": "281 282", "1": "3"}, [1, 0, 1], [3, 281, 3]),
     ],
 )
-@pytest.mark.parametrize("source", ["hub", "folder"])
-def test_labels_of_shards_mean_what_classes_say(hub: HubServer, source, classes, labels, expected):
-    shard = webdataset(labels)
-    if source == "hub":
-        commit = hub.add(REPOSITORY, {"test/0.tar": shard})
-        assert fetch(mine=entry(classes, **HUB)) == {"mine": expected}
-        assert read_card(OUT / "mine").origin == {REPOSITORY: commit}
-    else:
-        write_files(Path("photos"), {"0.tar": shard})
-        assert fetch(mine=entry(classes, **FOLDER)) == {"mine": expected}
+def test_labels_of_shards_mean_what_classes_say(hub: HubServer, classes, labels, expected):
+    commit = hub.add(REPOSITORY, {"test/0.tar": webdataset(labels)})
+    assert fetch(mine=entry(classes, **HUB)) == {"mine": expected}
+    assert read_card(OUT / "mine").origin == {REPOSITORY: commit}
 
 
 def test_several_shifts_are_sorted_and_keep_their_bytes():
@@ -90,18 +83,3 @@ def test_several_shifts_are_sorted_and_keep_their_bytes():
     assert set(read_card(OUT / "zebra").class_indices) <= set(range(24))
     run_stage("fetch_shifts")
     assert folder_digests(OUT) == first
-
-
-@pytest.mark.parametrize(
-    ("classes", "names", "labels", "expected"),
-    [
-        ([SHARK, "0"], None, [1, 0], [0, 2]),
-        ({"0": "281 282", "1": "3"}, None, [1, 0], [3, 281]),
-        ({"dogs": "151", "cats": "281"}, ["cats", "dogs"], [1, 0], [151, 281]),
-        ([SHARK, "0"], [TENCH, SHARK], [0, 1], [0, 2]),
-    ],
-)
-def test_parquet_files_have_labels_by_number_or_by_name(classes, names, labels, expected):
-    rows = [(photo(number), None, label) for number, label in enumerate(labels)]
-    write_files(Path("photos"), {"a.parquet": parquet_file(parquet_table(rows, names))})
-    assert fetch(mine=entry(classes, **FOLDER)) == {"mine": expected}

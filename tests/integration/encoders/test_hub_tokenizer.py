@@ -1,7 +1,6 @@
 """CLIPs whose text needs a tokenizer of the hub, as SigLIP 2 and MetaCLIP 2 do."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,6 @@ from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.weight_sources import OpenClip
 from interpreting_clip.errors import InputError
-from interpreting_clip.extraction import head_of
-from interpreting_clip.image_folder import ImageFolder
 from tests.integration.encoders.conftest import saved
 from tests.unit.encoders.conftest import TINY, build_encoder
 
@@ -135,37 +132,15 @@ def test_a_tokenizer_s_own_code_is_not_run(hub, machine, tmp_path):
     assert not (tmp_path / "canary").exists()
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"tokenizer__json": None, "spiece__model": b"x"}, "no tokenizer.json"),
-        ({"tokenizer__json": b"{"}, "cannot be read"),
-        ({"tokenizer_config__json": b"[]"}, "tokenizer"),
-        (
-            {"tokenizer__json": small_tokenizer(ends=False).to_str().encode()},
-            "`add_eos_token` true",
-        ),
-    ],
-)
-def test_a_tokenizer_that_cannot_be_right_is_refused(hub, machine, changes, message):
-    hub.add(REPOSITORY, repository(**changes), "model")
-    with pytest.raises(InputError, match=message) as caught:
+def test_a_tokenizer_that_ends_no_text_is_refused(hub, machine):
+    endless = small_tokenizer(ends=False).to_str().encode()
+    hub.add(REPOSITORY, repository(tokenizer__json=endless), "model")
+    with pytest.raises(InputError, match="`add_eos_token` true"):
         build(machine).tokenize(TEXTS)
-    assert str(caught.value).isprintable()
-
-
-def changed(**text: Any) -> dict[str, Any]:
-    return CONFIG | {"text_cfg": TEXT | text}
 
 
 def test_a_text_tower_that_would_read_at_another_end_is_refused(hub, machine):
-    hub.add(REPOSITORY, repository(changed(pool_type="eos", eos_id=2)), "model")
+    config = CONFIG | {"text_cfg": TEXT | {"pool_type": "eos", "eos_id": 2}}
+    hub.add(REPOSITORY, repository(config), "model")
     with pytest.raises(InputError, match="at the token 2"):
         build(machine).tokenize(TEXTS)
-
-
-def test_a_token_beyond_the_text_tower_s_vocabulary_is_refused(hub, machine):
-    hub.add(REPOSITORY, repository(changed(vocab_size=8)), "model")
-    images = ImageFolder(Path(), [], [], [])
-    with pytest.raises(InputError, match="beyond the text tower's vocabulary"):
-        head_of(build(machine), images, ["cat"], ["a {}"], "cpu")

@@ -19,7 +19,6 @@ from interpreting_clip.encoders.weight_sources import (
     Torchvision,
     WeightsEntry,
 )
-from interpreting_clip.encoders.weights import describe_preprocessing
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import Preprocess
 from runner.machine_settings import Machine
@@ -44,17 +43,6 @@ def test_a_repository_says_how_its_clip_is_built(hub, machine, tiny_clip):
     assert encoder.card.preprocess == Preprocess(
         size=32, mean=half, std=std, interpolation="bilinear", mode="squash"
     )
-
-
-@pytest.mark.parametrize("config", [b"{", b"[]", b'{"model_cfg": {"embed_dim": 3}}'])
-def test_a_repository_that_does_not_say_so_is_refused(hub, machine, tiny_clip, config):
-    files = {
-        "open_clip_config.json": config,
-        "open_clip_model.safetensors": saved(tiny_clip.module),
-    }
-    hub.add("me/tiny", files, "model")
-    with pytest.raises(InputError, match=r"me/tiny"):
-        build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)
 
 
 def test_a_classifier_of_timm_comes_from_the_hub(hub, machine):
@@ -116,11 +104,10 @@ def timm_config(architecture: str, tag: str, **changes: Any) -> bytes:
     return json.dumps(config | changes).encode()
 
 
-@pytest.mark.parametrize("classes", [0, 1000])
-def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine, classes):
+def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine):
     import timm
 
-    model = timm.create_model("test_vit", num_classes=classes).eval()
+    model = timm.create_model("test_vit").eval()
     config = timm_config("test_vit", "r160_in1k", global_pool="token")
     config = config.replace(b"[3, 64, 64]", b"[3, 160, 160]")
     hub.add(
@@ -128,34 +115,13 @@ def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine, class
     )
     encoder = build_encoder(Timm(backbone="b"), TimmModel(model="hf-hub:me/vit"), machine)
     images = torch.randn(2, 3, 160, 160)
-    module = encoder.module if classes else encoder.visual
-    torch.testing.assert_close(module.eval()(images), model(images))
+    torch.testing.assert_close(encoder.module.eval()(images), model(images))
     assert encoder.card.architecture == TimmModel(model="test_vit.r160_in1k")
-    assert len(encoder.card.classes or []) == classes
+    assert len(encoder.card.classes or []) == 1000
     assert encoder.card.preprocess == Preprocess(
         size=160, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2), resize=177, interpolation="bilinear"
     )
     assert encoder.card.origin is not None and encoder.card.origin.revision
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (b"{", "me/vit@.*config.json"),
-        (b"{}", "me/vit@.*'architecture'|me/vit@.*'pretrained_cfg'"),
-        (b'{"model_type": "dinov2"}', "of transformers.*model.safetensors.*`source: checkpoint`"),
-        (timm_config("their_vit", ""), "'their_vit'"),
-        (timm_config("test_vit", "", model_args={"img_size": 64}), "img_size"),
-        (timm_config("test_vit", "", global_pool="avg"), "global_pool avg"),
-    ],
-)
-def test_a_repository_with_another_model_than_timm_s_is_refused(hub, machine, config, message):
-    import timm
-
-    weights = saved(timm.create_model("test_vit", num_classes=0))
-    hub.add("me/vit", {"model.safetensors": weights, "config.json": config}, "model")
-    with pytest.raises(InputError, match=message):
-        build_encoder(Timm(backbone="b"), TimmModel(model="hf-hub:me/vit"), machine)
 
 
 def test_a_classifier_of_torchvision_comes_from_its_url(server, machine, monkeypatch):
@@ -214,7 +180,7 @@ def by_hand(image: np.ndarray, mean: Any, std: Any, resize: int, interpolation: 
     return v2.Normalize(list(mean), list(std))(pixels)[None].numpy()
 
 
-@pytest.mark.parametrize("given", [(), *((key,) for key in OTHER), tuple(OTHER)], ids="-".join)
+@pytest.mark.parametrize("given", [(), ("mean", "resize"), tuple(OTHER)], ids="-".join)
 def test_a_checkpoint_s_own_preprocessing_reaches_the_tower_and_the_card(machine, tmp_path, given):
     image = np.random.default_rng(0).integers(0, 256, (210, 260, 3), dtype=np.uint8)
     default = build_encoder(checkpoint(tmp_path), RESNET, machine).card.preprocess
@@ -230,19 +196,6 @@ def test_a_checkpoint_s_own_preprocessing_reaches_the_tower_and_the_card(machine
     )
     save_encoder(tmp_path / "saved", encoder)
     assert load_encoder(tmp_path / "saved").card.preprocess == encoder.card.preprocess
-    groups = describe_preprocessing(entry, encoder.card.preprocess).split("; ")
-    for key in OTHER:
-        (who,) = [group.partition("(")[2] for group in groups if f"{key} " in group]
-        assert who == ("given)" if key in own else "the architecture's)")
-
-
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("std", [0.5, 0.0, 0.5]), ("mean", [127.5, 127.5, 127.5]), ("interpolation", "nearest")],
-)
-def test_preprocessing_that_is_none_is_refused(tmp_path, key, value):
-    with pytest.raises(InputError, match=f"weights.mine.{key}"):
-        checkpoint(tmp_path, **{key: value})
 
 
 def test_an_image_smaller_than_the_tower_s_is_refused(machine, tmp_path):
@@ -250,17 +203,8 @@ def test_an_image_smaller_than_the_tower_s_is_refused(machine, tmp_path):
         build_encoder(checkpoint(tmp_path, resize=159), RESNET, machine)
 
 
-@pytest.mark.parametrize("damage", ["missing", "other"])
-def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path, damage):
-    if damage == "other":
-        (tmp_path / "a.pt").write_bytes(b"something else")
+def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path):
     item = CheckpointFile(backbone="b", file="a.pt", sha256="ab" * 32)
-    message = {"missing": "compute.yaml", "other": "SHA-256 abab"}
-    with pytest.raises(InputError, match=message[damage]):
+    (tmp_path / "a.pt").write_bytes(b"something else")
+    with pytest.raises(InputError, match="SHA-256 abab"):
         build_encoder(item, OpenClipModel(model="RN50"), machine)
-
-
-def test_a_repository_without_weights_is_refused(hub, machine):
-    hub.add("me/tiny", {"README.md": b"", "weights.msgpack": b""}, "model")
-    with pytest.raises(InputError, match=r"open_clip_model\.safetensors"):
-        build_encoder(OpenClip(backbone="b"), TINY_HUB, machine)

@@ -81,10 +81,6 @@ def test_every_key_is_explained_and_every_row_is_of_a_key(section):
         assert path in known and all(tags <= known[path] for tags in found), path
 
 
-def test_the_sections_are_those_of_a_study_in_their_order():
-    assert list(tables()) == list(KINDS)
-
-
 @pytest.mark.parametrize(("section", "example"), examples())
 def test_an_example_is_legal(section, example):
     assert not complaint(example, KINDS[section])

@@ -3,11 +3,9 @@
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
 from msgspec import convert
 
-from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.entries import BrodenEntry, Shards
@@ -72,14 +70,6 @@ def test_every_file_that_the_index_names_keeps_its_bytes(fetch, published: Path)
             assert broden.read(name) == (published / name).read_bytes(), name
         with pytest.raises(InputError, match="stray"):
             broden.read("images/ade20k/stray.jpg")
-
-
-def test_a_label_map_that_several_rows_name_is_packed_once(fetch, published: Path):
-    index = published / "index.csv"
-    index.write_text(index.read_text().replace("dtd/b_color.png", "ade20k/a_color.png"))
-    with open_broden(fetch(per_shard=1)) as ours, open_broden(published) as theirs:
-        shown = concept_presence(ours, 0.0)
-        np.testing.assert_array_equal(shown, concept_presence(theirs, 0.0))
 
 
 def test_the_bytes_are_the_same_for_any_number_of_threads(fetch):
