@@ -1,5 +1,6 @@
 """The page and the JSON of what the command measured."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from html import escape
@@ -11,6 +12,7 @@ from safetensors import safe_open
 from interpreting_clip import api
 from interpreting_clip.charts.colours import css
 from interpreting_clip.errors import InputError
+from interpreting_clip.extract_command import METADATA
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.given_files import GivenArray, require_folder
@@ -70,7 +72,8 @@ def encoder_name(file: Path) -> str:
     """Return the encoder that a file of `extract` is from; otherwise the file's name."""
     if file.suffix == ".safetensors":
         with safe_open(file, "numpy") as stored:
-            return (stored.metadata() or {}).get("encoder", file.stem)
+            if about := (stored.metadata() or {}).get(METADATA):
+                return json.loads(about)["encoder"]
     return file.stem
 
 

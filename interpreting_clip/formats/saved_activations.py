@@ -9,12 +9,7 @@ from jaxtyping import Float, Int
 
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import (
-    StreamedArray,
-    read_tensors,
-    require_finite,
-    write_tensors,
-)
+from interpreting_clip.formats.arrays import read_tensors, require_finite, write_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.activations import Activations
 
@@ -22,13 +17,13 @@ from interpreting_clip.measures.activations import Activations
 def write_activations(
     directory: Path,
     dataset: str,
-    values: Float[np.ndarray, "image feature"] | StreamedArray,
+    values: Float[np.ndarray, "image feature"],
     *,
     classes: Int[np.ndarray, " image"],
     class_indices: Int[np.ndarray, " class_"],
     aliases: Mapping[int, int] | None = None,
 ) -> None:
-    """Write the activations of one dataset; streamed ones are written while they are computed.
+    """Write the activations of one dataset.
 
     The arguments are the fields of `Activations`; `aliases` are stored only if there are any.
     """

@@ -27,8 +27,7 @@ def test_a_clip_s_activations_are_its_image_embeddings_before_normalisation(enco
 
 
 def test_no_image_gives_no_row(encoder, images):
-    streamed = streamed_activations(encoder, images[:0], Machine(), "float32")
-    assert (streamed.shape, list(streamed.blocks)) == ((0, 16), [])
+    assert not list(streamed_activations(encoder, images[:0], Machine(), "float32"))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
