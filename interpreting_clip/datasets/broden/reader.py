@@ -49,11 +49,9 @@ class Concept(NamedTuple):
 
 
 class IndexRow(msgspec.Struct, frozen=True):
-    """A row of `index.csv`: an image, its label maps' height and width, one cell per category."""
+    """The fields read from a row of `index.csv`: an image, and one cell per category."""
 
     image: str
-    sh: Natural
-    sw: Natural
     color: str = ""
     object: str = ""
     part: str = ""
@@ -65,9 +63,8 @@ class IndexRow(msgspec.Struct, frozen=True):
         """Label numbers for the whole image, and paths of label maps."""
         cell = getattr(self, category)
         return [
-            # A number is a label of the whole image, all else the path of a label map. Ten digits
-            # are no label; as a path they are reported as a missing file.
-            int(part) if part.isdecimal() and len(part) < 10 else part
+            # A number is a label of the whole image, all else the path of a label map.
+            int(part) if part.isdecimal() else part
             for part in cell.split(";")
             if part
         ]
@@ -143,8 +140,6 @@ def read_broden(read: Read, where: str) -> Broden:
     `loadseg.py`.
     """
     rows = read_table(read, where, INDEX, IndexRow)
-    if not rows:
-        raise InputError(f"{where}: index.csv must have a row per image, it has none")
     coverage = {
         # The column may be empty, which counts as covering nothing.
         (category, code.number): code.coverage or 0
@@ -157,8 +152,6 @@ def read_broden(read: Read, where: str) -> Broden:
         # Of equal categories the first: label.csv has them by descending frequency.
         main = max(categories, key=lambda name, label=label: coverage.get((name, label.number), 0))
         concepts.append(Concept(label.number, label.name, main))
-    if len({concept.number for concept in concepts}) < len(concepts):
-        raise InputError(f"{where}: label.csv must have one row per number; replace it")
     # In label maps 0 stands for no label. Broden1 has no row for it; if there is one, skip it.
     return Broden(where, rows, sorted(c for c in concepts if c.number), read)
 

@@ -188,9 +188,7 @@ class HubServer(FileServer):
         found = self.repositories.get((kind, name))
         if found is None:
             return refusal(404 if "authorization" in request.headers else 401, "RepoNotFound")
-        # Like the real hub's, the API resolves the first seven digits of a commit.
-        short = len(revision) == 7 and found.commit.startswith(revision) and ask == "revision"
-        if revision not in ("main", found.commit) and not short:
+        if revision not in ("main", found.commit):
             return refusal(404, "RevisionNotFound")
         if ask == "resolve":
             return self._resolve(request, found, "/".join(path))

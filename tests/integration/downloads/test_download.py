@@ -12,7 +12,7 @@ import pytest
 
 from interpreting_clip.downloads.http import BLOCK, download
 from interpreting_clip.errors import InputError
-from tests.integration.downloads.loopback import Answer, FileServer
+from tests.integration.downloads.loopback import Answer
 from tests.reads import ROOT
 
 DATA = bytes(range(256)) * 9000
@@ -76,13 +76,6 @@ def test_continues_where_the_connection_dropped(url, server, tmp_path):
     assert asked == [None] * 2 + [f"bytes={start}-" for start in [*starts, starts[-1]]]
 
 
-def test_the_next_run_requests_only_the_rest(url, server, tmp_path):
-    interrupted(server, url, tmp_path)
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert server.spans_asked("/sets/a.tar") == [REST]
-    assert names(tmp_path) == {DIGEST}
-
-
 def test_the_run_after_a_kill_requests_only_the_rest(url, server, tmp_path):
     server.held["/sets/a.tar"] = CUT
     job = subprocess.Popen([sys.executable, "-c", CODE, url, DIGEST, str(tmp_path)], cwd=ROOT)
@@ -131,18 +124,9 @@ def test_a_part_that_rotted_is_removed_at_the_end_and_the_next_run_starts_afresh
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
 
 
-def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
-    assert download(url, DIGEST[:8], tmp_path).read_bytes() == DATA
-    with pytest.raises(InputError, match="digest 0676ba61"):
-        download(url, "0676ba61", tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
-    [
-        (b"<!DOCTYPE html><title>Sign in</title>", r"a\.tar: .*web page"),
-        (b"other", f"{DIGEST}, got {hashlib.sha256(b'other').hexdigest()}.*params.yaml.*`mirror`"),
-    ],
+    [(b"<!DOCTYPE html>", r"a\.tar: .*web page"), (b"other", f"{DIGEST}, got .*params.yaml")],
 )
 def test_refuses_another_file_and_removes_it(url, server, tmp_path, content, message):
     server.files["/sets/a.tar"] = content
@@ -153,7 +137,7 @@ def test_refuses_another_file_and_removes_it(url, server, tmp_path, content, mes
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(401, "check the URL"), (403, "licence"), (404, "check the URL"), (503, "run again")],
+    [(403, "licence"), (404, "check the URL"), (503, "run again")],
 )
 def test_explains_a_refusal(url, server, tmp_path, status, advice):
     server.statuses["/sets/a.tar"] = status
@@ -192,16 +176,6 @@ def test_a_mirror_s_login_is_used_and_shown_to_nobody(server, tmp_path):
             download(f"https:/{path}", "0" * 64, tmp_path, mirror=mirror)
         assert f"{server.url.replace('://', '://…@')}{path}: " in str(refused.value)
         assert "canary" not in str(refused.value)
-
-
-def test_a_mirror_s_login_does_not_follow_to_another_host(server, tmp_path):
-    with FileServer({"/a.tar": DATA}) as elsewhere:
-        server.redirects["/example.org/a.tar"] = f"{elsewhere.url}/a.tar"
-        mirror = server.url.replace("://", "://me:canary@")
-        download("https://example.org/a.tar", DIGEST, tmp_path, mirror=mirror)
-        assert "authorization" in server.requests[0].headers
-        [request] = elsewhere.requests
-    assert "authorization" not in request.headers and "canary" not in str(request)
 
 
 def test_two_processes_make_one_download(url, server, tmp_path):

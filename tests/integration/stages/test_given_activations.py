@@ -143,8 +143,8 @@ def test_a_probe_learns_from_given_activations():
 @pytest.mark.parametrize(
     ("kept", "expected"),
     [
-        ([1, 0, *range(2, 30)], "another order .*tools image-list imagenet_v2"),
-        (range(29), "30 images, but imagenet_v2 has 29; .*tools image-list"),
+        ([1, 0, *range(2, 30)], "another order.*tools image-list imagenet_v2"),
+        (range(29), "30 images that are not the 29 of imagenet_v2.*tools image-list"),
     ],
 )
 def test_activations_of_other_images_are_refused(kept, expected):

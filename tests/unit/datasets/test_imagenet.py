@@ -53,16 +53,6 @@ def test_every_label_has_its_name_and_only_objectnet_has_more(kind: str):
     assert found == (int(only), only, only)
 
 
-def test_every_shift_of_the_testbed_has_its_type_of_entry():
-    assert IMAGENET_LIKE.keys() == {"imagenet", *SHIFTS}
-
-
-def test_a_label_of_r_is_its_place_among_the_200():
-    published = known_of("imagenet_r")
-    assert published.folders["n01443537"] == published.labels[0] == 1
-    assert published.names[0] == "goldfish"
-
-
 def test_objectnet_s_aliases_restrict_a_head():
     published = known_of("objectnet")
     class_map = map_classes(published.class_indices, 1000, published.aliases)
