@@ -18,7 +18,6 @@ from jaxtyping import Int64, UInt8
 from interpreting_clip.datasets.card import DatasetCard, read_card
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
 from interpreting_clip.datasets.tar import ArchiveReader, open_archives, write_shards
-from interpreting_clip.errors import InputError
 
 StoredImage = tuple[bytes, int | None, str | None]
 """The file of an image, its class index and its caption, or None if it has none."""
@@ -54,20 +53,15 @@ class ShardedDataset:
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
         """Return the pixels of an image, without the card's `border`."""
-        name = f"{self.directory}: image {image:08d}"
-        return crop(self.decode(self.stored(image), name), self.card.border, name)
+        pixels = self.decode(self.stored(image), f"{self.directory}: image {image:08d}")
+        border, (height, width, _) = self.card.border, pixels.shape
+        return pixels[border : height - border, border : width - border]
 
     def load(self) -> UInt8[np.ndarray, "image height width 3"]:
         """Return the pixels of all images, which have the same size."""
         images = np.empty((len(self), *self[0].shape), np.uint8)
         for row in range(len(self)):
-            image = self[row]
-            if image.shape != images.shape[1:]:
-                raise InputError(
-                    f"{self.directory}: image {row:08d} has {image.shape[:2]} pixels where the "
-                    f"first has {images.shape[1:3]}; images read together must have one size"
-                )
-            images[row] = image
+            images[row] = self[row]
         return images
 
 
@@ -80,19 +74,6 @@ def open_shards(directory: Path, decode: Decode = decode_image) -> Iterator[Shar
     card = read_card(directory)
     with open_archives(directory, card.shards) as archives:
         yield _index(directory, card, archives, decode)
-
-
-def crop(
-    image: UInt8[np.ndarray, "height width 3"], border: int, name: str
-) -> UInt8[np.ndarray, "inner_height inner_width 3"]:
-    """Return an image without `border` pixels on each side."""
-    height, width, _ = image.shape
-    if min(height, width) <= 2 * border:
-        raise InputError(
-            f"{name}: expected an image with more than its border of {border} pixels, got "
-            f"{height} x {width}; replace it"
-        )
-    return image[border : height - border, border : width - border]
 
 
 def _index(

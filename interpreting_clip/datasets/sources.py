@@ -43,7 +43,7 @@ from interpreting_clip.datasets.layout import (
     refuse_others,
 )
 from interpreting_clip.datasets.own_classes import own_set
-from interpreting_clip.datasets.shards import StoredImage, crop, write_images
+from interpreting_clip.datasets.shards import StoredImage, write_images
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.errors import InputError, error_context
@@ -263,16 +263,14 @@ def _read_chosen(
     from tqdm import tqdm
 
     wanted = (image for image in images_at(place, chosen.__contains__) if image.name in chosen)
-    files = checked(wanted, place.known.border, place.where, workers)
+    files = checked(wanted, place.where, workers)
     for path, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
         line = f"{path}\0{hashlib.sha256(data).hexdigest()}\n"
         digest.update(line.encode(errors="surrogateescape"))
         yield data, chosen[path], captions[path]
 
 
-def checked(
-    images: Iterable[SourceImage], border: int, where: str, workers: int
-) -> Iterator[tuple[str, bytes]]:
+def checked(images: Iterable[SourceImage], where: str, workers: int) -> Iterator[tuple[str, bytes]]:
     """Yield each image's path and bytes, read and decoded on `workers` threads, in order."""
 
     def check(image: SourceImage) -> tuple[str, bytes]:
@@ -282,7 +280,7 @@ def checked(
                 f"{name}: its content is not an image ({', '.join(EXTENSIONS)}); get it again or "
                 "remove it"
             )
-        crop(decode_image(data, name), border, name)
+        decode_image(data, name)
         return image.name, data
 
     iterator = iter(images)

@@ -64,12 +64,10 @@ class StoredArray:
                 block = np.ascontiguousarray(given, np.float32)
             finite = np.isfinite(block.reshape(len(block), -1)).all(axis=1)
             if not finite.all():
-                first = int(np.argmin(finite))
-                large = bool(np.isfinite(given[first]).all())
+                row = begin + int(np.argmin(finite))
                 raise InputError(
-                    f"{self.file}: expected finite numbers, row {begin + first} holds "
-                    + ("one too large for float32" if large else "NaN or infinity")
-                    + "; compute it again"
+                    f"{self.file}: expected finite float32 numbers, row {row} "
+                    "holds NaN, infinity or one too large; compute it again"
                 )
             yield block
 
@@ -89,8 +87,6 @@ def open_floats(file: Path, name: str) -> StoredArray:
     found = arrays[wanted]
     if not found.bfloat16 and found.dtype not in FLOATS:
         raise InputError(f"{file}: expected {', '.join(FLOATS)}, got {found.dtype}; convert it")
-    if 0 in found.shape or not found.shape:
-        raise InputError(f"{file}: expected rows of numbers, got the shape {found.shape}")
     return found
 
 

@@ -10,7 +10,7 @@ its image, a pixel's label is R + 256·G, and 0 stands for no label.
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,7 +183,7 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
     def read(name: str) -> bytes:
         file = root / name
         if not file.is_file():
-            raise missing(where, [name])
+            raise missing(where, name)
         with readable_archive(f"{where}: {name}"), file.open("rb") as content:
             return content.read()
 
@@ -199,17 +199,13 @@ def _shards_reader(directory: Path, stack: ExitStack) -> Read:
 
     def read(name: str) -> bytes:
         if name not in places:
-            raise missing(directory, [name])
+            raise missing(directory, name)
         archive, offset, size = places[name]
         return archive.read(offset, size)
 
     return read
 
 
-def missing(where: object, names: Sequence[str]) -> InputError:
-    """Return the error that a Broden1 lacks files."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return InputError(
-        f"{where}: {', '.join(names[:5])}{more} expected in Broden1's layout, but missing; get it "
-        "again"
-    )
+def missing(where: object, name: str) -> InputError:
+    """Return the error that a Broden1 lacks a file."""
+    return InputError(f"{where}: {name} expected in Broden1's layout, but missing; get it again")

@@ -6,10 +6,7 @@ from hypothesis import strategies as st
 
 from interpreting_clip.datasets.completeness import require_complete, split_images
 from interpreting_clip.datasets.imagenet import PublishedSet
-from interpreting_clip.datasets.layout import SourceImage
-from interpreting_clip.datasets.sources import checked, choose
-from interpreting_clip.errors import InputError
-from tests.layouts import photo
+from interpreting_clip.datasets.sources import choose
 
 PUBLISHED = PublishedSet({"a": 3, "b": 7}, (4, 6), "none", [3, 7], ["A", "B"], [])
 
@@ -79,10 +76,3 @@ def test_without_a_limit_or_enough_images_all_are_taken_and_without_classes_they
     assert choose(CLASSES, None) == CLASSES
     assert len(choose({**CLASSES, "n4/only.jpg": 4}, 25)) == 4 * 5 + 1
     assert len(choose(dict.fromkeys(CLASSES), 5)) == 5
-
-
-def test_nothing_but_border_is_refused():
-    image = SourceImage("0.jpg", 0, lambda: photo(0))
-    assert len(list(checked([image], 2, "here", 1))) == 1
-    with pytest.raises(InputError, match="border of 3"):
-        list(checked([image], 3, "here", 1))

@@ -87,7 +87,6 @@ SET = {**FILE, "images": 1, "order": "0" * 64}
     [
         {"datasets": {"imagenet_r": SET}},
         {"format": 2},
-        {"head": {"weight": {**FILE, "file": "../x.npy"}, "classes": CLASSES}},
     ],
 )
 def test_an_illegal_manifest_is_refused(folder, change):
