@@ -37,8 +37,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             rows = choose_images(images.classes, images.card.classes, most)
         if given:
             values = train_activations(source, dataset)
-            width, few = values.shape[1], len(rows) // 4096 + 1
-            blocks = (values[part] for part in np.array_split(rows, few))
+            parts, width = np.array_split(rows, len(rows) // 4096 + 1), values.shape[1]
+            blocks = (values[part] for part in parts)
         else:
             torch.set_num_threads(params.read("threads", Threads).inference)
             precision = params.read("precision", Precision).inference

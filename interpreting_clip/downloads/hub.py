@@ -4,7 +4,6 @@ The client itself begins a broken download anew in the next run, and has no dige
 """
 
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -186,8 +185,6 @@ def _call(
     """Return what the client's `request` returns; retry if the hub is busy or unreachable."""
     from huggingface_hub.errors import HfHubHTTPError
 
-    for handler in logging.getLogger("huggingface_hub").handlers:
-        handler.addFilter(_is_shown)
     where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
     # The base class of all errors of the client's HTTP library, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
@@ -203,14 +200,6 @@ def _call(
                 raise InputError(f"{where}: {words}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
     raise ValueError(f"expected at least one attempt, got {attempts}")
-
-
-def _is_shown(record: logging.LogRecord) -> bool:
-    """Say whether to show a line of the client's log: how long a busy hub makes it wait.
-
-    Other warnings have URLs with their signature or login, and the server's text, unescaped.
-    """
-    return record.levelno >= logging.ERROR or record.getMessage().startswith("Rate limited")
 
 
 def _explanation(error: Any, status: int, repository: Repository, *, broken: bool) -> str:

@@ -16,7 +16,7 @@ from interpreting_clip.formats.json import whole_file
 
 
 def write_tensors(
-    file: Path, tensors: Mapping[str, np.ndarray], about: Mapping[str, str] | None = None
+    file: Path, tensors: Mapping[str, np.ndarray], about: dict[str, str] | None = None
 ) -> None:
     """Write arrays into one safetensors file, sorted by element type, then by key.
 
@@ -31,7 +31,7 @@ def write_tensors(
         require_finite(array, f"{file}: '{key}'")
     with whole_file(file) as stream:
         try:
-            save_file(stored, stream.name, None if about is None else dict(about))
+            save_file(stored, stream.name, about)
         except SafetensorError as error:
             # Its text is the only place that has the number of the system's error.
             if found := re.search(r"os error (\d+)", str(error)):

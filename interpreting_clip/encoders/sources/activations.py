@@ -66,15 +66,14 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
             shape = (given.images, features)
             write_rows(out / f"{name}.npy", shape, given_rows(folder, given, "activations", shape))
         if head is not None:
-            sizes = {"weight": (len(head.classes), features), "bias": (len(head.classes),)}
-            files = {"weight": head.weight} | ({"bias": head.bias} if head.bias else {})
-            write_tensors(
-                out / GIVEN_HEAD,
-                {
-                    name: stacked(sizes[name], given_rows(folder, file, name, sizes[name]))
-                    for name, file in files.items()
-                },
-            )
+            rows, arrays = len(head.classes), {}
+            for name, file, size in (
+                ("weight", head.weight, (rows, features)),
+                ("bias", head.bias, (rows,)),
+            ):
+                if file is not None:
+                    arrays[name] = stacked(size, given_rows(folder, file, name, size))
+            write_tensors(out / GIVEN_HEAD, arrays)
         card = GivenCard(
             representation=self.representation,
             normalize_features=self.normalize_features,
