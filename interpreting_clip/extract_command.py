@@ -9,9 +9,6 @@ from typing import Any
 
 from interpreting_clip.errors import InputError
 
-METADATA = "interpreting-clip extract"
-"""The key of a file's metadata, by which it is known as ours and may be overwritten."""
-
 EPILOG = """\
 The encoder is one of
   openclip:ViT-B-32/openai         a CLIP of OpenCLIP, with weights of its zoo

@@ -23,10 +23,9 @@ from interpreting_clip.encoders.entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, error_context, one_line
-from interpreting_clip.extract_command import METADATA
 from interpreting_clip.formats.array_files import SUFFIXES
 from interpreting_clip.formats.arrays import stacked, write_rows, write_tensors
-from interpreting_clip.given_files import read_names, require_folder
+from interpreting_clip.given_files import METADATA, read_names, require_folder
 from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
 from interpreting_clip.named_encoder import name_encoder

@@ -12,10 +12,9 @@ from safetensors import safe_open
 from interpreting_clip import api
 from interpreting_clip.charts.colours import css
 from interpreting_clip.errors import InputError
-from interpreting_clip.extract_command import METADATA
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
-from interpreting_clip.given_files import GivenArray, require_folder
+from interpreting_clip.given_files import METADATA, GivenArray, require_folder
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
 from interpreting_clip.summary import inputs_in_words, sentences

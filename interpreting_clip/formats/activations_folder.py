@@ -40,7 +40,7 @@ import numpy as np
 from msgspec import Meta
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
 from interpreting_clip.formats.arrays import require_finite
 from interpreting_clip.formats.files import file_digest, require_digest
 from interpreting_clip.formats.image_lists import ListedImage, order_digest, read_image_list
@@ -207,5 +207,6 @@ def given_file(folder: Path, given: GivenFile) -> Path:
     file = folder / given.file
     if not file.is_file():
         raise InputError(f"{file}: no such file, but {MANIFEST} names it; write the folder again")
+    require_content(file, file)
     require_digest(file, given.sha256, "it was changed or damaged: write the folder again")
     return file
