@@ -18,9 +18,9 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.encoders.activations import (
+    computed_activations,
     extract_dataset,
     image_tower,
-    streamed_activations,
 )
 from interpreting_clip.encoders.encoder import forward_passes, initialise
 from interpreting_clip.encoders.entries import AnyBackbone, ComputeType, OpenClipModel
@@ -94,9 +94,9 @@ def compared(
             return torch.cat([tower(batch) for batch in batches]).float().cpu().numpy()
 
     def from_memory() -> None:
-        streamed = streamed_activations(encoder, pixels, machine, precision)
+        values = computed_activations(encoder, pixels, machine, precision)
         indices = np.arange(1)
-        write_activations(out, "memory", streamed, classes=every, class_indices=indices)
+        write_activations(out, "memory", values, classes=every, class_indices=indices)
 
     def from_jpegs() -> None:
         extract_dataset(encoder, dataset, out, machine, precision)

@@ -31,6 +31,10 @@ The file has the arrays
   normalize_features  1 if the head takes activations of unit length, else 0
 and, as metadata, the names of images and classes, the encoder and its preprocessing. It is what
 `interpreting-clip measure mine.safetensors --report out` reads.
+
+The activations are held in memory until all are computed. If they do not fit, use --to mine.npy:
+they are then written to mine.npy as they are computed, and all else to mine.safetensors, for
+`interpreting-clip measure mine.npy --head mine.safetensors --labels mine.safetensors`.
 """
 
 
@@ -47,7 +51,13 @@ def add_extract(commands: Any) -> None:
     add = parser.add_argument
     add("encoder", metavar="ENCODER", help="an encoder by its name, or a file of weights")
     add("images", metavar="FOLDER", type=Path, help="images, or one folder of them per class")
-    add("--to", metavar="FILE", type=Path, required=True, help="the safetensors file to write")
+    add(
+        "--to",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the .safetensors or .npy file to write",
+    )
     add("--backbone", metavar="NAME", help="the architecture of a file of weights")
     add("--random", metavar="SEED", type=int, help="draw random weights")
     add(

@@ -1,6 +1,7 @@
-"""The command `extract` at work: an encoder's activations on a folder, in one safetensors file."""
+"""The command `extract` at work: an encoder's activations on a folder of images."""
 
 import argparse
+import json
 import re
 import shlex
 import sys
@@ -22,15 +23,16 @@ from interpreting_clip.encoders.entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, error_context, one_line
-from interpreting_clip.formats.arrays import StreamedArray, write_tensors
-from interpreting_clip.given_files import read_names, require_folder
+from interpreting_clip.formats.array_files import SUFFIXES
+from interpreting_clip.formats.arrays import stacked, write_rows, write_tensors
+from interpreting_clip.given_files import METADATA, read_names, require_folder
 from interpreting_clip.image_folder import ImageFolder, read_folder
 from interpreting_clip.measures.head import Head
 from interpreting_clip.named_encoder import name_encoder
 from interpreting_clip.readable import listed
 
-MADE_BY = "interpreting-clip extract"
-"""By which a file is known as ours, so that nobody else's is overwritten."""
+LONGEST_TEXT = 99_000_000
+"""The most bytes of metadata: safetensors allow 100 MB, with the names of the arrays."""
 
 
 def extract_folder(options: argparse.Namespace) -> None:
@@ -60,7 +62,6 @@ def extract_folder(options: argparse.Namespace) -> None:
     words += [] if options.random is None else ["--random", str(options.random)]
     words += [word for key in options.keys for word in ("--with", key)]
     about = {
-        "made_by": MADE_BY,
         "encoder": shlex.join(words),
         "precision": options.precision,
         "card": card_of(encoder),
@@ -70,13 +71,23 @@ def extract_folder(options: argparse.Namespace) -> None:
         about["class_names"] = names
     if head is not None and encoder.card.kind == "clip":
         about["templates"] = prompt_templates(templates)
+    text = json.dumps(about, ensure_ascii=False)
+    if (size := len(json.dumps(text, ensure_ascii=False).encode())) > LONGEST_TEXT:
+        raise InputError(
+            f"{images.root}: the names of images and classes take {size:,} bytes, and the file can "
+            f"hold {LONGEST_TEXT:,}; pass a part of the images at a time"
+        )
+    arrays, shape = arrays_of(images, head), (len(images), encoder.card.feature_width)
+    shapes = {"activations": shape, **{name: one.shape for name, one in arrays.items()}}
     rows = streamed_activations(encoder, images, machine, options.precision)
     with tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar:
-        streamed = StreamedArray(rows.shape, rows.dtype, counted(rows.blocks, bar))
-        arrays = arrays_of(streamed, images, head)
-        write_tensors(out, arrays, about)
-    shapes = {name: " × ".join(map(str, one.shape)) for name, one in arrays.items() if one.shape}
-    say(str(out), ", ".join(f"{name} {shape}" for name, shape in shapes.items()))
+        if out.suffix == ".npy":
+            write_rows(out, shape, counted(rows, bar))
+        else:
+            arrays["activations"] = stacked(shape, counted(rows, bar))
+    write_tensors(out.with_suffix(".safetensors"), arrays, {METADATA: text})
+    sizes = (f"{name} {' × '.join(map(str, one))}" for name, one in shapes.items() if one)
+    say(str(out), ", ".join(sizes))
 
 
 def say(subject: str, what: str) -> None:
@@ -117,14 +128,16 @@ def machine_of(options: argparse.Namespace) -> Machine:
 
 def require_writable(out: Path) -> None:
     """Refuse a file that is not ours or cannot be written, before hours of work."""
-    if out.suffix != ".safetensors" or out.is_dir():
-        raise InputError(f"--to {out}: expected the name of a file that ends in .safetensors")
+    if out.suffix not in SUFFIXES or out.is_dir():
+        raise InputError(f"--to {out}: expected a file that ends in {' or '.join(SUFFIXES)}")
     require_folder(out.parent)
-    if out.exists():
-        with out.open("rb") as stream:
-            ours = MADE_BY.encode() in stream.read(256)
-        if not ours:
-            raise InputError(f"{out}: not written by {MADE_BY}, so kept; name another file")
+    beside, start = out.with_suffix(".safetensors"), b""
+    if beside.exists():
+        with beside.open("rb") as stream:
+            start = stream.read(256)
+    if METADATA.encode() not in start and (out.exists() or beside.exists()):
+        there = out if out.exists() else beside
+        raise InputError(f"{there}: not written by {METADATA}, so kept; name another file")
 
 
 def class_names(file: Path | None, images: ImageFolder) -> list[str]:
@@ -191,14 +204,11 @@ def card_of(encoder: Encoder) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key not in left_out}
 
 
-def arrays_of(
-    activations: StreamedArray, images: ImageFolder, head: Head | None
-) -> dict[str, np.ndarray | StreamedArray]:
-    """Return the arrays to write."""
-    arrays: dict[str, np.ndarray | StreamedArray] = {}
+def arrays_of(images: ImageFolder, head: Head | None) -> dict[str, np.ndarray]:
+    """Return the arrays to write, but for the activations."""
+    arrays: dict[str, np.ndarray] = {}
     if images.class_folders:
         arrays |= {"class_indices": np.unique(images.classes), "classes": images.classes}
-    arrays["activations"] = activations
     if head is not None:
         arrays |= {} if head.bias is None else {"bias": head.bias}
         arrays["weight"] = head.weight

@@ -23,6 +23,9 @@ WRITING = {
 }
 """The remedy for what cannot be read, by the suffix of its file."""
 
+METADATA = "interpreting-clip extract"
+"""The key of a safetensors file's metadata, by which it is known as one of `extract`."""
+
 ACTIVATIONS = ("activations", "features", "embeddings", "image_features")
 
 NAMES = {

@@ -1,5 +1,6 @@
 """The page and the JSON of what the command measured."""
 
+import json
 import re
 from dataclasses import dataclass, field
 from html import escape
@@ -13,7 +14,7 @@ from interpreting_clip.charts.colours import css
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
-from interpreting_clip.given_files import GivenArray, require_folder
+from interpreting_clip.given_files import METADATA, GivenArray, require_folder
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
 from interpreting_clip.summary import inputs_in_words, sentences
@@ -70,7 +71,8 @@ def encoder_name(file: Path) -> str:
     """Return the encoder that a file of `extract` is from; otherwise the file's name."""
     if file.suffix == ".safetensors":
         with safe_open(file, "numpy") as stored:
-            return (stored.metadata() or {}).get("encoder", file.stem)
+            if about := (stored.metadata() or {}).get(METADATA):
+                return json.loads(about)["encoder"]
     return file.stem
 
 

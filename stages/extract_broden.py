@@ -3,7 +3,7 @@
 import torch
 
 from interpreting_clip.datasets.broden.reader import open_broden
-from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.activations import computed_activations
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.entries import Precision, Threads
@@ -31,8 +31,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     precision = params.read("precision", Precision).inference
     encoder = load_encoder(weights)
     with open_broden(dataset) as broden:
-        streamed = streamed_activations(encoder, broden, own_machine(machine), precision)
-        if is_first():
-            write_tensors(out / "activations.safetensors", {"activations": streamed})
-        else:
-            list(streamed.blocks)  # no rows here: they go to the first process
+        values = computed_activations(encoder, broden, own_machine(machine), precision)
+    if is_first():
+        write_tensors(out / "activations.safetensors", {"activations": values})

@@ -11,8 +11,8 @@ from interpreting_clip.encoders.entries import ImagesPerClass, Precision, Thread
 from interpreting_clip.encoders.given_activations import train_activations
 from interpreting_clip.encoders.probed import ChosenImages, choose_images, probed_encoder
 from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import write_rows
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.probes import Probe
@@ -36,18 +36,21 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         with error_context(dataset):
             rows = choose_images(images.classes, images.card.classes, most)
         if given:
-            values = train_activations(source, dataset)[rows]
+            values = train_activations(source, dataset)
+            parts, width = np.array_split(rows, len(rows) // 4096 + 1), values.shape[1]
+            blocks = (values[part] for part in parts)
         else:
             torch.set_num_threads(params.read("threads", Threads).inference)
             precision = params.read("precision", Precision).inference
             start, chosen = load_encoder(source), ChosenImages(images, rows)
             with error_context(source):
                 encoder = probed_encoder(start, item.features)
-            values = streamed_activations(encoder, chosen, own_machine(machine), precision)
+            blocks = streamed_activations(encoder, chosen, own_machine(machine), precision)
+            width = encoder.card.feature_width
             if not is_first():
-                list(values.blocks)  # no rows here: they go to the first process
+                list(blocks)  # no rows here: they go to the first process
                 return
-        out, card = outputs[f"data/train_activations/{key}"], images.card
-        classes, held = images.classes[rows], np.array(card.class_indices)
-        write_activations(out, item.dataset, values, classes=classes, class_indices=held)
-        write_json(out / "card.json", {"classes": card.classes})
+        out = outputs[f"data/train_activations/{key}"]
+        write_rows(out / "activations.npy", (len(rows), width), blocks)
+        np.save(out / "classes.npy", images.classes[rows].astype("<i8"))
+        write_json(out / "card.json", {"classes": images.card.classes})

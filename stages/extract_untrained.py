@@ -9,7 +9,7 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.activations import untrained_activations
 from interpreting_clip.encoders.entries import AnyBackbone, Precision, Threads, UntrainedEntry
-from interpreting_clip.formats.arrays import StreamedArray, write_tensors
+from interpreting_clip.formats.arrays import stacked, write_tensors
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.loading.decoding import decode_fast
 from runner.inputs import Inputs
@@ -34,6 +34,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         )
         card, first = next(draws)
         blocks = chain([first[None]], (values[None] for _, values in draws))
-        streamed = StreamedArray((len(seeds), *first.shape), first.dtype, blocks)
-        write_tensors(out / "activations.safetensors", {"activations": streamed})
+        values = stacked((len(seeds), *first.shape), blocks)
+    write_tensors(out / "activations.safetensors", {"activations": values})
     write_json(out / "card.json", {"representation": card.representation})

@@ -11,8 +11,8 @@ from interpreting_clip.encoders.entries import Threads
 from interpreting_clip.encoders.given_activations import write_probed
 from interpreting_clip.encoders.probed import probed_encoder, with_head
 from interpreting_clip.errors import error_context
+from interpreting_clip.formats.array_files import read_npy
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.saved_activations import read_activations
 from interpreting_clip.training.linear_probe import fit_probe
 from interpreting_clip.training.probes import Probe, ProbeSettings
 from runner.inputs import Inputs
@@ -28,18 +28,21 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     settings = params.read("heads.probe", ProbeSettings)
     source = inputs[f"data/weights/{item.start}"]
     learnt = inputs[f"data/train_activations/{key}"]
-    activations, card = read_activations(learnt, item.dataset), read_json(learnt / "card.json")
+    activations, labels = (
+        read_npy(learnt / f"{name}.npy").stored for name in ("activations", "classes")
+    )
     device = read_machine().device
     if device not in ("cpu", "mps"):
         # scikit-learn asks for it before it takes a GPU's tensors.
         os.environ["SCIPY_ARRAY_API"] = "1"
     # Of NumPy's BLAS. SciPy's, which is loaded later, has one thread (`OPENBLAS_NUM_THREADS`).
     with threadpool_limits(threads, user_api="blas"):
-        found = fit_probe(activations.values, activations.classes, settings, device)
+        found = fit_probe(activations, labels, settings, device)
     for tried in found.tried:
         mark = " (chosen)" if tried.penalty == found.penalty else ""
         sys.stdout.write(f"penalty {tried.penalty:g}: held out, {tried.log_loss:.4f} nats{mark}\n")
-    head = found.head.weight, found.head.bias, card["classes"]
+    classes = read_json(learnt / "card.json")["classes"]
+    head = found.head.weight, found.head.bias, classes
     if are_given(source):
         write_probed(source, outputs[f"data/weights/{key}"], *head)
     else:

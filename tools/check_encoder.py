@@ -208,8 +208,7 @@ def forward_pass(
 ) -> Float[np.ndarray, " feature"]:
     """Return the activations of one image, computed as stage `extract` does."""
     alone = replace(machine, workers=0)
-    streamed = streamed_activations(encoder, [image], alone, study.precision.inference)
-    return next(iter(streamed.blocks))[0]
+    return next(streamed_activations(encoder, [image], alone, study.precision.inference))[0]
 
 
 def nearest_classes(

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from interpreting_clip.errors import DAMAGED_JSON, InputError
-from interpreting_clip.formats.json import write_json, write_whole
+from interpreting_clip.formats.json import read_struct, write_json, write_whole
 from interpreting_clip.quantities import Count, Key, Natural
 
 
@@ -54,17 +53,7 @@ def read_card(directory: Path) -> DatasetCard:
     InputError
         There is no card, or it is not one of ours.
     """
-    path = directory / "card.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=DatasetCard)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"{path}: expected the dataset's card, got no file; run its `fetch` stage again"
-        ) from error
-    except DAMAGED_JSON as error:
-        raise InputError(
-            f"{path}: not a dataset's card ({error}); run its `fetch` stage again"
-        ) from error
+    return read_struct(directory / "card.json", DatasetCard)
 
 
 ABSENT = "absent.json"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, ImageNetLike, tag
-from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tables import read_table
 
 REFERENCE = Path("data/reference")
@@ -41,21 +40,11 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     rows = found.to_dict("records")
     table = reference / "objectnet_to_imagenet.csv"
     folders = read_table(table, ("folder", "label", "imagenet_indices")).to_dict("records")
-
-    def indices(text: str, source: Path) -> list[int]:
-        found = [int(index) if index.isdecimal() else -1 for index in text[:99].split()]
-        if not found or not all(0 <= index < len(rows) for index in found):
-            raise InputError(
-                f"{source}: expected indices of {len(rows):,} classes, got {text!r}; `git restore` "
-                "brings it back"
-            )
-        return found
-
     marked = {
-        name: [index for row in rows if row[name] == "1" for index in indices(row["index"], file)]
+        name: [int(row["index"]) for row in rows if row[name] == "1"]
         for name in found.columns.drop(list(about))
     }
-    objectnet = {row["folder"]: indices(row["imagenet_indices"], table) for row in folders}
+    objectnet = {row["folder"]: [*map(int, row["imagenet_indices"].split())] for row in folders}
     return ImageNetClasses(
         wnids=[row["wnid"] for row in rows],
         names=[row["name"] for row in rows],

@@ -43,7 +43,7 @@ from interpreting_clip.datasets.layout import (
     refuse_others,
 )
 from interpreting_clip.datasets.own_classes import own_set
-from interpreting_clip.datasets.shards import StoredImage, crop, write_images
+from interpreting_clip.datasets.shards import StoredImage, write_images
 from interpreting_clip.downloads.http import download
 from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.errors import InputError, error_context
@@ -94,26 +94,24 @@ def has_changed(entry: RealSet, directory: Path, machine: Machine) -> bool:
 
 
 def folder_state(entry: RealSet, machine: Machine) -> str:
-    """Return a digest of names, sizes and times of an entry's files; '' if there are none here."""
-    digest, files, root = hashlib.sha256(), list[str](), Path(machine.folders)
+    """Return a digest of names, sizes and times of an entry's files; '' if there are none here.
+
+    Links are not followed.
+    """
+    files, root = list[str](), Path(machine.folders)
     for name in filter(None, (entry.folder, getattr(entry, "captions", None))):
         place = root / name
         if place.is_dir():
             # `walk` would take a minute for ImageNet's train set.
-            passed = set[str]()
-            for folder, inner, names in os.walk(place, followlinks=True):
+            for folder, inner, names in os.walk(place):
                 inner[:] = [name for name in inner if not name.startswith(".")]
-                if (real := os.path.realpath(folder)) in passed:
-                    inner.clear()  # a link back, which `walk` refuses when the set is read
-                    continue
-                passed.add(real)
                 files += [f"{folder}/{name}" for name in names if not name.startswith(".")]
         else:
             found = [place] if place.is_file() else parquet.parquet_files(place).values()
             files += map(str, found)
+    digest = hashlib.sha256()
     for file in sorted(files):
-        here = len(files) <= MOST_FILES and Path(file).exists()  # a link may lead nowhere
-        facts = Path(file).stat() if here else None
+        facts = os.lstat(file) if len(files) <= MOST_FILES else None
         line = f"{file.removeprefix(str(root))} {facts and (facts.st_size, facts.st_mtime_ns)}\n"
         digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest() if files else ""
@@ -264,21 +262,15 @@ def _read_chosen(
     """Yield the chosen images with class and caption, and add each to the common digest."""
     from tqdm import tqdm
 
-    count = 0
     wanted = (image for image in images_at(place, chosen.__contains__) if image.name in chosen)
-    files = checked(wanted, place.known.border, place.where, workers)
+    files = checked(wanted, place.where, workers)
     for path, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
         line = f"{path}\0{hashlib.sha256(data).hexdigest()}\n"
         digest.update(line.encode(errors="surrogateescape"))
         yield data, chosen[path], captions[path]
-        count += 1
-    if count != len(chosen):
-        raise InputError(f"{place.where}: its files changed while they were read; fetch it again")
 
 
-def checked(
-    images: Iterable[SourceImage], border: int, where: str, workers: int
-) -> Iterator[tuple[str, bytes]]:
+def checked(images: Iterable[SourceImage], where: str, workers: int) -> Iterator[tuple[str, bytes]]:
     """Yield each image's path and bytes, read and decoded on `workers` threads, in order."""
 
     def check(image: SourceImage) -> tuple[str, bytes]:
@@ -288,7 +280,7 @@ def checked(
                 f"{name}: its content is not an image ({', '.join(EXTENSIONS)}); get it again or "
                 "remove it"
             )
-        crop(decode_image(data, name), border, name)
+        decode_image(data, name)
         return image.name, data
 
     iterator = iter(images)

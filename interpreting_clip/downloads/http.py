@@ -5,7 +5,6 @@ A download that breaks is continued, in the same run or the next: the bytes that
 """
 
 import errno
-import re
 import shutil
 import sys
 import time
@@ -55,9 +54,6 @@ Their texts have parts of it, so they are never shown.
 
 BLOCK = 1 << 16
 
-RESERVE = 1 << 30
-"""Bytes that stay free on the disk of the downloads, or a hundredth of it if that is less."""
-
 
 class RefusedError(InputError):
     """The server refuses, and would again."""
@@ -66,7 +62,6 @@ class RefusedError(InputError):
 class Note(msgspec.Struct, frozen=True):
     """The file of a server that a part is the beginning of; `version` is its ETag or its date."""
 
-    url: str
     version: str
     length: int
 
@@ -84,14 +79,9 @@ def refusal(status: int) -> tuple[str, str] | None:
 
 def mirrored(url: str, mirror: str | None) -> str:
     """Return the mirror's URL for `url`, or `url` itself if there is no mirror."""
-    try:
-        parts = urlsplit(url)
-        if mirror is None:
-            return url
-        _ = urlsplit(mirror)
-    except ValueError:  # its text has the URL
-        shown = public_url(url if mirror is None else mirror)
-        raise InputError(f"{shown}: expected a URL with a legal host; check its spelling") from None
+    if mirror is None:
+        return url
+    parts = urlsplit(url)
     query = f"?{parts.query}" if parts.query else ""
     return f"{mirror.rstrip('/')}/{parts.netloc}{parts.path}{query}"
 
@@ -103,8 +93,6 @@ def download(url: str, sha256: str, directory: Path, *, mirror: str | None = Non
     names of their files. With a `mirror`, `https://host/path` is taken from `<mirror>/host/path`;
     the digest shows that it is the same.
     """
-    if not re.fullmatch(r"[0-9a-f]{8,64}", sha256):
-        raise InputError(f"{url}: expected 8 to 64 digits 0-9a-f of its sha256, got {sha256!r}")
     return download_digest(mirrored(url, mirror), sha256, directory)
 
 
@@ -175,9 +163,7 @@ def _receive(url: str, part: Path, headers: Mapping[str, str], by_hand: str) -> 
         if final or failures == ATTEMPTS:
             tries = "" if final else f"; gave up after {ATTEMPTS} tries without a new byte"
             error = RefusedError if final else InputError
-            raise error(
-                f"{shown}: {why}{tries}; {advice}, or {by_hand}. {_what_is_kept(part, shown)}"
-            )
+            raise error(f"{shown}: {why}{tries}; {advice}, or {by_hand}. {_what_is_kept(part)}")
         time.sleep(PAUSE * 2 ** (failures - 1))
 
 
@@ -190,8 +176,8 @@ def _receive_rest(
     """
     from tqdm import tqdm
 
-    shown = public_url(url)
-    size, note = _kept(part, shown)
+    shown, note = public_url(url), _note_of(part)
+    size = part.stat().st_size if note else 0
     if note and size == note.length:
         return None
     only = {"Range": f"bytes={size}-", "If-Range": note.version} if note else {}
@@ -205,19 +191,19 @@ def _receive_rest(
         if status != 206:
             if note:
                 _drop(part, shown, "the file has changed there, or the server sends only all of it")
-            size, note = 0, _note(response, shown)
+            size, note = 0, _note(response)
             _forget(part)
             if note:
                 write_whole(_note_file(part), msgspec.json.encode(note))
         rest = response.raw.length_remaining or 0  # None if the server states no length
-        _require_space(part.parent, rest)
+        if rest > (free := shutil.disk_usage(part.parent).free):
+            raise OSError(errno.ENOSPC, f"room for {free:,} bytes, {rest:,} more were to come")
         name, total = Path(urlsplit(url).path).name, note.length if note else rest or None
         with (
             part.open("ab") as file,
             tqdm(None, name, total, unit="B", unit_scale=True, disable=None, initial=size) as bar,
         ):
             for block in response.raw.stream(BLOCK, decode_content=False):
-                _require_space(part.parent, len(block))
                 file.write(block)
                 bar.update(len(block))
     return None
@@ -236,20 +222,12 @@ def _note_of(part: Path) -> Note | None:
         return None
 
 
-def _kept(part: Path, url: str) -> tuple[int, Note | None]:
-    """Return how many bytes of the file at `url` are there, and their note if they can be used."""
-    note = _note_of(part)
-    return (part.stat().st_size, note) if note and note.url == url else (0, None)
-
-
-def _what_is_kept(part: Path, url: str) -> str:
+def _what_is_kept(part: Path) -> str:
     """Say where the next run continues; remove what no run could use."""
     note = _note_of(part)
     if note is None:
         _forget(part)
         return "Nothing of the file was kept"
-    if note.url != url:  # which may be the right one, and a mirror or a `url` mistyped
-        return f"The part that came from {note.url} is kept"
     return f"The next run continues at byte {part.stat().st_size:,} of {note.length:,}"
 
 
@@ -273,28 +251,16 @@ def _version(response: "requests.Response") -> str:
     return response.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
 
 
-def _note(response: "requests.Response", url: str) -> Note | None:
+def _note(response: "requests.Response") -> Note | None:
     """Return the note of a file of which all is sent; None if it could not be continued."""
     version, length = _version(response), response.raw.length_remaining
-    return Note(url, version, length) if version and length else None
+    return Note(version, length) if version and length else None
 
 
 def _continues(response: "requests.Response", size: int, note: Note) -> bool:
     """Say whether an answer is the rest of the file that a part of `size` bytes begins."""
     span = f"bytes {size}-{note.length - 1}/{note.length}"
-    # Some servers ignore If-Range.
-    same = _version(response) in ("", note.version)
-    return response.headers.get("Content-Range") == span and same
-
-
-def _require_space(directory: Path, size: int) -> None:
-    """Refuse `size` more bytes if less than `RESERVE` would be left on the disk."""
-    disk = shutil.disk_usage(directory)
-    reserve = min(RESERVE, disk.total // 100)
-    space = max(disk.free - reserve, 0)
-    if size > space:
-        words = f"room for {space:,} bytes with {reserve:,} to spare, {size:,} more were to come"
-        raise OSError(errno.ENOSPC, words)
+    return response.headers.get("Content-Range") == span
 
 
 @contextmanager
@@ -308,7 +274,7 @@ def _full_disk_explained(part: Path, url: str) -> Iterator[None]:
         raise InputError(
             f"{part.parent}: the disk is full: {url}: {error.strerror}; free space, or let "
             "`downloads` in compute.yaml name a folder on another disk, and run again. "
-            f"{_what_is_kept(part, url)}"
+            f"{_what_is_kept(part)}"
         ) from error
 
 

@@ -4,7 +4,6 @@ The client itself begins a broken download anew in the next run, and has no dige
 """
 
 import hashlib
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -29,7 +28,7 @@ Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")
 
 TIMEOUT = 15.0
-"""Seconds that the hub may take to connect, and for each piece of an answer."""
+"""Seconds that the hub may take to connect, and for each piece of an answer but a listing."""
 
 EXPLANATIONS = {
     "RepositoryNotFoundError": (
@@ -43,7 +42,6 @@ EXPLANATIONS = {
         "variable HF_TOKEN"
     ),
     "OfflineModeIsEnabled": "the hub's client is told to stay offline; unset HF_HUB_OFFLINE",
-    "UnsupportedProtocol": "{endpoint} has to begin with https:// or http://; check HF_ENDPOINT",
     "401": "the token is not valid; give another in the environment variable HF_TOKEN",
     "403": "access is refused to this token; look at {page}, or change HF_TOKEN",
 }
@@ -144,16 +142,10 @@ def download_file(repository: Repository, path: str, directory: Path) -> Path:
 
     The endpoint and the token are the client's: HF_ENDPOINT, HF_TOKEN, or a login.
     """
-    from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.utils import build_hf_headers
 
-    name, commit, kind, files = repository
-    digest = files[path].digest
+    digest = repository.files[path].digest
     digest_of = file_digest if len(digest) == 64 else git_digest
-    # The client keeps files so, and earlier versions of ours did.
-    cached = try_to_load_from_cache(name, path, directory, commit, kind)
-    if isinstance(cached, str) and digest_of(Path(cached)) == digest:
-        return Path(cached)
     try:
         return download_digest(
             _url(repository, path),
@@ -191,13 +183,8 @@ def _call(
     attempts: int = ATTEMPTS,
 ) -> Answer:
     """Return what the client's `request` returns; retry if the hub is busy or unreachable."""
-    from huggingface_hub import get_session
     from huggingface_hub.errors import HfHubHTTPError
 
-    for handler in logging.getLogger("huggingface_hub").handlers:
-        handler.addFilter(_is_shown)
-    if _limit_time not in (hooks := get_session().event_hooks["request"]):
-        hooks.append(_limit_time)
     where = f"{repository.name}@{repository.revision}" + (f": {path}" if path else "")
     # The base class of all errors of the client's HTTP library, which it has changed twice.
     network = cast("type[Exception]", HfHubHTTPError.__bases__[0])
@@ -213,20 +200,6 @@ def _call(
                 raise InputError(f"{where}: {words}") from error
             time.sleep(PAUSE * 2 ** (attempt - 1))
     raise ValueError(f"expected at least one attempt, got {attempts}")
-
-
-def _is_shown(record: logging.LogRecord) -> bool:
-    """Say whether to show a line of the client's log: how long a busy hub makes it wait.
-
-    Other warnings have URLs with their signature or login, and the server's text, unescaped.
-    """
-    return record.levelno >= logging.ERROR or record.getMessage().startswith("Rate limited")
-
-
-def _limit_time(request: Any) -> None:
-    """Give a request `TIMEOUT` that has none, such as those for listings."""
-    limits = request.extensions["timeout"]
-    request.extensions["timeout"] = {key: limits[key] or TIMEOUT for key in limits}
 
 
 def _explanation(error: Any, status: int, repository: Repository, *, broken: bool) -> str:

@@ -13,7 +13,7 @@ from interpreting_clip.encoders.encoder import Encoder, forward_passes, initiali
 from interpreting_clip.encoders.encoder_card import EncoderCard
 from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import StreamedArray
+from interpreting_clip.formats.arrays import stacked
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.decoding import decode_fast
@@ -29,24 +29,30 @@ def extract_dataset(
     A process other than the first has no folder to write into, and only computes its share.
     """
     with open_shards(dataset, decode_fast) as images:
-        streamed = streamed_activations(encoder, images, machine, precision)
-        if out is None:
-            list(streamed.blocks)  # no rows here: they go to the first process
-            return
-        write_activations(
-            out,
-            dataset.name,
-            streamed,
-            classes=images.classes,
-            class_indices=np.array(images.card.class_indices),
-            aliases=images.card.aliases,
-        )
+        values = computed_activations(encoder, images, machine, precision)
+        if out is not None:
+            write_activations(
+                out,
+                dataset.name,
+                values,
+                classes=images.classes,
+                class_indices=np.array(images.card.class_indices),
+                aliases=images.card.aliases,
+            )
+
+
+def computed_activations(
+    encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
+) -> Float[np.ndarray, "image feature"]:
+    """Return all of `streamed_activations`; in a process other than the first, nothing of use."""
+    blocks = streamed_activations(encoder, images, machine, precision)
+    return stacked((len(images), encoder.card.feature_width), blocks)
 
 
 def streamed_activations(
     encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
-) -> StreamedArray:
-    """Return the activations h = f_v(x) of images, which are computed while they are written.
+) -> Iterator[Float[np.ndarray, "image feature"]]:
+    """Yield the activations h = f_v(x) of images, a batch at a time.
 
     The towers end in their own linear layer or pooling, so h (Crabbé et al. 2024) is the tower's
     output: the projected image embedding of a CLIP, the input of the linear head of a classifier.
@@ -54,19 +60,18 @@ def streamed_activations(
     image is preprocessed as the encoder's card says.
 
     Several processes take whole batches in turn, and the first one gets the rows of all, the same
-    to the last bit as in a single process.
+    to the last bit as in a single process. The others get none, and have to ask for them all the
+    same: that is when they compute.
 
     Raises
     ------
     InputError
-        Only once the rows are read: an image is broken, or an activation is NaN or infinite; names
-        the image.
+        An image is broken, or an activation is NaN or infinite; names the image.
     """
     count, width = len(images), encoder.card.feature_width
     starts = range(0, count, machine.batch_size)
     shapes = [(min(machine.batch_size, count - start), width) for start in starts]
-    blocks = collect(activation_batches(encoder, images, machine, precision), shapes)
-    return StreamedArray((count, width), np.dtype(np.float32), blocks)
+    return collect(activation_batches(encoder, images, machine, precision), shapes)
 
 
 def activation_batches(

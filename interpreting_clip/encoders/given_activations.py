@@ -4,6 +4,7 @@ Stage `weights` stores them where an encoder's weights would be. The stages that
 through the encoder take its activations from there.
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from interpreting_clip.datasets.listed_images import broden_images, listed_image
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder_card import GIVEN_CARD, GIVEN_HEAD, read_given_card
 from interpreting_clip.errors import AbsentError, InputError
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.array_files import read_npy
+from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.saved_activations import write_activations, write_card
@@ -37,22 +39,14 @@ def given_activations(
     card = read_given_card(weights)
     if dataset not in card.orders:
         return None
-    values = read_tensors(weights / f"{dataset}.safetensors", "activations")["activations"]
+    values = read_npy(weights / f"{dataset}.npy").stored
     digests = [image.sha256 for image in images]
-    given, found = card.orders[dataset], order_digest(digests)
-    advice = (
-        f"`python -m tools image-list {dataset}` lists its images: compute the activations in this "
-        "order, and write the folder again"
-    )
-    if len(values) != len(digests):
+    if card.orders[dataset] != order_digest(digests) or len(values) != len(digests):
         raise InputError(
-            f"{card.origin.location}: activations of {len(values):,} images, but {dataset} has "
-            f"{len(digests):,}; {advice}"
-        )
-    if given != found:
-        raise InputError(
-            f"{card.origin.location}: activations of other images than those of {dataset}, or of "
-            f"these in another order (digest {given[:12]}…, expected {found[:12]}…); {advice}"
+            f"{card.origin.location}: activations of {len(values):,} images that are not the "
+            f"{len(digests):,} of {dataset}, or are in another order; `python -m tools image-list "
+            f"{dataset}` lists its images: compute the activations in this order, and write the "
+            "folder again"
         )
     return values
 
@@ -121,8 +115,7 @@ def write_probed(
     """Write given activations once more, with a probe's head, which reads features as they are."""
     card = read_given_card(weights)
     for name in card.orders:
-        arrays = read_tensors(weights / f"{name}.safetensors", "activations")
-        write_tensors(out / f"{name}.safetensors", arrays)
+        shutil.copyfile(weights / f"{name}.npy", out / f"{name}.npy")
     head = {"weight": weight.astype(np.float32), "bias": bias.astype(np.float32)}
     write_tensors(out / GIVEN_HEAD, head)
     probed = msgspec.structs.replace(card, classes=classes, normalize_features=False)

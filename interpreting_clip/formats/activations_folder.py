@@ -45,7 +45,7 @@ from interpreting_clip.formats.arrays import require_finite
 from interpreting_clip.formats.files import file_digest, require_digest
 from interpreting_clip.formats.image_lists import ListedImage, order_digest, read_image_list
 from interpreting_clip.formats.json import whole_file, write_json
-from interpreting_clip.quantities import Count, Key, Name, Sha256, StrictStruct
+from interpreting_clip.quantities import Count, Key, Name, Place, Sha256, StrictStruct
 
 MANIFEST = "manifest.json"
 
@@ -55,21 +55,11 @@ DATASETS = (*TEST_SETS, "broden", "imagenet_train")
 ImageNet's test images are required.
 """
 
-FileName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*\Z",
-        max_length=200,
-        extra={"legal": "a file name of A-Z, a-z, 0-9, `_`, `.` and `-`, without a leading dot"},
-    ),
-]
-"""The name of a file in the folder itself: no path, so that it leads nowhere else."""
-
 
 class GivenFile(StrictStruct, frozen=True, kw_only=True):
     """A file of the folder with its SHA-256."""
 
-    file: FileName
+    file: Place
     sha256: Sha256
 
 

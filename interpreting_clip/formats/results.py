@@ -27,9 +27,8 @@ def write_result(file: Path, result: Any) -> None:
     result : a dataclass, or a mapping or list of these
     """
     stored, arrays = file.with_suffix(".safetensors"), dict(arrays_beside(result))
-    stored.unlink(missing_ok=True)
     if arrays:
-        # Booleans as 0 and 1: `write_tensors` has no other type for them.
+        # Booleans are stored as 0 and 1.
         write_tensors(
             stored, {k: v.view(np.uint8) if v.dtype == bool else v for k, v in arrays.items()}
         )

@@ -8,13 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import (
-    StreamedArray,
-    read_tensors,
-    require_finite,
-    write_tensors,
-)
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.measures.activations import Activations
 
@@ -22,13 +16,13 @@ from interpreting_clip.measures.activations import Activations
 def write_activations(
     directory: Path,
     dataset: str,
-    values: Float[np.ndarray, "image feature"] | StreamedArray,
+    values: Float[np.ndarray, "image feature"],
     *,
     classes: Int[np.ndarray, " image"],
     class_indices: Int[np.ndarray, " class_"],
     aliases: Mapping[int, int] | None = None,
 ) -> None:
-    """Write the activations of one dataset; streamed ones are written while they are computed.
+    """Write the activations of one dataset.
 
     The arguments are the fields of `Activations`; `aliases` are stored only if there are any.
     """
@@ -43,15 +37,11 @@ def write_activations(
 
 
 def read_activations(directory: Path, dataset: str) -> Activations:
-    """Memory-map the activations of one dataset, which have to be finite and of its images."""
+    """Memory-map the activations of one dataset."""
     file = directory / f"{dataset}.safetensors"
     arrays = read_tensors(file, "activations", "classes", "class_indices")
-    values, classes = arrays["activations"], arrays["classes"]
-    if len(values) != len(classes):
-        raise InputError(f"{file}: {len(values)} activations for {len(classes)} classes")
-    require_finite(values, f"{file}: 'activations'")
     aliases = dict(arrays["aliases"].tolist()) if "aliases" in arrays else {}
-    return Activations(values, classes, arrays["class_indices"], aliases)
+    return Activations(arrays["activations"], arrays["classes"], arrays["class_indices"], aliases)
 
 
 def read_test_sets(directory: Path) -> dict[str, Activations]:

@@ -213,7 +213,8 @@ def test_a_report_is_replaced_and_files_of_others_are_kept():
 
 
 def test_the_report_has_the_encoder_s_name_and_its_numbers_in_words():
-    save_file({"activations": VALUES}, "made.safetensors", {"encoder": f"timm:{HOSTILE}"})
+    about = {"interpreting-clip extract": json.dumps({"encoder": f"timm:{HOSTILE}"})}
+    save_file({"activations": VALUES}, "made.safetensors", about)
     report("made.safetensors")
     assert f"<h1>timm:{escape(HOSTILE)}</h1>" in page()
     found = report(*MINE, "--labels", "classes.npy")

@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden, IndexRow
-from interpreting_clip.errors import InputError
 from interpreting_clip.quantities import Described, Fraction, StrictStruct
 
 LabelMap = Int64[np.ndarray, "height width"]
@@ -66,11 +65,6 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
     for image, row in enumerate(broden.rows):
         for category in CATEGORIES:
             for number, share in _label_shares(broden, row, category).items():
-                if number not in columns:
-                    raise InputError(
-                        f"{broden.where}: label.csv has no label {number}, which "
-                        f"{row.labels(category)} of images/{row.image} show"
-                    )
                 # The paper does not say how large a concept has to be to count as present, so the
                 # threshold is our parameter.
                 shown[image, columns[number]] |= share >= presence
@@ -90,16 +84,6 @@ def can_be_probed(shown: Bool[np.ndarray, "image concept"]) -> Bool[np.ndarray, 
 def _label_shares(broden: Broden, row: IndexRow, category: str) -> dict[int, float]:
     labels = row.labels(category)
     shares = dict.fromkeys((label for label in labels if isinstance(label, int) and label), 1.0)
-    maps = [_label_map(broden, row, path) for path in labels if isinstance(path, str)]
+    maps = [from_channels(broden.pixels(path)) for path in labels if isinstance(path, str)]
     # On the right, so that a number for the whole image wins over the same label in a map.
     return (label_shares(maps) if maps else {}) | shares
-
-
-def _label_map(broden: Broden, row: IndexRow, path: str) -> LabelMap:
-    channels = broden.pixels(path)
-    if channels.shape[:2] != (row.sh, row.sw):
-        raise InputError(
-            f"{broden.where}: images/{path} has {channels.shape[:2]} pixels, index.csv says "
-            f"{(row.sh, row.sw)}"
-        )
-    return from_channels(channels)

@@ -10,7 +10,7 @@ its image, a pixel's label is R + 256·G, and 0 stands for no label.
 import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +49,9 @@ class Concept(NamedTuple):
 
 
 class IndexRow(msgspec.Struct, frozen=True):
-    """A row of `index.csv`: an image, its label maps' height and width, one cell per category."""
+    """The fields read from a row of `index.csv`: an image, and one cell per category."""
 
     image: str
-    sh: Natural
-    sw: Natural
     color: str = ""
     object: str = ""
     part: str = ""
@@ -65,9 +63,8 @@ class IndexRow(msgspec.Struct, frozen=True):
         """Label numbers for the whole image, and paths of label maps."""
         cell = getattr(self, category)
         return [
-            # A number is a label of the whole image, all else the path of a label map. Ten digits
-            # are no label; as a path they are reported as a missing file.
-            int(part) if part.isdecimal() and len(part) < 10 else part
+            # A number is a label of the whole image, all else the path of a label map.
+            int(part) if part.isdecimal() else part
             for part in cell.split(";")
             if part
         ]
@@ -143,8 +140,6 @@ def read_broden(read: Read, where: str) -> Broden:
     `loadseg.py`.
     """
     rows = read_table(read, where, INDEX, IndexRow)
-    if not rows:
-        raise InputError(f"{where}: index.csv must have a row per image, it has none")
     coverage = {
         # The column may be empty, which counts as covering nothing.
         (category, code.number): code.coverage or 0
@@ -157,8 +152,6 @@ def read_broden(read: Read, where: str) -> Broden:
         # Of equal categories the first: label.csv has them by descending frequency.
         main = max(categories, key=lambda name, label=label: coverage.get((name, label.number), 0))
         concepts.append(Concept(label.number, label.name, main))
-    if len({concept.number for concept in concepts}) < len(concepts):
-        raise InputError(f"{where}: label.csv must have one row per number; replace it")
     # In label maps 0 stands for no label. Broden1 has no row for it; if there is one, skip it.
     return Broden(where, rows, sorted(c for c in concepts if c.number), read)
 
@@ -190,7 +183,7 @@ def files_reader(root: Path | zipfile.Path, where: str) -> Read:
     def read(name: str) -> bytes:
         file = root / name
         if not file.is_file():
-            raise missing(where, [name])
+            raise missing(where, name)
         with readable_archive(f"{where}: {name}"), file.open("rb") as content:
             return content.read()
 
@@ -206,17 +199,13 @@ def _shards_reader(directory: Path, stack: ExitStack) -> Read:
 
     def read(name: str) -> bytes:
         if name not in places:
-            raise missing(directory, [name])
+            raise missing(directory, name)
         archive, offset, size = places[name]
         return archive.read(offset, size)
 
     return read
 
 
-def missing(where: object, names: Sequence[str]) -> InputError:
-    """Return the error that a Broden1 lacks files."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return InputError(
-        f"{where}: {', '.join(names[:5])}{more} expected in Broden1's layout, but missing; get it "
-        "again"
-    )
+def missing(where: object, name: str) -> InputError:
+    """Return the error that a Broden1 lacks a file."""
+    return InputError(f"{where}: {name} expected in Broden1's layout, but missing; get it again")

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int, UInt8
 from interpreting_clip.datasets.broden.labels import LabelMap, from_channels
 from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden
 from interpreting_clip.datasets.images import decode_image
-from interpreting_clip.formats.arrays import StreamedArray, read_tensors, write_tensors
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
 
 SIDE = 96
 """The longer side of a thumbnail, in pixels; a smaller image keeps its size."""
@@ -91,20 +91,20 @@ def write_thumbnails(folder: Path, thumbnails: Iterable[Thumbnail]) -> None:
 
     For the 63,305 images of Broden1 that is half a gigabyte.
     """
-    jpegs, packed, pairs = list[bytes](), list[np.ndarray](), list[tuple[int, int]]()
+    # Growing buffers: joining lists of bytes would hold everything twice.
+    jpegs, packed = bytearray(), bytearray()
+    starts, pairs = [0], list[tuple[int, int]]()
     for image, (jpeg, masks) in enumerate(thumbnails):
-        jpegs.append(jpeg)
+        jpegs += jpeg
+        starts.append(len(jpegs))
         for number, mask in masks.items():
             pairs.append((image, number))
-            packed.append(np.packbits(mask)[None])
-    starts = np.cumsum([0, *map(len, jpegs)])
+            packed += np.packbits(mask).tobytes()
     image, concept = np.array(pairs, np.int64).reshape(-1, 2).T
-    arrays: dict[str, np.ndarray | StreamedArray] = {
-        "jpegs": StreamedArray(
-            (int(starts[-1]),), np.dtype("u1"), (np.frombuffer(one, "u1") for one in jpegs)
-        ),
-        "starts": starts,
-        "masks": StreamedArray((len(packed), GRID**2 // 8), np.dtype("u1"), packed),
+    arrays = {
+        "jpegs": np.frombuffer(jpegs, "u1"),
+        "starts": np.array(starts),
+        "masks": np.frombuffer(packed, "u1").reshape(-1, GRID**2 // 8),
         "mask_images": image,
         "mask_concepts": concept,
     }

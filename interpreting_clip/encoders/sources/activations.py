@@ -56,20 +56,23 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
             Origin,
         )
         from interpreting_clip.formats.activations_folder import read_manifest
-        from interpreting_clip.formats.arrays import write_tensors
+        from interpreting_clip.formats.arrays import stacked, write_rows, write_tensors
         from interpreting_clip.formats.json import write_json
 
         folder = Path(machine.folders) / self.folder
         manifest = read_manifest(folder, self.sha256)
         head, features = manifest.head, manifest.features
         for name, given in manifest.datasets.items():
-            values = streamed_array(folder, given, "activations", (given.images, features))
-            write_tensors(out / f"{name}.safetensors", {"activations": values})
+            shape = (given.images, features)
+            write_rows(out / f"{name}.npy", shape, given_rows(folder, given, "activations", shape))
         if head is not None:
-            rows = len(head.classes)
-            arrays = {"weight": streamed_array(folder, head.weight, "weight", (rows, features))}
-            if head.bias is not None:
-                arrays["bias"] = streamed_array(folder, head.bias, "bias", (rows,))
+            rows, arrays = len(head.classes), {}
+            for name, file, size in (
+                ("weight", head.weight, (rows, features)),
+                ("bias", head.bias, (rows,)),
+            ):
+                if file is not None:
+                    arrays[name] = stacked(size, given_rows(folder, file, name, size))
             write_tensors(out / GIVEN_HEAD, arrays)
         card = GivenCard(
             representation=self.representation,
@@ -84,13 +87,10 @@ class ActivationsFolder(Source, frozen=True, kw_only=True, tag="activations"):
         return True
 
 
-def streamed_array(folder: Path, given: Any, name: str, shape: tuple[int, ...]) -> Any:
-    """Map an array of a folder, to be converted to float32 while it is written."""
-    import numpy as np
-
+def given_rows(folder: Path, given: Any, name: str, shape: tuple[int, ...]) -> Any:
+    """Yield an array of a folder as float32, some rows at a time, after checking its file."""
     from interpreting_clip.formats.activations_folder import MANIFEST, given_file
     from interpreting_clip.formats.array_files import open_floats
-    from interpreting_clip.formats.arrays import StreamedArray
 
     array = open_floats(given_file(folder, given), name)
     if array.shape != shape:
@@ -98,4 +98,4 @@ def streamed_array(folder: Path, given: Any, name: str, shape: tuple[int, ...]) 
             f"{array.file}: expected the shape {shape} of {MANIFEST}, got {array.shape}; write the "
             "folder again"
         )
-    return StreamedArray(shape, np.dtype(np.float32), array.blocks())
+    return array.blocks()

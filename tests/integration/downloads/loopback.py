@@ -2,12 +2,9 @@
 
 import hashlib
 import json
-import os
-import struct
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -37,11 +34,9 @@ class FileServer:
 
     `statuses[path]` is answered instead of the file; `redirects[path]` is where a GET is
     redirected. `drops[path]` holds how many bytes of each of the next answers are sent before the
-    connection breaks: it ends, or is reset if `resets` is true. `held[path]` is after how many
-    bytes an answer stops without an end. `ranges = False` ignores Range headers, `versions = False`
-    sends no ETag and ignores If-Range. `announced[path]` is a false length that is stated,
-    `spans[path]` a false Content-Range. After the headers of an answer for a path in `stalls`
-    nothing comes for 20 seconds. `requests` has all requests, in order.
+    connection ends. `held[path]` is after how many bytes an answer stops without an end.
+    `ranges = False` ignores Range headers, `versions = False` sends no ETag and ignores If-Range.
+    `requests` has all requests, in order.
     """
 
     def __init__(self, files: dict[str, bytes] | None = None) -> None:
@@ -49,12 +44,9 @@ class FileServer:
         self.statuses: dict[str, int] = {}
         self.redirects: dict[str, str] = {}
         self.drops: dict[str, list[int]] = {}
-        self.announced: dict[str, int] = {}
-        self.spans: dict[str, str] = {}
         self.held: dict[str, int] = {}
-        self.stalls: set[str] = set()
         self.over = threading.Event()
-        self.ranges, self.versions, self.resets = True, True, False
+        self.ranges, self.versions = True, True
         self.requests: list[Request] = []
         owner = self
 
@@ -71,13 +63,10 @@ class FileServer:
 
             def send(self, request: Request, answer: Answer) -> None:
                 self.send_response(answer.status)
-                length = owner.announced.get(request.path, len(answer.content))
-                self.send_header("Content-Length", str(length))
+                self.send_header("Content-Length", str(len(answer.content)))
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
-                if request.path in owner.stalls:
-                    owner.over.wait(20)
                 if self.command == "GET":
                     drops = owner.drops.get(request.path)
                     end = drops.pop(0) if drops else None
@@ -87,9 +76,6 @@ class FileServer:
                         if first:
                             owner.over.wait(20)
                         self.wfile.write(answer.content[first:end])
-                    if end is not None and owner.resets:
-                        self.connection.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-                        os.close(self.connection.detach())
 
             do_HEAD = do_GET  # noqa: N815
 
@@ -139,7 +125,7 @@ class FileServer:
         begin, end = int(first), min(int(last or len(content)), len(content) - 1)
         if begin > end:
             return Answer(b"", 416, {"Content-Range": f"bytes */{len(content)}"})
-        span = self.spans.get(request.path, f"bytes {begin}-{end}/{len(content)}")
+        span = f"bytes {begin}-{end}/{len(content)}"
         return Answer(content[begin : end + 1], 206, headers | {"Content-Range": span})
 
 
@@ -202,9 +188,7 @@ class HubServer(FileServer):
         found = self.repositories.get((kind, name))
         if found is None:
             return refusal(404 if "authorization" in request.headers else 401, "RepoNotFound")
-        # Like the real hub's, the API resolves the first seven digits of a commit.
-        short = len(revision) == 7 and found.commit.startswith(revision) and ask == "revision"
-        if revision not in ("main", found.commit) and not short:
+        if revision not in ("main", found.commit):
             return refusal(404, "RevisionNotFound")
         if ask == "resolve":
             return self._resolve(request, found, "/".join(path))

@@ -7,13 +7,12 @@ import sys
 import time
 from base64 import b64decode
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from interpreting_clip.downloads.http import BLOCK, RESERVE, download
+from interpreting_clip.downloads.http import BLOCK, download
 from interpreting_clip.errors import InputError
-from tests.integration.downloads.loopback import Answer, FileServer
+from tests.integration.downloads.loopback import Answer
 from tests.reads import ROOT
 
 DATA = bytes(range(256)) * 9000
@@ -68,23 +67,13 @@ def interrupted(server, url, tmp_path, content=DATA):
     server.requests.clear()
 
 
-@pytest.mark.parametrize("resets", [False, True])
-def test_continues_where_the_connection_dropped(url, server, tmp_path, resets):
-    server.resets = resets
+def test_continues_where_the_connection_dropped(url, server, tmp_path):
     server.drops["/sets/a.tar"] = [0, 5_000, CUT, *[100_000] * 6, 0]
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
     assert names(tmp_path) == {DIGEST}
-    if not resets:  # a reset loses what the system has not handed over
-        starts = [5_000, 5_000 + CUT, *(5_000 + CUT + 100_000 * n for n in range(1, 7))]
-        asked = server.spans_asked("/sets/a.tar")
-        assert asked == [None] * 2 + [f"bytes={start}-" for start in [*starts, starts[-1]]]
-
-
-def test_the_next_run_requests_only_the_rest(url, server, tmp_path):
-    interrupted(server, url, tmp_path)
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert server.spans_asked("/sets/a.tar") == [REST]
-    assert names(tmp_path) == {DIGEST}
+    starts = [5_000, 5_000 + CUT, *(5_000 + CUT + 100_000 * n for n in range(1, 7))]
+    asked = server.spans_asked("/sets/a.tar")
+    assert asked == [None] * 2 + [f"bytes={start}-" for start in [*starts, starts[-1]]]
 
 
 def test_the_run_after_a_kill_requests_only_the_rest(url, server, tmp_path):
@@ -107,10 +96,9 @@ def test_the_run_after_a_kill_requests_only_the_rest(url, server, tmp_path):
     [
         (DATA[::-1], {}, [REST]),
         (DATA, {"ranges": False}, [REST]),
-        (DATA, {"spans": {"/sets/a.tar": "bytes 0-9/10"}}, [REST, None]),
         (DATA[::-1] * 2, {"versions": False}, [REST, None]),
     ],
-    ids=["another file", "no ranges", "another range", "another length"],
+    ids=["another file", "no ranges", "another length"],
 )
 def test_starts_afresh_where_it_cannot_continue(
     url, server, tmp_path, capsys, *, before, change, asked
@@ -122,41 +110,6 @@ def test_starts_afresh_where_it_cannot_continue(
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
     assert server.spans_asked("/sets/a.tar") == asked
     assert capsys.readouterr().err.count("a.tar: starts at byte 0 again, not at 1,") == 1
-
-
-@pytest.mark.parametrize(
-    ("note", "asked"),
-    [
-        (None, [None]),
-        (b"{", [None]),
-        (b'{"url": "http://elsewhere/a.tar", "version": "1", "length": 2304000}', [None]),
-        (b'{"url": "URL", "version": "1", "length": 5}', [None]),
-    ],
-    ids=["no note", "damaged", "another URL", "a part that is too long"],
-)
-def test_a_part_of_something_else_is_overwritten(url, server, tmp_path, note, asked):
-    (tmp_path / f"{DIGEST}.part").write_bytes(bytes(1000))
-    if note:
-        (tmp_path / f"{DIGEST}.part.json").write_bytes(note.replace(b"URL", url.encode()))
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert server.spans_asked("/sets/a.tar") == asked
-    assert names(tmp_path) == {DIGEST}
-
-
-def test_a_mistyped_url_does_not_remove_the_part_of_the_right_one(url, server, tmp_path):
-    interrupted(server, url, tmp_path)
-    with pytest.raises(InputError, match=rf"typo\.tar: .*404.* came from {url} is kept"):
-        download(url.replace("a.tar", "typo.tar"), DIGEST, tmp_path)
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert server.spans_asked("/sets/a.tar") == [REST]
-
-
-def test_a_whole_part_is_checked_without_a_request(url, server, tmp_path):
-    interrupted(server, url, tmp_path)
-    part = tmp_path / f"{DIGEST}.part"
-    part.write_bytes(DATA)
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert server.requests == []
 
 
 def test_a_part_that_rotted_is_removed_at_the_end_and_the_next_run_starts_afresh(
@@ -171,35 +124,9 @@ def test_a_part_that_rotted_is_removed_at_the_end_and_the_next_run_starts_afresh
     assert download(url, DIGEST, tmp_path).read_bytes() == DATA
 
 
-@pytest.mark.parametrize("versions", [True, False])
-def test_a_server_that_cannot_continue_is_given_up_and_leaves_nothing(
-    url, server, tmp_path, versions
-):
-    server.ranges, server.versions = False, versions
-    server.drops["/sets/a.tar"] = [CUT, 70_000, 0, 70_000, 70_000]
-    with pytest.raises(InputError, match="5 tries" if versions else "Nothing of the file was kept"):
-        download(url, DIGEST, tmp_path)
-    assert len(server.requests) == 5
-    assert (
-        names(tmp_path) == {f"{DIGEST}.part", f"{DIGEST}.part.json"}
-        if versions
-        else not names(tmp_path)
-    )
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-
-
-def test_the_first_digits_of_the_digest_are_enough(url, tmp_path):
-    assert download(url, DIGEST[:8], tmp_path).read_bytes() == DATA
-    with pytest.raises(InputError, match="digest 0676ba61"):
-        download(url, "0676ba61", tmp_path)
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
-    [
-        (b"<!DOCTYPE html><title>Sign in</title>", r"a\.tar: .*web page"),
-        (b"other", f"{DIGEST}, got {hashlib.sha256(b'other').hexdigest()}.*params.yaml.*`mirror`"),
-    ],
+    [(b"<!DOCTYPE html>", r"a\.tar: .*web page"), (b"other", f"{DIGEST}, got .*params.yaml")],
 )
 def test_refuses_another_file_and_removes_it(url, server, tmp_path, content, message):
     server.files["/sets/a.tar"] = content
@@ -210,7 +137,7 @@ def test_refuses_another_file_and_removes_it(url, server, tmp_path, content, mes
 
 @pytest.mark.parametrize(
     ("status", "advice"),
-    [(401, "check the URL"), (403, "licence"), (404, "check the URL"), (503, "run again")],
+    [(403, "licence"), (404, "check the URL"), (503, "run again")],
 )
 def test_explains_a_refusal(url, server, tmp_path, status, advice):
     server.statuses["/sets/a.tar"] = status
@@ -218,47 +145,6 @@ def test_explains_a_refusal(url, server, tmp_path, status, advice):
         download(url, DIGEST, tmp_path)
     assert len(server.requests) == (5 if status == 503 else 1)
     assert names(tmp_path) == set()
-
-
-def test_a_busy_server_is_asked_again(url, server, tmp_path, monkeypatch):
-    server.statuses["/sets/a.tar"] = 503
-    monkeypatch.setattr("time.sleep", lambda seconds: server.statuses.clear())
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    assert len(server.requests) == 2
-
-
-def test_a_server_that_stalls_is_given_up(url, server, tmp_path, monkeypatch):
-    monkeypatch.setattr("interpreting_clip.downloads.http.TIMEOUT", (5.0, 0.1))
-    server.stalls.add("/sets/a.tar")
-    with pytest.raises(InputError, match=r"ReadTimeoutError.*5 tries"):
-        download(url, DIGEST, tmp_path)
-    assert names(tmp_path) == set()
-
-
-@pytest.mark.parametrize(
-    ("space", "length", "kept"), [(CUT, None, "continues at byte"), (9, 1 << 60, "Nothing")]
-)
-def test_a_full_disk_is_explained_and_the_next_run_continues(
-    url, server, tmp_path, monkeypatch, *, space, length, kept
-):
-    """The space becomes scarce during the download, or the file is too large from the start."""
-
-    def usage(folder):
-        part = tmp_path / f"{DIGEST}.part"
-        taken = part.stat().st_size if part.exists() else 0
-        free = space - taken if taken or length else len(DATA)
-        return SimpleNamespace(free=RESERVE + free, total=1 << 50)
-
-    server.announced = {"/sets/a.tar": length} if length else {}
-    with monkeypatch.context() as patched:
-        patched.setattr("shutil.disk_usage", usage)
-        with pytest.raises(InputError, match=rf"disk is full.*a.tar: room.*`downloads`.*{kept}"):
-            download(url, DIGEST, tmp_path)
-    assert len(server.requests) == 1 and bool(names(tmp_path)) == (length is None)
-    server.announced.clear()
-    assert download(url, DIGEST, tmp_path).read_bytes() == DATA
-    asked = server.spans_asked("/sets/a.tar")
-    assert bool(asked[1]) == (length is None)
 
 
 def test_what_the_server_calls_compressed_is_not_unpacked(server, tmp_path, monkeypatch):
@@ -290,16 +176,6 @@ def test_a_mirror_s_login_is_used_and_shown_to_nobody(server, tmp_path):
             download(f"https:/{path}", "0" * 64, tmp_path, mirror=mirror)
         assert f"{server.url.replace('://', '://…@')}{path}: " in str(refused.value)
         assert "canary" not in str(refused.value)
-
-
-def test_a_mirror_s_login_does_not_follow_to_another_host(server, tmp_path):
-    with FileServer({"/a.tar": DATA}) as elsewhere:
-        server.redirects["/example.org/a.tar"] = f"{elsewhere.url}/a.tar"
-        mirror = server.url.replace("://", "://me:canary@")
-        download("https://example.org/a.tar", DIGEST, tmp_path, mirror=mirror)
-        assert "authorization" in server.requests[0].headers
-        [request] = elsewhere.requests
-    assert "authorization" not in request.headers and "canary" not in str(request)
 
 
 def test_two_processes_make_one_download(url, server, tmp_path):

@@ -1,19 +1,10 @@
 """The hub's real client against a hub on this machine."""
 
-import io
-import logging
-import socket
-
 import pytest
 
-from interpreting_clip.downloads.hub import (
-    Repository,
-    RepositoryFile,
-    download_file,
-    open_repository,
-)
+from interpreting_clip.downloads.hub import download_file, open_repository
 from interpreting_clip.errors import InputError
-from tests.integration.downloads.loopback import TOKEN, Answer, sha256
+from tests.integration.downloads.loopback import TOKEN, sha256
 
 SHARD = bytes(range(256)) * 9000
 FILES = {f"test/{n}.tar": bytes([n]) for n in range(12)} | {
@@ -53,23 +44,6 @@ def test_a_file_that_is_there_is_found_without_the_network(hub, commit, tmp_path
     assert (len(hub.requests), len(hub.cdn.requests)) == (before, 1)
 
 
-@pytest.mark.parametrize("file", ["test/3.tar", "README.md"])
-def test_fetches_anew_what_has_rotted(commit, tmp_path, file):
-    kept = fetch(tmp_path, file)
-    assert kept.read_bytes() == FILES[file]
-    kept.resolve().write_bytes(FILES[file][:-1] + b"x")
-    assert fetch(tmp_path, file).read_bytes() == FILES[file]
-
-
-def test_a_file_in_the_client_s_own_layout_is_taken_if_it_is_intact(hub, commit, tmp_path):
-    for content in (SHARD, SHARD[:-1]):
-        blob = tmp_path / "datasets--some--set/snapshots" / commit / "test/3.tar"
-        blob.parent.mkdir(parents=True, exist_ok=True)
-        blob.write_bytes(content)
-        assert fetch(tmp_path, "test/3.tar").read_bytes() == SHARD
-        assert len(hub.cdn.requests) == (content != SHARD)
-
-
 def test_a_dropped_connection_is_continued_in_the_next_run(hub, commit, tmp_path):
     place, digest = hub.place("some/set", "test/3.tar"), sha256(SHARD)
     hub.cdn.drops[place] = [1_200_000] + [0] * 4
@@ -82,13 +56,6 @@ def test_a_dropped_connection_is_continued_in_the_next_run(hub, commit, tmp_path
     spans = [f"bytes={start}-" for start in (1_200_000, 1_200_000, 1_270_000)]
     assert hub.cdn.spans_asked(place) == spans
     assert names(tmp_path) == {digest}
-
-
-def test_refuses_another_file_than_listed(hub, commit, tmp_path):
-    hub.cdn.files[hub.place("some/set", "test/3.tar")] = SHARD[::-1]
-    with pytest.raises(InputError, match=r"test/3.tar: .*digest"):
-        fetch(tmp_path, "test/3.tar")
-    assert names(tmp_path) == set()
 
 
 def test_says_how_to_be_let_into_a_gated_repository(hub, commit, tmp_path, monkeypatch):
@@ -116,94 +83,30 @@ def test_a_token_opens_a_gated_repository_and_stays_on_the_hub(
     assert all(TOKEN not in str(request) for request in hub.cdn.requests)
 
 
-@pytest.mark.parametrize("token", [None, TOKEN])
-def test_says_that_there_is_no_repository(hub, monkeypatch, token):
-    hub.use(monkeypatch, token)
+def test_says_that_there_is_no_repository(hub):
     with pytest.raises(InputError, match=r"no/such@main: .*`repository`.*HF_TOKEN"):
         open_repository("no/such", "main")
 
 
-def test_the_first_digits_of_a_commit_stand_for_all(hub, commit, tmp_path):
-    """Files are asked of the whole commit, since only the API knows short ones."""
-    opened = open_repository("some/set", commit[:7])
-    assert opened.revision == commit
-    assert download_file(opened, "test/0.tar", tmp_path).read_bytes() == FILES["test/0.tar"]
-    assert hub.asked(f"/datasets/some/set/resolve/{commit}/test/0.tar")
-    with pytest.raises(InputError, match=r"'fffffff'; .*`revision`"):
-        open_repository("some/set", "f" * 7)
-
-
-def test_says_that_a_revision_or_a_file_is_not_there(commit, tmp_path):
+def test_says_that_a_revision_or_a_file_is_not_there(commit):
     with pytest.raises(InputError, match=r"'v9'; .*`revision`"):
         open_repository("some/set", "v9")
     with pytest.raises(InputError, match=r"'val/\*'; .*README.md, test/0.tar"):
         open_repository("some/set", "main").matching("val/*")
-    gone = {"test/99.tar": RepositoryFile(1, "0" * 64)}
-    with pytest.raises(InputError, match=f"some/set@{commit}: test/99.tar: "):
-        download_file(Repository("some/set", commit, "dataset", gone), "test/99.tar", tmp_path)
 
 
-def test_says_that_the_token_is_invalid(hub, commit, monkeypatch):
-    said = {"X-Error-Message": "Invalid credentials in Authorization header"}
-    monkeypatch.setattr(hub, "answer", lambda request: Answer(b"{}", 401, said))
-    hub.use(monkeypatch, "hf_expired")
-    with pytest.raises(InputError, match=r"token.*HF_TOKEN") as refused:
-        open_repository("some/set", "main")
-    assert "hf_expired" not in str(refused.value)
-
-
-@pytest.mark.parametrize("status", [429, 503])
-def test_asks_a_busy_hub_again(hub, commit, tmp_path, status):
+def test_asks_a_busy_hub_again(hub, commit, tmp_path):
     resolved = f"/datasets/some/set/resolve/{commit}/test/0.tar"
     for path in ("/api/datasets/some/set/revision/main", resolved):
-        hub.statuses = {path: status}
-        with pytest.raises(InputError, match=rf"HTTP {status}.*later"):
+        hub.statuses = {path: 429}
+        with pytest.raises(InputError, match=r"HTTP 429.*later"):
             fetch(tmp_path)
         assert len(hub.asked(path)) >= 5
 
 
-def test_says_how_long_a_busy_hub_wants_it_to_wait(hub, commit, monkeypatch):
-    shown, busy, answer = io.StringIO(), [Answer(b"", 429, {"Retry-After": "300"})], hub.answer
-    monkeypatch.setattr(logging.getLogger("huggingface_hub").handlers[0], "stream", shown)
-    monkeypatch.setattr(
-        hub,
-        "answer",
-        lambda asked: busy.pop() if busy and "/tree/" in asked.path else answer(asked),
-    )
-    assert open_repository("some/set", "main").revision == commit
-    assert "301" in shown.getvalue() and hub.url not in shown.getvalue()
-
-
-def test_an_endpoint_with_another_scheme_is_named_at_once(hub, monkeypatch):
-    monkeypatch.setenv("HF_ENDPOINT", "htps://me:word@127.0.0.1")
-    with pytest.raises(InputError, match=r"htps://…@127.* https://.*HF_ENDPOINT") as refused:
-        open_repository("some/set", "main")
-    assert "word" not in str(refused.value)
-
-
-def test_says_that_the_hub_cannot_be_reached_or_asked(hub, commit, monkeypatch, tmp_path):
+def test_says_that_the_hub_cannot_be_reached(hub, commit, monkeypatch, tmp_path):
     opened = open_repository("some/set", "main")
-    calls = (lambda: fetch(tmp_path), lambda: download_file(opened, "test/0.tar", tmp_path))
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
-        for call in calls:
-            with pytest.raises(InputError, match=r"network.*HF_ENDPOINT"):
-                call()
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="HF_HUB_OFFLINE"):
-        fetch(tmp_path)
-
-
-def test_a_page_in_place_of_the_hub_s_answer_is_named(hub, commit, monkeypatch):
-    monkeypatch.setattr(hub, "answer", lambda request: Answer(b"<html>Sign in to this network"))
-    with pytest.raises(InputError, match="not what a hub answers"):
-        open_repository("some/set", "main")
-
-
-@pytest.mark.parametrize("ask", ["revision/main", "tree/{commit}"])
-def test_a_hub_that_stalls_is_given_up(hub, commit, monkeypatch, ask):
-    monkeypatch.setattr("interpreting_clip.downloads.hub.TIMEOUT", 0.1)
-    hub.stalls.add(f"/api/datasets/some/set/{ask.format(commit=commit)}")
-    with pytest.raises(InputError, match=r"some/set.*ReadTimeout"):
-        open_repository("some/set", "main", attempts=1)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for call in (lambda: fetch(tmp_path), lambda: download_file(opened, "test/0.tar", tmp_path)):
+        with pytest.raises(InputError, match=r"network.*HF_ENDPOINT"):
+            call()

@@ -74,8 +74,7 @@ def extract(*words: str) -> dict[str, np.ndarray]:
 def about() -> dict[str, Any]:
     """Return what the file says about itself."""
     with safe_open("mine.safetensors", "numpy") as stored:
-        texts = stored.metadata()
-    return {key: json.loads(one) if one[0] in "[{" else one for key, one in texts.items()}
+        return json.loads(stored.metadata()["interpreting-clip extract"])
 
 
 def seen(names: Sequence[str], size: int, resize: int, mean: Any, std: Any) -> torch.Tensor:
@@ -235,3 +234,23 @@ def test_a_damaged_image_is_named_and_nothing_is_half_written():
         extract(*words)
     assert Path("mine.safetensors").read_bytes() == before
     assert [file.name for file in Path().glob("mine*")] == ["mine.safetensors"]
+
+
+def test_npy_gets_the_rows_and_safetensors_all_else_for_measure(tiny_hub):
+    words = (*TINY_HUB[:2], "--template", TEMPLATES[0], "--to")
+    expected = extract(*words, "mine.safetensors")
+    for _ in range(2):  # over files of ours, too
+        rest = extract(*words, "mine.npy")
+        assert np.array_equal(np.load("mine.npy"), expected["activations"])
+        assert {*rest} == {*expected} - {"activations"} and about()["images"] == NAMES
+    main(["measure", "mine.npy", *(f"--{one}=mine.safetensors" for one in ("head", "labels"))])
+
+
+def test_an_interrupted_run_leaves_no_file(monkeypatch):
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("interpreting_clip.encoders.activations.embed", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        extract(*RANDOM, "--to", "mine.safetensors")
+    assert not list(Path().glob("mine*"))

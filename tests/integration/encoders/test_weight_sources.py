@@ -164,7 +164,7 @@ def seen_by_the_tower(encoder: Encoder, image: np.ndarray) -> np.ndarray:
     """Return the pixels of one image as they reach the tower when its activations are computed."""
     seen = []
     hook = encoder.visual.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    list(streamed_activations(encoder, [image], Machine(workers=0), "float32").blocks)
+    list(streamed_activations(encoder, [image], Machine(workers=0), "float32"))
     hook.remove()
     return seen[0].numpy()
 

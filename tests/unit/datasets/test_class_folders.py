@@ -1,7 +1,6 @@
 """Which class an image in a folder has, and what is refused."""
 
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +26,7 @@ def classified(root: Path, kind: str | dict, *paths: str) -> dict[str, int]:
         ("imagenet", "n01440764/ILSVRC2012_val_00000293.JPEG", 0),
         ("imagenet", "ILSVRC/Data/train/n15075141/n15075141_9.JPEG", 999),
         ("imagenet_v2", "imagenetv2-matched-frequency-format-val/2/a.jpeg", 2),
-        ("imagenet_v2", "10/a.jpeg", 10),
         ("imagenet_r", "imagenet-r/n02007558/a.jpg", 130),
-        ("imagenet_sketch", "sketch/n02007558/a.JPEG", 130),
         ("imagenet_a", "imagenet-a/n01498041/0.5_x _ y.jpg", 6),
         ("objectnet", "objectnet-1.0/images/alarm_clock/0a.png", 409),
         (OWN, "cats/a.jpg", 281),
@@ -50,10 +47,8 @@ def test_what_is_none_of_the_set_is_passed_over(tmp_path: Path):
 @pytest.mark.parametrize(
     ("kind", "path", "message"),
     [
-        ("imagenet", "n00000000/a.JPEG", "'n00000000' is not a class of this set"),
         ("imagenet_a", "n01440764/a.jpg", "'n01440764' is not a class of this set"),
         ("imagenet_v2", "1000/a.jpeg", "'1000' is not a class"),
-        ("imagenet_v2", "01/a.jpeg", "'01' is not a class"),
         ("imagenet", "n01440764/boxes.xml", "lies in a class folder and is not called"),
         (OWN, "dogs/a.jpg", r"dogs/a\.jpg: .*`classes`"),
     ],
@@ -82,20 +77,6 @@ def test_linked_folders_are_followed_but_not_in_circles(tmp_path: Path):
         with pytest.raises(InputError, match=r"root/(a|b|c): a link"):
             walked(root)
         (root / "b").unlink()
-
-
-def test_a_folder_that_cannot_be_listed_is_not_skipped(tmp_path: Path, monkeypatch):
-    write_files(tmp_path, {"a/1.txt": b"1", "b/2.txt": b"2"})
-    scandir = os.scandir
-
-    def denied(folder: str):
-        if Path(folder).name == "b":
-            raise PermissionError(13, "Permission denied", folder)
-        return scandir(folder)
-
-    monkeypatch.setattr("os.scandir", denied)
-    with pytest.raises(PermissionError, match="/b"):
-        walked(tmp_path)
 
 
 IMAGES = [f"val/ILSVRC2012_val_0000000{number}.JPEG" for number in (1, 2, 3)]
@@ -146,10 +127,8 @@ def test_the_ground_truth_says_the_classes(tmp_path: Path, truth: dict[str, byte
     [
         ({}, "there is none"),
         ({"ids": b"3\n1\n2\n"}, "without its meta.mat"),
-        ({"ids": b"3\n1\n9\n", "meta": meta(WNIDS)}, f"{ILSVRC_IDS} holds '9'"),
         ({"ids": b"3\n1\n2\n", "meta": b"no table"}, f"{META}: not"),
         ({"synsets": b"n01751748\n"}, "00000002.JPEG: .*got nothing"),
-        ({"synsets": b"n01751748\n1\n2\n"}, "got 1"),
         ({"solution": b"a,b\n1,2\n"}, "ImageId"),
     ],
 )

@@ -6,12 +6,10 @@ from timm.data.imagenet_info import ImageNetInfo
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.datasets.entries import IMAGENET_LIKE
 from interpreting_clip.datasets.imagenet import (
-    REFERENCE,
     PublishedSet,
     published_set,
     read_imagenet_classes,
 )
-from interpreting_clip.errors import InputError
 from interpreting_clip.measures.activations import ABSENT, map_classes
 
 KNOWN = read_imagenet_classes()
@@ -53,31 +51,6 @@ def test_every_label_has_its_name_and_only_objectnet_has_more(kind: str):
     assert published.class_indices == sorted(published.labels)
     found = published.border, bool(published.aliases), published.other_folders
     assert found == (int(only), only, only)
-
-
-def test_every_shift_of_the_testbed_has_its_type_of_entry():
-    assert IMAGENET_LIKE.keys() == {"imagenet", *SHIFTS}
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("imagenet_classes.csv", "\n6,", "\n1000,"),
-        ("objectnet_to_imagenet.csv", ",409 530", ",-1"),
-    ],
-)
-def test_an_index_that_is_none_is_refused(tmp_path, name, old, new):
-    for file in REFERENCE.glob("*.csv"):
-        text = file.read_text()
-        (tmp_path / file.name).write_text(text.replace(old, new) if file.name == name else text)
-    with pytest.raises(InputError, match=rf"{name}: .*'{new.strip(',' + chr(10))}'"):
-        read_imagenet_classes(tmp_path)
-
-
-def test_a_label_of_r_is_its_place_among_the_200():
-    published = known_of("imagenet_r")
-    assert published.folders["n01443537"] == published.labels[0] == 1
-    assert published.names[0] == "goldfish"
 
 
 def test_objectnet_s_aliases_restrict_a_head():

@@ -43,14 +43,6 @@ def test_every_swap_of_names_that_agree_is_refused():
             label_classes(names, IMAGENET)
 
 
-@pytest.mark.parametrize("moved", [1, 500, 999])
-def test_shifted_names_and_unknown_ones_are_refused(wordnet: list[str], moved: int):
-    with pytest.raises(ValueError, match="numbered differently"):
-        check_order(wordnet[moved:] + wordnet[:moved], IMAGENET)
-    with pytest.raises(ValueError, match="'tench', got 'class 0'"):
-        check_order([f"class {i}" for i in range(1000)], IMAGENET)
-
-
 @pytest.mark.parametrize(("renamed", "agreeing"), [(500, 0.5), (1000, 0.0)])
 def test_some_names_may_be_of_their_day(renamed: int, agreeing: float):
     names = [f"old {i}" for i in range(renamed)] + [name.upper() for name in KNOWN.names[renamed:]]

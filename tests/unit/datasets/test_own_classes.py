@@ -50,12 +50,9 @@ def test_a_mapping_of_labels_is_in_their_order_whatever_its_own():
     ("classes", "expected"),
     [
         (["n99999999"], "n99999999"),
-        ({"a": "n99999999"}, "n99999999"),
         ([TENCH, "0"], f"{TENCH} and 0"),
         ({"fish": f"{TENCH} 0"}, "'fish'"),
         ({"fish": "0 1", "tench": "0"}, "class 0 .*'fish'.*'tench'"),
-        ({"tench": "0", "fish": "0 1"}, "class 0 .*'fish'.*'tench'"),
-        ({"one": "0 1", "other": "2 1"}, "class 1 .*'other'.*'one'"),
     ],
 )
 def test_contradictions_are_refused(classes, expected):
@@ -67,6 +64,4 @@ def test_a_listed_class_without_an_image_is_refused_but_not_one_of_all():
     published = own_set(entry([TENCH, SHARK]), KNOWN)
     with pytest.raises(ValueError, match=f"1 of 2 .*{SHARK}"):
         require_complete({"a": 0}, published, partial=False)
-    require_complete({"a": 0}, published, partial=True)
-    require_complete({"a": 0, "b": 2}, published, partial=False)
     require_complete({"a": 0}, own_set(entry("all"), KNOWN), partial=False)

@@ -6,10 +6,7 @@ from hypothesis import strategies as st
 
 from interpreting_clip.datasets.completeness import require_complete, split_images
 from interpreting_clip.datasets.imagenet import PublishedSet
-from interpreting_clip.datasets.layout import SourceImage
-from interpreting_clip.datasets.sources import checked, choose
-from interpreting_clip.errors import InputError
-from tests.layouts import photo
+from interpreting_clip.datasets.sources import choose
 
 PUBLISHED = PublishedSet({"a": 3, "b": 7}, (4, 6), "none", [3, 7], ["A", "B"], [])
 
@@ -44,10 +41,9 @@ VAL, TRAIN = "ILSVRC2012_val_00000001.JPEG", "n01440764_10026.JPEG"
     ("key", "names", "wrong"),
     [
         ("imagenet_val", [VAL, "renamed.jpg"], ""),
-        ("imagenet_val", [f"{i}.jpg" for i in range(50)], ""),
         ("imagenet_val", [VAL, TRAIN], "1 of 2"),
         ("imagenet_val", [f"{i}.jpg" for i in range(51)], "up to 51"),
-        ("imagenet_train", [TRAIN, *(f"{i}.jpg" for i in range(1300))], ""),
+        ("imagenet_train", [TRAIN], ""),
         ("imagenet_train", [VAL, TRAIN], "1 of 2"),
     ],
 )
@@ -76,23 +72,7 @@ def test_the_subset_depends_neither_on_the_order_nor_on_the_folders_above():
     assert taken != {f"n{c}/image_{i}.jpg" for c in range(4) for i in range(3)}
 
 
-def test_a_greater_limit_keeps_what_a_smaller_one_took():
-    assert choose(CLASSES, 8).keys() < choose(CLASSES, 16).keys()
-
-
 def test_without_a_limit_or_enough_images_all_are_taken_and_without_classes_they_are_one():
     assert choose(CLASSES, None) == CLASSES
     assert len(choose({**CLASSES, "n4/only.jpg": 4}, 25)) == 4 * 5 + 1
     assert len(choose(dict.fromkeys(CLASSES), 5)) == 5
-
-
-def test_a_limit_below_the_classes_is_refused():
-    with pytest.raises(ValueError, match=r"`limit` .*4, got 3"):
-        choose(CLASSES, 3)
-
-
-def test_nothing_but_border_is_refused():
-    image = SourceImage("0.jpg", 0, lambda: photo(0))
-    assert len(list(checked([image], 2, "here", 1))) == 1
-    with pytest.raises(InputError, match="border of 3"):
-        list(checked([image], 3, "here", 1))

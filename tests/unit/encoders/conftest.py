@@ -97,7 +97,7 @@ def activations(
     precision: ComputeType = "float32",
 ) -> np.ndarray:
     machine = Machine(batch_size=batch_size)
-    return np.concatenate(list(streamed_activations(encoder, images, machine, precision).blocks))
+    return np.concatenate(list(streamed_activations(encoder, images, machine, precision)))
 
 
 def layer_features(encoder: Encoder, images: np.ndarray) -> dict[str, torch.Tensor]:

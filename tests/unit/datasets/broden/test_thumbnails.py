@@ -6,17 +6,14 @@ from PIL import Image
 
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.broden.thumbnails import (
-    FILE,
     GRID,
     SIDE,
     Thumbnail,
     Thumbnails,
     small_jpeg,
-    small_masks,
     thumbnail,
     write_thumbnails,
 )
-from interpreting_clip.errors import InputError
 
 RNG = np.random.default_rng(0)
 
@@ -38,15 +35,6 @@ def test_masks_are_those_of_the_label_maps_of_all_categories_and_planes(director
     # the textures 6 and 7 are numbers, which hold for the whole image and have no mask
     assert second.masks.keys() == {1}
     np.testing.assert_array_equal(third.masks[2], corner(4, 2))
-
-
-def test_a_mask_does_not_depend_on_the_size_of_its_label_map():
-    labels = np.kron(RNG.integers(0, 3, (4, 8)), np.ones((8, 4))).astype(np.int64)
-    wide = np.kron(labels, np.ones((3, 7))).astype(np.int64)
-    small, large = small_masks([labels]), small_masks([wide])
-    assert small.keys() == large.keys() == {1, 2}
-    assert all(np.array_equal(small[n], large[n]) for n in small)
-    assert small_masks([np.zeros((5, 5), np.int64)]) == {}
 
 
 @pytest.mark.parametrize(
@@ -75,15 +63,3 @@ def test_what_is_written_is_read_by_image_and_concept(tmp_path):
             mask, expected = found.mask(image, number), masks[image].get(number)
             assert (mask is None) == (expected is None)
             assert mask is None or np.array_equal(mask, expected)
-
-
-def test_refuses_a_broken_thumbnail_and_a_file_that_is_none_of_ours(tmp_path):
-    jpeg = small_jpeg(RNG.integers(0, 256, (40, 40, 3)).astype(np.uint8))
-    write_thumbnails(tmp_path, [Thumbnail(jpeg, {}), Thumbnail(jpeg[:-40], {})])
-    found = Thumbnails.read(tmp_path)
-    assert found[0].shape == (40, 40, 3)
-    with pytest.raises(InputError, match=f"{FILE}: image 1"):
-        found[1]
-    (tmp_path / FILE).write_bytes(b"no tensors")
-    with pytest.raises(InputError, match=FILE):
-        Thumbnails.read(tmp_path)

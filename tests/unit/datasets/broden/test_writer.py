@@ -1,6 +1,5 @@
 import csv
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from interpreting_clip.datasets.broden.reader import Concept
 from interpreting_clip.datasets.broden.writer import Segmented, broden_files
 from interpreting_clip.datasets.images import decode_image
-from interpreting_clip.datasets.tar import open_archives, write_shards
 
 CONCEPTS = [
     Concept(1, "red-c", "color"),
@@ -58,12 +56,3 @@ def test_frequencies_count_images_and_coverage_counts_pixels_once(files: dict[st
     assert float(rows["cat"]["coverage"]) == 6.0
     assert rows["dots"]["frequency"] == "6"
     assert rows["red-c"]["frequency"] == "0"
-
-
-def test_shards_hold_whole_groups_and_the_same_bytes_every_time(tmp_path: Path):
-    first = write_shards(groups(), 4, tmp_path)
-    assert list(first) == ["shard-00000.tar", "shard-00001.tar"]
-    with open_archives(tmp_path, ["shard-00001.tar"]) as (archive,):
-        names = [member.name for member in archive.members()]
-    assert names[0] == "images/test/00000004.png" and names[-1] == "c_texture.csv"
-    assert write_shards(iter(groups()), 4, tmp_path) == first
