@@ -262,12 +262,16 @@ def _read_chosen(
     """Yield the chosen images with class and caption, and add each to the common digest."""
     from tqdm import tqdm
 
+    count = 0
     wanted = (image for image in images_at(place, chosen.__contains__) if image.name in chosen)
     files = checked(wanted, place.where, workers)
     for path, data in tqdm(files, f"fetch {key}", len(chosen), unit="image", disable=None):
         line = f"{path}\0{hashlib.sha256(data).hexdigest()}\n"
         digest.update(line.encode(errors="surrogateescape"))
         yield data, chosen[path], captions[path]
+        count += 1
+    if count != len(chosen):
+        raise InputError(f"{place.where}: its files changed while they were read; fetch it again")
 
 
 def checked(images: Iterable[SourceImage], where: str, workers: int) -> Iterator[tuple[str, bytes]]:
