@@ -49,7 +49,6 @@ def test_other_arrays_of_the_file_are_found_by_their_names():
             r"a\.safetensors: .*activations, features.*single matrix.*h \[4, 2\].*:NAME",
         ),
         ("a.safetensors:z", r"'z'.*h \[4, 2\], other \[4, 3\], y \[4\]"),
-        ("none.npy:x", "none.npy:x: no such file"),
         ("a.csv", r"a\.csv: .*\.npz, \.pt.*np\.save"),
     ],
 )
@@ -108,7 +107,6 @@ class Bomb:
     [
         ("a.pt", [H[:3], H[3:]], r"torch\.cat.*save it again"),
         ("a.pt", {"features": Bomb()}, "executing.*only tensors"),
-        ("a.pt", b"PK\3\4", r"damaged.*only tensors"),
         ("a.npz", b"PK\3\4", r"not a whole npz.*np\.savez"),
     ],
 )

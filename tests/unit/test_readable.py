@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-import pytest
 from jaxtyping import Float
 
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.result import Label, Result, beside
-from interpreting_clip.readable import number_text
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -43,11 +41,3 @@ def test_a_notebook_has_the_same_table_escaped():
     assert "<td>loss &lt;b&gt;</td><td>−1.00</td><td>points</td><td>[−2.35, 0.00]</td>" in shown
     assert shown.count("<tr>") == 3
     assert shown.endswith("<p>Interval: made up.</p><p>Arrays: curve [4]</p>")
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [(-0.001, 2, "0.00"), (-1234.5, 1, "−1,234.5"), (None, 1, "–"), (7, 0, "7")],
-)
-def test_numbers_have_a_true_minus_and_no_negative_zero(value, digits, text):
-    assert number_text(value, digits) == text

@@ -102,9 +102,3 @@ def marks(svg: str, kind: str) -> list[str]:
     """Return the outlines of a kind of marks, which Vega calls `symbol` or `rect`."""
     layers = re.findall(rf'<g class="mark-{kind} role-mark[^>]*>(.*?)</g>', svg)
     return re.findall("<path [^>]*>", "".join(layers))
-
-
-def numbers(svg: str) -> list[tuple[str, float, float]]:
-    """Return each number of an encoder with its place, without the halo below it."""
-    text = r'<text [^>]*translate\(([\d.]+),([\d.]+)\)[^>]*font-weight="bold"[^>]*>(\d)<'
-    return sorted({(number, float(x), float(y)) for x, y, number in re.findall(text, svg)})

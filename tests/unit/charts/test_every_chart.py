@@ -2,8 +2,6 @@
 
 import json
 import re
-from itertools import combinations
-from math import dist
 
 import pandas as pd
 import pytest
@@ -47,7 +45,6 @@ from tests.unit.charts.small_tables import (
     TRAINING,
     marks,
     models,
-    numbers,
     panels,
     similarities,
 )
@@ -102,19 +99,6 @@ def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, pa
     assert warned() == ""
     assert [drawn_rows(chart, svg) for svg in pictures] == [drawn] * len(pictures)
     assert len(alone) == parts
-
-
-NUMBERED = [case[:2] for case in CASES if any(legend.numbered for legend in case[0].legend)]
-
-
-@pytest.mark.parametrize(("chart", "table"), NUMBERED, ids=[case[0].name for case in NUMBERED])
-def test_each_encoder_has_its_number_once_and_numbers_do_not_meet(chart, table):
-    rows = chart.rows(table)
-    for title, svg in panels(chart, table).items():
-        found = numbers(svg)
-        encoders = rows.loc[rows["panel"] == title, "number"].dropna()
-        assert [int(number) for number, *_ in found] == sorted({*encoders})
-        assert all(dist(one[1:], other[1:]) > 12 for one, other in combinations(found, 2))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 import interpreting_clip as ic
-from interpreting_clip.charts.colours import DARK, LIGHT
 from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.logit_line import logit
@@ -54,14 +53,6 @@ def test_every_chart_draws_one_encoder_and_two_without_a_warning(kind, name, war
     assert len(rows(both)) > len(rows(alone))
 
 
-def test_encoders_are_called_by_their_names_and_lines_by_numbers():
-    named = {"mine": RESULTS["importance"], "another": RESULTS["importance"]}
-    assert ic.chart(named).to_dict()["title"]["subtitle"][1:] == ["1 mine", "2 another"]
-    table = rows(ic.chart(named))
-    assert {*zip(table["number"], table["label"], strict=True)} == {("1", "mine"), ("2", "another")}
-    assert {*rows(ic.chart(RESULTS["importance"]))["number"]} == {""}
-
-
 def test_what_chance_gives_stands_beside_a_result():
     kurtosis = rows(ic.chart(RESULTS["kurtosis"]))
     assert float(kurtosis["null"][0]) == pytest.approx(RESULTS["kurtosis"].isotropic, rel=1e-4)
@@ -91,12 +82,6 @@ def test_concepts_of_other_categories_than_brodens_have_bars():
     own = ic.concepts(VALUES, labels=SHOWN, categories=["hue", "color", "hue"], rotations=0)
     for result, categories in ((own, {"other", "color"}), (RESULTS["concepts"], {"other"})):
         assert {*rows(ic.chart(result))["category"]} == categories | {"all"}
-
-
-def test_a_dark_chart_has_the_dark_colours():
-    text = ic.chart(RESULTS["kurtosis"], dark=True).to_json()
-    assert DARK["ground"] in text and DARK["ink"] in text
-    assert LIGHT["ground"] not in text and LIGHT["ink"] not in text
 
 
 REFUSED = [

@@ -38,9 +38,7 @@ def test_reads_a_leaf_and_an_entry(tmp_path):
     ("change", "expected"),
     [
         ({"rate": -1}, "'pretrain.rn.rate'.*> 0.0.*got -1"),
-        ({"negatives": "some"}, "'pretrain.rn.negatives'.*legal: (balanced, all|all, balanced)"),
         ({"styles": {"photo": 3}}, "'pretrain.rn.styles.photo'.*got 3.*≤ 1.0"),
-        ({"rat": 1}, "'pretrain.rn'.*unknown field `rat`.*legal: the keys rate, negatives"),
     ],
 )
 def test_names_the_key_and_what_is_legal(tmp_path, change, expected):
@@ -61,11 +59,9 @@ class Blue(msgspec.Struct, frozen=True, tag_field="kind", tag="blue"):
     ("text", "kind", "expected"),
     [
         ("[0.5, 2]", list[Fraction], r"'a\[1\]'.*got 2.*≤ 1.0"),
-        ("[x, y, z]", Literal["all"] | tuple[Literal["x", "y"], ...], r"'a\[2\]'.*legal: x, y$"),
         ("no", bool, "'a': .*got 'no'.*legal: true, false$"),
         ("{A: 1}", dict[Key, int], "'a': the name 'A': .*legal: `.*a-z0-9_"),
         ("{kind: green}", Red | Blue, "'a.kind'.*got 'green'.*legal: (red, blue|blue, red)$"),
-        ("{}", Red | Blue, "'a': .*missing required field `kind`; legal: `kind` of "),
     ],
 )
 def test_finds_the_place_inside_of_collections(tmp_path, text, kind, expected):
@@ -91,7 +87,6 @@ def test_names_the_missing_key_and_those_beside_it(tmp_path, path, expected):
     [
         ("a: [1, 2", "params.yaml: line .: not legal YAML"),
         ("a: !!python/object/apply:os.system [ls]", "line 1: not legal YAML"),
-        ("a: 1\n---\nb: 2", "line 2: not legal YAML"),
     ],
 )
 def test_refuses_what_is_no_params_file_in_one_line(tmp_path, text, expected):

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dvc.utils.serialize import YAMLError, load_yaml, parse_yaml
+from dvc.utils.serialize import YAMLError, parse_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interpreting_clip.config.syntax import Loader, load_tree
+from interpreting_clip.config.syntax import Loader
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from tests.pipeline.workspace import NANO
-from tests.reads import ROOT
 
 TITLE, SEED = "The nano study", "seed: 171"
 STUDY = NANO.read_text()
@@ -43,10 +42,8 @@ def refused(tmp_path: Path, text: str) -> str:
     ("value", "expected"),
     [
         ("-.inf", f"{KEY}: .*got -inf.*a whole number ≥ 0"),
-        ("2001-01-01", f"{KEY}: Expected `int`, got `date`"),
         ("2026-02-30", f"line {LINE}: not legal YAML: day is out of range"),
         ("!!python/name:os.system ''", f"line {LINE}: not legal YAML: .* tag '.*os.system'"),
-        ("{<<: {a: 1}}", f"line {LINE}: .*'<<' merges mappings"),
         ("1\n        seed: 2", f"line {LINE + 1}: .*the key 'seed' is given twice"),
     ],
 )
@@ -58,9 +55,7 @@ def test_odd_values_are_refused_by_key_or_line(tmp_path, value, expected):
     ("title", "expected"),
     [
         ('"\\e[31m"', "'study.title': .*x1b.*legal: one line"),
-        ('"${oc.env:HOME}"', r"'study.title': .* and `\$\{`"),
         ("2001-01-01", "'study.title': Expected `str`, got `date`.* in quotes"),
-        ("x" * 5000, "'study.title': .*length <= 200.*x…"),
         ("\0", r"line \d: not legal YAML: the character U\+0000; take it out"),
     ],
 )
@@ -95,18 +90,3 @@ def test_any_plain_value_is_what_dvc_reads(text):
     except (YAMLError, ValueError):
         return  # DVC stops here
     assert repr(read(f"a: {text}")) == repr(expected)
-
-
-FOLDERS = ("", "studies/", "data/published/", "tests/pipeline/", "tools/", ".github/workflows/")
-FILES = [file for one in FOLDERS for file in sorted(ROOT.glob(f"{one}*.y*ml"))]
-FILES += [ROOT / "dvc.lock", ROOT / "CITATION.cff"]
-
-
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
-def test_our_files_are_what_dvc_reads(file):
-    assert load_tree(file) == load_yaml(file)
-
-
-def test_an_empty_file_is_an_empty_mapping(tmp_path):
-    (file := tmp_path / "compute.yaml").write_text("# device: cuda\n")
-    assert load_tree(file) == load_yaml(file) == {}

@@ -27,14 +27,11 @@ WHITE, DEEP = np.full((3, 4, 3), 255, np.uint8), np.arange(0, 65536, 1024, dtype
 INKS = Image.new("RGB", (16, 16), (200, 100, 50))
 KINDS = {
     "grey": (saved(NOISE[:, :, 0], "PNG"), np.repeat(NOISE[:, :, :1], 3, axis=2), 0),
-    "opaque": (saved(np.dstack([NOISE, WHITE[0, 0, 0] + 0 * NOISE[:, :, 0]]), "PNG"), NOISE, 0),
     "16 bits": (saved(DEEP[:, None], "PNG"), np.repeat((DEEP >> 8)[:, None, None], 3, axis=2), 0),
     "palette": (saved(palette(), "PNG", transparency=b"\0\x80"), [[[255, 0, 0], [0, 0, 255]]], 0),
     "jpeg": (saved(INKS, "JPEG"), np.asarray(INKS), 2),
     "cmyk": (saved(INKS.convert("CMYK"), "JPEG"), np.asarray(INKS), 8),
     "webp": (saved(WHITE, "WEBP", lossless=True), WHITE, 0),
-    "gif": (saved(WHITE, "GIF"), WHITE, 0),
-    "bmp": (saved(WHITE, "BMP"), WHITE, 0),
 }
 
 

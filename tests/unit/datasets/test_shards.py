@@ -1,15 +1,13 @@
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 from msgspec.structs import replace
 
 from interpreting_clip.datasets.card import read_card, write_card
 from interpreting_clip.datasets.images import encode_png
 from interpreting_clip.datasets.shards import ShardedDataset, open_shards, write_images
-from tests.layouts import card, saved
+from tests.layouts import card
 
 WriteSet = Callable[..., Path]
 
@@ -33,24 +31,8 @@ def test_a_set_has_classes_and_captions_only_where_its_images_have(write_set, tm
     assert loaded(tmp_path)[0].classes.tolist() == [-1]
 
 
-def test_shards_have_their_size_and_the_same_bytes_every_time(write_set: WriteSet):
-    first, second = read_card(write_set("one")), read_card(write_set("two"))
-    assert first.shards == [f"shard-0000{shard}.tar" for shard in range(3)]
-    assert first.shards == second.shards
-
-
 def test_the_card_s_border_is_cropped(write_set: WriteSet, pictures: np.ndarray):
     directory = write_set()
     write_card(replace(read_card(directory), border=1), directory)
     with open_shards(directory) as shards:
         np.testing.assert_array_equal(shards[3], pictures[3, 1:-1, 1:-1])
-
-
-@pytest.mark.parametrize(("form", "extension"), [("JPEG", "jpg"), ("WEBP", "webp"), ("GIF", "gif")])
-def test_images_are_stored_as_they_are(form: str, extension: str, tmp_path: Path):
-    data = saved(np.zeros((4, 4, 3), np.uint8), form)
-    write_card(card(write_images([(data, 0, "a caption")], 10, tmp_path), 1), tmp_path)
-    with open_shards(tmp_path) as shards:
-        assert shards.stored(0) == data
-    with tarfile.open(tmp_path / "shard-00000.tar") as archive:
-        assert f"00000000.{extension}" in archive.getnames()

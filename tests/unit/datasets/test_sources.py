@@ -25,7 +25,6 @@ def test_a_published_number_of_images_passes_and_a_part_where_the_study_says_so(
     [
         *((survey(n), False, f"4 or 6 .*got {n}") for n in (3, 5)),
         *((survey(7), partial, "6 .*got 7.*another set") for partial in (False, True)),
-        (survey(4, (3,)), False, "1 of 2 .*: b"),
         ({}, True, "found none"),
     ],
 )
@@ -42,8 +41,6 @@ VAL, TRAIN = "ILSVRC2012_val_00000001.JPEG", "n01440764_10026.JPEG"
     [
         ("imagenet_val", [VAL, "renamed.jpg"], ""),
         ("imagenet_val", [VAL, TRAIN], "1 of 2"),
-        ("imagenet_val", [f"{i}.jpg" for i in range(51)], "up to 51"),
-        ("imagenet_train", [TRAIN], ""),
         ("imagenet_train", [VAL, TRAIN], "1 of 2"),
     ],
 )

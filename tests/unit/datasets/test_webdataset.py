@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.datasets.webdataset import grouped
-from tests.layouts import imagenet_rows, listed, parquet_file, photo, tar
+from tests.layouts import listed, photo, tar
 
 OWN = {"kind": "own", "label": "Mine", "baseline": "none", "classes": "all"}
 
@@ -16,22 +16,9 @@ def test_members_are_grouped_by_what_stands_before_the_first_dot():
     ]
 
 
-def test_a_mapping_of_names_says_nothing_of_shards_labels(tmp_path: Path):
-    shard = tar({"a.cls": b"0", "a.jpg": photo(1)})
-    assert listed(tmp_path, OWN, {"0.tar": shard}) == {"0.tar/a": 0}
-    with pytest.raises(ValueError, match="mapping under `classes`"):
-        listed(tmp_path, OWN | {"classes": {"cats": "281"}}, {"0.tar": shard})
-
-
 def test_a_member_twice_and_images_beside_shards_are_refused(tmp_path: Path):
     with pytest.raises(ValueError, match=r"d/a\.cls is there twice"):
         list(grouped([("d/a.cls", b"1"), ("d/a.jpg", b"2"), ("d/a.cls", b"1")]))
     files = {"0.tar": tar({"a.cls": b"0", "a.jpg": photo(1)}), "n01440764/b.jpg": photo(2)}
     with pytest.raises(ValueError, match=r"got both 0\.tar and n01440764/b\.jpg"):
         listed(tmp_path, OWN, files)
-    table = {"0.parquet": parquet_file(imagenet_rows(3))}
-    with pytest.raises(ValueError, match=r"got both 0\.parquet and 0\.tar"):
-        listed(tmp_path, OWN, files | table)
-    assert len(listed(tmp_path, OWN | {"folder": "set/*.parquet"}, {})) == 1
-    hidden = {"._0.tar": b"", ".thumbnails/b.jpg": photo(2)}
-    assert len(listed(tmp_path / "b", OWN, table | hidden)) == 1

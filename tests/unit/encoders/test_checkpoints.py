@@ -7,7 +7,6 @@ import datetime
 import io
 import pickle
 import warnings
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from interpreting_clip.encoders.checkpoints import StandIn, read_checkpoint, read_pickle
+from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.errors import InputError
 
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.ones(()), "n": torch.tensor([3])}
@@ -49,22 +48,12 @@ class Settings(dict):
         self.__dict__ = self
 
 
-class Steps(list):
-    """A list of its own class."""
-
-
 RUN = {
     "args": argparse.Namespace(lr=1e-3, out=Path("runs/1"), start=datetime.datetime(2026, 1, 2)),
     "metric": np.float64(81.3),
-    "best": np.float32(2),
-    "random": np.random.default_rng(0).bit_generator.state,
-    "classes": np.arange(4),
     "config": Settings(model="vit", deep=Settings(er=1)),
     "history": collections.defaultdict(list, loss=[1.0]),
-    "recent": collections.deque([1, 2], maxlen=3),
-    "steps": Steps([1, 2]),
     "act": torch.nn.functional.gelu,
-    "dtype": torch.float16,
 }
 
 
@@ -75,26 +64,12 @@ RUN = {
         (pickled(WEIGHTS), ""),
         (pickled(WEIGHTS, _use_new_zipfile_serialization=False), ""),
         (pickled({"epoch": 3, "state_dict": WEIGHTS, "optimizer": {"lr": 0.1}}), "state_dict"),
-        (pickled({"ema": {"module": WEIGHTS, "decay": 0.9}}), "ema.module"),
         (pickled({"state_dict": WEIGHTS} | RUN), "state_dict"),
     ],
-    ids=["safetensors", "zip", "old", "training", "ema", "run"],
+    ids=["safetensors", "zip", "old", "training", "run"],
 )
 def test_every_format_gives_the_same_weights(tmp_path, content, state):
     require_weights(read(tmp_path, content), state)
-
-
-def test_objects_of_others_keep_their_attributes_and_do_nothing(tmp_path):
-    file = tmp_path / "mine.pt"
-    file.write_bytes(pickled(RUN))
-    content = read_pickle(file, "mine.pt")
-    args = content["args"]
-    assert isinstance(args, StandIn) and type(args).__qualname__ == "Namespace"
-    assert args.state["lr"] == 1e-3 and isinstance(args.state["out"], StandIn)
-    assert content["history"] == {"loss": [1.0]} and content["steps"] == [1, 2]
-    assert content["config"]["deep"] == {"er": 1}
-    allowed = torch.serialization.get_safe_globals()
-    assert not any(isinstance(known, type) and issubclass(known, StandIn) for known in allowed)
 
 
 def model_of_parts() -> torch.nn.Sequential:
@@ -136,7 +111,6 @@ class Restored:
 
 HOSTILE = {
     "eval": lambda file: Reduced(builtins.eval, f"open({file!r}, 'w')"),
-    "nested": lambda file: Reduced(print, Reduced(builtins.exec, f"open({file!r}, 'w')")),
     "setstate": Restored,
     "in a list": lambda file: [[Restored(file)], {"x": (Reduced(print, Restored(file)),)}],
 }
@@ -151,31 +125,6 @@ def test_harmful_objects_are_stood_in_for(tmp_path, how, zipped):
     require_weights(found, "state_dict")
     require_weights(read_checkpoint(tmp_path / "0123abcd", "zoo/mine.pt"), "state_dict")
     assert not canary.exists()
-
-
-def zipped_pickle(program: bytes) -> bytes:
-    """Return a checkpoint of torch with a pickle of our own."""
-    stream, whole = io.BytesIO(), zipfile.ZipFile(io.BytesIO(pickled(WEIGHTS)))
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name in whole.namelist():
-            is_pickle = name.endswith("data.pkl")
-            archive.writestr(name, program if is_pickle else whole.read(name))
-    return stream.getvalue()
-
-
-PROGRAMS = {
-    "os.system": (b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.", "module os is blocked"),
-    "no mark": (b"\x80\x02}u.", "damaged"),
-}
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_programs_of_a_pickle_are_refused_in_one_line(tmp_path, name):
-    program, message = PROGRAMS[name]
-    with pytest.raises(InputError, match=rf"^zoo/mine\.pt: .*{message}") as caught:
-        read(tmp_path, zipped_pickle(program))
-    said = str(caught.value)
-    assert said.isprintable() and "weights_only" not in said
 
 
 def test_plain_pickles_and_programs_are_refused(tmp_path):
@@ -197,10 +146,7 @@ def test_plain_pickles_and_programs_are_refused(tmp_path):
     [
         (save(WEIGHTS)[:-5], "damaged safetensors"),
         (pickled(WEIGHTS)[:-200], "damaged"),
-        (b"<html>not found</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "`git lfs pull`"),
-        (b'{"weight_map": {"a": "model-00001-of-00002.safetensors"}}', "index.*max_shard_size"),
-        (pickled({}), "an empty mapping"),
     ],
 )
 def test_damaged_and_other_files_are_refused(tmp_path, content, message):

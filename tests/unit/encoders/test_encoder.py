@@ -5,8 +5,6 @@ import torch
 from interpreting_clip.encoders.encoder import (
     CARD,
     WEIGHTS,
-    classifier_encoder,
-    initialise,
     load_encoder,
     save_encoder,
 )
@@ -26,17 +24,6 @@ def test_an_encoder_comes_back_as_it_was(encoder, tiny_clip, images, tmp_path):
         assert np.array_equal(activations(again, images, 5), activations(saved, images, 5))
         state = again.module.state_dict()
         assert all(torch.equal(state[key], t) for key, t in saved.module.state_dict().items())
-
-
-def test_a_classifier_comes_back_with_its_head_and_an_untrained_encoder_without(backbone, tmp_path):
-    classifier = classifier_encoder(backbone, ["fish", "house"], 0, normalize_features=False)
-    torch.nn.init.normal_(classifier.module.get_parameter("head.weight"))
-    save_encoder(tmp_path, classifier)
-    head = load_encoder(tmp_path).head
-    assert head is not None
-    assert torch.equal(head.weight, classifier.module.get_parameter("head.weight"))
-    save_encoder(tmp_path, initialise(backbone, 1))
-    assert load_encoder(tmp_path).head is None
 
 
 def test_weights_of_another_architecture_are_refused(encoder, tmp_path):

@@ -50,20 +50,6 @@ def test_layers_are_named_in_order_and_end_in_the_activation(backbone, names):
     require_layers(initialise(backbone, 0), names)
 
 
-class Turned(nn.Module):
-    """A layer whose first axis is not the images."""
-
-    def forward(self, values: torch.Tensor) -> torch.Tensor:
-        return values.T
-
-
-def test_a_layer_without_an_entry_per_image_is_refused_and_hooks_go():
-    tower = nn.Sequential(nn.Linear(3, 2), Turned())
-    with pytest.raises(InputError, match=r"layer 'odd'.*\(2, 4\)"):
-        tower_grams(tower, {"fine": tower[0], "odd": tower[1]}, torch.ones(4, 3), LIMITS)
-    assert hooks_of(tower) == 0
-
-
 def test_a_layer_that_is_not_finite_is_refused_by_name(encoder, images):
     *_, layer = named_layers(encoder.visual)
     for weight in named_layers(encoder.visual)[layer].parameters():

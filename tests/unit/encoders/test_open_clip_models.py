@@ -2,8 +2,6 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip.encoders.encoder import clip_encoder, initialise
-from interpreting_clip.encoders.encoder_card import OpenClipConfig
 from interpreting_clip.encoders.entries import OpenClipModel, VisionTransformer
 from interpreting_clip.encoders.open_clip_models import build_clip, named_config
 from interpreting_clip.encoders.tokenizer import Vocabulary
@@ -44,26 +42,6 @@ def test_a_stem_of_convolutions_sees_past_a_patch_and_keeps_the_grid():
     assert torch.equal(alone.get_parameter(first), towers[1].get_parameter(first))
 
 
-def test_a_model_of_the_zoo_is_built_with_its_activation():
-    encoder = clip_encoder(OpenClipModel(model="RN50-quickgelu"), None, 0)
-    block = encoder.module.get_submodule("transformer.resblocks.0.mlp.gelu")
-    assert type(block).__name__ == "QuickGELU"
-    assert encoder.card.feature_width == 1024
-    assert encoder.card.representation == "linear"
-    assert encoder.card.vocabulary is None
-
-
-def test_a_tower_of_timm_is_built_after_open_clip_went_without_it(tiny_clip):
-    vision = {"timm_model_name": "resnet18", "timm_pool": "avg", "timm_proj": "linear"}
-    config = TINY.config | {"vision_cfg": vision | {"image_size": 64}}
-    encoder = initialise(OpenClipConfig(model="with timm", config=config), 0)
-    assert encoder.visual(torch.zeros(2, 3, 64, 64)).shape == (2, 16)
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("ViT-B-33", "ViT-B-32"), ("roberta-ViT-B-32", "text tower is .*transformers")],
-)
-def test_models_that_are_unknown_or_unsupported_are_refused(name, message):
-    with pytest.raises(InputError, match=message):
-        named_config(OpenClipModel(model=name))
+def test_a_model_of_no_such_name_is_refused_with_one_that_is_near():
+    with pytest.raises(InputError, match="ViT-B-32"):
+        named_config(OpenClipModel(model="ViT-B-33"))

@@ -2,56 +2,19 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders import activations, layers
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading import processes
-from interpreting_clip.loading.processes import Place, collect, own_machine
+from interpreting_clip.loading.processes import Place, own_machine
 from runner.torchrun import run_in_processes
-
-MACHINE = Machine(batch_size=5)
 
 
 def be(monkeypatch: pytest.MonkeyPatch, rank: int, size: int) -> None:
     """Let this process be one of several."""
-    for module in (processes, activations, layers):
-        monkeypatch.setattr(module, "place", lambda: Place(rank, size))
-
-
-def test_each_process_computes_every_other_batch(encoder, images, monkeypatch):
-    alone = list(activations.activation_batches(encoder, images, MACHINE, "float32"))
-    shares = []
-    for rank in range(2):
-        be(monkeypatch, rank, 2)
-        shares.append(list(activations.activation_batches(encoder, images, MACHINE, "float32")))
-    assert [len(rows) for share in shares for rows in share] == [5, 2, 5]
-    for batch, rows in enumerate(alone):
-        assert np.array_equal(shares[batch % 2][batch // 2], rows)
-
-
-def test_results_are_sent_to_the_first_process_which_has_them_in_order(monkeypatch):
-    results = [np.full((2, 3), number, np.float32) for number in range(5)]
-    sent: dict[int, list[np.ndarray]] = {1: [], 2: []}
-
-    def receive(tensor: torch.Tensor, owner: int) -> None:
-        tensor.copy_(torch.from_numpy(sent[owner].pop(0)))
-
-    monkeypatch.setattr(torch.distributed, "recv", receive)
-    for rank in (1, 2, 0):
-        to = sent.get(rank, [])
-        monkeypatch.setattr(
-            torch.distributed,
-            "send",
-            lambda tensor, first, to=to: to.append(tensor.numpy().copy()) or first == 0,
-        )
-        be(monkeypatch, rank, 3)
-        found = list(collect(results[rank::3], [(2, 3)] * 5))
-        assert len(found) == (0 if rank else 5)
-    assert [rows[0, 0] for rows in found] == [0, 1, 2, 3, 4]
+    monkeypatch.setattr(processes, "place", lambda: Place(rank, size))
 
 
 def test_a_process_has_its_own_gpu_and_its_share_of_the_workers(monkeypatch):

@@ -102,14 +102,6 @@ class Case(NamedTuple):
 
 CLASSIFIERS = {
     "plain": Case(lambda f: f.state, ("", "", "fc")),
-    "Lightning": Case(
-        lambda f: {
-            "state_dict": under("model.", f.state) | {"criterion.weight": torch.ones(1000)},
-            "hyper_parameters": argparse.Namespace(lr=0.1),
-            "callbacks": {"ModelCheckpoint": {"best": torch.tensor(0.3)}},
-        },
-        ("state_dict", "model.", "model.fc"),
-    ),
     "timm's training": Case(timm_training, ("state_dict", "module.", "module.fc")),
     "timm's training, averaged": Case(
         timm_training, ("state_dict_ema", "", "fc"), Choice(state="state_dict_ema")
@@ -119,16 +111,11 @@ CLASSIFIERS = {
         ("", "module.encoder_k.", "module.encoder_k.fc"),
         Choice(prefix="module.encoder_k."),
     ),
-    "a head outside of the backbone": Case(
-        lambda f: renamed(under("backbone.", f.state), "backbone.fc.", "head."),
-        ("", "backbone.", "head"),
-    ),
     "a head of another name": Case(
         lambda f: renamed(under("backbone.", f.state), "backbone.fc.", "probe.top."),
         ("", "backbone.", "probe.top"),
         Choice(head_name="probe.top"),
     ),
-    "nn.Sequential": Case(lambda f: renamed(under("0.", f.state), "0.fc.", "1."), ("", "0.", "1")),
 }
 
 
@@ -163,16 +150,12 @@ def test_classifiers_of_timm(tmp_path, files, name):
 
 OF_CLIPS = {
     "both towers": Case(lambda f: under("module.", f.clip.state_dict()), ("", "module.", None)),
-    "a whole CLIP with a head": Case(
-        lambda f: f.clip.state_dict() | f.headed("head"), ("", "visual.", "head")
-    ),
     "WiSE-FT": Case(wise_ft, ("", "image_encoder.model.visual.", "classification_head")),
     "nn.Sequential that normalises": Case(
         lambda f: under("0.", f.tower) | f.headed("2"),
         ("", "0.", "2"),
         Choice(normalize_features=True),
     ),
-    "a bare image tower": Case(lambda f: f.tower, ("", "", None)),
 }
 
 
@@ -202,11 +185,9 @@ IMAGENET = read_imagenet_classes()
 IDS = [f"{wnid} {name}" for wnid, name in zip(IMAGENET.wnids, IMAGENET.names, strict=True)]
 UNIQUE = [IMAGENET.names.count(name) == 1 for name in IMAGENET.names]
 NAMES = [n if once else i for n, i, once in zip(IMAGENET.names, IDS, UNIQUE, strict=True)]
-OTHERS = ["background", *(f"n9{number:07} tench" for number in range(40)), "a cat\t\x07"]
 LISTED = {
-    "ids": (IDS, None),
     "names": (NAMES, None),
-    "among others": (NAMES + OTHERS, None),
+    "among others": ([*NAMES, "background", "n90000001 tench"], None),
     "two classes of one name": (IMAGENET.names, "got 0 for n03773504, 'missile'"),
     "a class too few": ([*IDS[:-1], "toilet roll"], f"got 0 for {IMAGENET.wnids[-1]}"),
 }
@@ -263,7 +244,6 @@ def test_what_a_training_keeps_beside_a_whole_tower_is_not_used(tmp_path, vit, p
 @pytest.mark.parametrize(
     ("name", "value", "fact"),
     [
-        ("blocks.0.ls1.gamma", torch.ones(64), "unknown to it are 1"),
         ("blocks.0.attn.lora_q.weight", torch.ones(4, 64), "merge_and_unload"),
         ("norm.bias", None, "missing are 1"),
         ("norm.weight", torch.ones(64, dtype=torch.int8), "quantised"),
@@ -304,19 +284,12 @@ def test_a_head_of_other_classes_is_left_out_and_named(tmp_path, files, rows):
         load(tmp_path, weights, TIMM, Choice(head_name="fc"))
 
 
-@pytest.mark.parametrize(
-    ("prefix", "norm", "name"),
-    [
-        ("", "top.0", "top.1"),
-        ("backbone.", "bn", "head"),
-    ],
-)
-def test_a_head_behind_another_layer_is_refused(tmp_path, vit, prefix, norm, name):
+def test_a_head_behind_another_layer_is_refused(tmp_path, vit):
     before, linear = nn.BatchNorm1d(64, affine=False), nn.Linear(64, 1000)
-    head = under(f"{norm}.", before.state_dict()) | under(f"{name}.", linear.state_dict())
-    weights = under(prefix, vit.state_dict()) | head
-    with pytest.raises(InputError, match=rf"'{name}'.*{norm}\.running_mean"):
-        load(tmp_path, weights, VIT, Choice(head_name=name))
+    head = under("bn.", before.state_dict()) | under("head.", linear.state_dict())
+    weights = under("backbone.", vit.state_dict()) | head
+    with pytest.raises(InputError, match=r"'head'.*bn\.running_mean"):
+        load(tmp_path, weights, VIT, Choice(head_name="head"))
 
 
 @pytest.mark.parametrize(("affine", "unused"), [(False, 0), (True, 7)])
@@ -350,13 +323,12 @@ def test_the_norm_of_mae_s_linear_probe_becomes_part_of_the_head(tmp_path, vit, 
             ),
             "('head', 'fc'|'fc', 'head').*`head_name`",
         ),
-        (lambda f: renamed(f.state, "fc.", "top."), r"top\.weight, top\.bias.*`head_name`"),
         (
             lambda f: {k: v for k, v in f.state.items() if k != "layer1.0.conv1.weight"},
             r"missing are 1: layer1\.0\.conv1\.weight.*another version",
         ),
     ],
-    ids=["two towers", "two heads", "no usual name", "a missing array"],
+    ids=["two towers", "two heads", "a missing array"],
 )
 def test_what_leaves_a_choice_or_does_not_fit_is_refused(tmp_path, files, content, said):
     with pytest.raises(InputError, match=rf"^mine\.pt: .*{said}"):

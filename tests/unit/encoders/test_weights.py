@@ -7,16 +7,12 @@ from msgspec.structs import replace
 
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig, Origin
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.heads import encode_texts
-from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.sources.checkpoint import CheckpointFile
 from interpreting_clip.encoders.state_dicts import MatchedTower
 from interpreting_clip.encoders.weights import compare_with_training
 from interpreting_clip.errors import InputError
 from tests.unit.encoders.conftest import TINY, load_state_dict
-
-RESNET = TorchvisionModel(model="resnet18")
 
 
 def same(encoder: Encoder, other: Encoder) -> bool:
@@ -47,20 +43,6 @@ def test_a_clip_with_a_text_tower_of_its_own_takes_the_older_names():
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize("backbone", [RESNET, TimmModel(model="resnet18.a1_in1k")])
-def test_a_library_s_classifier_keeps_its_head(backbone):
-    import timm
-    from torchvision import models
-
-    torchvision = isinstance(backbone, TorchvisionModel)
-    model = (models.resnet18() if torchvision else timm.create_model("resnet18")).eval()
-    loaded = load_state_dict(backbone, model.state_dict())
-    images = torch.randn(2, 3, 64, 64)
-    torch.testing.assert_close(loaded.module.eval()(images), model(images))
-    assert loaded.card.classes == list(import_open_clip().IMAGENET_CLASSNAMES)
-    assert (loaded.card.representation, loaded.card.normalize_features) == ("rectified", False)
-
-
 def test_a_small_vit_of_a_training_with_other_attention_heads_is_refused(tiny_clip):
     found = MatchedTower({"image_projection": torch.ones(384, 512)}, "", "visual.")
     origin = Origin(source="checkpoint", location="slip.pt", sha256="")
@@ -69,16 +51,3 @@ def test_a_small_vit_of_a_training_with_other_attention_heads_is_refused(tiny_cl
         card = replace(tiny_clip.card, origin=origin, feature_width=width)
         with pytest.raises(InputError, match=r"slip\.pt: .*12") if refused else nullcontext():
             assert "SLIP" in compare_with_training(entry, found, card)
-
-
-@pytest.mark.parametrize(
-    ("converted", "model", "warned"),
-    [(True, "ViT-B-32", True), (True, "ViT-B-32-quickgelu", False), (False, "ViT-B-32", False)],
-)
-def test_the_activation_function_of_transformers_clips_is_warned_of(
-    tiny_clip, converted, model, warned
-):
-    found = MatchedTower({"visual.ln_pre.weight": torch.ones(9)}, "", "", converted=converted)
-    entry = CheckpointFile(backbone="b", file="clip.pt", sha256=64 * "0")
-    card = replace(tiny_clip.card, architecture=OpenClipConfig(model=model, config=TINY.config))
-    assert ("quick_gelu" in compare_with_training(entry, found, card)) == warned

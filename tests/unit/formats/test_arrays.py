@@ -50,12 +50,6 @@ def test_refuses_what_is_not_finite_names_its_row_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_file_has_the_usual_permissions(tmp_path):
-    (tmp_path / "usual").touch()
-    write_tensors(tmp_path / "x", {"a": np.ones(9)})
-    assert (tmp_path / "x").stat().st_mode == (tmp_path / "usual").stat().st_mode
-
-
 def test_refuses_a_truncated_file_and_a_missing_array(tmp_path):
     write_tensors(tmp_path / "x", {"a": np.ones(9)})
     with pytest.raises(InputError, match="'b'"):
@@ -63,9 +57,3 @@ def test_refuses_a_truncated_file_and_a_missing_array(tmp_path):
     os.truncate(tmp_path / "x", 90)
     with pytest.raises(InputError, match=r"x: .*dvc checkout"):
         read_tensors(tmp_path / "x")
-
-
-def test_the_library_reads_the_text_about_the_arrays(tmp_path):
-    arrays = {"b": np.ones(3), "a": np.arange(2)}
-    write_tensors(tmp_path / "x", arrays, {"by": "é"})
-    assert (tmp_path / "x").read_bytes() == save(arrays, {"by": "é"})

@@ -1,4 +1,4 @@
-"""Digests and names of files, and small folders that one stage writes and another reads."""
+"""Digests of files, and small folders that one stage writes and another reads."""
 
 import hashlib
 from pathlib import Path
@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.files import file_digest, natural_order
+from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.saved_heads import read_head, write_head
-from interpreting_clip.formats.shift_folders import read_shift_folders, write_shift_names
 from interpreting_clip.measures.head import Head
 
 
@@ -18,18 +17,6 @@ def test_a_digest_is_that_of_the_whole_file(tmp_path: Path):
     content = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(content)
     assert file_digest(tmp_path / "a") == hashlib.sha256(content).hexdigest()
-
-
-def test_numbers_in_paths_are_sorted_as_numbers():
-    names = ["n10", "n2_a", "a/10.tar", "10", "n2", "a/b.tar", "a/009x.tar", "9", "a/9.tar"]
-    expected = ["9", "10", "a/9.tar", "a/009x.tar", "a/10.tar", "a/b.tar", "n2", "n2_a", "n10"]
-    assert sorted(names, key=natural_order) == expected
-
-
-@pytest.mark.parametrize("names", [[], ["zebra", "a_set"]])
-def test_folders_of_shifts_keep_the_study_s_order(tmp_path, names):
-    write_shift_names(tmp_path, names)
-    assert list(read_shift_folders(tmp_path).items()) == [(n, tmp_path / n) for n in names]
 
 
 @pytest.mark.parametrize("bias", [None, np.ones(2, np.float32)])

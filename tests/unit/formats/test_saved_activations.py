@@ -9,7 +9,6 @@ from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.saved_activations import (
     Activations,
     read_activations,
-    read_card,
     read_test_sets,
     write_activations,
     write_card,
@@ -36,15 +35,6 @@ def test_round_trip_with_aliases_only_where_there_are_some(tmp_path):
         assert again.aliases == made.aliases
     stored = read_tensors(tmp_path / "imagenet_a.safetensors")
     assert stored.keys() == {"activations", "class_indices", "classes"}
-
-
-def test_cards_say_what_was_measured(tmp_path):
-    shifts = ["imagenet_v2", "imagenet_a", "mine", "a_set"]
-    write_card(tmp_path, "tower", 3, shifts)
-    card = {"representation": "tower", "feature_width": 3, "shifts": shifts}
-    assert read_card(tmp_path) == card | {"not_given": []}
-    write_card(tmp_path, "tower", 3, [], not_given=shifts)
-    assert read_card(tmp_path) == card | {"shifts": [], "not_given": shifts}
 
 
 def test_an_absent_shift_is_not_read_and_a_missing_one_is_refused(tmp_path):

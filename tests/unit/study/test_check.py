@@ -4,7 +4,6 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.check import check
-from interpreting_clip.synthetic.world import CLASSES
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 
@@ -18,23 +17,16 @@ BROKEN = [
     ("datasets/broden", ..., "'datasets.broden': is missing"),
     ("weights/rn_untrained", ..., f"'encoders.rn_untrained': .*{GROUPS}"),
     ("weights/rn_web_broad", UNTRAINED, "'encoders.rn_web_broad': .*weights and pretrain"),
-    (f"{FINETUNE}/start", "vit", "start': .*'vit'.*: rn_web_broad$"),
     (f"{FINETUNE}/dataset", "broden", "dataset': 'broden' .*'probe'.*imagenet_train"),
-    ("encoders/rn_untrained/backbone", "vit", "'encoders.rn_untrained.backbone': .*: rn$"),
-    ("pretrain/rn_web_broad/dataset", "imagenet_r", "'labelled'; .*: web_broad\n"),
     ("untrained/vit", {"encoders": 3, "images": 50, "seed": 1}, "'untrained.vit': .*rn$"),
     ("layers/images", 320, "'layers.images': .*320 images.*has 200"),
-    ("participation_ratio/blocks", 101, "'participation_ratio': .*202 images.*has 200"),
     ("encoders/rn_untrained/head", "trained", "head': .*'weights.rn_untrained' .*: random$"),
-    ("datasets/broden/kind", "labelled", "broden.kind': .*: probe, broden, absent$"),
-    (f"{PROBE}/start", "rn_web_broad_probe", "start': .*: rn_untrained, rn_w"),
     ("encoders/rn_web_broad_probe/training", "supervised", "training': .*'probe.rn.*: probed$"),
     (
         f"{PROBE}/dataset",
         "imagenet_val",
         "dataset': 'imagenet_val' is a test set.*: imagenet_train",
     ),
-    ("browse/encoders", ["vit"], "'browse.encoders': .*'vit'.*: rn_"),
 ]
 
 
@@ -46,35 +38,21 @@ WEIGHTS = "weights/rn_untrained"
 TIMM = {"kind": "timm", "model": "vit_base_patch14_dinov2"}
 DINO = {"weights/dino": {"source": "timm", "backbone": "dino", "tag": "lvd142m"}}
 ITS_PROBE = {f"{PROBE}/start": "dino", f"{PROBE}/features": "before_projection"}
-OWN = TREE["shifts"]["tilted"]
 OWN_REAL = {
     **{"kind": "own", "source": "folder", "folder": "mine", "classes": "all"},
     **{"label": "Mine", "baseline": "none"},
 }
-NO_RING = [name for name in CLASSES if name != "ring"]
 FEW = TREE["datasets"]["imagenet_train"] | {"images": 47}
 LIBRARY = {"source": "torchvision", "backbone": "rn50", "tag": "IMAGENET1K_V1"}
 
-TRAIN = "datasets/imagenet_train"
 MISFITS = [
-    ({WEIGHTS: {"source": "open_clip", "tag": "x", "backbone": "rn"}}, "kind 'clip'"),
     ({"backbones/rn": ZOO, WEIGHTS: {"source": "open_clip", "backbone": "rn"}}, "tag': is missing"),
     ({"backbones/dino": TIMM, **DINO, **ITS_PROBE}, "features': 'before_projection' .*timm"),
     ({"interpolate/half": HALF}, "'interpolate.half': .*encoders"),
     ({"datasets/imagenet_val": REAL | {"kind": "imagenet"}}, "'sources.folder'; .*: world$"),
-    ({"datasets/imagenet_v2": ABSENT, "sources/none": {}}, "source': 'trained' needs synthetic"),
     ({"datasets/imagenet_train": ABSENT, "sources/none": {}}, "'imagenet_train' .*'absent'"),
     ({"datasets/imagenet_val/classes": ["ring"]}, "'datasets.imagenet_v2.classes': .*abscissa"),
-    ({f"{TRAIN}/classes": ["ring", "star"]}, "'datasets.imagenet_r.classes': .*train.*circle"),
-    ({"encoders/rn_untrained/label": "RN zero-shot, web-broad"}, "label': "),
-    ({"encoders": {}}, "'encoders': "),
-    ({"datasets/web_broad/classes": ["ring"]}, "'datasets.web_broad.classes': "),
-    (
-        {"shifts/tilted/classes": ["ring"], f"{TRAIN}/classes": NO_RING},
-        "'shifts.tilted.classes': .*train.*ring",
-    ),
     ({"shifts/tilted/label": "ImageNet-r"}, "'shifts.tilted.label': .*'imagenet_r'"),
-    ({"shifts/r": OWN}, "'shifts.r': .*'imagenet_r'"),
     (
         {"shifts/mine": OWN_REAL, "sources/folder": {"images_per_shard": 9}},
         "'shifts.mine': .*all synthetic or all real",
@@ -127,13 +105,6 @@ GIVEN_MISFITS = [
         },
         "'comparisons.rn_finetuning.first': ",
     ),
-    (
-        {
-            "encoders/rn_untrained/backbone": "jax",
-            "untrained": {"jax": {"encoders": 3, "images": 50, "seed": 1}},
-        },
-        "'untrained.jax': .*a net in JAX",
-    ),
     ({"pretrain/rn_web_broad/backbone": "jax"}, "'pretrain.rn_web_broad.backbone': .*'external'"),
 ]
 
@@ -177,7 +148,6 @@ def test_a_probe_needs_two_images_of_each_of_imagenets_classes(complaint):
     ("changes", "expected"),
     [
         ({"datasets/imagenet_r/limit": 199}, "'datasets.imagenet_r.limit': .*200"),
-        ({"datasets/imagenet_val/limit": 999}, "'datasets.imagenet_val.limit': .*1,000"),
         # of each class the same number, here one
         ({"datasets/imagenet_val/limit": 1999, "layers/images": 1024}, "has 1,000"),
     ],

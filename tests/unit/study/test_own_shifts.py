@@ -32,10 +32,7 @@ def test_classes_are_all_or_a_list_or_a_mapping(classes):
     ("changes", "expected"),
     [
         ({"classes": ["3", "3"]}, r"'shifts\.mine': .*once, got 3 twice"),
-        ({"classes": "some"}, r"'shifts\.mine\.classes': .*got 'some'.*legal: all, a list"),
-        ({"classes": ["dog"]}, r"'shifts\.mine\.classes\[0\]': .*'dog'.*WordNet id"),
         ({"classes": [3]}, r"'shifts\.mine\.classes\[0\]': .*in quotes"),
-        ({"classes": {"dog": "x"}}, r"'shifts\.mine\.classes\.dog': .*'x'.*WordNet id"),
         ({"baseline": "trained"}, r"'shifts\.mine\.baseline': .*legal: none, published"),
         ({"baseline": "published", "partial": True}, r"'shifts\.mine': `partial: true` leaves out"),
     ],
@@ -49,7 +46,6 @@ def test_what_is_not_legal_is_named(changes, expected):
     ("changes", "expected"),
     [
         ({"classes": ["n02084071"]}, "'shifts.mine': `classes`: n02084071 is none of"),
-        ({"classes": ["n02085620", "151"]}, "'shifts.mine': `classes`: n02085620 and 151"),
         ({"classes": ["1", "2"], "limit": 1}, "'shifts.mine.limit': .*2 classes"),
         ({"baseline": "published"}, "mine.baseline': data/baselines/mine.csv: expected .* no file"),
         (

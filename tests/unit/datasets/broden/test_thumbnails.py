@@ -1,13 +1,11 @@
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.broden.thumbnails import (
     GRID,
-    SIDE,
     Thumbnail,
     Thumbnails,
     small_jpeg,
@@ -35,19 +33,6 @@ def test_masks_are_those_of_the_label_maps_of_all_categories_and_planes(director
     # the textures 6 and 7 are numbers, which hold for the whole image and have no mask
     assert second.masks.keys() == {1}
     np.testing.assert_array_equal(third.masks[2], corner(4, 2))
-
-
-@pytest.mark.parametrize(
-    ("shape", "expected"),
-    [((200, 100), (SIDE, SIDE // 2)), ((10, 40), (10, 40)), ((3, 4000), (1, SIDE))],
-)
-def test_an_image_is_shrunk_in_its_own_shape_and_never_enlarged(shape, expected):
-    pixels = np.full((*shape, 3), (200, 30, 90), np.uint8)
-    jpeg = small_jpeg(pixels)
-    found = np.asarray(Image.open(io.BytesIO(jpeg)))
-    assert found.shape == (*expected, 3)
-    assert np.abs(found.astype(int) - pixels[0, 0]).max() <= 4
-    assert small_jpeg(pixels.copy()) == jpeg
 
 
 def test_what_is_written_is_read_by_image_and_concept(tmp_path):

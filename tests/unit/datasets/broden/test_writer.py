@@ -31,19 +31,6 @@ def table(files: dict[str, bytes], name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(files[name].decode())))
 
 
-def test_the_index_has_broden_s_columns(files: dict[str, bytes]):
-    rows = table(files, "index.csv")
-    columns = "image,split,ih,iw,sh,sw,color,object,part,material,scene,texture"
-    assert list(rows[0]) == columns.split(",")
-    assert rows[0]["object"] == "test/00000000_object_1.png;test/00000000_object_2.png"
-    assert [rows[0][name] for name in ("ih", "iw", "sh", "sw", "texture", "color")] == [
-        *"4444",
-        "3",
-        "",
-    ]
-    assert [row["split"] for row in rows] == ["train"] * 4 + ["val", "train"]
-
-
 def test_a_label_is_red_plus_256_green(files: dict[str, bytes]):
     channels = decode_image(files["images/test/00000000_object_1.png"], "map")
     assert channels[0, 0].tolist() == [300 % 256, 300 // 256, 0]
