@@ -6,7 +6,6 @@ from itertools import pairwise
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.nulls import rank_p_value
 from page.differences import (
-    NO_DIFFERENCE,
     concept_difference,
     judged,
     robustness_difference,
@@ -26,6 +25,7 @@ from page.replicas import FurtherEncoder
 from page.results import StudyEncoder, measured_shifts
 from page.verdicts import (
     LEVEL,
+    NO_DIFFERENCE,
     Case,
     Claim,
     Verdict,

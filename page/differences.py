@@ -27,9 +27,6 @@ from page.verdicts import Case, judge_differences, judge_pairs
 ROBUSTNESS, CONCEPTS = "robustness.robustness", "concepts.directions.unique"
 """The numbers that claims compare, by the names that their replicas have."""
 
-NO_DIFFERENCE = (0.0, "no difference")
-"""The reference in a chart of differences."""
-
 
 def robustness_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case:
     """Subtract the mean effective robustness of two encoders that both have one.

@@ -10,10 +10,9 @@ import pandas as pd
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
-from page.differences import NO_DIFFERENCE
 from page.names import format_number
 from page.published_results import TRAININGS
-from page.verdicts import Case, Claim, judge_differences, overall, supported
+from page.verdicts import NO_DIFFERENCE, Case, Claim, judge_differences, overall, supported
 
 Titles = Mapping[str, str]
 """The titles of the sources."""

@@ -21,6 +21,9 @@ LEVEL = 0.05
 """A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
 it means at or near the top."""
 
+NO_DIFFERENCE = (0.0, "no difference")
+"""The reference in a chart of differences."""
+
 NEEDED_PAIRS = 5
 """So many pairs have to agree: the one-sided p of a sign test, 1 / 2 ** 5, is below `LEVEL`."""
 
