@@ -9,7 +9,6 @@ from PIL import Image
 from interpreting_clip.datasets.images import decode_image
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.decoding import decode_fast
-from tests.layouts import photo
 from tests.unit.loading.test_preprocess import photograph
 
 
@@ -46,12 +45,6 @@ def test_a_rotation_in_exif_is_not_applied():
     exif[0x0112] = 6
     data = jpeg(exif=exif)
     assert decode_fast(data, "x").shape == (67, 90, 3)
-
-
-@pytest.mark.parametrize("form", ["PNG", "GIF"])
-def test_other_formats_are_pillow_s(form: str):
-    data = photo(3, form)
-    np.testing.assert_array_equal(decode_fast(data, "x"), decode_image(data, "x"))
 
 
 def test_a_damaged_jpeg_gives_pillow_s_pixels_or_its_error():

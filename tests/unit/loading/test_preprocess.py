@@ -15,28 +15,6 @@ from interpreting_clip.loading.preprocess import (
     whole_pixels,
 )
 
-HALF = Preprocess(size=4, mean=(0.5, 0.25, 0.0), std=(0.5, 0.25, 1.0))
-
-
-def pixels(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-
-
-def test_pixels_are_standardised_per_channel():
-    images = pixels(3, 4, 4)
-    images.setflags(write=False)
-    expected = (images / 255 - np.array(HALF.mean)) / np.array(HALF.std)
-    tolerance = float(8 * np.finfo(np.float32).eps)
-    np.testing.assert_allclose(
-        to_tower(images, HALF).permute(0, 2, 3, 1), expected, atol=tolerance * 4
-    )
-
-
-def test_a_wide_image_is_cropped_about_its_centre():
-    image = pixels(4, 8)
-    np.testing.assert_array_equal(resize_and_crop(image, HALF), image[:, 2:6])
-
-
 SIZES = [(37, 53), (301, 224), (225, 225)]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from interpreting_clip.measures import average_precision as module
 from interpreting_clip.measures.average_precision import (
     Examples,
     average_precisions,
@@ -13,10 +12,10 @@ from interpreting_clip.measures.average_precision import (
 RNG = np.random.default_rng(0)
 
 
-def against_all(scores, positive, workers=1):
+def against_all(scores, positive):
     """Return each column's average precision for one concept; all other images are negatives."""
     targets = sparse_targets([Examples(np.flatnonzero(positive), None)], len(scores))
-    return average_precisions(scores, targets, workers=workers).drawn[0, :, 0]
+    return average_precisions(scores, targets).drawn[0, :, 0]
 
 
 def test_a_perfect_order_has_one_and_the_worst_and_equal_scores_their_closed_form():
@@ -49,20 +48,6 @@ def test_each_concept_agrees_with_scikit_learn(seed):
             np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("everything", [False, True])
-def test_the_negated_side_is_that_of_negated_scores(everything):
-    scores, order = RNG.normal(size=(60, 4)).round(1), RNG.permutation(60)
-    drawn = np.stack([RNG.permutation(order[20:])[:15] for _ in range(3)])
-    examples = [Examples(np.sort(order[:20]), None if everything else drawn)]
-    targets = sparse_targets(examples * 2, 60)
-    found = average_precisions(scores, targets, negated=True)
-    for side, one in enumerate((scores, -scores)):
-        alone = average_precisions(one, targets)
-        kept = slice(4 * side, 4 * side + 4)
-        np.testing.assert_allclose(found.drawn[:, kept], alone.drawn, rtol=1e-12)
-        np.testing.assert_allclose(found.over_all[kept], alone.over_all, rtol=1e-12)
-
-
 def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():
     scores, images = RNG.normal(size=(30, 2)), np.arange(30)
     drawn = RNG.permuted(np.tile(images[10:], (1000, 1)), axis=1)[:, :10]
@@ -78,14 +63,6 @@ def test_only_the_order_of_scores_counts():
     RNG.shuffle(order)
     found = against_all(np.float32(np.exp(scores[order])), positive[order])
     np.testing.assert_array_equal(found, against_all(scores, positive))
-
-
-def test_workers_and_portions_change_nothing(monkeypatch):
-    scores, positive = RNG.normal(size=(40, 11)).round(1), np.arange(40) < 9
-    whole = against_all(scores, positive)
-    monkeypatch.setattr(module, "SCORES_AT_A_TIME", 80)
-    for workers in (1, 5):
-        np.testing.assert_array_equal(against_all(scores, positive, workers), whole)
 
 
 def test_scores_without_information_are_near_the_share_of_positives():

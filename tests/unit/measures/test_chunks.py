@@ -7,14 +7,6 @@ from interpreting_clip.measures.chunks import chunks
 from interpreting_clip.measures.kurtosis import kurtosis_and_deviations
 
 
-def test_chunks_in_order_hold_every_image_once_in_double_precision():
-    activations = np.arange(20, dtype=np.float32).reshape(10, 2)
-    found = list(chunks(activations, chunk_size=4))
-    assert [(rows.start, rows.stop) for rows, _ in found] == [(0, 4), (4, 8), (8, 10)]
-    np.testing.assert_array_equal(np.concatenate([chunk for _, chunk in found]), activations)
-    assert all(chunk.dtype == np.float64 for _, chunk in found)
-
-
 @pytest.mark.parametrize(
     ("rows", "message"),
     [

@@ -15,7 +15,6 @@ IMAGES, FEATURES, CONCEPTS = 400, 16, 30
 # Each concept is on eight images.
 SHOWN = RNG.permuted(np.tile(np.arange(IMAGES)[:, None], (1, CONCEPTS)), axis=0) < 8
 LABELS = labels_and_numbers(SHOWN)
-TARGETS = concept_targets(*LABELS, IMAGES, "balanced", 0, draws=3)
 NOISE = RNG.standard_normal((IMAGES, FEATURES))
 # Every concept has a direction of its own, as far as there are features.
 PLANTED = NOISE + 6 * SHOWN @ np.eye(CONCEPTS, FEATURES)

@@ -8,7 +8,7 @@ import pytest
 
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.chance import fewest_images
-from interpreting_clip.measures.concept_counts import chance_level, encoded_pairs
+from interpreting_clip.measures.concept_counts import chance_level
 from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
 from interpreting_clip.measures.concepts import Settings, concepts
 from interpreting_clip.measures.intervals import Estimate
@@ -83,13 +83,6 @@ def test_p_is_the_share_of_random_sets_that_encode_as_many():
     assert planted.random_p >= 1 / 501
 
 
-def test_without_draws_of_nulls_there_is_no_chance_level():
-    none = msgspec.structs.replace(FEW, rotations=0)
-    found = concepts(NOISE, labels=SHOWN, settings=none)
-    names = ("random", "over_all_random", "random_p", "random_p_error")
-    assert {getattr(found.features, name) for name in names} == {None}
-
-
 def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
     assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
     assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
@@ -99,16 +92,6 @@ def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
     settings = msgspec.structs.replace(FEW, minimum_images=None, sign="either")
     found = concepts(NOISE, labels=SHOWN, settings=settings)
     assert found.minimum_images == fewest_images(0.9, 2 * FEATURES, 5)
-
-
-def test_the_strongest_pairs_stay_in_their_order():
-    found = concepts(NOISE, labels=SHOWN, settings=FEW).features
-    named = list(zip(NAMES, KINDS, strict=True))
-    strongest = np.sort(found.precisions, axis=None)[-2:]
-    for least, most in ((0.5, None), (strongest[0], 2)):
-        pairs = encoded_pairs(found, 0.5, named, first=0, most=most)
-        places = [[pair.number, NAMES.index(pair.concept)] for pair in pairs]
-        assert places == np.argwhere(found.precisions >= least).tolist()
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from interpreting_clip.measures.logit_line import (
     logit,
     resample_lines,
 )
-from interpreting_clip.measures.standard_spread import line_residuals, standard_spread
+from interpreting_clip.measures.standard_spread import standard_spread
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=60)
@@ -109,6 +109,7 @@ def test_photographs_and_renditions_have_means_of_their_own():
         each = [found.per_shift[shift].robustness.value for shift in kind]
         assert mean.value == pytest.approx(np.mean(each))
         assert vars(spread) == vars(standard_spread([residuals[s] for s in kind], 0.95))
+    assert vars(found.spread) == vars(standard_spread([*residuals.values()], 0.95))
     assert estimate(share(0.7), {"near": share(0.6)}).natural is None
 
 
@@ -160,17 +161,6 @@ def test_with_a_fixed_line_the_interval_is_that_of_jeffreys_posterior(fraction, 
     assert found.ends == pytest.approx(tuple(ends), rel=0.05, abs=0.1)
 
 
-def test_different_images_average_out_and_what_all_shifts_share_does_not():
-    shifts = dict.fromkeys(STANDARD, share(0.5, 400))
-    found = estimate(share(0.7), shifts, IDENTITY, FIXED)
-    one = found.per_shift["near"].robustness
-    assert width(found.robustness) == pytest.approx(width(one) / np.sqrt(2), rel=0.05)
-    # With the same line and the same ImageNet images twice, the mean varies as much as one.
-    lines, drawn = (dict.fromkeys(STANDARD, each["far"]) for each in (LINES, RESAMPLED))
-    found = estimate(share(0.7, 500), dict.fromkeys(STANDARD, share(0.5)), lines, drawn)
-    assert found.robustness == found.per_shift["near"].robustness
-
-
 def test_each_shift_is_read_at_its_own_imagenet_accuracy():
     """Parts of the same images do not average out: their draws go together."""
     starts = {"near": share(0.7, 400), "far": share(0.4, 900)}
@@ -203,19 +193,3 @@ def test_draws_of_the_mean_can_be_subtracted_from_another_encoder_s():
     assert width(found[0].robustness) == pytest.approx(width(counted.robustness), rel=0.1)
     lacking = estimate(share(0.7), {"near": share(0.6), "far": None}, reasons={"far": "x"})
     assert lacking.draws == []
-
-
-def test_the_standard_models_own_spread_stands_beside_each_robustness():
-    residuals = {
-        name: line_residuals(IMAGENET, accuracies, LINES[name])
-        for name, accuracies in STANDARD.items()
-    }
-    shifts = dict.fromkeys(STANDARD, share(0.6))
-    found = estimate(share(0.7), shifts, residuals=residuals)
-    for one, of in (
-        (found.spread, residuals.values()),
-        (found.per_shift["near"].spread, [residuals["near"]]),
-    ):
-        assert vars(one) == vars(standard_spread([*of], 0.95))
-    for known in ({}, {"near": residuals["near"]}):
-        assert estimate(share(0.7), shifts, residuals=known).spread is None

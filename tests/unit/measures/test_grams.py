@@ -86,19 +86,6 @@ def found(rows, limits=LIMITS):
     return np.flatnonzero(outlier_columns(rows, limits)).tolist()
 
 
-@pytest.mark.parametrize(("features", "expected"), [(36, []), (38, [7])])
-def test_one_feature_of_n_reaches_the_root_of_n_less_one(kind, features, expected):
-    assert found(kind(np.eye(features, dtype=np.float32)[[7] * 4])) == expected
-
-
-@pytest.mark.parametrize(("images", "share"), [(100, 0.07), (100, 0.29), (7, 1.0)])
-def test_the_share_is_reached_in_a_whole_number_of_images(kind, images, share):
-    fewest = round(share * images)
-    values = np.zeros((images, 100), np.float32)
-    values[:fewest, 3] = values[: fewest - 1, 4] = 9.0
-    assert found(kind(values), OutlierLimits(6.0, share)) == [3]
-
-
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("sigma", "share"), [(1.0, 0.1), (2.0, 0.29), (4.0, 0.5), (6.0, 0.1)])
 def test_outliers_agree_with_their_definition(kind, width, sigma, share):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.head import Head, center_classes, logits, random_unit_rows
+from interpreting_clip.measures.head import Head, center_classes, logits
 
 RNG = np.random.default_rng(0)
 ACTIVATIONS = RNG.normal(size=(7, 5)).astype(np.float32)
@@ -34,13 +34,6 @@ def test_of_equal_classes_the_first_is_distinct():
     twice, biases = np.concatenate([WEIGHT, WEIGHT]), np.array([1.0, 2, 3, 1, 2, 4])
     kept = [Head(twice, bias, True).distinct_classes().tolist() for bias in (None, biases)]
     assert kept == [[0, 1, 2], [0, 1, 2, 5]]
-
-
-def test_random_rows_have_unit_length_and_depend_on_the_seed():
-    rows = random_unit_rows(4, 9, seed=0)
-    assert (rows.shape, rows.dtype) == ((4, 9), np.float32)
-    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, rtol=1e-6)
-    assert not np.allclose(rows, random_unit_rows(4, 9, seed=1))
 
 
 def test_a_centred_head_has_no_mean_row_and_the_same_differences_of_logits():

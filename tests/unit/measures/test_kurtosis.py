@@ -11,7 +11,7 @@ from interpreting_clip.measures.kurtosis import (
     kurtosis,
     outlier_features,
 )
-from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
+from interpreting_clip.measures.outliers import are_outliers, hiding_outliers
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(0)
@@ -139,17 +139,6 @@ def test_the_outlier_feature_of_a_real_clip_is_a_constant(name, whole, rest, out
         assert found_one == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize(("constant", "left"), [(1.0, 0), (0.0, 1), (0.8, 1)])
-def test_only_what_varies_of_an_outlier_feature_is_left_without_the_mean_image(constant, left):
-    arrays = read_tensors(ROOT / "data/arrays/clip_vit_b16_coco.safetensors", "random_images")
-    planted = arrays["random_images"].astype(np.float64)
-    varying = np.sqrt(1 - constant) * np.resize([1.0, -1.0], len(planted))
-    planted[:, 7] = 20 * (np.sqrt(constant) + varying)
-    found = kurtosis(planted)
-    assert (found.outliers.feature.tolist(), found.centred_outliers) == ([7], left)
-    assert found.outliers.constant == pytest.approx([constant], abs=1e-12)
-
-
 # --- outlier features
 
 
@@ -193,11 +182,6 @@ def test_deviations_agree_with_scipy_and_a_feature_exactly_sigma_away_is_not_bey
     np.testing.assert_allclose(found.mean_abs_z_of_every_feature, z.mean(axis=0), rtol=1e-12)
     assert found.feature.tolist() == [5] == np.flatnonzero(share >= 0.3).tolist()
     assert outliers(np.tile([-1.0, 1.0], (3, 4)), sigma=1.0).largest_share == 0
-
-
-def test_the_most_frequent_feature_comes_first_and_of_equals_the_farthest():
-    share = np.array([0.2, 0.9, 0.0, 0.5, 0.9, 0.9])
-    assert most_extreme_first(share, np.array([0.0, 1, 2, 3, 4, 1])).tolist() == [4, 1, 5, 3, 0, 2]
 
 
 def test_no_rounding_decides_how_many_images_are_enough():

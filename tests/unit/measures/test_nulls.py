@@ -56,14 +56,3 @@ def test_a_p_among_groups_has_the_error_of_their_shares():
     same = np.repeat([[0], [1], [9]], 4, axis=1)  # each counts once
     assert grouped_p_value(9, same) == pytest.approx((2 / 4, np.std([0, 0, 1], ddof=1) / 3**0.5))
     assert grouped_p_value(2, np.array([[1, 2, 3]])) == (3 / 4, None)
-
-
-def test_the_error_among_groups_is_the_scatter_of_p():
-    # The draws of a group share most of what they are, so that draws alone would promise too much.
-    rng = np.random.default_rng(3)
-    shared, own = rng.standard_normal((400, 20, 1)), rng.standard_normal((400, 20, 30))
-    found = np.array([grouped_p_value(1.5, null) for null in shared + 0.5 * own])
-    scatter = found[:, 0].std(ddof=1)
-    assert np.sqrt((found[:, 1] ** 2).mean()) == pytest.approx(scatter, rel=0.12)
-    p_value = found[:, 0].mean()
-    assert scatter > 3 * (p_value * (1 - p_value) / 600) ** 0.5

@@ -106,15 +106,6 @@ def test_pruning_the_feature_of_a_class_costs_that_class():
         np.testing.assert_allclose(found[0], [lost, 0.2, 0.2, 0])
 
 
-def test_a_constant_that_is_a_bias_costs_nothing_at_its_mean():
-    images = np.column_stack([RNG.normal(size=(300, 2)), np.full(300, 5.0)])
-    head = Head(np.array([[1.0, 0, 1], [0, 1, -1]]), None, normalize_features=False)
-    right = np.argmax(images @ head.weight.T, axis=1)
-    test = drawn(images, right, range(2))
-    assert costs(test, head, np.array([2]))[0] > 0.3
-    assert costs(test, head, np.array([2]), at_mean=True)[0] == 0
-
-
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("scale", [1, 8])
 @pytest.mark.parametrize("at_mean", [False, True])

@@ -44,23 +44,6 @@ def test_an_axis_is_removed_and_with_it_its_class():
     np.testing.assert_allclose(found, [1, 2 / 3, 1 / 3])
 
 
-def test_all_but_the_directions_that_decide_the_class_can_be_pruned():
-    rng = np.random.default_rng(1)
-    values = np.append(np.linspace(2, 1, 8), np.linspace(2e-3, 1e-3, 24))
-    basis, image = np.linalg.qr(rng.normal(size=(32, 32))).Q, np.arange(96)
-    parts = np.zeros((96, 32))
-    # Each image lies a little along its class, and mostly along a direction that decides nothing.
-    parts[image, image % 8], parts[image, 8 + image % 24] = 0.2, np.sqrt(1 - 0.2**2)
-    activations = rng.lognormal(size=(96, 1)) * parts @ basis
-    head = Head(values[:, None] * basis, None, normalize_features=True)
-    ranked = rank(activations, singular_directions(head.weight))
-    importance = values * parts.mean(axis=0)
-    np.testing.assert_allclose(ranked.importance, np.sort(importance)[::-1], rtol=1e-9)
-    steps = np.arange(32) / 32
-    found = prune(activations, image % 8, head, ranked, fractions=steps)
-    assert prunable_fraction(steps, 100 * found, harmless=1.0) == 24 / 32
-
-
 def test_what_rounding_leaves_of_an_image_without_its_directions_is_not_scaled_to_length_one():
     # Any image of the two least important directions has the class of the highest bias.
     images = 100 * RNG.normal(size=(200, 2)) @ DIRECTIONS.vectors[-2:]

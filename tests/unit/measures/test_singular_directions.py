@@ -2,9 +2,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.measures.singular_directions import (
-    Directions,
     importance,
-    rank,
     rotated_directions,
     singular_directions,
 )
@@ -68,13 +66,6 @@ def test_every_direction_of_a_smooth_spectrum_is_kept():
     weight = ((left * values) @ right.T).astype(np.float32)
     np.testing.assert_allclose(singular_directions(weight).singular_values, values, atol=2e-5)
     assert len(singular_directions(weight, "classes").vectors) == 768
-
-
-def test_the_most_important_come_first_and_of_equals_that_of_the_larger_singular_value():
-    axes = Directions(np.eye(3), np.array([3.0, 2.0, 1.0]))
-    ranked = rank(np.array([[2.0, 3, 9]]), axes)
-    assert ranked.singular_values.tolist() == [1, 3, 2]
-    np.testing.assert_array_equal(ranked.vectors, np.eye(3)[[2, 0, 1]])
 
 
 def test_importance_agrees_with_one_cosine_after_another():

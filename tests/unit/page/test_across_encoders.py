@@ -37,13 +37,3 @@ def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(stu
     assert [one["href"] for one in circle["pairs"][:2]] == addresses
     few = {one["name"]: one for one in concept_finder(encoders, links=3 * (len(found) - 1))}
     assert (len(few["circle"]["pairs"]), few["circle"]["weaker"]) == (3, len(pairs) - 3)
-
-
-def test_what_has_no_page_has_no_link(study):
-    study["browsed"] = ["rn_supervised"]
-    links = {
-        (pair["encoder"].key, bool(pair["href"]))
-        for one in concept_finder(read(study))
-        for pair in one["pairs"]
-    }
-    assert links == {(key, key == "rn_supervised") for key, _ in links} and len(links) > 2

@@ -10,7 +10,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
-from page.array_sections import ArrayEntry, array_sections, array_tables
+from page.array_sections import ArrayEntry, array_tables
 from page.names import format_estimate, format_number
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, study_page, table, undrawn
@@ -51,11 +51,6 @@ def test_the_section_has_each_number_beside_chance(entries):
     sections = re.findall(r'<section id="([^"]+)"', found)
     bar = found.partition("<nav")[2].partition("</nav>")[0]
     assert re.findall('href="#([^"]+)"', bar) == sections and "shows" not in sections
-
-
-def test_without_arrays_there_is_no_section_and_no_row():
-    assert 'id="arrays' not in page([]) and array_sections([]) == {}
-    assert all(len(one) == 0 for one in array_tables([]).values())
 
 
 def test_the_csvs_have_every_number_and_every_curve(entries):

@@ -5,8 +5,6 @@ from dvc_render.vega import VegaRenderer
 
 from interpreting_clip.charts.panels import facets, template
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError
-from page.plot_templates import CHECK, FOLDER, main
 from page.published_charts import PUBLISHED
 from page.published_tables import PUBLISHED_COLUMNS
 from page.report_page import study_charts
@@ -29,12 +27,3 @@ def test_dvc_plots_fills_the_same_charts_which_are_legal(chart, listed, tmp_path
     named = {"template": "chart", "template_dir": str(tmp_path), "x": listed["x"], "y": y}
     filled = VegaRenderer(rows, "p", **named).get_filled_template()
     assert filled == template(chart) | {"data": {**template(chart)["data"], "values": rows}}
-
-
-def test_templates_that_are_out_of_date_are_named(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    main()
-    main(CHECK)
-    (FOLDER / "cka.json").write_text("{}")
-    with pytest.raises(InputError, match=r"out of date for cka\.json;.*`make docs`"):
-        main(CHECK)

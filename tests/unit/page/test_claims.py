@@ -13,9 +13,7 @@ from page.claims import (
     outlier_features,
     prunable_directions,
     robustness_order,
-    study_claims,
 )
-from page.families import families, label_controls
 from page.replicas import Replicated
 from page.verdicts import judge_against_null, judge_differences, judge_pairs
 from tests.unit.page.conftest import CONTROL, add_control, interval, read
@@ -221,19 +219,3 @@ def test_a_rectified_encoder_is_neither_counted_nor_compared_with_a_linear_one(s
     ]
     assert not any("999" in case.text for claim in claims for case in claim.cases)
     assert "linear representations alone)" in claims[2].text
-
-
-def test_without_encoders_or_a_value_nothing_is_said_and_fewer_shifts_are_named(fewer):
-    assert study_claims([]) == []
-    fewer["results"]["rn_web_broad"]["robustness"]["robustness"] = None
-    found = judged(robustness_order, fewer)
-    assert len(found.groups) == 1
-    assert "robustness over ImageNet-V2, ImageNet-R, ImageNet-Sketch alone)" in found.text
-
-
-def test_families_share_backbone_and_data_and_controls_the_images(study):
-    add_control(study)
-    encoders = read(study)
-    keys = [[e.key for e in family.members] for family in families(encoders)]
-    assert keys == [[key.replace("rn", backbone) for key in FAMILY] for backbone in ("rn", "vit")]
-    assert [control.key for control, _ in label_controls(encoders)] == [CONTROL]

@@ -112,9 +112,3 @@ def test_an_order_outside_the_line_s_range_is_undecided_but_stated():
         ("zero-shot − finetuned (larger patches)", "zero_shot", "5.0 [4.0, 6.0]‡"),
         ("finetuned (larger patches) − supervised", "finetuned", "9.0 [8.0, 10.0]‡"),
     ]
-
-
-def test_an_order_without_a_supervised_model_is_undecided_unless_reversed():
-    for difference, verdict in (([5, 4, 6], "undecided"), ([-5, -6, -4], "not supported")):
-        found = claims(*backbone()[:2], differences=[difference])["published-order"]
-        assert found.verdict == verdict

@@ -15,9 +15,9 @@ from interpreting_clip.formats.published_accuracies import TESTBED, standard_mod
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.schema import PublishedModels
 from page.names import format_number
-from page.published_page import backbone_names, published_page
+from page.published_page import published_page
 from page.published_results import model_table, read_lines
-from page.published_tables import ACCURATE, limit_check, published_table, scaling_table
+from page.published_tables import ACCURATE, limit_check, published_table
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, undrawn
 
@@ -104,18 +104,6 @@ def test_a_model_has_its_height_above_the_line_and_its_mark(published):
     assert set(models["label"]) == known
 
 
-@pytest.mark.parametrize(
-    ("architecture", "names"),
-    [
-        ("xlm-roberta-large-ViT-H-14", ["ViT-H/14", "vit_huge_patch14"]),
-        ("RN50x4", ["ResNet-50x4"]),
-        ("EVA02-B-16", []),
-    ],
-)
-def test_a_backbone_can_be_searched_by_its_names_in_papers_and_in_timm(architecture, names):
-    assert backbone_names(architecture) == names
-
-
 def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to(published):
     limit, held = published.choices["default"].spread["without_objectnet"].limit, {}
     for model in published.models:
@@ -127,10 +115,3 @@ def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to(published)
     every, found = held[False] + held[True], limit_check(model_table(published), limit)
     assert (found["models"], found["held"]) == (len(every), pytest.approx(np.mean(every)))
     assert found["accurate_held"] == pytest.approx(np.mean(held[True]))
-
-
-def test_the_chart_of_scale_has_every_model_of_the_scaling_study(published):
-    """Also those that the table shows as OpenCLIP has them."""
-    table = scaling_table(model_table(published))
-    laion = table[table["data"].str.startswith("LAION") & (table["over"] == "all shifts")]
-    assert len(laion) == 29 and laion["samples"].value_counts().to_dict() == {3: 9, 13: 10, 34: 10}

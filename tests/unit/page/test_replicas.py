@@ -17,11 +17,7 @@ from page.replicas import (
     OUTSIDE,
     FurtherEncoder,
     Replicated,
-    ReplicatedEncoder,
-    difference_over_seeds,
     format_replicas,
-    is_on_a_line,
-    read_further,
     read_replicas,
     spread_in_words,
 )
@@ -82,12 +78,6 @@ def test_a_measure_with_other_numbers_is_out_of_date_for_all_encoders(study, row
         assert KURTOSIS not in replicas[key] and ROBUSTNESS in replicas[key]
 
 
-def test_without_the_study_s_own_seed_no_measure_is_current(study, rows, tmp_path):
-    replicas, outdated = read_rows(tmp_path, rows, study, seed=7)
-    assert {"kurtosis", "robustness", "concepts"} < {*outdated}
-    assert set(map(len, replicas.values())) == {0}
-
-
 def test_the_seed_of_an_encoder_is_that_of_its_recipe(monkeypatch):
     monkeypatch.chdir(ROOT)
     params, entry = Params(), read_entry("report", "", load_tree(PARAMS))
@@ -112,27 +102,6 @@ def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(study,
     rows[1] |= {OUTSIDE: 1}
     none = read_rows(tmp_path, rows, study)[0][ZERO_SHOT][ROBUSTNESS]
     assert (none.mean, none.seeds) == (None, 3) and "none of 3 seeds" in spread_in_words(none)
-
-
-def test_a_difference_has_the_seeds_that_count_for_both(study):
-    entry = msgspec.convert(study["entries"][ZERO_SHOT], EncoderEntry)
-    first, second = (
-        ReplicatedEncoder(key="", entry=entry, replicas={ROBUSTNESS: found})
-        for found in (
-            Replicated(by_seed={1: 5.0, 2: 8.0, 3: 9.0}, left_out=1),
-            Replicated(by_seed={3: 2.0, 1: 1.0}, left_out=2),
-        )
-    )
-    expected = Replicated(by_seed={1: 4.0, 3: 7.0}, left_out=2)
-    assert difference_over_seeds(first, second, ROBUSTNESS) == expected
-    assert difference_over_seeds(first, second, KURTOSIS) is None
-
-
-def test_effective_robustness_and_what_pruning_leaves_of_it_are_on_a_line():
-    on, off = ("prunable.prunable", "prunable.by_robustness"), ("prunable.by_accuracy", KURTOSIS)
-    on += (ROBUSTNESS, "robustness.style", "robustness.per_shift.objectnet.robustness")
-    off += ("robustness.imagenet", "robustness.per_shift.objectnet.accuracy", OUTSIDE)
-    assert all(map(is_on_a_line, on)) and not any(map(is_on_a_line, off))
 
 
 @pytest.fixture
@@ -172,17 +141,3 @@ def test_five_seeds_have_to_count_for_both_and_without_any_no_number_is_shown(st
     labels = coverage_of_data(read(study), further=further)
     assert labels.verdict == "undecided" and labels.cases[0].number is labels.drawing is None
     assert "without 5 of 5 seeds" in labels.cases[0].seeds
-
-
-def test_further_encoders_are_those_that_the_study_lacks(study, rows, tmp_path):
-    def found() -> list[str]:
-        study["replicas"], _ = read_rows(tmp_path, rows, study)
-        further = load_tree(ROOT / FURTHER)
-        return [e.key for e in read_further(further, study["replicas"], read(study))]
-
-    assert found() == [NARROW, CONTROL]
-    study["entries"] |= {NARROW: study["entries"][ZERO_SHOT]}
-    study["results"] |= {NARROW: study["results"][ZERO_SHOT]}
-    assert found() == [CONTROL]
-    del rows[:3]  # nothing to compare with
-    assert found() == []

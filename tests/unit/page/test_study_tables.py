@@ -60,12 +60,3 @@ def test_points_stand_at_the_abscissa_of_the_shift_as_high_above_the_line_as_res
     first, model = study["results"]["rn_web_broad"], study["baseline"]["models"][0]
     assert on_objectnet["encoder"] == first["robustness"]["per_shift"]["objectnet"]["imagenet"]
     assert on_objectnet["standard"] == model["imagenet_on_objectnet_classes"]
-
-
-def test_a_shift_that_a_study_or_an_encoder_does_without_is_left_out(fewer):
-    robustness = fewer["results"]["rn_web_broad"]["robustness"]
-    del robustness["per_shift"]["imagenet_r"]
-    robustness["not_given"] = ["imagenet_r"]
-    rows = tables_of(fewer)["effective_robustness"]
-    assert set(rows["shift"]) == {"ImageNet-V2", "ImageNet-R", "ImageNet-Sketch"}
-    assert "ImageNet-R" not in set(rows.query("number == 1")["shift"])

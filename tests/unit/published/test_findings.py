@@ -8,14 +8,11 @@ from scipy import stats
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.published_accuracies import published_lines
 from interpreting_clip.published.findings import (
-    FINETUNING_COLUMNS,
-    SCALING_COLUMNS,
     finetuning,
     finetuning_table,
     regression,
     scaling,
     scaling_table,
-    soups,
 )
 from interpreting_clip.published.line_choices import DEFAULT
 from tests.unit.published.conftest import SETTINGS
@@ -66,13 +63,6 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
     assert style["mixup"][1] > 0
 
 
-def test_the_soups_beside_their_ingredients(tuned):
-    greedy, uniform = sorted(soups(tuned), key=lambda soup: soup["name"])
-    assert [round(soup["robustness"]["all"], 1) for soup in (greedy, uniform)] == [10.9, 13.3]
-    assert (greedy["less_accurate"], greedy["ingredients"]) == (72, 72)
-    assert greedy["less_robust"] < uniform["less_robust"]
-
-
 def contrasts(models) -> dict[tuple[str, str], dict[str, Any]]:
     found = scaling(models, SETTINGS)["contrasts"]
     return {(one["first"], one["second"]): one for one in found}
@@ -108,11 +98,3 @@ def test_the_interval_of_a_contrast_is_over_architectures(scaled):
     assert value == pytest.approx(means.mean(), abs=1e-3)
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 2) * error, rel=0.5)
     assert contrasts(scaled)["LAION-400M", "LAION-80M"]["interval"] is None
-
-
-def test_the_tables_have_a_row_per_model(tuned, scaled):
-    assert len(tuned) == 75 and {*FINETUNING_COLUMNS} <= {*tuned}
-    assert tuned["training"].iloc[0] == "zero_shot" and not tuned["extrapolated"].any()
-    assert len(scaled) == 32 and {*SCALING_COLUMNS} <= {*scaled}
-    assert (scaled["low"] < scaled["all"]).all() and (scaled["all"] < scaled["high"]).all()
-    assert {*scaled["samples_seen"]} == {3e9, 13e9, 34e9}

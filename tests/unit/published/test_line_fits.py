@@ -61,15 +61,6 @@ def test_a_plane_takes_the_second_accuracy_into_account():
     assert robustness(plane, fits[plane], beyond).extrapolated["imagenet_r"].tolist() == [True]
 
 
-def test_a_mean_lacks_a_value_where_a_shift_was_not_measured(analysis):
-    model = {"imagenet": 70.0, "imagenet_v2": 60.0, "imagenet_r": 50.0}
-    found = robustness(CHOICES[DEFAULT], analysis.fits[DEFAULT], frame(model))
-    measured = ["imagenet_v2", "imagenet_r"]
-    (lacking, _), (value, draws) = found.mean(TESTBED_SHIFTS), found.mean(measured)
-    assert np.isnan(lacking[0]) and draws.shape == (200, 1)
-    assert value[0] == pytest.approx(found.points.loc[0, measured].mean())
-
-
 def test_refuses_too_few_families(published):
     models = standard_models_by_source(published)["testbed"]
     few = models[models["family"].isin(["resnet", "vgg"])]

@@ -18,10 +18,8 @@ from runner.fingerprint import (
     IO_PACKAGES,
     TRANSITIVE_DEPENDENCIES,
     branch_modules,
-    computing_packages,
     fingerprint,
     fingerprint_name,
-    locked_versions,
     require_fingerprint,
     stage_branches,
 )
@@ -73,9 +71,6 @@ ALL = {*COMPUTING.values()}.union(*TRANSITIVE_DEPENDENCIES.values())
 UNUSED = {"torch": {"jinja2"}, "altair": {"jinja2"}}
 """What a package requires for something that no stage does: compiling kernels, writing HTML."""
 
-LINES = "numpy==2.4.6              # via numba\nopen_clip_torch==3.3.0 ; x\n"
-RECORD = "# What pip chose.\ntorch: 2.13.0\ntorchvision: 0.28.0\n"
-
 
 def normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -94,17 +89,3 @@ def test_what_is_beneath_a_package_is_what_it_requires(package):
     names = {normalized(re.findall(r"[\w.-]+", requirement)[0]) for requirement in needed}
     found = (names & ALL) - UNUSED.get(package, set())
     assert found == set(TRANSITIVE_DEPENDENCIES.get(package, ()))
-
-
-def test_refuses_a_module_that_is_on_no_list():
-    with pytest.raises(InputError, match=r"cupy: .*COMPUTING"):
-        computing_packages({"numpy", "cupy"})
-
-
-def test_reads_versions_without_builds_and_comments(tmp_path):
-    (tmp_path / "constraints.txt").write_text(LINES)
-    (tmp_path / "versions.yaml").write_text(RECORD)
-    found = locked_versions(["torch", "numpy", "open-clip-torch"], tmp_path)
-    assert found == {"numpy": "2.4.6", "open-clip-torch": "3.3.0", "torch": "2.13.0"}
-    with pytest.raises(InputError, match=r"constraints\.txt: .*scipy=="):
-        locked_versions(["scipy"], tmp_path)

@@ -37,8 +37,3 @@ def test_an_output_that_is_not_written_is_missed(outputs, written):
     with pytest.raises(InputError, match=f"did not write {missing}"):
         outputs.keep()
     assert not Path(written).exists()
-
-
-def test_what_dvc_yaml_does_not_list_is_refused_with_the_line_to_add(outputs):
-    with pytest.raises(InputError, match=r"dvc\.yaml: .*`- data/c`"):
-        outputs["data/c"]

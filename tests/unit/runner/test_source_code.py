@@ -6,7 +6,6 @@ from interpreting_clip.errors import InputError
 from runner.source_code import (
     code_digest,
     import_closure,
-    imported_packages,
 )
 
 CODE = '''\
@@ -52,13 +51,6 @@ def test_follows_an_import_of_any_form_at_any_depth(tree, text):
     assert closure(root) == {"a.py", "room/b.py", "c.py"}
 
 
-def test_ignores_packages_and_modules_of_others_and_ends_in_a_circle(tree):
-    root = tree(a="import numpy, stages\nfrom os import path\nimport stages_of_others", b="")
-    (root / "stages_of_others.py").touch()
-    assert closure(root) == {"a.py"}
-    assert closure(tree(a="import stages.b", b="import stages.a")) == {"a.py", "b.py"}
-
-
 @pytest.mark.parametrize("text", ["import stages.room", "from stages import room"])
 def test_counts_a_package_and_one_in_place_of_a_module(tree, text):
     root = tree(a=text, room="", room__b="", c="")
@@ -69,12 +61,6 @@ def test_counts_a_package_and_one_in_place_of_a_module(tree, text):
 def test_leaves_out_the_branch_that_is_not_taken(tree):
     root = tree(a="import stages.b, stages.c", b="import stages.d", c="", d="")
     assert import_closure("a", root, {"stages/b.py"}) == {"stages/a.py", "stages/c.py"}
-
-
-def test_finds_the_packages_of_others(tree):
-    text = "import json, numpy.linalg\nfrom scipy import io\nimport stages.b\nimport importlib"
-    root = tree(a=f"{text}\ndef late():\n    importlib.import_module('torch._dynamo')", b="")
-    assert imported_packages([root / "stages/a.py"]) == {"numpy", "scipy", "torch"}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import pytest
 
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
@@ -85,15 +84,6 @@ def test_a_probe_set_comes_back_with_its_true_presence(tmp_path: Path):
     numbers = [concept.number for concept in broden.concepts]
     assert {(image, numbers[column]) for image, column in np.argwhere(shown).tolist()} == truth
     np.testing.assert_array_equal(stored, images)
-
-
-@pytest.mark.parametrize("kind", ["labelled", "probe"])
-def test_the_bytes_are_the_same_every_time(kind: str, tmp_path: Path):
-    drawn = []
-    for _ in range(2):
-        write_drawn_set("set", recipe(kind), WORLD, tmp_path / "set")
-        drawn.append({path.name: path.read_bytes() for path in (tmp_path / "set").iterdir()})
-    assert drawn[0] == drawn[1]
 
 
 def probe(population: Population) -> ProbeSet:

@@ -1,4 +1,4 @@
-"""`make site` asks for the study's pages, and replaces no folder of anything else."""
+"""`make site` replaces no folder of anything else."""
 
 from pathlib import Path
 
@@ -17,14 +17,6 @@ def pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.touch()
     return pages
-
-
-def test_a_missing_page_is_named(pages):
-    for page in pages:
-        page.unlink()
-        with pytest.raises(InputError, match=rf"{page}.*make repro"):
-            build_site.main()
-        page.touch()
 
 
 @pytest.mark.parametrize("place", ["plots", "params.yaml"])

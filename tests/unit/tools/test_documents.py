@@ -6,9 +6,8 @@ import tomllib
 import pytest
 import yaml
 
-from interpreting_clip.errors import InputError
 from tests.reads import ROOT
-from tools import documents, manual
+from tools import manual
 
 NAMES = {"ImageNet-V2", "ViT-B/16", "ViT-B/32", "95"}
 """Words with digits that are no results: names, and the confidence of the intervals."""
@@ -34,12 +33,6 @@ def test_no_figure_stands_outside_of_the_tables(file):
         text = text.partition("\n## Results\n")[2].partition("\n## ")[0]
     typed = {word.strip("./-") for word in WITH_DIGITS.findall(LINK.sub("", TABLE.sub("", text)))}
     assert {word for word in typed if not re.fullmatch("20[12][0-9]", word)} <= NAMES
-
-
-def test_another_study_is_refused(monkeypatch):
-    monkeypatch.setattr(documents, "README_CLIPS", ("mine",))
-    with pytest.raises(InputError, match=r"mine.*git checkout params\.yaml plots"):
-        documents.result_table("published CLIPs")
 
 
 def test_the_version_and_its_date_are_the_same_everywhere():

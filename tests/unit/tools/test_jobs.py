@@ -82,22 +82,6 @@ def test_a_gpu_is_held_by_what_computes_on_it_alone():
     assert needed == {"pretrain@a": 2, "finetune@b": 2, "forward@a": 1, "forward@b": 1}
 
 
-def test_jobs_that_would_wait_for_each_other_are_split():
-    graph = nx.DiGraph([("directions@a", "interpolate@a"), ("interpolate@a", "summarize@a")])
-    jobs = planned(graph, CPU)
-    check(graph, jobs)
-    assert set(jobs) == set(graph)
-
-
-@pytest.mark.parametrize(("visible", "expected"), [(None, ["0", "1"]), ("3,5", ["3", "5"])])
-def test_jobs_share_the_gpus_that_torch_sees(monkeypatch, visible, expected):
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert usable_gpus(planned(STUDY, CUDA), CUDA) == expected
-
-
 def test_more_processes_than_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match=r"compute\.yaml: .*`processes` need: 2, .* sees: 1;"):

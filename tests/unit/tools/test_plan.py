@@ -36,12 +36,6 @@ REMOTE = {
 STATED = {"dataset": 1_000_000, "url": 690_000, "folder": 0}
 
 
-def test_a_drawn_study_needs_nothing_from_elsewhere(capsys):
-    main("plan", str(NANO))
-    said = capsys.readouterr().out
-    assert said.endswith("Sources: 0, cannot be reached: 0\n")
-
-
 def test_a_plan_has_the_bytes_of_each_source_and_names_what_cannot_be_reached(monkeypatch, capsys):
     def answer(source, machine, *, offline):
         problem = "val: gone" if source.kind == "folder" else ""
