@@ -212,16 +212,12 @@ def test_a_report_is_replaced_and_files_of_others_are_kept():
     assert Path("out/index.html").read_text() == "<p>mine</p>"
 
 
-def test_the_report_has_the_encoder_s_name_and_its_numbers_in_words():
+def test_the_report_has_the_encoder_s_name():
     about = {"interpreting-clip extract": json.dumps({"encoder": f"timm:{HOSTILE}"})}
     save_file({"activations": VALUES}, "made.safetensors", about)
     report("made.safetensors")
     assert f"<h1>timm:{escape(HOSTILE)}</h1>" in page()
-    found = report(*MINE, "--labels", "classes.npy")
-    accuracy = found["measures"]["accuracy"]
-    text = page().replace("\N{NO-BREAK SPACE}", " ")
-    assert found["name"] == "mine" and "<title>mine</title>" in text
-    assert f"right on {accuracy['accuracy']['value']:.1f} % [" in text
+    assert report(*MINE)["name"] == "mine" and "<title>mine</title>" in page()
     assert report("mine.safetensors", "--name", "My CLIP")["name"] == "My CLIP"
 
 
