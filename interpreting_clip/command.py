@@ -212,7 +212,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
 
 def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Refuse options that say nothing without others, misspelt names, and those given twice."""
+    """Refuse options that say nothing without others, and names that are given twice."""
     if not given and not options.accuracy:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     there = {*given, *(["report"] if options.report else [])}
@@ -226,10 +226,6 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
         names = [name for name, _ in pairs]
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"{option} {twice[0]}: given twice")
-    for name, _ in options.shift:
-        known = name.lower().replace("-", "_")
-        if known != name and known in TESTBED_SHIFTS:
-            raise InputError(f"--shift {name}: expected {known}, which has a line")
 
 
 def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iterator[Step]:
