@@ -49,7 +49,7 @@ plan: $(VENV)/ready
 	@python -m tools plan $(STUDY) $(OPTIONS)
 
 check-encoder: $(VENV)/ready
-	@python -m tools check-encoder $(ENCODER) $(OPTIONS)
+	@python -m tools check-encoder $(ENCODER)
 
 prune: $(VENV)/ready
 	@python -m tools prune $(if $(filter 1,$(YES)),--yes)
@@ -114,7 +114,7 @@ fsck: $(VENV)/ready
 	@python -m tools fsck $(if $(MEND),--yes)
 
 compare: $(VENV)/ready
-	@python -m tools compare $(A) $(B) $(OPTIONS)
+	@python -m tools compare $(A) $(B)
 
 define make-venv
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'

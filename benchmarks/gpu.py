@@ -26,10 +26,10 @@ from benchmarks.tables import ROOT, Row, this_python, write_table
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.tables import read_curve
 from runner.process import set_variables
 from tests.pipeline.workspace import new_workspace
+from tools.compare import contents
 
 CLIP, TUNED, PROBED = "rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe"
 SUPERVISED, MIXED = "rn_supervised", "rn_mixed"
@@ -164,11 +164,14 @@ def run_and_read(folder: Path, stage: str, key: str, device: str, processes: int
     place, curve = places(folder, stage, key)
     if OUTPUTS[stage, key] == "weights" and curve.exists():
         return {LOSSES: np.array([float(point["loss"]) for point in read_curve(curve)])}
-    return {
-        f"{file.relative_to(place)} {name}": np.array(array, np.float64)
-        for file in sorted(place.rglob("*.safetensors"))
-        for name, array in read_tensors(file).items()
+    values = {
+        " ".join(map(str, name)): value
+        for file in sorted(place.rglob("*"))
+        if file.is_file()
+        for name, value in contents(file, str(file.relative_to(place))).items()
     }
+    arrays = {name: one for name, one in values.items() if isinstance(one, np.ndarray)}
+    return {name: one.astype(np.float64) for name, one in arrays.items()}
 
 
 def run_stage(folder: Path, words: tuple[str, ...], settings: dict[str, str]) -> None:

@@ -21,6 +21,8 @@ def start() -> None:
         main(sys.argv[1:])
     except InputError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # as after `| head`; the usual exit would write again, and complain
+        os._exit(1)
     except OSError as error:
         sys.exit(one_line(f"error: {error.filename or 'writing'}: {error.strerror}"))
     except KeyboardInterrupt:

@@ -4,7 +4,6 @@ interpreting-clip measure mine.safetensors --head head.safetensors --report out
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -146,29 +145,24 @@ def measure_files(options: argparse.Namespace) -> None:
     for needs in dict.fromkeys(study.missing.values()):
         titles = [title for title, one in study.missing.items() if one == needs]
         need = "needs" if len(titles) == 1 else "need"
-        show(f"Not measured: {', '.join(titles)}; {need} {needs}.\n", options.report)
+        show(f"Not measured: {', '.join(titles)}; {need} {needs}.\n")
     for name, title, needs, measure in planned:
-        show(f"\n{title}\n{'-' * len(title)}\n", options.report)
+        show(f"\n{title}\n{'-' * len(title)}\n")
         last = needs[-1]
         place = study.inputs[last].file if last in study.inputs else last
         with error_context(place, ValueError), error_context(place, TypeError):
             result = measure()
         study.titles[name], study.results[name] = title, result
-        show(f"{table(result)}\n", options.report)
+        show(f"{table(result)}\n")
     if options.report:
         files = write_report(options.report, study)
-        show("\n" + "".join(f"{file}\n" for file in files), options.report)
+        show("\n" + "".join(f"{file}\n" for file in files))
 
 
-def show(text: str, report: Path | None) -> None:
-    """Print a text at once; if nobody reads on, as after `| head`, only a report is a reason to."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()  # the next measure may take minutes
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not report:
-            sys.exit(141)  # 128 + SIGPIPE, as shells count it
+def show(text: str) -> None:
+    """Print a text at once, since the next measure may take minutes."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
 
 
 def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
@@ -218,7 +212,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
 
 def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Refuse options that say nothing without others, misspelt names, and those given twice."""
+    """Refuse options that say nothing without others, and names that are given twice."""
     if not given and not options.accuracy:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     there = {*given, *(["report"] if options.report else [])}
@@ -232,10 +226,6 @@ def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> Non
         names = [name for name, _ in pairs]
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"{option} {twice[0]}: given twice")
-    for name, _ in options.shift:
-        known = name.lower().replace("-", "_")
-        if known != name and known in TESTBED_SHIFTS:
-            raise InputError(f"--shift {name}: expected {known}, which has a line")
 
 
 def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iterator[Step]:

@@ -17,7 +17,6 @@ from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.given_files import METADATA, GivenArray, require_folder
 from interpreting_clip.measures.result import Result, plain
 from interpreting_clip.readable import html_table
-from interpreting_clip.summary import inputs_in_words, sentences
 
 if TYPE_CHECKING:
     from interpreting_clip.charts.results import ResultChart
@@ -132,10 +131,9 @@ def html(study: Study) -> str:
         f"<li><strong>{escape(title)}</strong>: needs {marked(needs)}.</li>"
         for title, needs in study.missing.items()
     ]
-    shapes = {role: found.values.shape for role, found in study.inputs.items()}
-    told = [
-        f'<li><a href="#{escape(name)}">{escape(study.titles[name])}</a>. {escape(text)}</li>'
-        for name, text in sentences(study.results)
+    contents = [
+        f'<li><a href="#{escape(name)}">{escape(study.titles[name])}</a></li>'
+        for name in study.results
     ]
     name = escape(study.name)
     return f"""<!doctype html>
@@ -144,8 +142,7 @@ def html(study: Study) -> str:
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <style>{css()}{STYLE}</style></head><body>
 <h1>{name}</h1>
-<p>{escape(inputs_in_words(shapes))}</p>
-<ul>{"".join(told)}</ul>
+<ul>{"".join(contents)}</ul>
 {wide(f"<table>{head}{''.join(inputs)}</table>", "Inputs") if inputs else ""}
 {"".join(sections)}
 {f"<h2>Not measured</h2><ul>{''.join(missing)}</ul>" if missing else ""}

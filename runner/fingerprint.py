@@ -219,10 +219,10 @@ def recorded_fingerprints(file: Path) -> dict[str, str]:
         raise InputError(f"{file}: not legal JSON ({error}); run `dvc repro code`") from None
 
 
-def listed_fingerprints(entry: StageEntry, root: Path = Path()) -> dict[str, str]:
-    """Return those fingerprints in code.json that a stage's entry lists, its own first."""
-    recorded = recorded_fingerprints(root / FINGERPRINTS) if entry.fingerprints else {}
-    return {name: recorded[name] for name in entry.fingerprints if name in recorded}
+def recorded_fingerprint(entry: StageEntry, root: Path = Path()) -> str:
+    """Return a stage's fingerprint in code.json, or nothing if there is none."""
+    file = root / FINGERPRINTS
+    return recorded_fingerprints(file).get(entry.fingerprint, "") if entry.fingerprint else ""
 
 
 def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
@@ -232,9 +232,8 @@ def require_fingerprint(entry: StageEntry, root: Path = Path()) -> None:
     """
     if entry.stage in COMPUTES_NOTHING:
         return
-    name, file = entry.fingerprint, root / FINGERPRINTS
-    recorded = recorded_fingerprints(file).get(name)
-    if recorded is None:
+    name, file, recorded = entry.fingerprint, root / FINGERPRINTS, recorded_fingerprint(entry, root)
+    if not recorded:
         return
     found = fingerprinted(entry.stage, branch_name(entry), root)
     if (present := content_hash(found)) != recorded:

@@ -17,8 +17,8 @@ GRAPH = Path("dvc.yaml")
 class StageEntry:
     """What dvc.yaml lists under a stage, or under one instance of it.
 
-    `params` are dotted paths in params.yaml, and `fingerprints` keys in code.json, the stage's own
-    first. `files` are the outputs that are files: all others are folders. `makers` are the
+    `params` are dotted paths in params.yaml, and `fingerprint` is the stage's key in code.json, or
+    nothing. `files` are the outputs that are files: all others are folders. `makers` are the
     stages of the whole graph, by the outputs that they write; it is in `file`.
     """
 
@@ -26,7 +26,7 @@ class StageEntry:
     key: str
     deps: tuple[str, ...]
     params: tuple[str, ...]
-    fingerprints: tuple[str, ...]
+    fingerprint: str
     outs: tuple[str, ...]
     files: tuple[str, ...]
     makers: Mapping[str, str] = field(compare=False)
@@ -36,11 +36,6 @@ class StageEntry:
     def name(self) -> str:
         """The name that DVC gives the stage or the instance."""
         return f"{self.stage}@{self.key}" if self.key else self.stage
-
-    @property
-    def fingerprint(self) -> str:
-        """The stage's own key in code.json; empty if it has none."""
-        return self.fingerprints[0] if self.fingerprints else ""
 
 
 def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GRAPH) -> StageEntry:
@@ -70,13 +65,13 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
     outs = [path for part in OUTPUTS for path in _paths(filled[part])]
     listed = [one for one in filled["params"] if isinstance(one, str)]
     of_files = [one for one in filled["params"] if isinstance(one, dict)]
-    fingerprints = [key for one in of_files for key in one.get("code.json", ())]
+    fingerprint = next((one["code.json"][0] for one in of_files if "code.json" in one), "")
     return StageEntry(
         stage=stage,
         key=key,
         deps=tuple(filled["deps"]),
         params=tuple(listed),
-        fingerprints=tuple(fingerprints),
+        fingerprint=fingerprint,
         outs=tuple(outs),
         files=tuple(path for path in outs if Path(path).suffix),
         makers=dict(_makers(stages, params)),

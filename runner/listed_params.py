@@ -1,6 +1,6 @@
 """The parameters that a stage's entry in dvc.yaml lists, and no others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from interpreting_clip.config.params import Params, convert
@@ -16,23 +16,12 @@ class ListedParams(Params):
     gets them sorted, whatever their order in the file.
     """
 
-    def __init__(
-        self,
-        study: Params,
-        listed: Sequence[str],
-        stage: str,
-        fingerprints: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, study: Params, listed: Sequence[str], stage: str, code: str = "") -> None:
         # Not read again: every stage would parse params.yaml twice.
         self.file, self.tree = study.file, sorted_keys(study.tree)
         self.listed, self.stage = listed, stage
-        self.fingerprints = dict(fingerprints or {})
-        """What the stage lists of code.json, its own fingerprint first."""
-
-    @property
-    def code(self) -> str:
-        """The stage's own fingerprint, or nothing if code.json has none."""
-        return next(iter(self.fingerprints.values()), "")
+        self.code = code
+        """The stage's fingerprint, or nothing if code.json has none."""
 
     def read(self, path: str, kind: Any) -> Any:
         """Return the value at `path` as a `kind`; of a section, only what is listed."""

@@ -22,8 +22,8 @@ from interpreting_clip.kernels import (
 from runner.fingerprint import (
     COMPUTES_NOTHING,
     FINGERPRINTS,
-    listed_fingerprints,
     readable_tables,
+    recorded_fingerprint,
     require_fingerprint,
 )
 from runner.graph import GRAPH, StageEntry, read_entry
@@ -110,7 +110,7 @@ def compute(
     A process that is one of several writes where the process that started it says, and that one
     keeps the outputs.
     """
-    params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
+    params = ListedParams(study, entry.params, entry.stage, recorded_fingerprint(entry))
     inputs = Inputs(entry.deps, entry.stage, recorded_inputs(entry))
     outputs = Outputs(entry.outs, entry.files, entry.stage)
     given = *filter(None, [entry.key]), params, inputs, outputs
@@ -163,7 +163,7 @@ def recorded_settings(entry: StageEntry, study: Params) -> dict[str, Any]:
     """Return the settings that DVC records when a stage ends, by name."""
     return {
         **{f"{PARAMS}: {path}": study.read(path, Any) for path in entry.params},
-        **{f"{FINGERPRINTS}: {name}": code for name, code in listed_fingerprints(entry).items()},
+        f"{FINGERPRINTS}: {entry.fingerprint}": recorded_fingerprint(entry),
         f"{GRAPH}: {entry.name}": entry,
     }
 

@@ -2,8 +2,7 @@
 
 Loads the weights as stage `weights` does, which downloads what is not here yet, tries the head that
 the study asks for, and passes one image forward. A folder of activations is read as stage `weights`
-does it, and the order of its images is checked for the datasets that have been fetched. Prints a
-line for each finding; exits 0 if the encoder can be measured, else 1.
+does it. Prints a line for each finding; exits 0 if the encoder can be measured, else 1.
 """
 
 import argparse
@@ -14,18 +13,14 @@ from pathlib import Path
 
 import humanize
 import numpy as np
-from jaxtyping import Float, UInt8
 from msgspec.structs import replace
 
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
-from interpreting_clip.datasets.images import decode_image
-from interpreting_clip.datasets.listed_images import listed_images
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, given_head
 from interpreting_clip.encoders.encoder_card import EncoderCard, GivenCard, read_given_card
-from interpreting_clip.encoders.given_activations import given_activations
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import Remarks, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
@@ -41,17 +36,12 @@ from runner.machine_settings import Machine, read_machine
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of this verb."""
     parser.add_argument("encoder", help="an entry of `weights`")
-    parser.add_argument("--image", type=Path, metavar="FILE", help="default: noise")
 
 
-def main(encoder: str, *, image: Path | None = None) -> None:
+def main(encoder: str) -> None:
     """Print the findings about one encoder."""
     restart_with_kernels(Params().read("kernels", Kernels))
     study, machine, key = check(PARAMS), read_machine(), encoder
-    pixels, shown = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8), "noise"
-    if image:
-        with error_context("--image", OSError):
-            pixels, shown = decode_image(image.read_bytes(), str(image)), image.name
     if key not in study.weights:
         raise InputError(
             f"{PARAMS}: no encoder {key!r} in `weights`, and one that this study trains cannot be "
@@ -68,17 +58,17 @@ def main(encoder: str, *, image: Path | None = None) -> None:
         tower, remarks = find_encoder(entry, backbone, machine)
         for name, finding in findings(study, key, tower, remarks):
             say(name, finding)
-        features = forward_pass(study, tower, pixels, machine)
+        noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+        # The machine's workers load images, of which there is one.
+        alone, precision = replace(machine, workers=0), study.precision.inference
+        features = next(streamed_activations(tower, [noise], alone, precision))[0]
         spread = f"{features.min():.3g} to {features.max():.3g}"
-        say("forward pass", f"{shown}: {len(features):,} features from {spread}")
+        say("forward pass", f"noise: {len(features):,} features from {spread}")
     if key in study.encoders:
         with error_context(f"'encoders.{key}.head'"):
             if study.encoders[key].head == "trained" and "head" in remarks:
                 raise InputError(remarks["head"])
-            head, finding = make_head(study, key, tower, whole=bool(image))
-        say("head", finding)
-        if image and tower.card.origin is not None:
-            say("looks like", ", ".join(nearest_classes(study, head, features)))
+            say("head", head_finding(study, key, tower))
 
 
 def say(name: str, finding: str) -> None:
@@ -140,12 +130,14 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
             drawn = about.head == "random"
             head = random_head(study, card) if drawn else given_head(weights, class_names(study))
             yield "head", described_head(study, key, head)
-        known = dict.fromkeys((*DATASETS, *study.shifts, *probes))
-        for name in known:
-            if name in card.orders or name != "imagenet_train":
-                yield name, order_finding(study, weights, name)
-        for name in sorted(card.orders.keys() - {*known}):
-            yield name, "not used: the study has no dataset or shift of this name"
+        known = {*DATASETS, *study.shifts, *probes}
+        for name in sorted(known | card.orders.keys()):
+            if name not in known:
+                yield name, "not used: the study has no dataset or shift of this name"
+            elif name in card.orders:
+                yield name, "there"
+            elif name != "imagenet_train":
+                yield name, "none: nothing is measured on it"
 
 
 def described_head(study: Sections, key: str, head: Head) -> str:
@@ -155,39 +147,27 @@ def described_head(study: Sections, key: str, head: Head) -> str:
     return f"{study.encoders[key].head}: {shape} {scale}"
 
 
-def order_finding(study: Sections, weights: Path, name: str) -> str:
-    """Say whether there are activations on a dataset, and whether its images have their order."""
-    dataset = Path("data/shifts" if name in study.shifts else "data/datasets") / name
-    if name not in read_given_card(weights).orders:
-        return "none: nothing is measured on it"
-    if not (dataset / "card.json").exists():
-        return f"there; `dvc repro fetch@{name}` and check again for the order of its images"
-    values = given_activations(weights, name, listed_images(dataset))
-    return f"{0 if values is None else len(values):,} images, in the dataset's order"
+def head_finding(study: Sections, key: str, encoder: Encoder) -> str:
+    """Describe the head that the study asks for, made as stage `head` makes it.
 
-
-def make_head(study: Sections, key: str, encoder: Encoder, *, whole: bool) -> tuple[Head, str]:
-    """Return the head that the study asks for, as stage `head` makes it, and its description.
-
-    A zero-shot head is made with one template, for all classes if `whole`, else for two.
+    A zero-shot head is made with one template for two classes.
     """
     kind, names = study.encoders[key].head, class_names(study)
     if kind == "zero_shot":
-        tried = names if whole else names[:2]
         template = prompt_templates(study.heads.zero_shot.templates)[:1]
-        weight, width = zero_shot_head(encoder, tried, template), encoder.card.feature_width
+        weight, width = zero_shot_head(encoder, names[:2], template), encoder.card.feature_width
         if weight.shape[1] != width:
             raise InputError(
                 f"texts have {weight.shape[1]:,} features and images {width:,}; the towers are "
                 "not of one CLIP"
             )
-        made, more = Head(weight, None, True), f"from texts, {len(tried):,} classes tried"
+        made, more = Head(weight, None, True), "from texts, 2 classes tried"
     elif kind == "random":
         made, more = random_head(study, encoder.card), "drawn"
     else:
         made = Head(*encoder.trained_head(names), encoder.card.normalize_features)
         more = "the file's own" + (", without a bias" if made.bias is None else ", with a bias")
-    return made, f"{described_head(study, key, made)}, {more}"
+    return f"{described_head(study, key, made)}, {more}"
 
 
 def random_head(study: Sections, card: EncoderCard | GivenCard) -> Head:
@@ -201,21 +181,3 @@ def class_names(study: Sections) -> list[str]:
     """Return the names of the classes of `imagenet_val`, drawn or real."""
     drawn = isinstance(study.datasets[TEST_SETS[0]], Recipe)
     return list(CLASSES) if drawn else read_imagenet_classes().names
-
-
-def forward_pass(
-    study: Sections, encoder: Encoder, image: UInt8[np.ndarray, "height width 3"], machine: Machine
-) -> Float[np.ndarray, " feature"]:
-    """Return the activations of one image, computed as stage `extract` does."""
-    alone = replace(machine, workers=0)
-    return next(streamed_activations(encoder, [image], alone, study.precision.inference))[0]
-
-
-def nearest_classes(
-    study: Sections, head: Head, features: Float[np.ndarray, " feature"]
-) -> list[str]:
-    """Return the three classes with the largest logits, the largest first."""
-    scale = np.linalg.norm(features) if head.normalize_features else 1.0
-    logits = head.weight @ (features / scale) + (0 if head.bias is None else head.bias)
-    names = class_names(study)
-    return [names[row] for row in np.argsort(-logits)[:3]]

@@ -23,7 +23,7 @@ from page.published_results import SHIFT_ORDER, interval, model_table
 from page.replicas import FurtherEncoder, ReplicatedEncoder, format_replicas
 from page.results import StudyEncoder
 from page.verdicts import Claim
-from runner.fingerprint import listed_fingerprints
+from runner.fingerprint import recorded_fingerprint
 from runner.graph import read_entry
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams, Params
@@ -178,7 +178,7 @@ def miniature() -> tuple[list[StudyEncoder], list[FurtherEncoder], list[Claim]]:
     """Return the study's encoders, those that only the replicas have, and the claims."""
     study = Params()
     entry = read_entry("report", "", study.tree)
-    params = ListedParams(study, entry.params, entry.stage, listed_fingerprints(entry))
+    params = ListedParams(study, entry.params, entry.stage, recorded_fingerprint(entry))
     inputs = Inputs(entry.deps, entry.stage)
     encoders, further, _ = report.read_encoders(params, inputs)
     return encoders, further, study_claims(encoders, further=further)

@@ -43,9 +43,6 @@ SINGLE_STAGE_JOBS = (
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
-COSTS = {**dict.fromkeys(TRAININGS, 30), "arrays": 3, "baseline": 5, "fetch": 5}
-"""Roughly how many seconds a stage takes in the miniature; 1 if it is not named."""
-
 Jobs = dict[str, dict[str, Any]]
 """By name, a job's stages in order, the jobs that it waits for, its priority and its GPUs."""
 
@@ -58,7 +55,7 @@ def run_stale(at_a_time: int, snakemake: str) -> int:
     LOCK.parent.mkdir(exist_ok=True)
     try:
         with LOCK.open("wb") as lock:
-            wait_for_others(lock)
+            refuse_others(lock)
             if stale_graph(FIRST) and (code := child([*DVC, *FIRST])):
                 return code
             graph = stale_graph()
@@ -73,15 +70,15 @@ def run_stale(at_a_time: int, snakemake: str) -> int:
         raise InputError("interrupted; `make repro` continues from here") from None
 
 
-def wait_for_others(lock: IO[bytes]) -> None:
-    """Take a lock that Snakemake inherits, so that a later run waits for both to end."""
+def refuse_others(lock: IO[bytes]) -> None:
+    """Take a lock that Snakemake inherits: a second run would delete the marks of the first."""
     os.set_inheritable(lock.fileno(), True)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.stdout.write("Waiting for another `make repro JOBS` in this folder\n")
-        sys.stdout.flush()
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        raise InputError(
+            "another `make repro JOBS` runs in this folder; wait until it has ended"
+        ) from None
 
 
 def child(command: Sequence[str], stderr: IO[bytes] | None = None) -> int:
@@ -128,8 +125,8 @@ def job_name(stage: str, on_cpu: bool) -> str:
 def planned(graph: "DiGraph", machine: MachineSettings) -> Jobs:
     """Divide stages into jobs.
 
-    Jobs that would wait for each other are split into their stages. A job's priority is the time
-    from its start to the end of the study, along the longest path.
+    Jobs that would wait for each other are split into their stages. A job's priority is the number
+    of jobs that wait for it.
     """
     import networkx as nx
 
@@ -144,17 +141,15 @@ def planned(graph: "DiGraph", machine: MachineSettings) -> Jobs:
             break
         names |= {stage: stage for stage, name in names.items() if name in circles}
     made: Jobs = {}
-    for name in reversed(list(nx.topological_sort(jobs))):
+    for name in jobs:
         stages = [stage for stage in order if names[stage] == name]
-        kinds = [stage.partition("@")[0] for stage in stages]
-        after = max((made[later]["priority"] for later in jobs.successors(name)), default=0)
         made[name] = {
             "stages": stages,
             "after": sorted(jobs.predecessors(name)),
-            "priority": after + sum(COSTS.get(kind, 1) for kind in kinds),
-            "gpus": max(gpus(kind, machine) for kind in kinds),
+            "priority": len(nx.descendants(jobs, name)),
+            "gpus": max(gpus(stage.partition("@")[0], machine) for stage in stages),
         }
-    return {name: made[name] for name in jobs}
+    return made
 
 
 def gpus(kind: str, machine: MachineSettings) -> int:

@@ -48,6 +48,17 @@ def test_the_first_hour_on_a_gpu_runs_on_two_processes_of_the_cpu(monkeypatch):
     assert sum(what == "… from JPEGs over bare passes" for what in said) == 2
 
 
+def test_what_a_stage_leaves_in_npy_files_is_compared_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpu, "run_stage", lambda *_: None)
+    key = gpu.PROBED
+    folder = tmp_path / "data/train_activations" / key
+    folder.mkdir(parents=True)
+    values = np.eye(3, dtype=np.float32)
+    np.save(folder / "activations.npy", values)
+    (arrays,) = gpu.run_and_read(tmp_path, "extract_train", key, "cpu").values()
+    assert np.array_equal(arrays, values)
+
+
 @pytest.mark.parametrize(
     ("expected", "found", "agrees"),
     [

@@ -96,7 +96,7 @@ MEASURES_FOR_ARRAYS = tuple(
     for name in (
         *("api", "array_measures", "arrays", "command", "given_files"),
         *("argument_checks", "extract_command", "extraction", "image_folder", "named_encoder"),
-        *("report", "summary"),
+        "report",
     )
 )
 

@@ -4,16 +4,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import yaml
-from PIL import Image
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.encoder import clip_encoder
 from interpreting_clip.encoders.entries import OpenClipModel
-from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 from tests.pipeline.zoo import pickled, training_checkpoint
 from tests.reads import ROOT
@@ -87,18 +84,6 @@ def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys
     main("check-encoder", "mine")
     found = lines(capsys.readouterr().out)
     assert found["head"].startswith("random: 1,000 classes × 96 features")
-
-
-def test_an_image_of_one_s_own_shows_what_the_encoder_sees_in_it(study, capsys):
-    model = timm_model()
-    with torch.no_grad():
-        model.get_parameter("fc.bias")[7] = 1e6
-    study(TIMM, checkpoint(pickled(model.state_dict())))
-    Image.fromarray(np.full((50, 80, 3), 90, np.uint8)).save("photo.png")
-    main("check-encoder", "mine", "--image", "photo.png")
-    found = lines(capsys.readouterr().out)
-    assert found["forward pass"].startswith("photo.png: 96 features")
-    assert found["looks like"].startswith(f"{import_open_clip().IMAGENET_CLASSNAMES[7]}, ")
 
 
 def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):

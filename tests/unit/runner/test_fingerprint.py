@@ -30,9 +30,7 @@ from tests.reads import ROOT
 
 def entry(fingerprint: str, stage: str = "") -> StageEntry:
     """Return the entry of a stage that lists nothing but its fingerprint."""
-    return StageEntry(
-        stage or fingerprint, "", (), (), (fingerprint,), (), (), {}, Path("dvc.yaml")
-    )
+    return StageEntry(stage or fingerprint, "", (), (), fingerprint, (), (), {}, Path("dvc.yaml"))
 
 
 OTHER = "0" * 12

@@ -57,7 +57,7 @@ def write_record() -> None:
 
 
 def entry(*deps: str) -> StageEntry:
-    return StageEntry("s", "", deps, (), (), (), (), MAKERS, Path("dvc.yaml"))
+    return StageEntry("s", "", deps, (), "", (), (), MAKERS, Path("dvc.yaml"))
 
 
 def check(*deps: str) -> Inputs:

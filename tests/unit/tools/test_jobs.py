@@ -1,7 +1,6 @@
 """How stages are divided into jobs, and which GPUs jobs share."""
 
 import os
-import threading
 from pathlib import Path
 
 import networkx as nx
@@ -15,8 +14,8 @@ from runner.machine_settings import MachineSettings
 from tools.jobs import (
     FORWARD,
     planned,
+    refuse_others,
     usable_gpus,
-    wait_for_others,
 )
 
 CPU, CUDA = MachineSettings(), MachineSettings(device="cuda", processes=2)
@@ -88,14 +87,14 @@ def test_more_processes_than_gpus_are_refused(monkeypatch):
         usable_gpus(planned(STUDY, CUDA), CUDA)
 
 
-def test_a_second_run_waits_for_the_first_and_for_what_inherits_its_lock(tmp_path: Path, capsys):
-    with (tmp_path / "lock").open("wb") as first, (tmp_path / "lock").open("wb") as second:
-        wait_for_others(first)
-        assert os.get_inheritable(first.fileno())
-        assert capsys.readouterr().out == ""
-        threading.Timer(0.1, first.close).start()
-        wait_for_others(second)
-        assert first.closed and "Waiting" in capsys.readouterr().out
+def test_a_second_run_is_refused_while_the_first_or_what_inherits_its_lock_runs(tmp_path: Path):
+    with (tmp_path / "lock").open("wb") as second:
+        with (tmp_path / "lock").open("wb") as first:
+            refuse_others(first)
+            assert os.get_inheritable(first.fileno())
+            with pytest.raises(InputError, match="another `make repro JOBS`"):
+                refuse_others(second)
+        refuse_others(second)
 
 
 def test_what_computes_on_another_host_holds_no_gpu_here():
