@@ -30,28 +30,3 @@
   }
   filter();
 })();
-
-// When, where and from which commit this page was computed, if computed.js is beside it and about this page.
-// A clone does not have the file: then the sentence of the page stays.
-(() => {
-  const place = document.getElementById("computed");
-  const say = () => {
-    const { digest, date, commit, processor } = window.computed;
-    place.textContent = digest === document.documentElement.dataset.digest
-      ? `This page was made on ${date}, at commit ${commit}, on ${processor}. Results that DVC had already, from its`
-        + " cache or from another machine, were not computed again."
-      : "Not recorded for this page, since make repro, which records them, did not make it.";
-  };
-  const load = () => {
-    const script = document.createElement("script");
-    script.src = "computed.js";
-    script.onload = say;
-    document.head.append(script);
-  };
-  new IntersectionObserver((entries, observer) => {
-    if (entries.some((entry) => entry.isIntersecting)) {
-      observer.disconnect();
-      load();
-    }
-  }, { rootMargin: "400px" }).observe(place);
-})();
