@@ -75,12 +75,6 @@ def format_spread(values: Sequence[float | int | None], digits: int = 1) -> str:
     return middle if len(known) == 1 else f"{middle} ± {format_number(stdev(known), digits)}"
 
 
-def format_with_error(value: float | None, error: float | None, digits: int = 3) -> str:
-    """Return a number ± its standard error, if it has one."""
-    text = format_number(value, digits)
-    return text if error is None else f"{text} ± {format_number(error, digits)}"
-
-
 def format_percent(fraction: float | None) -> str:
     """Return a fraction, 0 to 1, in whole percent."""
     return "–" if fraction is None else f"{format_number(100 * fraction, 0)} %"

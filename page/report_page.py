@@ -43,13 +43,12 @@ from page.names import (
     format_interval,
     format_percents,
     format_spread,
-    format_with_error,
     line_spans,
     mark,
 )
 from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
-from page.replicas import FurtherEncoder, format_replicas, seed_differences
+from page.replicas import FurtherEncoder, difference_over_seeds, format_replicas
 from page.results import StudyEncoder, first_complete, moved, own_shifts, reasons
 from page.verdicts import NEEDED_PAIRS
 
@@ -60,6 +59,7 @@ WITH_A_SECTION = (
 
 
 FILTERS = {
+    "difference_over_seeds": difference_over_seeds,
     "estimate": format_estimate,
     "interval": format_interval,
     "mark": mark,
@@ -68,11 +68,9 @@ FILTERS = {
     "number_rows": number_rows,
     "p_among": rank_p_value,
     "percents": format_percents,
-    "seed_differences": seed_differences,
     "seeds": format_replicas,
     "spans": line_spans,
     "spread": format_spread,
-    "with_error": format_with_error,
 }
 
 
