@@ -111,22 +111,13 @@ def line_spans(
 DIRECTIONS_PER_PAGE = 100
 
 
-def feature_page(number: int) -> str:
-    """Return the name of the page of a feature that encodes a concept and was not examined.
-
-    A page spans a hundred numbers, and shows those features of them that encode a concept.
-    """
-    return f"features_{number // 100 * 100}"
-
-
-def direction_href(encoder: str, basis: str, number: int, *, examined: bool = True) -> str:
+def direction_href(encoder: str, basis: str, number: int) -> str:
     """Return the address of a direction or feature, relative to `plots/`.
 
-    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0; features
-    that stage `kurtosis` has `examined` have a page of their own.
+    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0, of which
+    only those that stage `kurtosis` examined are shown.
     """
     if basis == "features":
-        page = "features" if examined else feature_page(number)
-        return f"directions/{encoder}/{page}.html#feature-{number}"
+        return f"directions/{encoder}/features.html#feature-{number}"
     first = (number - 1) // DIRECTIONS_PER_PAGE * DIRECTIONS_PER_PAGE + 1
     return f"directions/{encoder}/directions_{first}.html#direction-{number}"

@@ -31,12 +31,10 @@ def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(stu
     assert [one["name"] for one in found] == sorted(one["name"] for one in found)
     (circle,) = (one for one in found if one["name"] == "circle")
     pairs = [one["pair"].precision for one in circle["pairs"]]
-    assert pairs == sorted(pairs, reverse=True) and circle["weaker"] == 0
+    assert pairs == sorted(pairs, reverse=True)
     folder = "directions/rn_web_broad"
-    addresses = [f"{folder}/features_0.html#feature-7", f"{folder}/features.html#feature-4"]
+    addresses = [None, f"{folder}/features.html#feature-4"]
     assert [one["href"] for one in circle["pairs"][:2]] == addresses
-    few = {one["name"]: one for one in concept_finder(encoders, links=3 * (len(found) - 1))}
-    assert (len(few["circle"]["pairs"]), few["circle"]["weaker"]) == (3, len(pairs) - 3)
 
 
 def test_what_has_no_page_has_no_link(study):
@@ -45,5 +43,6 @@ def test_what_has_no_page_has_no_link(study):
         (pair["encoder"].key, bool(pair["href"]))
         for one in concept_finder(read(study))
         for pair in one["pairs"]
+        if pair["basis"] == "directions"
     }
     assert links == {(key, key == "rn_supervised") for key, _ in links} and len(links) > 2
