@@ -34,7 +34,6 @@ from page.published_tables import (
     default_lines,
     finetuning_table,
     limit_check,
-    points_outside_frame,
     published_table,
     scaling_table,
     soup_table,
@@ -83,7 +82,6 @@ def published_page(
         "drawing": panel_drawing(
             PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
         ),
-        "outside": points_outside_frame(points),
         "findings": findings,
         "figures": {
             chart.name: {"chart": chart, "drawing": panel_drawing(chart, table)}

@@ -76,13 +76,6 @@ PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the chart of published models shows, in percent: tiny models would shrink the rest."""
 
 
-def points_outside_frame(table: pd.DataFrame) -> int:
-    """Return how many points of the chart of published models lie outside its frame."""
-    points = table[table["kind"].isin(["standard", "encoder"])]
-    across, up = (points[axis].between(*ends) for axis, ends in PUBLISHED_FRAME.items())
-    return len(points) - int((across & up).sum())
-
-
 ACCURATE = 80
 """The accuracy on ImageNet, in percent, above which standard models leave their line."""
 

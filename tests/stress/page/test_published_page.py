@@ -153,10 +153,6 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     expect(opened.locator("#published-table tr.chosen th button")).to_have_text(LONE)
     opened.get_by_role("button", name="Remove second").click()
     expect(own).to_have_count(1)
-    opened.get_by_role("button", name=f"Edit {OWN}").click()
-    opened.locator("#own-form [name=imagenet]").fill("64")
-    opened.get_by_role("button", name="Add", exact=True).click()
-    expect(own.locator("td").nth(3)).to_have_text("64.0")
 
 
 def test_what_is_no_percentage_is_refused(opened: Page):
@@ -236,7 +232,7 @@ def test_an_own_models_interval_is_that_of_the_command(opened: Page):
 def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):
     opened.get_by_role("searchbox").fill("datacomp")
     add_own(opened, 'my, "own"', ACCURACIES)
-    for act in ("csv", "svg", "png"):
+    for act in ("csv", "svg"):
         with opened.expect_download() as started:
             opened.locator(f"[data-act={act}]").click()
         started.value.save_as(tmp_path / act)
@@ -246,7 +242,6 @@ def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):
     assert row["low_all"] < row["mean_all"] < row["high_all"]
     assert row["line"].startswith("logit") and row["source"].startswith("https://")
     assert "ImageNet-Sketch" in (tmp_path / "svg").read_text()
-    assert (tmp_path / "png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_everybody_can_read_the_page(opened: Page):

@@ -6,7 +6,6 @@ from interpreting_clip.charts.lines import TRAINING_ACCURACY
 from interpreting_clip.charts.panels import template
 from interpreting_clip.charts.pictures import draw_svg
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS
-from page.published_tables import points_outside_frame
 from tests.unit.charts.small_tables import (
     ACCURACIES,
     TRAINING,
@@ -26,9 +25,3 @@ def test_revisions_have_panels_of_their_own():
     spec["data"]["values"] = table.astype(object).where(table.notna(), "").to_dict("records")
     drawn = draw_svg(spec, "revisions", "")
     assert drawn.count(">HEAD<") == drawn.count(">workspace<") == 2
-
-
-def test_points_outside_the_frame_are_counted_and_lines_are_not():
-    points = [("encoder", 3, 50), ("standard", 60, 0.2), ("encoder", 60, 50), ("line", 3, 3)]
-    table = pd.DataFrame(points, columns=["kind", "imagenet", "accuracy"])
-    assert points_outside_frame(table) == 2
