@@ -162,10 +162,7 @@ def with_number_heights(layers: alt.LayerChart, ends: Ends) -> alt.LayerChart:
     those before them, are two ways to that end; the mixture of both moves no number far.
     """
     by: Any = ["panel", "kind"]
-    along_x, along_y, in_place = (
-        [alt.SortField(column), alt.SortField("number")]
-        for column in ("x_logit", "y_logit", "place")
-    )
+    along_x, along_y, in_place = (_ordered(column) for column in ("x_logit", "y_logit", "place"))
     if "y_logit" in ends:
         lowest, highest = ends["y_logit"]
         layers = layers.transform_calculate(extent=f"{highest - lowest:.4f}")
@@ -187,3 +184,7 @@ def with_number_heights(layers: alt.LayerChart, ends: Ends) -> alt.LayerChart:
             label_y="datum.place * datum.step + datum.pushed_up / 5 + datum.pushed_down * 4 / 5"
         )
     )
+
+
+def _ordered(column: str) -> list[alt.SortField | dict[str, str]]:
+    return [alt.SortField(column), alt.SortField("number")]
