@@ -39,33 +39,28 @@ def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:
 
 
 def concept_finder(
-    encoders: Sequence[StudyEncoder], probed: Iterable[tuple[str, str]] = (), links: int = 3000
+    encoders: Sequence[StudyEncoder], probed: Iterable[tuple[str, str]] = ()
 ) -> list[dict[str, Any]]:
     """Return each concept that was probed, by name, with its `pairs`, the strongest first.
 
     A pair is the encoder, the basis, what encodes the concept, and its address among the pages of
-    directions, None for an encoder without pages. Each concept that any encoder encodes gets an
-    equal share of the `links`, so that even a large study's page opens at once, but at least one;
-    `weaker` counts the pairs that are left out.
+    directions, None for an encoder without pages and for a feature that was not examined.
     """
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {concept: [] for concept in probed}
     for e in encoders:
         examined = {axis.feature for axis in e.results.outlier_axes.axes}
         for basis, found in (e.results.concepts.bases if e.results.concepts else {}).items():
             for pair in found.encoded:
-                known = pair.number in examined
-                href = direction_href(e.key, basis, pair.number, examined=known)
-                one = {"encoder": e, "basis": basis, "pair": pair}
-                one["href"] = href if e.browsable else None
+                shown = e.browsable and (basis == "directions" or pair.number in examined)
+                href = direction_href(e.key, basis, pair.number) if shown else None
+                one = {"encoder": e, "basis": basis, "pair": pair, "href": href}
                 pairs.setdefault((pair.concept, pair.category), []).append(one)
-    most = max(1, links // max(1, sum(map(bool, pairs.values()))))
     return [
         {
             "name": name,
             "category": category,
             # The sort is stable: of equal precisions, the first of the study comes first.
-            "pairs": sorted(found, key=lambda one: -one["pair"].precision)[:most],
-            "weaker": max(0, len(found) - most),
+            "pairs": sorted(found, key=lambda one: -one["pair"].precision),
         }
         for (name, category), found in sorted(pairs.items())
     ]

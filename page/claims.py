@@ -21,7 +21,7 @@ from page.names import (
     format_percents,
     format_spread,
 )
-from page.replicas import FurtherEncoder
+from page.replicas import FurtherEncoder, over_replicas
 from page.results import StudyEncoder, measured_shifts
 from page.verdicts import (
     LEVEL,
@@ -166,7 +166,7 @@ def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim:
         if not e.null:
             continue
         null, kurtosis = e.null.numbers["kurtosis"], e.results.kurtosis.kurtosis
-        widest = e.with_seeds(KURTOSIS, kurtosis)
+        widest = over_replicas(kurtosis, e.replicas.get(KURTOSIS))
         p_value = format_number(rank_p_value(kurtosis.value, null), 2)
         case = Case(
             name=e.entry.label,

@@ -18,13 +18,10 @@ from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.pruning import Pruning, count_removed
 
 LISTED, MOST_LISTED = 3, 40
-"""The fewest (encoded or not) and the most concepts that are listed for a direction."""
+"""The fewest (encoded or not) and the most concepts of a direction, or directions of a concept."""
 
 KINDS = ("scene", "object", "part", "material", "texture", "color")
 """Broden's categories, in the order in which an image's concepts are named."""
-
-LINKS = 15_000
-"""The most links from concepts to directions, so that an index stays of a size to open."""
 
 
 class ListedConcept(NamedTuple):
@@ -91,34 +88,26 @@ class DirectionEntry(NamedTuple):
 
 
 class FeatureEntry(NamedTuple):
-    """An outlier feature, the most extreme one if there is none, or one that encodes a concept.
+    """An outlier feature, or the most extreme feature if there is none, numbered from 0.
 
-    Numbered from 0. `share` is the fraction of images in which it is beyond the limit; `cosine`,
-    `rank` and `within` are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in
-    points, lost without it. Stage `kurtosis` has `examined` only the outlier features, or the most
-    extreme one; of the others, `share`, `within` and `cost` are None.
+    `share` is the fraction of images in which it is beyond the limit; `cosine`, `rank` and `within`
+    are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
     """
 
     number: int
     cosine: float
     rank: int
     probed: Probed | None
-    outlier: bool = False
-    share: float | None = None
-    within: float | None = None
-    cost: float | None = None
-
-    @property
-    def examined(self) -> bool:
-        """Whether stage `kurtosis` examined the feature's axis."""
-        return self.share is not None
+    outlier: bool
+    share: float
+    within: float
+    cost: float
 
 
 class FoundConcept(NamedTuple):
-    """A concept, how many directions encode it, and these, the best first: number and precision.
+    """A concept, how many directions encode it, and the `best`: their numbers and precisions.
 
-    If none does, `best` has the nearest one. Where an encoder has more than `LINKS` in all, each
-    concept has an equal share of them.
+    `best` has at most `MOST_LISTED`; if no direction encodes the concept, the nearest one.
     """
 
     number: int
@@ -172,10 +161,6 @@ class ProbeResults:
             return None
         return self.thumbnails.mask(image, self.concepts[probed.outlined]["number"])
 
-    def encoding_features(self) -> list[int]:
-        """Return the features that encode a concept, numbered from 0."""
-        return np.flatnonzero(self._encodes(self.found.features.precisions).any(axis=1)).tolist()
-
     def found_concepts(self) -> list[FoundConcept]:
         """Return the directions that encode each concept, by name.
 
@@ -184,12 +169,10 @@ class ProbeResults:
         precisions = self.found.bases["directions"].precisions
         encoding = np.count_nonzero(self._encodes(precisions), axis=0).tolist()
         best = np.argsort(-precisions, axis=0, kind="stable")
-        few = sum(encoding) > LINKS
-        most = max(1, LINKS // len(encoding)) if few else len(precisions)
         rows = []
         for column, concept in enumerate(self.concepts):
             count = encoding[column]
-            listed = best[: min(max(count, 1), most), column].tolist()
+            listed = best[: min(max(count, 1), MOST_LISTED), column].tolist()
             pairs = [(row + 1, float(precisions[row, column])) for row in listed]
             rows.append(FoundConcept(**concept, encoding=count, best=pairs))
         return sorted(rows, key=lambda row: (row.name, row.category))
@@ -280,18 +263,4 @@ def feature_entries(
             probed=one,
         )
         for axis, one in zip(axes.axes, found, strict=True)
-    ]
-
-
-def other_features(
-    directions: PrivilegedDirections, axes: OutlierAxes, probed: ProbeResults
-) -> list[FeatureEntry]:
-    """Return the features that encode a concept and were not examined, by number."""
-    examined = {axis.feature for axis in axes.axes}
-    features = [f for f in probed.encoding_features() if f not in examined]
-    cosines = np.abs(directions.vectors[:, features]).T
-    each = zip(features, cosines, probed.probed("features", features), strict=True)
-    return [
-        FeatureEntry(number, float(column.max()), int(column.argmax()) + 1, found)
-        for number, column, found in each
     ]

@@ -21,7 +21,7 @@ from page.direction_entries import (
     FoundConcept,
     ProbeResults,
 )
-from page.names import DATASETS, DIRECTIONS_PER_PAGE, feature_page, format_number
+from page.names import DATASETS, DIRECTIONS_PER_PAGE, format_number
 from page.rendering import template_environment
 
 File = tuple[str, bytes]
@@ -48,10 +48,10 @@ Tile = UInt8[np.ndarray, "side side 3"]
 class Browser:
     """What an encoder's browser shows.
 
-    `centred` says whether the head was taken minus its mean row. `features` were examined, `others`
-    encode a concept. `concepts` are those that the finder lists, by name. `imagenet` is what the
-    study calls ImageNet. `probe` is None without probe images, and `outliers` says how many
-    outlier features the encoder has.
+    `centred` says whether the head was taken minus its mean row. `features` are the examined ones.
+    `concepts` are those that the finder lists, by name. `imagenet` is what the study calls
+    ImageNet. `probe` is None without probe images, and `outliers` says how many outlier features
+    the encoder has.
     """
 
     label: str
@@ -61,21 +61,8 @@ class Browser:
     features: Sequence[FeatureEntry]
     outliers: int
     concepts: Sequence[FoundConcept]
-    others: Sequence[FeatureEntry] = ()
     imagenet: str = DATASETS["imagenet"]
     probe: ProbeResults | None = None
-
-    @property
-    def feature_pages(self) -> dict[str, list[FeatureEntry]]:
-        """The features that encode a concept but were not examined, by the name of their page."""
-        pages = groupby(self.others, lambda entry: feature_page(entry.number))
-        return {name: list(entries) for name, entries in pages}
-
-    @property
-    def suffixes(self) -> bool:
-        """Whether concepts have Broden's suffixes: -s for a scene, -c for a colour."""
-        marked = {("scene", "-s"), ("color", "-c")}
-        return any((one.category, one.name[-2:]) in marked for one in self.concepts)
 
     @property
     def features_title(self) -> str:
@@ -90,13 +77,12 @@ class Browser:
 
 
 class Page(NamedTuple):
-    """A page of directions or features; its sprites are called `<sprite>_<first>.jpg` and so on."""
+    """A page of directions or features; its sprites are called `<basis>_<first>.jpg` and so on."""
 
     name: str
     title: str
     basis: str
     entries: Sequence[DirectionEntry] | Sequence[FeatureEntry]
-    sprite: str
     first: int
 
 
@@ -128,17 +114,13 @@ def browser_files(browser: Browser) -> Iterator[File]:
 
 
 def entry_pages(browser: Browser) -> Iterator[Page]:
-    """Yield the pages of directions, of the examined features, and of others that encode."""
+    """Yield the pages of directions, and that of the examined features."""
     for start in range(0, len(browser.directions), DIRECTIONS_PER_PAGE):
         entries = browser.directions[start : start + DIRECTIONS_PER_PAGE]
         first, last = entries[0].number, entries[-1].number
         title = f"Directions {first} to {last}"
-        yield Page(f"directions_{first}", title, "directions", entries, "directions", first)
-    yield Page("features", browser.features_title, "features", browser.features, "features", 1)
-    for name, entries in browser.feature_pages.items():
-        first, last = entries[0].number, entries[-1].number
-        title = f"Features {first} to {last} that encode a concept"
-        yield Page(name, title, "features", entries, "encoding", first)
+        yield Page(f"directions_{first}", title, "directions", entries, first)
+    yield Page("features", browser.features_title, "features", browser.features, 1)
 
 
 def sprite_places(page: Page) -> Places:
@@ -146,7 +128,7 @@ def sprite_places(page: Page) -> Places:
     found = {}
     for place, entry in enumerate(page.entries):
         sheet, row = divmod(place, PER_SPRITE)
-        found[entry.number] = f"{page.sprite}_{page.first + sheet * PER_SPRITE}.jpg", row * SIDE
+        found[entry.number] = f"{page.basis}_{page.first + sheet * PER_SPRITE}.jpg", row * SIDE
     return found
 
 

@@ -75,12 +75,6 @@ def format_spread(values: Sequence[float | int | None], digits: int = 1) -> str:
     return middle if len(known) == 1 else f"{middle} ± {format_number(stdev(known), digits)}"
 
 
-def format_with_error(value: float | None, error: float | None, digits: int = 3) -> str:
-    """Return a number ± its standard error, if it has one."""
-    text = format_number(value, digits)
-    return text if error is None else f"{text} ± {format_number(error, digits)}"
-
-
 def format_percent(fraction: float | None) -> str:
     """Return a fraction, 0 to 1, in whole percent."""
     return "–" if fraction is None else f"{format_number(100 * fraction, 0)} %"
@@ -117,22 +111,13 @@ def line_spans(
 DIRECTIONS_PER_PAGE = 100
 
 
-def feature_page(number: int) -> str:
-    """Return the name of the page of a feature that encodes a concept and was not examined.
-
-    A page spans a hundred numbers, and shows those features of them that encode a concept.
-    """
-    return f"features_{number // 100 * 100}"
-
-
-def direction_href(encoder: str, basis: str, number: int, *, examined: bool = True) -> str:
+def direction_href(encoder: str, basis: str, number: int) -> str:
     """Return the address of a direction or feature, relative to `plots/`.
 
-    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0; features
-    that stage `kurtosis` has `examined` have a page of their own.
+    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0, of which
+    only those that stage `kurtosis` examined are shown.
     """
     if basis == "features":
-        page = "features" if examined else feature_page(number)
-        return f"directions/{encoder}/{page}.html#feature-{number}"
+        return f"directions/{encoder}/features.html#feature-{number}"
     first = (number - 1) // DIRECTIONS_PER_PAGE * DIRECTIONS_PER_PAGE + 1
     return f"directions/{encoder}/directions_{first}.html#direction-{number}"

@@ -76,13 +76,6 @@ PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the chart of published models shows, in percent: tiny models would shrink the rest."""
 
 
-def points_outside_frame(table: pd.DataFrame) -> int:
-    """Return how many points of the chart of published models lie outside its frame."""
-    points = table[table["kind"].isin(["standard", "encoder"])]
-    across, up = (points[axis].between(*ends) for axis, ends in PUBLISHED_FRAME.items())
-    return len(points) - int((across & up).sum())
-
-
 ACCURATE = 80
 """The accuracy on ImageNet, in percent, above which standard models leave their line."""
 
@@ -136,27 +129,6 @@ def finetuning_table(models: pd.DataFrame) -> pd.DataFrame:
     start = models[models["name"] == START].assign(kind="start", learning_rate=nan, epochs=nan)
     columns = ["kind", "learning_rate", "epochs", "augmentation", *_ON_MEANS]
     return over_means(pd.concat([tuned, start]))[columns]
-
-
-def soup_table(models: pd.DataFrame) -> pd.DataFrame:
-    """Return the soups, their ingredients and the model that all start from."""
-    soups = models[models["training"] == "soup"]
-    ingredients = models[
-        (models["training"] == "finetuned") & models["source"].isin(soups["source"])
-    ]
-    start = models[models["name"] == START]
-    said = soups["name"].map(soup_name).str.removesuffix(" soup")
-    groups = [
-        ingredients.assign(kind="ingredient", said=""),
-        soups.assign(kind="soup", said=said),
-        start.assign(kind="zero-shot start", said="zero-shot start"),
-    ]
-    return over_means(pd.concat(groups))[["kind", "imagenet", "said", *_ON_MEANS]]
-
-
-def soup_name(name: str) -> str:
-    """Return the name of a soup without its architecture, in words."""
-    return name.rpartition("/")[2].replace("_", " ").removeprefix("soups ")
 
 
 def scaling_table(models: pd.DataFrame) -> pd.DataFrame:

@@ -34,8 +34,6 @@ IDENTITY = ("encoder", "seed")
 OUTSIDE = "robustness.extrapolated"
 """On how many shifts a replica lies outside the range of the standard models."""
 
-INSIDE = "inside the range of the standard models"
-
 
 class Replicated(msgspec.Struct, frozen=True, kw_only=True):
     """A number of an encoder over its replicas.
@@ -64,11 +62,6 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
     def seeds(self) -> int:
         """How many replicas there are, whether they count or not."""
         return len(self.by_seed) + self.left_out
-
-    @property
-    def remaining(self) -> str:
-        """How many replicas count, such as `4 of 5 seeds`; empty if all do."""
-        return f"{len(self.by_seed) or 'none'} of {self.seeds} seeds" if self.left_out else ""
 
     @property
     def without(self) -> str:
@@ -108,12 +101,6 @@ def over_replicas(estimate: Estimate, found: Replicated | None) -> Estimate:
     return Estimate(estimate.value, min(values), max(values))
 
 
-def seed_differences(first: ReplicatedEncoder, second: ReplicatedEncoder, name: str) -> list[float]:
-    """Return what `difference_over_seeds` has; nothing if one of them has no replicas."""
-    found = difference_over_seeds(first, second, name)
-    return [*found.by_seed.values()] if found else []
-
-
 def is_on_a_line(name: str) -> bool:
     """Return whether a number is read from the lines of effective robustness."""
     measure, _, field = name.partition(".")
@@ -132,19 +119,6 @@ def format_replicas(found: Replicated | None, digits: int = 1) -> str:
     spread = "" if found.deviation is None else f" ± {format_number(found.deviation, digits)}"
     without = f" ({found.without})" if found.without else ""
     return f"{spread}{without}"
-
-
-def spread_in_words(found: Replicated | None, digits: int = 1) -> str:
-    """Return what stands after a number in a sentence, from its comma on; nothing if no replicas.
-
-    Such as `, ± 1.2 over seeds`, or `, ± 1.2 over 4 of 5 seeds inside the range …`.
-    """
-    if found is None:
-        return ""
-    over = f"{found.remaining} {INSIDE}" if found.remaining else "seeds"
-    if found.deviation is None:
-        return f", {over}"
-    return f", ± {format_number(found.deviation, digits)} over {over}"
 
 
 def read_replicas(

@@ -9,10 +9,9 @@ import pandas as pd
 
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
-from page.replicas import ReplicatedEncoder, over_replicas, spread_in_words
+from page.replicas import ReplicatedEncoder
 
 ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 """The columns that identify an encoder; `number` keys a chart to the main table."""
@@ -46,14 +45,6 @@ class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     def representation(self) -> str:
         """Whether its features are `linear` or `rectified`."""
         return self.results.kurtosis.representation or "linear"
-
-    def over_seeds(self, name: str, digits: int = 1) -> str:
-        """Return what stands after the interval of a number in a sentence, if it has replicas."""
-        return spread_in_words(self.replicas.get(name), digits)
-
-    def with_seeds(self, name: str, estimate: Estimate) -> Estimate:
-        """Widen the interval of a number to hold the values of all replicas that count."""
-        return over_replicas(estimate, self.replicas.get(name))
 
     def accuracy_on(self, dataset: str) -> float | None:
         """Return the accuracy in percent on a test set; None if it was not measured there."""

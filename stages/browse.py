@@ -17,7 +17,6 @@ from page.direction_entries import (
     ProbeResults,
     direction_entries,
     feature_entries,
-    other_features,
 )
 from page.direction_pages import Browser, browser_files
 from page.names import set_names
@@ -45,7 +44,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         threshold=threshold,
         directions=direction_entries(directions, pruning["imagenet"], axes, probe),
         features=feature_entries(outliers, axes, probe),
-        others=other_features(directions, axes, probe) if probe else [],
         outliers=outliers.outlier_features,
         concepts=probe.found_concepts() if probe else [],
         probe=probe,

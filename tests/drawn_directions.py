@@ -26,7 +26,6 @@ from page.direction_entries import (
     ProbeResults,
     direction_entries,
     feature_entries,
-    other_features,
 )
 from page.direction_pages import Browser
 
@@ -112,7 +111,6 @@ def browser_of(
         threshold=THRESHOLD,
         directions=direction_entries(privileged, curve, axes, probe),
         features=feature_entries(extreme, axes, probe),
-        others=other_features(privileged, axes, probe) if probe else [],
         outliers=outliers,
         concepts=probe.found_concepts() if probe else [],
         probe=probe,

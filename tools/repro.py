@@ -1,32 +1,20 @@
-"""`make repro`: check the study, run what is stale, list the results and what changed.
-
-At the end it writes `plots/computed.js`, from which the page shows when, at which commit and on
-which processor it was computed. These differ where results are equal, so git ignores the file.
-"""
+"""`make repro`: check the study, run what is stale, list the results and what changed."""
 
 import argparse
-import json
-import platform
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.datasets.entries import RealSet
 from interpreting_clip.datasets.sources import has_changed
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.json import write_whole
-from interpreting_clip.kernels import PROCESSOR
 from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
 from runner.machine_settings import read_machine
 
-REPORT, COMPUTED = Path("plots/report.html"), Path("plots/computed.js")
-
 PAGES = {
-    str(REPORT): "the page to read",
+    "plots/report.html": "the page to read",
     "docs/tutorial_page.md": "how to read it, section by section",
     "plots/published.html": "published models, and where yours stand among them",
 }
@@ -60,7 +48,6 @@ def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
     prepare()
     if status := run_stale(jobs, snakemake) if snakemake else run_with_lines(["repro"]):
         sys.exit(status)
-    record()
     sys.stdout.writelines(f"{line}\n" for line in ("", *results(), *changes()))
 
 
@@ -112,43 +99,7 @@ def changes() -> Iterator[str]:
         yield "\nThe results in metrics/ and plots/ are identical to the commit's, byte for byte."
 
 
-def record() -> None:
-    """Write `plots/computed.js`, unless it is about this very page already.
-
-    So a page that comes out the same again keeps its first date.
-    """
-    page = REPORT.read_text() if REPORT.is_file() else ""
-    digest = re.search(r'data-digest="([0-9a-f]{64})"', page)
-    if digest and not (COMPUTED.is_file() and digest[1] in COMPUTED.read_text()):
-        computed = {
-            "digest": digest[1],
-            "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "commit": commit(),
-            "processor": processor(),
-        }
-        write_whole(COMPUTED, f"window.computed = {json.dumps(computed)};\n".encode())
-
-
-def commit() -> str:
-    """Return the commit that is checked out, and whether anything but results has changed."""
-    outputs = [f":(exclude){path}" for path in ("metrics", "plots", "dvc.lock")]
-    head = git("rev-parse", "--verify", "--short=12", "HEAD").strip()
-    changed = head and git("status", "--porcelain", "--", ".", *outputs)
-    return f"{head} with changes" if changed else head or "unknown"
-
-
 def git(*arguments: str) -> str:
     """Return what git prints; nothing without a repository or a commit."""
     command = ["git", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True).stdout
-
-
-def processor() -> str:
-    """Return the name of this machine's processor, where the system has one, and its architecture.
-
-    Linux has no name of most ARM processors.
-    """
-    info = PROCESSOR.read_text() if PROCESSOR.is_file() else ""
-    named = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", info, re.MULTILINE)
-    name = named[1] if named else platform.processor() or "a processor without a name"
-    return f"{name} ({platform.machine()})"

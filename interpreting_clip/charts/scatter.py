@@ -98,10 +98,10 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
         shape=training_shape(),
         tooltip=tooltip("number", "label", "training", "shift", *accuracies, "robustness_text"),
     )
-    leads, numbers = number_layers(encoder, "x_logit", gap=18)
+    leads, numbers = numbers_beside(encoder)
     layers = alt.LayerChart(layer=[standard, *baseline_lines(), distance, *leads, point, *numbers])
     return (
-        placed_numbers(with_logits(layers), "x_logit", "y_logit", 0.055, ends)
+        with_number_heights(with_logits(layers), ends)
         .encode(
             x=alt.X("x_logit:Q", title=[imagenet, "accuracy (%)"], axis=PERCENTS).scale(
                 domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
@@ -136,50 +136,47 @@ EFFECTIVE_ROBUSTNESS = PanelChart(
 # --- Numbers beside points
 
 
-def number_layers(points: alt.Chart, x: str, gap: int) -> tuple[list[alt.Chart], list[alt.Chart]]:
+def numbers_beside(points: alt.Chart) -> tuple[list[alt.Chart], list[alt.Chart]]:
     """Return the rules from points to their numbers, and these; neighbours' on either side.
 
-    `x` is the points' horizontal column and `gap` how many pixels a number is away;
-    `placed_numbers` sets the heights.
+    `with_number_heights` sets the heights.
     """
     rules: list[alt.Chart] = []
     texts: list[alt.Chart] = []
     for odd, align, sign in ((1, "right", -1), (0, "left", 1)):
         side = points.transform_filter(f"datum.number && datum.nth % 2 === {odd}")
-        rule = side.mark_rule(color=SOFT_INK, strokeWidth=0.75, x2Offset=sign * gap)
-        rules.append(rule.encode(x2=x, y2="label_y"))
+        rule = side.mark_rule(color=SOFT_INK, strokeWidth=0.75, x2Offset=sign * 18)
+        rules.append(rule.encode(x2="x_logit", y2="label_y"))
         number = side.encode(y="label_y:Q", text=alt.Text("number:Q", format="d"))
-        place: dict[str, Any] = {"align": align, "baseline": "middle", "dx": sign * (gap + 3)}
+        place: dict[str, Any] = {"align": align, "baseline": "middle", "dx": sign * 21}
         halo = number.mark_text(**place, color=GROUND, stroke=GROUND, strokeWidth=3, opacity=0.8)
         texts += [halo, number.mark_text(**place, color=INK, fontWeight="bold")]
     return rules, texts
 
 
-def placed_numbers(
-    layers: alt.LayerChart, x: str, y: str, apart: float, ends: Ends
-) -> alt.LayerChart:
-    """Count the points of a panel along `x`, and give each number a height `label_y` near its `y`.
+def with_number_heights(layers: alt.LayerChart, ends: Ends) -> alt.LayerChart:
+    """Count the points of a panel from left to right, and give each number a height `label_y`.
 
-    Any two heights are a step apart, which is `apart` of the axis or less if many points have to
+    Any two heights are a step apart, which is 0.055 of the axis or less if many points have to
     fit. Heights less the step times their place must not fall. Raising those that do, and lowering
     those before them, are two ways to that end; the mixture of both moves no number far.
     """
     by: Any = ["panel", "kind"]
-    along_x, along_y, in_place = (_ordered(column) for column in (x, y, "place"))
-    if y in ends:
-        lowest, highest = ends[y]
+    along_x, along_y, in_place = (_ordered(column) for column in ("x_logit", "y_logit", "place"))
+    if "y_logit" in ends:
+        lowest, highest = ends["y_logit"]
         layers = layers.transform_calculate(extent=f"{highest - lowest:.4f}")
     else:
         layers = layers.transform_joinaggregate(
-            lowest=f"min({y})", highest=f"max({y})", groupby=["panel"]
+            lowest="min(y_logit)", highest="max(y_logit)", groupby=["panel"]
         ).transform_calculate(extent="datum.highest - datum.lowest")
     return (
         layers.transform_joinaggregate(many="count()", groupby=by)
         .transform_window(nth="row_number()", sort=along_x, groupby=by)
         .transform_window(place="row_number()", sort=along_y, groupby=by)
         .transform_calculate(
-            step=f"datum.extent * min({apart}, 0.95 / datum.many)",
-            free=f"datum.{y} - datum.place * datum.step",
+            step="datum.extent * min(0.055, 0.95 / datum.many)",
+            free="datum.y_logit - datum.place * datum.step",
         )
         .transform_window(pushed_up="max(free)", frame=[None, 0], sort=in_place, groupby=by)
         .transform_window(pushed_down="min(free)", frame=[0, None], sort=in_place, groupby=by)

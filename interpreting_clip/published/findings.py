@@ -175,11 +175,7 @@ def contrast(
 def regression(
     outcome: str, points: pd.Series, variables: pd.DataFrame, settings: Settings
 ) -> dict[str, Any]:
-    """Regress points of effective robustness on variables, columns of a name and a unit.
-
-    Where the `largest_correlation` between two variables is high, their coefficients cannot be told
-    apart.
-    """
+    """Regress points of effective robustness on variables, columns of a name and a unit."""
     x, y = variables.to_numpy(float), points.to_numpy()
     fit = LinearRegression().fit(x, y)
     draws = resample_coefficients(
@@ -188,15 +184,11 @@ def regression(
     terms = []
     for i, (name, unit) in enumerate(variables.columns.to_list()):
         estimate = percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
-        values = rounded(x[:, i].min()), rounded(x[:, i].max())
-        told = {"name": name, "unit": unit, "values": values}
-        terms.append({**told, "estimate": rounded_interval(estimate)})
-    correlations = np.corrcoef(x, rowvar=False) - np.eye(x.shape[1])
+        terms.append({"name": name, "unit": unit, "estimate": rounded_interval(estimate)})
     return {
         "outcome": outcome,
         "models": len(y),
         "r_squared": rounded(fit.score(x, y)),
-        "largest_correlation": rounded(np.abs(correlations).max()),
         "terms": terms,
     }
 

@@ -115,13 +115,8 @@ class Workspace:
         self.run("git", "clean", "--quiet", "--force", *options)
 
     def results(self) -> dict[str, dict[str, str]]:
-        """Return the SHA-256 of every result, by folder and path.
-
-        `plots/computed.js`, which git ignores, is none: it says when and where the page was made.
-        """
-        found = {name: folder_digests(self.folder / name) for name in ("data", "metrics", "plots")}
-        found["plots"].pop("computed.js", None)
-        return found
+        """Return the SHA-256 of every result, by folder and path."""
+        return {name: folder_digests(self.folder / name) for name in ("data", "metrics", "plots")}
 
     def lock(self) -> dict[str, Any]:
         """Return the stages in the lock file."""

@@ -50,13 +50,6 @@ function addOwn() {
   centre(model.row);
 }
 
-function editOwn(model) {
-  find("#own").open = true;
-  form.elements.name.value = model.name;
-  for (const key of fields) form.elements[key].value = model.accuracy[key] ?? "";
-  form.elements.imagenet.focus();
-}
-
 function removeOwn(name) {
   state.own = state.own.filter((one) => one.name !== name);
   if (state.chosen === name) state.chosen = "";
@@ -109,13 +102,11 @@ function tellOwn() {
       const name = item.appendChild(document.createElement("strong"));
       name.textContent = model.name;
       item.append(`: ${answer(model)} `);
-      for (const [text, act] of [["Edit", () => editOwn(model)], ["Remove", () => removeOwn(model.name)]]) {
-        const button = item.appendChild(document.createElement("button"));
-        button.type = "button";
-        button.textContent = text;
-        button.setAttribute("aria-label", `${text} ${model.name}`);
-        button.addEventListener("click", act);
-      }
+      const button = item.appendChild(document.createElement("button"));
+      button.type = "button";
+      button.textContent = "Remove";
+      button.setAttribute("aria-label", `Remove ${model.name}`);
+      button.addEventListener("click", () => removeOwn(model.name));
       return item;
     }),
   );

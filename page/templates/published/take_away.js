@@ -71,7 +71,7 @@ function restore(changed = false) {
 
 function download(name, type, content) {
   const link = document.createElement("a");
-  link.href = typeof content === "string" ? URL.createObjectURL(new Blob([content], { type })) : content.href;
+  link.href = URL.createObjectURL(new Blob([content], { type }));
   link.download = name;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -104,20 +104,9 @@ function tableText() {
     .join("");
 }
 
-async function downloadPicture() {
-  const picture = new Image();
-  picture.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(await figureText())}`;
-  await picture.decode();
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [2 * picture.width, 2 * picture.height];
-  canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-  download("published_models.png", "", { href: canvas.toDataURL("image/png") });
-}
-
 const ACTS = {
   csv: () => download("published_models.csv", "text/csv", tableText()),
   svg: async () => download("published_models.svg", "image/svg+xml", await figureText()),
-  png: downloadPicture,
   link: async (button) => {
     try {
       await navigator.clipboard.writeText(location.href);

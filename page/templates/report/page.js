@@ -5,53 +5,16 @@
   const count = document.getElementById("found-concepts");
   const rows = [...document.querySelectorAll("#concept-table tbody tr")];
   const words = rows.map((row) => row.dataset.words.toLowerCase());
-  const directionsOnly = document.getElementById("directions-only");
   const filter = () => {
     const wanted = field.value.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
-    const any = directionsOnly.checked ? ".directions" : ".pair";
     let found = 0;
     rows.forEach((row, index) => {
-      let encoders = 0;
-      for (const finding of row.querySelectorAll(".finding:has(.pair)")) {
-        finding.hidden = !finding.querySelector(any);
-        encoders += finding.hidden ? 0 : 1;
-      }
-      for (const pair of row.querySelectorAll(".pair.features")) pair.hidden = directionsOnly.checked;
-      row.querySelector(".encoders").textContent = encoders;
-      const left = directionsOnly.checked && !encoders;
-      row.hidden = left || (wanted.length && !wanted.some((word) => words[index].includes(word)));
+      row.hidden = wanted.length > 0 && !wanted.some((word) => words[index].includes(word));
       found += row.hidden ? 0 : 1;
     });
     count.textContent = `${found} of ${rows.length} concepts`;
   };
-  for (const control of [field, directionsOnly]) {
-    control.addEventListener("input", filter);
-    control.closest("label").hidden = false;
-  }
+  field.addEventListener("input", filter);
+  field.closest("label").hidden = false;
   filter();
-})();
-
-// When, where and from which commit this page was computed, if computed.js is beside it and about this page.
-// A clone does not have the file: then the sentence of the page stays.
-(() => {
-  const place = document.getElementById("computed");
-  const say = () => {
-    const { digest, date, commit, processor } = window.computed;
-    place.textContent = digest === document.documentElement.dataset.digest
-      ? `This page was made on ${date}, at commit ${commit}, on ${processor}. Results that DVC had already, from its`
-        + " cache or from another machine, were not computed again."
-      : "Not recorded for this page, since make repro, which records them, did not make it.";
-  };
-  const load = () => {
-    const script = document.createElement("script");
-    script.src = "computed.js";
-    script.onload = say;
-    document.head.append(script);
-  };
-  new IntersectionObserver((entries, observer) => {
-    if (entries.some((entry) => entry.isIntersecting)) {
-      observer.disconnect();
-      load();
-    }
-  }, { rootMargin: "400px" }).observe(place);
 })();

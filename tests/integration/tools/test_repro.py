@@ -1,6 +1,5 @@
 """`make repro`'s last words in a folder with a commit and in one without git."""
 
-import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.formats.json import write_json
-from tools import repro
-from tools.repro import COMPUTED, changes, commit, processor, record, results
+from tools.repro import changes, results
 
 METRICS = Path("metrics/rn.json")
 
@@ -48,41 +46,3 @@ def test_pages_that_are_there_are_listed():
     listed = "\n".join(results())
     assert "plots/report.html" in listed and "plots/directions/rn/index.html" in listed
     assert "plots/published.html" not in listed
-
-
-def test_the_commit_of_a_page_is_that_of_its_code_and_parameters():
-    assert commit() == "unknown"
-    git("init", "--quiet")
-    write_json(METRICS, {"kurtosis": 2.5})
-    git("add", ".")
-    git("commit", "--quiet", "--message", "Run the study")
-    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-    write_json(METRICS, {"kurtosis": 2.75})
-    assert commit() == head.stdout[:12]
-    Path("params.yaml").write_text("{seed: 1}")
-    assert commit() == f"{head.stdout[:12]} with changes"
-
-
-def test_a_page_s_record_is_kept_until_the_page_is_another():
-    def page_is(version: str) -> None:
-        Path("plots/report.html").write_text(f'<html data-digest="{version * 64}">')
-        record()
-
-    record()
-    assert not COMPUTED.exists()  # there is no page
-    Path("plots").mkdir()
-    page_is("a")
-    first = COMPUTED.read_text()
-    assert first.startswith("window.computed = ") and "a" * 64 in first and processor() in first
-    COMPUTED.write_text(elsewhere := first.replace(processor(), "another processor"))
-    page_is("a")
-    assert COMPUTED.read_text() == elsewhere
-    page_is("b")
-    assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()
-
-
-def test_a_processor_is_named(tmp_path, monkeypatch):
-    (cpuinfo := tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: AMD EPYC 9B14\n")
-    monkeypatch.setattr(repro, "PROCESSOR", cpuinfo)
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert processor() == "AMD EPYC 9B14 (x86_64)"

@@ -63,8 +63,7 @@ def watched_page(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
             complaints.append(f"loads {request.url}")
 
     def says(message: ConsoleMessage) -> None:
-        # Chromium reports that a clone has no computed.js; readers see that only in its console
-        if message.type == "error" and not message.location["url"].endswith("/computed.js"):
+        if message.type == "error":
             complaints.append(message.text)
 
     context = browser.new_context(color_scheme="light", viewport={"width": 1280, "height": 900})

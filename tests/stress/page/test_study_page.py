@@ -1,7 +1,5 @@
 """The study's page in a browser, as it is in git: charts come alive, concepts are found."""
 
-import json
-import re
 import shutil
 from pathlib import Path
 
@@ -37,22 +35,6 @@ def test_every_chart_comes_alive(report: Page):
     for name in names:
         report.evaluate("(name) => window.charts[name]().then(() => null)", name)
         assert report.locator(f"#chart-{name} svg.marks").count(), name
-
-
-@pytest.mark.parametrize("own", [True, False])
-def test_the_page_says_when_it_was_computed_if_the_record_is_its_own(
-    page: Page, tmp_path: Path, own: bool
-):
-    for file in (REPORT, REPORT.with_name("vega.js")):
-        shutil.copy(file, tmp_path)
-    record = {"date": "2024-10-04", "commit": "abc", "processor": "<b>One</b>"}
-    digests = re.findall(r'data-digest="(\w{64})"', REPORT.read_text())
-    record["digest"] = digests[0] if own else "0" * 64
-    (tmp_path / "computed.js").write_text(f"window.computed = {json.dumps(record)};")
-    page.goto((tmp_path / REPORT.name).as_uri())
-    words = "made on 2024-10-04, at commit abc, on <b>One</b>" if own else "Not recorded"
-    page.locator("#computed").scroll_into_view_if_needed()
-    expect(page.locator("#computed")).to_contain_text(words)
 
 
 def test_concepts_are_found_by_name_and_by_category(report: Page):

@@ -31,9 +31,7 @@ def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(stu
     assert [one["name"] for one in found] == sorted(one["name"] for one in found)
     (circle,) = (one for one in found if one["name"] == "circle")
     pairs = [one["pair"].precision for one in circle["pairs"]]
-    assert pairs == sorted(pairs, reverse=True) and circle["weaker"] == 0
+    assert pairs == sorted(pairs, reverse=True)
     folder = "directions/rn_web_broad"
-    addresses = [f"{folder}/features_0.html#feature-7", f"{folder}/features.html#feature-4"]
+    addresses = [None, f"{folder}/features.html#feature-4"]
     assert [one["href"] for one in circle["pairs"][:2]] == addresses
-    few = {one["name"]: one for one in concept_finder(encoders, links=3 * (len(found) - 1))}
-    assert (len(few["circle"]["pairs"]), few["circle"]["weaker"]) == (3, len(pairs) - 3)

