@@ -65,6 +65,12 @@ class Browser:
     probe: ProbeResults | None = None
 
     @property
+    def suffixes(self) -> bool:
+        """Whether concepts have Broden's suffixes: -s for a scene, -c for a colour."""
+        marked = {("scene", "-s"), ("color", "-c")}
+        return any((one.category, one.name[-2:]) in marked for one in self.concepts)
+
+    @property
     def features_title(self) -> str:
         """The title of the page of features: an encoder may have no outlier feature."""
         return "Outlier features" if self.outliers else "Extreme features"

@@ -61,6 +61,7 @@ def coloured(colours: Mapping[str, str]) -> Looks:
 
 
 AUGMENTATION_LOOKS = coloured({AUGMENTATIONS[0]: VERMILION, AUGMENTATIONS[1]: VIOLET})
+SOUP_LOOKS = coloured({"ingredient": VERMILION, "soup": ORANGE, "zero-shot start": BLUE})
 DATA_LOOKS = coloured({"LAION-80M": SKY, "LAION-400M": VERMILION, "LAION-2B": VIOLET})
 
 
@@ -172,6 +173,18 @@ def finetuning_panel(_ends: Ends) -> Layers:
     return against(x, level, name, points)
 
 
+def soups_panel(_ends: Ends) -> Layers:
+    """Draw soups beside their ingredients and their start, each named at its point."""
+    area = alt.when("datum.kind === 'ingredient'").then(alt.value(50)).otherwise(alt.value(170))
+    points = result_points("kind", SOUP_LOOKS, area, imagenet="ImageNet (%)")
+    named = alt.Chart().transform_filter("datum.said !== ''").encode(text="said:N")
+    look: dict[str, Any] = {"dx": 11, "align": "left", "fontSize": 12.5, "fontWeight": "bold"}
+    halo = named.mark_text(**look, color=GROUND, stroke=GROUND, strokeWidth=3, strokeJoin="round")
+    x = alt.X("imagenet:Q", title=ON_IMAGENET, axis=alt.Axis(grid=False))
+    x = x.scale(zero=False, nice=False, padding=30)
+    return against(x, points, halo, named.mark_text(**look))
+
+
 def scaling_panel(_ends: Ends) -> Layers:
     """Draw effective robustness against compute, with a line for an architecture and data set."""
     series = alt.Chart().mark_line(strokeWidth=1.2, opacity=0.7)
@@ -225,6 +238,18 @@ FINETUNING = PanelChart(
     caption="Mean effective robustness of OpenAI's CLIP ViT-B/32 finetuned on "
     "ImageNet with hyper-parameters from a random search (Wortsman et al. 2022), on the default "
     "line. Larger marks were trained for more epochs.",
+)
+
+SOUPS = PanelChart(
+    name="soups",
+    title="Soups and their ingredients",
+    numbers=("imagenet", "mean"),
+    draw=soups_panel,
+    legend=(Legend(column="kind", looks=SOUP_LOOKS),),
+    panel="{over}",
+    caption="Mean effective robustness against ImageNet accuracy, on the default "
+    "line. A soup is the average of the weights of finetuned models: of all of them (uniform), or "
+    "of those that raise the accuracy on held-out training images (greedy).",
 )
 
 SCALING = PanelChart(

@@ -4,6 +4,7 @@ Its text is in `templates/published/page.html.jinja`, its script in `published.j
 includes, and what it shares with the study's page in `templates/shared`.
 """
 
+import re
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import PublishedModels, SourceCard
 from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
-from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING
+from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
 from page.published_claims import published_claims
 from page.published_results import (
     SHIFT_ORDER,
@@ -35,9 +36,17 @@ from page.published_tables import (
     limit_check,
     published_table,
     scaling_table,
+    soup_table,
 )
 from page.rendering import template_environment
 from page.verdicts import case_drawing, case_table
+
+VIT_SIZES = {
+    **{"Ti": "tiny", "S": "small", "M": "medium", "B": "base", "L": "large", "H": "huge"},
+    **{"g": "giant", "bigG": "gigantic", "SO400M": "so400m"},
+}
+"""The sizes of vision transformers as papers name them, and as timm does."""
+
 
 _OF_CHOICES = ("label", "text", "shifts", "standard", "second", "spread")
 """What the script needs of a choice's card."""
@@ -78,6 +87,7 @@ def published_page(
             chart.name: {"chart": chart, "drawing": panel_drawing(chart, table)}
             for chart, table in (
                 (FINETUNING, finetuning_table(models)),
+                (SOUPS, soup_table(models)),
                 (SCALING, scaling_table(models)),
             )
         },
@@ -115,6 +125,20 @@ def web_address(source: SourceCard) -> str:
     """Return the address of a source, at its commit if it is on GitHub."""
     on_github = source.url.startswith("https://github.com/")
     return f"{source.url}/tree/{source.commit}" if on_github else source.url
+
+
+def backbone_names(architecture: str) -> list[str]:
+    """Return a backbone's names in papers and in timm, which a reader may search for.
+
+    A ViT-B-32 is a ViT-B/32 and a `vit_base_patch32`, an RN50 a ResNet-50.
+    """
+    if resnet := re.match(r"RN(\d+(x\d+)?)", architecture):
+        return [f"ResNet-{resnet[1]}"]
+    for paper, timm in VIT_SIZES.items():
+        vit = rf"(?<![a-z])vit[-_]({paper}[-_]|{timm}_patch)(\d+)"
+        if found := re.search(vit, architecture, re.IGNORECASE):
+            return [f"ViT-{paper}/{found[2]}", f"vit_{timm}_patch{found[2]}"]
+    return []
 
 
 def _numbers(
@@ -161,6 +185,7 @@ def _numbers(
                 *(int(m["listed"]), m["image_size"], *m["aliases"]),
                 *(other.name for other in m["also"]),
                 *filter(None, [m["counterpart_of"]]),
+                *backbone_names(m["architecture"]),
             ]
             for m in records(models)
         ],

@@ -131,6 +131,27 @@ def finetuning_table(models: pd.DataFrame) -> pd.DataFrame:
     return over_means(pd.concat([tuned, start]))[columns]
 
 
+def soup_table(models: pd.DataFrame) -> pd.DataFrame:
+    """Return the soups, their ingredients and the model that all start from."""
+    soups = models[models["training"] == "soup"]
+    ingredients = models[
+        (models["training"] == "finetuned") & models["source"].isin(soups["source"])
+    ]
+    start = models[models["name"] == START]
+    said = soups["name"].map(soup_name).str.removesuffix(" soup")
+    groups = [
+        ingredients.assign(kind="ingredient", said=""),
+        soups.assign(kind="soup", said=said),
+        start.assign(kind="zero-shot start", said="zero-shot start"),
+    ]
+    return over_means(pd.concat(groups))[["kind", "imagenet", "said", *_ON_MEANS]]
+
+
+def soup_name(name: str) -> str:
+    """Return the name of a soup without its architecture, in words."""
+    return name.rpartition("/")[2].replace("_", " ").removeprefix("soups ")
+
+
 def scaling_table(models: pd.DataFrame) -> pd.DataFrame:
     """Return the models whose compute was published, with samples seen and GMACs."""
     known = models[(models["gmacs_total"] != "") & (models["samples_seen"] != "")]

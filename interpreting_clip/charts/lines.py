@@ -238,3 +238,34 @@ TRAINING_ACCURACY = replace(
     title="Training: accuracy",
     draw=partial(training_panel, "accuracy", "accuracy (%)"),
 )
+
+
+# --- Features far from the others
+
+
+def outlier_shares_panel(_ends: Ends) -> Layers:
+    """Draw the share of images in which each feature is extreme, and an outlier feature's."""
+    title = "share of the images"
+    rank = alt.X("rank:Q", title="feature, most extreme first").scale(zero=False, nice=False)
+    share = alt.Y("share:Q", title=title).scale(domainMin=0).axis(format="%", tickCount=5)
+    base = alt.Chart().encode(
+        x=rank.axis(tickMinStep=1, tickCount=6, format="d", grid=False), y=share
+    )
+    points = base.mark_point(filled=True, size=25, color=INK, opacity=1)
+    limit = alt.Chart().encode(y="min(limit):Q")
+    name = limit.mark_text(color=SOFT_INK, align="right", baseline="bottom", dx=-4, dy=-3)
+    return alt.layer(
+        base.mark_line(strokeWidth=2, color=INK),
+        points.encode(tooltip=[told("rank", "rank", "d"), told("share", title, ".2%")]),
+        limit.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
+        name.encode(x=alt.value("width"), text=alt.value("above: outlier features")),
+    ).properties(width=WIDTH, height=HEIGHT)
+
+
+OUTLIER_SHARES = PanelChart(
+    name="outlier_shares",
+    title="Extreme features",
+    numbers=("rank", "share", "limit"),
+    draw=outlier_shares_panel,
+    panel="{label}",
+)

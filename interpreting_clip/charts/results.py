@@ -11,7 +11,7 @@ import pandas as pd
 from interpreting_clip.charts import tables
 from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
-from interpreting_clip.charts.lines import IMPORTANCE, PRUNING, SWEEP
+from interpreting_clip.charts.lines import IMPORTANCE, OUTLIER_SHARES, PRUNING, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS, KURTOSIS, concepts_panel
 from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS
@@ -27,7 +27,7 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
-from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.measures.result import Result
@@ -91,10 +91,18 @@ OTHER = "other"
 HEADS = {"head": ("head", "random head")}
 RANDOM_HEADS = "Dashed: the mean of random heads."
 
+OUTLIERS = ResultChart(
+    OUTLIER_SHARES,
+    tables.outlier_table,
+    "In how many images a feature lies far from the others.",
+)
+
 CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     Kurtosis: {
         "kurtosis": ResultChart(KURTOSIS, kurtosis_table, "Upright mark: after a random rotation."),
+        "outlier_features": replace(OUTLIERS, table=lambda one: tables.outlier_table(one.outliers)),
     },
+    OutlierFeatures: {"outlier_features": OUTLIERS},
     PrivilegedDirections: {
         "importance": ResultChart(
             replace(IMPORTANCE, panel="", only=HEADS), tables.importance_table, RANDOM_HEADS
@@ -136,7 +144,8 @@ def chart(
     Parameters
     ----------
     results : of one encoder, or of several by their names, all of the same measure
-    name : which chart of concepts: `concepts` (the default) or `sweep`; other results have one
+    name : which chart: `kurtosis` (the default) or `outlier_features` of kurtosis, `concepts` (the
+        default) or `sweep` of concepts; other results have one
     dark : whether it stands on a dark ground
 
     Raises

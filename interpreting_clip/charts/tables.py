@@ -18,7 +18,7 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.study.encoder_results import TrainingStep
 
@@ -55,6 +55,16 @@ def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
         "outlier_features": result.outliers.outlier_features,
     }
     return pd.DataFrame([row]).astype({"low": "float", "high": "float"})
+
+
+def outlier_table(result: OutlierFeatures) -> pd.DataFrame:
+    """Return the share of images in which each feature is extreme, by rank from 1.
+
+    `limit` is the share that makes an outlier feature.
+    """
+    shares = np.flip(np.sort(result.share_of_every_feature))
+    ranks = np.arange(1, len(shares) + 1)
+    return pd.DataFrame({"rank": ranks, "share": shares, "limit": result.outlier_share})
 
 
 def importance_table(result: PrivilegedDirections) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-// --- The search: each word has to occur in a model's names, data or source, whatever its case
+// --- The search: each word has to occur in a model's names, backbone, data or source, whatever its case
 // and its separators: "vitb32" finds ViT-B-32, as "ViT-B/32" does
 
 const SEPARATORS = /[^\p{L}\p{N}]+/gu;
@@ -7,10 +7,12 @@ const joined = (text) => String(text ?? "").toLowerCase().replace(SEPARATORS, ""
 const searchText = (fields) => fields.map(joined).join("\n");
 const hasAll = (words) => (model) => words.every((word) => model.text.includes(word));
 
-// The words as they are typed, "b 32" as one.
+// The words as they are typed, "b 32" as one or, if no model has these, their parts: those of
+// "openai/clip-vit-base-patch32".
 function searchWords() {
   const typed = search.value.replace(/[\s,]+(?=[\p{L}\p{N}]{1,2}(?:[\s,]|$))/gu, "");
-  return typed.split(/[\s,]+/).map(joined).filter(Boolean);
+  const whole = typed.split(/[\s,]+/).map(joined).filter(Boolean);
+  return models.some(hasAll(whole)) ? whole : search.value.split(SEPARATORS).map(joined).filter(Boolean);
 }
 
 // Most supervised models are listed on demand.

@@ -28,12 +28,13 @@ CLIP, LONE, OWN = "ViT-B-32/openai", "nllb-clip-large-siglip/v1", "mine; a=b"
 ACCURACIES = {"imagenet": 63.3, "imagenet_a": 31.5}
 
 FOUND = {
-    **dict.fromkeys(("ViT-B/32", "vitb32", "vit b 32"), CLIP),
+    **dict.fromkeys(("ViT-B/32", "vitb32", "vit b 32", "openai/clip-vit-base-patch32"), CLIP),
     "vit_b_32_clip_zeroshot": CLIP,
+    "ResNet-50": "RN50/openai",
     "convnext-b clip laion 2b": "convnext_base.clip_laion2b_augreg_ft_in1k",
     "DataCompDR": "mobileclip_s0",
 }
-"""A model that each query finds, by its name, data, or another source's name."""
+"""A model that each query finds, by its name, backbone, data, or another source's name."""
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +187,7 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
     expect(opened.locator("#shows h2")).to_be_in_viewport()
 
 
-def test_a_search_finds_names_data_and_sources(opened: Page):
+def test_a_search_finds_names_backbones_data_and_sources(opened: Page):
     for query, model in FOUND.items():
         opened.get_by_role("searchbox").fill(query)
         assert model in names(opened), query

@@ -10,6 +10,7 @@ from interpreting_clip.charts.cases import CASES as CLAIM_CASES
 from interpreting_clip.charts.layer_matrix import CKA, FEW
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
+    OUTLIER_SHARES,
     PRUNING,
     SWEEP,
     TRAINING_ACCURACY,
@@ -29,6 +30,7 @@ from page.published_charts import (
     PUBLISHED,
     PUBLISHED_ON_PAGE,
     SCALING,
+    SOUPS,
 )
 from tests.unit.charts.small_tables import (
     ACCURACIES,
@@ -36,6 +38,7 @@ from tests.unit.charts.small_tables import (
     CONCEPT_COUNTS,
     IMPORTANCES,
     KURTOSES,
+    OUTLIERS,
     PRUNINGS,
     PUBLISHED_MODELS,
     SWEEPS,
@@ -55,6 +58,7 @@ CASES = [
     (SWEEP, SWEEPS, 9, 2),
     (TRAINING_LOSS, TRAINING, 9, 3),
     (TRAINING_ACCURACY, TRAINING, 6, 3),
+    (OUTLIER_SHARES, OUTLIERS, 3, 1),
     (KURTOSIS, KURTOSES, 3, 1),
     (CONCEPTS, CONCEPT_COUNTS, 8, 2),  # no random directions
     (CKA, similarities(FEW), FEW**2, 1),
@@ -63,6 +67,7 @@ CASES = [
     (PUBLISHED, PUBLISHED_MODELS, 16, 1),
     (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
     (FINETUNING, models("model", "start"), 8, 1),
+    (SOUPS, models("soup", "ingredient"), 16, 1),
     (SCALING, pd.concat([models("model"), models("model", data="LAION-5B")]), 8, 1),
 ]
 

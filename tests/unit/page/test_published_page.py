@@ -15,7 +15,7 @@ from interpreting_clip.formats.published_accuracies import TESTBED, standard_mod
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.published.schema import PublishedModels
 from page.names import format_number
-from page.published_page import published_page
+from page.published_page import backbone_names, published_page
 from page.published_results import model_table, read_lines
 from page.published_tables import ACCURATE, limit_check, published_table
 from tests.reads import ROOT
@@ -102,6 +102,18 @@ def test_a_model_has_its_height_above_the_line_and_its_mark(published):
     assert marks == expected and set(marks.values()) == {"‡", ""}
     known = {m.name for m in published.models if m.training != "supervised" or m.counterpart_of}
     assert set(models["label"]) == known
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names"),
+    [
+        ("xlm-roberta-large-ViT-H-14", ["ViT-H/14", "vit_huge_patch14"]),
+        ("RN50x4", ["ResNet-50x4"]),
+        ("EVA02-B-16", []),
+    ],
+)
+def test_a_backbone_can_be_searched_by_its_names_in_papers_and_in_timm(architecture, names):
+    assert backbone_names(architecture) == names
 
 
 def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to(published):
