@@ -1,6 +1,5 @@
 """`make repro`'s last words in a folder with a commit and in one without git."""
 
-import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.formats.json import write_json
-from tools import repro
-from tools.repro import COMPUTED, changes, commit, processor, record, results
+from tools.repro import COMPUTED, changes, commit, processor, record
 
 METRICS = Path("metrics/rn.json")
 
@@ -42,14 +40,6 @@ def test_results_are_set_against_the_last_commit_if_there_is_one():
     assert said() == ""
 
 
-def test_pages_that_are_there_are_listed():
-    write_json(Path("plots/report.html"), "a page")
-    write_json(Path("plots/directions/rn/index.html"), "a page")
-    listed = "\n".join(results())
-    assert "plots/report.html" in listed and "plots/directions/rn/index.html" in listed
-    assert "plots/published.html" not in listed
-
-
 def test_the_commit_of_a_page_is_that_of_its_code_and_parameters():
     assert commit() == "unknown"
     git("init", "--quiet")
@@ -79,10 +69,3 @@ def test_a_page_s_record_is_kept_until_the_page_is_another():
     assert COMPUTED.read_text() == elsewhere
     page_is("b")
     assert "b" * 64 in COMPUTED.read_text() and processor() in COMPUTED.read_text()
-
-
-def test_a_processor_is_named(tmp_path, monkeypatch):
-    (cpuinfo := tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: AMD EPYC 9B14\n")
-    monkeypatch.setattr(repro, "PROCESSOR", cpuinfo)
-    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
-    assert processor() == "AMD EPYC 9B14 (x86_64)"
