@@ -7,7 +7,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -145,23 +145,16 @@ Row = tuple[bytes | None, str | None, Any]
 """An image, its name and its label."""
 
 
-def parquet_table(rows: Sequence[Row], names: Iterable[str] | None = KNOWN.names) -> pa.Table:
-    """Return rows in the columns of `datasets`, with its metadata if the labels have names."""
+def parquet_file(rows: Sequence[Row], **options: Any) -> bytes:
+    """Return rows in the columns of `datasets`, two per row group, as options may change."""
     images = pa.array([{"bytes": data, "path": path} for data, path, _ in rows], IMAGE)
     found = pa.table({"image": images, "label": pa.array([label for *_, label in rows])})
-    if names is None:
-        return found
-    label = {"names": list(names), "_type": "ClassLabel"}
+    label = {"names": list(KNOWN.names), "_type": "ClassLabel"}
     about = {"info": {"features": {"image": {"_type": "Image"}, "label": label}}}
-    return found.replace_schema_metadata({"huggingface": json.dumps(about)})
-
-
-def parquet_file(rows: pa.Table | Sequence[Row], **options: Any) -> bytes:
-    """Return a parquet file with two images per row group, as options may change."""
     stream = io.BytesIO()
-    content = rows if isinstance(rows, pa.Table) else parquet_table(rows)
     settings: dict[str, Any] = {"row_group_size": 2} | options
-    write_table(content, stream, **settings)
+    named = found.replace_schema_metadata({"huggingface": json.dumps(about)})
+    write_table(named, stream, **settings)
     return stream.getvalue()
 
 

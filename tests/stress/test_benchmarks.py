@@ -1,37 +1,13 @@
-"""Each benchmark runs on next to nothing, and what it compares with ours computes the same."""
-
-import re
-from typing import Any
+"""The benchmark of a GPU runs on next to nothing, and tells what computes something else."""
 
 import numpy as np
 import pytest
 
-from benchmarks import concepts, extraction, gpu, tables
+from benchmarks import gpu
 from interpreting_clip.config.machine import Machine
 from tests.unit.encoders.conftest import small_backbone
 
 SMALL = {kind: small_backbone(kind) for kind in ("rn", "vit")}
-CUT: list[Any] = [
-    (concepts, {"BRODEN": concepts.Size(300, 6, 20), "SAMPLE": 10}),
-    (extraction, {"BACKBONES": SMALL, "IMAGES": 4, "BATCH": 2, "ROUNDS": 1}),
-]
-
-
-@pytest.mark.parametrize(("benchmark", "sizes"), CUT, ids=lambda one: getattr(one, "__name__", ""))
-def test_a_benchmark_leaves_a_table_of_plausible_numbers(benchmark, sizes, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "TABLES", tmp_path)
-    for name, value in sizes.items():
-        monkeypatch.setattr(benchmark, name, value)
-    benchmark.main()
-    (file,) = tmp_path.glob("*.md")
-    found = re.findall(r"^\| (.*?) \| (\d[\d.,e+-]*)", file.read_text(), re.MULTILINE)
-    numbers = [(what, float(number.replace(",", ""))) for what, number in found]
-    assert len(numbers) == file.read_text().count("\n|") - 2
-    for what, number in numbers:
-        if "difference" in what:
-            assert number < 1e-6, what
-        elif " over " in what:
-            assert 0 < number < 1000, what
 
 
 @pytest.mark.long

@@ -9,7 +9,7 @@ import re
 import pytest
 import torch
 
-from interpreting_clip.encoders.encoder import Encoder, initialise, load_encoder, save_encoder
+from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import build_library_model
 from interpreting_clip.encoders.sources.source import Choice
@@ -64,22 +64,3 @@ def test_torchvision_s_files_have_older_names_and_no_counters(name):
     loaded = load(TorchvisionModel(model=name), file)
     images = torch.randn(2, 3, 224, 224)
     torch.testing.assert_close(loaded.module.eval()(images), model(images))
-
-
-def test_buffers_that_a_module_computes_are_passed_over():
-    import timm
-
-    swin = TimmModel(model="swin_tiny_patch4_window7_224")
-    model = timm.create_model(swin.model)
-    computed = dict(model.named_buffers())
-    assert computed.keys() - model.state_dict().keys()
-    loaded = load(swin, {**computed, **model.state_dict()})
-    weight = model.get_parameter("head.fc.weight")
-    assert torch.equal(loaded.module.get_parameter("head.weight"), weight)
-
-
-def test_a_model_that_asks_for_its_version_is_read_back(tmp_path):
-    encoder = initialise(TorchvisionModel(model="mnasnet0_5"), 0)
-    save_encoder(tmp_path / "mnasnet", encoder)
-    state = load_encoder(tmp_path / "mnasnet").module.state_dict()
-    assert all(torch.equal(state[k], t) for k, t in encoder.module.state_dict().items())

@@ -70,13 +70,3 @@ def test_every_measure_and_the_command_work(python, tmp_path):
         mean = written["effective_robustness"]["robustness"]["value"]
         assert mean == pytest.approx(expected.value, abs=1e-6)
         assert "<svg" in (tmp_path / "out/index.html").read_text()
-
-
-def test_the_library_alone_is_in_it(python):
-    show = [python, "-m", "pip", "show", "--files", "interpreting-clip"]
-    shown = subprocess.run(show, capture_output=True, text=True, check=True).stdout
-    files = [line.strip() for line in shown.partition("Files:")[2].splitlines() if line.strip()]
-    tops = {file.split("/")[0] for file in files}
-    assert {top for top in tops if not top.endswith("dist-info")} == {"..", "interpreting_clip"}
-    assert "interpreting_clip/reference/imagenet_testbed_accuracies.csv" in files
-    assert "interpreting_clip/py.typed" in files

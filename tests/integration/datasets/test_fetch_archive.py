@@ -1,7 +1,6 @@
 """The official archives become shards and a card; the server is one of this machine."""
 
 import hashlib
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,8 @@ import pytest
 
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.downloads.archives import PASSWORD
 from tests.integration.downloads.loopback import FileServer
-from tests.layouts import KNOWN, fetched, photo, refusal, tar
-from tests.pipeline import official_layouts as layouts
+from tests.layouts import fetched, photo, tar
 
 
 def entry(server: FileServer, kind: str, archives: dict[str, bytes], **more: Any) -> dict[str, Any]:
@@ -44,21 +41,3 @@ def test_each_archive(server: FileServer, tmp_path: Path, *, kind, archives, cla
     assert read_card(out).origin == {part["url"]: part["sha256"] for part in item["archive"]}
     with open_shards(out) as shards:
         assert (shards.classes.tolist(), shards.stored(0)) == (classes, photo(first))
-
-
-def test_a_bad_archive_is_called_by_its_url(server: FileServer, tmp_path: Path):
-    data = tar({"1/a.jpeg": photo(1)[:-30]})
-    said = refusal(tmp_path, entry(server, "imagenet_v2", {"b.tar": data}))
-    assert re.match(rf"{server.url}/b\.tar: .*1/a\.jpeg: .*broken", said)
-
-
-def test_objectnet_needs_its_password(
-    server: FileServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    data = layouts.objectnet_archive(KNOWN, ["alarm_clock"], "zzz_chair")
-    item = entry(server, "objectnet", {"objectnet.zip": data})
-    monkeypatch.delenv(PASSWORD, raising=False)
-    assert PASSWORD in refusal(tmp_path, item)
-    monkeypatch.setenv(PASSWORD, layouts.PASSWORD.decode())
-    assert read_card(fetched(tmp_path, item)).images == 2
-    assert len(server.asked("/objectnet.zip")) == 1

@@ -4,11 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.errors import InputError
 from tests.layouts import fetched, photo, tar, write_files
 
 
@@ -60,15 +57,3 @@ def test_images_with_an_entry_get_its_texts(tmp_path: Path):
         assert shards.captions == ["a fish", "Roll toilet paper Two lines."]
         assert shards.classes.tolist() == [0, 999]
     assert sorted(read_card(out).origin) == ["captions.json", "train"]
-
-
-@pytest.mark.parametrize(
-    ("texts", "message"),
-    [
-        ([*TEXTS, {"filename": "n01440764_9.JPEG"}], "n01440764_9.JPEG"),
-        ([*TEXTS, TEXTS[1] | {"title": "b"}], "n01440764_1.JPEG has two captions"),
-    ],
-)
-def test_other_texts_are_refused(texts: Any, message: str, tmp_path: Path):
-    with pytest.raises(InputError, match=message):
-        fetch_imagenet_captions(tmp_path, texts)

@@ -41,11 +41,6 @@ def fetch(**shifts: dict[str, Any]) -> dict[str, list[int]]:
     return found
 
 
-def test_without_an_own_shift_there_is_an_empty_list():
-    assert fetch() == {}
-    assert sorted(path.name for path in OUT.iterdir()) == ["shifts.json"]
-
-
 def test_class_folders_are_named_by_wordnet_id_or_index():
     write_files(Path("photos"), {f"{SHARK}/a.jpg": photo(0), "0/b.jpg": photo(1)})
     assert fetch(mine=entry("all", **FOLDER, licence="CC0")) == {"mine": [0, 2]}

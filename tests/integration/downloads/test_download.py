@@ -1,6 +1,5 @@
 """A file by its URL and digest: fetched, checked, refused."""
 
-import gzip
 import hashlib
 import subprocess
 import sys
@@ -12,7 +11,6 @@ import pytest
 
 from interpreting_clip.downloads.http import BLOCK, download
 from interpreting_clip.errors import InputError
-from tests.integration.downloads.loopback import Answer
 from tests.reads import ROOT
 
 DATA = bytes(range(256)) * 9000
@@ -145,23 +143,6 @@ def test_explains_a_refusal(url, server, tmp_path, status, advice):
         download(url, DIGEST, tmp_path)
     assert len(server.requests) == (5 if status == 503 else 1)
     assert names(tmp_path) == set()
-
-
-def test_what_the_server_calls_compressed_is_not_unpacked(server, tmp_path, monkeypatch):
-    packed = gzip.compress(bytes(1 << 20))
-    monkeypatch.setattr(
-        server, "answer", lambda _: Answer(packed, 200, {"Content-Encoding": "gzip"})
-    )
-    digest = hashlib.sha256(packed).hexdigest()
-    assert download(f"{server.url}/a.tgz", digest, tmp_path).read_bytes() == packed
-
-
-def test_takes_the_file_from_a_mirror_and_says_where_it_sought_it(server, tmp_path):
-    server.files["/all/example.org/sets/a.tar"] = DATA
-    address, mirror = "https://example.org/sets/a.tar", f"{server.url}/all/"
-    assert download(address, DIGEST, tmp_path, mirror=mirror).read_bytes() == DATA
-    with pytest.raises(InputError, match=f"{server.url}/example.org/a.tar: .*404"):
-        download("https://example.org/a.tar", "0" * 64, tmp_path, mirror=server.url)
 
 
 def test_a_mirror_s_login_is_used_and_shown_to_nobody(server, tmp_path):

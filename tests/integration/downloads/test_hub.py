@@ -27,14 +27,6 @@ def names(directory):
     return {file.name for file in directory.iterdir() if file.suffix != ".lock"}
 
 
-def test_lists_the_matching_files_in_the_order_of_their_numbers(commit):
-    opened = open_repository("some/set", "main")
-    assert (opened.name, opened.revision) == ("some/set", commit)
-    assert opened.matching("none", "test/*.tar", "*") == [f"test/{n}.tar" for n in range(12)]
-    for path in opened.matching("test/*.tar"):
-        assert opened.files[path] == (len(FILES[path]), sha256(FILES[path]))
-
-
 def test_a_file_that_is_there_is_found_without_the_network(hub, commit, tmp_path, monkeypatch):
     opened = open_repository("some/set", "main")
     first = download_file(opened, "test/0.tar", tmp_path)
@@ -81,32 +73,3 @@ def test_a_token_opens_a_gated_repository_and_stays_on_the_hub(
     assert any(r.headers.get("authorization") == f"Bearer {TOKEN}" for r in hub.requests)
     assert hub.cdn.requests
     assert all(TOKEN not in str(request) for request in hub.cdn.requests)
-
-
-def test_says_that_there_is_no_repository(hub):
-    with pytest.raises(InputError, match=r"no/such@main: .*`repository`.*HF_TOKEN"):
-        open_repository("no/such", "main")
-
-
-def test_says_that_a_revision_or_a_file_is_not_there(commit):
-    with pytest.raises(InputError, match=r"'v9'; .*`revision`"):
-        open_repository("some/set", "v9")
-    with pytest.raises(InputError, match=r"'val/\*'; .*README.md, test/0.tar"):
-        open_repository("some/set", "main").matching("val/*")
-
-
-def test_asks_a_busy_hub_again(hub, commit, tmp_path):
-    resolved = f"/datasets/some/set/resolve/{commit}/test/0.tar"
-    for path in ("/api/datasets/some/set/revision/main", resolved):
-        hub.statuses = {path: 429}
-        with pytest.raises(InputError, match=r"HTTP 429.*later"):
-            fetch(tmp_path)
-        assert len(hub.asked(path)) >= 5
-
-
-def test_says_that_the_hub_cannot_be_reached(hub, commit, monkeypatch, tmp_path):
-    opened = open_repository("some/set", "main")
-    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    for call in (lambda: fetch(tmp_path), lambda: download_file(opened, "test/0.tar", tmp_path)):
-        with pytest.raises(InputError, match=r"network.*HF_ENDPOINT"):
-            call()

@@ -43,10 +43,10 @@ SETTINGS = {
 TEXTS = ["A photo of a cat.", "", "an old dog " * 9]
 
 
-def small_tokenizer(ends: bool = True, eos: int = 1) -> Any:
+def small_tokenizer(eos: int = 1) -> Any:
     """Return byte pairs in the layout of Gemma's, which SigLIP 2 has, of some captions.
 
-    `eos` is the number of the token that ends a text, if `ends` says that one does.
+    `eos` is the number of the token that ends a text.
     """
     from tokenizers import Tokenizer, models, normalizers, processors, trainers
 
@@ -58,9 +58,8 @@ def small_tokenizer(ends: bool = True, eos: int = 1) -> Any:
     trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=special, show_progress=False)
     captions = ["a photo of a cat", "an old dog on mars", "the house and a fish"]
     tokenizer.train_from_iterator(captions, trainer)
-    if ends:
-        template = {"single": "$A <eos>", "special_tokens": [("<eos>", eos)]}
-        tokenizer.post_processor = processors.TemplateProcessing(**template)
+    template = {"single": "$A <eos>", "special_tokens": [("<eos>", eos)]}
+    tokenizer.post_processor = processors.TemplateProcessing(**template)
     return tokenizer
 
 
@@ -130,13 +129,6 @@ def test_a_tokenizer_s_own_code_is_not_run(hub, machine, tmp_path):
     with pytest.raises(InputError, match=rf"'{REPOSITORY}' cannot be read"):
         encoder.tokenize(TEXTS)
     assert not (tmp_path / "canary").exists()
-
-
-def test_a_tokenizer_that_ends_no_text_is_refused(hub, machine):
-    endless = small_tokenizer(ends=False).to_str().encode()
-    hub.add(REPOSITORY, repository(tokenizer__json=endless), "model")
-    with pytest.raises(InputError, match="`add_eos_token` true"):
-        build(machine).tokenize(TEXTS)
 
 
 def test_a_text_tower_that_would_read_at_another_end_is_refused(hub, machine):

@@ -104,26 +104,6 @@ def timm_config(architecture: str, tag: str, **changes: Any) -> bytes:
     return json.dumps(config | changes).encode()
 
 
-def test_a_repository_says_how_its_model_of_timm_is_prepared(hub, machine):
-    import timm
-
-    model = timm.create_model("test_vit").eval()
-    config = timm_config("test_vit", "r160_in1k", global_pool="token")
-    config = config.replace(b"[3, 64, 64]", b"[3, 160, 160]")
-    hub.add(
-        "me/vit", {"pytorch_model.bin": pickled(model.state_dict()), "config.json": config}, "model"
-    )
-    encoder = build_encoder(Timm(backbone="b"), TimmModel(model="hf-hub:me/vit"), machine)
-    images = torch.randn(2, 3, 160, 160)
-    torch.testing.assert_close(encoder.module.eval()(images), model(images))
-    assert encoder.card.architecture == TimmModel(model="test_vit.r160_in1k")
-    assert len(encoder.card.classes or []) == 1000
-    assert encoder.card.preprocess == Preprocess(
-        size=160, mean=(0.5, 0.4, 0.3), std=(0.2, 0.2, 0.2), resize=177, interpolation="bilinear"
-    )
-    assert encoder.card.origin is not None and encoder.card.origin.revision
-
-
 def test_a_classifier_of_torchvision_comes_from_its_url(server, machine, monkeypatch):
     from torchvision import models
 
@@ -196,11 +176,6 @@ def test_a_checkpoint_s_own_preprocessing_reaches_the_tower_and_the_card(machine
     )
     save_encoder(tmp_path / "saved", encoder)
     assert load_encoder(tmp_path / "saved").card.preprocess == encoder.card.preprocess
-
-
-def test_an_image_smaller_than_the_tower_s_is_refused(machine, tmp_path):
-    with pytest.raises(InputError, match=r"`resize`.*160.*159"):
-        build_encoder(checkpoint(tmp_path, resize=159), RESNET, machine)
 
 
 def test_a_checkpoint_that_is_not_this_file_is_refused(machine, tmp_path):

@@ -9,15 +9,12 @@ import torch
 import yaml
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.encoder import clip_encoder
-from interpreting_clip.encoders.entries import OpenClipModel
 from interpreting_clip.errors import InputError
-from tests.pipeline.zoo import pickled, training_checkpoint
+from tests.pipeline.zoo import pickled
 from tests.reads import ROOT
 from tools.__main__ import main
 
 TIMM = {"kind": "timm", "model": "test_resnet"}
-CLIP = {"kind": "open_clip", "model": "ViT-S-32-alt"}
 HALF = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 
 
@@ -84,17 +81,6 @@ def test_a_head_of_other_classes_is_refused_and_a_random_one_drawn(study, capsys
     main("check-encoder", "mine")
     found = lines(capsys.readouterr().out)
     assert found["head"].startswith("random: 1,000 classes × 96 features")
-
-
-def test_a_clip_s_zero_shot_head_is_tried_on_two_classes(study, capsys):
-    clip = clip_encoder(OpenClipModel(model=CLIP["model"]), None, 2)
-    study(CLIP, checkpoint(training_checkpoint(clip.module)), "zero_shot")
-    main("check-encoder", "mine")
-    found = lines(capsys.readouterr().out)
-    width = clip.card.feature_width
-    assert found["head"].startswith(f"zero_shot: 1,000 classes × {width} features of unit length")
-    assert "2 classes tried" in found["head"]
-    assert found["representation"].startswith("linear")
 
 
 def test_damage_that_only_a_forward_pass_shows_is_found(study, capsys):

@@ -123,8 +123,3 @@ def test_classes_shapes_and_other_files_have_to_be_the_same(tmp_path):
         ((size, where),) = found(tmp_path, "x.safetensors", arrays(), second)
         assert size == math.inf and where.startswith("x.safetensors: classes")
     assert found(tmp_path, "x.tar", "ab", "ac")[0][0] == math.inf
-
-
-def test_which_of_near_equal_scores_comes_first_is_not_compared(tmp_path):
-    first, second = (arrays() | {"directions.top": np.array(top)} for top in ([3, 5], [5, 3]))
-    assert found(tmp_path, "x.safetensors", first, second) == []

@@ -1,18 +1,8 @@
 """Sources on servers of this machine: what is asked, and why one cannot be reached."""
 
-import math
-import re
-from pathlib import Path
-
-import msgspec
 import pytest
-import yaml
 
-from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.study.dataset_entries import DatasetEntry
 from runner.machine_settings import Machine
-from tests.pipeline.workspace import NANO
-from tools.__main__ import main
 from tools.reachable import Answer, AskedSource, ask_all
 
 DATA = b"7" * 300_000
@@ -42,45 +32,10 @@ def test_a_url_is_asked_once_for_a_byte_and_has_a_size(server):
     assert request.headers["range"] == "bytes=0-0"
 
 
-def test_a_mirror_s_login_is_not_shown(server):
-    for place in (f"127.0.0.1:{server.url.rpartition(':')[2]}", "127.0.0.1:9"):
-        answer = ask("https://example.org/b.tar", mirror=f"http://me:canary@{place}")
-        assert str(answer.problem).startswith(f"http://…@{place}/example.org/b.tar: ")
-    assert "no connection" in str(answer.problem)
-
-
 def test_a_repository_has_a_size_and_a_commit_to_pin(hub, commit):
     assert ask(shards()) == Answer(f"reached; pin {commit}", 1000)
     assert ask(shards("owner/set", commit)) == Answer(download=1000)
     assert hub.cdn.requests == []
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        (shards("no/set"), "no/set@main"),
-        (shards("owner/set", "main", "val/*"), "'val/*'"),
-    ],
-)
-def test_says_why_a_repository_cannot_be_reached(commit, source, words):
-    answer = ask(source)
-    assert words in answer.problem and math.isnan(answer.download)
-
-
-def test_a_plan_prints_the_commit_to_pin(hub, commit, tmp_path: Path, capsys):
-    tree = load_tree(NANO)
-    place = {"repository": "owner/set", "revision": "main", "files": "test/*.tar"}
-    tree["datasets"]["web_broad"] = {"kind": "captions", "source": "hub", "hub": place}
-    tree["sources"]["hub"] = {"images_per_shard": 10}
-    (file := tmp_path / "study.yaml").write_text(yaml.safe_dump(tree))
-    main("plan", str(file))
-    said = capsys.readouterr().out
-    assert re.search(rf"\nweb_broad +owner/set +1.0 kB +1.0 kB +\? +reached; pin {commit}\n", said)
-
-
-def entry(kind: str, limit: int | None = None, **more) -> DatasetEntry:
-    values = {"kind": kind, "source": "folder", "folder": "x", "limit": limit, **more}
-    return msgspec.convert(values, DatasetEntry)
 
 
 def test_offline_asks_nobody_but_looks_at_folders(tmp_path):

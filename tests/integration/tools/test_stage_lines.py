@@ -42,17 +42,6 @@ def lines(said: str) -> list[tuple[str, str]]:
     return LINE.findall(said)
 
 
-def test_each_stage_that_ran_has_a_line_and_dvcs_are_gone(study):
-    said = study.run(*REPRO)
-    assert lines(said) == [("1", "a"), ("2", "b"), ("3", "c")]
-    assert len(said.splitlines()) == 5 and "in b\n" in said  # what b prints, and the summary
-    assert "3 of 3 stages" in said
-    again = study.run(*REPRO)
-    assert len(again.splitlines()) == 1 and "3 stages are up to date" in again
-    Path("c.txt").unlink()
-    assert "1 of 3 stages" in (said := study.run(*REPRO)) and "up to date: 2" in said
-
-
 def test_an_error_and_a_warning_are_printed_in_full(study):
     study.run(*REPRO)
     Path("given.txt").write_text("bad")

@@ -27,15 +27,6 @@ PLOTS = ROOT / "plots"
 CLIP, LONE, OWN = "ViT-B-32/openai", "nllb-clip-large-siglip/v1", "mine; a=b"
 ACCURACIES = {"imagenet": 63.3, "imagenet_a": 31.5}
 
-FOUND = {
-    **dict.fromkeys(("ViT-B/32", "vitb32", "vit b 32", "openai/clip-vit-base-patch32"), CLIP),
-    "vit_b_32_clip_zeroshot": CLIP,
-    "ResNet-50": "RN50/openai",
-    "convnext-b clip laion 2b": "convnext_base.clip_laion2b_augreg_ft_in1k",
-    "DataCompDR": "mobileclip_s0",
-}
-"""A model that each query finds, by its name, backbone, data, or another source's name."""
-
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -155,18 +146,6 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     expect(own).to_have_count(1)
 
 
-def test_what_is_no_percentage_is_refused(opened: Page):
-    alert = opened.locator("#own-form [role=alert]")
-    for typed, said in (
-        ({"imagenet": 70}, "and on at least one shift"),
-        ({"imagenet": 101, "imagenet_r": 5}, "expected a percentage from 0 to 100"),
-        ({"imagenet": 0.76}, "not a fraction; is it 76?"),
-    ):
-        add_own(opened, "x", typed)
-        expect(alert).to_contain_text(said)
-        expect(opened.locator("#published-table tr.own")).to_have_count(0)
-
-
 def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
     head = opened.locator("#published-table [data-sort=objectnet]")
     for order in ("descending", "ascending"):
@@ -185,36 +164,6 @@ def test_a_column_sorts_both_ways_and_the_address_keeps_the_state(opened: Page):
     open_page(opened, opened.url)
     assert (names(opened), column(opened, 7)) == state
     expect(opened.locator("#shows h2")).to_be_in_viewport()
-
-
-def test_a_search_finds_names_backbones_data_and_sources(opened: Page):
-    for query, model in FOUND.items():
-        opened.get_by_role("searchbox").fill(query)
-        assert model in names(opened), query
-        assert len(names(opened)) < 272, query
-
-
-def test_a_search_counts_what_the_filters_hide(opened: Page):
-    said = opened.locator("#published-count")
-    opened.get_by_role("searchbox").fill("dinov2")
-    expect(said).to_contain_text("0 of 272 models. Try fewer words")
-    opened.get_by_role("searchbox").fill("swin")
-    expect(said).to_contain_text("0 of 272 models. The filters hide 44;")
-    opened.locator("[name=every]").check()
-    expect(said).to_have_text("44 of 1221 models")
-    assert len(names(opened)) == 44
-    opened.locator("[name=training][value=supervised]").uncheck()
-    expect(said).to_contain_text("hide 44")
-
-
-def test_an_own_model_with_two_shifts_has_means_over_what_was_measured(opened: Page):
-    add_own(opened, "mine", {"imagenet": 63.3, "imagenet_v2": 55.9, "imagenet_r": 69.4})
-    opened.locator("[name=unit]").select_option("robustness")
-    cells = opened.locator("#published-table tr.own td").all_inner_texts()
-    assert cells[4:9] == ["5.8", "–", "–", "44.5", "–"]
-    for cell, mean, over in zip(cells[9:], ("25.1", "25.1", "5.8", "44.5"), "2211", strict=True):
-        assert cell.startswith(mean) and f"over {over} of" in cell
-    expect(opened.locator("#own-models")).to_contain_text("mean over these 2 shifts 25.1 [")
 
 
 def test_an_own_models_interval_is_that_of_the_command(opened: Page):

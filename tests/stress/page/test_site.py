@@ -86,14 +86,3 @@ def test_no_page_loads_from_elsewhere_and_the_search_finds(site: Path, browser: 
     expect(page.get_by_role("option").first).to_be_visible(timeout=30_000)
     page.close()
     assert foreign == []
-
-
-def test_a_link_to_no_heading_ends_the_build_and_is_named(repository: Path):
-    document = repository / "docs/machine.md"
-    text = document.read_text()
-    document.write_text(f"{text}\n[more](arrays.md#nowhere)\n")
-    done = build(repository)
-    document.write_text(text)
-    assert done.returncode == 1
-    said = re.sub(r"\x1b\[[\d;]*m", "", done.stderr)
-    assert "machine.md" in said and "arrays.md#nowhere" in said and "Traceback" not in said
