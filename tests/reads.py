@@ -1,5 +1,6 @@
 """What dvc.yaml and the code say about stages, and how tests handle their results."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,10 @@ def run_stage(stage: str, key: str = "") -> None:
     accept_study()
     study = Params()
     compute(read_entry(stage, key, study.tree, ROOT / GRAPH_FILE), study)
+
+
+def anchors(file: Path) -> set[str]:
+    """Return the anchors that GitHub gives to a document's headings."""
+    headings = re.findall(r"^#+ (.*)$", file.read_text(), re.MULTILINE)
+    plain = [re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings]
+    return {heading.replace(" ", "-") for heading in plain}

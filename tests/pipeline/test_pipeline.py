@@ -1,8 +1,11 @@
 """The real dvc.yaml, run end to end on a nano study in a clone of its own."""
 
 import json
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
 
 import networkx as nx
 import pytest
@@ -10,7 +13,7 @@ from dvc.repo import Repo
 
 from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
 from tests.pipeline.workspace import Workspace
-from tests.reads import ROOT, STAGES, body
+from tests.reads import ROOT, STAGES, anchors, body
 
 WRITTEN = {out: stage for stage in STAGES for out in body(stage)["outs"] if isinstance(out, str)}
 MEASURES = {WRITTEN[dep] for dep in body("summarize")["deps"] if "training" not in dep}
@@ -125,6 +128,25 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, spied, stage):
         assert computing <= fingerprinted(stage, branch, ROOT)["packages"].keys()
         loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
         assert loaded - STARTING <= branch_modules(stage, branch, ROOT)
+
+
+def leads_somewhere(link: str) -> bool:
+    """Say whether a link's file exists and holds the element or the heading, if it names one."""
+    url = urlsplit(link)
+    file, element = Path(unquote(url.path)), unquote(url.fragment)
+    if not element or not file.is_file():
+        return file.is_file()
+    if file.suffix == ".md":
+        return element in anchors(file)
+    return element in re.findall(r'\sid="([^"]+)"', file.read_text())
+
+
+@pytest.mark.parametrize("name", ["report", "published"])
+def test_every_link_of_a_page_leads_somewhere(nano, name):
+    page = nano.folder / f"plots/{name}.html"
+    links = set(re.findall(r'href="([^"]+)"', page.read_text()))
+    own = {urljoin(page.as_uri(), link) for link in links if "://" not in link}
+    assert own and [link for link in own if not leads_somewhere(link)] == []
 
 
 def test_an_encoders_entry_reruns_that_encoder_alone(clean):

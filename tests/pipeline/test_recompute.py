@@ -3,8 +3,10 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from tests.pipeline.workspace import Workspace
 
@@ -94,6 +96,29 @@ def test_what_is_edited_while_a_stage_runs_is_named_and_nothing_is_recorded(clea
     assert "%|" in said and (" 0/" not in said) == kept  # if kept, all steps had been taken
     assert clean.results() == before
     assert not list(clean.folder.glob(".scratch/*/checkpoint.safetensors"))
+
+
+IN_ANY_ORDER = (
+    *("fetch@imagenet_r", "fetch_shifts", "baseline", "head@rn_web_broad", "cka@rn_finetuning"),
+    *("robustness@rn_web_broad", "summarize@rn_web_broad", "untrained@rn", "report"),
+)
+"""Stages of a second or two, each of which reads a mapping."""
+
+
+def test_the_order_of_keys_reaches_neither_dvc_nor_a_result(clean):
+    before, text = clean.results(), yaml.safe_dump(backwards(clean.params()), sort_keys=False)
+    (clean.folder / "params.yaml").write_text(text)
+    assert stale(clean) == set()
+    for name in IN_ANY_ORDER:
+        clean.run("python", "-m", "stages", *name.split("@"))
+    assert clean.results() == before
+
+
+def backwards(node: Any) -> Any:
+    """Reverse the order of the keys of every mapping."""
+    if isinstance(node, dict):
+        return {key: backwards(value) for key, value in reversed(node.items())}
+    return [*map(backwards, node)] if isinstance(node, list) else node
 
 
 def test_another_version_reaches_what_computes_with_it_and_has_to_be_installed(clean):

@@ -1,4 +1,4 @@
-"""Damaged files of the formats that come from outside: a result or one line.
+"""Damaged and wrong files of the formats that come from outside: a result or one line.
 
 Each format begins with a small whole file, which is damaged in seeded ways and read by the function
 that a stage reads it with. A case that fails names its seed.
@@ -150,6 +150,15 @@ FORMATS: dict[str, Callable[[Path], Format]] = {
     **{"JPEG": image("JPEG"), "PNG": image("PNG")},
 }
 
+WRONG: dict[str, Callable[[bytes], bytes]] = {
+    "HTML page": lambda _: b"<!DOCTYPE html>\n<html><body>Please log in.</body></html>\n",
+    "LFS pointer": lambda _: (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:%b\nsize 12345\n" % (b"4d7a" * 16)
+    ),
+    "empty": lambda _: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+}
+
 
 @pytest.fixture(params=FORMATS)
 def whole(request: pytest.FixtureRequest, tmp_path: Path) -> Format:
@@ -181,3 +190,9 @@ def test_a_damaged_file_gives_a_result_or_one_line(whole, tmp_path, capfd):
             error.add_note(f"the damage is that of seed {seed}")
             raise
     assert refused > CASES / 10
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_file_is_refused(whole, tmp_path, wrong):
+    name, content, read = whole
+    assert outcome(tmp_path / name, WRONG[wrong](content), read)

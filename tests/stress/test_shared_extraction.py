@@ -1,6 +1,7 @@
 """Processes that share the images of a stage write what one process writes, to the last bit."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.encoders.encoder import initialise, save_encoder
+from tests.integration.stages.conftest import truncate_image
 from tests.pipeline.refusals import change
 from tests.reads import EXTRACTIONS, folder_digests, run_stage
 from tests.unit.encoders.conftest import small_backbone
@@ -69,3 +71,12 @@ def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processe
     assert (done.returncode, done.stderr) == (0, "")
     assert len([*Path(".scratch").glob("rank*")]) == processes
     assert folder_digests(folder) == folder_digests(alone)
+
+
+def test_a_broken_image_of_another_process_is_named_in_one_line():
+    truncate_image("imagenet_val", 20)  # the first of the second batch
+    done = run("extract", "rn", 2)
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert re.match(r"error: .*imagenet_val: image 00000020: .*broken.*replace", line)
+    assert left("rn") == []

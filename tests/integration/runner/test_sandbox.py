@@ -105,3 +105,15 @@ def test_outputs_are_written_and_only_a_thread_that_is_older_moves_them(folder):
     assert all("PermissionError" in said for said in refused)
     assert "Error" not in locked(folder, "older.submit(Path('out/b').replace, 'place/b').result()")
     assert (folder / "place/b").read_text() == "b"
+
+
+@pytest.mark.parametrize(
+    ("expression", "path"),
+    [
+        ("open('secret/a')", "secret/a"),
+        ("__import__('pyarrow.parquet').parquet.ParquetFile('secret/a')", "secret/a"),
+    ],
+)
+def test_a_refusal_names_the_path_and_the_line_to_add(folder, expression, path):
+    (said,) = locked(folder, expression)
+    assert f"dvc.yaml: the stage opens {path} " in said and "`deps`" in said

@@ -85,6 +85,33 @@ def test_what_the_folder_lacks_is_absent_and_a_head_may_be_random():
     assert read_head(Path("data/heads/mine"), FEATURES).weight.shape == (24, FEATURES)
 
 
+def test_a_probe_learns_from_given_activations():
+    fit = {"held_out": 0.2, "penalties": [0.01], "iterations": 500, "tolerance": 0.001}
+    learnt = {"start": "mine", "dataset": "imagenet_train", "features": "embedding"}
+    change(
+        heads={"probe": {"images_per_class": 5, **fit}},
+        probe={"probed": learnt},
+        encoders={"probed": {**ENTRY, "training": "probed", "head": "trained"}},
+    )
+    arrays = give("imagenet_val", "imagenet_train")
+    run_all("weights")
+    run_all("extract_train", "probe", "head", "extract", key="probed")
+    learnt = Path("data/train_activations/probed")
+    chosen, classes = np.load(learnt / "activations.npy"), np.load(learnt / "classes.npy")
+    with open_shards(DATASETS / "imagenet_train") as images:
+        every = [*zip(images.classes, arrays["imagenet_train"].tolist(), strict=True)]
+    assert 24 < len(chosen) <= 5 * 24
+    assert all(row in every for row in zip(classes, chosen.tolist(), strict=True))
+    found = read_activations(Path("data/activations/probed"), "imagenet_val").values
+    np.testing.assert_array_equal(found, arrays["imagenet_val"])
+    head = read_head(Path("data/heads/probed"), FEATURES)
+    predicted = np.argmax(chosen @ head.weight.T + np.asarray(head.bias), axis=1)
+    assert (predicted == classes).mean() > 0.5
+    give("imagenet_val")
+    run_all("weights")
+    assert "no activations of imagenet_train" in refused("extract_train", "probed")
+
+
 def test_activations_of_other_images_are_refused():
     give(*NAMES)
     run_all("weights")
@@ -95,3 +122,11 @@ def test_activations_of_other_images_are_refused():
     said = refused("extract", "mine")
     assert re.match("elsewhere/mine: .*another order .*tools image-list imagenet_v2", said)
     run_stage("extract_broden", "mine")  # its images are as they were
+
+
+def test_a_head_for_other_classes_is_refused():
+    classes = read_card(DATASETS / "imagenet_val").classes
+    weight, other = np.ones((len(classes), FEATURES)), [classes[1], classes[0], *classes[2:]]
+    give("imagenet_val", head=weight, classes=other)
+    run_all("weights")
+    assert refused("head", "mine").startswith("elsewhere/mine: class 0 of the head")

@@ -1,16 +1,22 @@
 """The stages that bring results together, and those that need no encoder."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
 from tests.integration.stages.two_encoders import (
     result,
+    rows,
+    write_arrays,
+    write_untrained,
 )
 from tests.reads import ROOT, run_stage
 
@@ -49,3 +55,33 @@ def test_summarize(summarized):
     write_absent("broden", Path("data/concepts/second"))
     run_stage("summarize", "second")
     assert result("plots/encoders/second.json")["concepts"] is None
+
+
+@pytest.mark.usefixtures("summarized")
+def test_report():
+    made, fitted = read_json(ROOT / "plots/baseline.json"), Path("data/baseline/baseline.json")
+    write_json(fitted, read_json(fitted) | made)
+    run_stage("summarize_baseline")
+    assert result("plots/baseline.json")["lines"] == made["lines"]
+    pair = read_result(ROOT / "plots/comparisons/rn_vit.json", ComparisonResults)
+    pair = replace(pair, cka=replace(pair.cka, first="first", second="second"))
+    write_result(Path("plots/comparisons/pair.json"), pair)
+    write_untrained("linear")
+    run_stage("untrained", "rn")
+    write_arrays()
+    run_stage("arrays", "mine")
+    for folder in ("plots/arrays", "plots/encoders", "plots/untrained", "plots/comparisons"):
+        Path(folder, "removed.json").write_text("{}")
+    run_stage("report")
+    labels = ["the first", "the second"]  # not in the order of params.yaml
+    for table in ("effective_robustness", "pruning", "concepts"):
+        found = [row["label"] for row in rows(table) if row["label"].startswith("the ")]
+        assert list(dict.fromkeys(found)) == labels, table
+    assert {(row["key"], row["label"]) for row in rows("arrays")} == {("mine", "Mine")}
+    assert {row["label"] for row in rows("training")} == {"the second"}
+    assert {(row["first_label"], row["second_label"]) for row in rows("cka")} == {tuple(labels)}
+    study, page = load_tree(Path("params.yaml"))["study"], Path("plots/report.html").read_text()
+    assert all(
+        word in page for word in (*labels, "Of others", study["title"], study["description"])
+    )
+    assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")

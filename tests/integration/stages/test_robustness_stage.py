@@ -94,6 +94,14 @@ def test_accuracies_and_pruned_ones_are_compared_at_the_baseline_s_abscissa(prun
     require_written(f"data/robustness/{key}/prunable.json", share)
 
 
+def test_a_shift_of_other_classes_has_an_accuracy_alone():
+    change_baseline(classes={"imagenet_r": [1, 2, 3]})
+    run_stage("robustness", "first")
+    found = read_result(Path(ROBUSTNESS), EffectiveRobustness)
+    assert "2 of the 3 classes" in found.reasons["imagenet_r"]
+    assert {*found.compared} == {*TESTBED_SHIFTS} - {"imagenet_r"} and found.robustness
+
+
 def test_without_a_shift_that_was_not_given_there_is_no_mean():
     missing = ["imagenet_r", "imagenet_a"]
     shifts = [shift for shift in TESTBED_SHIFTS if shift not in missing]

@@ -89,7 +89,7 @@ def cut(run: Path, text: str) -> None:
     run.write_text(text)
 
 
-@pytest.mark.parametrize("text", ["", "cmd: x\n"])
+@pytest.mark.parametrize("text", ["", "cmd: x\n", "cmd: x\nouts:\n- path: data/co", "cmd: ["])
 def test_an_entry_of_the_run_cache_that_was_cut_off_is_deleted(workspace, capsys, text):
     cut(run := run_of(COUNT), text)
     assert f"{run}: unfinished" in fsck_finds(capsys)
@@ -134,3 +134,12 @@ def test_results_that_the_cache_lacks_are_named(workspace: Workspace, capsys):
     prepare()
     assert "of 2 stages" in capsys.readouterr().out
     assert workspace.repro() == {"draw", "count"}
+
+
+@pytest.mark.usefixtures("workspace")
+@pytest.mark.parametrize("end", ["uts:", "th: data"])
+def test_part_of_a_lock_file_is_refused(end):
+    text = (lock := Path("dvc.lock")).read_text()
+    lock.write_text(text[: text.rindex(end)])
+    with pytest.raises(InputError, match=r"dvc\.lock.*`git checkout dvc\.lock`"):
+        prepare()

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.measures.chance import chance_bounds, fewest_images
+from tests.reads import ROOT
 
 
 def enumerated(precision, positives, negatives):
@@ -28,13 +30,24 @@ def test_bounds_hold_the_share_of_rankings_that_reach_a_precision(positives, neg
 
 
 @pytest.mark.parametrize(
-    ("directions", "concepts", "images"), [(128, 50, 14), (1024, 1197, 24), (2048, 1197, 25)]
+    ("directions", "concepts", "images", "studies"),
+    [
+        (128, 50, 14, ["params"]),
+        (1024, 1197, 24, ["studies/paper"]),
+        (2048, 1197, 25, [f"studies/{one}" for one in ("acceptance", "claims", "laptop", "local")]),
+    ],
 )
-def test_with_fewer_images_chance_would_find_a_pair(directions, concepts, images):
+def test_a_study_leaves_out_the_concepts_that_chance_would_find(
+    directions, concepts, images, studies
+):
+    """Compare with its widest encoder and the concepts of its Broden."""
     assert fewest_images(0.9, directions, concepts) == images
     pairs = directions * concepts
     assert pairs * chance_bounds(0.9, images, images, 2**13)[1] < 1
     assert pairs * chance_bounds(0.9, images - 1, images - 1, 2**16)[0] >= 1
+    for study in studies:
+        given = load_tree(ROOT / f"{study}.yaml")["concepts"]
+        assert (given["threshold"], given["minimum_images"]) == (0.9, images)
 
 
 def test_refuses_a_threshold_that_chance_reaches_with_any_number_of_images():

@@ -41,3 +41,10 @@ def test_a_crop_has_the_share_and_the_ratio_that_were_drawn():
     assert (right, top) == pytest.approx((1.0, 0.0))
     # A side that would leave the image is cut to it.
     assert crop_box(100, 800, Draw(1.0, 3 / 4, 0.3, 0.7, False))[1::2] == (0.0, 1.0)
+
+
+def test_shares_and_ratios_are_torchvision_s():
+    draws = draw(2000, Augmentation(smallest_crop=0.08, flip=0.5), np.random.default_rng(0))
+    areas, ratios = np.array([d.area for d in draws]), np.array([d.ratio for d in draws])
+    assert areas.min() > 0.08 and areas.max() < 1 and abs(areas.mean() - 0.54) < 0.02
+    assert ratios.min() > 3 / 4 and ratios.max() < 4 / 3 and abs(np.log(ratios).mean()) < 0.02

@@ -12,6 +12,7 @@ from interpreting_clip.training.callbacks import (
     log_point,
     training_callbacks,
 )
+from tests.reads import ROOT
 
 PLAIN = Machine(workers=1)
 FACTS = {"step": 3, "points": [{"loss": 0.1 + 0.2}]}
@@ -26,6 +27,13 @@ def checkpoint_folder(*facts, machine: Machine = PLAIN) -> Path:
     callbacks = training_callbacks("rn", Path("curve"), machine, *facts)
     assert callbacks.checkpoint
     return callbacks.checkpoint.file.parent
+
+
+def test_the_checkpoint_is_outside_of_what_dvc_deletes(recipe):
+    folder = checkpoint_folder(recipe, {"data": "digest"})
+    assert folder.parent == Path(".scratch")
+    assert f"/{folder.parent}/" in (ROOT / ".gitignore").read_text().splitlines()
+    assert not folder.exists()
 
 
 def test_a_training_resumes_where_all_facts_are_the_same(recipe, cropping_recipe):
@@ -57,6 +65,11 @@ def assert_saved(folder: Path, value: float) -> None:
     found = Checkpoint(folder).load()
     assert found is not None and found[1] == FACTS
     assert all(torch.equal(found[0][key], tensor) for key, tensor in tensors(value).items())
+
+
+def test_what_was_saved_comes_back_exactly(tmp_path):
+    Checkpoint(tmp_path).save(tensors(0.1 + 7), FACTS)
+    assert_saved(tmp_path, 0.1 + 7)
 
 
 def test_weights_that_share_memory_or_have_channels_last_are_saved(tmp_path):

@@ -68,6 +68,14 @@ def recipe(recipe):
     return msgspec.structs.replace(recipe, epochs=20, batch_size=16, augmentation=augmentation)
 
 
+def test_training_lowers_the_loss(recipe):
+    fit, points = Fit(), []
+    run(fit, recipe, log=points.append)
+    assert [point["step"] for point in points] == list(range(1, 81))
+    assert points[-1]["loss"] < 0.3 * points[0]["loss"]
+    assert not fit.module.training
+
+
 @pytest.mark.parametrize(("stop_at", "pieces"), [(41, 1), (80, 1), (41, 4)])
 def test_an_interrupted_training_goes_on_bit_for_bit(recipe, tmp_path, stop_at, pieces):
     recipe = msgspec.structs.replace(recipe, pieces=pieces)

@@ -13,10 +13,12 @@ from torch import nn
 from interpreting_clip.encoders.encoder import Encoder, classifier_encoder
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.training.callbacks import Callbacks
+from interpreting_clip.training.contrastive import ContrastiveObjective
 from interpreting_clip.training.loop import Objective, train
 from interpreting_clip.training.pieces import averaged_statistics, cut
 from interpreting_clip.training.recipes import TrainingRecipe
 from interpreting_clip.training.supervised import label_objective
+from tests.other_device import NAME, other_device
 from tests.unit.encoders.conftest import small_backbone
 from tests.unit.training.conftest import CAPTIONS, CLASSES, IMAGES, LABELS, small_case
 
@@ -100,6 +102,19 @@ def test_pieces_have_the_gradient_and_the_statistics_of_one_graph(recipe, case, 
         torch.testing.assert_close(gradients[name], gradient, rtol=0, atol=near)
     for name, buffer in moved.items():
         torch.testing.assert_close(buffers[name].double(), buffer, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("learns_from", ["labels", "captions"])
+def test_a_step_on_another_device_waits_for_nothing(kind, learns_from, recipe):
+    with other_device() as device:
+        encoder, _ = small_case(kind, learns_from)
+        module = encoder.module.to(NAME).train()
+        objective = label_objective(encoder, LABELS.to(NAME), 0.1)
+        if learns_from == "captions":
+            objective = ContrastiveObjective(encoder, CAPTIONS)
+        with averaged_statistics(module, 3):
+            objective(cut(np.arange(12), IMAGES, msgspec.structs.replace(recipe, pieces=3), 0))
+        assert device.operations and not device.waits
 
 
 class Kept:
