@@ -150,20 +150,20 @@ def test_git_sees_what_a_refused_experiment_leaves_in_params_yaml(clean):
 def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edited):
     templates = edited.params()["heads"]["zero_shot"]["templates"]
     edited.change("heads.zero_shot.templates", templates[:2])
-    assert stale(edited) == {"head@rn_web_broad", "finetune@rn_web_broad_finetuned", "report"}
+    assert stale(edited) == {"head@rn_web_broad", "finetune@rn_web_broad_finetuned"}
 
 
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("sources.world.images_per_shard", 400, "fetch fetch_shifts report"),
+        ("sources.world.images_per_shard", 400, "fetch fetch_shifts"),
         (
             "threads.inference",
             2,
             "head extract extract_broden extract_layers extract_train extract_untrained probe",
         ),
-        ("concepts.threshold", 0.85, "broden browse report"),
-        ("backbones.rn.embedding", 32, "weights pretrain extract_untrained report"),
+        ("concepts.threshold", 0.85, "broden browse"),
+        ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
     ],
 )
 def test_a_parameter_reaches_the_stages_that_read_it(edited, path, value, expected):

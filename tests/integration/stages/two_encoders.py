@@ -210,6 +210,7 @@ def accuracy(key: str, name: str, held_by: str = "") -> MeasuredAccuracy:
 def require_written(file: str, expected: object) -> None:
     """Compare a result on disk, numbers and arrays, with what is expected there."""
     other, stored = Path("expected.json"), Path(file)
+    other.with_suffix(".safetensors").unlink(missing_ok=True)
     write_result(other, expected)
     for suffix in (".json", ".safetensors"):
         one, same = (path.with_suffix(suffix) for path in (stored, other))
