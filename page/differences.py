@@ -6,7 +6,6 @@ difference is known better than either of them. The choice is ours; the paper ha
 """
 
 from collections.abc import Sequence
-from statistics import fmean
 
 import msgspec
 import numpy as np
@@ -64,15 +63,15 @@ def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str) -
 def seed_difference(first: ReplicatedEncoder, second: ReplicatedEncoder) -> Case:
     """Subtract the robustness of two encoders seed by seed, where one has only replicas."""
     found = difference_over_seeds(first, second, ROBUSTNESS)
-    differences = [*found.by_seed.values()] if found else []
+    number = Estimate(found.mean) if found and found.mean is not None else None
     return Case(
         group=_pair(first, second),
         name="seed by seed",
         training=first.entry.training,
-        number=Estimate(fmean(differences)) if differences else None,
-        widest=over_replicas(Estimate(fmean(differences)), found) if differences else None,
+        number=number,
+        widest=over_replicas(number, found) if number else None,
         seeds=seed_text(found),
-        verdict=judge_pairs(differences),
+        verdict=judge_pairs([*found.by_seed.values()] if found else []),
     )
 
 
