@@ -1,46 +1,48 @@
 """Fingerprints: twelve hexadecimal digits for the code and the packages that a stage computes with.
 
 Stage `code` writes them to `code.json`, where dvc.yaml names each stage's own as a parameter. A
-stage whose branches import different modules has a fingerprint for each branch, so that an edit of
+stage whose branches call different functions has a fingerprint for each branch, so that an edit of
 one does not make the others' results stale.
 """
 
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from interpreting_clip.errors import DAMAGED_JSON, InputError
+from interpreting_clip.formats.files import file_digest
 from runner.graph import StageEntry
-from runner.source_code import code_digest, import_closure, imported_packages
+from runner.source_code import Definition, Names, Sources
 
 FINGERPRINTS = Path("code.json")
 
 RECORDED = Path("versions.yaml")
 """The versions of torch's packages, which pip chose; constraints.txt has those of all others."""
 
-SOURCES_MODULE = "interpreting_clip/datasets/sources.py"
 BRANCHES: Mapping[str, Mapping[str, str]] = {
     "fetch": {
-        "world": "interpreting_clip/synthetic/drawn_sets.py",
-        **dict.fromkeys(("hub", "archive", "folder"), SOURCES_MODULE),
+        "world": "write_drawn_set",
+        **dict.fromkeys(("hub", "archive", "folder"), "write_real_dataset"),
         "none": "",
     },
-    "head": {"zero_shot": "interpreting_clip/encoders/heads.py", "trained": "", "random": ""},
+    "head": {"zero_shot": "zero_shot_head", "trained": "", "random": ""},
 }
-"""By stage and branch, the module that the stage imports only for this branch; "": none."""
+"""By stage and branch, the function that the stage calls in this branch alone; "": none."""
 
 TABLES = {
-    "interpreting_clip/datasets/imagenet.py": (
+    "read_imagenet_classes": (
         "data/reference/imagenet_classes.csv",
         "data/reference/objectnet_to_imagenet.csv",
     )
 }
-"""Tables that count as code of the module that reads them.
+"""Tables that count as code of the function that reads them.
 
 As dependencies of `fetch` they would also make drawn datasets stale, which have classes of their
 own.
@@ -52,16 +54,11 @@ FORMAT = 1
 Its code counts nowhere.
 """
 
-EXCLUDED_FROM_FINGERPRINT = (
-    "interpreting_clip/__init__.py",
-    *("interpreting_clip/config/params.py", "interpreting_clip/config/syntax.py"),
-    *("interpreting_clip/errors.py", "interpreting_clip/readable.py", "interpreting_clip/urls.py"),
-)
-"""Modules that compute nothing, though every stage loads them.
+SHOWING = ("arrays", "browse", "published", "published_page", "report")
+"""The stages that write labels, units and captions into pages and tables."""
 
-The first only names the library's functions, and imports none in a stage. The others parse
-parameters, word errors and show results.
-"""
+KERNELS = "interpreting_clip.kernels.use_kernels"
+"""What the runner calls before each stage that computes: it chooses the libraries' kernels."""
 
 COMPUTES_NOTHING = ("code", "study")
 """Stages that run with any code and packages: users start them by hand to repair a study."""
@@ -98,15 +95,23 @@ TRANSITIVE_DEPENDENCIES = {
 IO_PACKAGES = frozenset(
     {
         *("filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
-        *("pyarrow", "safetensors", "threadpoolctl", "tqdm"),
+        *("pyarrow", "safetensors", "threadpoolctl", "tqdm", "yaml"),
     }
 )
 """Modules from outside that check, fetch, read, write or show, and compute no number."""
 
 
 def fingerprints(root: Path) -> dict[str, str]:
-    """Return the fingerprint of every stage, or of each of its branches as `<stage>_<branch>`."""
-    return {fingerprint_name(*one): fingerprint(*one, root) for one in stage_branches(root)}
+    """Return the fingerprint of every stage, or of each of its branches as `<stage>_<branch>`.
+
+    It changes with the syntax of any definition that the stage can reach (not with comments,
+    docstrings and the texts of exceptions), with the tables that these read, and with the locked
+    version of any package that they use.
+    """
+    return {
+        fingerprint_name(stage, branch): content_hash(fingerprinted(stage, branch, root))
+        for stage, branch in stage_branches(root)
+    }
 
 
 def stage_branches(root: Path) -> Iterator[tuple[str, str]]:
@@ -129,53 +134,43 @@ def branch_name(entry: StageEntry) -> str:
     return entry.fingerprint.removeprefix(entry.stage).removeprefix("_")
 
 
-def fingerprint(stage: str, branch: str, root: Path) -> str:
-    """Return the fingerprint of a stage, or of one of its branches.
-
-    It changes with the syntax of any module that the stage can import (not with comments,
-    docstrings and the texts of exceptions), with the tables that these read, and with the locked
-    version of any package that the stage computes with.
-    """
-    return content_hash(fingerprinted(stage, branch, root))
-
-
-def fingerprinted(stage: str, branch: str, root: Path) -> dict[str, dict[str, str]]:
+def fingerprinted(stage: str, branch: str, root: Path = Path()) -> dict[str, Any]:
     """Return what is fingerprinted: digests of code and tables, and versions of packages."""
-    code = branch_modules(stage, branch, root)
-    tables = [table for module in sorted(code) for table in TABLES.get(module, ())]
-    imported = imported_packages(root / module for module in code)
-    packages = set() if stage in COMPUTES_NOTHING else computing_packages(imported)
+    sources = Sources(root, words=stage in SHOWING)
+    reached = reached_code(stage, branch, sources)
+    tables = {table for one in reached for table in TABLES.get(one.name, ())}
+    packages = set() if stage in COMPUTES_NOTHING else computing_packages(used_packages(reached))
     return {
         "runner": {"format": str(FORMAT)},
-        "code": {module: code_digest((root / module).read_bytes()) for module in code},
-        "tables": {t: hashlib.sha256((root / t).read_bytes()).hexdigest() for t in tables},
+        "code": sources.digests(reached),
+        "tables": {table: file_digest(root / table) for table in sorted(tables)},
         "packages": locked_versions(packages, root),
     }
 
 
-def readable_tables(entry: StageEntry) -> list[str]:
-    """Return the tables that a stage may read although dvc.yaml does not list them."""
-    code = branch_modules(entry.stage, branch_name(entry), Path())
-    return [table for module in code for table in TABLES.get(module, ())]
+def reached_code(stage: str, branch: str, sources: Sources) -> dict[Definition, Names]:
+    """Return the definitions that a stage reaches in one of its branches."""
+    branches = BRANCHES.get(stage, {})
+    others = {*branches.values()} - {branches.get(branch)}
+    roots = [f"stages.{stage}.main", *[KERNELS] * (stage not in COMPUTES_NOTHING)]
+    return sources.reached(roots, others)
 
 
-def content_hash(found: Mapping[str, Mapping[str, str]]) -> str:
+def used_packages(reached: Mapping[Definition, Names]) -> set[str]:
+    """Return the packages that definitions use and that are neither ours nor Python's."""
+    meanings = [one for names in reached.values() for found in names.values() for one in found]
+    used = {one.partition(".")[0] for one in meanings if isinstance(one, str)}
+    return used - sys.stdlib_module_names
+
+
+def content_hash(found: Mapping[str, Any]) -> str:
     """Return the fingerprint of what `fingerprinted` returns."""
     text = json.dumps(found, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def branch_modules(stage: str, branch: str, root: Path) -> set[str]:
-    """Return the modules of ours that can change what a stage computes in one of its branches."""
-    branches = BRANCHES.get(stage, {})
-    others = {*EXCLUDED_FROM_FINGERPRINT, *branches.values()} - {branches.get(branch)}
-    modules = import_closure(stage, root, others)
-    # The runner chooses the kernels of every stage before the stage is imported.
-    return modules if stage in COMPUTES_NOTHING else modules | {"interpreting_clip/kernels.py"}
-
-
 def computing_packages(modules: Iterable[str]) -> set[str]:
-    """Return the packages that `modules` compute with, directly or through other packages."""
+    """Return the packages that compute among `modules`, and those that they compute with."""
     if unknown := sorted(set(modules) - COMPUTING.keys() - IO_PACKAGES):
         raise InputError(
             f"{', '.join(unknown)}: expected an entry in COMPUTING or IO_PACKAGES of "

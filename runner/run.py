@@ -22,7 +22,7 @@ from interpreting_clip.kernels import (
 from runner.fingerprint import (
     COMPUTES_NOTHING,
     FINGERPRINTS,
-    readable_tables,
+    TABLES,
     recorded_fingerprint,
     require_fingerprint,
 )
@@ -192,7 +192,7 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     # Modules one by one: what else lies among them, such as templates, has to be a dependency.
     readable = [file for name in CODE for file in Path(name).rglob("*.py")]
     readable += [*map(Path, entry.deps), SETTINGS]
-    readable += map(Path, readable_tables(entry))
+    readable += [Path(table) for tables in TABLES.values() for table in tables]
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
     if entry.stage in NETWORK_STAGES:
         named = [tree.get(name, {}).get(entry.key) for name in ("datasets", "weights")]

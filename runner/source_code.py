@@ -1,140 +1,321 @@
-"""The source code of our modules: what they import, and a digest of what they compute."""
+"""The source code of our modules: which definitions a stage can reach, and what they compute.
+
+A definition is a function, a class or a constant of a module: a statement that binds a name. It
+reaches every definition that it names, wherever that is imported from. Of what it names in another
+way (a method of an object, a field of a struct), the object's class counts, and counts whole. So
+does a module that is used as a value. Any other statement of a module, such as a loop, counts with
+each definition of the module.
+"""
 
 import ast
 import hashlib
-import sys
-from collections.abc import Container, Iterable, Iterator
+import symtable
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from interpreting_clip.errors import InputError
 
-FINGERPRINTED = frozenset({"interpreting_clip", "page", "stages"})
+OURS = frozenset({"interpreting_clip", "page", "stages"})
 """The packages whose code changes results. The runner's does not, and is not followed."""
 
+REST = ""
+"""The name of all statements of a module that bind no name."""
 
-def import_closure(stage: str, root: Path, without: Container[str] = ()) -> set[str]:
-    """Return every file of ours that the module `stages.<stage>` can load, relative to `root`.
+DEPTH = 3
+"""How far a digest looks: to what is named by what is named, and so on."""
 
-    Imports are followed wherever they stand, inside functions too, except into the files `without`,
-    which only another branch imports.
-    """
-    todo, seen = files_of({f"stages.{stage}"}, root), set()
-    while todo:
-        file = todo.pop()
-        if file not in seen and file.relative_to(root).as_posix() not in without:
-            seen.add(file)
-            todo |= imported_files(file, root)
-    return {file.relative_to(root).as_posix() for file in seen}
+SHOWN = {"Label": {"label": "", "digits": 0}, "Part": {"label": ""}}
+"""By class, the arguments in annotations that say how a number is shown, with a blank for each."""
 
 
-def imported_files(file: Path, root: Path) -> set[Path]:
-    """Return the files of ours that `file` itself imports, and their packages' `__init__.py`."""
-    return files_of(imported_names(file), root)
+class Definition(NamedTuple):
+    """A definition, or the `REST` of a module: the module's file below the root, and its name."""
+
+    file: str
+    name: str
 
 
-def files_of(names: Iterable[str], root: Path) -> set[Path]:
-    """Return the files of these modules and of the packages that they are in.
-
-    The `b` in `stages.a.b` may be a name and not a module. An empty `__init__.py` runs nothing; all
-    of ours are empty but the library's own.
-    """
-    paths = [Path(*n.split(".")) for n in names if n.partition(".")[0] in FINGERPRINTED]
-    modules = {root / path.with_suffix(".py") for path in paths}
-    packages = {root / one / "__init__.py" for path in paths for one in [path, *path.parents[:-1]]}
-    return {file for file in modules if file.is_file()} | {
-        file for file in packages if file.is_file() and file.stat().st_size
-    }
+Names = Mapping[str, Sequence[Definition | str]]
+"""What the names in a definition mean: definitions of ours, or dotted names of other packages."""
 
 
-def imported_packages(files: Iterable[Path]) -> set[str]:
-    """Return the packages that `files` themselves import and that are neither ours nor Python's."""
-    names = {name.partition(".")[0] for file in files for name in imported_names(file)}
-    return names - FINGERPRINTED - {"runner"} - sys.stdlib_module_names
+@dataclass
+class Module:
+    """A parsed module: its statements by the name that they bind, and what its imports bind."""
+
+    lines: list[str]
+    words: bool
+    statements: dict[str, list[ast.stmt]] = field(default_factory=dict)
+    imports: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, tuple[set[str], dict[str, str], str]] = field(default_factory=dict)
+
+    def content(self, name: str) -> tuple[set[str], dict[str, str], str]:
+        """Return the names in a definition, what its own imports bind, and its syntax.
+
+        Its statements are trimmed.
+        """
+        if name not in self.contents:
+            names, imports = set[str](), dict[str, str]()
+            for node in self.statements[name]:
+                outside, inside = names_outside(node, self.lines), [*ast.walk(node)]
+                imports |= imported(inside)
+                trim(inside, self.words)
+                names |= {one for one in named(node) if one.split(".")[0] in outside}
+            text = "\n".join(map(syntax, self.statements[name]))
+            self.contents[name] = names - imports.keys(), imports, text
+        return self.contents[name]
 
 
-def imported_names(file: Path) -> frozenset[str]:
-    """Return everything that `file` imports: modules, and after a dot the names from them.
+@cache
+def parse(text: str, words: bool) -> Module:
+    """Return a parsed module; with `words`, the wording of labels and captions is code, too."""
+    module = Module(text.splitlines(keepends=True), words)
+    for node in ast.parse(text).body:
+        bound = bound_names(node)
+        if not bound:
+            module.imports |= imported(ast.walk(node))
+        if not (isinstance(node, ast.Import | ast.ImportFrom) or runs_nowhere(node)):
+            for name in bound or [REST]:
+                module.statements.setdefault(name, []).append(node)
+    return module
 
-    `importlib.import_module` counts if its argument is a literal name, as it always is here.
-    """
+
+class Sources:
+    """The modules below a root, each as it is when it is first asked for."""
+
+    def __init__(self, root: Path, *, words: bool = True) -> None:
+        self.root, self.words = root, words
+        self.modules: dict[str, Module] = {}
+        self.meanings: dict[str, list[Definition | str]] = {}
+
+    def reached(
+        self, roots: Iterable[str], without: Container[str] = ()
+    ) -> dict[Definition, Names]:
+        """Return the definitions that `roots` reach, each with what its names mean.
+
+        Those called as `without` says are another branch's, and are not followed.
+        """
+        todo, found = [one for root in roots for one in self.meaning(root)], {}
+        while todo:
+            one = todo.pop()
+            if isinstance(one, Definition) and one not in found and one.name not in without:
+                with legible(one.file):
+                    found[one] = self.names(one)
+                todo += [meaning for name in found[one].values() for meaning in name]
+                if REST in self.modules[one.file].statements:
+                    todo.append(Definition(one.file, REST))
+        return found
+
+    def names(self, definition: Definition) -> Names:
+        """Return what the names in a definition mean."""
+        module = self.module(definition.file)
+        names, imports, _ = module.content(definition.name)
+        found = {name: self.meaning(dotted) for name, dotted in imports.items()}
+        for name in names:
+            first, *attributes = name.split(".")
+            if first in module.statements:
+                found[name] = [Definition(definition.file, first)]
+            elif first in module.imports:
+                found[name] = self.meaning(".".join([module.imports[first], *attributes]))
+        return found
+
+    def meaning(self, dotted: str) -> list[Definition | str]:
+        """Return what a dotted name means; all definitions of a module if it is one."""
+        if dotted not in self.meanings:
+            self.meanings[dotted] = list(self._meaning(dotted.split(".")))
+        return self.meanings[dotted]
+
+    def _meaning(self, parts: Sequence[str]) -> Iterable[Definition | str]:
+        if parts[0] not in OURS:
+            return [] if parts[0] == "runner" else [".".join(parts)]
+        for count in range(len(parts), 0, -1):
+            path = "/".join(parts[:count])
+            for file in (f"{path}.py", f"{path}/__init__.py"):
+                if file in self.modules or (self.root / file).is_file():
+                    return self._within(file, parts[count:])
+        raise InputError(f"{'.'.join(parts)}: expected a module of ours, got none")
+
+    def _within(self, file: str, names: Sequence[str]) -> Iterable[Definition | str]:
+        module = self.module(file)
+        if not names or names[0].startswith("__"):
+            return [Definition(file, name) for name in module.statements]
+        if names[0] in module.statements:
+            return [Definition(file, names[0])]
+        if names[0] in module.imports:
+            return self.meaning(".".join([module.imports[names[0]], *names[1:]]))
+        raise InputError(f"{file}: expected a definition of {names[0]}, got none")
+
+    def module(self, file: str) -> Module:
+        """Return a module."""
+        if file not in self.modules:
+            with legible(file):
+                self.modules[file] = parse((self.root / file).read_text("utf-8"), self.words)
+        return self.modules[file]
+
+    def digests(self, reached: Mapping[Definition, Names]) -> list[tuple[str, str]]:
+        """Return the name of each definition with a digest of its syntax and of what it names.
+
+        Modules' paths do not count: a definition may move.
+        """
+        own = {one: self.module(one.file).content(one.name)[2] for one in reached}
+        found = own
+        for _ in range(DEPTH):
+            found = {one: _digest(one, own[one], found, reached[one]) for one in reached}
+        return sorted((one.name, digest) for one, digest in found.items())
+
+
+@contextmanager
+def legible(file: str) -> Iterator[None]:
+    """Name the file of what is not Python, or no Python that can be followed."""
     try:
-        return names_in(file.read_bytes(), file.name == "__init__.py")
+        yield
     except SyntaxError as error:
         raise InputError(f"{file}: line {error.lineno}: not legal Python: {error.msg}") from None
     except ValueError as error:
         raise InputError(f"{file}: {error}") from None
 
 
-@cache
-def names_in(source: bytes, package: bool) -> frozenset[str]:
-    """Return everything that a module, or the `__init__.py` of a package, imports."""
-    names: set[str] = set()
-    tree = ast.parse(source)
-    tree.body = [node for node in tree.body if not imports_lazily(node, package)]
-    for node in ast.walk(tree):
+def _digest(one: Definition, own: str, known: Mapping[Definition, str], names: Names) -> str:
+    meanings = [(name.rpartition(".")[2], meaning) for name in names for meaning in names[name]]
+    lines = [f"{name} {m if isinstance(m, str) else known.get(m)}" for name, m in meanings]
+    return hashlib.sha256("\n".join([one.name, own, *sorted(lines)]).encode()).hexdigest()
+
+
+def imported(nodes: Iterable[ast.AST]) -> dict[str, str]:
+    """Return what the imports among some nodes bind, with the dotted names of what they mean.
+
+    `importlib.import_module` counts if its argument is a literal name, as it always is here.
+    """
+    found: dict[str, str] = {}
+    for node in nodes:
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
+            # `import a.b` binds `a`, and whoever names that gets `a.b`
+            found |= {one.asname or one.name.partition(".")[0]: one.name for one in node.names}
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(f"line {node.lineno}: relative import; import by absolute path")
-            names.add(node.module or "")
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
         elif isinstance(node, ast.Call) and called(node) == "import_module":
             name = getattr(node.args[0], "value", None)
             if not isinstance(name, str):
                 raise ValueError(f"line {node.lineno}: import by computed name; write the name out")
-            names.add(name)
-    return frozenset(names)
+            found[f"import_module({name})"] = name
+    return found
 
 
-def imports_lazily(node: ast.stmt, package: bool) -> bool:
-    """Say whether a statement is a package's `__getattr__`, or runs in a type checker alone.
+def bound_names(node: ast.stmt) -> list[str]:
+    """Return the names that a statement of a module defines; none if it does something else."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return []
+    parts = [part for one in targets for part in getattr(one, "elts", [one])]
+    names = [part.id for part in parts if isinstance(part, ast.Name)]
+    return names if len(names) == len(parts) else []
 
-    The library imports all its measures in `__getattr__` when a person asks for one. A stage
-    imports the module of its measure, and asks for none (`tests/unit/test_dependencies.py`).
+
+def runs_nowhere(node: ast.stmt) -> bool:
+    """Say whether a statement is a docstring, or runs in a type checker or a program only."""
+    tests = ("TYPE_CHECKING", "__name__ == '__main__'")
+    return is_docstring(node) or (isinstance(node, ast.If) and ast.unparse(node.test) in tests)
+
+
+def names_outside(node: ast.stmt, lines: list[str]) -> set[str]:
+    """Return the names in a statement of a module that are not local where they stand."""
+    decorators = getattr(node, "decorator_list", ())
+    first = min(one.lineno for one in (node, *decorators))
+    todo = [symtable.symtable("".join(lines[first - 1 : node.end_lineno]), "", "exec")]
+    found = set[str]()
+    while todo:
+        scope = todo.pop()
+        # Names in a class are looked up outside if the class has none (yet).
+        direct = scope.get_type() in ("module", "class")
+        symbols = scope.get_symbols()
+        found |= {s.get_name() for s in symbols if s.is_global() or (direct and s.is_referenced())}
+        todo += scope.get_children()
+    return found
+
+
+def named(node: ast.AST) -> Iterator[str]:
+    """Yield the names in a statement, those of a module's attributes as `module.attribute`."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        yield f"{node.value.id}.{node.attr}"
+    elif isinstance(node, ast.Name):
+        yield node.id
+    else:
+        for child in ast.iter_child_nodes(node):
+            yield from named(child)
+
+
+def trim(nodes: Iterable[ast.AST], words: bool) -> None:
+    """Take what computes nothing out of a definition, whose nodes come from the outside in.
+
+    That is docstrings, annotations but for those of a class's fields, which types are decoded by,
+    and the texts of exceptions. A message is a text or an f-string among the positional arguments
+    of a call in a `raise`, or of a name that ends in Error. `words` keeps labels and captions.
     """
-    if isinstance(node, ast.If):
-        return ast.unparse(node.test) == "TYPE_CHECKING" and not node.orelse
-    return package and isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
-
-
-@cache
-def code_digest(source: str | bytes) -> str:
-    """Return the SHA-256 of a module's code without comments, layout, docstrings and messages.
-
-    A docstring is any string that is a statement of its own, also below a constant. A message is
-    the text of an exception; the wording of a `Label` and the `CAPTION` of a result are left out,
-    too. None of this changes what
-    is computed, so rewording it makes no training stale. Every Python from 3.11 on gives the same
-    digest.
-    """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
+    fields: set[ast.stmt] = set()
+    for node in nodes:
+        if isinstance(node, ast.ClassDef):
+            fields |= {*node.body}
         if isinstance(body := getattr(node, "body", None), list):
-            node.body = [line for line in body if not is_docstring(line)]  # pyright: ignore
-        for text in message_texts(node):
-            text.value = ""
+            kept = [line for line in body if not is_docstring(line)]
+            node.body = kept or [ast.Pass()]  # pyright: ignore[reportAttributeAccessIssue]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            node.returns = None
+        if isinstance(node, ast.arg):
+            node.annotation = None
         if isinstance(node, ast.AnnAssign):
-            strip_labels(node.annotation)
-            if ast.unparse(node.target) == "CAPTION":
-                node.value = None
-        # of a message, or of a value's format, which early versions of 3.12 end with ""
+            if node in fields:
+                strip_words(node, words)
+            else:
+                node.annotation = ast.Constant(None)
+        for call in exceptions(node):
+            call.args = [WithoutTexts().visit(argument) for argument in call.args]
+        # of a value's format, which early versions of 3.12 end with ""
         if isinstance(node, ast.JoinedStr):
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
-    return hashlib.sha256(syntax(tree).encode()).hexdigest()
 
 
-def message_texts(node: ast.AST) -> Iterator[ast.Constant]:
-    """Yield the literal texts in a message: a call in a `raise`, or of a name that ends in Error.
+def strip_words(annotated: ast.AnnAssign, words: bool) -> None:
+    """Take the wording out of a field of a class: of its labels, its description and its caption.
 
-    Only positional arguments are messages.
+    That a field has a label stays, and so do the names of other fields and of columns.
     """
+    for call in ast.walk(annotated.annotation):
+        if isinstance(call, ast.Call) and called(call) == "Described":
+            call.args, call.keywords = [ast.Constant("")], []
+        if isinstance(call, ast.Call) and (shown := SHOWN.get(called(call))) and not words:
+            call.args = [ast.Constant(blank) for blank in shown.values()]
+            call.keywords = [one for one in call.keywords if one.arg not in (*shown, "unit")]
+    if ast.unparse(annotated.target) == "CAPTION" and not words:
+        annotated.value = ast.Constant("")
+
+
+def exceptions(node: ast.AST) -> Iterator[ast.Call]:
+    """Yield the call that makes an exception: the one in a `raise`, or of a name of an error."""
     call = node.exc if isinstance(node, ast.Raise) else node
     if isinstance(call, ast.Call) and (call is not node or called(call).endswith("Error")):
-        for argument in call.args:
-            yield from literal_texts(argument)
+        yield call
+
+
+class WithoutTexts(ast.NodeTransformer):
+    """Empties the texts in an expression, other than the keys of subscripts."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: D102
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:  # noqa: D102
+        return ast.Constant("")
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:  # noqa: D102
+        node.value = self.visit(node.value)
+        return node
 
 
 def called(call: ast.Call) -> str:
@@ -142,30 +323,8 @@ def called(call: ast.Call) -> str:
     return getattr(call.func, "attr", getattr(call.func, "id", ""))
 
 
-def strip_labels(annotation: ast.expr) -> None:
-    """Take the wording out of the labels in `x: Annotated[float, Label("width", 1, chance="y")]`.
-
-    That a field has a label stays, and so do the names of other fields and of columns. A `Part` is
-    the label of a nested result.
-    """
-    for call in ast.walk(annotation):
-        if isinstance(call, ast.Call) and called(call) in {"Label", "Part"}:
-            wording = ("label", "digits", "unit")  # its first arguments: how a number is shown
-            call.args = call.args[len(wording) :]
-            call.keywords = [one for one in call.keywords if one.arg not in wording]
-
-
-def literal_texts(node: ast.AST) -> Iterator[ast.Constant]:
-    """Yield the literal texts in an expression, other than the keys of subscripts."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        yield node
-    inner = [node.value] if isinstance(node, ast.Subscript) else ast.iter_child_nodes(node)
-    for child in inner:
-        yield from literal_texts(child)
-
-
 def syntax(node: Any) -> str:
-    """Return a syntax tree as text.
+    """Return a syntax tree as text, without the paths of modules of ours.
 
     Empty fields are left out: later versions of Python add fields to nodes (3.12 the type
     parameters of a function), and `ast.dump` omits empty ones from 3.13 on.
@@ -174,7 +333,9 @@ def syntax(node: Any) -> str:
         return f"[{', '.join(map(syntax, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
-    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    fields = [(n, v) for n, v in ast.iter_fields(node) if n != "ctx" and v not in (None, [])]
+    if isinstance(node, ast.ImportFrom) and str(node.module).partition(".")[0] in OURS:
+        fields = [(name, value) for name, value in fields if name != "module"]
     return f"{type(node).__name__}({', '.join(f'{n}={syntax(v)}' for n, v in fields)})"
 
 

@@ -32,7 +32,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
     if are_given(weights):
         # A folder has no activations of layers; the check of a study allows no comparison of it.
-        raise AbsentError("layers")
+        raise AbsentError(dataset="layers")
     if run_in_processes(machine, "stages", "extract_layers", key, resumes=False):
         return
     torch.set_num_threads(params.read("threads", Threads).inference)
