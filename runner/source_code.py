@@ -28,8 +28,8 @@ REST = ""
 DEPTH = 3
 """How far a digest looks: to what is named by what is named, and so on."""
 
-SHOWN = {"Label": {"label": "", "digits": 0}, "Part": {"label": ""}}
-"""By class, the arguments in annotations that say how a number is shown, with a blank for each."""
+WORDING = {"Label": ("", 0), "Part": ("",), "Described": ("",)}
+"""The calls in annotations that say how a number is shown or explained, with blank arguments."""
 
 
 class Definition(NamedTuple):
@@ -257,13 +257,16 @@ def trim(nodes: Iterable[ast.AST], words: bool) -> None:
 
     That is docstrings, annotations but for those of a class's fields, which types are decoded by,
     and the texts of exceptions. A message is a text or an f-string among the positional arguments
-    of a call in a `raise`, or of a name that ends in Error. `words` keeps labels and captions.
+    of a call in a `raise`, or of a name that ends in Error. `words` keeps labels, captions and the
+    docstrings of classes.
     """
     fields: set[ast.stmt] = set()
     for node in nodes:
         if isinstance(node, ast.ClassDef):
             fields |= {*node.body}
-        if isinstance(body := getattr(node, "body", None), list):
+        # A JSON Schema has the docstrings of classes.
+        explained = words and isinstance(node, ast.ClassDef)
+        if isinstance(body := getattr(node, "body", None), list) and not explained:
             kept = [line for line in body if not is_docstring(line)]
             node.body = kept or [ast.Pass()]  # pyright: ignore[reportAttributeAccessIssue]
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -271,10 +274,10 @@ def trim(nodes: Iterable[ast.AST], words: bool) -> None:
         if isinstance(node, ast.arg):
             node.annotation = None
         if isinstance(node, ast.AnnAssign):
-            if node in fields:
-                strip_words(node, words)
-            else:
+            if node not in fields:
                 node.annotation = ast.Constant(None)
+            elif not words:
+                strip_words(node)
         for call in exceptions(node):
             call.args = [WithoutTexts().visit(argument) for argument in call.args]
         # of a value's format, which early versions of 3.12 end with ""
@@ -282,18 +285,16 @@ def trim(nodes: Iterable[ast.AST], words: bool) -> None:
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
 
 
-def strip_words(annotated: ast.AnnAssign, words: bool) -> None:
+def strip_words(annotated: ast.AnnAssign) -> None:
     """Take the wording out of a field of a class: of its labels, its description and its caption.
 
     That a field has a label stays, and so do the names of other fields and of columns.
     """
     for call in ast.walk(annotated.annotation):
-        if isinstance(call, ast.Call) and called(call) == "Described":
-            call.args, call.keywords = [ast.Constant("")], []
-        if isinstance(call, ast.Call) and (shown := SHOWN.get(called(call))) and not words:
-            call.args = [ast.Constant(blank) for blank in shown.values()]
-            call.keywords = [one for one in call.keywords if one.arg not in (*shown, "unit")]
-    if ast.unparse(annotated.target) == "CAPTION" and not words:
+        if isinstance(call, ast.Call) and called(call) in WORDING:
+            call.args = [ast.Constant(blank) for blank in WORDING[called(call)]]
+            call.keywords = [one for one in call.keywords if one.arg in ("chance", "headline")]
+    if ast.unparse(annotated.target) == "CAPTION":
         annotated.value = ast.Constant("")
 
 

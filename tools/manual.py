@@ -26,7 +26,7 @@ from interpreting_clip.formats.json import write_whole
 from interpreting_clip.measures.result import Result, labels
 from interpreting_clip.quantities import Described
 from interpreting_clip.readable import measure_title
-from interpreting_clip.study.sections import Sections, further_measures
+from interpreting_clip.study.sections import Sections
 from tools.documents import RESULT_TABLES, result_table, table
 
 DOCUMENTS = (
@@ -68,7 +68,6 @@ def written(name: str) -> str:
     sections = {field.name: field.type for field in msgspec.structs.fields(Sections)}
     texts = load_tree(TEXTS)
     parts: dict[str, Callable[[], str]] = {
-        "settings of further measures": further_settings,
         "definitions": definitions,
         "numbers": numbers_table,
         "functions": functions_table,
@@ -79,15 +78,6 @@ def written(name: str) -> str:
     if name not in parts:
         raise InputError(f"<!-- make docs: {name} -->: expected one of {', '.join(parts)}")
     return parts[name]()
-
-
-def further_settings() -> str:
-    """Return a section of params.md for each measure that has none written by hand."""
-    return "\n".join(
-        f"## `{name}`\n\n{summary(module(name))} ([definition](measures.md#{anchor(name)})).\n\n"
-        f"{settings_table(settings)}"
-        for name, settings in further_measures().items()
-    )
 
 
 def definitions() -> str:

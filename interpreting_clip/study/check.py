@@ -28,7 +28,7 @@ from interpreting_clip.study.check_datasets import (
     check_subsets,
     check_worlds,
 )
-from interpreting_clip.study.sections import EverySection, Sections
+from interpreting_clip.study.sections import Sections
 
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
@@ -84,7 +84,7 @@ def check(file: Path) -> Sections:
     tree = load_tree(file)
     if complaints := list(illegal_sections(tree)):
         raise InputError(*(f"{file}: {line}" for line in complaints))
-    study = convert(tree, EverySection, "", file)
+    study = convert(tree, Sections, "", file)
     if complaints := [line for check_part in CHECKS for line in check_part(study)]:
         raise InputError(*(f"{file}: {line}" for line in complaints))
     return study
@@ -92,7 +92,7 @@ def check(file: Path) -> Sections:
 
 def illegal_sections(tree: Mapping[str, Any]) -> Complaints:
     """Yield what is wrong inside sections, for every key of every entry."""
-    kinds = {field.name: field.type for field in msgspec.structs.fields(EverySection)}
+    kinds = {field.name: field.type for field in msgspec.structs.fields(Sections)}
     for name in tree:
         if name not in kinds:
             wrong = f"there is no section {short(name)}; {close_names(str(name), kinds)}"

@@ -1,15 +1,9 @@
-"""All of params.yaml: its sections, and the type of each.
+"""All of params.yaml: its sections, and the type of each. A measure's is its `Settings`."""
 
-A measure's section has its `Settings` and its module's name. Those that are older than this rule
-are listed below; all others are found in `interpreting_clip.measures`.
-"""
-
-import pkgutil
 from typing import Annotated
 
 import msgspec
 
-from interpreting_clip import measures
 from interpreting_clip.datasets.broden import labels
 from interpreting_clip.encoders.entries import (
     BackboneEntry,
@@ -32,6 +26,9 @@ from interpreting_clip.measures import (
     effective_robustness,
     kurtosis,
     logit_line,
+    mutual_neighbours,
+    participation_ratio,
+    privileged_basis,
 )
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
 from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts, Sources
@@ -81,23 +78,6 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     concepts: concepts.Settings
     browse: Browse
     published: published_accuracies.Settings
-
-
-def further_measures() -> dict[str, type[msgspec.Struct]]:
-    """Return the settings of the measures that `Sections` does not list, by name."""
-    listed = [field.type for field in msgspec.structs.fields(Sections)]
-    found = {}
-    for module in pkgutil.iter_modules(measures.__path__):
-        # Found by name, so that a new measure needs no edit here. Stage `study` checks it, and no
-        # result depends on the check.
-        one = pkgutil.resolve_name(f"{measures.__name__}.{module.name}")
-        settings = getattr(one, "Settings", None)
-        if settings and settings not in listed:
-            found[module.name] = settings
-    return found
-
-
-EverySection = msgspec.defstruct(
-    "EverySection", list(further_measures().items()), bases=(Sections,), frozen=True, kw_only=True
-)
-"""`Sections` and those of all further measures."""
+    mutual_neighbours: mutual_neighbours.Settings
+    participation_ratio: participation_ratio.Settings
+    privileged_basis: privileged_basis.Settings

@@ -10,7 +10,7 @@ import pytest
 from dvc.utils.serialize import loads_yaml
 
 from interpreting_clip.config.params import complaint
-from interpreting_clip.study.sections import EverySection
+from interpreting_clip.study.sections import Sections
 from tests.reads import ROOT
 from tools.manual import structs
 
@@ -18,7 +18,7 @@ MANUAL = ROOT / "docs/reference/params.md"
 ENCODERS = ROOT / "docs/encoders.md"
 DATA = ROOT / "docs/data.md"
 HEADER = "| key | meaning | unit | legal values | paper |"
-KINDS = {field.name: field.type for field in msgspec.structs.fields(EverySection)}
+KINDS = {field.name: field.type for field in msgspec.structs.fields(Sections)}
 
 
 class Key(NamedTuple):

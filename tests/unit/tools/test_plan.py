@@ -8,7 +8,7 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.check import check
 from interpreting_clip.study.dataset_entries import DatasetEntry
-from interpreting_clip.study.sections import EverySection
+from interpreting_clip.study.sections import Sections
 from tests.pipeline.workspace import NANO
 from tests.reads import ROOT
 from tools import plan, reachable
@@ -45,7 +45,7 @@ def test_a_plan_has_the_bytes_of_each_source_and_names_what_cannot_be_reached(mo
     tree = load_tree(NANO)
     tree["datasets"] |= REMOTE
     tree["sources"] |= {one["source"]: {"images_per_shard": 1000} for one in REMOTE.values()}
-    study = convert(tree, EverySection, "", NANO)
+    study = convert(tree, Sections, "", NANO)
     monkeypatch.setattr(plan, "check", lambda *_: study)  # which refuses real and drawn sets
 
     def planned(*options: str) -> dict[str, list[str]]:
