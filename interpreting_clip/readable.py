@@ -1,6 +1,6 @@
 """How results show themselves: as text, as HTML in a notebook, and as a table of pandas.
 
-It computes nothing, so it is in no stage's fingerprint; `Result` imports it when it is shown.
+`Result` imports it when it is shown: it counts in the fingerprints of stages that show results.
 """
 
 from collections.abc import Iterator, Sequence

@@ -36,6 +36,9 @@ BRANCHES: Mapping[str, Mapping[str, str]] = {
 }
 """By stage and branch, the function that the stage calls in this branch alone; "": none."""
 
+COMPUTE_NOTHING = ("Callbacks", "Checkpoint", "progress_bar")
+"""Definitions that stages name and that change no result: an edit of them trains nothing again."""
+
 TABLES = {
     "read_imagenet_classes": (
         "data/reference/imagenet_classes.csv",
@@ -151,7 +154,7 @@ def fingerprinted(stage: str, branch: str, root: Path = Path()) -> dict[str, Any
 def reached_code(stage: str, branch: str, sources: Sources) -> dict[Definition, Names]:
     """Return the definitions that a stage reaches in one of its branches."""
     branches = BRANCHES.get(stage, {})
-    others = {*branches.values()} - {branches.get(branch)}
+    others = {*branches.values(), *COMPUTE_NOTHING} - {branches.get(branch)}
     roots = [f"stages.{stage}.main", *[KERNELS] * (stage not in COMPUTES_NOTHING)]
     return sources.reached(roots, others)
 

@@ -32,6 +32,10 @@ WORDING = {"Label": ("", 0), "Part": ("",), "Described": ("",)}
 """The calls in annotations that say how a number is shown or explained, with blank arguments."""
 
 
+METHODS = ("__repr__", "_repr_html_", "to_frame")
+"""The methods with which a result shows itself."""
+
+
 class Definition(NamedTuple):
     """A definition, or the `REST` of a module: the module's file below the root, and its name."""
 
@@ -61,9 +65,9 @@ class Module:
         if name not in self.contents:
             names, imports = set[str](), dict[str, str]()
             for node in self.statements[name]:
-                outside, inside = names_outside(node, self.lines), [*ast.walk(node)]
-                imports |= imported(inside)
-                trim(inside, self.words)
+                outside = names_outside(node, self.lines)
+                trim(node, self.words)
+                imports |= imported(ast.walk(node))
                 names |= {one for one in named(node) if one.split(".")[0] in outside}
             text = "\n".join(map(syntax, self.statements[name]))
             self.contents[name] = names - imports.keys(), imports, text
@@ -73,7 +77,7 @@ class Module:
 @cache
 def parse(text: str, words: bool) -> Module:
     """Return a parsed module; with `words`, the wording of labels and captions is code, too."""
-    module = Module(text.splitlines(keepends=True), words)
+    module = Module(text.split("\n"), words)
     for node in ast.parse(text).body:
         bound = bound_names(node)
         if not bound:
@@ -229,7 +233,7 @@ def names_outside(node: ast.stmt, lines: list[str]) -> set[str]:
     """Return the names in a statement of a module that are not local where they stand."""
     decorators = getattr(node, "decorator_list", ())
     first = min(one.lineno for one in (node, *decorators))
-    todo = [symtable.symtable("".join(lines[first - 1 : node.end_lineno]), "", "exec")]
+    todo = [symtable.symtable("\n".join(lines[first - 1 : node.end_lineno]), "", "exec")]
     found = set[str]()
     while todo:
         scope = todo.pop()
@@ -246,23 +250,24 @@ def named(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         yield f"{node.value.id}.{node.attr}"
     elif isinstance(node, ast.Name):
-        yield node.id
+        yield from [node.id] if isinstance(node.ctx, ast.Load) else ()
     else:
         for child in ast.iter_child_nodes(node):
             yield from named(child)
 
 
-def trim(nodes: Iterable[ast.AST], words: bool) -> None:
-    """Take what computes nothing out of a definition, whose nodes come from the outside in.
+def trim(statement: ast.stmt, words: bool) -> None:
+    """Take what computes nothing out of a definition.
 
     That is docstrings, annotations but for those of a class's fields, which types are decoded by,
     and the texts of exceptions. A message is a text or an f-string among the positional arguments
-    of a call in a `raise`, or of a name that ends in Error. `words` keeps labels, captions and the
-    docstrings of classes.
+    of a call in a `raise`, or of a name that ends in Error. `words` keeps what shows a result:
+    labels, captions, its methods, and the docstrings of classes.
     """
     fields: set[ast.stmt] = set()
-    for node in nodes:
+    for node in ast.walk(statement):
         if isinstance(node, ast.ClassDef):
+            node.body = [line for line in node.body if words or not shows(line)]
             fields |= {*node.body}
         # A JSON Schema has the docstrings of classes.
         explained = words and isinstance(node, ast.ClassDef)
@@ -279,7 +284,8 @@ def trim(nodes: Iterable[ast.AST], words: bool) -> None:
             elif not words:
                 strip_words(node)
         for call in exceptions(node):
-            call.args = [WithoutTexts().visit(argument) for argument in call.args]
+            for argument in call.args:
+                empty_texts(argument)
         # of a value's format, which early versions of 3.12 end with ""
         if isinstance(node, ast.JoinedStr):
             node.values = [v for v in node.values if getattr(v, "value", None) != ""]
@@ -305,18 +311,21 @@ def exceptions(node: ast.AST) -> Iterator[ast.Call]:
         yield call
 
 
-class WithoutTexts(ast.NodeTransformer):
-    """Empties the texts in an expression, other than the keys of subscripts."""
+def empty_texts(node: ast.AST) -> None:
+    """Empty the texts in an expression, other than the keys of subscripts."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        node.value = ""
+    elif isinstance(node, ast.JoinedStr):
+        node.values = []
+    else:
+        inner = [node.value] if isinstance(node, ast.Subscript) else ast.iter_child_nodes(node)
+        for child in inner:
+            empty_texts(child)
 
-    def visit_Constant(self, node: ast.Constant) -> ast.Constant:  # noqa: D102
-        return ast.Constant("") if isinstance(node.value, str) else node
 
-    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.Constant:  # noqa: D102
-        return ast.Constant("")
-
-    def visit_Subscript(self, node: ast.Subscript) -> ast.Subscript:  # noqa: D102
-        node.value = self.visit(node.value)
-        return node
+def shows(line: ast.stmt) -> bool:
+    """Say whether a line of a class is a method that shows an object."""
+    return isinstance(line, ast.FunctionDef) and line.name in METHODS
 
 
 def called(call: ast.Call) -> str:

@@ -11,9 +11,8 @@ import networkx as nx
 import pytest
 from dvc.repo import Repo
 
-from runner.fingerprint import COMPUTING, branch_modules, fingerprinted
 from tests.pipeline.workspace import Workspace
-from tests.reads import ROOT, STAGES, anchors, body
+from tests.reads import STAGES, anchors, body
 
 WRITTEN = {out: stage for stage in STAGES for out in body(stage)["outs"] if isinstance(out, str)}
 MEASURES = {WRITTEN[dep] for dep in body("summarize")["deps"] if "training" not in dep}
@@ -37,17 +36,6 @@ UNOPENED = {
 
 EXTRACTS = ("head", "extract", "extract_broden", "extract_layers")
 RAN = sorted(set(STAGES) - {"fetch_arrays", "supervise", "interpolate"})
-
-
-STARTING = {
-    *("stages/__main__.py", "interpreting_clip/errors.py", "interpreting_clip/urls.py"),
-    "interpreting_clip/readable.py",
-    *(f"interpreting_clip/config/{name}.py" for name in ("machine", "params", "syntax")),
-    *(f"interpreting_clip/formats/{name}.py" for name in ("files", "json")),
-    "interpreting_clip/quantities.py",
-    "interpreting_clip/datasets/card.py",  # an absent input makes the outputs absent
-}
-"""What the runner or a stage imports, and computes nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -110,24 +98,6 @@ def test_what_dvc_waits_for_is_opened(spied, lock, stage):
     deps = {entry["path"] for entry in lock[instance(stage, process)]["deps"]}
     opened = {dep for dep in deps if any(p.startswith(dep) for p in process["opened"])}
     assert deps - opened <= UNOPENED.get(stage, set())
-
-
-@pytest.mark.parametrize("stage", sorted({*RAN} - {"code", "study"}))
-def test_the_code_and_the_packages_that_compute_are_tracked(nano, spied, stage):
-    heads = {key: entry["head"] for key, entry in nano.params()["encoders"].items()}
-    for process in spied[stage]:
-        branches = {"fetch": "world", "head": heads.get(process["argv"][-1], "")}
-        branch = branches.get(stage, "")
-        computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
-        if stage == "broden":
-            computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
-        if stage == "probe":
-            computing -= {"pandas"}  # scikit-learn imports it where it is
-        if stage not in ("browse", "report", "published_page"):
-            computing -= {"jinja2"}  # transformers imports it for chat templates, which none fills
-        assert computing <= fingerprinted(stage, branch, ROOT)["packages"].keys()
-        loaded = {path for path in process["loaded"] if not path.endswith("__init__.py")}
-        assert loaded - STARTING <= branch_modules(stage, branch, ROOT)
 
 
 def leads_somewhere(link: str) -> bool:

@@ -5,6 +5,7 @@ a stage open is held against dvc.yaml in tests/pipeline/test_pipeline.py.
 """
 
 import ast
+import importlib
 import re
 import sys
 import tomllib
@@ -14,18 +15,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from packaging.utils import canonicalize_name
 
 import interpreting_clip
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.study.sections import Sections
 from runner.fingerprint import (
     fingerprint_name,
     fingerprinted,
     fingerprints,
+    reached_code,
     stage_branches,
 )
-from runner.source_code import imported_files, imported_names, imported_packages
+from runner.source_code import Sources, imported, runs_nowhere
 from tests.reads import ROOT, STAGES, body
 
 COMPUTING = [stage for stage in STAGES if stage != "code"]
@@ -104,6 +108,19 @@ FOLDERS = ("interpreting_clip", "runner", "page", "stages")
 MODULES = sorted(file for folder in FOLDERS for file in (ROOT / folder).rglob("[!_]*.py"))
 
 
+def imported_names(file: Path) -> set[str]:
+    """Return the dotted names that a module imports, but for those that type checkers read."""
+    tree = ast.parse(file.read_text())
+    tree.body = [node for node in tree.body if not runs_nowhere(node)]
+    return {*imported(ast.walk(tree)).values()}
+
+
+def imported_files(file: Path) -> set[Path]:
+    """Return the modules of ours that a module imports, or imports something from."""
+    paths = [ROOT.joinpath(*name.split(".")) for name in imported_names(file)]
+    return {*MODULES} & {path.with_suffix(".py") for one in paths for path in (one, one.parent)}
+
+
 def package(file: Path) -> str:
     """Return the package of a module; stages of one have none of their own."""
     if file.relative_to(ROOT).as_posix() in MEASURES_FOR_ARRAYS:
@@ -117,14 +134,15 @@ def test_imports_go_from_a_package_to_earlier_ones(name):
     modules = [file for file in MODULES if package(file) == name]
     assert modules
     for file in modules:
-        found = {package(one) for one in imported_files(file, ROOT)}
+        found = {package(one) for one in imported_files(file)}
         assert found <= allowed, f"{file} imports {found - allowed}"
-        assert imported_packages([file]).isdisjoint({"tools", "benchmarks", "tests"}), file
+        outside = {name.partition(".")[0] for name in imported_names(file)}
+        assert outside.isdisjoint({"tools", "benchmarks", "tests"}), file
 
 
 def test_packages_are_in_the_list_and_no_modules_import_each_other():
     assert {package(file) for file in MODULES} == set(PACKAGES)
-    TopologicalSorter({file: imported_files(file, ROOT) for file in MODULES}).prepare()
+    TopologicalSorter({file: imported_files(file) for file in MODULES}).prepare()
 
 
 def test_no_module_imports_a_measure_lazily():
@@ -165,27 +183,56 @@ def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
         assert declared & {file, *map(str, Path(file).parents)}, file
 
 
-EDIT = "EDITED = True\n"
 REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
+DRAWN = {"fetch_world", "fetch_shifts"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
+TEXTS = {"head_zero_shot", "finetune", "interpolate"}
+HEADS = {"head_zero_shot", "head_trained", "head_random"}
+KURTOSIS = "interpreting_clip/measures/kurtosis.py"
+CKA = "interpreting_clip/measures/cka.py"
+SHAPES = "interpreting_clip/synthetic/shapes.py"
+TRAINING = "interpreting_clip/training"
 EDITS = [
-    ("interpreting_clip/measures/cka.py", EDIT, {"cka", "arrays", "study", "report"}),
-    ("interpreting_clip/encoders/weight_sources.py", EDIT, {"study", "weights"}),
-    ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
-    ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),
-    ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world", "fetch_shifts"}),
-    ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
-    ("stages/head.py", EDIT, {"head_zero_shot", "head_trained", "head_random"}),
-    ("runner/fingerprint.py", EDIT, set()),
-    ("interpreting_clip/config/params.py", EDIT, set()),
-    ("interpreting_clip/kernels.py", EDIT, EVERYTHING),
+    # what a stage computes with, and nothing that stands beside it
+    (CKA, "return hsic(", "return 2 * hsic(", {"cka", "arrays"}),
+    (CKA, "import numpy as np\n", "import numpy as np\nUNUSED = 1\n", set()),
+    (
+        "interpreting_clip/quantities.py",
+        "import msgspec\n",
+        "import msgspec\nUnused = int\n",
+        set(),
+    ),
+    (SHAPES, "import itertools", "# a comment\nimport itertools", set()),
+    (SHAPES, "v - 0.95", "v - 0.9", DRAWN),
+    ("interpreting_clip/encoders/heads.py", "dim=", "axis=", TEXTS),
+    (
+        "stages/head.py",
+        "None, True",
+        "None, False",
+        {"head_zero_shot", "head_trained", "head_random"},
+    ),
+    ("runner/run.py", "import errno", "import errno\nUNUSED = 1", set()),
+    ("interpreting_clip/kernels.py", '"avx2"', '"avx512"', EVERYTHING - {"study"}),
+    # wording: where it is shown
+    (
+        KURTOSIS,
+        "Chance: after a random",
+        "Chance is after a random",
+        {"arrays", "browse", "report"},
+    ),
+    (KURTOSIS, 'Label("outlier features"', 'Label("outliers"', {"arrays", "browse", "report"}),
+    # what runs a training and does not change it
+    (f"{TRAINING}/callbacks.py", "60.0", "90.0", set()),
+    (f"{TRAINING}/callbacks.py", "log: Callable[[Point], None]", "log: Callable", set()),
+    (f"{TRAINING}/loop.py", "0.5 if sys", "0.1 if sys", set()),
     (
         "data/reference/imagenet_classes.csv",
-        "1000,n0,x,0,0\n",
+        "index,",
+        "0,n0,x,0,0\nindex,",
         REAL | {"baseline", "study", "weights"},
     ),
-    ("constraints.txt", "scikit-learn==9\n", {"baseline", "probe", "published"}),
-    ("constraints.txt", "ruff==9\n", set()),
+    ("constraints.txt", "scikit-learn==", "scikit-learn==9", {"baseline", "probe", "published"}),
+    ("constraints.txt", "ruff==", "ruff==9", set()),
 ]
 
 
@@ -194,32 +241,33 @@ def present() -> dict[str, str]:
     return fingerprints(ROOT)
 
 
-@pytest.mark.parametrize(("file", "added", "expected"), EDITS)
-def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(
-    code_copy, present, file, added, expected
-):
-    assert (code_copy / file).is_file()  # opening would create it
-    with (code_copy / file).open("a") as stream:
-        stream.write(added)
+@pytest.mark.parametrize(("edit", "expected"), [(one[:3], one[3]) for one in EDITS])
+def test_an_edit_changes_the_fingerprints_of_what_it_can_affect(code_copy, present, edit, expected):
+    file, old, new = edit
+    text = (code_copy / file).read_text()
+    assert old in text
+    (code_copy / file).write_text(text.replace(old, new, 1))
     after = fingerprints(code_copy)
     assert {name for name in present if present[name] != after[name]} == expected
 
 
-ENCODING = {
-    f"interpreting_clip/measures/{name}.py"
-    for name in ("activations", "grams", "head", "outliers", "random_numbers")
-} | {"interpreting_clip/study/dataset_entries.py"}
-"""The modules of measures that a stage may use while it runs an encoder: no measure's settings.
-
-Stage `fetch` reads its entry.
-"""
+ENCODING = {"activations", "grams", "head", "outliers", "random_numbers"}
+"""The modules of measures that a stage may use while it runs an encoder: no measure's settings."""
 
 
 def test_another_measure_passes_no_image_through_an_encoder_again():
     counted: set[str] = set()
     for stage, branch in stage_branches(ROOT):
-        computing = fingerprinted(stage, branch, ROOT)
-        if "torch" in computing["packages"]:
-            counted |= computing["code"].keys()
-    measures = ("interpreting_clip/measures/", "interpreting_clip/study/")
-    assert {module for module in counted if module.startswith(measures)} == ENCODING
+        if "torch" in fingerprinted(stage, branch, ROOT)["packages"]:
+            reached = reached_code(stage, branch, Sources(ROOT))
+            counted |= {one.file for one in reached}
+    measures = {Path(file).stem for file in counted if "/measures/" in file}
+    assert measures <= ENCODING
+
+
+def test_the_settings_of_every_measure_are_a_section():
+    sections = {field.name: field.type for field in msgspec.structs.fields(Sections)}
+    for file in (ROOT / "interpreting_clip/measures").glob("[!_]*.py"):
+        one = importlib.import_module(f"interpreting_clip.measures.{file.stem}")
+        if settings := getattr(one, "Settings", None):
+            assert settings in sections.values(), file

@@ -17,14 +17,15 @@ from runner.fingerprint import (
     FINGERPRINTS,
     IO_PACKAGES,
     TRANSITIVE_DEPENDENCIES,
-    branch_modules,
-    fingerprint,
     fingerprint_name,
+    fingerprints,
+    reached_code,
     require_fingerprint,
     stage_branches,
+    used_packages,
 )
 from runner.graph import StageEntry
-from runner.source_code import imported_packages
+from runner.source_code import Sources
 from tests.reads import ROOT
 
 
@@ -37,7 +38,8 @@ OTHER = "0" * 12
 
 
 def test_accepts_the_recorded_code_and_refuses_other(code_copy):
-    present, name = fingerprint("head", "random", code_copy), fingerprint_name("head", "random")
+    name = fingerprint_name("head", "random")
+    present = fingerprints(code_copy)[name]
     write_json(code_copy / FINGERPRINTS, {name: present})
     require_fingerprint(entry(name, "head"), code_copy)
     write_json(code_copy / FINGERPRINTS, {name: OTHER})
@@ -46,7 +48,7 @@ def test_accepts_the_recorded_code_and_refuses_other(code_copy):
 
 
 def test_refuses_packages_of_other_versions_than_are_locked(code_copy, monkeypatch):
-    write_json(code_copy / FINGERPRINTS, {"kurtosis": fingerprint("kurtosis", "", code_copy)})
+    write_json(code_copy / FINGERPRINTS, {"kurtosis": fingerprints(code_copy)["kurtosis"]})
     monkeypatch.setattr(importlib.metadata, "version", lambda _: "0.1")
     with pytest.raises(InputError, match=rf"numpy: .*{version('numpy')}.*0\.1.*`make install`"):
         require_fingerprint(entry("kurtosis"), code_copy)
@@ -75,8 +77,9 @@ def normalized(name: str) -> str:
 
 
 def test_every_package_that_is_imported_is_on_one_of_the_lists():
-    code = {ROOT / file for one in stage_branches(ROOT) for file in branch_modules(*one, ROOT)}
-    imported = imported_packages(code)
+    sources = Sources(ROOT)
+    reached = [reached_code(stage, branch, sources) for stage, branch in stage_branches(ROOT)]
+    imported = set[str]().union(*map(used_packages, reached))
     assert imported == COMPUTING.keys() | IO_PACKAGES
     assert not COMPUTING.keys() & IO_PACKAGES
 
