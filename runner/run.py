@@ -64,11 +64,6 @@ def main(*words: str) -> None:
         sys.exit(run_elsewhere(launching, "-m", "stages", *words))
     if stage not in COMPUTES_NOTHING:
         choose_kernels(params.read("kernels", Kernels))
-        # BLAS and OpenMP would use one thread per core or what the user has set, and another
-        # number adds in another order. Trainings and forward passes set the study's number of
-        # threads in torch, which goes first.
-        for library in ("MKL", "OMP", "OPENBLAS"):
-            os.environ[f"{library}_NUM_THREADS"] = "1"
     if not one_of_several:
         compute_alone(entry.name, launched)
     require_full_precision()
