@@ -82,7 +82,8 @@ PROCESSOR = Path("/proc/cpuinfo")
 def use_kernels(kernels: Kernels) -> None:
     """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
 
-    They compute with one thread, unless torch is told otherwise. A processor that cannot run portable ones gets its native ones.
+    They compute with one thread, unless torch is told otherwise. A processor that cannot run
+    portable kernels gets its native ones.
     """
     if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
         raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")

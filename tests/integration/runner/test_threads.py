@@ -63,4 +63,4 @@ def test_no_variable_changes_what_torch_computes_with_two_threads():
     assert len(set(plain.split())) == 4
     for name, value in hanging.items():
         assert computed(**{name: value}) == plain, name
-    assert computed(**{name: "1" for name in THREADS} | values | hanging) == plain
+    assert computed(**dict.fromkeys(THREADS, "1") | values | hanging) == plain
