@@ -183,12 +183,13 @@ def forget_wrong_records() -> None:
 
 
 def prepare() -> None:
-    """Delete what hinders DVC, and print how many stages have lost their results."""
-    with open_repo(Path.cwd()) as repo:
+    """Delete what hinders DVC, and print how many stages have lost their results.
+
+    DVC writes dvc.lock under its own lock, so that nobody reads a part of it here.
+    """
+    with open_repo(Path.cwd()) as repo, repo.lock:
         cache = Cache(repo)
-        if cache.unfinished():
-            with repo.lock:
-                cache.delete_unfinished()
+        cache.delete_unfinished()
         lost = [
             stage.addressing
             for stage in repo.index.stages
