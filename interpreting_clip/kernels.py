@@ -58,6 +58,23 @@ PORTABLE = {
 Every library reads its own when it is loaded.
 """
 
+ONE_THREAD = {"MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""The threads of BLAS and OpenMP, which by default use one per core: another number adds in another
+order. Trainings and forward passes set the study's number in torch, which overrides these."""
+
+THREADS = (
+    # torch asks for a number of threads and waits for all of them: with fewer, it never ends.
+    *("OMP_DYNAMIC", "OMP_MAX_ACTIVE_LEVELS", "OMP_NESTED", "OMP_THREAD_LIMIT"),
+    *("KMP_ALL_THREADS", "KMP_DEVICE_THREAD_LIMIT", "KMP_DYNAMIC_MODE", "KMP_LIBRARY"),
+    *("OMP_NUM_TEAMS", "OMP_TEAMS_THREAD_LIMIT", "KMP_TEAMS_THREAD_LIMIT"),
+    # These divide loops and sums otherwise.
+    *("OMP_SCHEDULE", "KMP_SCHEDULE", "KMP_DETERMINISTIC_REDUCTION", "KMP_FORCE_REDUCTION"),
+    # These override the number of threads of one library.
+    *("BLIS_NUM_THREADS", "MKL_DOMAIN_NUM_THREADS", "MKL_DYNAMIC", "MKL_NUM_STRIPES"),
+)
+"""Variables that give a library other threads than it is told to use; KMP is Intel's and LLVM's
+OpenMP, which torch has on macOS and from conda."""
+
 PROCESSOR = Path("/proc/cpuinfo")
 """Where Linux says which instructions the processor has."""
 
@@ -65,11 +82,13 @@ PROCESSOR = Path("/proc/cpuinfo")
 def use_kernels(kernels: Kernels) -> None:
     """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
 
-    A processor that cannot run portable ones gets its native ones.
+    They compute with one thread, unless torch is told otherwise. A processor that cannot run
+    portable kernels gets its native ones.
     """
     if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
         raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
     clear()
+    os.environ.update(ONE_THREAD)
     if kernels == "portable" and not unportable_processor():
         os.environ.update(PORTABLE)
 
@@ -97,8 +116,8 @@ def unportable_processor() -> str:
 
 
 def clear() -> None:
-    """Unset every variable that chooses kernels."""
-    for name in KERNELS:
+    """Unset every variable that chooses kernels or limits threads."""
+    for name in (*KERNELS, *THREADS):
         os.environ.pop(name, None)
 
 

@@ -45,22 +45,31 @@ IGNORED = re.compile(r"(^|/)__pycache__/|(^|/)\.#|~$|\.swp$|\.partial/")
 
 @dataclass(frozen=True)
 class LockedStage:
-    """What `dvc.lock` records of a stage: the MD5s of its dependencies and outputs, by path."""
+    """What `dvc.lock` records of a stage: the MD5s of its dependencies and outputs, by path.
+
+    `params` are its parameters by file, in YAML.
+    """
 
     deps: Mapping[str, str]
     outs: Mapping[str, str]
+    params: str
 
 
 def read_lock(file: Path = LOCK) -> dict[str, LockedStage]:
     """Return the records of all stages, as far as they are there and whole."""
     try:
-        parts = STAGE.split(file.read_text("utf-8"))
+        return parse_lock(file.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    found = {}
+
+
+def parse_lock(text: str) -> dict[str, LockedStage]:
+    """Return the records in the text of a lock file."""
+    parts, found = STAGE.split(text), {}
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
-        deps, _, outs = body.partition("    outs:\n")
-        found[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)))
+        read, _, outs = body.partition("    outs:\n")
+        deps, _, params = read.partition("    params:\n")
+        found[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)), params)
     return found
 
 
@@ -179,6 +188,14 @@ class Inputs:
                     f"{file}: was changed while stage {self.stage} computed with it; nothing was "
                     "kept: run `dvc repro` again"
                 )
+
+    def md5s(self) -> dict[str, str]:
+        """Return DVC's MD5 of each dependency when it was checked, by path."""
+        files = self._md5s.items()
+        return {
+            name: _combined(path, {file: md5 for file, md5 in files if file.is_relative_to(path)})
+            for name, path in ((name, Path(name)) for name in self.listed)
+        }
 
     def digests(self) -> dict[str, str]:
         """Return DVC's MD5 of each dependency that other stages make, by path.

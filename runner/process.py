@@ -23,12 +23,6 @@ from interpreting_clip.urls import without_logins, without_urls
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
 
-UNDO_EXPERIMENT = (
-    "\nnote: params.yaml keeps the experiment's values (`git diff params.yaml`); `git checkout "
-    "params.yaml` undoes all edits there that are not committed"
-)
-"""What follows an error in an experiment. The next run restores dvc.lock and the results."""
-
 ADVICE = {
     errno.ENOSPC: "free the disk",
     errno.EDQUOT: "free the disk or have the quota raised",
@@ -80,9 +74,6 @@ def explained(command: str, debug: bool) -> Iterator[None]:
             facts = {"message": said, "extraInfo": {"timestamp": int(time.time())}}
             Path(file).write_text(json.dumps({"message": facts}))
             leave(1)
-        # not in `dvc exp run --temp`, whose folder DVC removes
-        if "DVC_EXP_NAME" in os.environ and ".dvc" not in Path.cwd().parts:
-            said += UNDO_EXPERIMENT
         sys.exit(f"error: {said}")
     finally:
         gc.freeze()

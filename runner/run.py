@@ -27,12 +27,13 @@ from runner.fingerprint import (
     require_fingerprint,
 )
 from runner.graph import GRAPH, StageEntry, read_entry
-from runner.inputs import LOCK, Inputs, recorded_inputs
+from runner.inputs import LOCK, Inputs, content_md5, recorded_inputs
 from runner.launcher import LAUNCHED, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
 from runner.machine_settings import SETTINGS, read_machine
 from runner.outputs import Outputs, partial_folder
 from runner.process import DEBUG, leave, note_once
+from runner.records import changed_settings, leave_record, require_right_records
 from runner.sandbox import lock
 
 CODE = ("interpreting_clip", "page", "runner", "stages")
@@ -64,14 +65,10 @@ def main(*words: str) -> None:
         sys.exit(run_elsewhere(launching, "-m", "stages", *words))
     if stage not in COMPUTES_NOTHING:
         choose_kernels(params.read("kernels", Kernels))
-        # BLAS and OpenMP would use one thread per core or what the user has set, and another
-        # number adds in another order. Trainings and forward passes set the study's number of
-        # threads in torch, which goes first.
-        for library in ("MKL", "OMP", "OPENBLAS"):
-            os.environ[f"{library}_NUM_THREADS"] = "1"
     if not one_of_several:
         compute_alone(entry.name, launched)
     require_full_precision()
+    require_right_records()
     require_fingerprint(entry)
     compute(entry, params, locked=True, one_of_several=one_of_several)
     if one_of_several:
@@ -127,6 +124,9 @@ def compute(
             raise
         require_same_settings(entry, before)
         outputs.keep()
+        if entry.outs:  # without any, nothing could be recorded with a result
+            outs = {path: content_md5(Path(path)) for path in entry.outs}
+            leave_record(entry.name, before | inputs.md5s(), outs)
 
     # Landlock locks one thread and those that it starts later. This thread is older than the lock,
     # so that it can read what DVC is about to record, and move outputs into place.
@@ -161,19 +161,19 @@ def call_main(entry: StageEntry, *given: Any) -> None:
 
 def recorded_settings(entry: StageEntry, study: Params) -> dict[str, Any]:
     """Return the settings that DVC records when a stage ends, by name."""
-    return {
-        **{f"{PARAMS}: {path}": study.read(path, Any) for path in entry.params},
-        f"{FINGERPRINTS}: {entry.fingerprint}": recorded_fingerprint(entry),
-        f"{GRAPH}: {entry.name}": entry,
-    }
+    settings = {f"{PARAMS}: {path}": study.read(path, Any) for path in entry.params}
+    if entry.fingerprint:
+        settings[f"{FINGERPRINTS}: {entry.fingerprint}"] = recorded_fingerprint(entry)
+    return settings
 
 
 def require_same_settings(entry: StageEntry, before: Mapping[str, Any]) -> None:
     """Refuse a result that DVC would record under other settings or code than it is of."""
     study = Params()
     again = read_entry(entry.stage, entry.key, study.tree, entry.file)
-    now = recorded_settings(again, study)
-    if changed := [key for key in {**before, **now} if before.get(key) != now.get(key)]:
+    name = f"{GRAPH}: {entry.name}"
+    before, now = {**before, name: entry}, {**recorded_settings(again, study), name: again}
+    if changed := changed_settings(before, now):
         raise InputError(
             f"{changed[0]} was changed while stage {entry.name} ran, and DVC would "
             "record the new value with the old result. Nothing was kept, except a training's "

@@ -9,9 +9,10 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import humanize
 from dvc.exceptions import DvcException
@@ -23,6 +24,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from runner.inputs import LOCK, content_md5, file_md5, files_below, folder_listing, read_lock
+from runner.records import record_of, wrong_records
 from tools.jobs import TRAININGS
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -72,6 +74,14 @@ class Cache:
             for path in found:
                 path.rmdir() if path.is_dir() else path.unlink()
 
+    def delete_run(self, entry: Mapping[str, Any]) -> None:
+        """Delete what the run cache has of an entry of dvc.lock."""
+        for file in self.runs.glob("*/*/*"):
+            if _is_whole_run(file) and load_tree(file) == entry:
+                file.unlink()
+                if not any(file.parent.iterdir()):
+                    file.parent.rmdir()
+
 
 def _is_whole_run(file: Path) -> bool:
     try:
@@ -116,7 +126,10 @@ def fsck(*, yes: bool = False) -> None:
             sys.stdout.write(f"{file}: damaged: its bytes have another MD5\n")
         for file in cache.unfinished():
             sys.stdout.write(f"{file}: unfinished: DVC was killed while it wrote it\n")
-        faults = len(damaged) + len(links) + len(cache.unfinished())
+        wrong = [*wrong_records()]
+        for name, setting in wrong:
+            sys.stdout.write(f"{LOCK}: {name}: {setting} changed while DVC recorded it\n")
+        faults = len(damaged) + len(links) + len(cache.unfinished()) + len(wrong)
         sys.stdout.write(f"Objects: {len(objects)}, faults: {faults or 'none'}\n")
         if not faults:
             return
@@ -130,6 +143,7 @@ def fsck(*, yes: bool = False) -> None:
             for md5, path in whole.items():
                 _restore(cache.file(md5), path)
             cache.delete_unfinished()
+        forget_wrong_records()
         sys.stdout.write(f"Deleted, {len(whole)} restored from the workspace; {rest}\n")
 
 
@@ -152,13 +166,30 @@ def _restore(file: Path, copy: Path) -> None:
     file.chmod(0o444)
 
 
+def forget_wrong_records() -> None:
+    """Delete what plain DVC has recorded of results with settings that they are not of.
+
+    Then DVC computes them again.
+    """
+    if not (wrong := dict(wrong_records())):
+        return
+    with open_repo(Path.cwd()) as repo, repo.lock, modify_yaml(LOCK) as tree:
+        for name, setting in wrong.items():
+            Cache(repo).delete_run(tree["stages"].pop(name))
+            record_of(name).unlink()
+            sys.stdout.write(
+                f"{name}: {setting} was changed while DVC recorded the result; it runs again\n"
+            )
+
+
 def prepare() -> None:
-    """Delete what hinders DVC, and print how many stages have lost their results."""
-    with open_repo(Path.cwd()) as repo:
+    """Delete what hinders DVC, and print how many stages have lost their results.
+
+    DVC writes dvc.lock under its own lock, so that nobody reads a part of it here.
+    """
+    with open_repo(Path.cwd()) as repo, repo.lock:
         cache = Cache(repo)
-        if cache.unfinished():
-            with repo.lock:
-                cache.delete_unfinished()
+        cache.delete_unfinished()
         lost = [
             stage.addressing
             for stage in repo.index.stages

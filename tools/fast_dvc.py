@@ -14,11 +14,15 @@ import argparse
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from interpreting_clip.config.syntax import Loader
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
+from runner.inputs import LOCK, parse_lock
+from runner.records import record_of, wrong_setting
 
 HEAD, ENTRY = "schema: '2.0'\nstages:\n", re.compile(r"^  (\S+):\n", re.MULTILINE)
 """How dvc.lock begins, and the first line of a stage's entry."""
@@ -54,18 +58,33 @@ def modify(path: str, fs: Any = None) -> Iterator[Any]:
     from dvc.utils.serialize import dumps_yaml, modify_yaml, parse_yaml
 
     file = Path(path)
-    text = file.read_text("utf-8") if file.name == "dvc.lock" and file.exists() else ""
+    text = file.read_text("utf-8") if file.name == LOCK.name and file.exists() else ""
     data = parse_yaml(text, path) if text else {}
     entries = split_entries(text, data)
-    if not entries:
-        with modify_yaml(path, fs=fs) as data:
-            yield data
-        return
-    stages, before = data["stages"], {**data["stages"]}
-    yield data
-    for name in [name for name in stages if stages[name] is not before.get(name)]:
-        entries[name] = dumps_yaml({"stages": {name: stages[name]}}).removeprefix("stages:\n")
-    write_whole(file, (HEAD + "".join(entries[name] for name in stages)).encode())
+    with nullcontext(data) if entries else modify_yaml(path, fs=fs) as data:
+        before = {**data.get("stages", {})}
+        yield data
+        stages = data.get("stages", {}) if file.name == LOCK.name else {}
+        for name in [name for name in stages if stages[name] is not before.get(name)]:
+            entry = dumps_yaml({"stages": {name: stages[name]}}).removeprefix("stages:\n")
+            require_right_record(name, entry)
+            entries |= {name: entry} if entries else {}
+    if entries:
+        write_whole(file, (HEAD + "".join(entries[name] for name in stages)).encode())
+
+
+def require_right_record(name: str, entry: str) -> None:
+    """Refuse an entry with other settings than its stage computed with, also in the run cache."""
+    if wrong := wrong_setting(name, parse_lock(entry)[name]):
+        from tools.cache import Cache, open_repo
+
+        with open_repo(Path.cwd()) as repo:
+            Cache(repo).delete_run(Loader(entry).get_single_data()[name])
+        record_of(name).unlink()
+        raise InputError(
+            f"{wrong} was changed after stage {name} had computed with it, and before DVC recorded "
+            "that; nothing was recorded: run `dvc repro` again"
+        )
 
 
 def split_entries(text: str, data: Any) -> dict[str, str]:

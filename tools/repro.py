@@ -35,12 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
     """Run the study, and end as its last command ends."""
-    from tools.cache import prepare
+    from tools.cache import forget_wrong_records, prepare
     from tools.jobs import run_stale
     from tools.stage_lines import run_with_lines
 
     if jobs < 1 or (jobs > 1 and not snakemake):
         raise InputError(f"JOBS: expected 1 or more, and for several --snakemake; got {jobs}")
+    forget_wrong_records()
     if status := subprocess.run([sys.executable, "-m", "stages", "study"], check=False).returncode:
         sys.exit(status)
     sys.stdout.writelines(folder_warnings())

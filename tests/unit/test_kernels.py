@@ -13,7 +13,9 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.kernels import (
     KERNELS,
     LOWER_PRECISION,
+    ONE_THREAD,
     PORTABLE,
+    THREADS,
     are_portable,
     clear,
     require_full_precision,
@@ -27,7 +29,7 @@ from interpreting_clip.kernels import (
 def nothing_set(monkeypatch):
     """Start without these variables, and forget what a test sets."""
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    for name in (*KERNELS, *LOWER_PRECISION, *PORTABLE):
+    for name in (*KERNELS, *LOWER_PRECISION, *ONE_THREAD, *PORTABLE, *THREADS):
         os.environ.pop(name, None)
 
 

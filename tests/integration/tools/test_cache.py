@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,26 @@ def test_nothing_is_deleted_while_dvc_runs(workspace):
     with Lock(".dvc/tmp/lock"), pytest.raises(InputError, match="another DVC process"):
         prepare()
     assert RWLOCK.exists()
+
+
+def test_a_lock_file_that_another_dvc_is_writing_is_read_when_it_is_whole(workspace):
+    write = """if True:
+        import sys, time
+        from pathlib import Path
+        from dvc.lock import Lock
+        file = Path("dvc.lock")
+        whole = file.read_text()
+        with Lock(".dvc/tmp/lock"):
+            for part in (0.3, 0.6, 0.9, 1):
+                file.write_text(whole[: round(part * len(whole))])
+                print("", flush=True)
+                time.sleep(0.4)
+    """
+    with subprocess.Popen([sys.executable, "-c", write], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout and writer.stdout.readline()
+        prepare()
+        assert writer.wait() == 0
+    assert workspace.repro() == set()
 
 
 def test_results_that_the_cache_lacks_are_named(workspace: Workspace, capsys):

@@ -1,0 +1,75 @@
+"""What a stage computed with, compared with what DVC then records in dvc.lock.
+
+When a stage has ended, DVC reads params.yaml, code.json and the inputs again. An edit in the
+second or two after the stage's own comparison would be recorded with a result of the old values.
+So a stage leaves a record in `.scratch/computed`. `make repro`'s DVC compares it before it writes
+the entry in dvc.lock; after plain DVC, the next stage and the next `make repro` do.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.config.syntax import Loader
+from interpreting_clip.errors import InputError
+from interpreting_clip.formats.json import write_whole
+from runner.inputs import LOCK, LockedStage, read_lock
+
+FOLDER = Path(".scratch/computed")
+
+
+def leave_record(name: str, settings: Mapping[str, Any], outs: Mapping[str, str]) -> None:
+    """Record the settings and inputs that a stage computed with, and the MD5s of its outputs."""
+    computed = {"settings": settings, "outs": outs}
+    write_whole(record_of(name), json.dumps(computed).encode())
+
+
+def record_of(name: str) -> Path:
+    """Return the file of a stage's record."""
+    return FOLDER / f"{name}.json"
+
+
+def wrong_setting(name: str, stage: LockedStage) -> str:
+    """Return a setting or input that dvc.lock records otherwise than the stage used it, or "".
+
+    The stage's record is deleted if it agrees. It stays if DVC has not recorded these outputs yet.
+    """
+    file = record_of(name)
+    if not file.exists():
+        return ""
+    computed = json.loads(file.read_bytes())
+    if stage.outs != computed["outs"]:
+        return ""
+    listed = Loader(stage.params).get_single_data() or {}
+    named = {f"{of}: {key}": value for of, group in listed.items() for key, value in group.items()}
+    # through JSON, which has no other keys than texts
+    recorded, used = json.loads(json.dumps({**named, **stage.deps})), computed["settings"]
+    if changed := changed_settings(used, recorded):
+        return changed[0]
+    file.unlink(missing_ok=True)
+    return ""
+
+
+def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the names of the settings that differ."""
+    return [key for key in {**before, **now} if before.get(key) != now.get(key)]
+
+
+def wrong_records() -> Iterator[tuple[str, str]]:
+    """Yield the stages that plain DVC has recorded wrongly, each with the setting or input."""
+    names = [file.stem for file in sorted(FOLDER.glob("*.json"))]
+    lock = read_lock() if names else {}
+    for name in names:
+        if name in lock and (wrong := wrong_setting(name, lock[name])):
+            yield name, wrong
+
+
+def require_right_records() -> None:
+    """Refuse to compute after plain DVC has recorded a stage wrongly."""
+    for name, wrong in wrong_records():
+        raise InputError(
+            f"{LOCK}: stage {name} is recorded with another value of {wrong} than it computed "
+            f"with, since that was changed while DVC recorded it; `make fsck MEND=1; dvc repro` "
+            f"computes it again; if you used `dvc commit`, `rm {record_of(name)}` accepts it"
+        )
