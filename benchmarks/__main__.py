@@ -5,7 +5,7 @@ import sys
 
 from runner.process import set_variables
 
-BENCHMARKS = ("concepts", "extraction")
+BENCHMARKS = ("concepts", "edits", "extraction")
 
 
 def main() -> None:

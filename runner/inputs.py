@@ -23,12 +23,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NoReturn
 
+from interpreting_clip.config.params import PARAMS
 from interpreting_clip.datasets.card import ABSENT, is_absent
 from interpreting_clip.errors import AbsentError, InputError
 from interpreting_clip.formats.json import read_json
 from runner.graph import GRAPH, StageEntry
 
 LOCK = Path("dvc.lock")
+
+CONFLICT = re.compile(rb"^<<<<<<< ", re.M)
+"""The line with which git begins a conflict that it leaves in a file."""
 
 MISSING = "no such file; `dvc checkout`, `dvc pull` or `dvc repro` brings it back"
 
@@ -41,6 +45,22 @@ PATH = re.compile(r"^    - path: (\S+)\n      hash: md5\n      md5: (\w{32}(?:\.
 
 IGNORED = re.compile(r"(^|/)__pycache__/|(^|/)\.#|~$|\.swp$|\.partial/")
 """The paths that `.dvcignore` keeps from DVC."""
+
+
+def require_merged() -> None:
+    """Refuse a study whose own files still have the conflict markers of a merge.
+
+    They would be reported as damaged, or a stage would read the records of two branches.
+    """
+    for file in (PARAMS, GRAPH, Path("code.json"), LOCK):
+        content = file.read_bytes() if file.is_file() else b""
+        if marker := CONFLICT.search(content):
+            line = content.count(b"\n", 0, marker.start()) + 1
+            way = "edit it" if file in (PARAMS, GRAPH) else f"`git checkout HEAD {file}`"
+            raise InputError(
+                f"{file}: line {line}: expected a merged file, got a conflict marker of git: "
+                f"{way}, then run `dvc repro`"
+            )
 
 
 @dataclass(frozen=True)

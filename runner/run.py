@@ -27,7 +27,7 @@ from runner.fingerprint import (
     require_fingerprint,
 )
 from runner.graph import GRAPH, StageEntry, read_entry
-from runner.inputs import LOCK, Inputs, content_md5, recorded_inputs
+from runner.inputs import LOCK, Inputs, content_md5, recorded_inputs, require_merged
 from runner.launcher import LAUNCHED, compute_alone, launcher, run_elsewhere
 from runner.listed_params import ListedParams
 from runner.machine_settings import SETTINGS, read_machine
@@ -58,6 +58,7 @@ def main(*words: str) -> None:
     if len(given) > 1:
         raise InputError(f"stage {stage}: expected at most one argument, got {' '.join(given)}")
     launched = LAUNCHED in words
+    require_merged()
     one_of_several = "TORCHELASTIC_RUN_ID" in os.environ  # their parent does what they skip here
     params = Params()
     entry = read_entry(stage, "".join(given), params.tree)

@@ -8,6 +8,7 @@ only when it is asked for.
 import argparse
 from importlib import import_module
 
+from runner.inputs import require_merged
 from runner.process import launch
 
 VERBS = {
@@ -44,6 +45,7 @@ def main(*words: str) -> None:
     parser.add_argument("verb", choices=VERBS, metavar="VERB", help=argparse.SUPPRESS)
     parser.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(words)
+    require_merged()
     module = import_module(f"tools.{FUNCTIONS.get(chosen.verb, chosen.verb.replace('-', '_'))}")
     line = VERBS[chosen.verb]
     own = argparse.ArgumentParser(

@@ -101,7 +101,7 @@ def open_repo(folder: Path, rev: str | None = None) -> Iterator[Repo]:
     except DvcException as error:
         said = " ".join(str(error).split())
         if LOCK.name in said:
-            said += f"; if no DVC runs, `git checkout {LOCK}`, or delete it if git has none"
+            said += f"; if no DVC runs, `git checkout HEAD {LOCK}`, or delete it if git has none"
         raise InputError(f"{folder}: DVC: {said}") from None
 
 

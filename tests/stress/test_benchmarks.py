@@ -1,9 +1,13 @@
-"""The benchmark of a GPU runs on next to nothing, and tells what computes something else."""
+"""The benchmarks of a GPU and of edits run on next to nothing."""
+
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from benchmarks import gpu
+from benchmarks import edits, gpu
 from interpreting_clip.config.machine import Machine
 from tests.unit.encoders.conftest import small_backbone
 
@@ -48,3 +52,28 @@ def test_what_a_stage_leaves_in_npy_files_is_compared_too(tmp_path, monkeypatch)
 def test_a_device_that_computes_something_else_is_told(expected, found, agrees):
     arrays = [{name: np.array(values) for name, values in one.items()} for one in (expected, found)]
     assert gpu.line("stage", *arrays).measured.startswith("failed") != agrees
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "expected"),
+    [
+        ("study.title", "Another", r"\d+ s, [\d.]+ times `dvc status`: study, report"),
+        ("recipes.finetuning.rate", 0.1, "not run: .* 1 of them trainings"),
+    ],
+)
+def test_the_cost_of_an_edit_names_what_ran_and_the_edit_is_undone(clean, path, value, expected):
+    before, lock = clean.results(), clean.lock()
+    clean.change(path, value)
+    assert re.fullmatch(expected, edits.cost("edit", clean, 1.0).measured)
+    assert clean.results() == before and clean.lock() == lock
+    assert clean.run("git", "status", "--porcelain") == ""
+
+
+def test_stages_are_counted_by_name():
+    assert edits.counted(["study", "broden@a", "broden@b"]) == "study, broden × 2"
+
+
+def test_processor_seconds_are_those_of_processes_not_of_waiting():
+    busy = "import time\nwhile time.process_time() < 0.5: pass\ntime.sleep(1)"
+    command = [sys.executable, "-c", busy]
+    assert 0.5 <= edits.processor_seconds(lambda: subprocess.run(command, check=True)) < 1

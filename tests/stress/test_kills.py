@@ -115,7 +115,7 @@ def kill(workspace: Workspace, dvc: subprocess.Popen[bytes], victim: str) -> Non
 
 def mend(workspace: Workspace) -> None:
     """Start as `make repro` does, which mends what the kill has left, and follow its advice."""
-    if "`git checkout dvc.lock`, or delete it" in workspace.run(*PREPARE, ok=False):
+    if "`git checkout HEAD dvc.lock`, or delete it" in workspace.run(*PREPARE, ok=False):
         (workspace.folder / "dvc.lock").unlink()
         workspace.run(*PREPARE)
 

@@ -163,5 +163,5 @@ def test_results_that_the_cache_lacks_are_named(workspace: Workspace, capsys):
 def test_part_of_a_lock_file_is_refused(end):
     text = (lock := Path("dvc.lock")).read_text()
     lock.write_text(text[: text.rindex(end)])
-    with pytest.raises(InputError, match=r"dvc\.lock.*`git checkout dvc\.lock`"):
+    with pytest.raises(InputError, match=r"dvc\.lock.*`git checkout HEAD dvc\.lock`"):
         prepare()

@@ -20,6 +20,7 @@ from runner.inputs import (
     folder_md5,
     read_lock,
     recorded_inputs,
+    require_merged,
 )
 from tests.reads import ROOT
 from tests.rot import record
@@ -201,3 +202,19 @@ def test_what_editors_and_killed_stages_leave_is_no_part_of_a_folder():
         Path("data/heads", name).touch()
     assert content_md5(Path("data/heads")) == before
     assert file_md5(Path("data/heads/a~")) == hashlib.md5(b"").hexdigest()  # noqa: S324
+
+
+@pytest.mark.parametrize(
+    ("file", "way"),
+    [
+        ("params.yaml", "edit it"),
+        ("dvc.yaml", "edit it"),
+        ("dvc.lock", "`git checkout HEAD dvc.lock`"),
+        ("code.json", "`git checkout HEAD code.json`"),
+    ],
+)
+def test_conflict_markers_of_a_merge_are_named_with_the_way_out(file, way):
+    require_merged()
+    Path(file).write_text("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> other\n")
+    with pytest.raises(InputError, match=rf"^{file}: line 2: .*{way}, then run `dvc repro`$"):
+        require_merged()
