@@ -44,6 +44,7 @@ class Prunable(Result):
     other_by_accuracy : `by_accuracy` with the other centring of the head
     accuracy_chance : the mean of `by_accuracy` over random heads, with the quantiles of 5 and 95 %;
         None without them
+    harmless : the tolerated loss, in points
     fractions : the pruned shares
     robustness : mean effective robustness in points at each; None without it
     extrapolated : the shares at which the line of a shift is extrapolated to the pruned encoder
@@ -67,6 +68,7 @@ class Prunable(Result):
     ]
     other_by_accuracy: float
     accuracy_chance: Estimate | None
+    harmless: float
     fractions: list[float]
     robustness: list[float] | None
     extrapolated: list[float]
@@ -118,6 +120,7 @@ def prunable(
         by_robustness=by_robustness,
         other_by_accuracy=prunable_fraction(fractions, imagenet.other_accuracy, harmless),
         accuracy_chance=_spread(random) if random else None,
+        harmless=harmless,
         fractions=fractions.tolist(),
         robustness=None if robustness is None else robustness.tolist(),
         extrapolated=fractions[outside].tolist(),

@@ -55,7 +55,7 @@ def test_agrees_with_the_plain_definition():
     at = {"near": drawn["imagenet"] / 100, "far": drawn["imagenet_on_far_classes"] / 100}
     heights = [drawn[shift] - 100 * line.predict(at[shift]) for shift, line in LINES.items()]
     robust = np.mean(heights, axis=0)
-    assert found.robustness == pytest.approx(robust)
+    assert found.robustness == pytest.approx(robust) and found.harmless == 30.0
     alone = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in (drawn["imagenet"], robust)]
     assert [found.by_accuracy, found.by_robustness] == alone and found.prunable == min(alone)
     assert found.other_by_accuracy == prunable_fraction(FRACTIONS, other, 30.0)
