@@ -90,6 +90,7 @@ HEAD = {"bias": None, "normalize_features": False}
 
 VALUES: dict[str, Any] = {
     "confidence": Confidence,
+    "harmless": Percents,
     "outlier_sigma": Positive,
     "outlier_share": Share,
     "minibatch": Count,

@@ -258,7 +258,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         key="prunable",
         chart="pruning",
         text=f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can "
-        f"be pruned for less than one point of {names['imagenet']} accuracy.",
+        f"be pruned without harm to {names['imagenet']} accuracy.",
         verdict=overall(cases),
         reason=f"{supported(cases, 'zero-shot encoders')} reach {format_percent(PRUNABLE)}.",
         cases=cases,

@@ -15,7 +15,7 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes
-from interpreting_clip.measures.pruning import Pruning, count_removed
+from interpreting_clip.measures.pruning import PruningCurves, count_removed
 
 LISTED, MOST_LISTED = 3, 40
 """The fewest (encoded or not) and the most concepts of a direction, or directions of a concept."""
@@ -208,7 +208,7 @@ class ProbeResults:
 
 def direction_entries(
     directions: PrivilegedDirections,
-    pruning: Pruning,
+    pruning: PruningCurves,
     axes: OutlierAxes,
     probed: ProbeResults | None,
 ) -> list[DirectionEntry]:
@@ -235,7 +235,7 @@ def direction_entries(
     ]
 
 
-def pruned_below(number: int, directions: int, pruning: Pruning) -> Pruned:
+def pruned_below(number: int, directions: int, pruning: PruningCurves) -> Pruned:
     """Return the largest measured pruning that removes no direction as important as `number`."""
     removed = count_removed(pruning.fractions, directions)
     fitting = np.flatnonzero(removed <= directions - number)

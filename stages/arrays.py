@@ -22,7 +22,7 @@ from interpreting_clip.formats.json import write_json
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.result import Number, plain
-from interpreting_clip.quantities import Confidence
+from interpreting_clip.quantities import Confidence, Percents
 from interpreting_clip.readable import listed
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
@@ -64,6 +64,7 @@ def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
         "outlier_share": limits.outlier_share,
     }
     found["accuracy"] = {"confidence": params.read("robustness.confidence", Confidence)}
+    found["pruning"]["harmless"] = params.read("prunable.harmless", Percents)
     return found
 
 

@@ -11,7 +11,7 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.outlier_axes import OutlierAxes
-from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.quantities import Name, Share
 from page.direction_entries import (
     ProbeResults,
@@ -34,7 +34,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     concepts = inputs.if_present(f"data/concepts/{key}")
     probe = read_probe(concepts, inputs) if concepts else None
     directions = read_result(privileged / "directions.json", PrivilegedDirections)
-    pruning = read_result(privileged / "pruning.json", dict[str, Pruning])
+    pruning = read_result(inputs[f"data/pruning/{key}"] / "pruning.json", dict[str, PruningCurves])
     outliers = read_result(extreme / "kurtosis.json", Kurtosis, arrays=False).outliers
     axes = read_result(extreme / "outlier_axes.json", OutlierAxes)
     browser = Browser(

@@ -12,7 +12,7 @@ from interpreting_clip.formats.saved_activations import read_test_sets
 from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.directions import Settings, directions, find_candidates
-from interpreting_clip.measures.pruning import pruning
+from interpreting_clip.measures.pruning import pruning_curves
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -21,7 +21,7 @@ from runner.outputs import Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s directions, and accuracy per pruned fraction on every test set.
 
-    Importance is measured on ImageNet, and random heads are pruned on it alone. `pruning.json` has
+    Importance is measured on ImageNet, and only there are random heads pruned. `pruning.json` has
     the test sets by the names of their results, and ImageNet's images of a shift's classes where
     these are fewer.
     """
@@ -35,7 +35,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         found = directions(imagenet, head=head, settings=settings, candidates=candidates)
         without_random = replace(candidates, random=[])
         pruned = {
-            name: pruning(
+            name: pruning_curves(
                 test.values,
                 head=head,
                 classes=test.classes,
@@ -46,9 +46,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             )
             for name, test in with_classes_of_shifts(tests, len(head.weight))
         }
-    out = outputs[f"data/directions/{key}"]
-    write_result(out / "directions.json", found)
-    write_result(out / "pruning.json", pruned)
+    write_result(outputs[f"data/directions/{key}"] / "directions.json", found)
+    write_result(outputs[f"data/pruning/{key}"] / "pruning.json", pruned)
 
 
 def with_classes_of_shifts(

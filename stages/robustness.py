@@ -15,7 +15,7 @@ from interpreting_clip.measures.activations import Activations, images_of_classe
 from interpreting_clip.measures.effective_robustness import Settings, effective_robustness
 from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.prunable import prunable
-from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.measures.standard_spread import line_residuals
 from interpreting_clip.quantities import Percents
 from runner.inputs import Inputs
@@ -26,10 +26,10 @@ from runner.outputs import Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write encoder `key`'s effective robustness, and how many of its directions can be pruned."""
     settings = params.read("robustness", Settings)
-    harmless = params.read("directions.harmless", Percents)
+    harmless = params.read("prunable.harmless", Percents)
     folder = inputs[f"data/activations/{key}"]
     baseline = read_result(inputs["data/baseline"] / "baseline.json", FittedBaseline)
-    pruning = read_result(inputs[f"data/directions/{key}"] / "pruning.json", dict[str, Pruning])
+    pruning = read_result(inputs[f"data/pruning/{key}"] / "pruning.json", dict[str, PruningCurves])
     tests = read_test_sets(folder)
     head = read_head(inputs[f"data/heads/{key}"], tests[TEST_SETS[0]].values.shape[1])
     measured = {}

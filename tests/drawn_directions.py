@@ -21,7 +21,7 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
-from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.pruning import PruningCurves
 from page.direction_entries import (
     ProbeResults,
     direction_entries,
@@ -131,11 +131,11 @@ def directions_of(
     )
 
 
-def curve_of(fractions: list[float], accuracies: list[float]) -> Pruning:
+def curve_of(fractions: list[float], accuracies: list[float]) -> PruningCurves:
     """Return the accuracy at each pruned share."""
-    accuracy = np.array(accuracies)
-    random = accuracy[None]
-    return filled(Pruning, fractions=np.array(fractions), accuracy=accuracy, random_accuracy=random)
+    own = np.array(accuracies)
+    curves = {"accuracy": own, "other_accuracy": own, "random_accuracy": own[None]}
+    return filled(PruningCurves, fractions=np.array(fractions), **curves)
 
 
 def draw_axes(features: list[int], ranks: list[int]) -> OutlierAxes:

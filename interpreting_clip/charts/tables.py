@@ -19,7 +19,7 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
-from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.study.encoder_results import TrainingStep
 
 HEADS = ("head", "other centring", "random head")
@@ -88,7 +88,7 @@ def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def pruning_table(results: Mapping[str, Pruning], names: Mapping[str, str]) -> pd.DataFrame:
+def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]) -> pd.DataFrame:
     """Return accuracy by the fraction of directions pruned, per dataset and for each of `HEADS`.
 
     It has the test sets of `names`, in their order; `results` are by key, too. The last rows are
@@ -109,7 +109,7 @@ def pruning_table(results: Mapping[str, Pruning], names: Mapping[str, str]) -> p
     return rows.dropna().sort_index(kind="stable", ignore_index=True)
 
 
-def _pruning_curves(result: Pruning) -> pd.DataFrame:
+def _pruning_curves(result: PruningCurves) -> pd.DataFrame:
     """Return a row for each fraction, and a column for each of `HEADS` that was pruned."""
     own, other, random = HEADS
     curves = {own: result.accuracy, other: result.other_accuracy}

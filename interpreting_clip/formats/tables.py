@@ -94,11 +94,12 @@ def read_curve(directory: Path) -> list[dict[str, float | int]]:
     """Return the points of a training curve; none for an encoder that was not trained here."""
     if (directory / "ready.json").exists():
         return []
-    import pandas as pd
-
-    curves = []
+    # Without pandas: its import takes longer than the rest of stage `summarize`.
+    points: dict[int, dict[str, float | int]] = {}
     for metric in CURVE_COLUMNS:
-        file, columns = directory / "plots" / "metrics" / f"{metric}.tsv", ("step", metric)
-        table = read_table(file, columns, numbers=columns, delimiter="\t")
-        curves.append(table.set_index("step")[metric])
-    return pd.concat(curves, axis=1).reset_index().astype({"step": int}).to_dict("records")
+        file = directory / "plots" / "metrics" / f"{metric}.tsv"
+        with error_context(file, ValueError), file.open(encoding="utf-8", newline="") as stream:
+            for row in csv.DictReader(stream, delimiter="\t"):
+                step = int(row["step"])
+                points.setdefault(step, {"step": step})[metric] = float(row[metric])
+    return [points[step] for step in sorted(points)]

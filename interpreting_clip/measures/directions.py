@@ -21,15 +21,11 @@ from interpreting_clip.measures.singular_directions import (
     rotated_directions,
     singular_directions,
 )
-from interpreting_clip.quantities import Described, Percents, Seed, StrictStruct
+from interpreting_clip.quantities import Described, Seed, StrictStruct
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
-    """Which directions are found, the steps in which they are pruned, and the random heads.
-
-    A share is prunable as long as it costs less than `harmless` points of accuracy on ImageNet and
-    of mean effective robustness.
-    """
+    """Which directions are found, the steps in which they are pruned, and the random heads."""
 
     centre: Annotated[
         Centre,
@@ -50,15 +46,6 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
             paper="10: shares of 0 to 0.9",
         ),
     ] = 10
-    harmless: Annotated[
-        Percents,
-        Described(
-            "how much accuracy on ImageNet, and how much mean effective robustness, a prunable "
-            "share may cost",
-            "percentage points",
-            paper="not given",
-        ),
-    ] = 1.0
     random_heads: Annotated[
         int,
         Meta(ge=0, le=1000),
@@ -226,7 +213,7 @@ def find_candidates(
 ) -> Candidates:
     """Rank the directions of a head with either centring, and those of random heads.
 
-    `directions` and `pruning` need them.
+    `directions` and `pruning_curves` need them.
 
     Parameters
     ----------

@@ -11,8 +11,23 @@ import numpy as np
 from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.logit_line import LogitLine
-from interpreting_clip.measures.pruning import Pruning, prunable_fraction
+from interpreting_clip.measures.pruning import PruningCurves, prunable_fraction
 from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.quantities import Described, Percents, StrictStruct
+
+
+class Settings(StrictStruct, frozen=True, kw_only=True):
+    """How much a prunable share of the directions may cost."""
+
+    harmless: Annotated[
+        Percents,
+        Described(
+            "how much accuracy on ImageNet, and how much mean effective robustness, a prunable "
+            "share may cost",
+            "percentage points",
+            paper="not given",
+        ),
+    ] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -26,8 +41,10 @@ class Prunable(Result):
     ----------
     prunable : without harm to accuracy and robustness; None if the latter is not known
     by_accuracy, by_robustness : the same for each alone
+    other_by_accuracy : `by_accuracy` with the other centring of the head
     accuracy_chance : the mean of `by_accuracy` over random heads, with the quantiles of 5 and 95 %;
         None without them
+    harmless : the tolerated loss, in points
     fractions : the pruned shares
     robustness : mean effective robustness in points at each; None without it
     extrapolated : the shares at which the line of a shift is extrapolated to the pruned encoder
@@ -49,7 +66,9 @@ class Prunable(Result):
         float | None,
         Label("share that can be pruned, by mean effective robustness alone", 3),
     ]
+    other_by_accuracy: float
     accuracy_chance: Estimate | None
+    harmless: float
     fractions: list[float]
     robustness: list[float] | None
     extrapolated: list[float]
@@ -60,7 +79,7 @@ class Prunable(Result):
 
 
 def prunable(
-    pruning: Mapping[str, Pruning],
+    pruning: Mapping[str, PruningCurves],
     lines: Mapping[str, LogitLine],
     *,
     starts: Mapping[str, str] = MappingProxyType({}),
@@ -99,7 +118,9 @@ def prunable(
         prunable=None if by_robustness is None else min(by_accuracy, by_robustness),
         by_accuracy=by_accuracy,
         by_robustness=by_robustness,
+        other_by_accuracy=prunable_fraction(fractions, imagenet.other_accuracy, harmless),
         accuracy_chance=_spread(random) if random else None,
+        harmless=harmless,
         fractions=fractions.tolist(),
         robustness=None if robustness is None else robustness.tolist(),
         extrapolated=fractions[outside].tolist(),

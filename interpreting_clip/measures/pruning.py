@@ -21,8 +21,26 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
-class Pruning(Result):
+class PruningCurves(Result):
     """Accuracy on a test set without the least important directions.
+
+    Attributes
+    ----------
+    fractions : the pruned shares of the directions, 0 to below 1
+    accuracy, other_accuracy : in percent at each share, of the directions and of those with the
+        other centring
+    random_accuracy : the same of each random head
+    """
+
+    fractions: Float[np.ndarray, " _fraction"]
+    accuracy: Float[np.ndarray, " _fraction"]
+    other_accuracy: Float[np.ndarray, " _fraction"]
+    random_accuracy: Float[np.ndarray, "_random _fraction"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Pruning(PruningCurves):
+    """The curves, and how many directions can be pruned without harm to accuracy.
 
     Attributes
     ----------
@@ -31,10 +49,6 @@ class Pruning(Result):
     whole : accuracy in percent with all directions
     accuracy_chance : the mean of `by_accuracy` over random heads; None without them
     other_by_accuracy : the same with the other centring of the head
-    fractions : the pruned shares of the directions, 0 to below 1
-    accuracy, other_accuracy : in percent at each share, of the directions and of those with the
-        other centring
-    random_accuracy : the same of each random head
     """
 
     CAPTION: ClassVar[str] = "Chance: the mean of random heads, pruned in the same way."
@@ -51,10 +65,6 @@ class Pruning(Result):
     whole: Annotated[float, Label("accuracy with all directions", 1, unit="%")]
     accuracy_chance: float | None
     other_by_accuracy: float
-    fractions: Float[np.ndarray, " _fraction"]
-    accuracy: Float[np.ndarray, " _fraction"]
-    other_accuracy: Float[np.ndarray, " _fraction"]
-    random_accuracy: Float[np.ndarray, "_random _fraction"]
 
 
 def pruning(
@@ -65,7 +75,7 @@ def pruning(
     among: ClassIndices | None = None,
     aliases: Mapping[int, int] | None = None,
     settings: Settings = Settings(),
-    candidates: Candidates | None = None,
+    harmless: float = 1.0,
     progress: Progress = iter,
 ) -> Pruning:
     """Measure accuracy without the least important directions (`pruned_accuracies`).
@@ -76,9 +86,49 @@ def pruning(
     Parameters
     ----------
     activations, head, classes, among, aliases : as in `accuracy`
-    settings : the steps, the tolerated loss, which centring leads, and the random heads
-    candidates : the ranked directions (`find_candidates`), if known; None: of these activations
+    settings : the steps, which centring leads, and the random heads
+    harmless : how much accuracy a prunable share may cost, in percentage points, above 0
     progress : goes through the random heads, and then through all that are pruned, such as `tqdm`
+    """
+    curves = pruning_curves(
+        activations,
+        head=head,
+        classes=classes,
+        among=among,
+        aliases=aliases,
+        settings=settings,
+        progress=progress,
+    )
+    by_accuracy, by_other, *by_random = (
+        prunable_fraction(curves.fractions, curve, harmless)
+        for curve in (curves.accuracy, curves.other_accuracy, *curves.random_accuracy)
+    )
+    return Pruning(
+        **vars(curves),
+        by_accuracy=by_accuracy,
+        whole=float(curves.accuracy[0]),
+        accuracy_chance=float(np.mean(by_random)) if by_random else None,
+        other_by_accuracy=by_other,
+    )
+
+
+def pruning_curves(
+    activations: Features,
+    *,
+    head: Head,
+    classes: Int[np.ndarray, " image"],
+    among: ClassIndices | None = None,
+    aliases: Mapping[int, int] | None = None,
+    settings: Settings = Settings(),
+    candidates: Candidates | None = None,
+    progress: Progress = iter,
+) -> PruningCurves:
+    """Measure accuracy without the least important directions, and judge no loss.
+
+    Parameters
+    ----------
+    activations, head, classes, among, aliases, settings, progress : as in `pruning`
+    candidates : the ranked directions (`find_candidates`), if known; None: of these activations
     """
     fractions = np.array(settings.fractions)
     class_map = map_classes(among, len(head.weight), aliases)
@@ -92,14 +142,7 @@ def pruning(
         )
         for one in progress(range(len(ranked)))
     )
-    by_accuracy, by_other, *by_random = (
-        prunable_fraction(fractions, curve, settings.harmless) for curve in (own, other, *random)
-    )
-    return Pruning(
-        by_accuracy=by_accuracy,
-        whole=float(own[0]),
-        accuracy_chance=float(np.mean(by_random)) if by_random else None,
-        other_by_accuracy=by_other,
+    return PruningCurves(
         fractions=fractions,
         accuracy=own,
         other_accuracy=other,

@@ -21,13 +21,12 @@ from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.prunable import Prunable
-from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.measures.result import Result
 
 STORED_BY = {
     **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
     "prunable": "robustness",
-    "pruning": "directions",
 }
 """The stages whose folders hold several results, by the results' names."""
 
@@ -63,7 +62,7 @@ class EncoderResults(Result):
     participation_ratio: ParticipationRatio
     privileged_basis: PrivilegedBasis
     directions: PrivilegedDirections
-    pruning: dict[str, Pruning]
+    pruning: dict[str, PruningCurves]
     concepts: Concepts | None = None
     training: list[TrainingStep] = field(default_factory=list)
 

@@ -130,10 +130,18 @@ def test_another_version_reaches_what_computes_with_it_and_has_to_be_installed(c
     assert "error: scikit-learn: expected 9" in said and "make install" in said
 
 
-def test_another_setting_of_a_shift_reaches_the_extraction_of_test_images_alone(clean):
+def test_another_setting_of_a_shift_reaches_what_is_measured_on_it(clean):
     clean.change("datasets.imagenet_r.noise", 0.06)
     assert clean.repro("fetch@imagenet_r") == {"study", "fetch@imagenet_r"}
-    assert stale(clean) == {"baseline", "report", *clean.of_every_encoder("extract")}
+    extracted = clean.of_every_encoder("extract")
+    assert stale(clean) == {"baseline", "report", *extracted}
+    # The directions are found on ImageNet, so no concept is counted again.
+    found = clean.of_every_encoder("directions")
+    assert clean.repro(*found) == extracted | found
+    measured = clean.of_every_encoder("robustness", "kurtosis", "cka", "browse")
+    # `summarize` is stale where the accuracy of a pruned encoder has changed.
+    summarized = clean.of_every_encoder("summarize")
+    assert stale(clean) - summarized == {"baseline", "report", *measured}
 
 
 def test_git_sees_what_a_refused_experiment_leaves_in_params_yaml(clean):
@@ -163,6 +171,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
             "head extract extract_broden extract_layers extract_train extract_untrained probe",
         ),
         ("concepts.threshold", 0.85, "broden browse"),
+        ("prunable.harmless", 2.0, "robustness arrays"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
     ],
 )

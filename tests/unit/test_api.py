@@ -104,8 +104,8 @@ def test_the_functions_are_the_measures():
     )
     settings = directions.Settings(centre="none", random_heads=2)
     assert equal(
-        ic.pruning(VALUES, classes=CLASS, **own, centre="none", random_heads=2),
-        pruning.pruning(VALUES, head=head, classes=CLASS, settings=settings),
+        ic.pruning(VALUES, classes=CLASS, **own, centre="none", random_heads=2, harmless=5.0),
+        pruning.pruning(VALUES, head=head, classes=CLASS, settings=settings, harmless=5.0),
     )
 
 
@@ -152,7 +152,7 @@ SECTIONS = {
     "outlier_features": ["kurtosis"],
     "privileged_basis": ["kurtosis", "privileged_basis"],
     "accuracy": ["robustness"],
-    "pruning": ["directions"],
+    "pruning": ["directions", "prunable"],
     "effective_robustness": ["published"],
 }
 

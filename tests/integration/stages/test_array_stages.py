@@ -66,7 +66,7 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     assert same(found.participation_ratio, ic.participation_ratio(images, settings=blocks))
     assert same(found.accuracy, ic.accuracy(images, **classes, confidence=0.8))
     assert same(found.directions, ic.directions(images, **own, settings=pruned))
-    assert same(found.pruning, ic.pruning(images, **classes, settings=pruned))
+    assert same(found.pruning, ic.pruning(images, **classes, settings=pruned, harmless=20.0))
     limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
     basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)

@@ -26,7 +26,7 @@ from interpreting_clip.measures.directions import (
 )
 from interpreting_clip.measures.grams import LayerGrams, u_center
 from interpreting_clip.measures.outlier_axes import outlier_axes
-from interpreting_clip.measures.pruning import pruning
+from interpreting_clip.measures.pruning import pruning_curves
 from interpreting_clip.study.comparison_results import ComparisonResults
 from tests.integration.stages.two_encoders import (
     CLASSES,
@@ -103,7 +103,7 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, 
     found = directions(imagenet.values, head=own, settings=settings)
     require_written(f"data/directions/{key}/directions.json", found)
     pruned = {
-        name: pruning(
+        name: pruning_curves(
             test.values,
             head=own,
             classes=test.classes,
@@ -115,7 +115,7 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, 
         )
         for name, test in tests.items()
     }
-    require_written(f"data/directions/{key}/pruning.json", pruned)
+    require_written(f"data/pruning/{key}/pruning.json", pruned)
 
 
 def test_cka():

@@ -17,7 +17,7 @@ from interpreting_clip.measures.effective_robustness import (
     effective_robustness,
 )
 from interpreting_clip.measures.prunable import prunable
-from interpreting_clip.measures.pruning import Pruning
+from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.measures.result import plain
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
@@ -40,16 +40,16 @@ pytestmark = pytest.mark.usefixtures("pruned")
 
 
 @pytest.fixture
-def pruned(tiny: None) -> dict[str, Pruning]:
+def pruned(tiny: None) -> dict[str, PruningCurves]:
     """Write drawn accuracies without some directions, where nothing but these is read."""
     sets = ["imagenet", *TESTBED_SHIFTS, *map(on_classes, ("imagenet_r", "objectnet"))]
     curves = {}
     for name in sets:
-        drawn = generator("pruned", name).uniform(20, 90, (3, 5)).round(6)
-        own = {"accuracy": drawn[0], "random_accuracy": drawn[1:]}
-        curves[name] = filled(Pruning, whole=50.0, fractions=np.arange(5) / 5, **own)
+        drawn = generator("pruned", name).uniform(20, 90, (4, 5)).round(6)
+        own = {"accuracy": drawn[0], "other_accuracy": drawn[1], "random_accuracy": drawn[2:]}
+        curves[name] = filled(PruningCurves, fractions=np.arange(5) / 5, **own)
     for key in KEYS:
-        write_result(Path("data/directions") / key / "pruning.json", curves)
+        write_result(Path("data/pruning") / key / "pruning.json", curves)
     return curves
 
 

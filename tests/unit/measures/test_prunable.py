@@ -5,7 +5,7 @@ import pytest
 
 from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.prunable import prunable
-from interpreting_clip.measures.pruning import Pruning, prunable_fraction
+from interpreting_clip.measures.pruning import PruningCurves, prunable_fraction
 from tests.drawn_directions import filled
 
 RNG = np.random.default_rng(0)
@@ -16,11 +16,12 @@ LINES = {
 }
 
 
-def curves(accuracy, random=()) -> Pruning:
+def curves(accuracy, random=(), other=None) -> PruningCurves:
     return filled(
-        Pruning,
+        PruningCurves,
         fractions=FRACTIONS,
         accuracy=np.array(accuracy),
+        other_accuracy=np.array(accuracy if other is None else other),
         random_accuracy=np.array(random, float).reshape(len(random), len(FRACTIONS)),
     )
 
@@ -45,16 +46,19 @@ def test_agrees_with_the_plain_definition():
     names = ("imagenet", "imagenet_on_far_classes", *LINES)
     drawn = {name: RNG.uniform(20, 90, 4) for name in names}
     random = RNG.uniform(20, 90, (20, 4))
-    sets = {name: curves(row, random if name == "imagenet" else ()) for name, row in drawn.items()}
+    other = RNG.uniform(20, 90, 4)
+    sets = {name: curves(row) for name, row in drawn.items()}
+    sets["imagenet"] = curves(drawn["imagenet"], random, other)
     starts = {"near": "imagenet_on_near_classes", "far": "imagenet_on_far_classes"}
     found: Any = prunable(sets, LINES, starts=starts, harmless=30.0)
     # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
     at = {"near": drawn["imagenet"] / 100, "far": drawn["imagenet_on_far_classes"] / 100}
     heights = [drawn[shift] - 100 * line.predict(at[shift]) for shift, line in LINES.items()]
     robust = np.mean(heights, axis=0)
-    assert found.robustness == pytest.approx(robust)
+    assert found.robustness == pytest.approx(robust) and found.harmless == 30.0
     alone = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in (drawn["imagenet"], robust)]
     assert [found.by_accuracy, found.by_robustness] == alone and found.prunable == min(alone)
+    assert found.other_by_accuracy == prunable_fraction(FRACTIONS, other, 30.0)
     by_chance = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in random]
     chance = found.accuracy_chance.value, *found.accuracy_chance.ends
     assert chance == pytest.approx((np.mean(by_chance), *np.quantile(by_chance, (0.05, 0.95))))

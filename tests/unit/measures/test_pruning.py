@@ -13,6 +13,7 @@ from interpreting_clip.measures.pruning import (
     prunable_fraction,
     pruned_accuracies,
     pruning,
+    pruning_curves,
 )
 from interpreting_clip.measures.singular_directions import (
     RankedDirections,
@@ -76,21 +77,24 @@ def test_agrees_with_the_plain_definition(whose, bias, normalize, classes, featu
 @pytest.mark.parametrize("draws", [0, 2])
 def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
     quarters, kept, class_map = np.arange(4) / 4, CLASSES < 8, map_classes(range(8), 10)
-    how = Settings(centre="none", random_heads=draws, pruning_steps=4, harmless=10.0)
+    how = Settings(centre="none", random_heads=draws, pruning_steps=4)
     known = find_candidates(ACTIVATIONS, HEAD, how)
     images, classes = ACTIVATIONS[kept], CLASSES[kept]
-    fixed = {"head": HEAD, "settings": how, "candidates": known}
-    found = pruning(images, classes=classes, among=range(8), **fixed)
+    fixed = {"head": HEAD, "classes": classes, "among": range(8), "settings": how}
+    found = pruning_curves(images, **fixed, candidates=known)
     curves = [
         100 * prune(images, classes, directions=one, fractions=quarters, class_map=class_map)
         for one in (DIRECTIONS, known.heads["classes"], *known.random)
     ]
     measured = [found.accuracy, found.other_accuracy, *found.random_accuracy]
     np.testing.assert_array_equal(measured, curves)
-    prunable = [prunable_fraction(quarters, curve, 10.0) for curve in curves]
-    assert [found.by_accuracy, found.other_by_accuracy] == prunable[:2]
-    assert found.accuracy_chance == (np.mean(prunable[2:]) if draws else None)
     np.testing.assert_array_equal(found.fractions, quarters)
+    judged, same = pruning(images, **fixed, harmless=10.0), pruning_curves(images, **fixed)
+    curves = [same.accuracy, same.other_accuracy, *same.random_accuracy]
+    prunable = [prunable_fraction(quarters, curve, 10.0) for curve in curves]
+    assert [judged.by_accuracy, judged.other_by_accuracy] == prunable[:2]
+    assert judged.accuracy_chance == (np.mean(prunable[2:]) if draws else None)
+    assert judged.whole == curves[0][0]
 
 
 def test_images_without_a_class_stay_at_chance_at_every_fraction():
