@@ -9,10 +9,11 @@ from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.measures.average_precision import (
     ROUNDING,
+    Examples,
     Precisions,
-    SparseTargets,
     average_precisions,
     encodes_concepts,
+    number_of_draws,
 )
 from interpreting_clip.measures.chunks import Features, chunks
 
@@ -66,7 +67,7 @@ class ConceptScores:
 def score_concepts(
     activations: Features,
     vectors: Vectors | None,
-    targets: SparseTargets,
+    concepts: Sequence[Examples],
     threshold: float,
     *,
     sign: Sign = "fixed",
@@ -86,19 +87,19 @@ def score_concepts(
     ----------
     activations : one row per image; may be memory-mapped
     vectors : the directions; None: each feature is a direction
-    targets, workers : as in `average_precisions`
+    concepts, workers : as in `average_precisions`
     threshold : of the average precision at which a direction encodes a concept
     sign : `fixed` or `either`
     images : how many images with the highest, and with the lowest, scores to keep; 0: none
     """
     count = activations.shape[1] if vectors is None else len(vectors)
-    concepts = len(targets.positives)
-    precisions, negative = np.empty((count, concepts)), np.empty((count, concepts), np.bool_)
-    encoded = np.empty((targets.draws, count), np.int64)
-    best, best_over_all = np.zeros((targets.draws, concepts)), np.zeros(concepts)
+    shape, draws = (count, len(concepts)), number_of_draws(concepts)
+    precisions, negative = np.empty(shape), np.empty(shape, np.bool_)
+    encoded = np.empty((draws, count), np.int64)
+    best, best_over_all = np.zeros((draws, len(concepts))), np.zeros(len(concepts))
     extremes: list[Extremes] = []
-    for part, scores in score_parts(activations, vectors, (targets.draws + 1) * concepts):
-        found, negative[part] = _precisions(scores, targets, sign, workers)
+    for part, scores in score_parts(activations, vectors, (draws + 1) * len(concepts)):
+        found, negative[part] = _precisions(scores, concepts, sign, workers)
         extremes.append(extreme_images(scores, images))
         precisions[part] = found.drawn[0]
         encoded[:, part] = encodes_concepts(found.drawn, threshold).sum(axis=2)
@@ -109,13 +110,13 @@ def score_concepts(
 
 def _precisions(
     scores: Float[np.ndarray, "image direction"],
-    targets: SparseTargets,
+    concepts: Sequence[Examples],
     sign: Sign,
     workers: int,
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
     """Return average precisions, and which of the first draw are of the negated scores."""
     either = sign == "either"
-    found = average_precisions(scores, targets, workers, either)
+    found = average_precisions(scores, concepts, workers, either)
     if not either:
         return found, np.zeros(found.over_all.shape, np.bool_)
     drawn, negated = np.split(found.drawn, 2, axis=1)

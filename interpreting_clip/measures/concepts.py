@@ -9,14 +9,14 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.average_precision import SparseTargets
+from interpreting_clip.measures.average_precision import Examples
 from interpreting_clip.measures.chance import fewest_images
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
 from interpreting_clip.measures.concept_labels import (
     ConceptLabels,
     Negatives,
-    concept_targets,
+    concept_examples,
     labels_and_numbers,
     positive_images,
 )
@@ -190,14 +190,14 @@ def concepts(
     )
     vectors = None if directions is None else _orthonormal(directions)
     chosen = found.labels, found.numbers, len(activations), settings.negatives, settings.seed
-    targets, first = (concept_targets(*chosen, draws=draws) for draws in (settings.draws, 1))
+    examples, first = (concept_examples(*chosen, draws=draws) for draws in (settings.draws, 1))
     how: dict[str, Any] = {
         "settings": settings,
         "extremes": extremes,
         "workers": workers,
         "progress": progress,
     }
-    *of_directions, of_features = _bases(activations, vectors, targets, first, found.named, **how)
+    *of_directions, of_features = _bases(activations, vectors, examples, first, found.named, **how)
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
@@ -260,8 +260,8 @@ def choose_concepts(
 def _bases(
     activations: Features,
     vectors: Float[np.ndarray, "direction feature"] | None,
-    targets: SparseTargets,
-    first_draw: SparseTargets,
+    examples: Sequence[Examples],
+    first_draw: Sequence[Examples],
     named: Sequence[Named],
     *,
     settings: Settings,
@@ -274,7 +274,7 @@ def _bases(
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     bases = {0: None} if vectors is None else {1: vectors, 0: None}
     scores = [
-        score_concepts(activations, basis, targets, settings.threshold, images=extremes, **how)
+        score_concepts(activations, basis, examples, settings.threshold, images=extremes, **how)
         for basis in bases.values()
     ]
     sizes = [len(each.precisions) for each in scores]

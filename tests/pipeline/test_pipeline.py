@@ -119,8 +119,6 @@ def test_the_code_and_the_packages_that_compute_are_tracked(nano, spied, stage):
         branches = {"fetch": "world", "head": heads.get(process["argv"][-1], "")}
         branch = branches.get(stage, "")
         computing = {COMPUTING[name] for name in COMPUTING.keys() & set(process["packages"])}
-        if stage == "broden":
-            computing -= {"scipy"}  # numba imports it for linear algebra, of which it compiles none
         if stage == "probe":
             computing -= {"pandas"}  # scikit-learn imports it where it is
         if stage not in ("browse", "report", "published_page"):

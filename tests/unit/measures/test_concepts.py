@@ -9,7 +9,7 @@ import pytest
 from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.chance import fewest_images
 from interpreting_clip.measures.concept_counts import chance_level
-from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
+from interpreting_clip.measures.concept_labels import concept_examples, labels_and_numbers
 from interpreting_clip.measures.concepts import Settings, concepts
 from interpreting_clip.measures.intervals import Estimate
 
@@ -42,9 +42,9 @@ def test_planted_concepts_are_found_on_their_features():
 def test_counts_agree_with_average_precisions(negatives):
     settings = msgspec.structs.replace(FEW, negatives=negatives, threshold=0.6, sweep=[0.5, 0.7])
     found = concepts(NOISE, labels=SHOWN, names=NAMES, categories=KINDS, settings=settings)
-    drawn = concept_targets(*FREQUENT, IMAGES, negatives, 0, draws=4)
+    drawn = concept_examples(*FREQUENT, IMAGES, negatives, 0, draws=4)
     every = average_precisions(NOISE, drawn).drawn
-    over_all = average_precisions(NOISE, concept_targets(*FREQUENT, IMAGES, "all", 0)).drawn[0]
+    over_all = average_precisions(NOISE, concept_examples(*FREQUENT, IMAGES, "all", 0)).drawn[0]
     features, encodes = found.features, every >= 0.6
     unique, encoding = encodes.any(axis=1).sum(axis=1), encodes.any(axis=2).sum(axis=1)
     means = encodes.sum(axis=(1, 2)) / np.maximum(encoding, 1)
