@@ -54,7 +54,6 @@ from interpreting_clip.quantities import (
     Confidence,
     Count,
     Described,
-    Natural,
     Percents,
     Positive,
     Share,
@@ -93,7 +92,6 @@ VALUES: dict[str, Any] = {
     "outlier_sigma": Positive,
     "outlier_share": Share,
     "minibatch": Count,
-    "extremes": Natural,
     "workers": ThreadCount,
     "progress": Callable,
 }

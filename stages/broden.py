@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpreting_clip.encoders.entries import ShownImages
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
@@ -42,7 +41,6 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             names=[concept["name"] for concept in named],
             categories=categories,
             left_out=rare_concepts(shown, params.read("concepts.minimum_images", Count)),
-            extremes=params.read("browse.images", ShownImages),
             settings=settings,
             workers=read_machine().workers,
         )

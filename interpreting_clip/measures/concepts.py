@@ -156,7 +156,6 @@ def concepts(
     categories: Sequence[str] | None = None,
     numbers: Sequence[int] | None = None,
     left_out: Sequence[str] = (),
-    extremes: int = 0,
     settings: Settings = Settings(),
     workers: int = 1,
     progress: Progress = iter,
@@ -175,7 +174,6 @@ def concepts(
     categories : that of each concept, such as "color"; None: they have none
     numbers : of the concepts, which seed the draws of their negatives; None: their columns
     left_out : names of further concepts, on too few images
-    extremes : how many images with the highest, and with the lowest, scores to keep
     workers : threads; they do not affect the result
     progress : goes through the random rotations, which take longest, such as `tqdm`
 
@@ -193,7 +191,6 @@ def concepts(
     examples, first = (concept_examples(*chosen, draws=draws) for draws in (settings.draws, 1))
     how: dict[str, Any] = {
         "settings": settings,
-        "extremes": extremes,
         "workers": workers,
         "progress": progress,
     }
@@ -265,7 +262,6 @@ def _bases(
     named: Sequence[Named],
     *,
     settings: Settings,
-    extremes: int,
     workers: int,
     progress: Progress,
 ) -> list[BasisConcepts]:
@@ -274,7 +270,7 @@ def _bases(
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
     bases = {0: None} if vectors is None else {1: vectors, 0: None}
     scores = [
-        score_concepts(activations, basis, examples, settings.threshold, images=extremes, **how)
+        score_concepts(activations, basis, examples, settings.threshold, **how)
         for basis in bases.values()
     ]
     sizes = [len(each.precisions) for each in scores]

@@ -51,7 +51,6 @@ def test_broden():
         names=[concept["name"] for concept in CONCEPTS],
         categories=list(CATEGORIES.values()),
         left_out=["c2"],
-        extremes=4,
         settings=Params().read("concepts", Settings),
     )
     require_written(f"{OUT}/concepts.json", expected)
