@@ -81,7 +81,7 @@ Arguments = Mapping[str, Any]
 BY_PLACE = ("activations", "first", "second", "accuracies")
 """The arguments that need no keyword."""
 
-INTERNAL = ("candidates", "numbers", "left_out")
+INTERNAL = ("candidates", "numbers", "left_out", "random")
 """Arguments with which a study hands over what it knows already."""
 
 HEAD = {"bias": None, "normalize_features": False}

@@ -127,6 +127,7 @@ def directions_of(
         importance=importance,
         logit_variance=importance / importance.sum(),
         vectors=vectors,
+        directions=len(vectors),
         singular_values=singular_values,
     )
 

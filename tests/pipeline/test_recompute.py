@@ -163,6 +163,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
             "head extract extract_broden extract_layers extract_train extract_untrained probe",
         ),
         ("concepts.threshold", 0.85, "broden browse"),
+        ("concepts.rotations", 3, "concept_nulls broden"),
         ("browse.images", 3, "browse"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
     ],
