@@ -54,7 +54,6 @@ from interpreting_clip.quantities import (
     Confidence,
     Count,
     Described,
-    Natural,
     Percents,
     Positive,
     Share,
@@ -82,7 +81,7 @@ Arguments = Mapping[str, Any]
 BY_PLACE = ("activations", "first", "second", "accuracies")
 """The arguments that need no keyword."""
 
-INTERNAL = ("candidates", "numbers", "left_out")
+INTERNAL = ("candidates", "numbers", "left_out", "random")
 """Arguments with which a study hands over what it knows already."""
 
 HEAD = {"bias": None, "normalize_features": False}
@@ -94,7 +93,6 @@ VALUES: dict[str, Any] = {
     "outlier_sigma": Positive,
     "outlier_share": Share,
     "minibatch": Count,
-    "extremes": Natural,
     "workers": ThreadCount,
     "progress": Callable,
 }

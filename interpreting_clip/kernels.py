@@ -34,7 +34,6 @@ KERNELS = (
     *("DNNL_CPU_ISA_HINTS", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "ONEDNN_MAX_CPU_ISA"),
     *("MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_VML_MODE"),
     *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
-    *("NUMBA_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_DISABLE_JIT", "NUMBA_OPT"),
     *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
 )
 """Variables that make a library compute as on another processor: last digits differ."""
@@ -47,8 +46,6 @@ PORTABLE = {
     # log, exp, power and the order of ties in argsort differ; NumPy ignores names that it does not
     # know, so those of the locked version have to be here.
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
-    "NUMBA_CPU_FEATURES": "",  # those that every processor of this name has
-    "NUMBA_CPU_NAME": "haswell",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
     "OPENBLAS_NUM_THREADS": "1",  # another number adds in another order
@@ -85,7 +82,7 @@ def use_kernels(kernels: Kernels) -> None:
     They compute with one thread, unless torch is told otherwise. A processor that cannot run
     portable kernels gets its native ones.
     """
-    if loaded := sorted(sys.modules.keys() & {"numba", "numpy", "torch"}):
+    if loaded := sorted(sys.modules.keys() & {"numpy", "torch"}):
         raise RuntimeError(f"kernels have to be chosen before {loaded[0]} is imported")
     clear()
     os.environ.update(ONE_THREAD)

@@ -16,6 +16,7 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.pruning import PruningCurves, count_removed
+from page.extreme_images import Extremes
 
 LISTED, MOST_LISTED = 3, 40
 """The fewest (encoded or not) and the most concepts of a direction, or directions of a concept."""
@@ -122,18 +123,19 @@ class ProbeResults:
     """What stage `broden` found, and what the probe images show.
 
     `concepts` are those that it measured, in the order of the columns, each with number, name and
-    category; `labels` holds the same numbers.
+    category; `labels` holds the same numbers. `ends` has the images at both ends of each basis.
     """
 
     found: Concepts
     concepts: Sequence[Mapping[str, Any]]
     labels: ConceptLabels
     thumbnails: Thumbnails
+    ends: Mapping[str, Extremes]
 
     def probed(self, basis: str, rows: Sequence[int]) -> Iterator[Probed]:
         """Yield what the probe images say about rows of a basis, `directions` or `features`."""
-        found = self.found.bases[basis]
-        names = self._names(np.concatenate([found.top[rows], found.bottom[rows]]).ravel())
+        found, ends = self.found.bases[basis], self.ends[basis]
+        names = self._names(np.concatenate([ends.top[rows], ends.bottom[rows]]).ravel())
         numbers = [concept["number"] for concept in self.concepts]
         segmented = np.isin(numbers, self.thumbnails.mask_concepts)
 
@@ -151,8 +153,8 @@ class ProbeResults:
                 encoded=int(np.count_nonzero(encodes)),
                 outlined=outlined,
                 outlined_name="" if outlined is None else self.concepts[outlined]["name"],
-                top=shown(found.top[row], found.top_scores[row]),
-                bottom=shown(found.bottom[row], found.bottom_scores[row]),
+                top=shown(ends.top[row], ends.top_scores[row]),
+                bottom=shown(ends.bottom[row], ends.bottom_scores[row]),
             )
 
     def outline(self, image: int, probed: Probed) -> Mask | None:

@@ -8,8 +8,8 @@ The settings come from the environment, then from an untracked `compute.yaml`, t
         batches, and of an extraction, which share its batches; on `cuda`, each has a GPU of its
         own; default 1
     INTERPRETING_CLIP_WORKERS, `workers`: processes that load large images, of all `processes`
-        together, and threads of `fetch` and `broden`; default: the processors that this process may
-        use, or the job's share of them under `make repro JOBS=n`
+        together, and threads of `fetch`, `concept_nulls` and `broden`; default: the processors
+        that this process may use, or the job's share of them under `make repro JOBS=n`
     INTERPRETING_CLIP_DOWNLOADS, `downloads`: the folder that keeps downloaded files, so that a
         re-run finds them; default `.scratch/downloads`
     INTERPRETING_CLIP_FOLDERS, `folders`: where the relative paths `folder:`, `captions:` and

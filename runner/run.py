@@ -187,7 +187,6 @@ def require_same_settings(entry: StageEntry, before: Mapping[str, Any]) -> None:
 def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     """Lock this process to what the stage's entry lists."""
     machine = read_machine()
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(".scratch/numba").absolute())
     writable = [partial_folder(Path(path)) for path in entry.outs]
     writable += [Path(".scratch"), temporary_folder()]
     # Modules one by one: what else lies among them, such as templates, has to be a dependency.

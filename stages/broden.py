@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from interpreting_clip.encoders.entries import ShownImages
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
@@ -11,6 +10,7 @@ from interpreting_clip.formats.results import read_result, write_result
 from interpreting_clip.formats.tables import write_table
 from interpreting_clip.measures.concept_counts import encoded_pairs
 from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concept_nulls import RandomBest
 from interpreting_clip.measures.concepts import Concepts, Settings, concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.quantities import Count
@@ -31,6 +31,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
     named = read_json(shown / "concepts.json")
     labels = read_tensors(shown / "labels.safetensors", "image", "concept")
+    null = read_tensors(inputs[f"data/concept_nulls/{key}"] / "best.safetensors")
     settings = params.read("concepts", Settings)
     categories = [concept["category"] for concept in named]
     with error_context(f"{folder} and {shown}", ValueError):
@@ -42,7 +43,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             names=[concept["name"] for concept in named],
             categories=categories,
             left_out=rare_concepts(shown, params.read("concepts.minimum_images", Count)),
-            extremes=params.read("browse.images", ShownImages),
+            random=[
+                RandomBest(null[f"{basis}.drawn"], null[f"{basis}.over_all"])
+                for basis in ("directions", "features")
+            ],
             settings=settings,
             workers=read_machine().workers,
         )

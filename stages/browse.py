@@ -1,8 +1,10 @@
 """Stage `browse`: pages for browsing an encoder's directions and outlier features."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
+from interpreting_clip.encoders.entries import ShownImages
 from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_whole
 from interpreting_clip.formats.results import read_result
@@ -19,6 +21,7 @@ from page.direction_entries import (
     feature_entries,
 )
 from page.direction_pages import Browser, browser_files
+from page.extreme_images import Extremes, direction_extremes
 from page.names import set_names
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -32,8 +35,19 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     threshold = params.read("concepts.threshold", Share)
     privileged, extreme = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
     concepts = inputs.if_present(f"data/concepts/{key}")
-    probe = read_probe(concepts, inputs) if concepts else None
     directions = read_result(privileged / "directions.json", PrivilegedDirections)
+    probe = None
+    if concepts:
+        activations = read_tensors(
+            inputs[f"data/broden_activations/{key}"] / "activations.safetensors", "activations"
+        )["activations"]
+        images = params.read("browse.images", ShownImages)
+        bases = {"directions": directions.vectors, "features": None}
+        ends = {
+            basis: direction_extremes(activations, vectors, images)
+            for basis, vectors in bases.items()
+        }
+        probe = read_probe(concepts, inputs, ends)
     pruning = read_result(inputs[f"data/pruning/{key}"] / "pruning.json", dict[str, PruningCurves])
     outliers = read_result(extreme / "kurtosis.json", Kurtosis, arrays=False).outliers
     axes = read_result(extreme / "outlier_axes.json", OutlierAxes)
@@ -53,7 +67,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         write_whole(out / name, content)
 
 
-def read_probe(concepts: Path, inputs: Inputs) -> ProbeResults:
+def read_probe(concepts: Path, inputs: Inputs, ends: Mapping[str, Extremes]) -> ProbeResults:
     """Read what stage `broden` found for an encoder, and what the probe images show."""
     labels = inputs["data/broden_labels"]
     shown = read_tensors(labels / "labels.safetensors", "image", "concept")
@@ -62,4 +76,5 @@ def read_probe(concepts: Path, inputs: Inputs) -> ProbeResults:
         concepts=read_json(labels / "concepts.json"),
         labels=ConceptLabels(shown["image"], shown["concept"]),
         thumbnails=Thumbnails.read(inputs["data/thumbnails"]),
+        ends=ends,
     )

@@ -15,7 +15,6 @@ from interpreting_clip.datasets.broden.thumbnails import (
     write_thumbnails,
 )
 from interpreting_clip.measures.concept_labels import ConceptLabels
-from interpreting_clip.measures.concept_scores import extreme_images
 from interpreting_clip.measures.concepts import BasisConcepts, Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.intervals import Estimate
@@ -28,6 +27,7 @@ from page.direction_entries import (
     feature_entries,
 )
 from page.direction_pages import Browser
+from page.extreme_images import extreme_images
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9
@@ -57,27 +57,27 @@ def draw_browser(
     folder.mkdir(exist_ok=True)
     write_thumbnails(folder, (draw_thumbnail(rng, named, row) for row in holds))
     image, column = np.nonzero(holds)
+    sizes = {"directions": directions, "features": features}
     bases = {
-        name: draw_basis(rng, rng.uniform(0.4, 0.97, (count, concepts)), images, shown)
-        for name, count in (("directions", directions), ("features", features))
+        name: draw_basis(rng.uniform(0.4, 0.97, (count, concepts))) for name, count in sizes.items()
+    }
+    ends = {
+        name: extreme_images(rng.standard_normal((images, count)), shown)
+        for name, count in sizes.items()
     }
     bases["directions"].precisions[0] = np.linspace(0.5, 0.89, concepts)  # encodes nothing
     names = [concept["name"] for concept in named]
     found = filled(Concepts, **bases, concepts=names, threshold=THRESHOLD)
     labels = ConceptLabels(image, column + 1)
-    probe = ProbeResults(found, named, labels, Thumbnails.read(folder))
+    probe = ProbeResults(found, named, labels, Thumbnails.read(folder), ends)
     return browser_of(
         probe, label=label, directions=directions, features=features, outliers=outliers
     )
 
 
-def draw_basis(
-    rng: np.random.Generator, precisions: np.ndarray, images: int, shown: int
-) -> BasisConcepts:
-    """Draw the images at both ends of directions."""
-    ends = extreme_images(rng.standard_normal((images, len(precisions))), shown)
-    negative = precisions < 0.5
-    return filled(BasisConcepts, precisions=precisions, negative=negative, **vars(ends))
+def draw_basis(precisions: np.ndarray) -> BasisConcepts:
+    """Return what directions encode; low precisions are those of their negative sides."""
+    return filled(BasisConcepts, precisions=precisions, negative=precisions < 0.5)
 
 
 def draw_thumbnail(rng: np.random.Generator, concepts: list[dict], holds: np.ndarray) -> Thumbnail:
@@ -127,6 +127,7 @@ def directions_of(
         importance=importance,
         logit_variance=importance / importance.sum(),
         vectors=vectors,
+        directions=len(vectors),
         singular_values=singular_values,
     )
 

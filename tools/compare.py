@@ -37,10 +37,10 @@ ACCURACY = re.compile(
 )
 """The keys and columns of accuracies and of differences between them."""
 
-ORDERED = (".top", ".bottom", ".negative")
-"""How arrays are called that list the images with a score: near-equal ones trade places.
+SIDES = ".negative"
+"""How arrays are called that name the side with the higher precision: near-equal ones trade places.
 
-Their scores and precisions stand in other arrays, which are compared.
+The precisions stand in other arrays, which are compared.
 """
 
 UNCOMPARED = re.compile(r"\.(html|svg)$|^plots/directions/|^code\.json$|^data/study$")
@@ -122,7 +122,7 @@ def contents(file: Path, name: str) -> dict[Place, Any]:
             return {(name,): np.load(file)}
         case ".safetensors":
             arrays = read_tensors(file).items()
-            return {(name, key): array for key, array in arrays if not key.endswith(ORDERED)}
+            return {(name, key): array for key, array in arrays if not key.endswith(SIDES)}
         case ".json":
             return dict(leaves(read_json(file), (name,)))
         case ".csv" | ".tsv" as suffix:

@@ -1,20 +1,19 @@
 """Average precision of many directions for many concepts, with one ranking per direction."""
 
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt
+from jaxtyping import Bool, Float, Int
 
 ROUNDING = 1e-12
 """An average precision this close below a threshold counts as at it: the rest is rounding."""
 
-SCORES_AT_A_TIME = 2**20
-"""How many scores a thread holds in double precision: 8 MiB."""
+SCORES_AT_A_TIME = 2**19
+"""How many scores a thread holds in double precision: 4 MiB."""
+
+Counts = Int[np.ndarray, "direction positive"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,29 +25,6 @@ class Examples:
 
     positives: Int[np.ndarray, " positive"]
     negatives: Int[np.ndarray, "draw negative"] | None
-
-
-@dataclass(frozen=True, eq=False)
-class SparseTargets:
-    """The binary targets of all concepts in compressed sparse rows, two rows per image.
-
-    Attributes
-    ----------
-    start : image i is a positive of the concepts `cells[start[2 i] : start[2 i + 1]]`, and a
-        negative in the entries `cells[start[2 i + 1] : start[2 i + 2]]`
-    cells : for a positive its concept; for a negative `concept · draws + draw`
-    positives, negatives : how many images of each concept are that, in each draw
-    draws : how often negatives were drawn
-    all_negatives : whether each image is a negative of every concept that it is not a positive of;
-        if so, negatives are not listed, and there is one draw
-    """
-
-    start: Int[np.ndarray, " bound"]
-    cells: UInt[np.ndarray, " entry"]
-    positives: Int[np.ndarray, " concept"]
-    negatives: Int[np.ndarray, " concept"]
-    draws: int
-    all_negatives: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +44,7 @@ class Precisions:
 
 def average_precisions(
     scores: Float[np.ndarray, "image direction"],
-    targets: SparseTargets,
+    concepts: Sequence[Examples],
     workers: int = 1,
     negated: bool = False,
 ) -> Precisions:
@@ -78,20 +54,20 @@ def average_precisions(
     and recall R_n among the images with at least that score, as scikit-learn's
     `average_precision_score`: the mean over positives of the precision at the positive's score.
 
-    Images are ranked once per direction and then counted in that order for all concepts and draws.
-    The result does not depend on the number of workers, nor a draw's result on the other draws.
+    Images are ranked once per direction. A concept's precisions then follow from the ranks of its
+    own examples, for many directions at a time. The result does not depend on the number of
+    workers, nor a draw's result on the other draws.
 
     Parameters
     ----------
     scores : higher means more likely positive
-    targets : of the same images
+    concepts : each has a positive and a negative, and all have as many draws
     workers : number of threads
     negated : measure the negated scores, too, which share the ranking
     """
-    directions, concepts = scores.shape[1], len(targets.positives)
-    rows = (1 + negated) * directions
-    drawn = np.empty((targets.draws, rows, concepts))
-    over_all = np.empty((rows, concepts))
+    directions, sides = scores.shape[1], 1 + negated
+    drawn = np.empty((number_of_draws(concepts), sides, directions, len(concepts)))
+    over_all = np.empty(drawn.shape[1:])
     # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
 
@@ -103,18 +79,23 @@ def average_precisions(
             raise ValueError(
                 f"image {image}, direction {first + column}: its score is not a finite number"
             )
-        for direction, column in enumerate(columns, first):
-            # The sort need not be stable, since equal scores are one step.
-            order = np.argsort(-column)
-            # The fields of the targets are in the order of the parameters.
-            sums = compiled(sum_precisions)(column, order, *vars(targets).values(), negated)
-            for row, side in zip((direction, directions + direction), sums, strict=False):
-                drawn[:, row] = side[:, :-1].T / targets.positives
-                over_all[row] = side[:, -1] / targets.positives
+        ranks = rank_images(columns)
+        for place, concept in enumerate(concepts):
+            found = _concept_precisions(ranks, concept, negated)
+            drawn[:, :, first : first + step, place] = found[:-1]
+            over_all[:, first : first + step, place] = found[-1]
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
-    return Precisions(drawn, over_all)
+    return Precisions(
+        drawn.reshape(len(drawn), -1, len(concepts)), over_all.reshape(-1, len(concepts))
+    )
+
+
+def number_of_draws(concepts: Sequence[Examples]) -> int:
+    """Return how often the concepts' negatives were drawn; all other images count as one draw."""
+    negatives = concepts[0].negatives
+    return 1 if negatives is None else len(negatives)
 
 
 def encodes_concepts(
@@ -124,120 +105,82 @@ def encodes_concepts(
     return precisions >= threshold - ROUNDING
 
 
-def sparse_targets(examples: Iterable[Examples], images: int) -> SparseTargets:
-    """Sort the examples of all concepts by image.
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """The place of each image in the descending order of a direction's scores.
 
-    Parameters
+    Attributes
     ----------
-    examples : one per concept, each with a positive and a negative; all list negatives, in the same
-        number of draws, or none does
-    images : number of images
+    last : how many images have at least the image's score
+    before : how many have a higher score
+    distinct : whether no two scores of any direction are equal
     """
-    # Half the memory of 64-bit indices, which only sets of a billion images need.
-    row = np.int32 if 2 * images < 2**31 else np.int64
-    rows, cells, sizes, positives, rests = [np.empty(0, row)], [], [], [], []
-    all_negatives, draws = False, 1
-    for concept, each in enumerate(examples):
-        # One draw of no negatives, which are implied.
-        negatives = each.positives[None, :0] if each.negatives is None else each.negatives
-        all_negatives = each.negatives is None
-        draws, count = negatives.shape
-        rows += [(2 * each.positives).astype(row), (2 * negatives + 1).astype(row).ravel()]
-        cells += [concept, *range(concept * draws, (concept + 1) * draws)]
-        sizes += [len(each.positives), *[count] * draws]
-        positives.append(len(each.positives))
-        rests.append(images - len(each.positives) if all_negatives else count)
-    # Use the smallest type that fits: memory bandwidth is the limit.
-    cell = np.uint16 if len(positives) * draws <= 2**16 else np.uint32
-    key = np.concatenate(rows)
-    start = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=2 * images))])
-    return SparseTargets(
-        start=start,
-        cells=compiled(sort_by_row)(key, np.repeat(np.array(cells, cell), sizes), start),
-        positives=np.array(positives, np.int64),
-        negatives=np.array(rests, np.int64),
-        draws=draws,
-        all_negatives=all_negatives,
-    )
+
+    last: Int[np.ndarray, "direction image"]
+    before: Int[np.ndarray, "direction image"]
+    distinct: bool
 
 
-def sort_by_row(
-    rows: Int[np.ndarray, " entry"],
-    cells: UInt[np.ndarray, " entry"],
-    start: Int[np.ndarray, " bound"],
-) -> UInt[np.ndarray, " entry"]:
-    """Return the cells sorted by row, those of a row in their original order.
+def rank_images(scores: Float[np.ndarray, "direction image"]) -> Ranks:
+    """Rank the images of each direction; equal scores share a rank."""
+    # The sort need not be stable, since equal scores are one step.
+    order = np.argsort(-scores, axis=1)
+    descending = np.take_along_axis(scores, order, axis=1)
+    bounds = np.ones((len(scores), scores.shape[1] + 1), np.bool_)
+    np.not_equal(descending[:, 1:], descending[:, :-1], out=bounds[:, 1:-1])
+    places = np.arange(bounds.shape[1], dtype=np.int32)
+    starts = np.maximum.accumulate(places[:-1] * bounds[:, :-1], axis=1)
+    stops = np.where(bounds[:, 1:], places[1:], places[-1])
+    stops = np.minimum.accumulate(stops[:, ::-1], axis=1)[:, ::-1]
+    last, before = np.empty_like(stops), np.empty_like(starts)
+    np.put_along_axis(last, order, stops, axis=1)
+    np.put_along_axis(before, order, starts, axis=1)
+    return Ranks(last, before, bool(bounds.all()))
 
-    A counting sort takes a tenth of the memory of numpy's sort, which returns 64-bit indices.
-    """
-    free, found = start.copy(), np.empty_like(cells)
-    for entry in range(len(rows)):
-        found[free[rows[entry]]] = cells[entry]
-        free[rows[entry]] += 1
+
+def _concept_precisions(
+    ranks: Ranks, concept: Examples, negated: bool
+) -> Float[np.ndarray, "column side direction"]:
+    """Return average precisions for a concept, in each draw and, last, over all images."""
+    count, images = len(concept.positives), ranks.last.shape[1]
+    last = np.sort(np.take(ranks.last, concept.positives, axis=1), axis=1)
+    # Without equal scores, counts of positives are their places, and a step is a single image.
+    places = np.arange(count)
+    hits = places + 1 if ranks.distinct else _count_up_to(last, last)
+    over_all, drawn = [_mean_in_order(hits / last)], []
+    if negated:
+        rest = count - (places if ranks.distinct else _count_up_to(last - 1, last))
+        before = np.sort(np.take(ranks.before, concept.positives, axis=1), axis=1)
+        over_all.append(_mean_in_order(rest / (images - before)))
+    for negatives in [] if concept.negatives is None else concept.negatives:
+        others = np.take(ranks.last, negatives, axis=1)
+        misses = _count_up_to(last, others)
+        drawn.append([_mean_in_order(hits / (hits + misses))])
+        if negated:
+            higher = misses if ranks.distinct else _count_up_to(last - 1, others)
+            drawn[-1].append(_mean_in_order(rest / (rest + len(negatives) - higher)))
+    return np.array([*(drawn or [over_all]), over_all])
+
+
+def _count_up_to(
+    limits: Int[np.ndarray, "direction limit"], ranks: Int[np.ndarray, "direction rank"]
+) -> Int[np.ndarray, "direction limit"]:
+    """Count each direction's ranks up to each limit; the limits ascend."""
+    # Sorted together, a limit comes after the ranks that equal it, and only limits are odd.
+    both = np.concatenate([2 * limits + 1, 2 * ranks], axis=1)
+    both.sort(axis=1)
+    found = np.flatnonzero((both & 1).astype(np.bool_)).reshape(limits.shape)
+    found -= np.arange(limits.shape[1])
+    found -= both.shape[1] * np.arange(len(both))[:, None]
     return found
 
 
-def sum_precisions(  # noqa: PLR0917 — compiled functions take no keyword-only arguments
-    scores: Float[np.ndarray, " image"],
-    order: Int[np.ndarray, " image"],
-    start: Int[np.ndarray, " bound"],
-    cells: UInt[np.ndarray, " entry"],
-    positives: Int[np.ndarray, " concept"],
-    negatives: Int[np.ndarray, " concept"],
-    draws: int,
-    all_negatives: bool,
-    negated: bool,
-) -> Float[np.ndarray, "side concept column"]:
-    """Sum for each concept, over its positives, the precision at the positive's score.
-
-    `order` are the images by descending score of one direction. There is a column for each draw and
-    one, the last, over all images; if `negated`, a second side with the images in the opposite
-    order.
-    """
-    count = len(positives)
-    sums = np.zeros((1 + negated, count, draws + 1))
-    hits, misses = np.zeros(count, np.int32), np.zeros(count * draws, np.int32)
-    first = 0
-    while first < len(order):
-        # Equal scores are one step: count all their images before computing a precision.
-        last = first + 1
-        while last < len(order) and scores[order[last]] == scores[order[first]]:
-            last += 1
-        # The negated side is summed before the images of this step are counted, since those with at
-        # most its score are all that are not counted yet.
-        for side in range(negated, -1, -1):
-            for place in range(first, first if side else last):
-                image = order[place]
-                for entry in range(start[2 * image], start[2 * image + 1]):
-                    hits[cells[entry]] += 1
-                for entry in range(start[2 * image + 1], start[2 * image + 2]):
-                    misses[cells[entry]] += 1
-            # Every image up to here is a positive or not.
-            rank = len(order) - first if side else last
-            for place in range(first, last):
-                image = order[place]
-                for entry in range(start[2 * image], start[2 * image + 1]):
-                    concept = cells[entry]
-                    found = float(abs(side * positives[concept] - hits[concept]))
-                    total = sums[side, concept]
-                    total[draws] += found / rank
-                    if not all_negatives:
-                        seen = misses[concept * draws : (concept + 1) * draws]
-                        for draw in range(draws):
-                            rest = abs(side * negatives[concept] - seen[draw])
-                            total[draw] += found / (found + rest)
-        first = last
-    if all_negatives:
-        sums[:, :, 0] = sums[:, :, 1]
-    return sums
-
-
-@cache
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return one of the two functions above compiled; numba is imported here, when it is needed."""
-    import numba
-
-    # numpy's rule for division by zero, which cannot occur here, lets the compiler vectorise
-    # divisions. `unwrap` removes the type checks that tests wrap around functions.
-    compile_it = numba.njit(nogil=True, cache=True, error_model="numpy")
-    return compile_it(inspect.unwrap(function))
+def _mean_in_order(
+    values: Float[np.ndarray, "direction positive"],
+) -> Float[np.ndarray, " direction"]:
+    """Average rows, added from the first value to the last."""
+    # NumPy adds along rows in pairs, but whole rows one after the other, which is also faster. It
+    # treats a single column as a row, so there is one more.
+    columns = np.zeros((values.shape[1], len(values) + 1))
+    columns[:, :-1] = values.T
+    return columns.sum(axis=0)[:-1] / len(columns)

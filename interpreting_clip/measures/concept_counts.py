@@ -74,9 +74,6 @@ class BasisConcepts(Result):
         on images, labels and seed alone, so the counts of two encoders can be subtracted
     precisions : average precision of each direction for each concept, in the first draw
     negative : whether it is that of the negated scores
-    top, bottom : images with the highest and the lowest scores of each direction; empty unless
-        asked for
-    top_scores, bottom_scores : their scores
     """
 
     unique: Annotated[Estimate, Label("unique concepts", 0, chance="random", headline="concepts")]
@@ -97,10 +94,6 @@ class BasisConcepts(Result):
     draws: list[int] = field(default_factory=list)
     precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
     negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
-    top: Int[np.ndarray, "_direction _place"] = beside(2)
-    bottom: Int[np.ndarray, "_direction _place"] = beside(2)
-    top_scores: Float[np.ndarray, "_direction _place"] = beside(2)
-    bottom_scores: Float[np.ndarray, "_direction _place"] = beside(2)
 
 
 def basis_concepts(
@@ -150,7 +143,6 @@ def basis_concepts(
         draws=draws.sum(axis=1).tolist(),
         precisions=scores.precisions,
         negative=scores.negative,
-        **vars(scores.extremes),
     )
 
 

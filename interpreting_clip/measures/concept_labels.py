@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
-from interpreting_clip.measures.average_precision import Examples, SparseTargets, sparse_targets
+from interpreting_clip.measures.average_precision import Examples
 from interpreting_clip.measures.random_numbers import generator
 
 Negatives = Literal["balanced", "all"]
@@ -68,26 +68,6 @@ def positive_images(
         yield np.unique(labels.image[order[start:stop]])
 
 
-def concept_targets(
-    labels: ConceptLabels,
-    concepts: Int[np.ndarray, " concept"],
-    images: int,
-    negatives: Negatives,
-    seed: int,
-    *,
-    draws: int = 1,
-) -> SparseTargets:
-    """Prepare the targets that `average_precisions` needs for any scores of these images.
-
-    Parameters
-    ----------
-    labels, images, negatives, seed, draws : as in `concept_examples`
-    concepts : the numbers of the concepts, in the order of the results
-    """
-    examples = concept_examples(labels, concepts, images, negatives, seed, draws=draws)
-    return sparse_targets(examples, images)
-
-
 def concept_examples(
     labels: ConceptLabels,
     concepts: Int[np.ndarray, " concept"],
@@ -96,8 +76,8 @@ def concept_examples(
     seed: int,
     *,
     draws: int = 1,
-) -> Iterator[Examples]:
-    """Choose the positives and negatives of each concept.
+) -> list[Examples]:
+    """Choose the positives and negatives of each concept, for any scores of these images.
 
     Positives are the images labelled with the concept. `balanced` draws as many negatives from the
     other images, without replacement, or takes all of these if there are fewer. Draws are
@@ -106,20 +86,18 @@ def concept_examples(
     Parameters
     ----------
     labels : which image shows which concept
-    concepts : the numbers of the concepts, not negative; each is on some image and not on all
+    concepts : their numbers, not negative, in the order of the results; each is on some image and
+        not on all
     images : number of images
     negatives : `balanced` or `all`
     seed : not negative
     draws : how often `balanced` draws negatives
-
-    Yields
-    ------
-    the examples of each concept, in order
     """
-    found = positive_images(labels, concepts, images)
-    for concept, positives in zip(concepts.tolist(), found, strict=True):
+    shown = positive_images(labels, concepts, images)
+    found = []
+    for concept, positives in zip(concepts.tolist(), shown, strict=True):
         if negatives == "all":
-            yield Examples(positives, None)
+            found.append(Examples(positives, None))
             continue
         candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
         count = min(len(positives), len(candidates))
@@ -131,4 +109,5 @@ def concept_examples(
             each.choice(candidates, count, replace=False, shuffle=False)
             for each in generators
         ]
-        yield Examples(positives, np.stack(drawn))
+        found.append(Examples(positives, np.stack(drawn)))
+    return found

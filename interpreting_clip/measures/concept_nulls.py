@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.average_precision import SparseTargets, average_precisions
+from interpreting_clip.measures.average_precision import Examples, average_precisions
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_scores import Sign, Vectors, score_parts
 from interpreting_clip.measures.nulls import Progress, random_frame
@@ -48,7 +48,7 @@ class RandomBest:
 def score_random_directions(
     activations: Features,
     numbers: Sequence[int],
-    targets: SparseTargets,
+    concepts: Sequence[Examples],
     *,
     rotations: int,
     seed: int,
@@ -77,17 +77,17 @@ def score_random_directions(
     ----------
     activations, sign, workers : as in `score_concepts`
     numbers : of directions in a set, each at most as many as features
-    targets : of them the first draw of the negatives counts, so pass no more than one
+    concepts : of their draws of the negatives the first counts, so pass no more than one
     rotations : how many are drawn; more leave the first ones as they are
     seed : of the rotations
     progress : goes through the rotations
     """
-    features, concepts = activations.shape[1], len(targets.positives)
-    shape = len(numbers), rotations, SETS, concepts
+    features = activations.shape[1]
+    shape = len(numbers), rotations, SETS, len(concepts)
     drawn, over_all = np.empty(shape), np.empty(shape)
     for rotation in progress(range(rotations)):
         vectors = random_directions(features, seed, rotation)
-        both = _both_signs(activations, vectors, targets, sign, workers)
+        both = _both_signs(activations, vectors, concepts, sign, workers)
         for place, number in enumerate(numbers):
             # A generator each, so that a size has the same sets whatever else is measured.
             rng = generator(seed, "sets of random directions", rotation, number)
@@ -100,15 +100,14 @@ def score_random_directions(
 
 
 def _both_signs(
-    activations: Features, vectors: Vectors, targets: SparseTargets, sign: Sign, workers: int
+    activations: Features, vectors: Vectors, concepts: Sequence[Examples], sign: Sign, workers: int
 ) -> tuple[BothSigns, BothSigns]:
     """Return average precisions of directions as they are and negated, drawn and over all."""
-    concepts = len(targets.positives)
-    drawn, over_all = np.empty((2, 2, len(vectors), concepts))
-    for part, scores in score_parts(activations, vectors, 4 * concepts):
-        found = average_precisions(scores, targets, workers, negated=True)
-        drawn[:, part] = found.drawn[0].reshape(2, -1, concepts)
-        over_all[:, part] = found.over_all.reshape(2, -1, concepts)
+    drawn, over_all = np.empty((2, 2, len(vectors), len(concepts)))
+    for part, scores in score_parts(activations, vectors, 4 * len(concepts)):
+        found = average_precisions(scores, concepts, workers, negated=True)
+        drawn[:, part] = found.drawn[0].reshape(2, -1, len(concepts))
+        over_all[:, part] = found.over_all.reshape(2, -1, len(concepts))
     if sign == "either":
         for each in (drawn, over_all):
             each[:] = each.max(axis=0)

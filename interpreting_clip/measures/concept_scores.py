@@ -1,7 +1,7 @@
 """The average precisions of many directions for many concepts, and what remains of them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -9,10 +9,11 @@ from jaxtyping import Bool, Float, Int
 
 from interpreting_clip.measures.average_precision import (
     ROUNDING,
+    Examples,
     Precisions,
-    SparseTargets,
     average_precisions,
     encodes_concepts,
+    number_of_draws,
 )
 from interpreting_clip.measures.chunks import Features, chunks
 
@@ -22,23 +23,6 @@ NUMBERS_AT_A_TIME = 2**24
 """How many scores, and how many average precisions, are held at a time: 128 MiB of each."""
 
 Vectors = Float[np.ndarray, "direction feature"]
-
-
-@dataclass(frozen=True, eq=False)
-class Extremes:
-    """For each direction, the images with the highest and the lowest scores.
-
-    Attributes
-    ----------
-    top : indices of the images with the highest scores, the highest first
-    bottom : those with the lowest, the lowest first
-    top_scores, bottom_scores : their scores
-    """
-
-    top: Int[np.ndarray, "direction place"]
-    bottom: Int[np.ndarray, "direction place"]
-    top_scores: Float[np.ndarray, "direction place"]
-    bottom_scores: Float[np.ndarray, "direction place"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +36,6 @@ class ConceptScores:
     encoded : how many concepts each direction encodes in each draw
     best : the highest average precision of any direction
     best_over_all : the same if all other images are negatives
-    extremes : the images with the highest and lowest scores
     """
 
     precisions: Float[np.ndarray, "direction concept"]
@@ -60,18 +43,16 @@ class ConceptScores:
     encoded: Int[np.ndarray, "draw direction"]
     best: Float[np.ndarray, "draw concept"]
     best_over_all: Float[np.ndarray, " concept"]
-    extremes: Extremes
 
 
 def score_concepts(
     activations: Features,
     vectors: Vectors | None,
-    targets: SparseTargets,
+    concepts: Sequence[Examples],
     threshold: float,
     *,
     sign: Sign = "fixed",
     workers: int = 1,
-    images: int = 0,
 ) -> ConceptScores:
     """Measure what directions encode by their projections `⟨v_i, h⟩`, in every draw.
 
@@ -86,36 +67,33 @@ def score_concepts(
     ----------
     activations : one row per image; may be memory-mapped
     vectors : the directions; None: each feature is a direction
-    targets, workers : as in `average_precisions`
+    concepts, workers : as in `average_precisions`
     threshold : of the average precision at which a direction encodes a concept
     sign : `fixed` or `either`
-    images : how many images with the highest, and with the lowest, scores to keep; 0: none
     """
     count = activations.shape[1] if vectors is None else len(vectors)
-    concepts = len(targets.positives)
-    precisions, negative = np.empty((count, concepts)), np.empty((count, concepts), np.bool_)
-    encoded = np.empty((targets.draws, count), np.int64)
-    best, best_over_all = np.zeros((targets.draws, concepts)), np.zeros(concepts)
-    extremes: list[Extremes] = []
-    for part, scores in score_parts(activations, vectors, (targets.draws + 1) * concepts):
-        found, negative[part] = _precisions(scores, targets, sign, workers)
-        extremes.append(extreme_images(scores, images))
+    shape, draws = (count, len(concepts)), number_of_draws(concepts)
+    precisions, negative = np.empty(shape), np.empty(shape, np.bool_)
+    encoded = np.empty((draws, count), np.int64)
+    best, best_over_all = np.zeros((draws, len(concepts))), np.zeros(len(concepts))
+    for part, scores in score_parts(activations, vectors, (draws + 1) * len(concepts)):
+        found, negative[part] = _precisions(scores, concepts, sign, workers)
         precisions[part] = found.drawn[0]
         encoded[:, part] = encodes_concepts(found.drawn, threshold).sum(axis=2)
         np.maximum(best, found.drawn.max(axis=1), out=best)
         np.maximum(best_over_all, found.over_all.max(axis=0), out=best_over_all)
-    return ConceptScores(precisions, negative, encoded, best, best_over_all, joined(extremes))
+    return ConceptScores(precisions, negative, encoded, best, best_over_all)
 
 
 def _precisions(
     scores: Float[np.ndarray, "image direction"],
-    targets: SparseTargets,
+    concepts: Sequence[Examples],
     sign: Sign,
     workers: int,
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
     """Return average precisions, and which of the first draw are of the negated scores."""
     either = sign == "either"
-    found = average_precisions(scores, targets, workers, either)
+    found = average_precisions(scores, concepts, workers, either)
     if not either:
         return found, np.zeros(found.over_all.shape, np.bool_)
     drawn, negated = np.split(found.drawn, 2, axis=1)
@@ -126,7 +104,7 @@ def _precisions(
 
 
 def score_parts(
-    activations: Features, vectors: Vectors | None, held: int
+    activations: Features, vectors: Vectors | None, held: int = 0
 ) -> Iterator[tuple[slice, Float[np.ndarray, "image direction"]]]:
     """Yield the scores of some directions at a time, so that memory stays bounded.
 
@@ -150,42 +128,3 @@ def project(activations: Features, vectors: Vectors) -> Float[np.ndarray, "image
     for rows, chunk in chunks(activations):
         projections[rows] = chunk @ vectors.T
     return projections
-
-
-def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> Extremes:
-    """Find the images with the highest and the lowest scores of each direction.
-
-    If scores are equal, the image with the lower index comes first. With fewer images than `count`,
-    all of them are at both ends. Each direction takes the time of a partition, not of a sort.
-
-    Parameters
-    ----------
-    scores : of every image, finite
-    count : how many images at each end
-    """
-    columns = np.ascontiguousarray(scores.T)
-    bottom = np.stack([_lowest(column, count) for column in columns])
-    top = np.stack([_lowest(-column, count) for column in columns])
-    return Extremes(
-        top=top,
-        bottom=bottom,
-        top_scores=np.take_along_axis(columns, top, axis=1),
-        bottom_scores=np.take_along_axis(columns, bottom, axis=1),
-    )
-
-
-def joined(parts: Sequence[Extremes]) -> Extremes:
-    """Concatenate the extremes of several sets of directions."""
-    names = [field.name for field in fields(Extremes)]
-    return Extremes(**{name: np.concatenate([getattr(p, name) for p in parts]) for name in names})
-
-
-def _lowest(scores: Float[np.ndarray, " image"], count: int) -> Int[np.ndarray, " place"]:
-    if not count:
-        return np.empty(0, np.int64)
-    if count < len(scores):
-        # A partition orders equal scores in any way, so keep all that equal the count-th lowest.
-        candidates = np.flatnonzero(scores <= np.partition(scores, count - 1)[count - 1])
-    else:
-        candidates = np.arange(len(scores))
-    return candidates[np.argsort(scores[candidates], kind="stable")[:count]]

@@ -1,6 +1,6 @@
 """Broden concepts: each direction's average precision for them, and which ones it encodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -9,18 +9,18 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.average_precision import SparseTargets
+from interpreting_clip.measures.average_precision import Examples
 from interpreting_clip.measures.chance import fewest_images
 from interpreting_clip.measures.chunks import Features
 from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
 from interpreting_clip.measures.concept_labels import (
     ConceptLabels,
     Negatives,
-    concept_targets,
+    concept_examples,
     labels_and_numbers,
     positive_images,
 )
-from interpreting_clip.measures.concept_nulls import score_random_directions
+from interpreting_clip.measures.concept_nulls import RandomBest, score_random_directions
 from interpreting_clip.measures.concept_scores import Sign, score_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.nulls import Progress
@@ -156,7 +156,7 @@ def concepts(
     categories: Sequence[str] | None = None,
     numbers: Sequence[int] | None = None,
     left_out: Sequence[str] = (),
-    extremes: int = 0,
+    random: Sequence[RandomBest] | None = None,
     settings: Settings = Settings(),
     workers: int = 1,
     progress: Progress = iter,
@@ -175,7 +175,8 @@ def concepts(
     categories : that of each concept, such as "color"; None: they have none
     numbers : of the concepts, which seed the draws of their negatives; None: their columns
     left_out : names of further concepts, on too few images
-    extremes : how many images with the highest, and with the lowest, scores to keep
+    random : of directions, if there are any, and of features, what `random_concepts` returns; None:
+        computed here
     workers : threads; they do not affect the result
     progress : goes through the random rotations, which take longest, such as `tqdm`
 
@@ -188,16 +189,13 @@ def concepts(
     found = choose_concepts(
         activations, labels, names=names, categories=categories, numbers=numbers, settings=settings
     )
-    vectors = None if directions is None else _orthonormal(directions)
-    chosen = found.labels, found.numbers, len(activations), settings.negatives, settings.seed
-    targets, first = (concept_targets(*chosen, draws=draws) for draws in (settings.draws, 1))
-    how: dict[str, Any] = {
-        "settings": settings,
-        "extremes": extremes,
-        "workers": workers,
-        "progress": progress,
-    }
-    *of_directions, of_features = _bases(activations, vectors, targets, first, found.named, **how)
+    # Directions are numbered by importance, from 1, features as in the activations, from 0.
+    bases = {0: None} if directions is None else {1: _orthonormal(directions), 0: None}
+    how: dict[str, Any] = {"settings": settings, "workers": workers}
+    if random is None:
+        sizes = [activations.shape[1] if one is None else len(one) for one in bases.values()]
+        random = random_concepts(activations, found, sizes, progress=progress, **how)
+    *of_directions, of_features = _bases(activations, bases, found, random, **how)
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
@@ -226,6 +224,11 @@ class ChosenConcepts:
     named: list[Named]
     left_out: list[str]
     minimum_images: int
+
+    def examples(self, images: int, settings: Settings, draws: int) -> list[Examples]:
+        """Return the positives of each concept, and its negatives in so many draws."""
+        how = settings.negatives, settings.seed
+        return concept_examples(self.labels, self.numbers, images, *how, draws=draws)
 
 
 def choose_concepts(
@@ -257,46 +260,54 @@ def choose_concepts(
     return ChosenConcepts(pairs, columns[kept], chosen, left_out, minimum)
 
 
-def _bases(
+def random_concepts(
     activations: Features,
-    vectors: Float[np.ndarray, "direction feature"] | None,
-    targets: SparseTargets,
-    first_draw: SparseTargets,
-    named: Sequence[Named],
+    chosen: ChosenConcepts,
+    sizes: Sequence[int],
     *,
     settings: Settings,
-    extremes: int,
-    workers: int,
-    progress: Progress,
-) -> list[BasisConcepts]:
-    """Measure what the directions encode, if there are any, and last what the features encode."""
-    how: dict[str, Any] = {"sign": settings.sign, "workers": workers}
-    # Directions are numbered by importance, from 1, features as in the activations, from 0.
-    bases = {0: None} if vectors is None else {1: vectors, 0: None}
-    scores = [
-        score_concepts(activations, basis, targets, settings.threshold, images=extremes, **how)
-        for basis in bases.values()
-    ]
-    sizes = [len(each.precisions) for each in scores]
-    random = score_random_directions(
+    workers: int = 1,
+    progress: Progress = iter,
+) -> list[RandomBest]:
+    """Return what sets of random directions encode, for each size of a set.
+
+    It depends neither on the threshold nor on the number of draws of the negatives. Other
+    parameters are those of `concepts`.
+    """
+    return score_random_directions(
         activations,
         sizes,
-        first_draw,
+        chosen.examples(len(activations), settings, draws=1),
         rotations=settings.rotations,
         seed=settings.seed,
+        sign=settings.sign,
+        workers=workers,
         progress=progress,
-        **how,
     )
+
+
+def _bases(
+    activations: Features,
+    bases: Mapping[int, Float[np.ndarray, "direction feature"] | None],
+    chosen: ChosenConcepts,
+    random: Sequence[RandomBest],
+    *,
+    settings: Settings,
+    workers: int,
+) -> list[BasisConcepts]:
+    """Measure what each basis encodes; its key is the number of its first direction or feature."""
+    examples = chosen.examples(len(activations), settings, settings.draws)
+    threshold, how = settings.threshold, {"sign": settings.sign, "workers": workers}
     return [
         basis_concepts(
-            found,
+            score_concepts(activations, vectors, examples, threshold, **how),
             by_chance,
-            named,
-            threshold=settings.threshold,
+            chosen.named,
+            threshold=threshold,
             sweep=settings.sweep,
             first=first,
         )
-        for first, found, by_chance in zip(bases, scores, random, strict=True)
+        for (first, vectors), by_chance in zip(bases.items(), random, strict=True)
     ]
 
 

@@ -172,6 +172,8 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
         ),
         ("concepts.threshold", 0.85, "broden browse"),
         ("prunable.harmless", 2.0, "robustness arrays"),
+        ("concepts.rotations", 3, "concept_nulls broden"),
+        ("browse.images", 3, "browse"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
     ],
 )

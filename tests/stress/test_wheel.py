@@ -33,7 +33,7 @@ FRONT_DOOR = """
 import sys
 import interpreting_clip as ic
 
-assert not sys.modules.keys() & {"numpy", "numba", "msgspec"}
+assert not sys.modules.keys() & {"numpy", "msgspec"}
 import numpy as np
 from interpreting_clip.formats.activations_folder import write_activations_folder
 

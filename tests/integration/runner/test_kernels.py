@@ -11,8 +11,7 @@ CHOSEN = """
 import json, sys
 from interpreting_clip.kernels import use_kernels
 use_kernels("portable")
-import numba.core.config, numpy as np, threadpoolctl, torch
-from numba.core.registry import cpu_target
+import numpy as np, threadpoolctl, torch
 from interpreting_clip.encoders.portable import use_portable_operations
 use_portable_operations()
 blas = [one for one in threadpoolctl.threadpool_info() if one["internal_api"] == "openblas"]
@@ -25,7 +24,6 @@ norm(images.requires_grad_()).square().sum().backward()
 print(json.dumps({
     "numpy": [name for name, has in np._core._multiarray_umath.__cpu_features__.items() if has],
     "blas": [(one["architecture"], one["num_threads"]) for one in blas],
-    "numba": cpu_target.target_context.codegen().magic_tuple()[1:],
     "torch": torch.backends.cpu.get_cpu_capability(),
     "product": np.array_equal((first @ second).detach(), first.numpy() @ second.detach().numpy()),
     "gradient": np.array_equal(weight.weight.grad, np.ones((32, 64), np.float32) @ first.numpy()),
@@ -36,7 +34,7 @@ print(json.dumps({
 
 
 def test_libraries_have_portable_kernels_whatever_the_user_has_asked_for():
-    asked = {"OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_NUM_THREADS": "2", "NUMBA_CPU_NAME": "skx"}
+    asked = {"OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_NUM_THREADS": "2"}
     command = [sys.executable, "-W", "error::UserWarning", "-c", CHOSEN]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | asked, capture_output=True, text=True, check=False
@@ -44,7 +42,6 @@ def test_libraries_have_portable_kernels_whatever_the_user_has_asked_for():
     assert (done.returncode, done.stderr) == (0, "")
     chosen = json.loads(done.stdout)
     assert "X86_V3" in chosen["numpy"] and "X86_V4" not in chosen["numpy"]
-    assert chosen["numba"] == ["haswell", ""]
     assert chosen["torch"] == "AVX2"
     assert chosen["blas"] and {tuple(one) for one in chosen["blas"]} == {("Haswell", 1)}
     # torch multiplies by OpenBLAS

@@ -27,7 +27,7 @@ def test_every_direction_has_its_place_in_the_pages_and_without_broden_they_say_
     run_stage("broden_labels")
     run_stage("thumbnails")
     change(browse={"encoders": [KEY]})
-    for stage in ("directions", "kurtosis", "broden", "browse"):
+    for stage in ("directions", "kurtosis", "concept_nulls", "broden", "browse"):
         run_stage(stage, KEY)
     page, features = ((PAGES / f"{name}.html").read_text() for name in ("directions_1", "features"))
     directions = read_result(DATA / "directions" / KEY / "directions.json", PrivilegedDirections)

@@ -42,6 +42,7 @@ def test_broden():
     rare = ((1, 0), (2, 2), (9, IMAGES))
     left_out = [{"number": n, "name": f"c{n}", "images": images} for n, images in rare]
     write_json(Path("data/broden_labels/left_out.json"), left_out)
+    run_stage("concept_nulls", "second")
     run_stage("broden", "second")
     expected = concepts(
         broden_activations("second"),
@@ -51,7 +52,6 @@ def test_broden():
         names=[concept["name"] for concept in CONCEPTS],
         categories=list(CATEGORIES.values()),
         left_out=["c2"],
-        extremes=4,
         settings=Params().read("concepts", Settings),
     )
     require_written(f"{OUT}/concepts.json", expected)
@@ -96,5 +96,6 @@ def test_without_broden_labels_and_concepts_are_absent():
     run_stage("broden_labels")
     assert is_absent(Path("data/broden_labels"))
     Path("data/directions/second").mkdir(parents=True)
+    run_stage("concept_nulls", "second")
     run_stage("broden", "second")
-    assert is_absent(OUT)
+    assert is_absent(Path("data/concept_nulls/second")) and is_absent(OUT)

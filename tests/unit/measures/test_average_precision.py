@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from interpreting_clip.measures import average_precision
 from interpreting_clip.measures.average_precision import (
     Examples,
     average_precisions,
     encodes_concepts,
-    sparse_targets,
 )
 
 RNG = np.random.default_rng(0)
@@ -14,8 +14,7 @@ RNG = np.random.default_rng(0)
 
 def against_all(scores, positive):
     """Return each column's average precision for one concept; all other images are negatives."""
-    targets = sparse_targets([Examples(np.flatnonzero(positive), None)], len(scores))
-    return average_precisions(scores, targets).drawn[0, :, 0]
+    return average_precisions(scores, [Examples(np.flatnonzero(positive), None)]).drawn[0, :, 0]
 
 
 def test_a_perfect_order_has_one_and_the_worst_and_equal_scores_their_closed_form():
@@ -38,9 +37,7 @@ def test_each_concept_agrees_with_scikit_learn(seed):
             Examples(np.sort(positives), None if everything else others[None, : len(positives)])
             for positives, others in concepts
         ]
-        found = average_precisions(
-            scores, sparse_targets(examples, images), workers=1 + seed % 3
-        ).drawn[0]
+        found = average_precisions(scores, examples, workers=1 + seed % 3).drawn[0]
         for column, (positives, others) in enumerate(concepts):
             kept = np.append(positives, others if everything else others[: len(positives)])
             labels = np.isin(kept, positives)
@@ -48,14 +45,22 @@ def test_each_concept_agrees_with_scikit_learn(seed):
             np.testing.assert_allclose(found[:, column], expected, rtol=1e-12)
 
 
-def test_cells_that_need_more_than_sixteen_bits_are_counted_alike():
-    scores, images = RNG.normal(size=(30, 2)), np.arange(30)
-    drawn = RNG.permuted(np.tile(images[10:], (1000, 1)), axis=1)[:, :10]
-    few, many = (
-        average_precisions(scores, sparse_targets([Examples(images[:10], drawn)] * n, 30)).drawn
-        for n in (1, 70)
-    )
-    np.testing.assert_array_equal(many, np.repeat(few, 70, axis=2))
+def test_negated_scores_and_parts_of_the_directions_give_the_same(monkeypatch):
+    scores = np.round(RNG.normal(size=(60, 7)), 1)
+    examples = [
+        Examples(np.sort(one[:count]), np.stack([one[-count:], one[-count - 1 : -1]]))
+        for count in (1, 4, 12, 25)
+        for one in [RNG.permutation(60)]
+    ]
+    whole = average_precisions(scores, examples, negated=True)
+    other = average_precisions(-scores, examples)
+    monkeypatch.setattr(average_precision, "SCORES_AT_A_TIME", 1)
+    parts = average_precisions(scores, examples, workers=2, negated=True)
+    for name in ("drawn", "over_all"):
+        found, negated = np.split(getattr(whole, name), 2, axis=-2)
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+        np.testing.assert_allclose(negated, getattr(other, name), rtol=1e-12)
+        assert (found != negated).mean() > 0.9
 
 
 def test_only_the_order_of_scores_counts():

@@ -7,7 +7,6 @@ from interpreting_clip.measures.average_precision import average_precisions
 from interpreting_clip.measures.concept_labels import (
     ConceptLabels,
     concept_examples,
-    concept_targets,
     labels_and_numbers,
 )
 
@@ -39,7 +38,7 @@ def test_balanced_draws_as_many_images_that_lack_the_concept():
 def test_negatives_depend_on_a_concepts_number_alone(negatives):
     def precisions(labels, concepts):
         return average_precisions(
-            SCORES, concept_targets(labels, concepts, 200, negatives, 2)
+            SCORES, concept_examples(labels, concepts, 200, negatives, 2)
         ).drawn[0]
 
     whole, shuffled = precisions(LABELS, CONCEPTS), RNG.permutation(len(LABELS.image))
@@ -63,7 +62,7 @@ def test_balanced_scores_overlook_missing_labels_of_rare_concepts(share, balance
         extra[off[: len(on)], column] = True
 
     def precisions(labels, negatives):
-        targets = concept_targets(*labels_and_numbers(labels), len(labels), negatives, 0)
+        targets = concept_examples(*labels_and_numbers(labels), len(labels), negatives, 0)
         return np.diag(average_precisions(scores, targets).drawn[0])
 
     for negatives, falls in (("all", 1.0), ("balanced", balanced_falls)):
@@ -74,4 +73,6 @@ def test_balanced_scores_overlook_missing_labels_of_rare_concepts(share, balance
 
 def test_refuses_a_label_of_no_image():
     with pytest.raises(ValueError, match="0 to 199"):
-        concept_targets(ConceptLabels(np.array([200]), np.array([7])), np.array([7]), 200, "all", 0)
+        concept_examples(
+            ConceptLabels(np.array([200]), np.array([7])), np.array([7]), 200, "all", 0
+        )

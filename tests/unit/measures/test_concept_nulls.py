@@ -5,7 +5,7 @@ from itertools import combinations, product
 import numpy as np
 
 from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
+from interpreting_clip.measures.concept_labels import concept_examples, labels_and_numbers
 from interpreting_clip.measures.concept_nulls import random_directions, score_random_directions
 
 RNG = np.random.default_rng(0)
@@ -21,7 +21,7 @@ PLANTED = NOISE + 6 * SHOWN @ np.eye(CONCEPTS, FEATURES)
 
 
 def test_each_set_is_of_rows_of_its_rotation_with_signs():
-    activations, targets = PLANTED[:, :4], concept_targets(*LABELS, IMAGES, "balanced", 0)
+    activations, targets = PLANTED[:, :4], concept_examples(*LABELS, IMAGES, "balanced", 0)
     found = score_random_directions(activations, [2, 4], targets, rotations=2, seed=2, workers=2)
     sets = []
     for rotation in range(2):
@@ -43,7 +43,7 @@ def test_each_set_is_of_rows_of_its_rotation_with_signs():
 
 
 def test_where_either_side_counts_signs_change_nothing():
-    targets = concept_targets(*LABELS, IMAGES, "all", 0)
+    targets = concept_examples(*LABELS, IMAGES, "all", 0)
     given = {"rotations": 1, "seed": 2, "sign": "either"}
     (found,) = score_random_directions(PLANTED, [FEATURES], targets, **given)
     scores = PLANTED @ random_directions(FEATURES, 2, 0).T
@@ -53,7 +53,7 @@ def test_where_either_side_counts_signs_change_nothing():
 
 
 def test_more_rotations_and_other_sizes_leave_a_set_as_it_is():
-    targets = concept_targets(*LABELS, IMAGES, "balanced", 0)
+    targets = concept_examples(*LABELS, IMAGES, "balanced", 0)
     few = score_random_directions(NOISE, [3], targets, rotations=1, seed=2)[0]
     more = score_random_directions(NOISE, [FEATURES, 3], targets, rotations=2, seed=2)[1]
     np.testing.assert_array_equal(more.drawn[:1], few.drawn)

@@ -5,8 +5,8 @@ import pytest
 
 from interpreting_clip.measures import concept_scores
 from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.concept_labels import concept_targets, labels_and_numbers
-from interpreting_clip.measures.concept_scores import extreme_images, score_concepts
+from interpreting_clip.measures.concept_labels import concept_examples, labels_and_numbers
+from interpreting_clip.measures.concept_scores import score_concepts
 
 RNG = np.random.default_rng(0)
 SHOWN = RNG.uniform(size=(200, 6)) < np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.95])
@@ -19,8 +19,8 @@ DIRECTIONS = np.linalg.qr(RNG.normal(size=(9, 7))).Q.T
 @pytest.mark.parametrize("directions", [DIRECTIONS, None])
 def test_agrees_with_average_precisions_of_all_scores(sign, directions):
     scores = SCORES if directions is None else SCORES @ directions.T
-    targets = concept_targets(*LABELS, 200, "balanced", 5, draws=4)
-    everything = concept_targets(*LABELS, 200, "all", 5)
+    targets = concept_examples(*LABELS, 200, "balanced", 5, draws=4)
+    everything = concept_examples(*LABELS, 200, "all", 5)
     found = score_concepts(SCORES, directions, targets, 0.6, sign=sign, workers=2)
     every, over_all = (average_precisions(scores, one).drawn for one in (targets, everything))
     negative = np.zeros(every.shape, np.bool_)
@@ -37,12 +37,9 @@ def test_agrees_with_average_precisions_of_all_scores(sign, directions):
 
 @pytest.mark.parametrize("held", [1, 650])
 def test_a_few_directions_at_a_time_give_the_same(held, monkeypatch):
-    targets = concept_targets(*LABELS, 200, "balanced", seed=2, draws=3)
-    whole = score_concepts(SCORES, DIRECTIONS, targets, 0.6, sign="either", images=3)
+    targets = concept_examples(*LABELS, 200, "balanced", seed=2, draws=3)
+    whole = score_concepts(SCORES, DIRECTIONS, targets, 0.6, sign="either")
     monkeypatch.setattr(concept_scores, "NUMBERS_AT_A_TIME", held)
-    found = score_concepts(SCORES, DIRECTIONS, targets, 0.6, sign="either", images=3)
+    found = score_concepts(SCORES, DIRECTIONS, targets, 0.6, sign="either")
     for name in ("precisions", "encoded", "best_over_all"):
         np.testing.assert_allclose(getattr(found, name), getattr(whole, name), rtol=1e-12)
-    ends = extreme_images(SCORES @ DIRECTIONS.T, 3)
-    np.testing.assert_array_equal(found.extremes.top, ends.top)
-    np.testing.assert_array_equal(found.extremes.bottom, ends.bottom)

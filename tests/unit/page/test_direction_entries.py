@@ -31,12 +31,13 @@ def test_directions_are_numbered_by_importance_with_their_nearest_feature():
 
 def test_concepts_and_images_are_those_of_the_direction(browser):
     probe = browser.probe
-    basis, names = probe.found.directions, [concept["name"] for concept in probe.concepts]
+    basis, ends = probe.found.directions, probe.ends["directions"]
+    names = [concept["name"] for concept in probe.concepts]
     segmented = np.array([c["category"] != "scene" for c in probe.concepts])
     for row, entry in enumerate(browser.directions):
         found, precisions = entry.probed, basis.precisions[row]
-        assert [image.image for image in found.top] == basis.top[row].tolist()
-        assert [image.score for image in found.bottom] == basis.bottom_scores[row].tolist()
+        assert [image.image for image in found.top] == ends.top[row].tolist()
+        assert [image.score for image in found.bottom] == ends.bottom_scores[row].tolist()
         encodes = precisions >= THRESHOLD
         assert found.encoded == encodes.sum()
         listed = [concept.precision for concept in found.concepts]

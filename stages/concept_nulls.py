@@ -1,0 +1,48 @@
+"""Stage `concept_nulls`: the concepts that random directions of an encoder encode."""
+
+from typing import Any
+
+import msgspec
+
+from interpreting_clip.errors import error_context
+from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.results import read_result
+from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.measures.concepts import Settings, choose_concepts, random_concepts
+from interpreting_clip.measures.directions import PrivilegedDirections
+from runner.inputs import Inputs
+from runner.listed_params import ListedParams
+from runner.machine_settings import read_machine
+from runner.outputs import Outputs
+
+SETTINGS = ("minimum_images", "negatives", "rotations", "seed", "sign")
+"""The parameters in section `concepts` that the null depends on."""
+
+
+def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
+    """Write the highest average precisions of random directions in encoder `key`'s activations.
+
+    A change of the threshold, which only counts them, leaves them as they are.
+    """
+    folder, shown = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
+    file = inputs[f"data/directions/{key}"] / "directions.json"
+    directions = read_result(file, PrivilegedDirections, arrays=False).directions
+    activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
+    labels = read_tensors(shown / "labels.safetensors", "image", "concept")
+    numbers = [concept["number"] for concept in read_json(shown / "concepts.json")]
+    read = {name: params.read(f"concepts.{name}", Any) for name in SETTINGS}
+    settings = msgspec.convert(read, Settings)
+    with error_context(f"{folder} and {shown}", ValueError):
+        chosen = choose_concepts(
+            activations,
+            ConceptLabels(labels["image"], labels["concept"]),
+            numbers=numbers,
+            settings=settings,
+        )
+        sizes = [directions, activations.shape[1]]
+        workers = read_machine().workers
+        found = random_concepts(activations, chosen, sizes, settings=settings, workers=workers)
+    named = zip(("directions", "features"), found, strict=True)
+    tensors = {f"{basis}.{name}": one for basis, best in named for name, one in vars(best).items()}
+    write_tensors(outputs[f"data/concept_nulls/{key}"] / "best.safetensors", tensors)
