@@ -166,14 +166,14 @@ def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
 
 
 EDIT = "EDITED = True\n"
-REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
+REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shift"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 EDITS = [
     ("interpreting_clip/measures/cka.py", EDIT, {"cka", "arrays", "study", "report"}),
     ("interpreting_clip/encoders/weight_sources.py", EDIT, {"study", "weights"}),
     ("interpreting_clip/synthetic/shapes.py", "# a comment\n", set()),
     ("interpreting_clip/synthetic/shapes.py", '"""A docstring."""', set()),
-    ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world", "fetch_shifts"}),
+    ("interpreting_clip/synthetic/shapes.py", EDIT, {"fetch_world", "fetch_shift"}),
     ("interpreting_clip/encoders/heads.py", EDIT, {"head_zero_shot", "finetune", "interpolate"}),
     ("stages/head.py", EDIT, {"head_zero_shot", "head_trained", "head_random"}),
     ("runner/fingerprint.py", EDIT, set()),
@@ -182,9 +182,13 @@ EDITS = [
     (
         "data/reference/imagenet_classes.csv",
         "1000,n0,x,0,0\n",
-        REAL | {"baseline", "study", "weights"},
+        REAL | {"baseline", "shift_baseline", "study", "weights"},
     ),
-    ("constraints.txt", "scikit-learn==9\n", {"baseline", "probe", "published"}),
+    (
+        "constraints.txt",
+        "scikit-learn==9\n",
+        {"baseline", "shift_baseline", "probe", "published"},
+    ),
     ("constraints.txt", "ruff==9\n", set()),
 ]
 
