@@ -154,7 +154,7 @@ def write_study(folder: Path) -> None:
     }
     (folder / "params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     fetched = [("fetch", name) for name in study["datasets"]]
-    for words in (("study",), *fetched, ("fetch_shifts",)):
+    for words in (("study",), *fetched):
         run_stage(folder, words, {})
 
 

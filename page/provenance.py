@@ -11,7 +11,7 @@ from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.names import DATASETS, set_names
-from page.results import StudyEncoder, first_complete
+from page.results import StudyEncoder, first_complete, own_shifts
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,13 +57,15 @@ def dataset_rows(
     """Return the datasets; of a test set, with the images and classes that were measured."""
     first, rows = first_complete(encoders), []
     robustness = first.results.robustness if first else None
+    own = {shift: one.robustness for shift, one in own_shifts(encoders).items()}
+    on_shifts = {**(robustness.per_shift if robustness else {}), **own}
     for name, entry in datasets.items():
         row = {"name": name, "kind": type(entry).__struct_config__.tag, "entry": entry}
         drawn = not isinstance(entry, RealSet | Absent)
         if robustness and name == "imagenet_val":
             images, classes = robustness.imagenet_images, robustness.imagenet_classes
             row |= {"images": images, "classes": classes}
-        elif robustness and (shift := robustness.shifts.get(name)):
+        elif robustness and (shift := on_shifts.get(name)):
             compared = shift.imagenet_images
             row |= {"images": shift.images, "classes": shift.classes, "compared": compared}
         elif drawn:

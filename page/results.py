@@ -10,6 +10,7 @@ import pandas as pd
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.study.shift_results import ShiftResults
 from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
 from page.replicas import ReplicatedEncoder
 
@@ -33,13 +34,14 @@ class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
     `null` are the untrained encoders that it is compared with. `browsable` are the encoders whose
-    directions and features have pages.
+    directions and features have pages. `own` are the results on shifts of the study's own.
     """
 
     number: int
     results: EncoderResults
     null: UntrainedNull | None = None
     browsable: bool = False
+    own: Mapping[str, ShiftResults] = {}
 
     @property
     def representation(self) -> str:
@@ -51,7 +53,7 @@ class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
         robustness = self.results.robustness
         if dataset == "imagenet":
             return robustness.imagenet
-        shift = robustness.shifts.get(dataset)
+        shift = robustness.per_shift.get(dataset)
         return shift and shift.accuracy.value
 
 
@@ -95,7 +97,9 @@ def reasons(encoders: Sequence[StudyEncoder]) -> dict[tuple[str, str], list[str]
     """Return the labels of the encoders without a number on a dataset, by dataset and reason."""
     found: dict[tuple[str, str], list[str]] = {}
     for e in encoders:
-        for reason in e.results.reasons.items():
+        own = {shift: one.robustness.left_out for shift, one in e.own.items()}
+        every = e.results.reasons | {shift: why for shift, why in own.items() if why}
+        for reason in every.items():
             found.setdefault(reason, []).append(e.entry.label)
     return found
 
@@ -116,6 +120,7 @@ def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
     return [shift for shift in TESTBED_SHIFTS if shift in compared]
 
 
-def own_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
-    """Return the study's own shifts that an encoder was measured on."""
-    return list(dict.fromkeys(shift for e in encoders for shift in e.results.robustness.own))
+def own_shifts(encoders: Sequence[StudyEncoder]) -> dict[str, ShiftResults]:
+    """Return the study's own shifts, each with the results of an encoder on it."""
+    found = {shift: one for e in encoders for shift, one in e.own.items()}
+    return dict(sorted(found.items()))

@@ -1,6 +1,7 @@
 """The table of each CSV under `plots/` that a study's results make."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean
 from types import MappingProxyType
 
@@ -10,6 +11,7 @@ from interpreting_clip.charts import tables
 from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
 from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.measures.effective_robustness import OnShift
 from interpreting_clip.measures.result import Result
 from page.families import untrained_null
 from page.names import DATASETS
@@ -70,7 +72,7 @@ def study_tables(
         "concepts": {n: tables.concept_table(one) for n, one in concepts.items()},
         "sweep": {n: tables.sweep_table(one) for n, one in concepts.items()},
         "training": {n: tables.training_table(one.training) for n, one in results.items()},
-        "measures": {n: measure_table(one) for n, one in results.items()},
+        "measures": {e.number: measure_table(e.results, e.own) for e in encoders},
     }
     found = {
         "effective_robustness": robustness_table(encoders, baseline, names),
@@ -93,16 +95,19 @@ def robustness_table(
     """
     trained = [e for e in encoders if e.entry.training != "untrained"]
     found = over_encoders(
-        trained, {e.number: tables.robustness_table(e.results.robustness, names) for e in trained}
+        trained, {e.number: tables.robustness_table(_on_shifts(e), names) for e in trained}
     ).reindex(columns=COLUMNS["effective_robustness"])
-    own = [shift for shift in own_shifts(encoders) if shift in baseline.lines]
+    baselines = dict.fromkeys(measured_shifts(encoders) if encoders else (), baseline)
+    baselines |= {shift: one.baseline for shift, one in own_shifts(encoders).items()}
     parts = []
-    for shift in [*measured_shifts(encoders), *own] if encoders else []:
-        line, name = baseline.lines[shift], names[shift]
+    for shift, baseline_of_shift in baselines.items():
+        if shift not in baseline_of_shift.lines:
+            continue
+        line, name = baseline_of_shift.lines[shift], names[shift]
         points = found[found["shift"] == name]
         drawn = [baseline_accuracy(line, x) for x in points["imagenet"]]
         parts += [
-            _standard_table(baseline, shift).assign(shift=name),
+            _standard_table(baseline_of_shift, shift).assign(shift=name),
             pd.DataFrame(standard_line_rows(name, line, points["imagenet"])),
             points.assign(kind="encoder", baseline=drawn),
         ]
@@ -110,9 +115,15 @@ def robustness_table(
     return joined.astype({"number": "Int64"})
 
 
+def _on_shifts(encoder: StudyEncoder) -> dict[str, OnShift]:
+    """Return an encoder's results on the testbed's shifts and on the study's own."""
+    own = {shift: one.robustness for shift, one in encoder.own.items()}
+    return {**encoder.results.robustness.per_shift, **own}
+
+
 def _standard_table(baseline: Baseline, shift: str) -> pd.DataFrame:
     """Return the accuracies of the standard models that a shift's line was fitted to."""
-    models = pd.DataFrame(baseline.models_of(shift))
+    models = pd.DataFrame(baseline.models)
     models = models[~models["name"].isin(baseline.at_chance.get(shift, []))]
     columns = {"name": "label", baseline.abscissa[shift]: "imagenet", shift: "accuracy"}
     known = models[list(columns)].rename(columns=columns).dropna()
@@ -146,8 +157,18 @@ def cka_table(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka])
     return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
-def measure_table(results: Result) -> pd.DataFrame:
-    """Return every number of every measure, with its interval and its chance level."""
-    numbers = pd.DataFrame(results.numbers).rename(columns={"label": "number_of_measure"})
+def measure_table(
+    results: Result, on_shifts: Mapping[str, Result] = MappingProxyType({})
+) -> pd.DataFrame:
+    """Return every number of every measure, with its interval and its chance level.
+
+    `on_shifts` are further results, on shifts of the study's own.
+    """
+    own = [
+        replace(number, name=f"robustness.{shift}.{number.name}", label=f"{shift}: {number.label}")
+        for shift, one in on_shifts.items()
+        for number in one.numbers
+    ]
+    numbers = pd.DataFrame([*results.numbers, *own]).rename(columns={"label": "number_of_measure"})
     numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
     return numbers.assign(measure=numbers["name"].str.partition(".")[0]).astype(numeric)

@@ -38,7 +38,7 @@ from runner.sandbox import lock
 
 CODE = ("interpreting_clip", "page", "runner", "stages")
 
-NETWORK_STAGES = ("fetch", "fetch_arrays", "fetch_shifts", "weights")
+NETWORK_STAGES = ("fetch", "fetch_arrays", "fetch_shift", "weights")
 """The stages that read from outside of the repository: a network, or folders of the user's."""
 
 ACCESS = ("CURL_CA_BUNDLE", "HF_HOME", "HF_TOKEN_PATH", "NETRC", "REQUESTS_CA_BUNDLE")
@@ -195,10 +195,8 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
     readable += [Path(table) for tables in TABLES.values() for table in tables]
     readable += [target for dep in entry.deps for target in link_targets(Path(dep))]
     if entry.stage in NETWORK_STAGES:
-        named = [tree.get(name, {}).get(entry.key) for name in ("datasets", "weights")]
-        if entry.stage == "fetch_shifts":
-            # Their folders alone: the keys under `classes` are the user's own names.
-            named += [{"folder": shift.get("folder")} for shift in tree.get("shifts", {}).values()]
+        sections = ("datasets", "shifts", "weights")
+        named = [tree.get(name, {}).get(entry.key) for name in sections]
         folders = Path(machine.folders)
         places = [place for one in named for place in sources(one, folders)]
         readable += [*places, *(target for place in places for target in link_targets(place))]

@@ -1,4 +1,4 @@
-"""Stage `extract`: an encoder's activations on ImageNet and on its distribution shifts."""
+"""Stage `extract`: an encoder's activations on ImageNet and on the testbed's shifts."""
 
 import torch
 
@@ -9,7 +9,6 @@ from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.entries import Precision, Threads
 from interpreting_clip.encoders.given_activations import write_given_test_sets
 from interpreting_clip.formats.saved_activations import write_card
-from interpreting_clip.formats.shift_folders import read_shift_folders
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -19,12 +18,11 @@ from runner.torchrun import run_in_processes
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write encoder `key`'s activations on ImageNet's test images and on the study's shifts."""
+    """Write encoder `key`'s activations on ImageNet's test images and on the testbed's shifts."""
     machine = read_machine()
     weights = inputs[f"data/weights/{key}"]
     there = {name: inputs.if_present(f"data/datasets/{name}") for name in TEST_SETS}
     datasets = {name: folder for name, folder in there.items() if folder}
-    datasets |= read_shift_folders(inputs["data/shifts"])
     if are_given(weights):
         write_given_test_sets(weights, datasets, outputs[f"data/activations/{key}"])
         return

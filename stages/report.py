@@ -14,9 +14,10 @@ from interpreting_clip.kernels import Kernels
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
-from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
+from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEncoder, Shifts
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
+from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.array_sections import ArrayEntry, array_tables
@@ -94,17 +95,29 @@ def read_encoders(
     browsed = params.read("browse.encoders", list[Key])
     nulls = read_each(params, inputs, "untrained", UntrainedNull)
     results = read_each(params, inputs, "encoders", EncoderResults)
+    own = read_own_shifts(params, inputs)
     recipes = params.read("recipes", dict[str, TrainingRecipe])
     seeds = {key: recipes[one.recipe].seed for key, one in read_trainings(params).items()}
     replicas, outdated = read_replicas(inputs["studies/replicas.csv"], seeds, results)
     encoders = []
     for number, key in enumerate(report_order(entries), 1):
         known = {"results": results[key], "replicas": replicas.get(key, {})}
+        known["own"] = own.get(key, {})
         encoder = StudyEncoder(
             key=key, number=number, entry=entries[key], browsable=key in browsed, **known
         )
         encoders.append(with_null(encoder, nulls))
     return encoders, read_further(load_tree(inputs[FURTHER]), replicas, encoders), outdated
+
+
+def read_own_shifts(params: ListedParams, inputs: Inputs) -> dict[str, dict[str, ShiftResults]]:
+    """Return the results on shifts of the study's own, by encoder and shift."""
+    entries = params.read("shift_encoders", dict[str, ShiftEncoder])
+    folder, found = inputs[PLOTS / "shifts"], dict[str, dict[str, ShiftResults]]()
+    for key, entry in sorted(entries.items(), key=lambda item: item[1].shift):
+        one = read_result(folder / f"{key}.json", ShiftResults)
+        found.setdefault(entry.encoder, {})[entry.shift] = one
+    return found
 
 
 def read_trainings(params: ListedParams) -> dict[str, Pretrain | Finetune | Supervise]:

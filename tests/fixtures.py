@@ -88,7 +88,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     # native: stages compute in the tests' own process, too, whose libraries are loaded
     study: dict[str, Any] = load_tree(NANO) | {"kernels": "native"}
     study["sources"]["world"]["images_per_shard"] = 20
-    study["shifts"] = {}
+    study["shifts"], study["shift_encoders"] = {}, {}
     for name, images in IMAGES.items():
         study["datasets"][name]["images"] = images
     (folder / "params.yaml").write_text(yaml.safe_dump(study))
@@ -96,7 +96,6 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.chdir(folder)
         for name in IMAGES:
             run_stage("fetch", name)
-        run_stage("fetch_shifts")
         write_measured("rn_untrained")
     return folder
 

@@ -20,6 +20,7 @@ EXTRACTIONS = {
     "extract": "activations",
     "extract_broden": "broden_activations",
     "extract_layers": "layer_grams",
+    "extract_shift": "shift_activations",
     "extract_train": "train_activations",
 }
 """The stages that share their images among processes, with the folder of their outputs."""

@@ -130,10 +130,16 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
             drawn = about.head == "random"
             head = random_head(study, card) if drawn else given_head(weights, class_names(study))
             yield "head", described_head(study, key, head)
-        known = {*DATASETS, *study.shifts, *probes}
+        own = {one.shift: name for name, one in study.shift_encoders.items() if one.encoder == key}
+        if missing := sorted(own.keys() - card.orders.keys()):
+            raise InputError(
+                f"{card.origin.location}: there are no activations of {missing[0]}, which "
+                f"'shift_encoders.{own[missing[0]]}' measures; write them into the folder"
+            )
+        known = {*DATASETS, *own, *probes}
         for name in sorted(known | card.orders.keys()):
             if name not in known:
-                yield name, "not used: the study has no dataset or shift of this name"
+                yield name, "not used: nothing of this name is measured with the encoder"
             elif name in card.orders:
                 yield name, "there"
             elif name != "imagenet_train":

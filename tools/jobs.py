@@ -34,12 +34,13 @@ FIRST = ("code", "study")
 
 TRAININGS = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
+OWN_SHIFTS = ("fetch_shift", "shift_baseline", "extract_shift", "measure_shift")
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
 SINGLE_STAGE_JOBS = (
     *(*TRAININGS, *PROBING, "weights", "interpolate", "fetch"),
-    *("extract_untrained", "untrained", "arrays", "fetch_arrays"),
+    *("extract_untrained", "untrained", "arrays", "fetch_arrays", *OWN_SHIFTS),
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 
@@ -156,7 +157,7 @@ def gpus(kind: str, machine: MachineSettings) -> int:
     """Return how many GPUs of this host a kind of stage holds."""
     if machine.device == "cpu" or launching_command(machine.launchers, kind):
         return 0
-    one = kind in (*FORWARD, *PROBING, "extract_untrained", "interpolate")
+    one = kind in (*FORWARD, *PROBING, "extract_shift", "extract_untrained", "interpolate")
     return machine.processes if kind in TRAININGS else int(one)
 
 

@@ -146,8 +146,10 @@ def passes(study: Sections, images: Mapping[str, float]) -> tuple[float, float]:
 
     These are the forward passes that measure them; a training's come on top.
     """
-    each = study.layers.images + sum(images[one] for one in (*TEST_SETS, *study.shifts, "broden"))
+    each = study.layers.images + sum(images[one] for one in (*TEST_SETS, "broden"))
     measured = each * sum(not lacks_tower(study, key) for key in study.encoders)
+    own = (one for one in study.shift_encoders.values() if not lacks_tower(study, one.encoder))
+    measured += sum(images[one.shift] for one in own)
     classes = len(CLASSES) if study.datasets[TEST_SETS[0]].source == "world" else 1000
     for probe in study.probe.values():
         per_class, whole = study.heads.probe.images_per_class, images[probe.dataset]

@@ -56,8 +56,8 @@ def folder_warnings() -> Iterator[str]:
     """Yield a line for each dataset whose folder has changed since it was read, or is missing."""
     params, machine = Params(), read_machine()
     sections = (
-        ("fetch@{}", "datasets", dict[str, DatasetEntry]),
-        ("fetch_shifts", "shifts", Shifts),
+        ("fetch", "datasets", dict[str, DatasetEntry]),
+        ("fetch_shift", "shifts", Shifts),
     )
     for stage, section, kind in sections:
         for key, entry in params.read(section, kind).items():
@@ -72,7 +72,7 @@ def folder_warnings() -> Iterator[str]:
             elif has_changed(entry, out, machine):
                 yield (
                     f"{entry.folder}: its files have changed since '{section}.{key}' was read from "
-                    f"it; `dvc repro -f -s {stage.format(key)}` reads them again\n"
+                    f"it; `dvc repro -f -s {stage}@{key}` reads them again\n"
                 )
 
 

@@ -79,8 +79,7 @@ def cka_table(result: LayerCka) -> pd.DataFrame:
 
 def robustness_table(result: EffectiveRobustness) -> pd.DataFrame:
     """Return the accuracies on the shifts, each beside the line's."""
-    names = {shift: shift for shift in result.own} | SHIFT_NAMES
-    table = tables.robustness_table(result, names)
+    table = tables.robustness_table(result.per_shift, SHIFT_NAMES)
     on_line = table["accuracy"] - table["effective_robustness"]
     return table.assign(kind="encoder", baseline=on_line.clip(*DRAWN_RANGE))
 

@@ -16,7 +16,7 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concept_counts import BasisConcepts
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.effective_robustness import OnShift
 from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.pruning import PruningCurves
@@ -182,7 +182,7 @@ def training_table(steps: Sequence[TrainingStep]) -> pd.DataFrame:
     return pd.DataFrame(map(vars, steps), columns=["step", "loss", "accuracy"])
 
 
-def robustness_table(result: EffectiveRobustness, names: Mapping[str, str]) -> pd.DataFrame:
+def robustness_table(shifts: Mapping[str, OnShift], names: Mapping[str, str]) -> pd.DataFrame:
     """Return accuracy and effective robustness on each shift that has one.
 
     `extrapolated` is ‡ where the line is extrapolated to the encoder.
@@ -195,7 +195,7 @@ def robustness_table(result: EffectiveRobustness, names: Mapping[str, str]) -> p
             "effective_robustness": one.robustness.value,
             "extrapolated": "‡" if one.extrapolated else "",
         }
-        for shift, one in result.shifts.items()
+        for shift, one in shifts.items()
         if one.robustness is not None
     ]
     columns = ["shift", "imagenet", "accuracy", "effective_robustness", "extrapolated"]

@@ -1,11 +1,10 @@
 """The test sets: ImageNet's validation images, the testbed's shifts, and their names.
 
 Separate from the measures' settings, so that a change of those does not re-run extractions. Further
-shifts are a study's own (`interpreting_clip.study.dataset_entries`); from extraction on, the card
-of an encoder's activations lists the shifts.
+shifts are a study's own (`interpreting_clip.study.dataset_entries`), with stages of their own. The
+card of an encoder's activations lists the testbed's shifts that it was measured on.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -44,11 +43,6 @@ studies; a study's own shifts each have a number of their own. That choice is ou
 
 TEST_SETS = ("imagenet_val", *TESTBED_SHIFTS)
 """The entries of `datasets:` that accuracy is measured on; results call the first `imagenet`."""
-
-
-def own_shifts(names: Iterable[str]) -> list[str]:
-    """Return those of some test sets that are a study's own shifts, in their order."""
-    return [name for name in names if name not in (*TEST_SETS, result_name(TEST_SETS[0]))]
 
 
 def on_classes(shift: str) -> str:

@@ -52,31 +52,59 @@ def given_activations(
 
 
 def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path) -> None:
-    """Write the given activations on ImageNet's test images and on the study's shifts.
+    """Write the given activations on ImageNet's test images and on the testbed's shifts.
 
-    The card says which shifts of the study there are no activations of. `datasets` are ImageNet's
-    test images, then the shifts, by name.
+    The card lists the shifts that there are no activations of. `datasets` are ImageNet's test
+    images, then the shifts, by name.
 
     Raises
     ------
     InputError
         They are not of the images of a dataset.
     """
-    card, there, missing = read_given_card(weights), [], []
-    for name, folder in datasets.items():
-        with open_shards(folder) as images:
-            values = given_activations(weights, name, shard_images(images))
-            (missing if values is None else there).append(name)
-            if values is not None:
-                write_activations(
-                    out,
-                    name,
-                    values,
-                    classes=images.classes,
-                    class_indices=np.array(images.card.class_indices),
-                    aliases=images.card.aliases,
-                )
-    write_card(out, card.representation, card.feature_width, there[1:], missing)
+    card = read_given_card(weights)
+    there = {name: write_given_dataset(weights, folder, out) for name, folder in datasets.items()}
+    shifts = [name for name in there if there[name]][1:]
+    missing = [name for name in there if not there[name]]
+    write_card(out, card.representation, card.feature_width, shifts, missing)
+
+
+def write_given_shift(weights: Path, dataset: Path, out: Path) -> None:
+    """Write the given activations on a shift of the study's own.
+
+    Raises
+    ------
+    InputError
+        There are none, or they are not of the images of the shift.
+    """
+    if not write_given_dataset(weights, dataset, out):
+        raise InputError(
+            f"{read_given_card(weights).origin.location}: expected activations of {dataset.name}, "
+            "got none; write them into the folder, or take the encoder's entry with this shift out "
+            "of `shift_encoders`"
+        )
+
+
+def write_given_dataset(weights: Path, dataset: Path, out: Path) -> bool:
+    """Write the given activations on a dataset's folder of shards; return False without any.
+
+    Raises
+    ------
+    InputError
+        They are not of the images of the dataset.
+    """
+    with open_shards(dataset) as images:
+        values = given_activations(weights, dataset.name, shard_images(images))
+        if values is not None:
+            write_activations(
+                out,
+                dataset.name,
+                values,
+                classes=images.classes,
+                class_indices=np.array(images.card.class_indices),
+                aliases=images.card.aliases,
+            )
+    return values is not None
 
 
 def write_given_broden(weights: Path, dataset: Path, out: Path) -> None:

@@ -2,19 +2,23 @@
 
 data/baseline/baseline.json     `FittedBaseline`, what stage `robustness` needs
 plots/baseline.json             `Baseline`, what the page shows of it
-data/baselines/<shift>.csv      standard models on a shift of the study's own
+data/shift_baselines/<shift>    `FittedBaseline` of a shift of the study's own
+data/baselines/<shift>.csv      standard models on such a shift, measured elsewhere
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.published_accuracies import read_models
 from interpreting_clip.measures.activations import Activations
 from interpreting_clip.measures.effective_robustness import NOT_GIVEN
-from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, ResampledLines
+from interpreting_clip.measures.logit_line import MIN_MODELS, LogitLine, Models, ResampledLines
+from interpreting_clip.measures.standard_spread import line_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +43,6 @@ class Baseline:
     abscissa : the name of the models' ImageNet accuracy that a shift's line starts from
     chance : of each shift
     at_chance : the models that are not above chance on a shift, and so no part of its line
-    own_models : the models of those of the study's own shifts that have a table of theirs
     """
 
     models: list[dict[str, Any]]
@@ -47,11 +50,6 @@ class Baseline:
     abscissa: dict[str, str]
     chance: dict[str, ChanceLevel]
     at_chance: dict[str, list[str]]
-    own_models: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    def models_of(self, shift: str) -> list[dict[str, Any]]:
-        """Return the models that a shift's line was fitted to, or that are at chance on it."""
-        return self.own_models.get(shift, self.models)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +64,25 @@ class FittedBaseline(Baseline):
 
     classes: dict[str, list[int]]
     resampled: dict[str, ResampledLines]
+
+    def residuals(self, shift: str) -> Models:
+        """Return the standard models' own effective robustness on a shift, NaN off its line.
+
+        Models that are not above chance are off the line.
+        """
+        x = np.array([one[self.abscissa[shift]] for one in self.models], float)
+        left_out = self.at_chance[shift]
+        y = [None if one["name"] in left_out else one[shift] for one in self.models]
+        return line_residuals(x / 100, np.array(y, float) / 100, self.lines[shift])
+
+    def starts_at_all(self, shift: str, imagenet: Activations, test: Activations) -> bool:
+        """Return whether a shift is compared with the accuracy on all of ImageNet's images.
+
+        A shift without standard models is compared with the accuracy on its own classes.
+        """
+        if np.array_equal(imagenet.class_indices, test.class_indices) and not test.aliases:
+            return True
+        return self.abscissa.get(shift) == "imagenet"
 
     def reasons(
         self, tests: Mapping[str, Activations], not_given: Iterable[str] = ()
@@ -93,7 +110,7 @@ class FittedBaseline(Baseline):
             )
         if shift not in self.lines:
             return (
-                f"{len(self.at_chance[shift])} of {len(self.models_of(shift))} standard models are "
+                f"{len(self.at_chance[shift])} of {len(self.models)} standard models are "
                 f"not above chance on it, and a line needs {MIN_MODELS} that are"
             )
         held = {shift: {*test.class_indices}, "imagenet": {*imagenet.class_indices}}

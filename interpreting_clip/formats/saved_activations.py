@@ -45,7 +45,7 @@ def read_activations(directory: Path, dataset: str) -> Activations:
 
 
 def read_test_sets(directory: Path) -> dict[str, Activations]:
-    """Memory-map the activations of ImageNet and of every shift of the study, in their order."""
+    """Memory-map the activations of ImageNet and of every shift in the card, in their order."""
     names = (TEST_SETS[0], *read_card(directory)["shifts"])
     return {name: read_activations(directory, name) for name in names}
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.measures.accuracy import correct_predictions
+from interpreting_clip.measures.activations import Activations, images_of_classes
+from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.intervals import DRAWS_AT_A_TIME
 from interpreting_clip.measures.random_numbers import generator
 
@@ -36,6 +39,27 @@ class MeasuredAccuracy:
         """Return the accuracy on the images that count."""
         counted = correct[~np.isnan(correct)]
         return cls(float(counted.mean()), len(counted), classes, correct)
+
+
+def measure_accuracy(test: Activations, head: Head) -> MeasuredAccuracy:
+    """Return the accuracy on a test set, among its own classes."""
+    return MeasuredAccuracy.of_images(_predicted(test, head), len(test.class_indices))
+
+
+def measure_on_classes(imagenet: Activations, shift: Activations, head: Head) -> MeasuredAccuracy:
+    """Return the accuracy on ImageNet's images of a shift's classes, among these."""
+    classes = len(head.weight)
+    chosen, _ = images_of_classes(imagenet.classes, shift.class_map(classes))
+    # Every image keeps its place, so that its weight in the draws is that of the whole set.
+    correct = np.full(len(chosen), np.nan)
+    correct[chosen] = _predicted(imagenet.of_classes(shift, classes), head)
+    return MeasuredAccuracy.of_images(correct, len(shift.class_indices))
+
+
+def _predicted(test: Activations, head: Head) -> Float[np.ndarray, " image"]:
+    """Return 1 for each image whose class is predicted, and 0 for the others."""
+    class_map = test.class_map(len(head.weight))
+    return correct_predictions(test.values, test.classes, head, class_map).astype(float)
 
 
 def draw_on_imagenet(

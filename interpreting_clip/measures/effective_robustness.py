@@ -26,6 +26,9 @@ NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
 STYLE = ("imagenet_r", "imagenet_sketch")
 """The testbed's shifts of other styles: paintings, sketches. The division is ours."""
 
+OWN_PLACE = len(NATURAL) + len(STYLE) + 1
+"""The place of a study's own shift in the draws: after the testbed's, the same for each."""
+
 NOT_GIVEN = "its folder of activations has none on these images"
 """Why an encoder has no number on a dataset that other encoders of the study have one on."""
 
@@ -75,7 +78,7 @@ class OnShift(Result):
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class OnOwnShift(OnShift):
-    """An encoder on one shift of a study's own, with columns in `dvc metrics show`."""
+    """An encoder on a shift of a study's own, with columns in `dvc metrics show`."""
 
     accuracy: Annotated[
         Estimate, Label("accuracy", 1, unit="%", chance="guessing", headline="accuracy")
@@ -105,7 +108,6 @@ class EffectiveRobustness(Result):
     standard : what a standard model has on average, by definition
     imagenet_images, imagenet_classes : of ImageNet's test set; images are None if unknown
     per_shift : each of the testbed's shifts that was measured
-    own : each shift of the study's own
     not_given : the shifts that a folder of activations lacks
     models : standard models of the line that has most
     draws : the mean in points, one for each resampled line and draw of the images, which encoders
@@ -142,7 +144,6 @@ class EffectiveRobustness(Result):
     imagenet_images: int | None
     imagenet_classes: int
     per_shift: Annotated[dict[str, OnShift], Part("")]
-    own: Annotated[dict[str, OnOwnShift], Part("")] = field(default_factory=dict)
     not_given: list[str] = field(default_factory=list)
     models: int = 0
     draws: list[float] = field(default_factory=list)
@@ -165,17 +166,12 @@ class EffectiveRobustness(Result):
         return [*found, *super().notes]
 
     @property
-    def shifts(self) -> dict[str, OnShift]:
-        """The testbed's shifts and the study's own, by name."""
-        return {**self.per_shift, **self.own}
-
-    @property
     def reasons(self) -> dict[str, str]:
         """Why there is no effective robustness, by shift."""
         why = NOT_GIVEN
         if self.robustness is None:
             why += ", and a mean over other shifts would not compare with other encoders’"
-        known = {name: one.left_out for name, one in self.shifts.items() if one.left_out}
+        known = {name: one.left_out for name, one in self.per_shift.items() if one.left_out}
         return known | dict.fromkeys(self.not_given, why)
 
     @property
@@ -197,7 +193,6 @@ def effective_robustness(
     resampled: Mapping[str, ResampledLines],
     starts: Mapping[str, MeasuredAccuracy],
     residuals: Mapping[str, Float[np.ndarray, " _model"]] = MappingProxyType({}),
-    own: Mapping[str, MeasuredAccuracy] = MappingProxyType({}),
     reasons: Mapping[str, str] = MappingProxyType({}),
     settings: Settings = Settings(),
 ) -> EffectiveRobustness:
@@ -209,15 +204,14 @@ def effective_robustness(
     lines, resampled : β of each shift, and its resamples, as many for every shift
     starts : the ImageNet accuracy at which each line is read, over the classes of β's
     residuals : of the standard models (`line_residuals`); without them their spread is not known
-    own : accuracy on shifts that are no part of a mean
     reasons : why a shift has no effective robustness; without one of `shifts` that was not
         measured although the study has it, no mean compares
     """
-    measured = {shift: one for shift, one in {**shifts, **own}.items() if one is not None}
+    measured = {shift: one for shift, one in shifts.items() if one is not None}
     not_given = [shift for shift in reasons if shift not in measured]
     compared = {shift: starts[shift] for shift in measured if shift not in reasons}
     # Among all shifts, so that one that was not measured leaves the others' draws as they are.
-    places = {s: place for place, s in enumerate(shifts, 1)} | dict.fromkeys(own, len(shifts) + 1)
+    places = {shift: place for place, shift in enumerate(shifts, 1)}
     over = _Means(
         values={
             shift: float(above_line(start.fraction, measured[shift].fraction, lines[shift])[0])
@@ -228,9 +222,9 @@ def effective_robustness(
         confidence=settings.confidence,
     )
     each = _on_shifts(measured, starts, lines, reasons, over)
-    in_mean = [s for s in compared if s in shifts and shifts.keys().isdisjoint(not_given)]
+    in_mean = [s for s in compared if shifts.keys().isdisjoint(not_given)]
     natural, style = ([s for s in in_mean if s in kind] for kind in (NATURAL, STYLE))
-    per_shift = {shift: OnShift(**each[shift]) for shift in measured if shift in shifts}
+    per_shift = {shift: OnShift(**each[shift]) for shift in measured}
     return EffectiveRobustness(
         imagenet=100 * imagenet.fraction,
         shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if in_mean else None,
@@ -244,11 +238,42 @@ def effective_robustness(
         imagenet_images=imagenet.images,
         imagenet_classes=imagenet.classes,
         per_shift=per_shift,
-        own={shift: OnOwnShift(**each[shift]) for shift in own},
         not_given=not_given,
-        models=max((lines[s].models for s in compared if s in shifts), default=0),
+        models=max((lines[s].models for s in compared), default=0),
         draws=over.draws_of(in_mean).round(DRAW_DIGITS).tolist(),
     )
+
+
+def robustness_on_own_shift(
+    accuracy: MeasuredAccuracy,
+    start: MeasuredAccuracy,
+    *,
+    line: LogitLine | None,
+    resampled: ResampledLines | None,
+    residuals: Float[np.ndarray, " _model"] | None = None,
+    reason: str = "",
+    settings: Settings = Settings(),
+) -> OnOwnShift:
+    """Compute `acc_shift - β(acc_ImageNet)` on a shift that is part of no mean.
+
+    Parameters
+    ----------
+    accuracy : on the shift
+    start : the ImageNet accuracy that it is compared with, at which the line is read
+    line, resampled : β and its resamples; None without a line
+    residuals : of the standard models (`line_residuals`); None if they are not known
+    reason : why there is no effective robustness; empty if there is
+    """
+    name = "own"
+    measured, starts, reasons = {name: accuracy}, {name: start}, {name: reason} if reason else {}
+    values, draws = dict[str, float](), dict[str, Float[np.ndarray, " resample"]]()
+    lines = {name: line} if line else {}
+    if line and resampled and not reason:
+        values[name] = float(above_line(start.fraction, accuracy.fraction, line)[0])
+        draws = _draws(starts, measured, {name: resampled}, {name: OWN_PLACE}, settings.seed)
+    known = {} if residuals is None else {name: residuals}
+    over = _Means(values=values, draws=draws, residuals=known, confidence=settings.confidence)
+    return OnOwnShift(**_on_shifts(measured, starts, lines, reasons, over)[name])
 
 
 def above_line(

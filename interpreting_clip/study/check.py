@@ -67,6 +67,7 @@ ENCODER = EntryReference("encoders")
 REFERENCES = {
     "datasets": {"source": EntryReference("sources")},
     "shifts": {"source": EntryReference("sources")},
+    "shift_encoders": {"shift": EntryReference("shifts"), "encoder": ENCODER},
     "weights": {"backbone": EntryReference("backbones")},
     "pretrain": {"backbone": BACKBONE, "dataset": CAPTIONED, "recipe": RECIPE},
     "finetune": {"start": EntryReference("clips"), "dataset": LABELLED, "recipe": RECIPE},
@@ -226,6 +227,18 @@ def check_comparisons(study: Sections) -> Complaints:
                 yield problem(f"comparisons.{key}.{side}", f"{wrong}; name another encoder")
 
 
+def check_shift_encoders(study: Sections) -> Complaints:
+    """An encoder is measured on a shift once, and every shift has an encoder."""
+    first: dict[tuple[str, str], str] = {}
+    for key, entry in study.shift_encoders.items():
+        if (other := first.setdefault((entry.shift, entry.encoder), key)) != key:
+            wrong = f"'{other}' measures '{entry.encoder}' on '{entry.shift}', too"
+            yield problem(f"shift_encoders.{key}", f"{wrong}; take one of them out")
+    for shift in study.shifts.keys() - {entry.shift for entry in study.shift_encoders.values()}:
+        wrong = "no encoder is measured on it; add an entry to 'shift_encoders'"
+        yield problem(f"shifts.{shift}", f"{wrong}, or take it out")
+
+
 def check_unused(study: Sections) -> Complaints:
     """Every dataset is used; all of them are fetched."""
     named = named_entries(study)
@@ -240,6 +253,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_own_shifts,
     check_labels,
     check_references,
+    check_shift_encoders,
     check_encoders,
     check_weights,
     check_interpolations,

@@ -1,4 +1,4 @@
-"""The sections `datasets`, `shifts` and `sources`: drawn and real datasets together."""
+"""The sections `datasets`, `shifts`, `shift_encoders` and `sources`: drawn and real datasets."""
 
 from typing import Literal
 
@@ -24,6 +24,13 @@ ShiftEntry = DrawnShift | RealShift
 
 Shifts = dict[Key, ShiftEntry]
 """The section `shifts:`, by the shifts' names in results."""
+
+
+class ShiftEncoder(StrictStruct, frozen=True, kw_only=True):
+    """An entry of `shift_encoders:`: one of `shifts:`, and an encoder that is measured on it."""
+
+    shift: Key
+    encoder: Key
 
 
 DatasetEntry = Recipe | RealEntry | Absent

@@ -31,7 +31,7 @@ from interpreting_clip.measures import (
     privileged_basis,
 )
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
-from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts, Sources
+from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEncoder, Shifts, Sources
 from interpreting_clip.study.measured_arrays import ArrayDownload, MeasuredArrays
 from interpreting_clip.training.probes import HeadsWithProbe, Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
@@ -54,6 +54,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     sources: Sources
     datasets: dict[Key, DatasetEntry]
     shifts: Shifts
+    shift_encoders: dict[Key, ShiftEncoder]
     backbones: dict[Key, BackboneEntry]
     heads: HeadsWithProbe
     weights: dict[Key, WeightsEntry]

@@ -22,11 +22,15 @@ UNOPENED = {
     "study": {"data/baselines"},
     "arrays": {"data/study"},
     "fetch": {"data/study"},
-    "fetch_shifts": {"data/study"},
+    "fetch_shift": {"data/study"},
     "weights": {"data/study"},
     "published": {"data/study"},
     "baseline": {
         "interpreting_clip/reference/imagenet_testbed_accuracies.csv",
+        "data/reference/imagenet_classes.csv",
+        "data/reference/objectnet_to_imagenet.csv",
+    },
+    "shift_baseline": {
         "data/reference/imagenet_classes.csv",
         "data/reference/objectnet_to_imagenet.csv",
         "data/baselines",
@@ -124,3 +128,24 @@ def test_an_encoders_entry_reruns_that_encoder_alone(clean):
     clean.change("recipes.finetuning.seed", 7)
     expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
     assert clean.repro() == {*expected, "cka@rn_finetuning", *ONCE}
+
+
+def test_one_more_own_shift_extracts_it_alone_and_leaves_all_other_results(clean):
+    before = clean.results()
+    tilted = clean.params()["shifts"]["tilted"]
+    clean.change("shifts.upright", tilted | {"label": "Upright", "rotation": 2.0, "seed": 12})
+    entry = {"shift": "upright", "encoder": "rn_web_broad_probe"}
+    clean.change("shift_encoders.upright_probe", entry)
+    ran = {f"{stage}@upright" for stage in ("fetch_shift", "shift_baseline")}
+    ran |= {f"{stage}@upright_probe" for stage in ("extract_shift", "measure_shift")}
+    assert clean.repro() == {*ran, *ONCE}
+    after = clean.results()
+    changed = {
+        name
+        for folder, files in before.items()
+        for name, digest in files.items()
+        if after[folder][name] != digest
+    }
+    charts = {"effective_robustness.csv", "effective_robustness.svg"}
+    assert changed == {*charts, "measures.csv", "report.html"}
+    assert "upright_probe" in clean.run("dvc", "metrics", "show")

@@ -99,7 +99,8 @@ def test_what_is_edited_while_a_stage_runs_is_named_and_nothing_is_recorded(clea
 
 
 IN_ANY_ORDER = (
-    *("fetch@imagenet_r", "fetch_shifts", "baseline", "head@rn_web_broad", "cka@rn_finetuning"),
+    *("fetch@imagenet_r", "fetch_shift@tilted", "baseline", "shift_baseline@tilted"),
+    *("head@rn_web_broad", "cka@rn_finetuning", "measure_shift@tilted_rn_web_broad"),
     *("robustness@rn_web_broad", "summarize@rn_web_broad", "untrained@rn", "report"),
 )
 """Stages of a second or two, each of which reads a mapping."""
@@ -125,7 +126,9 @@ def test_another_version_reaches_what_computes_with_it_and_has_to_be_installed(c
     edit(clean, "constraints.txt", "scikit-learn==", "scikit-learn==9")
     edit(clean, "constraints.txt", "ruff==", "ruff==9")
     clean.repro("code")
-    assert {name.partition("@")[0] for name in stale(clean)} == {"baseline", "probe", "published"}
+    assert {name.partition("@")[0] for name in stale(clean)} == {
+        *("baseline", "shift_baseline", "probe", "published"),
+    }
     said = clean.run("dvc", "repro", "--single-item", "baseline", ok=False)
     assert "error: scikit-learn: expected 9" in said and "make install" in said
 
@@ -164,11 +167,12 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("sources.world.images_per_shard", 400, "fetch fetch_shifts"),
+        ("sources.world.images_per_shard", 400, "fetch fetch_shift"),
         (
             "threads.inference",
             2,
-            "head extract extract_broden extract_layers extract_train extract_untrained probe",
+            "head extract extract_broden extract_layers extract_shift extract_train "
+            "extract_untrained probe",
         ),
         ("concepts.threshold", 0.85, "broden browse"),
         ("prunable.harmless", 2.0, "robustness arrays"),

@@ -27,7 +27,7 @@ def given(clean: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspa
     tree = clean.params()
     arrays = {
         name: read_tensors(Path(f"data/activations/{OWN}/{name}.safetensors"))["activations"]
-        for name in (*TEST_SETS, *tree["shifts"])
+        for name in TEST_SETS
     }
     file = Path(f"data/broden_activations/{OWN}/activations.safetensors")
     arrays["broden"] = read_tensors(file)["activations"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,8 @@ def encoders(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     change(layers={"images": 24, "minibatch": 8}, encoders={"rn": entry, "vit": entry})
     for kind in ("rn", "vit"):
         save_encoder(WEIGHTS / kind, initialise(small_backbone(kind), 0))
+    shutil.copytree(DATASETS / "imagenet_v2", Path("data/shifts/mine"))
+    change(shift_encoders={"entry": {"shift": "mine", "encoder": "vit"}})
     for name in TESTBED_SHIFTS[1:]:
         write_absent(name, DATASETS / name)
 
@@ -59,6 +62,7 @@ def left(key: str) -> list[Path]:
     [
         ("extract", "rn", 3),  # more than there are batches
         ("extract_layers", "vit", 2),
+        ("extract_shift", "entry", 2),
     ],
 )
 def test_several_processes_write_the_bytes_of_one(tmp_path, stage, key, processes):

@@ -183,8 +183,8 @@ def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
         assert declared & {file, *map(str, Path(file).parents)}, file
 
 
-REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shifts"}
-DRAWN = {"fetch_world", "fetch_shifts"}
+REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shift"}
+DRAWN = {"fetch_world", "fetch_shift"}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 TEXTS = {"head_zero_shot", "finetune", "interpolate"}
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
@@ -229,9 +229,14 @@ EDITS = [
         "data/reference/imagenet_classes.csv",
         "index,",
         "0,n0,x,0,0\nindex,",
-        REAL | {"baseline", "study", "weights"},
+        REAL | {"baseline", "shift_baseline", "study", "weights"},
     ),
-    ("constraints.txt", "scikit-learn==", "scikit-learn==9", {"baseline", "probe", "published"}),
+    (
+        "constraints.txt",
+        "scikit-learn==",
+        "scikit-learn==9",
+        {"baseline", "shift_baseline", "probe", "published"},
+    ),
     ("constraints.txt", "ruff==", "ruff==9", set()),
 ]
 

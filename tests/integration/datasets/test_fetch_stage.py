@@ -37,7 +37,7 @@ def another_image(photos: Path) -> None:
 @pytest.mark.parametrize("change", [other_image, another_image])
 @pytest.mark.parametrize(
     ("stage", "name"),
-    [(["fetch", "imagenet_val"], "fetch@imagenet_val"), (["fetch_shifts"], "fetch_shifts")],
+    [("fetch", "imagenet_val"), ("fetch_shift", "mine")],
 )
 def test_a_folder_that_has_changed_since_is_noticed(change, stage, name):
     photos = Path("photos")
@@ -45,11 +45,11 @@ def test_a_folder_that_has_changed_since_is_noticed(change, stage, name):
     shift = FOLDER | {"kind": "own", "label": "Mine", "baseline": "none", "classes": ["0"]}
     write_params(datasets={"imagenet_val": FOLDER | {"partial": True}}, shifts={"mine": shift})
     assert not [*folder_warnings()]
-    run_stage(*stage)
+    run_stage(stage, name)
     assert not [*folder_warnings()]
     change(photos)
-    assert [f"`dvc repro -f -s {name}`" in line for line in folder_warnings()] == [True]
-    run_stage(*stage)
+    assert [f"-s {stage}@{name}`" in line for line in folder_warnings()] == [True]
+    run_stage(stage, name)
     assert not [*folder_warnings()]
     (photos / ".DS_Store").touch()
     (photos / "n01440764/back").symlink_to("..")

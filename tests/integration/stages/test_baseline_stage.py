@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
+from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.baseline import ChanceLevel, FittedBaseline
@@ -17,15 +18,15 @@ from interpreting_clip.formats.published_accuracies import (
     standard_models,
 )
 from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.formats.tables import records
 from interpreting_clip.measures.guessing import Guessing
 from interpreting_clip.measures.logit_line import baseline_lines
+from interpreting_clip.training import baselines
 from runner.inputs import Inputs
-from stages import baseline
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.integration.stages.two_encoders import IMAGES, OWN_SHIFTS, require_written
 from tests.pipeline.refusals import change
+from tests.pipeline.workspace import NANO
 from tests.reads import run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -47,7 +48,6 @@ def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def own_shifts(tiny: None) -> None:
     """Give the study shifts of its own: one without standard models, one with a table of them."""
-    write_shift_names(Path("data/shifts"), list(OWN_SHIFTS))
     facts = {"classes": list("abcde"), "source": "folder", "licence": "none", "shards": []}
     entry = {"kind": "own", "source": "folder", "folder": "x", "classes": "all", "label": "Own"}
     for (name, classes), source in zip(OWN_SHIFTS.items(), ("none", "published"), strict=True):
@@ -60,36 +60,62 @@ def own_shifts(tiny: None) -> None:
     Path("data/baselines/listed.csv").write_text(table)
 
 
+def fitted(lines: Any, guessing: Any, found: FittedBaseline, **parts: Any) -> FittedBaseline:
+    """Return a baseline of these lines, with the classes of the one that was found."""
+    known = {s: guessing[s] for s in lines[0]}
+    chance = {s: ChanceLevel(100 * g.accuracy, 100 * g.above) for s, g in known.items()}
+    return FittedBaseline(
+        lines=lines[0], resampled=lines[1], chance=chance, classes=found.classes, **parts
+    )
+
+
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
-@pytest.mark.usefixtures("own_shifts")
-def test_the_published_baseline_with_that_of_an_own_shift(abscissa):
+def test_the_published_baseline_is_that_of_the_testbed(abscissa):
     change(baseline={"abscissa": abscissa})
     run_stage("baseline")
-    found, guessing = read_result(FILE, FittedBaseline), GUESSING | {"listed": Guessing(IMAGES, 3)}
-    shifts = (*TESTBED_SHIFTS, "listed")
-    starts = {s: on_classes(s) if abscissa == "shift_classes" else "imagenet" for s in shifts}
-    x, y = (np.array(accuracies) / 100 for accuracies in OWN_MODELS.values())
-    y[:2] = np.nan  # not above chance, but in their places
-    fits = (
-        published_lines({s: starts[s] for s in TESTBED_SHIFTS}, resamples=20, seed=9),
-        baseline_lines({"listed": x}, {"listed": y}, 20, 9),
-    )
-    expected = FittedBaseline(
+    found = read_result(FILE, FittedBaseline)
+    at_shift = abscissa == "shift_classes"
+    starts = {s: on_classes(s) if at_shift else "imagenet" for s in TESTBED_SHIFTS}
+    expected = fitted(
+        published_lines(starts, resamples=20, seed=9),
+        GUESSING,
+        found,
         models=records(standard_models()),
-        lines={s: line for lines, _ in fits for s, line in lines.items()},
-        resampled={s: drawn for _, resampled in fits for s, drawn in resampled.items()},
         abscissa=starts,
-        chance={
-            s: ChanceLevel(100 * guessing[s].accuracy, 100 * guessing[s].above) for s in shifts
-        },
-        at_chance={s: [] for s in shifts} | {"imagenet_a": ["resnet50"], "listed": ["m0", "m1"]},
-        own_models=found.own_models,
-        classes=found.classes,
+        at_chance={s: [] for s in TESTBED_SHIFTS} | {"imagenet_a": ["resnet50"]},
     )
     require_written(str(FILE), expected)
-    assert [model["name"] for model in found.own_models["listed"]] == [f"m{i}" for i in range(5)]
-    assert found.classes["listed"] == OWN_SHIFTS["listed"]
     assert [len(found.classes[s]) for s in TESTBED_SHIFTS] == [1000, 200, 1000, 113, 200]
+
+
+@pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
+@pytest.mark.usefixtures("own_shifts")
+def test_the_line_of_an_own_shift_is_through_the_models_of_its_table(abscissa):
+    change(baseline={"abscissa": abscissa})
+    run_stage("shift_baseline", "listed")
+    file = Path("data/shift_baselines/listed/baseline.json")
+    found = read_result(file, FittedBaseline)
+    start = on_classes("listed") if abscissa == "shift_classes" else "imagenet"
+    x, y = (np.array(accuracies) / 100 for accuracies in OWN_MODELS.values())
+    y[:2] = np.nan  # not above chance, but in their places
+    rows = zip(*OWN_MODELS.values(), strict=True)
+    expected = fitted(
+        baseline_lines({"listed": x}, {"listed": y}, 20, 9),
+        {"listed": Guessing(IMAGES, 3)},
+        found,
+        models=[{"name": f"m{i}", start: x, "listed": y} for i, (x, y) in enumerate(rows)],
+        abscissa={"listed": start},
+        at_chance={"listed": ["m0", "m1"]},
+    )
+    require_written(str(file), expected)
+    assert found.classes == {"imagenet": [*range(1000)], "listed": OWN_SHIFTS["listed"]}
+
+
+@pytest.mark.usefixtures("own_shifts")
+def test_an_own_shift_without_standard_models_has_no_line():
+    run_stage("shift_baseline", "alone")
+    found = read_result(Path("data/shift_baselines/alone/baseline.json"), FittedBaseline)
+    assert not any(vars(found).values())
 
 
 def test_the_trained_baseline_learns_from_the_train_set_alone(study, monkeypatch):
@@ -103,7 +129,7 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(study, monkeypatch
     for i in range(3):  # fewer than three are above chance
         accuracies[f"m{i}"]["imagenet_sketch"] = 0.5
     measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
-    monkeypatch.setattr(baseline, "standard_model_accuracies", measure)
+    monkeypatch.setattr(baselines, "standard_model_accuracies", measure)
     run_stage("baseline")
     train, imagenet, shifts, seed = asked
     assert seed == 9 and list(shifts) == list(TESTBED_SHIFTS)
@@ -119,3 +145,22 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(study, monkeypatch
     assert found.classes == {name: one.class_indices.tolist() for name, one in sets.items()}
     assert found.at_chance["imagenet_sketch"] == ["m0", "m1", "m2"]
     assert found.lines.keys() == {*TESTBED_SHIFTS} - {"imagenet_sketch"}
+
+
+def test_the_line_of_a_drawn_shift_is_through_the_trained_models(study, monkeypatch):
+    shutil.copytree(DATASETS / "imagenet_v2", Path("data/shifts/mine"))
+    drawn = load_tree(NANO)["shifts"]["tilted"]
+    change(baseline={"source": "trained", "seed": 9}, shifts={"mine": drawn})
+    asked: list[Any] = []
+    names = ("imagenet", "mine", on_classes("mine"))
+    accuracies = {f"m{i}": {n: 30.0 + 5 * k + i for k, n in enumerate(names)} for i in range(5)}
+    measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
+    monkeypatch.setattr(baselines, "standard_model_accuracies", measure)
+    run_stage("shift_baseline", "mine")
+    _, imagenet, shifts, seed = asked
+    assert seed == 9 and list(shifts) == ["mine"]
+    found = read_result(Path("data/shift_baselines/mine/baseline.json"), FittedBaseline)
+    assert found.models == [{"name": name, **row} for name, row in accuracies.items()]
+    sets = {"imagenet": imagenet, **shifts}
+    assert found.classes == {name: one.class_indices.tolist() for name, one in sets.items()}
+    assert found.lines.keys() == {"mine"} and found.abscissa == {"mine": on_classes("mine")}

@@ -159,6 +159,19 @@ def test_extract_records_the_encoder_on_every_set_that_there_is():
             np.testing.assert_array_equal(found.values, expected)
 
 
+def test_extract_shift_records_the_encoder_of_its_entry_on_the_shift():
+    shutil.copytree(DATASETS / "imagenet_v2", Path("data/shifts/mine"))
+    change(shift_encoders={"entry": {"shift": "mine", "encoder": "classifier"}})
+    run_stage("extract_shift", "entry")
+    (file,) = Path("data/shift_activations/entry").iterdir()
+    found = read_activations(file.parent, "mine")
+    with open_shards(DATASETS / "imagenet_v2") as data:
+        np.testing.assert_array_equal(found.classes, data.classes)
+        assert found.class_indices.tolist() == data.card.class_indices
+        expected = activations(load_encoder(WEIGHTS / "classifier"), data)
+    np.testing.assert_array_equal(found.values, expected)
+
+
 def test_extract_broden_records_the_probe_images_in_their_order():
     run_stage("extract_broden", "classifier")
     with open_broden(DATASETS / "broden") as broden:

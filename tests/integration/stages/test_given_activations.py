@@ -1,6 +1,7 @@
 """An encoder whose activations were computed elsewhere stands in the study like any other."""
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,20 @@ def test_what_the_folder_lacks_is_absent_and_a_head_may_be_random():
     assert is_absent(Path("data/broden_activations/mine"))
     assert is_absent(Path("data/layer_grams/mine"))
     assert read_head(Path("data/heads/mine"), FEATURES).weight.shape == (24, FEATURES)
+
+
+def test_a_shift_of_the_study_s_own_takes_what_the_folder_has_or_names_it():
+    shutil.copytree(DATASETS / "imagenet_v2", Path("data/shifts/night"))
+    change(shifts={"night": {}}, shift_encoders={"entry": {"shift": "night", "encoder": "mine"}})
+    arrays = give("imagenet_val", "night", head_kind="random")
+    run_all("weights", "extract")
+    run_all("extract_shift", key="entry")
+    found = read_activations(Path("data/shift_activations/entry"), "night").values
+    np.testing.assert_array_equal(found, arrays["night"])
+    assert not Path("data/activations/mine/night.safetensors").exists()
+    give("imagenet_val", head_kind="random")
+    run_all("weights")
+    assert "expected activations of night" in refused("extract_shift", "entry")
 
 
 def test_a_probe_learns_from_given_activations():

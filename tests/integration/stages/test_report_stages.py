@@ -8,16 +8,23 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
+from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.measures.effective_robustness import OnOwnShift
+from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
+from interpreting_clip.study.shift_results import ShiftResults
+from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     result,
     rows,
     write_arrays,
     write_untrained,
 )
+from tests.pipeline.refusals import change
+from tests.pipeline.workspace import NANO
 from tests.reads import ROOT, run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
@@ -70,8 +77,13 @@ def test_report():
     run_stage("untrained", "rn")
     write_arrays()
     run_stage("arrays", "mine")
-    for folder in ("plots/arrays", "plots/encoders", "plots/untrained", "plots/comparisons"):
-        Path(folder, "removed.json").write_text("{}")
+    measured = filled(OnOwnShift, accuracy=Estimate(62.5), images=40, left_out="no models")
+    own = ShiftResults(robustness=measured, baseline=filled(Baseline))
+    write_result(Path("plots/shifts/entry.json"), own)
+    tilted = load_tree(NANO)["shifts"]["tilted"] | {"label": "My photographs"}
+    change(shifts={"mine": tilted}, shift_encoders={"entry": {"shift": "mine", "encoder": "first"}})
+    for folder in ("arrays", "encoders", "untrained", "comparisons", "shifts"):
+        Path("plots", folder, "removed.json").write_text("{}")
     run_stage("report")
     labels = ["the first", "the second"]  # not in the order of params.yaml
     for table in ("effective_robustness", "pruning", "concepts"):
@@ -80,8 +92,11 @@ def test_report():
     assert {(row["key"], row["label"]) for row in rows("arrays")} == {("mine", "Mine")}
     assert {row["label"] for row in rows("training")} == {"the second"}
     assert {(row["first_label"], row["second_label"]) for row in rows("cka")} == {tuple(labels)}
+    (row,) = [row for row in rows("measures") if row["number_of_measure"] == "mine: accuracy"]
+    assert (row["label"], row["value"]) == ("the first", "62.5")
     study, page = load_tree(Path("params.yaml"))["study"], Path("plots/report.html").read_text()
     assert all(
-        word in page for word in (*labels, "Of others", study["title"], study["description"])
+        word in page
+        for word in (*labels, "Of others", "My photographs", study["title"], study["description"])
     )
     assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")

@@ -1,5 +1,6 @@
 """Stage `robustness` on the accuracies and the lines that it names."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +9,36 @@ import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
+from interpreting_clip.formats.baseline import Baseline, FittedBaseline
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import write_card
+from interpreting_clip.formats.saved_activations import write_activations, write_card
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
     Settings,
     effective_robustness,
+    robustness_on_own_shift,
 )
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.measures.result import plain
+from interpreting_clip.study.shift_results import ShiftResults
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     FEATURES,
     KEYS,
     LINES,
+    MODELS,
     OWN_SHIFTS,
     RESAMPLED,
     accuracy,
+    activations,
     generator,
     require_written,
     residuals,
     result,
 )
+from tests.pipeline.refusals import change
 from tests.reads import run_stage
 
 BASELINE, ROBUSTNESS = Path("data/baseline/baseline.json"), "data/robustness/first/robustness.json"
@@ -117,16 +124,53 @@ def test_without_a_shift_that_was_not_given_there_is_no_mean():
     assert result("data/robustness/first/prunable.json")["robustness"] is None
 
 
-def test_own_shifts_stand_beside_the_mean_and_never_in_it():
-    shifts = [*TESTBED_SHIFTS, *OWN_SHIFTS]
-    write_card(Path("data/activations/first"), "rectified", FEATURES, shifts)
-    run_stage("robustness", "first")
-    left_out = result(ROBUSTNESS)["own"]["alone"]["left_out"]
-    assert "alone.baseline: none" in left_out
-    found = expected(
-        "first",
-        {shift: shift for shift in shifts},
-        own={shift: accuracy("first", shift) for shift in OWN_SHIFTS},
-        reasons={"alone": left_out},
+@pytest.mark.parametrize(
+    ("abscissa", "low"),
+    [("imagenet_on_listed_classes", 0.2), ("imagenet", 0.2), ("imagenet", 0.89)],
+)
+def test_an_own_shift_is_measured_by_itself(abscissa, low):
+    line = replace(LINES["listed"], low=low)
+    baseline = filled(
+        FittedBaseline,
+        lines={"listed": line},
+        resampled={"listed": RESAMPLED["listed"]},
+        abscissa={"listed": abscissa},
+        models=MODELS,
+        at_chance={"listed": []},
+        classes={"imagenet": [0, 1, 2, 3, 4], "listed": OWN_SHIFTS["listed"]},
     )
-    require_written(ROBUSTNESS, found)
+    write_own_shift("listed", baseline)
+    run_stage("measure_shift", "entry")
+    found = robustness_on_own_shift(
+        accuracy("first", "listed"),
+        accuracy("first", "imagenet_val", "" if abscissa == "imagenet" else "listed"),
+        line=line,
+        resampled=RESAMPLED["listed"],
+        residuals=residuals("listed", abscissa),
+        settings=Params().read("robustness", Settings),
+    )
+    shown = Baseline(**{name: getattr(baseline, name) for name in Baseline.__annotations__})
+    require_written("plots/shifts/entry.json", ShiftResults(robustness=found, baseline=shown))
+    metrics = {"accuracy": round(found.accuracy.value, 2)}
+    if not found.extrapolated:
+        metrics["robust"] = round(found.robustness.value, 2)
+    assert result("metrics/shifts/entry.json") == metrics
+    assert found.extrapolated == (low > 0.5)
+
+
+def test_an_own_shift_that_is_compared_with_no_standard_models_has_an_accuracy_alone():
+    write_own_shift("alone", filled(FittedBaseline))
+    run_stage("measure_shift", "entry")
+    found = read_result(Path("plots/shifts/entry.json"), ShiftResults).robustness
+    assert found.robustness is None and "alone.baseline: none" in found.left_out
+    expected = accuracy("first", "imagenet_val", "alone")
+    assert found.imagenet == pytest.approx(100 * expected.fraction, abs=1e-5)
+    assert result("metrics/shifts/entry.json") == {"accuracy": round(found.accuracy.value, 2)}
+
+
+def write_own_shift(shift: str, baseline: FittedBaseline) -> None:
+    """Write the activations of the first encoder on a shift of the study's own, and its line."""
+    folder = Path("data/shift_activations/entry")
+    write_activations(folder, shift, **vars(activations("first", shift)))
+    write_result(Path("data/shift_baselines") / shift / "baseline.json", baseline)
+    change(shift_encoders={"entry": {"shift": shift, "encoder": "first"}})

@@ -18,7 +18,6 @@ from interpreting_clip.formats.results import write_result
 from interpreting_clip.formats.saved_activations import write_activations
 from interpreting_clip.formats.saved_activations import write_card as write_activations_card
 from interpreting_clip.formats.saved_heads import write_head
-from interpreting_clip.formats.shift_folders import write_shift_names
 from interpreting_clip.measures.accuracy import correct_predictions
 from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
 from interpreting_clip.measures.activations import Activations
@@ -129,8 +128,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = study["encoders"]["rn_untrained"]
     entry["training"] = "supervised"
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
-    study["shifts"] = {}
-    write_shift_names(Path("data/shifts"), [])
+    study["shifts"], study["shift_encoders"] = {}, {}
     study["arrays"] = {"mine": MINE}
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))

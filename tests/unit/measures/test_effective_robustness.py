@@ -12,6 +12,7 @@ from interpreting_clip.measures.effective_robustness import (
     Settings,
     above_line,
     effective_robustness,
+    robustness_on_own_shift,
 )
 from interpreting_clip.measures.intervals import wilson_interval
 from interpreting_clip.measures.logit_line import (
@@ -22,6 +23,7 @@ from interpreting_clip.measures.logit_line import (
     logit,
     resample_lines,
 )
+from interpreting_clip.measures.result import plain
 from interpreting_clip.measures.standard_spread import standard_spread
 
 RNG = np.random.default_rng(0)
@@ -44,7 +46,7 @@ def share(fraction: float, images: int | None = None) -> MeasuredAccuracy:
 
 def estimate(start, shifts, lines=LINES, resampled=RESAMPLED, **how) -> Any:
     if not isinstance(start, dict):
-        start = dict.fromkeys([*shifts, *how.get("own", ())], start)
+        start = dict.fromkeys(list(shifts), start)
     return effective_robustness(
         share(0.7), shifts, lines=lines, resampled=resampled, starts=start, **how
     )
@@ -136,14 +138,27 @@ def test_what_does_not_compare_has_an_accuracy_alone():
     assert found.shift_accuracy == pytest.approx(60) and found.compared == ["near"]
 
 
-def test_an_own_shift_is_in_no_mean_and_draws_as_if_it_were_the_only_one():
-    shifts, own = {"near": share(0.6, 100)}, {"other": share(0.5, 100), "mine": share(0.5, 100)}
-    lines, drawn = (one | dict.fromkeys(own, one["far"]) for one in (LINES, RESAMPLED))
-    found = estimate(share(0.7, 90), shifts, lines, drawn, own=own)
-    assert found.robustness == found.per_shift["near"].robustness
-    assert found.per_shift.keys() == {"near"} and list(found.own) == ["other", "mine"]
-    apart = estimate(share(0.7, 90), shifts, lines, drawn, own={"mine": own["mine"]})
-    assert apart.own["mine"].robustness == found.own["mine"].robustness
+def test_an_own_shift_is_measured_like_one_that_follows_those_of_the_testbed():
+    residuals, accuracy, start = 2 * IMAGENET, share(0.5, 100), share(0.7, 90)
+    line, drawn = LINES["far"], RESAMPLED["far"]
+    shifts = {**dict.fromkeys((*NATURAL, *STYLE), share(0.6, 80)), "mine": accuracy}
+    every = (dict.fromkeys(shifts, line), dict.fromkeys(shifts, drawn))
+    whole = estimate(start, shifts, *every, residuals=dict.fromkeys(shifts, residuals))
+    found = robustness_on_own_shift(
+        accuracy, start, line=line, resampled=drawn, residuals=residuals
+    )
+    assert plain(found) == plain(whole.per_shift["mine"])
+    height = 50 - 100 * line.predict(np.array([0.7]))[0]
+    assert found.robustness and found.robustness.value == pytest.approx(height)
+
+
+def test_an_own_shift_that_does_not_compare_has_an_accuracy_alone():
+    for line, drawn in ((None, None), (LINES["far"], RESAMPLED["far"])):
+        found = robustness_on_own_shift(
+            share(0.5, 100), share(0.7, 90), line=line, resampled=drawn, reason="no line"
+        )
+        assert (found.robustness, found.spread, found.left_out) == (None, None, "no line")
+        assert (found.accuracy.value, found.imagenet) == (50, pytest.approx(70))
 
 
 def test_says_which_shifts_line_is_extrapolated():

@@ -20,6 +20,7 @@ from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.formats.results import read_result
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.study.shift_results import ShiftResults
 from page.families import with_null
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance, study_names
@@ -57,6 +58,7 @@ def load_study() -> dict[str, Any]:
             one for one in comparisons if {one.cka.first, one.cka.second} <= set(params["encoders"])
         ],
         "baseline": read_json(PLOTS / "baseline.json"),
+        "own": {},
         "replicas": {},
         "browsed": params["browse"]["encoders"],
         "further": [],
@@ -90,6 +92,7 @@ def read(study: dict[str, Any]) -> list[StudyEncoder]:
     for number, (key, entry) in enumerate(entries.items(), 1):
         known = {"results": results[key], "replicas": study["replicas"].get(key, {})}
         known["browsable"] = key in study["browsed"]
+        known["own"] = msgspec.convert(study["own"].get(key, {}), dict[str, ShiftResults])
         encoder = StudyEncoder(key=key, number=number, entry=entry, **known)
         encoders.append(with_null(encoder, nulls))
     return encoders

@@ -10,6 +10,7 @@ from tests.reads import ROOT
 TREE = load_tree(NANO)
 FINETUNE = "finetune/rn_web_broad_finetuned"
 PROBE = "probe/rn_web_broad_probe"
+ENTRY = "shift_encoders/tilted_rn_web_broad"
 UNTRAINED = {"source": "untrained", "backbone": "rn", "seed": 0}
 GROUPS = "weights, pretrain, finetune, supervise, interpolate, probe"
 
@@ -58,6 +59,16 @@ MISFITS = [
         "'shifts.mine': .*all synthetic or all real",
     ),
     ({"baseline/source": "published"}, "'shifts.tilted.baseline': 'trained'"),
+    ({f"{ENTRY}/shift": "other"}, "rn_web_broad.shift': there is no 'other'; .*: tilted$"),
+    ({f"{ENTRY}/encoder": "other"}, "rn_web_broad.encoder': there is no 'other'; .*rn_web_broad,"),
+    (
+        {"shift_encoders/again": TREE["shift_encoders"]["tilted_rn_web_broad"]},
+        "'shift_encoders.again': 'tilted_rn_web_broad' measures 'rn_web_broad' on 'tilted', too",
+    ),
+    (
+        {"shifts/other": TREE["shifts"]["tilted"] | {"label": "Other"}},
+        "'shifts.other': no encoder is measured on it; .*'shift_encoders'",
+    ),
     ({"datasets/few": FEW, f"{PROBE}/dataset": "few"}, "dataset': 'few' .*47 images.*48"),
     (
         {
