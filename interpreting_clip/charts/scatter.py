@@ -89,7 +89,7 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     )
     encoder = alt.Chart().transform_filter("datum.kind === 'encoder'")
     distance = encoder.mark_rule(strokeWidth=1, opacity=0.55).encode(
-        y2="baseline_logit", color=training_color()
+        alt.Y2("baseline_logit"), color=training_color()
     )
     point = encoder.mark_point(
         filled=True, size=75, opacity=1, stroke=GROUND, strokeWidth=0.8
@@ -146,8 +146,8 @@ def numbers_beside(points: alt.Chart) -> tuple[list[alt.Chart], list[alt.Chart]]
     for odd, align, sign in ((1, "right", -1), (0, "left", 1)):
         side = points.transform_filter(f"datum.number && datum.nth % 2 === {odd}")
         rule = side.mark_rule(color=SOFT_INK, strokeWidth=0.75, x2Offset=sign * 18)
-        rules.append(rule.encode(x2="x_logit", y2="label_y"))
-        number = side.encode(y="label_y:Q", text=alt.Text("number:Q", format="d"))
+        rules.append(rule.encode(alt.X2("x_logit"), alt.Y2("label_y")))
+        number = side.encode(alt.Y("label_y:Q"), alt.Text("number:Q", format="d"))
         place: dict[str, Any] = {"align": align, "baseline": "middle", "dx": sign * 21}
         halo = number.mark_text(**place, color=GROUND, stroke=GROUND, strokeWidth=3, opacity=0.8)
         texts += [halo, number.mark_text(**place, color=INK, fontWeight="bold")]
