@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -51,7 +52,8 @@ def encoder_lines(
         .encode(alt.X("number_x:Q"), alt.Y("number_y:Q"), alt.Text("number:Q", format="d"))
     )
     halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
-    layers = alt.layer(
+    column_x, column_y = (axis.shorthand.removesuffix(":Q") for axis in (x, y))
+    return alt.layer(
         *under,
         random.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=GREY),
         own.mark_line(strokeWidth=2).encode(color=training_color(), strokeDash=training_dash()),
@@ -61,12 +63,13 @@ def encoder_lines(
             opacity=shown_if("datum.points === 1"),
             tooltip=tooltip("number", "label", "training", *tips),
         ),
-    ).properties(width=WIDTH, height=HEIGHT)
-    column_x, column_y = (axis.shorthand.removesuffix(":Q") for axis in (x, y))
-    return with_places(layers, column_x, column_y)
+        transform=number_places(column_x, column_y),
+        width=WIDTH,
+        height=HEIGHT,
+    )
 
 
-def with_places(lines: Layers, x: str, y: str) -> Layers:
+def number_places(x: str, y: str) -> list[Any]:
     """Give one stretch of each line, `numbered`, the place `number_x`, `number_y` of its number.
 
     The lines of a panel have their numbers at different places along the axis, so that no two
@@ -78,7 +81,8 @@ def with_places(lines: Layers, x: str, y: str) -> Layers:
         return f"datum.{column} + datum.along * (datum.{following} - datum.{column})"
 
     return (
-        lines.transform_window(
+        alt.Chart()
+        .transform_window(
             nth="row_number()",
             next_x=f"lead({x})",
             next_y=f"lead({y})",
@@ -97,6 +101,7 @@ def with_places(lines: Layers, x: str, y: str) -> Layers:
             number_x=between(x, "next_x"),
             number_y=between(y, "next_y"),
         )
+        .transform
     )
 
 
