@@ -11,8 +11,8 @@ from interpreting_clip.charts.scatter import (
     ON_SHIFT,
     PERCENTS,
     baseline_lines,
+    logit_columns,
     logits,
-    with_logits,
 )
 from interpreting_clip.charts.theme import (
     GREY,
@@ -126,16 +126,17 @@ def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.L
         told("accuracy", "on the shift (%)", ".1f"),
         *titled(robustness_text="effective robustness", mean_text="mean"),
     ).transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
-    layers = alt.LayerChart(layer=[*baseline_lines(clip=True), *beneath, models])
-    return (
-        with_logits(layers)
-        .encode(
-            x=alt.X("x_logit:Q", title=x_title, axis=PERCENTS).scale(domain=x_domain, nice=False),
-            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
-                domain=logits(PUBLISHED_FRAME["accuracy"]), nice=False
-            ),
-        )
-        .properties(width=WIDTH, height=HEIGHT)
+    layers = alt.LayerChart(
+        layer=[*baseline_lines(clip=True), *beneath, models],
+        transform=logit_columns(),
+        width=WIDTH,
+        height=HEIGHT,
+    )
+    return layers.encode(
+        x=alt.X("x_logit:Q", title=x_title, axis=PERCENTS).scale(domain=x_domain, nice=False),
+        y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
+            domain=logits(PUBLISHED_FRAME["accuracy"]), nice=False
+        ),
     )
 
 

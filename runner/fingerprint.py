@@ -70,7 +70,6 @@ COMPUTING = {
     "PIL": "pillow",
     "altair": "altair",
     "jinja2": "jinja2",
-    "numba": "numba",
     "numpy": "numpy",
     "open_clip": "open-clip-torch",
     "pandas": "pandas",
@@ -85,7 +84,6 @@ COMPUTING = {
 
 TRANSITIVE_DEPENDENCIES = {
     "jinja2": ("markupsafe",),
-    "numba": ("llvmlite", "numpy"),
     "pandas": ("numpy",),
     "open-clip-torch": ("ftfy", "regex", "timm", "torch", "torchvision"),
     "scikit-learn": ("numpy", "scipy"),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, TypeVar
 
-from interpreting_clip.charts.pictures import chart_svg, vega_script
+from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.encoders.entries import EncoderEntry
 from interpreting_clip.formats.baseline import Baseline
@@ -37,7 +37,7 @@ Kind = TypeVar("Kind")
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write `plots/*.csv`, the README's figure, and `plots/report.html` with its `vega.js`.
+    """Write `plots/*.csv`, the README's figure and `plots/report.html`.
 
     The study's encoders, nulls and comparisons are those in params.yaml: the folders may still hold
     the results of removed ones.
@@ -71,7 +71,6 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     chart, *_ = study_charts(names["imagenet"])
     compact = chart_svg(chart, tables[chart.name], (180, 200))
     write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
-    write_whole(outputs[PLOTS / "vega.js"], vega_script().encode())
 
 
 def read_each(

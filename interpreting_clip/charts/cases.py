@@ -44,7 +44,7 @@ def cases_panel(ends: Ends) -> Layers:
     reference = base.mark_tick(color=INK, thickness=2, size=13, opacity=0.55)
     return (
         alt.layer(
-            reference.encode(x="reference:Q"),
+            reference.encode(alt.X("reference:Q")),
             null_layer(base),
             interval_layer(base, "widest_low", "widest_high", 1),
             interval_layer(base, width=3),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -42,16 +43,17 @@ def encoder_lines(
     A line has one tooltip for all of its points, so invisible points lie on it. A line of a single
     point, such as the direction of a head of two classes, is this point.
     """
-    base = alt.Chart().encode(x=x, y=y, detail=["label:N", "head:N"])
+    base = alt.Chart().encode(x=x, y=y, detail=[alt.Detail("label:N"), alt.Detail("head:N")])
     own = base.transform_filter("datum.head !== 'random head'")
     random = base.transform_filter("datum.head === 'random head'")
     number = (
         alt.Chart()
         .transform_filter("datum.head !== 'random head' && datum.numbered && datum.number")
-        .encode(x="number_x:Q", y="number_y:Q", text=alt.Text("number:Q", format="d"))
+        .encode(alt.X("number_x:Q"), alt.Y("number_y:Q"), alt.Text("number:Q", format="d"))
     )
     halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
-    layers = alt.layer(
+    column_x, column_y = (axis.shorthand.removesuffix(":Q") for axis in (x, y))
+    return alt.layer(
         *under,
         random.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=GREY),
         own.mark_line(strokeWidth=2).encode(color=training_color(), strokeDash=training_dash()),
@@ -61,12 +63,13 @@ def encoder_lines(
             opacity=shown_if("datum.points === 1"),
             tooltip=tooltip("number", "label", "training", *tips),
         ),
-    ).properties(width=WIDTH, height=HEIGHT)
-    column_x, column_y = (axis.shorthand.removesuffix(":Q") for axis in (x, y))
-    return with_places(layers, column_x, column_y)
+        transform=number_places(column_x, column_y),
+        width=WIDTH,
+        height=HEIGHT,
+    )
 
 
-def with_places(lines: Layers, x: str, y: str) -> Layers:
+def number_places(x: str, y: str) -> list[Any]:
     """Give one stretch of each line, `numbered`, the place `number_x`, `number_y` of its number.
 
     The lines of a panel have their numbers at different places along the axis, so that no two
@@ -78,7 +81,8 @@ def with_places(lines: Layers, x: str, y: str) -> Layers:
         return f"datum.{column} + datum.along * (datum.{following} - datum.{column})"
 
     return (
-        lines.transform_window(
+        alt.Chart()
+        .transform_window(
             nth="row_number()",
             next_x=f"lead({x})",
             next_y=f"lead({y})",
@@ -97,6 +101,7 @@ def with_places(lines: Layers, x: str, y: str) -> Layers:
             number_x=between(x, "next_x"),
             number_y=between(y, "next_y"),
         )
+        .transform
     )
 
 
@@ -125,7 +130,7 @@ def pruning_panel(_ends: Ends) -> Layers:
     """Draw accuracy against the fraction of directions pruned, and where the paper prunes."""
     x = alt.X("fraction:Q", title="directions pruned")
     y = alt.Y("accuracy:Q", title="accuracy (%)").scale(domain=[0, 100])
-    paper = alt.Chart(alt.InlineData(values=[{"paper": 0.8}])).encode(x="paper:Q")
+    paper = alt.Chart(alt.InlineData(values=[{"paper": 0.8}])).encode(alt.X("paper:Q"))
     name = paper.mark_text(color=SOFT_INK, baseline="bottom")
     return encoder_lines(
         x.axis(format=".0%", tickCount=5, grid=False),
@@ -136,7 +141,7 @@ def pruning_panel(_ends: Ends) -> Layers:
             told("accuracy", "accuracy (%)", ".1f"),
         ),
         paper.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        name.encode(y=alt.value(-3), text=alt.value("paper: 80 %")),
+        name.encode(alt.YValue(-3), alt.TextValue("paper: 80 %")),
     )
 
 
@@ -252,13 +257,13 @@ def outlier_shares_panel(_ends: Ends) -> Layers:
         x=rank.axis(tickMinStep=1, tickCount=6, format="d", grid=False), y=share
     )
     points = base.mark_point(filled=True, size=25, color=INK, opacity=1)
-    limit = alt.Chart().encode(y="min(limit):Q")
+    limit = alt.Chart().encode(alt.Y("min(limit):Q"))
     name = limit.mark_text(color=SOFT_INK, align="right", baseline="bottom", dx=-4, dy=-3)
     return alt.layer(
         base.mark_line(strokeWidth=2, color=INK),
         points.encode(tooltip=[told("rank", "rank", "d"), told("share", title, ".2%")]),
         limit.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        name.encode(x=alt.value("width"), text=alt.value("above: outlier features")),
+        name.encode(alt.XValue("width"), alt.TextValue("above: outlier features")),
     ).properties(width=WIDTH, height=HEIGHT)
 
 

@@ -33,7 +33,7 @@ def chart_svg(chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | No
     """
     spec = whole_chart(chart, table, size)
     del spec["title"]
-    return draw_svg(spec, chart.name, chart.alternative)
+    return draw_svg(compiled(spec), chart.name, chart.alternative)
 
 
 def panel_pictures(
@@ -42,7 +42,7 @@ def panel_pictures(
     values: Mapping[str, str],
     in_words: Mapping[str, str] | pd.Series = MappingProxyType({}),
 ) -> dict[str, str]:
-    """Draw each panel of a chart as SVG, by its title.
+    """Draw each panel of a chart as SVG, by its title; panels differ in their rows only.
 
     Parameters
     ----------
@@ -50,9 +50,11 @@ def panel_pictures(
     spec, values : a panel without its rows, and the rows of each (`panel_spec`, `panel_values`)
     in_words : what the alternative text says of a panel, by its title; by default the title
     """
+    vega = compiled(spec)
+    data, drawn = {one["name"]: one for one in vega["data"]}, spec["data"]["name"]
     return {
         title: draw_svg(
-            {**spec, "data": {**spec["data"], "values": rows}},
+            {**vega, "data": [*(data | {drawn: {**data[drawn], "values": rows}}).values()]},
             f"{chart.name}-{place}",
             f"{chart.title}. {in_words.get(title, title)}".strip(),
         )
@@ -60,20 +62,27 @@ def panel_pictures(
     }
 
 
+def compiled(spec: Spec) -> Spec:
+    """Return a specification in Vega-Lite as one in Vega, whose marks have no alternative text."""
+    import vl_convert
+
+    quiet = {**spec, "config": {**spec.get("config", {}), "aria": False}}
+    return vl_convert.vegalite_to_vega(quiet, vl_version=VEGA_LITE)
+
+
 def draw_svg(spec: Spec, name: str, alternative: str) -> str:
     """Draw a filled specification as one `<svg>` element that needs nothing from outside.
 
     Parameters
     ----------
-    spec : Vega-Lite with its data inside
+    spec : Vega with its data inside
     name : prefix of the identifiers in the SVG, so that one page can hold several
     alternative : the picture's alternative text
     """
     import vl_convert
 
-    quiet = {**spec, "config": {**spec.get("config", {}), "aria": False}}
     with only_bundled_fonts():
-        svg = vl_convert.vegalite_to_svg(quiet, vl_version=VEGA_LITE, allowed_base_urls=[])
+        svg = vl_convert.vega_to_svg(spec, allowed_base_urls=[])
     # Vega numbers identifiers per process and repeats them per chart, but on a page they have to be
     # unique. Look for them in tags only: a label may hold the same words.
     old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))

@@ -50,13 +50,13 @@ def name_layer(
     look = {"color": GROUND, "stroke": GROUND, "strokeWidth": halo} if halo else {"color": INK}
     limit = alt.expr(f"{WIDTH} - ({room})")
     text = base.mark_text(align="left", dy=-14, limit=limit, **look, **DRAWN)
-    return text.encode(x=alt.value(0), text=f"{column}:N")
+    return text.encode(alt.XValue(0), alt.Text(f"{column}:N"))
 
 
 def number_layer(base: alt.Chart, column: str) -> alt.Chart:
     """Write each encoder's number above its mark, at the right."""
     text = base.mark_text(align="right", dy=-14, color=INK, **DRAWN)
-    return text.encode(x=alt.value("width"), text=f"{column}:N")
+    return text.encode(alt.XValue("width"), alt.Text(f"{column}:N"))
 
 
 def interval_layer(
@@ -64,8 +64,8 @@ def interval_layer(
 ) -> alt.Chart:
     """Draw the interval between two columns where a row has it."""
     return base.mark_rule(strokeWidth=width, **DRAWN).encode(
-        x=f"{low}:Q",
-        x2=high,
+        x=alt.X(f"{low}:Q"),
+        x2=alt.X2(high),
         color=training_color(),
         opacity=shown_if(f"isValid(datum.{low}) && isValid(datum.{high})"),
     )
@@ -74,7 +74,7 @@ def interval_layer(
 def null_layer(base: alt.Chart) -> alt.Chart:
     """Shade what chance gives, from `null_low` to `null_high`."""
     return base.mark_rule(color=SOFT_INK, strokeWidth=7, **DRAWN).encode(
-        x="null_low:Q", x2="null_high", opacity=shown_if("isValid(datum.null_low)", 0.18)
+        alt.X("null_low:Q"), alt.X2("null_high"), opacity=shown_if("isValid(datum.null_low)", 0.18)
     )
 
 
@@ -82,7 +82,7 @@ def kurtosis_panel(_ends: Ends) -> Layers:
     """Draw an encoder per row, with its interval, what chance gives, and what a Gaussian has."""
     base = alt.Chart().encode(y=row_names("label", "number"), yOffset=alt.YOffset("rev:N", sort=[]))
     null = base.mark_tick(color=INK, thickness=2, size=13, **DRAWN).encode(
-        x="null:Q", opacity=shown_if("isValid(datum.null)", 0.55)
+        alt.X("null:Q"), opacity=shown_if("isValid(datum.null)", 0.55)
     )
     point = base.mark_point(filled=True, size=75, opacity=1, **DRAWN).encode(
         x=alt.X("kurtosis:Q", title="mean kurtosis per image")
@@ -98,11 +98,11 @@ def kurtosis_panel(_ends: Ends) -> Layers:
     )
     span = "' (' + format(datum.null_low, '.2f') + ' to ' + format(datum.null_high, '.2f') + ')'"
     names = name_layer(base, room=0, halo=4), name_layer(base, room=0)
-    three = alt.Chart(alt.InlineData(values=[{"gaussian": 3}])).encode(x="gaussian:Q")
+    three = alt.Chart(alt.InlineData(values=[{"gaussian": 3}])).encode(alt.X("gaussian:Q"))
     text = three.mark_text(color=SOFT_INK, align="left", baseline="bottom")
     gaussian = (
         three.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        text.encode(y=alt.value(-3), text=alt.value("a Gaussian: 3")),
+        text.encode(alt.YValue(-3), alt.TextValue("a Gaussian: 3")),
     )
     return (
         alt.layer(*gaussian, null_layer(base), null, interval_layer(base), *names, point)
@@ -161,16 +161,16 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
         color=alt.Color(
             "category:N", title="Broden category", scale=by_name(colours, colours.values())
         ),
-        order="order:Q",
+        order=alt.Order("order:Q"),
     )
     interval = [
         total.mark_rule(color=colour, strokeWidth=width, **DRAWN).encode(
-            x="low:Q", x2="high", opacity=shown_if(HAS_INTERVAL)
+            alt.X("low:Q"), alt.X2("high"), opacity=shown_if(HAS_INTERVAL)
         )
         for colour, width in ((GROUND, 3.5), (INK, 1.5))
     ]
     random = total.mark_tick(color=INK, thickness=2, size=18, **DRAWN).encode(
-        x="random:Q", opacity=shown_if("isValid(datum.random)", 0.55)
+        alt.X("random:Q"), opacity=shown_if("isValid(datum.random)", 0.55)
     )
     brackets = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
     return (

@@ -50,14 +50,14 @@ PERCENTS = alt.Axis(
 """An axis of logits with ticks in percent."""
 
 
-def with_logits(layers: alt.LayerChart) -> alt.LayerChart:
+def logit_columns() -> list[Any]:
     """Add both accuracies and the line's as logits, and the effective robustness as text."""
 
     def logit_text(column: str) -> str:
         percent = "clamp(datum.{}, {}, {})".format(column, *DRAWN_RANGE)
         return f"log({percent} / (100 - {percent}))"
 
-    return layers.transform_calculate(
+    rows = alt.Chart().transform_calculate(
         x_logit=logit_text("imagenet"),
         y_logit=logit_text("accuracy"),
         baseline_logit=logit_text("baseline"),
@@ -65,6 +65,7 @@ def with_logits(layers: alt.LayerChart) -> alt.LayerChart:
             "effective_robustness", ".1f", "' points' + (datum.extrapolated || '')"
         ),
     )
+    return rows.transform
 
 
 def baseline_lines(**more: Any) -> list[alt.Chart]:
@@ -89,7 +90,7 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     )
     encoder = alt.Chart().transform_filter("datum.kind === 'encoder'")
     distance = encoder.mark_rule(strokeWidth=1, opacity=0.55).encode(
-        y2="baseline_logit", color=training_color()
+        alt.Y2("baseline_logit"), color=training_color()
     )
     point = encoder.mark_point(
         filled=True, size=75, opacity=1, stroke=GROUND, strokeWidth=0.8
@@ -99,18 +100,19 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
         tooltip=tooltip("number", "label", "training", "shift", *accuracies, "robustness_text"),
     )
     leads, numbers = numbers_beside(encoder)
-    layers = alt.LayerChart(layer=[standard, *baseline_lines(), distance, *leads, point, *numbers])
-    return (
-        with_number_heights(with_logits(layers), ends)
-        .encode(
-            x=alt.X("x_logit:Q", title=[imagenet, "accuracy (%)"], axis=PERCENTS).scale(
-                domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
-            ),
-            y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
-                domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=14
-            ),
-        )
-        .properties(width=285, height=250)
+    layers = alt.LayerChart(
+        layer=[standard, *baseline_lines(), distance, *leads, point, *numbers],
+        transform=[*logit_columns(), *number_heights(ends)],
+        width=285,
+        height=250,
+    )
+    return layers.encode(
+        x=alt.X("x_logit:Q", title=[imagenet, "accuracy (%)"], axis=PERCENTS).scale(
+            domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
+        ),
+        y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
+            domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=14
+        ),
     )
 
 
@@ -139,22 +141,22 @@ EFFECTIVE_ROBUSTNESS = PanelChart(
 def numbers_beside(points: alt.Chart) -> tuple[list[alt.Chart], list[alt.Chart]]:
     """Return the rules from points to their numbers, and these; neighbours' on either side.
 
-    `with_number_heights` sets the heights.
+    `number_heights` sets the heights.
     """
     rules: list[alt.Chart] = []
     texts: list[alt.Chart] = []
     for odd, align, sign in ((1, "right", -1), (0, "left", 1)):
         side = points.transform_filter(f"datum.number && datum.nth % 2 === {odd}")
         rule = side.mark_rule(color=SOFT_INK, strokeWidth=0.75, x2Offset=sign * 18)
-        rules.append(rule.encode(x2="x_logit", y2="label_y"))
-        number = side.encode(y="label_y:Q", text=alt.Text("number:Q", format="d"))
+        rules.append(rule.encode(alt.X2("x_logit"), alt.Y2("label_y")))
+        number = side.encode(alt.Y("label_y:Q"), alt.Text("number:Q", format="d"))
         place: dict[str, Any] = {"align": align, "baseline": "middle", "dx": sign * 21}
         halo = number.mark_text(**place, color=GROUND, stroke=GROUND, strokeWidth=3, opacity=0.8)
         texts += [halo, number.mark_text(**place, color=INK, fontWeight="bold")]
     return rules, texts
 
 
-def with_number_heights(layers: alt.LayerChart, ends: Ends) -> alt.LayerChart:
+def number_heights(ends: Ends) -> list[Any]:
     """Count the points of a panel from left to right, and give each number a height `label_y`.
 
     Any two heights are a step apart, which is 0.055 of the axis or less if many points have to
@@ -165,13 +167,17 @@ def with_number_heights(layers: alt.LayerChart, ends: Ends) -> alt.LayerChart:
     along_x, along_y, in_place = (_ordered(column) for column in ("x_logit", "y_logit", "place"))
     if "y_logit" in ends:
         lowest, highest = ends["y_logit"]
-        layers = layers.transform_calculate(extent=f"{highest - lowest:.4f}")
+        rows = alt.Chart().transform_calculate(extent=f"{highest - lowest:.4f}")
     else:
-        layers = layers.transform_joinaggregate(
-            lowest="min(y_logit)", highest="max(y_logit)", groupby=["panel"]
-        ).transform_calculate(extent="datum.highest - datum.lowest")
+        rows = (
+            alt.Chart()
+            .transform_joinaggregate(
+                lowest="min(y_logit)", highest="max(y_logit)", groupby=["panel"]
+            )
+            .transform_calculate(extent="datum.highest - datum.lowest")
+        )
     return (
-        layers.transform_joinaggregate(many="count()", groupby=by)
+        rows.transform_joinaggregate(many="count()", groupby=by)
         .transform_window(nth="row_number()", sort=along_x, groupby=by)
         .transform_window(place="row_number()", sort=along_y, groupby=by)
         .transform_calculate(
@@ -183,6 +189,7 @@ def with_number_heights(layers: alt.LayerChart, ends: Ends) -> alt.LayerChart:
         .transform_calculate(
             label_y="datum.place * datum.step + datum.pushed_up / 5 + datum.pushed_down * 4 / 5"
         )
+        .transform
     )
 
 

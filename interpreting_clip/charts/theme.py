@@ -129,9 +129,9 @@ def told(column: str, title: str, form: str) -> alt.Tooltip:
     return alt.Tooltip(field=column, type="quantitative", title=title, format=form)
 
 
-def shown_if(test: str, opacity: float = 1) -> Any:
+def shown_if(test: str, opacity: float = 1) -> alt.OpacityValue:
     """Hide the rows that fail a test; without them, their panel might have no such axis."""
-    return alt.when(test).then(alt.value(opacity)).otherwise(alt.value(0))
+    return alt.OpacityValue(0, condition=[{"test": test, "value": opacity}])
 
 
 # --- Texts, as expressions of Vega

@@ -29,6 +29,7 @@ from interpreting_clip.measures import (
     mutual_neighbours,
     participation_ratio,
     privileged_basis,
+    prunable,
 )
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEncoder, Shifts, Sources
@@ -82,3 +83,4 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     mutual_neighbours: mutual_neighbours.Settings
     participation_ratio: participation_ratio.Settings
     privileged_basis: privileged_basis.Settings
+    prunable: prunable.Settings

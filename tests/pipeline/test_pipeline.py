@@ -25,6 +25,7 @@ UNOPENED = {
     "fetch_shift": {"data/study"},
     "weights": {"data/study"},
     "published": {"data/study"},
+    "vega": {"data/study"},
     "baseline": {
         "interpreting_clip/reference/imagenet_testbed_accuracies.csv",
         "data/reference/imagenet_classes.csv",

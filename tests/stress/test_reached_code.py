@@ -13,7 +13,6 @@ from tests.reads import GRAPH, ROOT
 from tests.stress.reduced_code import write_reduced
 
 UNUSED = {
-    "broden": {"scipy"},  # numba imports it for linear algebra, of which it compiles none
     "probe": {"pandas"},  # scikit-learn imports it where it is
 }
 WITH_TEMPLATES = ("browse", "published_page", "report")

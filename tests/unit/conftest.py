@@ -11,8 +11,8 @@ def warned(monkeypatch, capfd):
     """Turn on Vega-Lite's warnings, and return a function that returns them."""
     import vl_convert
 
-    aloud = partial(vl_convert.vegalite_to_svg, show_warnings=True)
-    monkeypatch.setattr(vl_convert, "vegalite_to_svg", aloud)
+    aloud = partial(vl_convert.vegalite_to_vega, show_warnings=True)
+    monkeypatch.setattr(vl_convert, "vegalite_to_vega", aloud)
 
     def warnings() -> str:
         lines = capfd.readouterr().err.splitlines()

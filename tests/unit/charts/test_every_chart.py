@@ -16,8 +16,8 @@ from interpreting_clip.charts.lines import (
     TRAINING_ACCURACY,
     TRAINING_LOSS,
 )
-from interpreting_clip.charts.panels import PanelChart, facets, whole_chart
-from interpreting_clip.charts.pictures import draw_svg
+from interpreting_clip.charts.panels import PanelChart, facets
+from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
@@ -95,7 +95,7 @@ def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, pa
     alone = panels(chart, table)
     pictures = ["".join(alone.values())]
     if chart is not CLAIM_CASES:  # of a page alone, which draws each panel by itself
-        pictures.append(draw_svg(whole_chart(chart, table), chart.name, chart.alternative))
+        pictures.append(chart_svg(chart, table))
     assert warned() == ""
     assert [drawn_rows(chart, svg) for svg in pictures] == [drawn] * len(pictures)
     assert len(alone) == parts
