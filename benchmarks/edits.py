@@ -20,7 +20,7 @@ from tools.jobs import TRAININGS
 
 PARAMETERS = (
     ("a threshold", "concepts.threshold", 0.95),
-    ("a tolerance", "directions.harmless", 0.5),
+    ("a tolerance", "prunable.harmless", 0.5),
     ("images of the browser", "browse.images", 10),
     ("a confidence level", "robustness.confidence", 0.9),
     ("the study's title", "study.title", "Another title"),

@@ -158,7 +158,10 @@ def _concept_precisions(
         drawn.append([_mean_in_order(hits / (hits + misses))])
         if negated:
             higher = misses if ranks.distinct else _count_up_to(last - 1, others)
-            drawn[-1].append(_mean_in_order(rest / (rest + len(negatives) - higher)))
+            # `rest` is bound: `negated` is as above
+            drawn[-1].append(
+                _mean_in_order(rest / (rest + len(negatives) - higher))  # pyright: ignore
+            )
     return np.array([*(drawn or [over_all]), over_all])
 
 

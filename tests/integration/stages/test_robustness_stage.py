@@ -152,7 +152,7 @@ def test_an_own_shift_is_measured_by_itself(abscissa, low):
     shown = Baseline(**{name: getattr(baseline, name) for name in Baseline.__annotations__})
     require_written("plots/shifts/entry.json", ShiftResults(robustness=found, baseline=shown))
     metrics = {"accuracy": round(found.accuracy.value, 2)}
-    if not found.extrapolated:
+    if found.robustness and not found.extrapolated:
         metrics["robust"] = round(found.robustness.value, 2)
     assert result("metrics/shifts/entry.json") == metrics
     assert found.extrapolated == (low > 0.5)
