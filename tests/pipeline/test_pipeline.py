@@ -127,7 +127,7 @@ def test_every_link_of_a_page_leads_somewhere(nano, name):
 def test_an_encoders_entry_reruns_that_encoder_alone(clean):
     key = "rn_web_broad_finetuned"
     clean.change("recipes.finetuning.seed", 7)
-    expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, *MEASURES)}
+    expected = {f"{stage}@{key}" for stage in ("finetune", *EXTRACTS, "concept_nulls", *MEASURES)}
     assert clean.repro() == {*expected, "cka@rn_finetuning", *ONCE}
 
 
