@@ -187,8 +187,7 @@ class Inputs:
             path = Path(name)
             if not path.exists():
                 raise InputError(f"{path}: {MISSING}")
-            files = {file: md5 for file, md5 in self._md5s.items() if file.is_relative_to(path)}
-            if (got := _combined(path, files)) != expected:
+            if (got := _combined(path, self._md5s)) != expected:
                 raise InputError(
                     f"{name}: {LOCK} records the MD5 {expected}, got {got}: it is not what its "
                     f"stage wrote; `rm -r {name}; make fsck MEND=1; dvc repro` brings it back; "
@@ -211,11 +210,7 @@ class Inputs:
 
     def md5s(self) -> dict[str, str]:
         """Return DVC's MD5 of each dependency when it was checked, by path."""
-        files = self._md5s.items()
-        return {
-            name: _combined(path, {file: md5 for file, md5 in files if file.is_relative_to(path)})
-            for name, path in ((name, Path(name)) for name in self.listed)
-        }
+        return {name: _combined(Path(name), self._md5s) for name in self.listed}
 
     def digests(self) -> dict[str, str]:
         """Return DVC's MD5 of each dependency that other stages make, by path.
@@ -240,7 +235,8 @@ def content_md5(path: Path) -> str:
 def _combined(path: Path, md5s: Mapping[Path, str]) -> str:
     if path.is_file():
         return md5s[path]
-    return folder_md5({file.relative_to(path).as_posix(): md5 for file, md5 in md5s.items()})
+    inside = {file: md5 for file, md5 in md5s.items() if file.is_relative_to(path)}
+    return folder_md5({file.relative_to(path).as_posix(): md5 for file, md5 in inside.items()})
 
 
 def folder_md5(files: Mapping[str, str]) -> str:
