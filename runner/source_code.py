@@ -226,7 +226,8 @@ def bound_names(node: ast.stmt) -> list[str]:
 def runs_nowhere(node: ast.stmt) -> bool:
     """Say whether a statement is a docstring, or runs in a type checker or a program only."""
     tests = ("TYPE_CHECKING", "__name__ == '__main__'")
-    return is_docstring(node) or (isinstance(node, ast.If) and ast.unparse(node.test) in tests)
+    guarded = isinstance(node, ast.If) and not node.orelse and ast.unparse(node.test) in tests
+    return guarded or is_docstring(node)
 
 
 def names_outside(node: ast.stmt, lines: list[str]) -> set[str]:

@@ -205,12 +205,7 @@ EDITS = [
     (SHAPES, "import itertools", "# a comment\nimport itertools", set()),
     (SHAPES, "v - 0.95", "v - 0.9", DRAWN),
     ("interpreting_clip/encoders/heads.py", "dim=", "axis=", TEXTS),
-    (
-        "stages/head.py",
-        "None, True",
-        "None, False",
-        {"head_zero_shot", "head_trained", "head_random"},
-    ),
+    ("stages/head.py", "None, True", "None, False", HEADS),
     ("runner/run.py", "import errno", "import errno\nUNUSED = 1", set()),
     ("interpreting_clip/kernels.py", '"avx2"', '"avx512"', EVERYTHING - {"study"}),
     # wording: where it is shown
