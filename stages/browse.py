@@ -1,8 +1,5 @@
 """Stage `browse`: pages for browsing an encoder's directions and outlier features."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.encoders.entries import ShownImages
 from interpreting_clip.formats.arrays import read_tensors
@@ -21,7 +18,7 @@ from page.direction_entries import (
     feature_entries,
 )
 from page.direction_pages import Browser, browser_files
-from page.extreme_images import Extremes, direction_extremes
+from page.extreme_images import direction_extremes
 from page.names import set_names
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -36,18 +33,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     privileged, extreme = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
     concepts = inputs.if_present(f"data/concepts/{key}")
     directions = read_result(privileged / "directions.json", PrivilegedDirections)
-    probe = None
-    if concepts:
-        activations = read_tensors(
-            inputs[f"data/broden_activations/{key}"] / "activations.safetensors", "activations"
-        )["activations"]
-        images = params.read("browse.images", ShownImages)
-        bases = {"directions": directions.vectors, "features": None}
-        ends = {
-            basis: direction_extremes(activations, vectors, images)
-            for basis, vectors in bases.items()
-        }
-        probe = read_probe(concepts, inputs, ends)
+    images = params.read("browse.images", ShownImages)
+    probe = read_probe(key, directions, images, inputs) if concepts else None
     pruning = read_result(inputs[f"data/pruning/{key}"] / "pruning.json", dict[str, PruningCurves])
     outliers = read_result(extreme / "kurtosis.json", Kurtosis, arrays=False).outliers
     axes = read_result(extreme / "outlier_axes.json", OutlierAxes)
@@ -67,14 +54,23 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         write_whole(out / name, content)
 
 
-def read_probe(concepts: Path, inputs: Inputs, ends: Mapping[str, Extremes]) -> ProbeResults:
-    """Read what stage `broden` found for an encoder, and what the probe images show."""
-    labels = inputs["data/broden_labels"]
+def read_probe(
+    key: str, directions: PrivilegedDirections, images: int, inputs: Inputs
+) -> ProbeResults:
+    """Read what stage `broden` found for encoder `key`, and what the probe images show.
+
+    `images` are shown of each end of a direction or feature.
+    """
+    labels, folder = inputs["data/broden_labels"], inputs[f"data/broden_activations/{key}"]
     shown = read_tensors(labels / "labels.safetensors", "image", "concept")
+    activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     return ProbeResults(
-        found=read_result(concepts / "concepts.json", Concepts),
+        found=read_result(inputs[f"data/concepts/{key}"] / "concepts.json", Concepts),
         concepts=read_json(labels / "concepts.json"),
         labels=ConceptLabels(shown["image"], shown["concept"]),
         thumbnails=Thumbnails.read(inputs["data/thumbnails"]),
-        ends=ends,
+        ends={
+            "directions": direction_extremes(activations, directions.vectors, images),
+            "features": direction_extremes(activations, None, images),
+        },
     )
