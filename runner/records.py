@@ -20,8 +20,13 @@ FOLDER = Path(".scratch/computed")
 
 
 def leave_record(name: str, settings: Mapping[str, Any], outs: Mapping[str, str]) -> None:
-    """Record the settings and inputs that a stage computed with, and the MD5s of its outputs."""
-    computed = {"settings": settings, "outs": outs}
+    """Record the settings and inputs that a stage computed with, and the MD5s of its outputs.
+
+    And what dvc.lock says of the stage until DVC writes it.
+    """
+    stage = read_lock().get(name)
+    before = locked_settings(stage) if stage else {}
+    computed = {"settings": settings, "outs": outs, "before": before}
     write_whole(record_of(name), json.dumps(computed).encode())
 
 
@@ -33,22 +38,28 @@ def record_of(name: str) -> Path:
 def wrong_setting(name: str, stage: LockedStage) -> str:
     """Return a setting or input that dvc.lock records otherwise than the stage used it, or "".
 
-    The stage's record is deleted if it agrees. It stays if DVC has not recorded these outputs yet.
+    The stage's record is deleted if it agrees. It stays if DVC has not recorded the stage yet.
     """
     file = record_of(name)
-    if not file.exists():
+    try:
+        computed = json.loads(file.read_bytes())
+    except FileNotFoundError:
         return ""
-    computed = json.loads(file.read_bytes())
-    if stage.outs != computed["outs"]:
+    recorded = locked_settings(stage)
+    if stage.outs != computed["outs"] or recorded == computed["before"] != computed["settings"]:
         return ""
-    listed = Loader(stage.params).get_single_data() or {}
-    named = {f"{of}: {key}": value for of, group in listed.items() for key, value in group.items()}
-    # through JSON, which has no other keys than texts
-    recorded, used = json.loads(json.dumps({**named, **stage.deps})), computed["settings"]
-    if changed := changed_settings(used, recorded):
+    if changed := changed_settings(computed["settings"], recorded):
         return changed[0]
     file.unlink(missing_ok=True)
     return ""
+
+
+def locked_settings(stage: LockedStage) -> dict[str, Any]:
+    """Return the settings and inputs that dvc.lock records of a stage, by name."""
+    listed = Loader(stage.params).get_single_data() or {}
+    named = {f"{of}: {key}": value for of, group in listed.items() for key, value in group.items()}
+    # through JSON, which has no other keys than texts
+    return json.loads(json.dumps({**named, **stage.deps}))
 
 
 def changed_settings(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,13 @@
 """An edit while DVC records a result: nothing is filed under settings that it was not made with."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
 import pytest
 
 from runner.inputs import read_lock
-from runner.records import FOLDER
+from runner.records import FOLDER, leave_record, wrong_setting
 from tests.pipeline.workspace import Workspace
 from tests.reads import ROOT
 
@@ -131,3 +132,14 @@ def test_results_from_the_run_cache_and_of_another_branch_are_accepted(study):
     assert ran(study, PLAIN) == []
     replace("source.txt", "a", "c")
     assert ran(study, PLAIN) == ["draw", "count"]
+
+
+def test_a_result_of_a_former_value_s_bytes_is_accepted_until_dvc_has_recorded_it(study):
+    """Another job may have computed it and not yet have written dvc.lock."""
+    ran(study, PLAIN)
+    draw = read_lock()["draw"]
+    leave_record("draw", {"params.yaml: images": 4, **draw.deps}, draw.outs)
+    assert not wrong_setting("draw", draw)
+    others = dataclasses.replace(draw, params=draw.params.replace("images: 3", "images: 5"))
+    assert wrong_setting("draw", others) == "params.yaml: images"
+    assert [file.stem for file in FOLDER.iterdir()] == ["count", "draw"]
