@@ -26,12 +26,15 @@ FINGERPRINTS = Path("code.json")
 RECORDED = Path("versions.yaml")
 """The versions of torch's packages, which pip chose; constraints.txt has those of all others."""
 
+SOURCES = {
+    "world": "write_drawn_set",
+    **dict.fromkeys(("hub", "archive", "folder"), "write_real_dataset"),
+}
+"""By the source of a dataset, the function that writes it."""
+
 BRANCHES: Mapping[str, Mapping[str, str]] = {
-    "fetch": {
-        "world": "write_drawn_set",
-        **dict.fromkeys(("hub", "archive", "folder"), "write_real_dataset"),
-        "none": "",
-    },
+    "fetch": {**SOURCES, "none": ""},
+    "fetch_shift": SOURCES,
     "head": {"zero_shot": "zero_shot_head", "trained": "", "random": ""},
 }
 """By stage and branch, the function that the stage calls in this branch alone; "": none."""

@@ -33,7 +33,10 @@ from runner.source_code import Sources, imported, runs_nowhere
 from tests.reads import ROOT, STAGES, body
 
 COMPUTING = [stage for stage in STAGES if stage != "code"]
-BRANCH = {"fetch": "fetch_${item.source}", "head": "head_${item.head}"}
+BRANCH = {
+    **{stage: f"{stage}_${{item.source}}" for stage in ("fetch", "fetch_shift")},
+    "head": "head_${item.head}",
+}
 
 
 def declared(stage: str, file: str = "params.yaml") -> set[str]:
@@ -183,8 +186,9 @@ def test_what_lies_among_the_code_and_is_no_code_is_a_dependency():
         assert declared & {file, *map(str, Path(file).parents)}, file
 
 
-REAL = {"fetch_hub", "fetch_archive", "fetch_folder", "fetch_shift"}
-DRAWN = {"fetch_world", "fetch_shift"}
+READ = ("fetch", "fetch_shift")
+REAL = {f"{stage}_{source}" for stage in READ for source in ("hub", "archive", "folder")}
+DRAWN = {f"{stage}_world" for stage in READ}
 EVERYTHING = {fingerprint_name(*one) for one in stage_branches(ROOT)}
 TEXTS = {"head_zero_shot", "finetune", "interpolate"}
 HEADS = {"head_zero_shot", "head_trained", "head_random"}
@@ -206,7 +210,7 @@ EDITS = [
     (SHAPES, "v - 0.95", "v - 0.9", DRAWN),
     ("interpreting_clip/encoders/heads.py", "dim=", "axis=", TEXTS),
     ("stages/head.py", "None, True", "None, False", HEADS),
-    ("runner/run.py", "import errno", "import errno\nUNUSED = 1", set()),
+    ("runner/run.py", "import os", "import os\nUNUSED = 1", set()),
     ("interpreting_clip/kernels.py", '"avx2"', '"avx512"', EVERYTHING - {"study"}),
     # wording: where it is shown
     (
