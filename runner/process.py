@@ -117,7 +117,7 @@ def explanation(error: BaseException, command: str) -> str:
                 "under the stage's `deps`, or under `outs` if the stage writes it"
             )
         advice = ADVICE.get(error.errno, "").format(place=place)
-        shown = without_logins(str(named or "writing"))
+        shown = without_logins(str(named or command))
         return one_line(
             f"{shown}: {error.strerror}; nothing was kept; {advice}{', then ' if advice else ''}"
             "run it again"

@@ -1,6 +1,5 @@
 """Runs a stage: reads its entry in dvc.yaml, and gives the stage what stands there."""
 
-import errno
 import os
 import sys
 import tempfile
@@ -139,13 +138,6 @@ def compute(
                 lock_stage(entry, study.tree)
             call_main(entry, *given)
             unlocked.submit(keep).result()
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise InputError(
-                    f"{', '.join(entry.outs)}: the disk is full; nothing was left there: free "
-                    "space and run again"
-                ) from error
-            raise
         finally:
             unlocked.submit(outputs.discard).result()
 
