@@ -178,6 +178,8 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
         ("prunable.harmless", 2.0, "robustness arrays"),
         ("concepts.rotations", 3, "concept_nulls broden"),
         ("browse.images", 3, "browse"),
+        ("study.title", "Another title", "report"),
+        ("robustness.confidence", 0.9, "robustness measure_shift arrays"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
     ],
 )
@@ -189,14 +191,23 @@ def test_a_parameter_reaches_the_stages_that_read_it(edited, path, value, expect
 @pytest.mark.parametrize(
     ("path", "value", "expected"),
     [
-        ("study.title", "Another title", "report"),
-        ("robustness.confidence", 0.9, "robustness measure_shift arrays summarize report"),
         ("browse.images", 3, "browse"),
         ("concepts.threshold", 0.7, "broden browse summarize report"),
-        ("prunable.harmless", 20.0, "robustness arrays summarize report"),
     ],
 )
 def test_an_edit_runs_these_stages_and_no_others(clean, path, value, expected):
     clean.change(path, value)
     ran = {name.partition("@")[0] for name in clean.repro("--no-run-cache")}
     assert ran == {"study", *expected.split()}
+
+
+def test_a_parameter_that_both_branches_changed_is_named_by_the_first_stage(edited):
+    for name, threshold in (("one", 0.7), ("two", 0.8)):
+        edited.restore()
+        edited.run("git", "switch", "--quiet", "--create", name)
+        edit(edited, "params.yaml", "threshold: 0.9", f"threshold: {threshold}")
+        edited.commit(name)
+    assert "conflict in params.yaml" in edited.run("git", "merge", "one", ok=False)
+    for command in (("stages", "study"), ("tools", "repro"), ("tools", "fsck")):
+        said = edited.run("python", "-m", *command, ok=False)
+        assert said.startswith("error: params.yaml: line ") and "edit it" in said, said

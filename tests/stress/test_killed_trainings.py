@@ -76,7 +76,7 @@ def go_on() -> None:
     said = again.communicate()[1]
     assert again.returncode == 0, said
     assert "/40 " in said and "| 0/40 " not in said
-    assert {path.name for path in SCRATCH.iterdir()} <= {"seconds", "tmp"}
+    assert {path.name for path in SCRATCH.iterdir()} <= {"computed", "seconds", "tmp"}
 
 
 def test_a_killed_training_goes_on_bit_for_bit(study):

@@ -46,15 +46,3 @@ def test_merged_branches_have_the_results_of_both_edits(clean):
     assert clean.of_every_encoder("broden", "robustness") <= clean.repro("--no-run-cache")
     assert clean.results() == merged
     assert clean.lock() == lock
-
-
-def test_a_parameter_that_both_branches_changed_is_named_by_the_first_stage(edited):
-    for name, threshold in (("one", 0.7), ("two", 0.8)):
-        edited.restore()
-        edited.run("git", "switch", "--quiet", "--create", name)
-        edit(edited, "params.yaml", "threshold: 0.9", f"threshold: {threshold}")
-        edited.commit(name)
-    assert "conflict in params.yaml" in edited.run("git", "merge", "one", ok=False)
-    for command in (("stages", "study"), ("tools", "repro"), ("tools", "fsck")):
-        said = edited.run("python", "-m", *command, ok=False)
-        assert said.startswith("error: params.yaml: line ") and "edit it" in said, said

@@ -8,6 +8,7 @@ import pytest
 from runner.fingerprint import COMPUTING, branch_name, fingerprinted
 from runner.graph import loop_entries, read_entry
 from runner.inputs import content_md5, read_lock
+from runner.records import FOLDER
 from tests.pipeline.workspace import Workspace
 from tests.reads import GRAPH, ROOT
 from tests.stress.reduced_code import write_reduced
@@ -33,9 +34,9 @@ def test_a_stage_needs_nothing_that_its_fingerprint_leaves_out(reduced, tmp_path
     for key in loop_entries(GRAPH[stage], params):
         entry = read_entry(stage, key, params, reduced.folder / "dvc.yaml")
         branches[branch_name(entry)] = entry
-    # Nothing is compared with the code that is recorded.
-    (reduced.folder / "code.json").write_text("{}")
+    (reduced.folder / "code.json").write_text("{}")  # with which the code would be compared
     for branch, entry in branches.items():
+        shutil.rmtree(reduced.folder / FOLDER, ignore_errors=True)  # of the stage before
         removed = write_reduced(stage, branch, ROOT, reduced.folder)
         assert all(removed), entry.name
         for number, out in enumerate(entry.outs):
