@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.tables import Row, write_table
 from interpreting_clip.config.machine import usable_processors
-from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.concept_labels import (
+from interpreting_clip.statistics.average_precision import average_precisions
+from interpreting_clip.statistics.concept_labels import (
     ConceptLabels,
     Negatives,
     concept_examples,

@@ -23,8 +23,8 @@ from interpreting_clip.encoders.activations import (
     image_tower,
 )
 from interpreting_clip.encoders.encoder import forward_passes, initialise
-from interpreting_clip.encoders.entries import AnyBackbone, ComputeType, OpenClipModel
-from interpreting_clip.formats.saved_activations import read_activations, write_activations
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType, OpenClipModel
+from interpreting_clip.encoders.saved_activations import read_activations, write_activations
 from interpreting_clip.loading.batches import image_batches
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.preprocess import to_tower

@@ -24,9 +24,9 @@ import yaml
 from benchmarks import extraction
 from benchmarks.tables import ROOT, Row, this_python, write_table
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.formats.csv_tables import read_curve
 from runner.process import set_variables
 from tests.pipeline.workspace import new_workspace
 from tools.compare import contents

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imports
     from interpreting_clip.api import *  # noqa: F403
-    from interpreting_clip.charts.results import chart as chart
+    from interpreting_clip.charts.chart import chart as chart
 
     __version__: str
 
@@ -44,7 +44,7 @@ def __getattr__(name: str) -> Any:
 
         return version("interpreting-clip")
     if name == "chart":
-        from interpreting_clip.charts.results import chart
+        from interpreting_clip.charts.chart import chart
 
         return chart
     # `from interpreting_clip import measures` asks for the name before it imports the module.

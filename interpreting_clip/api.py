@@ -15,10 +15,9 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 import numpy as np
 
-from interpreting_clip.arrays import (
+from interpreting_clip.arrays.conversions import (
     LONGEST,
     as_classes,
-    as_directions,
     as_head,
     as_labels,
     as_mapping,
@@ -30,13 +29,6 @@ from interpreting_clip.arrays import (
 )
 from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import one_line
-from interpreting_clip.formats.published_accuracies import (
-    GUESSING,
-    fractions_above_chance,
-    published_lines,
-    standard_models,
-)
-from interpreting_clip.formats.published_accuracies import Settings as PublishedSettings
 from interpreting_clip.measures import accuracy as of_accuracy
 from interpreting_clip.measures import cka as of_cka
 from interpreting_clip.measures import concepts as of_concepts
@@ -47,9 +39,7 @@ from interpreting_clip.measures import mutual_neighbours as of_neighbours
 from interpreting_clip.measures import participation_ratio as of_dimensions
 from interpreting_clip.measures import privileged_basis as of_basis
 from interpreting_clip.measures import pruning as of_pruning
-from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
-from interpreting_clip.measures.guessing import Guessing
-from interpreting_clip.measures.standard_spread import line_residuals
+from interpreting_clip.measures.concepts import as_directions
 from interpreting_clip.quantities import (
     Confidence,
     Count,
@@ -59,6 +49,16 @@ from interpreting_clip.quantities import (
     Share,
     ThreadCount,
 )
+from interpreting_clip.statistics.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.statistics.guessing import Guessing
+from interpreting_clip.statistics.published_accuracies import (
+    GUESSING,
+    fractions_above_chance,
+    published_lines,
+    standard_models,
+)
+from interpreting_clip.statistics.published_accuracies import Settings as PublishedSettings
+from interpreting_clip.statistics.standard_spread import line_residuals
 
 __all__ = (
     "accuracy",

@@ -10,9 +10,9 @@ from types import MappingProxyType
 from typing import Any
 
 from interpreting_clip import api
+from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.measures.participation_ratio import Settings as Blocks
-from interpreting_clip.measures.result import Result
-from interpreting_clip.readable import measure_title
 
 Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
 """A measure: its name, its title, what gives its arguments, and the call."""

@@ -1,13 +1,13 @@
 """The exception for wrong input of the user, with what to do about it."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
-
-from interpreting_clip.urls import without_logins
 
 LONGEST = 2000
 """The most characters of a message; a longer one loses its middle, which comes from outside."""
@@ -84,3 +84,56 @@ def close_names(name: str, known: Collection[str]) -> str:
     """Return the known names that are most similar to `name`, as text."""
     near = get_close_matches(name, known, n=5, cutoff=0.4) or sorted(known)[:5]
     return f"legal values, among others: {', '.join(near) or 'none'}"
+
+
+SHOWN = 10
+"""The most features, concepts or the like that a result lists by name."""
+
+
+def listed(names: Sequence[object], shown: int = SHOWN) -> str:
+    """Return the first names as a list in words, and how many there are besides."""
+    text = ", ".join(map(str, names[:shown]))
+    return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
+
+
+PUBLIC_QUERY = (
+    *("confirm", "dl", "download", "export", "file", "filename", "format", "id", "path"),
+    *("raw", "ref", "rev", "revision", "version", "versionId"),
+)
+"""The query parameters that address a file. Any other may be a key, a token or a signature."""
+
+
+def public_url(url: str) -> str:
+    """Return a URL with `…` for its login, its fragment and all of its query but `PUBLIC_QUERY`.
+
+    A text that is not a URL with a host becomes `…`, since it may be a password in the wrong place.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # refuses one that is no number
+    except ValueError:
+        return "…"
+    if not (parts.scheme and parts.hostname):
+        return "…" if url else ""
+    _, at, host = parts.netloc.rpartition("@")
+    query = "&".join(map(_public_pair, parts.query.split("&")))
+    fragment = "…" if parts.fragment else ""
+    place = f"…@{host}" if at else host
+    return urlunsplit(parts._replace(netloc=place, query=query, fragment=fragment))
+
+
+def _public_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    if not pair or name in PUBLIC_QUERY:
+        return pair
+    return f"{name}=…" if equals else "…"
+
+
+def without_logins(text: str) -> str:
+    """Return a text with `…@` in place of the login of every URL in it."""
+    return re.sub(r"://[^\s/]+@", "://…@", text)
+
+
+def without_urls(text: str) -> str:
+    """Return a library's text with `…` for each URL in it."""
+    return re.sub(r"\S*://\S*", "…", text)

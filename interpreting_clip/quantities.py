@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from interpreting_clip.urls import PUBLIC_QUERY, public_url
+from interpreting_clip.errors import PUBLIC_QUERY, public_url
 
 
 class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from typing import Any
 
 from page.families import families
 from page.names import direction_href
-from page.results import StudyEncoder
+from page.study_results import StudyEncoder
 
 
 def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:

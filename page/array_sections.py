@@ -6,13 +6,13 @@ from dataclasses import replace
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts import tables
+from interpreting_clip.charts import series as tables
+from interpreting_clip.charts.chart import CHARTS, encoders_table
 from interpreting_clip.charts.panels import PanelChart
-from interpreting_clip.charts.results import CHARTS, encoders_table
 from interpreting_clip.charts.theme import GIVEN
+from interpreting_clip.formats.result import Number
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.measures.result import Number
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.study_tables import measure_table

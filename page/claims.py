@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.statistics.nulls import rank_p_value
 from page.differences import (
     concept_difference,
     judged,
@@ -22,7 +22,7 @@ from page.names import (
     format_spread,
 )
 from page.replicas import FurtherEncoder, over_replicas
-from page.results import StudyEncoder, measured_shifts
+from page.study_results import StudyEncoder, measured_shifts
 from page.verdicts import (
     LEVEL,
     NO_DIFFERENCE,

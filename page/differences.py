@@ -10,8 +10,9 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.effective_robustness import Settings
-from interpreting_clip.measures.intervals import Estimate, percentile_interval
+from interpreting_clip.statistics.intervals import percentile_interval
 from page.names import TRAININGS, format_number
 from page.replicas import (
     Replicated,
@@ -20,7 +21,7 @@ from page.replicas import (
     format_replicas,
     over_replicas,
 )
-from page.results import StudyEncoder
+from page.study_results import StudyEncoder
 from page.verdicts import Case, judge_differences, judge_pairs
 
 ROBUSTNESS, CONCEPTS = "robustness.robustness", "concepts.directions.unique"

@@ -9,13 +9,13 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from interpreting_clip.datasets.broden.thumbnails import Mask, Thumbnails
-from interpreting_clip.measures.average_precision import encodes_concepts
-from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.pruning import PruningCurves, count_removed
+from interpreting_clip.statistics.average_precision import encodes_concepts
+from interpreting_clip.statistics.concept_labels import ConceptLabels
 from page.extreme_images import Extremes
 
 LISTED, MOST_LISTED = 3, 40

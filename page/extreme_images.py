@@ -5,8 +5,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.concept_scores import Vectors, score_parts
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.concept_scores import Vectors, score_parts
 
 
 @dataclass(frozen=True, eq=False)

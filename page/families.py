@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from page.results import StudyEncoder, UntrainedNull
+from page.study_results import StudyEncoder, UntrainedNull
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,8 @@ from statistics import mean, stdev
 from types import MappingProxyType
 
 from interpreting_clip.config.shifts import SHIFT_NAMES
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import LogitLine
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.statistics.logit_line import LogitLine
 
 TESTBED_SHIFTS = SHIFT_NAMES
 """The testbed's natural distribution shifts, in the order in which they are shown."""

@@ -11,7 +11,7 @@ from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.names import DATASETS, set_names
-from page.results import StudyEncoder, first_complete, own_shifts
+from page.study_results import StudyEncoder, first_complete, own_shifts
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
 from page.names import format_number

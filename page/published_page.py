@@ -11,7 +11,7 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.panels import by_training
-from interpreting_clip.formats.tables import records
+from interpreting_clip.formats.csv_tables import records
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import PublishedModels, SourceCard
 from page.drawings import panel_drawing, script_json

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
 from interpreting_clip.published.schema import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
 from page.names import format_interval, format_number, mark

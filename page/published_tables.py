@@ -7,10 +7,10 @@ import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.charts.standard_lines import standard_line_rows
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import LogitLine
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START
+from interpreting_clip.statistics.logit_line import LogitLine
 from page.names import TESTBED_SHIFTS
 from page.published_results import TRAININGS
 from page.verdicts import Case

@@ -19,9 +19,9 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.config.params import convert
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.formats.tables import read_table
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.encoders.encoder_entries import EncoderEntry
+from interpreting_clip.formats.csv_tables import read_table
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.names import format_number
 

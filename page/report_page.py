@@ -22,13 +22,13 @@ from interpreting_clip.charts.lines import (
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_panel
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
-from interpreting_clip.measures.nulls import rank_p_value
-from interpreting_clip.measures.result import Result
-from interpreting_clip.readable import measure_title
+from interpreting_clip.statistics.nulls import rank_p_value
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.training.saved_baseline import Baseline
 from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
 from page.claims import mean_over, study_claims
@@ -49,7 +49,7 @@ from page.names import (
 from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
 from page.replicas import FurtherEncoder, difference_over_seeds, format_replicas
-from page.results import StudyEncoder, first_complete, moved, own_shifts, reasons
+from page.study_results import StudyEncoder, first_complete, moved, own_shifts, reasons
 from page.verdicts import NEEDED_PAIRS
 
 WITH_A_SECTION = (

@@ -7,15 +7,15 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from interpreting_clip.charts import tables
+from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.result import Result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import OnShift
-from interpreting_clip.measures.result import Result
+from interpreting_clip.training.saved_baseline import Baseline
 from page.families import untrained_null
 from page.names import DATASETS
-from page.results import (
+from page.study_results import (
     ENCODER_COLUMNS,
     StudyEncoder,
     measured_shifts,

@@ -10,8 +10,8 @@ import pandas as pd
 
 from interpreting_clip.charts.cases import CASES, NUMBERS
 from interpreting_clip.charts.panels import Legend
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.statistics.nulls import rank_p_value
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS, format_estimate, mark
 

@@ -16,9 +16,8 @@ from pathlib import Path
 from threading import Thread
 from typing import NoReturn
 
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import InputError, one_line, without_logins, without_urls
 from interpreting_clip.kernels import require_full_precision
-from interpreting_clip.urls import without_logins, without_urls
 
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""

@@ -14,16 +14,15 @@ from interpreting_clip.array_measures import (
     comparisons_of_arrays,
     measures_of_arrays,
 )
-from interpreting_clip.arrays import as_head, as_matrix
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.arrays.conversions import as_head, as_matrix
+from interpreting_clip.errors import InputError, error_context, listed
 from interpreting_clip.formats.array_files import read_arrays
 from interpreting_clip.formats.files import require_digest
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.measures.activations import Activations
+from interpreting_clip.formats.result import Number, plain
 from interpreting_clip.measures.outlier_axes import outlier_axes
-from interpreting_clip.measures.result import Number, plain
 from interpreting_clip.quantities import Confidence, Percents
-from interpreting_clip.readable import listed
+from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from runner.inputs import Inputs

@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.tables import write_table
-from interpreting_clip.measures.concept_counts import encoded_pairs
-from interpreting_clip.measures.concept_labels import ConceptLabels
-from interpreting_clip.measures.concept_nulls import RandomBest
+from interpreting_clip.formats.result_files import read_result, write_result
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.concepts import Concepts, Settings, concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.quantities import Count
+from interpreting_clip.statistics.concept_counts import encoded_pairs
+from interpreting_clip.statistics.concept_labels import ConceptLabels
+from interpreting_clip.statistics.concept_nulls import RandomBest
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.encoders.entries import Comparison
+from interpreting_clip.encoders.encoder_entries import Comparison
+from interpreting_clip.encoders.saved_activations import read_activations
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.saved_activations import read_activations
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.cka import layer_cka
-from interpreting_clip.measures.grams import LayerGrams
 from interpreting_clip.measures.mutual_neighbours import Settings, mutual_neighbours
+from interpreting_clip.statistics.grams import LayerGrams
 from interpreting_clip.study.comparison_results import ComparisonResults
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
+from interpreting_clip.encoders.saved_activations import read_test_sets
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.saved_activations import read_test_sets
-from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.activations import Activations
+from interpreting_clip.formats.result_files import write_result
 from interpreting_clip.measures.directions import Settings, directions, find_candidates
 from interpreting_clip.measures.pruning import pruning_curves
+from interpreting_clip.statistics.predictions import Activations
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

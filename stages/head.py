@@ -2,20 +2,21 @@
 
 import torch
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.encoders.encoder import given_head, load_encoder
 from interpreting_clip.encoders.encoder_card import are_given, read_given_card
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     HeadKind,
     RandomHead,
     Threads,
     TrainedHead,
     ZeroShotHead,
 )
+from interpreting_clip.encoders.saved_heads import write_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.saved_heads import write_head
-from interpreting_clip.measures.head import Head, random_unit_rows
+from interpreting_clip.statistics.random_numbers import random_unit_rows
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from interpreting_clip.config.shifts import TEST_SETS, result_name
+from interpreting_clip.encoders.saved_activations import read_card, read_test_sets
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import read_card, read_test_sets
-from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures import participation_ratio, privileged_basis
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Settings, kurtosis

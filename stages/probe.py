@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import Threads
+from interpreting_clip.encoders.encoder_entries import Threads
 from interpreting_clip.encoders.given_activations import write_probed
 from interpreting_clip.encoders.probed import probed_encoder, with_head
 from interpreting_clip.errors import error_context

@@ -5,11 +5,10 @@ from typing import Any, TypeVar
 
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.encoders.encoder_entries import EncoderEntry
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import read_json, write_whole
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import write_table
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
@@ -20,12 +19,13 @@ from interpreting_clip.study.measured_arrays import MeasuredArrays
 from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.training.saved_baseline import Baseline
 from page.array_sections import ArrayEntry, array_tables
 from page.families import with_null
 from page.provenance import Provenance, study_names
 from page.replicas import FURTHER, FurtherEncoder, read_further, read_replicas
 from page.report_page import Report, report_page, study_charts
-from page.results import StudyEncoder, UntrainedNull, report_order
+from page.study_results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import study_tables
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

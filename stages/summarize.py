@@ -1,7 +1,7 @@
 """Stage `summarize`: one encoder's results, and its headline numbers, in git."""
 
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.measures.result import plain
+from interpreting_clip.formats.result import plain
 from interpreting_clip.study.encoder_results import read_encoder_results
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures import participation_ratio
 from interpreting_clip.measures.kurtosis import Settings, kurtosis
 from interpreting_clip.quantities import Positive, Share

@@ -15,18 +15,19 @@ import humanize
 import numpy as np
 from msgspec.structs import replace
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.activations_folder import DATASETS
 from interpreting_clip.encoders.encoder import Encoder, given_head
 from interpreting_clip.encoders.encoder_card import EncoderCard, GivenCard, read_given_card
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import Remarks, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
-from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.kernels import Kernels, restart_with_kernels
-from interpreting_clip.measures.head import Head, random_unit_rows
+from interpreting_clip.statistics.random_numbers import random_unit_rows
 from interpreting_clip.study.check import check, lacks_tower
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES, Recipe

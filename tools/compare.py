@@ -20,9 +20,9 @@ from dvc.repo import Repo
 from dvc_data.index import DataIndexDirError
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.tensors import read_tensors
 from runner.inputs import file_md5
 from tools.cache import open_repo
 

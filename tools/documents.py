@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
@@ -21,7 +21,7 @@ from page.names import format_estimate, format_interval, format_number, mark
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
 from page.replicas import FurtherEncoder, ReplicatedEncoder, format_replicas
-from page.results import StudyEncoder
+from page.study_results import StudyEncoder
 from page.verdicts import Claim
 from runner.fingerprint import recorded_fingerprint
 from runner.graph import read_entry

@@ -16,8 +16,8 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.listed_images import listed_images
+from interpreting_clip.encoders.activations_folder import DATASETS
 from interpreting_clip.errors import InputError, close_names
-from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.formats.image_lists import order_digest, write_image_list
 from interpreting_clip.formats.json import write_whole
 

@@ -23,9 +23,9 @@ from interpreting_clip.config.params import element_types
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.measures.result import Result, labels
+from interpreting_clip.formats.result import Result, labels
+from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.quantities import Described
-from interpreting_clip.readable import measure_title
 from interpreting_clip.study.sections import Sections
 from tools.documents import RESULT_TABLES, result_table, table
 

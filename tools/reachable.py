@@ -13,10 +13,9 @@ from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.sources.source import AtHub, AtPath, AtUrl
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.errors import InputError, error_context, public_url
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.study.sections import Sections
-from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
 
 TIMEOUT = (5.0, 10.0)

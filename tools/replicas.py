@@ -18,9 +18,9 @@ import yaml
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import write_table
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.replicas import FURTHER, IDENTITY
 

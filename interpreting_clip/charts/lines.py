@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_training
-from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
+from interpreting_clip.charts.series import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
     GREY,
     GROUND,

@@ -19,7 +19,7 @@ from interpreting_clip.charts.theme import (
     training_color,
     training_shape,
 )
-from interpreting_clip.measures.logit_line import logit
+from interpreting_clip.statistics.logit_line import logit
 
 DRAWN_RANGE = (0.1, 99.9)
 """The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""

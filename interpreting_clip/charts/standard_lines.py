@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
-from interpreting_clip.measures.logit_line import LogitLine, expit, logit
+from interpreting_clip.statistics.logit_line import LogitLine, expit, logit
 
 
 def baseline_accuracy(line: LogitLine, imagenet: float) -> float:

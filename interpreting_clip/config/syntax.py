@@ -8,8 +8,7 @@ from yaml import CSafeLoader, MarkedYAMLError, Node
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.urls import public_url
+from interpreting_clip.errors import InputError, one_line, public_url
 
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
 """How many characters of a value, or of other text from outside, a complaint shows."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, ImageNetLike, tag
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.csv_tables import read_table
 
 REFERENCE = Path("data/reference")
 

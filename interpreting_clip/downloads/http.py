@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
+from interpreting_clip.errors import DAMAGED_JSON, InputError, public_url, require_content
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.urls import public_url
 
 if TYPE_CHECKING:
     import requests

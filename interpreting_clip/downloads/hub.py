@@ -20,9 +20,8 @@ from interpreting_clip.downloads.http import (
     download_digest,
     refusal,
 )
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, public_url
 from interpreting_clip.formats.files import file_digest, natural_order
-from interpreting_clip.urls import public_url
 
 Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")

@@ -11,10 +11,10 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise, to_array
 from interpreting_clip.encoders.encoder_card import EncoderCard
-from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType
+from interpreting_clip.encoders.saved_activations import write_activations
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import stacked
-from interpreting_clip.formats.saved_activations import write_activations
+from interpreting_clip.formats.tensors import stacked
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.preprocess import Pixels, to_tower

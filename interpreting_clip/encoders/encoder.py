@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.encoders.encoder_card import (
     GIVEN_HEAD,
     EncoderCard,
@@ -21,7 +22,7 @@ from interpreting_clip.encoders.encoder_card import (
     Representation,
     read_given_card,
 )
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     AnyBackbone,
     Backbone,
     ComputeType,
@@ -34,9 +35,8 @@ from interpreting_clip.encoders.open_clip_models import architecture_of, build_c
 from interpreting_clip.encoders.portable import use_portable_operations
 from interpreting_clip.encoders.tokenizer import Vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_struct, write_json
-from interpreting_clip.measures.head import Head
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 
 
 class Classifier(nn.Module):

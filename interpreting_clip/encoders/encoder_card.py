@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from torch import nn
 
-from interpreting_clip.encoders.entries import Backbone, TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import Backbone, TimmModel, TorchvisionModel
 from interpreting_clip.formats.json import read_struct
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.quantities import Count

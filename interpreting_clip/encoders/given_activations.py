@@ -16,12 +16,12 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder_card import GIVEN_CARD, GIVEN_HEAD, read_given_card
+from interpreting_clip.encoders.saved_activations import write_activations, write_card
 from interpreting_clip.errors import AbsentError, InputError
 from interpreting_clip.formats.array_files import read_npy
-from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.saved_activations import write_activations, write_card
+from interpreting_clip.formats.tensors import write_tensors
 
 
 def given_activations(

@@ -11,12 +11,12 @@ from torch import nn
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes
-from interpreting_clip.encoders.entries import ComputeType
+from interpreting_clip.encoders.encoder_entries import ComputeType
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, is_first, place
-from interpreting_clip.measures.grams import (
+from interpreting_clip.statistics.grams import (
     LayerGrams,
     MinibatchGrams,
     OutlierLimits,

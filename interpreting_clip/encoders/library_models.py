@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from interpreting_clip.encoders.encoder_card import Model, Representation
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.open_clip_models import seeded
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.loading.preprocess import FILTERS, Preprocess

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from interpreting_clip.encoders.encoder_card import Architecture, Model, OpenClipConfig
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     HUB_MODEL,
     AnyBackbone,
     Backbone,

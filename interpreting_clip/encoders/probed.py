@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from interpreting_clip.encoders.encoder import Classifier, Encoder, build_tower
 from interpreting_clip.encoders.encoder_card import Architecture, OpenClipConfig
-from interpreting_clip.encoders.entries import Backbone, ImagesPerClass, ProbedFeatures
+from interpreting_clip.encoders.encoder_entries import Backbone, ImagesPerClass, ProbedFeatures
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from interpreting_clip.encoders.entries import split_words
+from interpreting_clip.encoders.encoder_entries import split_words
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 

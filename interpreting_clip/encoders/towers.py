@@ -19,7 +19,7 @@ from interpreting_clip.encoders.encoder import (
     new_card,
 )
 from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.file_heads import (
     find_head,
     imagenet_names,

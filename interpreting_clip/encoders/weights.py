@@ -21,7 +21,7 @@ from interpreting_clip.encoders.encoder_card import (
     Origin,
     TokenizerOrigin,
 )
-from interpreting_clip.encoders.entries import BackboneEntry
+from interpreting_clip.encoders.encoder_entries import BackboneEntry
 from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
 from interpreting_clip.encoders.sources.checkpoint import PREPROCESSING, require_file
 from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location, Source

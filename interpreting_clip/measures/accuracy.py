@@ -7,11 +7,16 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Bool, Int
 
-from interpreting_clip.measures.activations import ABSENT, ClassIndices, map_classes
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.head import Head, logits
-from interpreting_clip.measures.intervals import Estimate, wilson_interval
-from interpreting_clip.measures.result import Label, Result, beside
+from interpreting_clip.arrays.head import Head
+from interpreting_clip.formats.result import Estimate, Label, Result, beside
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.intervals import wilson_interval
+from interpreting_clip.statistics.predictions import (
+    ABSENT,
+    ClassIndices,
+    correct_predictions,
+    map_classes,
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -74,57 +79,3 @@ def accuracy(
         guessing=100 / offered,
         correct=correct,
     )
-
-
-def correct_predictions(
-    activations: Features,
-    classes: Int[np.ndarray, " image"],
-    head: Head,
-    class_map: Int[np.ndarray, " class_"] | None = None,
-) -> Bool[np.ndarray, " image"]:
-    """Return for each image whether its highest logit is that of its class.
-
-    If logits are equal, the class with the lowest index is predicted.
-
-    Parameters
-    ----------
-    activations : one row per image
-    classes : the class of each image, an index into the head's classes
-    head : with as many features as the activations
-    class_map : what each class of the head counts as (`map_classes`); None: itself
-    """
-    head, predictions = restrict_head(head, classes, class_map)
-    correct = np.empty(len(classes), dtype=np.bool_)
-    for rows, chunk in chunks(activations):
-        correct[rows] = predictions[np.argmax(logits(chunk, head), axis=1)] == classes[rows]
-    return correct
-
-
-def restrict_head(
-    head: Head, classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"] | None
-) -> tuple[Head, Int[np.ndarray, " kept"]]:
-    """Keep the head's classes that exist in a test set, and of these what decides the argmax.
-
-    Returns
-    -------
-    the smaller head, and what each of its classes counts as
-
-    Raises
-    ------
-    ValueError
-        No class of the head counts as the class of an image.
-    """
-    if class_map is None:
-        class_map = np.arange(len(head.weight))
-    columns = np.flatnonzero(class_map != ABSENT)
-    possible = np.isin(classes, class_map[columns])
-    if not possible.all():
-        image = int(np.argmin(possible))
-        raise ValueError(
-            f"image {image} is of class {int(classes[image])}, which the head cannot predict: "
-            "expected a class of the head that the class map keeps"
-        )
-    # Equal classes are dropped after the restriction: the first of them may not be in this test
-    # set.
-    kept = columns[head.select(columns).distinct_classes()]
-    return head.select(kept).for_argmax(), class_map[kept]

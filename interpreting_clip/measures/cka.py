@@ -7,16 +7,16 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.grams import (
+from interpreting_clip.formats.result import Label, Result
+from interpreting_clip.measures.mutual_neighbours import require_same_images
+from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
+from interpreting_clip.statistics.grams import (
     MIN_IMAGES,
     LayerGrams,
     Layers,
     OutlierLimits,
     minibatch_grams,
 )
-from interpreting_clip.measures.mutual_neighbours import require_same_images
-from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):

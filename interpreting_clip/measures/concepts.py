@@ -9,23 +9,24 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.average_precision import Examples
-from interpreting_clip.measures.chance import fewest_images
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
-from interpreting_clip.measures.concept_labels import (
+from interpreting_clip.arrays.conversions import Array, as_matrix, require_width
+from interpreting_clip.formats.result import Part, Result
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
+from interpreting_clip.statistics.average_precision import Examples
+from interpreting_clip.statistics.chance import fewest_images
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.concept_counts import BasisConcepts, Named, basis_concepts
+from interpreting_clip.statistics.concept_labels import (
     ConceptLabels,
     Negatives,
     concept_examples,
     labels_and_numbers,
     positive_images,
 )
-from interpreting_clip.measures.concept_nulls import RandomBest, score_random_directions
-from interpreting_clip.measures.concept_scores import Sign, score_concepts
-from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.nulls import Progress
-from interpreting_clip.measures.result import Part, Result
-from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
+from interpreting_clip.statistics.concept_nulls import RandomBest, score_random_directions
+from interpreting_clip.statistics.concept_scores import Sign, score_concepts
+from interpreting_clip.statistics.nulls import Progress
 
 ORTHONORMAL = 1e-3
 """How far from 1 the length of a direction may be, and from 0 its product with another."""
@@ -137,7 +138,7 @@ class Concepts(Result):
     @property
     def notes(self) -> list[str]:
         """Which concepts are encoded, how many were measured, and the caption."""
-        from interpreting_clip.readable import listed
+        from interpreting_clip.errors import listed
 
         found = [
             f"Encoded by {k}: {listed(one.names)}." for k, one in self.bases.items() if one.names
@@ -335,3 +336,13 @@ def _orthonormal(
             "vectors, or np.linalg.qr(rows.T).Q.T"
         )
     return vectors
+
+
+def as_directions(
+    value: Array | PrivilegedDirections, features: int
+) -> Float[np.ndarray, "direction feature"] | PrivilegedDirections:
+    """Return the result of `directions` as it is, and else rows with so many features."""
+    known = isinstance(value, PrivilegedDirections)
+    rows = value.vectors if known else as_matrix(value, "directions", "direction")
+    require_width("directions", rows, features)
+    return value if known else rows

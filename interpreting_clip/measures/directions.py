@@ -7,12 +7,13 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
-from interpreting_clip.measures.nulls import Progress
-from interpreting_clip.measures.result import Label, Result, beside
-from interpreting_clip.measures.singular_directions import (
+from interpreting_clip.arrays.head import Head
+from interpreting_clip.formats.result import Label, Result, beside
+from interpreting_clip.quantities import Described, Seed, StrictStruct
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.logit_variance import logit_variance_shares, second_moment
+from interpreting_clip.statistics.nulls import Progress
+from interpreting_clip.statistics.singular_directions import (
     CENTRES,
     Centre,
     Directions,
@@ -21,7 +22,6 @@ from interpreting_clip.measures.singular_directions import (
     rotated_directions,
     singular_directions,
 )
-from interpreting_clip.quantities import Described, Seed, StrictStruct
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):

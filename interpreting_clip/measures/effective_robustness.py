@@ -9,16 +9,16 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.accuracy_draws import (
+from interpreting_clip.formats.result import Estimate, Label, Part, Result
+from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
+from interpreting_clip.statistics.accuracy_draws import (
     MeasuredAccuracy,
     draw_on_imagenet,
     draw_on_shift,
 )
-from interpreting_clip.measures.intervals import Estimate, percentile_interval, wilson_interval
-from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from interpreting_clip.measures.result import Label, Part, Result
-from interpreting_clip.measures.standard_spread import StandardSpread, standard_spread
-from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
+from interpreting_clip.statistics.intervals import percentile_interval, wilson_interval
+from interpreting_clip.statistics.logit_line import LogitLine, ResampledLines
+from interpreting_clip.statistics.standard_spread import StandardSpread, standard_spread
 
 NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
 """The testbed's shifts of new photographs. The paper does not divide its five shifts."""

@@ -8,15 +8,7 @@ import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.feature_energy import (
-    FeatureEnergy,
-    differ_from_mean,
-    feature_energy,
-)
-from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
-from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
-from interpreting_clip.measures.result import Label, Result, beside
+from interpreting_clip.formats.result import Estimate, Label, Result, beside
 from interpreting_clip.quantities import (
     Confidence,
     Described,
@@ -27,6 +19,14 @@ from interpreting_clip.quantities import (
     StrictStruct,
     Sweep,
 )
+from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.feature_energy import (
+    FeatureEnergy,
+    differ_from_mean,
+    feature_energy,
+)
+from interpreting_clip.statistics.intervals import bootstrap_mean
+from interpreting_clip.statistics.outliers import are_outliers, hiding_outliers, most_extreme_first
 
 CHUNK_SIZE = 128
 """A chunk of this many images fits in a core's cache: 1 MiB at 1,024 features."""
@@ -119,7 +119,7 @@ class OutlierFeatures(Result):
     @property
     def notes(self) -> list[str]:
         """Which features they are."""
-        from interpreting_clip.readable import listed
+        from interpreting_clip.errors import listed
 
         columns = zip(self.feature, self.share, self.energy, self.constant, strict=True)
         named = [

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.formats.result import Label, Result
 from interpreting_clip.quantities import Count, Described, Seed, StrictStruct
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.random_numbers import generator
 
 ROWS = 256
 """How many images are compared with all others at a time: 200 MB if there are 50,000."""

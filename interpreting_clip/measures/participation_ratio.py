@@ -8,10 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
+from interpreting_clip.statistics.chunks import Features, chunks
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):

@@ -8,14 +8,13 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
-from interpreting_clip.measures.nulls import Progress, random_frame, two_sided_p_value
-from interpreting_clip.measures.outliers import are_outliers
-from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Seed, StrictStruct
+from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.nulls import Progress, random_frame, two_sided_p_value
+from interpreting_clip.statistics.outliers import are_outliers
+from interpreting_clip.statistics.random_numbers import generator
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):

@@ -7,14 +7,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.accuracy import restrict_head
-from interpreting_clip.measures.activations import ClassIndices, map_classes
-from interpreting_clip.measures.chunks import Features, chunks
+from interpreting_clip.arrays.head import Head, center_classes, to_logits
+from interpreting_clip.formats.result import Label, Result
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
-from interpreting_clip.measures.head import Head, center_classes, to_logits
-from interpreting_clip.measures.nulls import Progress
-from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.measures.singular_directions import RankedDirections
+from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.nulls import Progress
+from interpreting_clip.statistics.predictions import ClassIndices, map_classes, restrict_head
+from interpreting_clip.statistics.singular_directions import RankedDirections
 
 ROUNDING = 1e-6
 """Tolerance for accuracies, in percent, that were rounded to six decimals in a result."""

@@ -7,22 +7,22 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from interpreting_clip.formats.published_accuracies import (
-    Settings,
-    fractions_above_chance,
-    standard_models,
-)
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.standard_spread import standard_spread
-from interpreting_clip.published.line_choices import CHOICES, MEANS, Choice
-from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
-from interpreting_clip.published.schema import Interval, Spread
-from interpreting_clip.published.sources import (
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.published.figures import (
     KINDS,
     Published,
     distinct_models,
     timm_standard_models,
 )
+from interpreting_clip.published.line_choices import CHOICES, MEANS, Choice
+from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
+from interpreting_clip.published.schema import Interval, Spread
+from interpreting_clip.statistics.published_accuracies import (
+    Settings,
+    fractions_above_chance,
+    standard_models,
+)
+from interpreting_clip.statistics.standard_spread import standard_spread
 
 DIGITS = 3
 """Decimals of accuracies and of effective robustness, both in percent: those of the sources."""

@@ -7,14 +7,14 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.measures.intervals import percentile_interval
-from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.published.analysis import intervals, rounded, rounded_interval
+from interpreting_clip.published.figures import Published
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Fits, robustness
 from interpreting_clip.published.schema import START
-from interpreting_clip.published.sources import Published
+from interpreting_clip.statistics.intervals import percentile_interval
+from interpreting_clip.statistics.least_squares import resample_coefficients
+from interpreting_clip.statistics.published_accuracies import Settings
 
 SOUPS = "model_soups"
 

@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import TIMM_SHIFTS
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
+from interpreting_clip.statistics.published_accuracies import TIMM_SHIFTS
 
 MEANS = {
     "all": TESTBED_SHIFTS,

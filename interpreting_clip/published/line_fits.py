@@ -8,14 +8,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import Settings, fractions_above_chance
-from interpreting_clip.measures.least_squares import (
+from interpreting_clip.published.line_choices import Choice
+from interpreting_clip.statistics.least_squares import (
     fit_coefficients,
     r_squared,
     resample_coefficients,
 )
-from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
-from interpreting_clip.published.line_choices import Choice
+from interpreting_clip.statistics.logit_line import ROUNDING, expit, logit
+from interpreting_clip.statistics.published_accuracies import Settings, fractions_above_chance
 
 
 @dataclass(frozen=True, eq=False)

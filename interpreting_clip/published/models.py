@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.effective_robustness import NATURAL
 from interpreting_clip.published.analysis import DIGITS, Analysis, as_tuples, intervals, rounded
+from interpreting_clip.published.figures import (
+    ACCURACIES,
+    KINDS,
+    RECIPE,
+    Published,
+)
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
 from interpreting_clip.published.line_fits import Robustness
 from interpreting_clip.published.schema import (
@@ -26,12 +31,7 @@ from interpreting_clip.published.schema import (
     SourceCard,
     UnderChoice,
 )
-from interpreting_clip.published.sources import (
-    ACCURACIES,
-    KINDS,
-    RECIPE,
-    Published,
-)
+from interpreting_clip.statistics.published_accuracies import Settings
 
 
 def other_measurements(published: Published) -> dict[int, list[Also]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Kurtosis
@@ -9,7 +10,6 @@ from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.measures.result import Number, Result
 
 OUTLIERS = "kurtosis.outliers.outlier_features"
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 import interpreting_clip.datasets.entries as datasets
-import interpreting_clip.encoders.entries as encoders
+import interpreting_clip.encoders.encoder_entries as encoders
 import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import convert, problem, problems
 from interpreting_clip.config.shifts import TEST_SETS

@@ -23,10 +23,10 @@ from interpreting_clip.datasets.entries import RealSet, RealShift, tag
 from interpreting_clip.datasets.imagenet import IMAGES, read_imagenet_classes
 from interpreting_clip.datasets.own_classes import own_set
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.baseline import read_baseline_table
 from interpreting_clip.study.dataset_entries import DrawnShift
 from interpreting_clip.study.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.training.saved_baseline import read_baseline_table
 
 BASELINES = Path("data/baselines")
 """The tables of standard models, in git."""

@@ -11,8 +11,9 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.formats.csv_tables import TrainingStep, read_curve
+from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import NOT_GIVEN, EffectiveRobustness
@@ -22,23 +23,12 @@ from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import PruningCurves
-from interpreting_clip.measures.result import Result
 
 STORED_BY = {
     **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
     "prunable": "robustness",
 }
 """The stages whose folders hold several results, by the results' names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingStep:
-    """Loss and accuracy in percent of the training batches up to one optimiser step."""
-
-    step: int
-    loss: float
-    accuracy: float
-    learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

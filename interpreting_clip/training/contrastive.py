@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch.nn.functional import normalize
 
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
-from interpreting_clip.encoders.entries import AnyBackbone, Backbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, Backbone
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.loading.batches import ImageDataset, load_batches

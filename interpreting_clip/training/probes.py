@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from interpreting_clip.encoders.entries import Heads, ImagesPerClass, ProbedFeatures
+from interpreting_clip.encoders.encoder_entries import Heads, ImagesPerClass, ProbedFeatures
 from interpreting_clip.quantities import Count, Key, StrictStruct
 
 

@@ -27,7 +27,7 @@ from jaxtyping import Float, Int, UInt8
 
 from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.activations import ABSENT, images_of_classes, map_classes
+from interpreting_clip.statistics.predictions import ABSENT, images_of_classes, map_classes
 
 CHUNK_SIZE = 250
 """For how many images the distances to the train set are held at a time."""

@@ -35,7 +35,7 @@ import interpreting_clip as ic
 
 assert not sys.modules.keys() & {"numpy", "msgspec"}
 import numpy as np
-from interpreting_clip.formats.activations_folder import write_activations_folder
+from interpreting_clip.encoders.activations_folder import write_activations_folder
 
 rng = np.random.default_rng(0)
 head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5

@@ -11,16 +11,16 @@ import torch
 
 import interpreting_clip as ic
 from interpreting_clip.array_measures import COMPARISONS
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.formats.published_accuracies import Settings
+from interpreting_clip.formats.result import Result
 from interpreting_clip.measures import accuracy, directions, kurtosis, pruning
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.result import Result
 from interpreting_clip.published.analysis import standard_models_by_source
+from interpreting_clip.published.figures import FOLDER, read_published
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT
 from interpreting_clip.published.line_fits import fit_choice, robustness
-from interpreting_clip.published.sources import FOLDER, read_published
+from interpreting_clip.statistics.published_accuracies import Settings
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(3)

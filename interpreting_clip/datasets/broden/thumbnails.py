@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int, UInt8
 from interpreting_clip.datasets.broden.labels import LabelMap, from_channels
 from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden
 from interpreting_clip.datasets.images import decode_image
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 
 SIDE = 96
 """The longer side of a thumbnail, in pixels; a smaller image keeps its size."""

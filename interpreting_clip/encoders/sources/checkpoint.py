@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import asdict
 
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     HUB_MODEL,
     OpenClipModel,
     Spread,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import HUB_MODEL, OpenClipModel
+from interpreting_clip.encoders.encoder_entries import HUB_MODEL, OpenClipModel
 from interpreting_clip.encoders.sources.source import Location
 from interpreting_clip.encoders.sources.zoo import (
     OPEN_CLIP_FILES,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone
 from interpreting_clip.quantities import Key, StrictStruct
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import HUB_MODEL, TimmModel
+from interpreting_clip.encoders.encoder_entries import HUB_MODEL, TimmModel
 from interpreting_clip.encoders.sources.source import Location
 from interpreting_clip.encoders.sources.zoo import ZooSource, require_tag, url_location
 from interpreting_clip.errors import InputError, close_names

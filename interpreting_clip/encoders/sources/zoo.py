@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import HUB_MODEL
+from interpreting_clip.encoders.encoder_entries import HUB_MODEL
 from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location, Source
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.quantities import Name

@@ -12,14 +12,14 @@ import pytest
 from safetensors.numpy import load_file, save
 
 import interpreting_clip as ic
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import rounded
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result import plain
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures import directions, kurtosis, participation_ratio
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.outlier_axes import pruning_costs
-from interpreting_clip.measures.result import plain
+from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
 from tests.integration.stages.two_encoders import (
     ARRAYS,

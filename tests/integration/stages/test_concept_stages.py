@@ -11,9 +11,9 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
-from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import write_result
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.concepts import Settings, concepts
 from tests.drawn_directions import directions_of
 from tests.integration.stages.two_encoders import (

@@ -9,9 +9,9 @@ import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
-from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import write_result
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.measures import (
     kurtosis,
     mutual_neighbours,
@@ -24,9 +24,9 @@ from interpreting_clip.measures.directions import (
     directions,
     find_candidates,
 )
-from interpreting_clip.measures.grams import LayerGrams, u_center
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.pruning import pruning_curves
+from interpreting_clip.statistics.grams import LayerGrams, u_center
 from interpreting_clip.study.comparison_results import ComparisonResults
 from tests.integration.stages.two_encoders import (
     CLASSES,

@@ -8,14 +8,14 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
-from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import OnOwnShift
-from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
 from interpreting_clip.study.shift_results import ShiftResults
+from interpreting_clip.training.saved_baseline import Baseline
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     result,

@@ -9,10 +9,10 @@ import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
-from interpreting_clip.formats.baseline import Baseline, FittedBaseline
+from interpreting_clip.encoders.saved_activations import write_activations, write_card
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import write_activations, write_card
+from interpreting_clip.formats.result import plain
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
     Settings,
@@ -21,8 +21,8 @@ from interpreting_clip.measures.effective_robustness import (
 )
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves
-from interpreting_clip.measures.result import plain
 from interpreting_clip.study.shift_results import ShiftResults
+from interpreting_clip.training.saved_baseline import Baseline, FittedBaseline
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     FEATURES,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.measures.cka import Settings, cka, hsic, layer_cka, minibatch_cka
-from interpreting_clip.measures.grams import LayerGrams, gram, u_center
+from interpreting_clip.statistics.grams import LayerGrams, gram, u_center
 
 RNG = np.random.default_rng(0)
 

@@ -6,12 +6,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.chance import fewest_images
-from interpreting_clip.measures.concept_counts import chance_level
-from interpreting_clip.measures.concept_labels import concept_examples, labels_and_numbers
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.concepts import Settings, concepts
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.statistics.average_precision import average_precisions
+from interpreting_clip.statistics.chance import fewest_images
+from interpreting_clip.statistics.concept_counts import chance_level
+from interpreting_clip.statistics.concept_labels import concept_examples, labels_and_numbers
 
 RNG = np.random.default_rng(0)
 IMAGES, FEATURES = 300, 6

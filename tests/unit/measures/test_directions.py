@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.measures.directions import (
     Settings,
     directions,
     mean_row,
     spectrum_participation,
 )
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
-from interpreting_clip.measures.singular_directions import (
+from interpreting_clip.statistics.logit_variance import logit_variance_shares, second_moment
+from interpreting_clip.statistics.singular_directions import (
     importance,
     rank,
     rotated_directions,

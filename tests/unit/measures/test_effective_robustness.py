@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.formats.result import plain
 from interpreting_clip.measures.effective_robustness import (
     NATURAL,
     STYLE,
@@ -14,8 +14,9 @@ from interpreting_clip.measures.effective_robustness import (
     effective_robustness,
     robustness_on_own_shift,
 )
-from interpreting_clip.measures.intervals import wilson_interval
-from interpreting_clip.measures.logit_line import (
+from interpreting_clip.statistics.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.statistics.intervals import wilson_interval
+from interpreting_clip.statistics.logit_line import (
     ResampledLines,
     baseline_lines,
     expit,
@@ -23,8 +24,7 @@ from interpreting_clip.measures.logit_line import (
     logit,
     resample_lines,
 )
-from interpreting_clip.measures.result import plain
-from interpreting_clip.measures.standard_spread import standard_spread
+from interpreting_clip.statistics.standard_spread import standard_spread
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=60)

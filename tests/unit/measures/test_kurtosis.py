@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.formats.arrays import read_tensors
-from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.kurtosis import (
     Kurtosis,
     OutlierFeatures,
@@ -11,7 +11,8 @@ from interpreting_clip.measures.kurtosis import (
     kurtosis,
     outlier_features,
 )
-from interpreting_clip.measures.outliers import are_outliers, hiding_outliers
+from interpreting_clip.statistics.intervals import bootstrap_mean
+from interpreting_clip.statistics.outliers import are_outliers, hiding_outliers
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from interpreting_clip.measures.mutual_neighbours import (
     nearest,
     unit_rows,
 )
-from interpreting_clip.measures.random_numbers import generator
+from interpreting_clip.statistics.random_numbers import generator
 
 
 def noise(images: int, features: int = 12, seed: int = 0) -> np.ndarray:

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from interpreting_clip.measures.kurtosis import kurtosis
-from interpreting_clip.measures.nulls import random_frame, random_rotation
 from interpreting_clip.measures.privileged_basis import (
     Settings,
     privileged_basis,
     rotated_numbers,
     span_coordinates,
 )
-from interpreting_clip.measures.random_numbers import generator
+from interpreting_clip.statistics.nulls import random_frame, random_rotation
+from interpreting_clip.statistics.random_numbers import generator
 
 SETTINGS = Settings(rotations=20, seed=3)
 

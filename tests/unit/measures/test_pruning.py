@@ -4,10 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.accuracy import correct_predictions
-from interpreting_clip.measures.activations import map_classes
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.measures.directions import Settings, find_candidates
-from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import (
     count_removed,
     prunable_fraction,
@@ -15,7 +13,8 @@ from interpreting_clip.measures.pruning import (
     pruning,
     pruning_curves,
 )
-from interpreting_clip.measures.singular_directions import (
+from interpreting_clip.statistics.predictions import correct_predictions, map_classes
+from interpreting_clip.statistics.singular_directions import (
     RankedDirections,
     rank,
     singular_directions,

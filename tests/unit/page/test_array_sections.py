@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.array_sections import ArrayEntry, array_tables

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.charts.tables import HEADS, LEAST_SHARE, MEAN_OF_SHIFTS
+from interpreting_clip.charts.series import HEADS, LEAST_SHARE, MEAN_OF_SHIFTS
 from page.study_tables import COLUMNS
 from tests.unit.page.conftest import SHIFTS, tables_of
 
