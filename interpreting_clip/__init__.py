@@ -17,15 +17,14 @@ PyTorch on any device, arrays of JAX or lists. A result shows itself as a table;
 this table in pandas, `to_dict()` all of it as plain values. docs/arrays.md introduces the
 functions; docs/measures.md defines what they measure.
 
-The functions behind them are in `interpreting_clip.measures`, each in a module of its own: pure
-functions of arrays of NumPy. They need no PyTorch; the encoders, trainings and datasets in the
-other packages do.
+They are the functions of the modules in `interpreting_clip.measures`, and need no PyTorch; the
+encoders, trainings and datasets in the other packages do.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imports
-    from interpreting_clip.api import *  # noqa: F403
+    from interpreting_clip.catalogue import *  # noqa: F403
     from interpreting_clip.charts.chart import chart as chart
 
     __version__: str
@@ -49,13 +48,12 @@ def __getattr__(name: str) -> Any:
         return chart
     # `from interpreting_clip import measures` asks for the name before it imports the module.
     if name == "__all__" or not (name.startswith("_") or find_spec(f"{__name__}.{name}")):
-        from interpreting_clip import api
+        from interpreting_clip.catalogue import MEASURES
 
-        names = (*api.__all__, "chart")
         if name == "__all__":
-            return names
-        if name in names:
-            return getattr(api, name)
+            return (*MEASURES, "chart")
+        if name in MEASURES:
+            return MEASURES[name].function
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

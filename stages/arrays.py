@@ -7,29 +7,27 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from msgspec.structs import asdict
 
-from interpreting_clip import api
-from interpreting_clip.array_measures import (
+from interpreting_clip.arrays.conversions import as_head, as_matrix
+from interpreting_clip.catalogue import (
     COMPARISONS,
+    OF_ARRAYS,
     comparisons_of_arrays,
     measures_of_arrays,
 )
-from interpreting_clip.arrays.conversions import as_head, as_matrix
 from interpreting_clip.errors import InputError, error_context, listed
 from interpreting_clip.formats.array_files import read_arrays
 from interpreting_clip.formats.files import require_digest
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.result import Number, plain
 from interpreting_clip.measures.outlier_axes import outlier_axes
-from interpreting_clip.quantities import Confidence, Percents
 from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
-
-MEASURES = ("kurtosis", "participation_ratio", "privileged_basis", "directions", "pruning")
 
 ROUNDED = 0.01
 """How far the length of a normalised activation may be from 1; half precision gives 0.001."""
@@ -52,19 +50,18 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 
 
 def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
-    """Return the settings of each measure, by its name: the section of the module they are in."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in (*MEASURES, *COMPARISONS):
-        if kind := api.settings_kind(getattr(api, name)):
-            found[name] = {"settings": params.read(kind.__module__.rpartition(".")[2], kind)}
-    limits = found["kurtosis"]["settings"]
-    found["privileged_basis"] |= {
-        "outlier_sigma": limits.outlier_sigma,
-        "outlier_share": limits.outlier_share,
+    """Return the settings of each measure, by its name."""
+    return {
+        measure.name: {
+            **(
+                asdict(params.read(measure.section or measure.name, measure.settings))
+                if measure.settings
+                else {}
+            ),
+            **{name: params.read(path, float) for name, path in measure.elsewhere.items()},
+        }
+        for measure in (*OF_ARRAYS, *COMPARISONS)
     }
-    found["accuracy"] = {"confidence": params.read("robustness.confidence", Confidence)}
-    found["pruning"]["harmless"] = params.read("prunable.harmless", Percents)
-    return found
 
 
 def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
@@ -136,7 +133,7 @@ def measured(
         head=head,
         directions=results.directions,
         outliers=results.kurtosis.outliers,
-        confidence=keywords["kurtosis"]["settings"].confidence,
+        confidence=keywords["kurtosis"]["confidence"],
     )
     return replace(results, outlier_axes=axes)
 

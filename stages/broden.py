@@ -8,7 +8,7 @@ from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.formats.tensors import read_tensors
-from interpreting_clip.measures.concepts import Concepts, Settings, concepts
+from interpreting_clip.measures.concepts import Concepts, Settings, as_directions, count_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.quantities import Count
 from interpreting_clip.statistics.concept_counts import encoded_pairs
@@ -35,10 +35,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     settings = params.read("concepts", Settings)
     categories = [concept["category"] for concept in named]
     with error_context(f"{folder} and {shown}", ValueError):
-        found = concepts(
-            read_tensors(folder / "activations.safetensors", "activations")["activations"],
-            labels=ConceptLabels(labels["image"], labels["concept"]),
-            directions=read_result(privileged / "directions.json", PrivilegedDirections),
+        activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
+        directions = read_result(privileged / "directions.json", PrivilegedDirections)
+        found = count_concepts(
+            activations,
+            ConceptLabels(labels["image"], labels["concept"]),
+            as_directions(directions, activations.shape[1]),
             numbers=[concept["number"] for concept in named],
             names=[concept["name"] for concept in named],
             categories=categories,

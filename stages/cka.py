@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from msgspec.structs import asdict
+
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.encoders.encoder_entries import Comparison
 from interpreting_clip.encoders.saved_activations import read_activations
@@ -29,7 +31,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     images = [read_activations(folder, TEST_SETS[0]).values for folder in folders]
     settings = params.read("mutual_neighbours", Settings)
     with error_context(" and ".join(map(str, folders)), ValueError):
-        neighbours = mutual_neighbours(*images, settings=settings)
+        neighbours = mutual_neighbours(*images, **asdict(settings))
     result = ComparisonResults(cka=layers, mutual_neighbours=neighbours)
     write_result(outputs[f"plots/comparisons/{key}.json"], result)
 

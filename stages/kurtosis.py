@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec.structs import asdict
+
 from interpreting_clip.config.shifts import TEST_SETS, result_name
 from interpreting_clip.encoders.saved_activations import read_card, read_test_sets
 from interpreting_clip.encoders.saved_heads import read_head
@@ -28,13 +30,13 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     file = inputs[f"data/directions/{key}"] / "directions.json"
     directions = read_result(file, PrivilegedDirections)
     with error_context(folder / TEST_SETS[0], ValueError):
-        found = kurtosis(activations, settings=settings)
-        dimensions = participation_ratio.participation_ratio(activations, settings=blocks)
+        found = kurtosis(activations, **asdict(settings))
+        dimensions = participation_ratio.participation_ratio(activations, **asdict(blocks))
         basis = privileged_basis.privileged_basis(
             activations,
             outlier_sigma=settings.outlier_sigma,
             outlier_share=settings.outlier_share,
-            settings=rotations,
+            **asdict(rotations),
         )
     with error_context(folder, ValueError):
         axes = outlier_axes(

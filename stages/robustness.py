@@ -5,7 +5,7 @@ from interpreting_clip.encoders.saved_activations import read_card, read_test_se
 from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.result_files import read_result, write_result
-from interpreting_clip.measures.effective_robustness import Settings, effective_robustness
+from interpreting_clip.measures.effective_robustness import Settings, compare_with_lines
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.quantities import Percents
@@ -39,7 +39,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             for shift, test in tests.items()
             if shift != TEST_SETS[0] and shift not in reasons
         }
-    result = effective_robustness(
+    result = compare_with_lines(
         measured[TEST_SETS[0]],
         # All of the testbed's, so that an absent one does not change the draws of the others.
         {shift: measured.get(shift) for shift in TESTBED_SHIFTS},

@@ -2,6 +2,7 @@
 
 import numpy as np
 from jaxtyping import Float
+from msgspec.structs import asdict
 
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import read_json, write_json
@@ -39,12 +40,12 @@ def numbers(
     blocks: participation_ratio.Settings,
 ) -> dict[str, float | int | None]:
     """Return one encoder's numbers; no kurtosis minus the mean image if an image equals it."""
-    found = kurtosis(values, settings=settings)
+    found = kurtosis(values, **asdict(settings))
     return {
         "kurtosis": found.kurtosis.value,
         "outlier_features": found.outliers.outlier_features,
         "centred_kurtosis": found.centred.value if found.centred else None,
         "dimensions": participation_ratio.participation_ratio(
-            values, settings=blocks
+            values, **asdict(blocks)
         ).dimensions.value,
     }

@@ -9,7 +9,7 @@ remedy.
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,8 +18,13 @@ from jaxtyping import Bool, Float, Int
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.errors import listed, one_line
 
-Array = Any
+ArrayLike = Any
 """An array, a tensor or a list: whatever `numeric` takes."""
+
+HeadLike = Any
+"""A `Head`, an array with a row for each class, or a linear layer or classifier: see `as_head`."""
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
 
 LARGEST = 1e60
 """Beyond it the fourth power of a number leaves the range of double precision."""
@@ -42,7 +47,7 @@ ONE_ROW_PER_IMAGE = {
 """By the dimensions that activations have, what makes them a matrix."""
 
 
-def numeric(value: Array, name: str, dimensions: int = 2) -> np.ndarray:
+def numeric(value: ArrayLike, name: str, dimensions: int = 2) -> np.ndarray:
     """Return what holds numbers as an array of NumPy: booleans, integers or floats of any size.
 
     bfloat16 and the types of 8 bits, which NumPy does not have, become float32. Nothing else is
@@ -143,7 +148,7 @@ def require_shape(met: bool, name: str, expected: str, array: np.ndarray, advice
 
 
 def as_matrix(
-    value: Array, name: str, row: str = "image", column: str = "feature"
+    value: ArrayLike, name: str, row: str = "image", column: str = "feature"
 ) -> Float[np.ndarray, "row column"]:
     """Return finite numbers with two dimensions; integers become float64.
 
@@ -170,7 +175,7 @@ def as_matrix(
     return array
 
 
-def as_representation(value: Array, name: str) -> Float[np.ndarray, "image feature"]:
+def as_representation(value: ArrayLike, name: str) -> Float[np.ndarray, "image feature"]:
     """Return a row of finite numbers for each image, from features of any shape."""
     array = numeric(value, name)
     if array.ndim > 2 and array.size:
@@ -178,17 +183,26 @@ def as_representation(value: Array, name: str) -> Float[np.ndarray, "image featu
     return as_matrix(array, name)
 
 
-def as_head(head: Any, bias: Array | None, normalize_features: Any, features: int) -> Head:
+def as_head(
+    head: HeadLike, bias: ArrayLike | None, normalize_features: bool, features: int
+) -> Head:
     """Return a head that fits activations with so many features.
 
     Parameters
     ----------
-    head : an array with a row for each class; or an object with `weight` and `bias`, such as
-        `nn.Linear`, or with `coef_` and `intercept_`, as classifiers of scikit-learn have
+    head : a `Head`, which has its own bias and normalisation; an array with a row for each class;
+        or an object with `weight` and `bias`, such as `nn.Linear`, or with `coef_` and
+        `intercept_`, as classifiers of scikit-learn have
     bias : a number for each class; None: that of the object, or none
     normalize_features : whether the head takes activations of unit length
     features : how many the activations have
     """
+    if isinstance(head, Head):
+        if bias is not None or normalize_features:
+            raise ValueError(
+                "head: a Head has its own bias and normalize_features; leave these out"
+            )
+        bias, normalize_features, head = head.bias, head.normalize_features, head.weight
     if hasattr(head, "dual_coef_"):  # of SVC and NuSVC, with a linear kernel too
         raise ValueError(
             "head: expected a row for each class, got one for each pair of classes; "
@@ -217,7 +231,7 @@ def as_head(head: Any, bias: Array | None, normalize_features: Any, features: in
 
 
 def as_classes(
-    value: Array, name: str, classes: int, images: int | None = None
+    value: ArrayLike, name: str, classes: int, images: int | None = None
 ) -> Int[np.ndarray, " image"]:
     """Return classes of the head: whole numbers from 0.
 
@@ -247,8 +261,16 @@ def as_classes(
     return array.astype(np.int64)
 
 
+def as_test_classes(
+    among: ArrayLike | None, aliases: Mapping[int, int] | None, classes: int
+) -> tuple[list[int] | None, dict[int, int] | None]:
+    """Return the classes of a test set and those that count as them (`map_classes`), if given."""
+    listed = None if among is None else np.unique(as_classes(among, "among", classes)).tolist()
+    return listed, None if aliases is None else as_mapping(aliases, "aliases")
+
+
 def as_labels(
-    value: Array | Mapping[Any, Array], name: str, images: int
+    value: ArrayLike | Mapping[Any, ArrayLike], name: str, images: int
 ) -> Bool[np.ndarray, "image concept"]:
     """Return which image shows which concept.
 
@@ -299,6 +321,12 @@ def as_value(value: Any, kind: Any, name: str, *, strict: bool = True) -> Any:
     except msgspec.ValidationError as error:
         what = str(error).partition(" - at ")[0]
         raise ValueError(f"{name}: {what}, got {one_line(repr(value))[:LONGEST]}") from None
+
+
+def as_settings(kind: type[Settings], **values: Any) -> Settings:
+    """Return a measure's settings, each of which has to be legal for the type of its field."""
+    fields = msgspec.structs.fields(kind)
+    return kind(**{one.name: as_value(values[one.name], one.type, one.name) for one in fields})
 
 
 def as_mapping(value: Any, name: str) -> dict[Any, Any]:

@@ -1,15 +1,22 @@
-"""What the command checks before it computes: the arguments of measures, as the measures do."""
+"""What the command checks before it computes: all that measures would refuse."""
 
-import inspect
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip import api
+from interpreting_clip.arrays.conversions import (
+    as_classes,
+    as_head,
+    as_labels,
+    as_matrix,
+    as_representation,
+    as_test_classes,
+)
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.commands.given_files import read_names
 from interpreting_clip.errors import error_context
 from interpreting_clip.measures import cka, mutual_neighbours, participation_ratio
@@ -39,54 +46,41 @@ def require_fit(
         names are not as many as concepts, all concepts are too rare, or an image to compare has no
         direction.
     """
-    images, head = given.get("activations"), given.get("head")
+    images, head, known = given.get("activations"), given.get("head"), None
     if images is not None:
-        require_arguments(files["activations"], api.kurtosis, images)
+        with refused_in(files["activations"]):
+            images = as_matrix(images, "activations")
+            require_spread(images)
         if head:
-            require_arguments(files["head"], api.directions, images, **head)
+            with refused_in(files["head"]):
+                known = as_head(**head, features=images.shape[1])
+                singular_directions(known.weight, "classes")
     for role, test in given.items():
-        if head and (role == "labels" or role.startswith("shift ")):
-            require_arguments(files[role], api.accuracy, **test, **head)
+        if known and (role == "labels" or role.startswith("shift ")):
+            with refused_in(files[role]):
+                require_test_set(known, **test)
     if concepts := given.get("concepts"):
-        require_arguments(files["concepts"], api.concepts, **concepts)
-        if images is not None and head:  # their directions are those that concepts take
-            require_arguments(files["concepts"], api.directions, concepts["activations"], **head)
+        with refused_in(files["concepts"]):
+            features = as_matrix(concepts["activations"], "activations")
+            labels = as_labels(concepts["labels"], "labels", len(features))
+            choose_concepts(features, labels)
+            if known:  # its directions are those that concepts take
+                as_head(**head, features=features.shape[1])
         if concept_names:
             concepts["names"] = read_names(concept_names)
-            require_arguments(concept_names, api.concepts, **concepts)
+            with refused_in(concept_names):
+                choose_concepts(features, labels, names=concepts["names"])
     if "compare" in given:
-        require_arguments(files["compare"], api.cka, images, given["compare"])
+        with refused_in(files["compare"]):
+            second = as_representation(given["compare"], "second")
+            require_comparable(as_representation(given["activations"], "first"), second)
 
 
-def require_arguments(
-    place: object, measure: Callable[..., Any], *arrays: Any, **keywords: Any
-) -> None:
-    """Refuse arguments that a measure of `api` would refuse, without computing it.
-
-    Parameters
-    ----------
-    place : the file or the option that they are from
-    measure : and its arguments
-
-    Raises
-    ------
-    InputError
-        See `require_fit`.
-    """
+@contextmanager
+def refused_in(place: object) -> Iterator[None]:
+    """Name the file or the option that an array is from in front of what is wrong with it."""
     with error_context(place, ValueError), error_context(place, TypeError):
-        read = reader(measure)(*arrays, **keywords)
-        if measure is api.kurtosis:
-            require_spread(read["activations"])
-        if measure is api.directions:
-            singular_directions(read["head"].weight, "classes")
-        if measure is api.accuracy:
-            head = read["head"]
-            class_map = map_classes(read.get("among"), len(head.weight), read.get("aliases"))
-            restrict_head(head, read["classes"], class_map)
-        if measure is api.concepts:
-            choose_concepts(read["activations"], read["labels"], names=read.get("names"))
-        if measure is api.cka:
-            require_comparable(read["first"], read["second"])
+        yield
 
 
 def require_spread(activations: Features) -> None:
@@ -95,6 +89,17 @@ def require_spread(activations: Features) -> None:
         pass
     if len(activations) >= participation_ratio.Settings(blocks=2).least_images:
         participation_ratio.require_variation(activations)
+
+
+def require_test_set(
+    head: Head, activations: Any, classes: Any, among: Any = None, aliases: Any = None
+) -> None:
+    """Refuse a test set that a head does not fit, or whose classes it cannot predict."""
+    images = as_matrix(activations, "activations")
+    as_head(head, None, False, images.shape[1])
+    own = as_classes(classes, "classes", len(head.weight), len(images))
+    listed, counted = as_test_classes(among, aliases, len(head.weight))
+    restrict_head(head, own, map_classes(listed, len(head.weight), counted))
 
 
 def require_comparable(
@@ -106,13 +111,3 @@ def require_comparable(
         participation_ratio.require_variation(second)
     if images >= mutual_neighbours.Settings().least_images:
         mutual_neighbours.unit_rows(second, "second")
-
-
-def reader(measure: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
-    """Return what reads and checks the arguments of a measure, and returns them by name."""
-
-    @wraps(inspect.unwrap(measure))
-    def read(**arguments: Any) -> dict[str, Any]:
-        return arguments
-
-    return api.for_arrays(read)

@@ -12,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip import api
-from interpreting_clip.api import IMAGENET, SETS, measured_accuracies
-from interpreting_clip.array_measures import Step, comparisons_of_arrays, measures_of_arrays
+from interpreting_clip.catalogue import (
+    MEASURES,
+    Step,
+    comparisons_of_arrays,
+    measures_of_arrays,
+)
 from interpreting_clip.commands.argument_checks import require_fit
 from interpreting_clip.commands.extract import add_extract
 from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
@@ -23,9 +26,16 @@ from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.result import Result
-from interpreting_clip.formats.result_tables import measure_title, table
-from interpreting_clip.measures.concepts import Concepts
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.formats.result_tables import table
+from interpreting_clip.measures.accuracy import accuracy
+from interpreting_clip.measures.concepts import Concepts, concepts
+from interpreting_clip.measures.effective_robustness import (
+    IMAGENET,
+    SETS,
+    EffectiveRobustness,
+    effective_robustness,
+    measured_accuracies,
+)
 from interpreting_clip.statistics.predictions import images_of_classes, map_classes
 from interpreting_clip.statistics.published_accuracies import FEWER_CLASSES
 
@@ -234,7 +244,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     The concepts are last, since they take longest.
     """
     watched = {
-        name: {"progress": partial(counted, measure_title(name))}
+        name: {"progress": partial(counted, MEASURES[name].title)}
         for name in ("privileged_basis", "directions", "pruning", "concepts")
     }
     yield from measures_of_arrays(given, watched)
@@ -242,7 +252,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     for role, shift in given.items():
         if role.startswith("shift "):
             name = role.removeprefix("shift ")
-            measure = partial(api.accuracy, **shift, **head)
+            measure = partial(accuracy, **shift, **head)
             yield f"accuracy_{name}", f"Accuracy on {name}", (role,), measure
     measured = comparable_accuracies(given, study, known)
     if both := sorted(measured.keys() & known.keys()):
@@ -255,16 +265,16 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
 
     def robustness() -> EffectiveRobustness:
         found = {name: measure() for name, measure in measured.items()}
-        return api.effective_robustness({**found, **known})
+        return effective_robustness({**found, **known})
 
     yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
     yield from comparisons_of_arrays(given)
 
-    def concepts() -> Concepts:
+    def encoded() -> Concepts:
         more = {"directions": study.results.get("directions"), "workers": usable_processors()}
-        return api.concepts(**given["concepts"], **more, **watched["concepts"])
+        return concepts(**given["concepts"], **more, **watched["concepts"])
 
-    yield "concepts", "Concepts", ("concepts",), concepts
+    yield "concepts", MEASURES["concepts"].title, ("concepts",), encoded
 
 
 def counted(title: str, draws: range) -> Iterator[int]:
@@ -313,7 +323,7 @@ def accuracy_on_classes(given: Mapping[str, Any], shift: Mapping[str, Any]) -> p
     class_map = map_classes(shift["among"], len(given["head"]["head"]), shift["aliases"])
     chosen, counts_as = images_of_classes(own["classes"], class_map)
     images = own["activations"][chosen]
-    return partial(api.accuracy, images, classes=counts_as, **among, **given["head"])
+    return partial(accuracy, images, classes=counts_as, **among, **given["head"])
 
 
 def no_line(name: str, classes: int, aliases: Any, imagenet: bool) -> str:

@@ -1,5 +1,6 @@
 """The page and the JSON of what the command measured."""
 
+import inspect
 import json
 import re
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
-from interpreting_clip import api
+from interpreting_clip.catalogue import MEASURES
 from interpreting_clip.charts.colours import css
 from interpreting_clip.commands.given_files import METADATA, GivenArray, require_folder
 from interpreting_clip.errors import InputError
@@ -165,8 +166,8 @@ def section(name: str, title: str, result: Result) -> str:
 
 def definition(name: str) -> str:
     """Return what a measure's docstring says before its parameters."""
-    measure = getattr(api, "accuracy" if name.startswith("accuracy_") else name)
-    text, _, _ = measure.__doc__.partition("\n\nParameters\n")
+    measure = MEASURES["accuracy" if name.startswith("accuracy_") else name]
+    text, _, _ = inspect.cleandoc(str(measure.function.__doc__)).partition("\n\nParameters\n")
     paragraphs = text.replace("\n* ", "\n\n• ").split("\n\n")
     return "".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs)
 

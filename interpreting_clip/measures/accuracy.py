@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
-from interpreting_clip.arrays.head import Head
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    HeadLike,
+    as_classes,
+    as_head,
+    as_matrix,
+    as_test_classes,
+    as_value,
+)
 from interpreting_clip.formats.result import Estimate, Label, Result, beside
-from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.quantities import Confidence
 from interpreting_clip.statistics.intervals import wilson_interval
 from interpreting_clip.statistics.predictions import (
     ABSENT,
-    ClassIndices,
     correct_predictions,
     map_classes,
 )
@@ -43,11 +50,13 @@ class Accuracy(Result):
 
 
 def accuracy(
-    activations: Features,
+    activations: ArrayLike,
     *,
-    head: Head,
-    classes: Int[np.ndarray, " image"],
-    among: ClassIndices | None = None,
+    head: HeadLike,
+    classes: ArrayLike,
+    bias: ArrayLike | None = None,
+    normalize_features: bool = False,
+    among: ArrayLike | None = None,
     aliases: Mapping[int, int] | None = None,
     confidence: float = 0.95,
 ) -> Accuracy:
@@ -56,18 +65,27 @@ def accuracy(
     Parameters
     ----------
     activations : one row per image, before L2 normalisation
-    head : with as many features
+    head : a row of weights for each class and a column for each feature; an object with `weight`
+        and `bias`, such as `nn.Linear`, or with `coef_` and `intercept_`; or a `Head`
+    bias : of the head, a number for each class; None: that of the object, or none
+    normalize_features : whether the head takes activations of unit length, as CLIP's zero-shot
+        heads do
     classes : the class of each image, a row of the head
     among, aliases : the classes of the test set, and further ones that count as these
         (`map_classes`); None: all of the head
-    confidence : of the interval
+    confidence : of the interval, above 0 and below 1
 
     Raises
     ------
-    ValueError
-        The head cannot predict the class of an image, or `among` and `aliases` are not classes of
-        the head.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; the head
+        cannot predict the class of an image; or `among` and `aliases` are not classes of the head.
     """
+    activations = as_matrix(activations, "activations")
+    head = as_head(head, bias, normalize_features, activations.shape[1])
+    classes = as_classes(classes, "classes", len(head.weight), len(activations))
+    among, aliases = as_test_classes(among, aliases, len(head.weight))
+    confidence = as_value(confidence, Confidence, "confidence")
     class_map = map_classes(among, len(head.weight), aliases)
     correct = correct_predictions(activations, classes, head, class_map)
     share = wilson_interval(float(correct.mean()), len(correct), confidence)

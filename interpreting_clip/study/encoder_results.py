@@ -5,9 +5,9 @@ in one sentence why. Stages need no care for it: the runner passes an absent inp
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 
@@ -23,12 +23,6 @@ from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import PruningCurves
-
-STORED_BY = {
-    **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
-    "prunable": "robustness",
-}
-"""The stages whose folders hold several results, by the results' names."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -65,10 +59,13 @@ class EncoderResults(Result):
 
 def read_encoder_results(folders: Mapping[str, Path]) -> EncoderResults:
     """Gather what the stages found of an encoder, from their folders, of those that are there."""
-    kinds, found = get_type_hints(EncoderResults), dict[str, Any]()
-    for name in (one.name for one in fields(EncoderResults) if one.name != "training"):
-        if folder := folders.get(STORED_BY.get(name, name)):
-            found[name] = read_result(folder / f"{name}.json", kinds[name], arrays=False)
+    kinds = get_type_hints(EncoderResults)
+    files = {file.stem: file for folder in folders.values() for file in folder.glob("*.json")}
+    found = {
+        name: read_result(file, kinds[name], arrays=False)
+        for name, file in files.items()
+        if name in kinds
+    }
     points = read_curve(folders["training"])
     steps = [point | {"accuracy": 100 * point["accuracy"]} for point in points]
     return EncoderResults(**found, training=msgspec.convert(steps, kinds["training"]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 from safetensors.numpy import load_file, save
 
 import interpreting_clip as ic
@@ -62,11 +63,11 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     tails = read("kurtosis", kurtosis.Settings)
     pruned = read("directions", directions.Settings)
     blocks = read("participation_ratio", participation_ratio.Settings)
-    assert same(found.kurtosis, ic.kurtosis(images, settings=tails))
-    assert same(found.participation_ratio, ic.participation_ratio(images, settings=blocks))
+    assert same(found.kurtosis, ic.kurtosis(images, **asdict(tails)))
+    assert same(found.participation_ratio, ic.participation_ratio(images, **asdict(blocks)))
     assert same(found.accuracy, ic.accuracy(images, **classes, confidence=0.8))
-    assert same(found.directions, ic.directions(images, **own, settings=pruned))
-    assert same(found.pruning, ic.pruning(images, **classes, settings=pruned, harmless=20.0))
+    assert same(found.directions, ic.directions(images, **own, **asdict(pruned)))
+    assert same(found.pruning, ic.pruning(images, **classes, **asdict(pruned), harmless=20.0))
     limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
     basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)
@@ -151,4 +152,4 @@ def test_a_download_is_one_file_of_arrays_that_can_be_measured(server, name):
     del far["sha256"]
     change(arrays={"mine": far | {"classes": "none", "normalize_features": False}})
     settings = Params().read("kurtosis", kurtosis.Settings)
-    assert same(measured().kurtosis, ic.kurtosis(array, settings=settings))
+    assert same(measured().kurtosis, ic.kurtosis(array, **asdict(settings)))

@@ -5,7 +5,6 @@ from threadpoolctl import threadpool_limits
 from interpreting_clip.measures.mutual_neighbours import (
     ROWS,
     MutualNeighbours,
-    Settings,
     mutual_neighbours,
     nearest,
     unit_rows,
@@ -20,7 +19,7 @@ def noise(images: int, features: int = 12, seed: int = 0) -> np.ndarray:
 def align(
     first: np.ndarray, second: np.ndarray, *, k: int = 10, **settings: int
 ) -> MutualNeighbours:
-    return mutual_neighbours(first, second, settings=Settings(k=k, **settings))
+    return mutual_neighbours(first, second, k=k, **settings)
 
 
 def plain_neighbours(values: np.ndarray, k: int, order: np.ndarray) -> list[set[int]]:

@@ -6,7 +6,7 @@ import pytest
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.directions import directions as privileged
-from interpreting_clip.measures.kurtosis import OutlierFeatures, Settings, outlier_features
+from interpreting_clip.measures.kurtosis import OutlierFeatures, outlier_features
 from interpreting_clip.measures.outlier_axes import (
     MOST_AXES,
     TOP,
@@ -32,7 +32,7 @@ def directions(vectors: np.ndarray) -> PrivilegedDirections:
 
 
 def outliers(activations: np.ndarray, sigma: float) -> OutlierFeatures:
-    return outlier_features(activations, settings=Settings(outlier_sigma=sigma))
+    return outlier_features(activations, outlier_sigma=sigma)
 
 
 def every_axis(vectors: np.ndarray) -> OutlierAxes:
