@@ -46,7 +46,8 @@ def require_fit(
         names are not as many as concepts, all concepts are too rare, or an image to compare has no
         direction.
     """
-    images, head, known = given.get("activations"), given.get("head"), None
+    images, head = given.get("activations"), given.get("head")
+    known: Head | None = None
     if images is not None:
         with refused_in(files["activations"]):
             images = as_matrix(images, "activations")

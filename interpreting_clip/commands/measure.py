@@ -243,7 +243,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
 
     The concepts are last, since they take longest.
     """
-    watched = {
+    watched: dict[str, dict[str, Any]] = {
         name: {"progress": partial(counted, MEASURES[name].title)}
         for name in ("privileged_basis", "directions", "pruning", "concepts")
     }
@@ -264,7 +264,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
             measured_accuracies({**dict.fromkeys(measured, 50), **known}, {})
 
     def robustness() -> EffectiveRobustness:
-        found = {name: measure() for name, measure in measured.items()}
+        found: dict[str, Any] = {name: measure() for name, measure in measured.items()}
         return effective_robustness({**found, **known})
 
     yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
