@@ -6,7 +6,7 @@ the measure's module.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -72,7 +72,7 @@ class Measure:
     needs: tuple[str, ...]
     settings: type[msgspec.Struct] | None = None
     section: str = ""
-    elsewhere: Mapping[str, str] = MappingProxyType({})
+    elsewhere: Mapping[str, str] = field(default_factory=dict[str, str])
     within: str = ""
 
     @property
