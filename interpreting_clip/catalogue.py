@@ -66,6 +66,7 @@ class Measure:
     section : of params.yaml, if it has another name than the measure
     elsewhere : by keyword, the path in params.yaml of a value that is in another section
     within : the measure whose result holds this one's
+    heading : in a report, if it is not the name
     """
 
     function: Callable[..., Result]
@@ -74,6 +75,7 @@ class Measure:
     section: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     within: str = ""
+    heading: str = ""
 
     @property
     def name(self) -> str:
@@ -83,13 +85,15 @@ class Measure:
     @property
     def title(self) -> str:
         """Its name as a heading."""
-        return measure_title(self.name)
+        return self.heading or measure_title(self.name)
 
 
 MEASURES = {
     measure.name: measure
     for measure in (
-        Measure(kurtosis, (ACTIVATIONS,), KurtosisSettings),
+        Measure(
+            kurtosis, (ACTIVATIONS,), KurtosisSettings, heading="Kurtosis and outlier features"
+        ),
         Measure(
             outlier_features,
             (ACTIVATIONS,),
@@ -107,7 +111,9 @@ MEASURES = {
                 "outlier_share": "kurtosis.outlier_share",
             },
         ),
-        Measure(directions, (ACTIVATIONS, HEAD), DirectionsSettings),
+        Measure(
+            directions, (ACTIVATIONS, HEAD), DirectionsSettings, heading="Privileged directions"
+        ),
         Measure(
             accuracy,
             (ACTIVATIONS, HEAD, CLASSES),

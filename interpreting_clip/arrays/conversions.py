@@ -184,7 +184,7 @@ def as_representation(value: ArrayLike, name: str) -> Float[np.ndarray, "image f
 
 
 def as_head(
-    head: HeadLike, bias: ArrayLike | None, normalize_features: bool, features: int
+    head: HeadLike, bias: ArrayLike | None, normalize_features: Any, features: int
 ) -> Head:
     """Return a head that fits activations with so many features.
 

@@ -106,13 +106,12 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, 
     pruned = {
         name: pruning_curves(
             test.values,
-            head=own,
-            classes=test.classes,
-            among=test.class_indices,
-            aliases=test.aliases,
-            **asdict(settings),
+            test.classes,
+            own,
             # Random heads are pruned on ImageNet alone.
-            candidates=candidates if name == "imagenet" else replace(candidates, random=[]),
+            candidates if name == "imagenet" else replace(candidates, random=[]),
+            fractions=settings.fractions,
+            class_map=test.class_map(len(own.weight)),
         )
         for name, test in tests.items()
     }

@@ -13,7 +13,7 @@ from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import OnOwnShift
 from interpreting_clip.study.comparison_results import ComparisonResults
-from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
+from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.saved_baseline import Baseline
 from tests.drawn_directions import filled
@@ -30,6 +30,12 @@ from tests.reads import ROOT, run_stage
 pytestmark = pytest.mark.usefixtures("tiny")
 
 
+FOLDERS = {
+    **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
+    "prunable": "robustness",
+}
+"""The folders of results that a stage writes with another one."""
+
 LIKE = {"first": "rn_untrained", "second": "rn_supervised"}
 """The encoders whose results in the repository stand for those of both."""
 
@@ -45,7 +51,7 @@ def summarized(tiny: None) -> dict[str, EncoderResults]:
         made = found[key] = read_result(ROOT / f"plots/encoders/{like}.json", EncoderResults)
         for name, one in vars(made).items():
             if name != "training":
-                write_result(Path(f"data/{STORED_BY.get(name, name)}/{key}/{name}.json"), one)
+                write_result(Path(f"data/{FOLDERS.get(name, name)}/{key}/{name}.json"), one)
     steps = pd.DataFrame(vars(step) for step in found["second"].training)
     steps["accuracy"] /= 100
     for metric in ("loss", "accuracy", "learning_rate"):

@@ -16,7 +16,7 @@ from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
     Settings,
-    effective_robustness,
+    compare_with_lines,
     robustness_on_own_shift,
 )
 from interpreting_clip.measures.prunable import prunable
@@ -68,7 +68,7 @@ def change_baseline(**parts: dict[str, Any]) -> None:
 
 def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustness:
     """Return what the measure says of an encoder; `starts` are ImageNet's classes by shift."""
-    return effective_robustness(
+    return compare_with_lines(
         accuracy(key, "imagenet_val"),
         {shift: accuracy(key, shift) for shift in TESTBED_SHIFTS},
         lines=LINES,

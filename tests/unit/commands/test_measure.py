@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 import interpreting_clip as ic
 from interpreting_clip.__main__ import start
-from interpreting_clip.array_measures import COMPARISONS
+from interpreting_clip.catalogue import COMPARISONS
 from interpreting_clip.commands.measure import main
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import DIGITS, rounded
@@ -72,7 +72,7 @@ def test_the_results_are_those_of_the_functions():
         "directions": ic.directions(VALUES, head=HEAD),
         "accuracy": ic.accuracy(VALUES, **head, classes=CLASS),
         "pruning": ic.pruning(VALUES, **head, classes=CLASS),
-        **{name: compare(VALUES, VALUES) for name, compare in COMPARISONS.items()},
+        **{one.name: one.function(VALUES, VALUES) for one in COMPARISONS},
     }
     assert {*found["measures"]} == {*ALONE, *results}
     for name, result in results.items():

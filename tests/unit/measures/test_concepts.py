@@ -99,9 +99,9 @@ def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
     [
         ({"names": ["one"]}, "names: expected 5.*got 1"),
         ({"directions": np.ones((2, FEATURES))}, "right angles"),
-        ({"settings": Settings(minimum_images=200)}, "the most frequent, concept 2,"),
+        ({"minimum_images": 200}, "the most frequent, concept 2,"),
     ],
 )
 def test_refuses_what_does_not_fit(given, message):
     with pytest.raises(ValueError, match=message):
-        concepts(NOISE, labels=SHOWN, **({"settings": FEW} | given))
+        concepts(NOISE, labels=SHOWN, **(asdict(FEW) | given))

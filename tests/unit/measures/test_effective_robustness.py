@@ -11,7 +11,7 @@ from interpreting_clip.measures.effective_robustness import (
     STYLE,
     Settings,
     above_line,
-    effective_robustness,
+    compare_with_lines,
     robustness_on_own_shift,
 )
 from interpreting_clip.statistics.accuracy_draws import MeasuredAccuracy
@@ -47,7 +47,7 @@ def share(fraction: float, images: int | None = None) -> MeasuredAccuracy:
 def estimate(start, shifts, lines=LINES, resampled=RESAMPLED, **how) -> Any:
     if not isinstance(start, dict):
         start = dict.fromkeys(list(shifts), start)
-    return effective_robustness(
+    return compare_with_lines(
         share(0.7), shifts, lines=lines, resampled=resampled, starts=start, **how
     )
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from msgspec.structs import asdict
 from scipy import stats
 
 from interpreting_clip.formats.result import Estimate
@@ -8,7 +7,6 @@ from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.kurtosis import (
     Kurtosis,
     OutlierFeatures,
-    Settings,
     kurtosis,
     outlier_features,
 )
@@ -25,8 +23,7 @@ def per_image(activations: np.ndarray) -> np.ndarray:
 
 
 def outliers(activations: np.ndarray, sigma: float = 6.0, share: float = 0.5) -> OutlierFeatures:
-    limits = Settings(outlier_sigma=sigma, outlier_share=share, sweep=[0.2, 0.7])
-    return outlier_features(activations, **asdict(limits))
+    return outlier_features(activations, outlier_sigma=sigma, outlier_share=share, sweep=[0.2, 0.7])
 
 
 # --- kurtosis
