@@ -32,12 +32,12 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
     A modified ResNet has its stem, four stages and attention pool, any other ResNet its stem, four
     stages and pooled output. A vision transformer has its embedding (patches, positions and, where
-    there is one, the first norm), every block, and its output. Any other architecture has those of
-    its children that have weights, a Sequential's or ModuleList's one by one, and its output.
+    there is one, the first norm), every block, and its output. Any other architecture has
+    its children with weights, the parts of a Sequential or ModuleList, and its output.
     """
     if hasattr(tower, "attnpool"):
         return resnet_layers(tower, "avgpool") | {"attention_pool": tower.get_submodule("attnpool")}
-    # open_clip wraps timm's towers; their layers are those of the trunk.
+    # open_clip wraps timm's towers; the layers belong to the trunk.
     trunk = tower.get_submodule("trunk") if hasattr(tower, "trunk") else tower
     if all(hasattr(trunk, name) for name in ("maxpool", *STAGES.values())):
         layers = resnet_layers(trunk, "maxpool")
@@ -67,14 +67,14 @@ def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
 
 def weighted_parts(tower: nn.Module) -> dict[str, nn.Module]:
-    """Return the children of a tower that have weights, those of its sequences one by one."""
-    found: dict[str, nn.Module] = {}
+    """Return the children of a tower that have weights; sequences are split into their parts."""
+    parts: dict[str, nn.Module] = {}
     for name, child in tower.named_children():
         opened = isinstance(child, nn.Sequential | nn.ModuleList)
         for key, part in child.named_children() if opened else [("", child)]:
             if any(True for _ in part.parameters()):
-                found[f"{name}{key}"] = part
-    return found
+                parts[f"{name}{key}"] = part
+    return parts
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def in_memory_order(
 ) -> Float[torch.Tensor, "image feature"]:
     """Return each image's features as one row, in the order in which they lie in memory.
 
-    Gram matrices do not depend on the order of the features, and `flatten` alone would copy the
+    Gram matrices do not depend on the order of the features, and  a mere `flatten` would copy the
     output of a convolution in channels-last layout.
     """
     axes = sorted(range(1, features.ndim), key=features.stride, reverse=True)

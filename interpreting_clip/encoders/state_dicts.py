@@ -1,4 +1,4 @@
-"""State dicts as others name them: which one to take, and where the image tower is in it.
+"""State dicts under others' names: chooses a state dict and finds the image tower in it.
 
 Trainings wrap a model in other modules, which put prefixes before its names (`module.`,
 `_orig_mod.`, `image_encoder.model.visual.`). So the arrays of the architecture's image tower are
@@ -27,7 +27,7 @@ NO_PART = re.compile(
     r"mask(ed)?_(token|embed)|pooler|lm_head|logit_(scale|bias)|decoder|queue|prototypes"
     r"|(\w+_)?(projector|projection_head|proj_head|predictor)|(head|fc|classifier)\."
 )
-"""The beginnings of what trainings keep beside a tower and its features do not depend on."""
+"""Prefixes of arrays that trainings keep with a tower but that its features do not depend on."""
 
 ADVICE = {
     r"\blora_|\.base_layer\.": "These are LoRA adapters, or weights with such beside them: merge "
@@ -109,8 +109,8 @@ def find_tower(
 ) -> MatchedTower:
     """Return the state dict with an architecture's image tower, and the prefix of its names.
 
-    Of several state dicts the one under the first of `STATES` is taken. `renamed` brings names
-    into the architecture's if its library knows older ones.
+    Of several state dicts, the first of `STATES` is taken. `renamed` brings names
+    into the architecture's if its library knows older names.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def find_tower(
         given = (choice.prefix, f"{choice.prefix}visual.", own)
     fits = {state: tower_prefixes(weights, spec, given) for state, weights in tried.items()}
     best = {state: max(found.values(), default=0) for state, found in fits.items()}
-    # Older names of a few layers may be missing from each; half of a tower is no coincidence.
+    # Older names of a few layers may be missing from each; half of a tower is not a coincidence.
     enough = max(0.9 * max(best.values()), len(spec.arrays) / 2)
     fitting = [state for state, count in best.items() if count >= enough]
     if not fitting:
@@ -183,7 +183,7 @@ def alike(value: torch.Tensor, expected: torch.Tensor) -> bool:
 
 
 def unused_arrays(found: MatchedTower, spec: TowerSpec) -> frozenset[str]:
-    """Return what has the tower's prefix, is no part of it, and does not change its features.
+    """Return the arrays under the tower's prefix that are not part of it or its features.
 
     A projector in the head's place, and what `NO_PART` lists. In a module that the tower has,
     unknown arrays mean another architecture.
@@ -258,7 +258,7 @@ def quoted(names: Iterable[str]) -> str:
 
 
 def describe_found(found: MatchedTower) -> str:
-    """Say in one line what was taken of a file, and what else is in it."""
+    """Describe in one line what was taken from a file, and what else is in it."""
     said = f"the state dict '{found.state}'" if found.state else "the whole file"
     if found.others:
         said += f", not {quoted(found.others)} (`state` chooses)"

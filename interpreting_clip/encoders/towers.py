@@ -57,9 +57,9 @@ def load_weights(
     """Return an encoder of an architecture with weights of a file, and what was taken of the file.
 
     `states` are the file's state dicts. An image tower with a linear head is a classifier, and a
-    text tower beside it is ignored; a whole CLIP without a head is a CLIP; a tower without either
-    is an encoder without a head, as is one whose head has other classes than ImageNet's. Older
-    files are read as their library reads them, those of transformers under other names.
+    text tower next to it is ignored; a whole CLIP without a head is a CLIP; a tower without either
+    is an encoder without a head, as is a tower whose head has other classes than ImageNet's. Older
+    files are read as their library reads them, transformers' files under other names.
 
     Raises
     ------
@@ -132,20 +132,20 @@ def pooling_averages(model: Model) -> Model:
 
 
 def text_arrays(found: MatchedTower) -> dict[str, torch.Tensor]:
-    """Return what a file without a head has beside an image tower `visual`, by names in the CLIP.
+    """Return the arrays outside the tower `visual` in a file without a head, by names in the CLIP.
 
-    Nothing if there is no text tower; the temperature alone is none.
+    Nothing if there is no text tower; a temperature does not count as a text tower.
     """
     parent = found.prefix.removesuffix("visual.")
     if parent == found.prefix or found.head_name is not None:
         return {}
-    beside = {
+    others = {
         name.removeprefix(parent): value
         for name, value in found.weights.items()
         if name.startswith(parent) and not name.startswith(found.prefix)
     }
-    beside = {name: value for name, value in beside.items() if name not in NOT_WEIGHTS}
-    return beside if beside.keys() - {"logit_scale", "logit_bias"} else {}
+    others = {name: value for name, value in others.items() if name not in NOT_WEIGHTS}
+    return others if others.keys() - {"logit_scale", "logit_bias"} else {}
 
 
 def copy_clip(
@@ -161,12 +161,12 @@ def copy_clip(
         if found.tower().keys() != spec.arrays.keys():
             raise InputError(misfit(found, spec)) from None
         state = {k: v for k, v in module.state_dict().items() if not k.startswith("visual.")}
-        beside, whole = MatchedTower(text, found.state, ""), with_parts(spec, arrays=state)
+        others, whole = MatchedTower(text, found.state, ""), with_parts(spec, arrays=state)
         advice = (
             "A zero-shot head needs the whole text tower: get the file of the whole CLIP, or name "
             "the backbone that the text tower belongs to"
         )
-        raise InputError(misfit(beside, whole, "text tower", advice)) from None
+        raise InputError(misfit(others, whole, "text tower", advice)) from None
 
 
 def classifier(
