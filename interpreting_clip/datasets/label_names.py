@@ -59,7 +59,7 @@ def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
 
 
 def check_order(names: Sequence[str], published: PublishedSet, agreeing: float = AGREEING) -> None:
-    """Compare the names of a copy's labels with those of the set's classes, in their order.
+    """Compare the names of a copy's labels with the names of the set's classes, in order.
 
     Copies have WordNet's names (`tench, Tinca tinca`) or the names of their day (crane, kite and
     maillot have been corrected), so a name may be of no class that we know, if the share `agreeing`

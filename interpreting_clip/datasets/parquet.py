@@ -26,9 +26,9 @@ from interpreting_clip.datasets.entries import Captions
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
 from interpreting_clip.datasets.layout import (
+    IsWanted,
     OpenedSource,
     SourceImage,
-    Wanted,
     check_wnids,
     refuse_others,
 )
@@ -66,8 +66,8 @@ def _files(place: OpenedSource) -> dict[str, Path]:
     return {path: file for path, file in place.files.items() if path.endswith(SUFFIX)}
 
 
-def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
-    """Yield the images by file, row and name; row groups without a wanted one are not decoded.
+def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
+    """Yield the images by file, row and name; row groups without a wanted image are not decoded.
 
     Images of classes that the set does not have are left out where the published set has others
     (ObjectNet).
@@ -143,7 +143,7 @@ def _rows(table: Any, group: int, where: str) -> list[tuple[str, Label]]:
 
 
 def _images(
-    table: Any, group: int, classes: Mapping[str, int | None], wanted: Wanted, where: str
+    table: Any, group: int, classes: Mapping[str, int | None], wanted: IsWanted, where: str
 ) -> Iterator[SourceImage]:
     """Yield the images of a row group that have a class; one at a time is in memory."""
     chosen = {path for path in classes if wanted(path)}
@@ -243,7 +243,7 @@ def _opened(file: Path, where: str) -> Iterator[Any]:
 
 
 def _check_columns(schema: Any, where: str) -> None:
-    """Refuse other columns than those of labelled images."""
+    """Refuse a table without the columns of labelled images."""
     import pyarrow as pa
     from pyarrow import types
 

@@ -13,9 +13,9 @@ from interpreting_clip.datasets.entries import Captions, RealShift
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import AGREEING, check_order
 from interpreting_clip.datasets.layout import (
+    IsWanted,
     OpenedSource,
     SourceImage,
-    Wanted,
     check_wnids,
     is_image,
     refuse_others,
@@ -39,7 +39,7 @@ def fits(place: OpenedSource) -> bool:
     return any(path.endswith(".tar") for path, _ in walk(folder))
 
 
-def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
+def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
     """Yield the images of shards by shard and key; where the set has no classes, with captions."""
     known = place.known
     if known.classes and not known.labels:
@@ -48,7 +48,7 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     if place.folder is not None:
         found = dict(walk(place.folder))
         shards = {path: file for path, file in found.items() if path.endswith(".tar")}
-        if isinstance(place.entry, RealShift):  # img2dataset puts tables beside captioned images
+        if isinstance(place.entry, RealShift):  # img2dataset adds tables
             refuse_others(shards, found)
     if not shards:
         raise ValueError("expected webdataset shards (*.tar), found none")
@@ -75,7 +75,7 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
 
 
 def check_names(place: OpenedSource) -> None:
-    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
+    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself need none."""
     known, own = place.known, isinstance(place.entry, RealShift)
     if not known.classes:
         return
