@@ -40,7 +40,7 @@ ATTEMPTS = 5
 """How often in a row a request may fail without a new byte."""
 
 PAUSE = 1.0
-"""Seconds before the second attempt; doubled for each further one."""
+"""Seconds before the second attempt; doubled for each further attempt."""
 
 TIMEOUT = (15.0, 60.0)
 """The most seconds to connect, and to wait for the next bytes."""
@@ -245,13 +245,13 @@ def _drop(part: Path, url: str, reason: str) -> None:
 
 
 def _version(response: "requests.Response") -> str:
-    """Return what tells a file from a later one at its URL: a strong ETag, or the date."""
+    """Return what tells a file from a later file at its URL: a strong ETag, or the date."""
     etag = response.headers.get("ETag", "")
     return response.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
 
 
 def _note(response: "requests.Response") -> Note | None:
-    """Return the note of a file of which all is sent; None if it could not be continued."""
+    """Return the note of a file that is sent whole; None if it could not be continued."""
     version, length = _version(response), response.raw.length_remaining
     return Note(version, length) if version and length else None
 
