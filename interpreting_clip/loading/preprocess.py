@@ -117,7 +117,7 @@ def to_tower(
 ) -> Float[torch.Tensor, "image 3 size size"]:
     """Return images of the tower's size as it sees them: (pixel / 255 − mean) / std.
 
-    The memory stays in the order height, width, channel, which is the faster one for convolutions.
+    The memory stays in the order height, width, channel, which is faster for convolutions.
     """
     if isinstance(images, np.ndarray):
         images = torch.from_numpy(np.require(images, requirements=["C", "W"]))
