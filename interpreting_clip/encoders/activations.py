@@ -80,10 +80,9 @@ def activation_batches(
     """Yield the activations of this process's images, a batch at a time."""
     device, preprocess = machine.device, encoder.card.preprocess
     tower = image_tower(encoder, device)
-    (rank, size), images_in_order = place(), np.arange(len(images))
+    (rank, size), indices = place(), np.arange(len(images))
     # Whole batches, since a batch of another shape may use other kernels and change the last bits.
-    assigned = images_in_order[images_in_order // machine.batch_size % size == rank]
-    begin = 0
+    assigned, begin = indices[indices // machine.batch_size % size == rank], 0
     batches = image_batches(
         images, assigned, preprocess, machine.batch_size, machine.workers, device=device
     )

@@ -161,9 +161,8 @@ def require_same_classes(head_classes: list[str], classes: list[str]) -> None:
     """Refuse a head whose classes are not the dataset's, in the same order."""
     if len(head_classes) != len(classes):
         raise InputError(
-            f"the head is for {len(head_classes):,} classes, and imagenet_val has "
-            f"{len(classes):,}; measure it on the dataset that it was trained for, or give the "
-            "encoder a head for these"
+            f"the head is for {len(head_classes):,} classes, imagenet_val has {len(classes):,}; "
+            "measure it on the dataset that it was trained for, or give the encoder a head for these"
         )
     for index, (ours, theirs) in enumerate(zip(head_classes, classes, strict=True)):
         if ours != theirs:

@@ -105,16 +105,14 @@ def without_probe_norm(weights: StateDict) -> StateDict:
     folded = dict(weights)
     for name in [n for n in weights if re.search(r"(^|\.)head\.0\.running_mean$", n)]:
         head = name.removesuffix("0.running_mean")
-        arrays = {
-            n.removeprefix(head): v.double() for n, v in weights.items() if n.startswith(head)
-        }
-        arrays.pop("0.num_batches_tracked", None)
+        probe = {n.removeprefix(head): v.double() for n, v in weights.items() if n.startswith(head)}
+        probe.pop("0.num_batches_tracked", None)
         # Any other head is not linear, or its norm has its own weights and epsilon.
-        if arrays.keys() == {"0.running_mean", "0.running_var", "1.weight", "1.bias"}:
+        if probe.keys() == {"0.running_mean", "0.running_var", "1.weight", "1.bias"}:
             folded = {n: v for n, v in folded.items() if not n.startswith(head)}
-            weight = arrays["1.weight"] / (arrays["0.running_var"] + 1e-6).sqrt()
+            weight = probe["1.weight"] / (probe["0.running_var"] + 1e-6).sqrt()
             folded[f"{head}weight"] = weight.float()
-            folded[f"{head}bias"] = (arrays["1.bias"] - weight @ arrays["0.running_mean"]).float()
+            folded[f"{head}bias"] = (probe["1.bias"] - weight @ probe["0.running_mean"]).float()
     return folded
 
 

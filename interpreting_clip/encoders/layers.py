@@ -209,17 +209,17 @@ def layer_grams(
     layers, tower = named_layers(encoder.visual), image_tower(encoder, device)
     (rank, processes), (count, size) = place(), minibatches.shape
     # Whole minibatches in turn, since each has its own Gram matrices.
-    own = minibatches[rank::processes].ravel()
+    chosen = minibatches[rank::processes].ravel()
     numbers: list[np.ndarray] = []
 
     def stacks() -> Iterator[np.ndarray]:
         workers = machine.workers
-        for batch in image_batches(images, own, preprocess, size, workers, device=device):
+        for batch in image_batches(images, chosen, preprocess, size, workers, device=device):
             pixels = to_tower(batch, preprocess, device)
-            found = tower_grams(tower, layers, pixels, limits, precision)
-            numbers.append(np.array([one.outliers for one in found.values()], np.float32))
+            grams = tower_grams(tower, layers, pixels, limits, precision)
+            numbers.append(np.array([gram.outliers for gram in grams.values()], np.float32))
             # Centred in double precision; after that, float32 is exact enough to store.
-            yield np.stack([[one.whole, one.rest] for one in found.values()]).astype(np.float32)
+            yield np.stack([[gram.whole, gram.rest] for gram in grams.values()]).astype(np.float32)
 
     every = list(collect(stacks(), [(len(layers), 2, size, size)] * count))
     # After the matrices: those arrive while they are computed, and these wait in their process.
@@ -229,8 +229,8 @@ def layer_grams(
     most = dict(zip(layers, np.max(outliers, axis=0).astype(int).tolist(), strict=True))
     numbered = list(enumerate(layers))
     return LayerGrams(
-        {layer: np.stack([one[n, 0] for one in every]) for n, layer in numbered},
-        {layer: np.stack([one[n, 1] for one in every]) for n, layer in numbered if most[layer]},
+        {layer: np.stack([batch[n, 0] for batch in every]) for n, layer in numbered},
+        {layer: np.stack([batch[n, 1] for batch in every]) for n, layer in numbered if most[layer]},
         most,
     )
 

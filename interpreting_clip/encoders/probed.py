@@ -140,12 +140,12 @@ def choose_images(
     """
     chosen = []
     for class_, name in enumerate(names):
-        own = np.flatnonzero(classes == class_)
-        if len(own) < 2:
+        members = np.flatnonzero(classes == class_)
+        if len(members) < 2:
             raise InputError(
                 f"class {class_}, {name!r}: a probe needs two images of it or more, the dataset "
-                f"has {len(own)}; name a dataset that has all {len(names):,} classes"
+                f"has {len(members)}; name a dataset that has all {len(names):,} classes"
             )
-        count = len(own) if most == "all" else min(most, len(own))
-        chosen.append(own[np.arange(count) * len(own) // count])
+        count = len(members) if most == "all" else min(most, len(members))
+        chosen.append(members[np.arange(count) * len(members) // count])
     return np.sort(np.concatenate(chosen))

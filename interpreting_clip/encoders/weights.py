@@ -197,7 +197,7 @@ def download_tokenizer(
         if name in repository.files:
             file = download_file(repository, name, Path(machine.downloads))
             files[name], digests[name] = file.read_bytes(), file_digest(file)
-    tokenizer_origin = TokenizerOrigin(
+    source = TokenizerOrigin(
         repository=repository.name, revision=repository.revision, files=digests
     )
-    return HubTokenizer(architecture.config["text_cfg"], files), tokenizer_origin
+    return HubTokenizer(architecture.config["text_cfg"], files), source
