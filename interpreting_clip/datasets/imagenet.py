@@ -36,13 +36,13 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     are different. The names are open_clip's, which prompts use.
     """
     file, about = reference / "imagenet_classes.csv", ("index", "wnid", "name")
-    found = read_table(file, about)
-    rows = found.to_dict("records")
+    classes = read_table(file, about)
+    rows = classes.to_dict("records")
     table = reference / "objectnet_to_imagenet.csv"
     folders = read_table(table, ("folder", "label", "imagenet_indices")).to_dict("records")
     marked = {
         name: [int(row["index"]) for row in rows if row[name] == "1"]
-        for name in found.columns.drop(list(about))
+        for name in classes.columns.drop(list(about))
     }
     objectnet = {row["folder"]: [*map(int, row["imagenet_indices"].split())] for row in folders}
     return ImageNetClasses(

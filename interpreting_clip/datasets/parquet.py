@@ -51,8 +51,8 @@ def parquet_files(place: Path) -> dict[str, Path]:
     folder, pattern = (
         (place.parent, place.name) if place.suffix == SUFFIX else (place, f"*{SUFFIX}")
     )
-    found = sorted(folder.glob(pattern), key=lambda file: natural_order(file.name))
-    return {file.name: file for file in found}
+    files = sorted(folder.glob(pattern), key=lambda file: natural_order(file.name))
+    return {file.name: file for file in files}
 
 
 def fits(place: OpenedSource) -> bool:
@@ -83,11 +83,11 @@ def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
     for number, (file, local) in enumerate(read.items()):
         where = f"{place.where}: {file}"
         with _opened(local, where) as table:
-            found = _label_names(table, file)
-            if number and found != names:
+            file_names = _label_names(table, file)
+            if number and file_names != names:
                 raise ValueError(f"{file}: its labels have other names than in the other files")
             if not number:
-                names, meaning = found, _meaning(table, found, known)
+                names, meaning = file_names, _meaning(table, file_names, known)
             first = 0
             for group in range(table.num_row_groups):
                 classes: dict[str, int | None] = {}
@@ -257,8 +257,8 @@ def _check_columns(schema: Any, where: str) -> None:
         (parts.get("path", pa.null()), (*texts, types.is_null)),
     )
     if not all(any(fits(type_) for fits in kinds) for type_, kinds in legal):
-        found = ", ".join(f"{name}: {type_}" for name, type_ in columns.items())
+        listed = ", ".join(f"{name}: {type_}" for name, type_ in columns.items())
         raise InputError(
             f"{where}: expected a column `{IMAGE}` of bytes and path and a column `{LABEL}` of "
-            f"numbers or names, got {found}; check `files` or `folder` in params.yaml"
+            f"numbers or names, got {listed}; check `files` or `folder` in params.yaml"
         )

@@ -107,8 +107,8 @@ def folder_state(entry: RealSet, machine: Machine) -> str:
                 inner[:] = [name for name in inner if not name.startswith(".")]
                 files += [f"{folder}/{name}" for name in names if not name.startswith(".")]
         else:
-            found = [place] if place.is_file() else parquet.parquet_files(place).values()
-            files += map(str, found)
+            read = [place] if place.is_file() else parquet.parquet_files(place).values()
+            files += map(str, read)
     digest = hashlib.sha256()
     for file in sorted(files):
         facts = os.lstat(file) if len(files) <= MOST_FILES else None

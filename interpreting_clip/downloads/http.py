@@ -118,8 +118,8 @@ def download_digest(
             if file.exists() and digest_of(file).startswith(digest):
                 return file
             _receive(url, part, headers, f"{advice}save it by hand as {file}")
-            found, size = digest_of(part), part.stat().st_size
-            if found.startswith(digest):
+            actual, size = digest_of(part), part.stat().st_size
+            if actual.startswith(digest):
                 part.replace(file)
                 _forget(part)
                 return file
@@ -128,7 +128,7 @@ def download_digest(
             finally:
                 _forget(part)
     raise InputError(
-        f"{shown}: expected the digest {digest}, got {found} ({size:,} bytes); the file was "
+        f"{shown}: expected the digest {digest}, got {actual} ({size:,} bytes); the file was "
         "removed, and the next run starts afresh. Check the `sha256` in params.yaml against the "
         "publisher's, and the `mirror` of this machine (for the hub, HF_ENDPOINT), or save it by "
         f"hand as {file}"
