@@ -300,9 +300,7 @@ def strip_words(annotated: ast.AnnAssign) -> None:
     for call in ast.walk(annotated.annotation):
         if isinstance(call, ast.Call) and called(call) in WORDING:
             call.args = [ast.Constant(blank) for blank in WORDING[called(call)]]
-            call.keywords = [
-                keyword for keyword in call.keywords if keyword.arg in ("chance", "headline")
-            ]
+            call.keywords = [k for k in call.keywords if k.arg in ("chance", "headline")]
     if ast.unparse(annotated.target) == "CAPTION":
         annotated.value = ast.Constant("")
 
