@@ -203,8 +203,8 @@ class RealShift(RealSet, frozen=True, kw_only=True, tag="own"):
                 "published` were measured on; take the whole set, or `baseline: none`"
             )
         named = self.classes.values() if isinstance(self.classes, dict) else [self.classes]
-        for one in named:
-            classes = one.split() if isinstance(one, str) else one
+        for names in named:
+            classes = names.split() if isinstance(names, str) else names
             if len(set(classes)) < len(classes):
                 twice = next(name for name in classes if classes.count(name) > 1)
                 raise ValueError(f"`classes` must name each class once, got {twice} twice")

@@ -162,7 +162,7 @@ def require_same_classes(head_classes: list[str], classes: list[str]) -> None:
     if len(head_classes) != len(classes):
         raise InputError(
             f"the head is for {len(head_classes):,} classes, imagenet_val has {len(classes):,}; "
-            "measure it on the dataset that it was trained for, or give the encoder a head for these"
+            "measure it on the dataset that it was trained for, or give the encoder another head"
         )
     for index, (ours, theirs) in enumerate(zip(head_classes, classes, strict=True)):
         if ours != theirs:

@@ -27,7 +27,7 @@ def probed_encoder(start: Encoder, features: ProbedFeatures) -> Encoder:
     """Return an encoder without a head whose activations a probe reads.
 
     Its tower is a copy of that of `start`, which keeps its own head. Before the projection, the
-    features of a CLIP are those that its projection into the space of images and texts reads.
+    features of a CLIP are the input of its projection into the space of images and texts.
 
     Raises
     ------

@@ -43,7 +43,7 @@ class ArrayResults(Result):
     def numbers(self) -> list[Number]:
         """The numbers with their labels, including the comparisons' numbers.
 
-        Outlier features by chance are those after random rotations.
+        Outlier features by chance are counted after random rotations.
         """
         rotated = self.privileged_basis.rotated_outliers.value
         by_array = [
