@@ -97,8 +97,8 @@ TRANSITIVE_DEPENDENCIES = {
 """The packages that these use to compute."""
 
 IO_PACKAGES = frozenset(
-    "filelock huggingface_hub jaxtyping msgspec pyarrow requests safetensors threadpoolctl tqdm "
-    "urllib3 yaml".split()  # noqa: SIM905
+    "filelock huggingface_hub jaxtyping msgspec pyarrow requests "  # noqa: SIM905
+    "safetensors threadpoolctl tqdm urllib3 yaml".split()
 )
 """Modules from outside that check, fetch, read, write or show, and compute no number."""
 
