@@ -44,7 +44,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     with error_context(file, ValueError), error_context(file, TypeError):
         given = read_given(file, entry)
         results = measured(given, entry, keywords)
-    headline = {one.headline: one.value for one in results.numbers if one.headline}
+    headline = {n.headline: n.value for n in results.numbers if n.headline}
     write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=2)
     write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
 
@@ -83,15 +83,15 @@ def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
             "normalize_features": entry.normalize_features,
         }
     if entry.classes != NONE:
-        own = entry.classes == OWN_ROW
-        classes = np.arange(len(images)) if own else read(entry.classes)
+        own_row = entry.classes == OWN_ROW
+        classes = np.arange(len(images)) if own_row else read(entry.classes)
         given["labels"] = {"activations": images, "classes": classes}
     given["compare"] = {name: read(name) for name in entry.compare}
     return given
 
 
 def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredArrays) -> None:
-    """Refuse activations that are not of unit length although the study says so, or are.
+    """Refuse activations whose lengths contradict the study's `unit_length`.
 
     Raises
     ------
@@ -112,17 +112,17 @@ def measured(
     given: Mapping[str, Any], entry: MeasuredArrays, keywords: dict[str, dict[str, Any]]
 ) -> ArrayResults:
     """Return the results of every measure whose arguments are given; the others are None."""
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: measure()
         for name, _, needs, measure in measures_of_arrays(given, keywords)
         if given.keys() >= {*needs}
     }
-    found["comparisons"] = {
+    fields["comparisons"] = {
         name: compared({**given, "compare": other}, keywords)
         for name, other in given["compare"].items()
     }
     images = given["activations"]
-    results = ArrayResults(images=len(images), features=images.shape[1], **found)
+    results = ArrayResults(images=len(images), features=images.shape[1], **fields)
     if results.accuracy is None or results.directions is None:
         return results
     weight, bias, normalize = given["head"].values()

@@ -24,8 +24,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """Write what the directions and features of encoder `key` encode.
 
     `concepts.json` has the counts and the strongest pairs of a direction or feature and a concept
-    that it encodes, with the average precision of every pair beside it; `encoded.csv` lists all
-    encoded pairs.
+    that it encodes, with every pair's average precision; `encoded.csv` lists all encoded pairs.
     """
     folder, shown = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
@@ -37,7 +36,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     with error_context(f"{folder} and {shown}", ValueError):
         activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
         directions = read_result(privileged / "directions.json", PrivilegedDirections)
-        found = count_concepts(
+        result = count_concepts(
             activations,
             ConceptLabels(labels["image"], labels["concept"]),
             as_directions(directions, activations.shape[1]),
@@ -52,8 +51,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             settings=settings,
             workers=read_machine().workers,
         )
-    write_result(out / "concepts.json", found)
-    write_pairs(out / "encoded.csv", found, categories)
+    write_result(out / "concepts.json", result)
+    write_pairs(out / "encoded.csv", result, categories)
 
 
 def rare_concepts(folder: Path, minimum: int) -> list[str]:
@@ -66,16 +65,16 @@ def rare_concepts(folder: Path, minimum: int) -> list[str]:
 PAIR_COLUMNS = ("basis", "number", "side", "concept", "category", "precision")
 
 
-def write_pairs(file: Path, found: Concepts, categories: Sequence[str]) -> None:
+def write_pairs(file: Path, result: Concepts, categories: Sequence[str]) -> None:
     """Write encoded pairs by basis as CSV: directions by importance from 1, features from 0."""
     import pandas as pd
 
-    named = list(zip(found.concepts, categories, strict=True))
+    named = list(zip(result.concepts, categories, strict=True))
     rows = [
         (name, pair.number, pair.side, pair.concept, pair.category, round(pair.precision, 4))
-        for name, basis in found.bases.items()
+        for name, basis in result.bases.items()
         for pair in encoded_pairs(
-            basis, found.threshold, named, first=1 if name == "directions" else 0
+            basis, result.threshold, named, first=1 if name == "directions" else 0
         )
     ]
     write_table(file, pd.DataFrame(rows, columns=list(PAIR_COLUMNS)), PAIR_COLUMNS)

@@ -57,7 +57,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 def read_probe(
     key: str, directions: PrivilegedDirections, images: int, inputs: Inputs
 ) -> ProbeResults:
-    """Read what stage `broden` found for encoder `key`, and what the probe images show.
+    """Read the results of stage `broden` for encoder `key`, and what the probe images show.
 
     `images` are shown of each end of a direction or feature.
     """

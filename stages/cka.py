@@ -23,11 +23,11 @@ from runner.outputs import Outputs
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write comparison `key`: CKA of all layers, and what is measured of the activations."""
     pair = params.read(f"comparisons.{key}", Comparison)
-    rows, columns = (inputs[f"data/layer_grams/{one}"] for one in (pair.first, pair.second))
+    rows, columns = (inputs[f"data/layer_grams/{name}"] for name in (pair.first, pair.second))
     first, second = read_grams(rows), read_grams(columns)
     with error_context(f"{rows} and {columns}", ValueError):
         layers = layer_cka(first, second, keys=(pair.first, pair.second))
-    folders = [inputs[f"data/activations/{one}"] for one in (pair.first, pair.second)]
+    folders = [inputs[f"data/activations/{name}"] for name in (pair.first, pair.second)]
     images = [read_activations(folder, TEST_SETS[0]).values for folder in folders]
     settings = params.read("mutual_neighbours", Settings)
     with error_context(" and ".join(map(str, folders)), ValueError):

@@ -42,7 +42,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         )
         sizes = [directions, activations.shape[1]]
         workers = read_machine().workers
-        found = random_concepts(activations, chosen, sizes, settings=settings, workers=workers)
-    named = zip(("directions", "features"), found, strict=True)
-    tensors = {f"{basis}.{name}": one for basis, best in named for name, one in vars(best).items()}
+        nulls = random_concepts(activations, chosen, sizes, settings=settings, workers=workers)
+    named = zip(("directions", "features"), nulls, strict=True)
+    tensors = {f"{basis}.{name}": array for basis, n in named for name, array in vars(n).items()}
     write_tensors(outputs[f"data/concept_nulls/{key}"] / "best.safetensors", tensors)

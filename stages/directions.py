@@ -32,7 +32,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     head = read_head(inputs[f"data/heads/{key}"], imagenet.shape[1])
     with error_context(folder, ValueError):
         candidates = find_candidates(imagenet, head, settings)
-        found = describe(imagenet, head, candidates)
+        result = describe(imagenet, head, candidates)
         without_random = replace(candidates, random=[])
         pruned = {
             name: pruning_curves(
@@ -45,7 +45,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             )
             for name, test in with_classes_of_shifts(tests, len(head.weight))
         }
-    write_result(outputs[f"data/directions/{key}"] / "directions.json", found)
+    write_result(outputs[f"data/directions/{key}"] / "directions.json", result)
     write_result(outputs[f"data/pruning/{key}"] / "pruning.json", pruned)
 
 

@@ -25,7 +25,7 @@ from runner.torchrun import run_in_processes
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch.
 
-    `without_outliers` has those of the layers that have outlier features, without these; the card
+    `without_outliers` has the Grams of layers with outlier features, without these; the card
     has the most that a layer has in any minibatch.
     """
     machine = read_machine()

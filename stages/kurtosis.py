@@ -30,7 +30,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     file = inputs[f"data/directions/{key}"] / "directions.json"
     directions = read_result(file, PrivilegedDirections)
     with error_context(folder / TEST_SETS[0], ValueError):
-        found = kurtosis(activations, **asdict(settings))
+        result = kurtosis(activations, **asdict(settings))
         dimensions = participation_ratio.participation_ratio(activations, **asdict(blocks))
         basis = privileged_basis.privileged_basis(
             activations,
@@ -43,12 +43,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             tests,
             head=head,
             directions=directions,
-            outliers=found.outliers,
+            outliers=result.outliers,
             confidence=settings.confidence,
         )
     representation = read_card(folder)["representation"]
     out = outputs[f"data/kurtosis/{key}"]
-    write_result(out / "kurtosis.json", replace(found, representation=representation))
+    write_result(out / "kurtosis.json", replace(result, representation=representation))
     write_result(out / "outlier_axes.json", axes)
     write_result(out / "participation_ratio.json", dimensions)
     write_result(out / "privileged_basis.json", basis)

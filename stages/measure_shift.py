@@ -43,7 +43,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         reason=baseline.reasons({TEST_SETS[0]: imagenet, shift: test}).get(shift, ""),
         settings=settings,
     )
-    headline = {one.headline: one.value for one in robustness.numbers if one.headline}
+    headline = {n.headline: n.value for n in robustness.numbers if n.headline}
     if robustness.robustness is None or robustness.extrapolated:  # no place for its mark
         del headline["robust"]
     write_json(outputs[f"metrics/shifts/{key}.json"], headline, digits=2)

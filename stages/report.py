@@ -39,8 +39,8 @@ Kind = TypeVar("Kind")
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figure and `plots/report.html`.
 
-    The study's encoders, nulls and comparisons are those in params.yaml: the folders may still hold
-    the results of removed ones.
+    The study's encoders, nulls and comparisons are listed in params.yaml: the folders may still
+    hold results of removed entries.
     """
     provenance = read_provenance(params, inputs)
     names = study_names(provenance.datasets, provenance.shifts)
@@ -49,8 +49,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     entries = params.read("arrays", dict[str, MeasuredArrays])
     measured = read_each(params, inputs, "arrays", ArrayResults)
-    arrays = [ArrayEntry(key=k, entry=entries[k], results=one) for k, one in measured.items()]
-    layers = [one.cka for one in comparisons]
+    arrays = [ArrayEntry(key=k, entry=entries[k], results=result) for k, result in measured.items()]
+    layers = [comparison.cka for comparison in comparisons]
     tables = study_tables(encoders, layers, baseline, names)
     for name, table in (tables | array_tables(arrays)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, list(table.columns))
@@ -86,7 +86,7 @@ def read_each(
 def read_encoders(
     params: ListedParams, inputs: Inputs
 ) -> tuple[list[StudyEncoder], list[FurtherEncoder], list[str]]:
-    """Return the study's encoders in the report's order, and those that only the replicas have.
+    """Return the study's encoders in the report's order, and encoders that only the replicas have.
 
     Last are the measures whose replicas are out of date.
     """
@@ -96,7 +96,7 @@ def read_encoders(
     results = read_each(params, inputs, "encoders", EncoderResults)
     own = read_own_shifts(params, inputs)
     recipes = params.read("recipes", dict[str, TrainingRecipe])
-    seeds = {key: recipes[one.recipe].seed for key, one in read_trainings(params).items()}
+    seeds = {key: recipes[entry.recipe].seed for key, entry in read_trainings(params).items()}
     replicas, outdated = read_replicas(inputs["studies/replicas.csv"], seeds, results)
     encoders = []
     for number, key in enumerate(report_order(entries), 1):
@@ -112,15 +112,15 @@ def read_encoders(
 def read_own_shifts(params: ListedParams, inputs: Inputs) -> dict[str, dict[str, ShiftResults]]:
     """Return the results on shifts of the study's own, by encoder and shift."""
     entries = params.read("shift_encoders", dict[str, ShiftEncoder])
-    folder, found = inputs[PLOTS / "shifts"], dict[str, dict[str, ShiftResults]]()
+    folder, results = inputs[PLOTS / "shifts"], dict[str, dict[str, ShiftResults]]()
     for key, entry in sorted(entries.items(), key=lambda item: item[1].shift):
-        one = read_result(folder / f"{key}.json", ShiftResults)
-        found.setdefault(entry.encoder, {})[entry.shift] = one
-    return found
+        result = read_result(folder / f"{key}.json", ShiftResults)
+        results.setdefault(entry.encoder, {})[entry.shift] = result
+    return results
 
 
 def read_trainings(params: ListedParams) -> dict[str, Pretrain | Finetune | Supervise]:
-    """Return how each encoder is trained that the study trains."""
+    """Return the training of each encoder that the study trains."""
     return {
         **params.read("pretrain", dict[str, Pretrain]),
         **params.read("finetune", dict[str, Finetune]),
@@ -146,4 +146,4 @@ def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
 def read_probed(folder: Path | None) -> list[tuple[str, str]]:
     """Return name and category of every concept that the encoders were probed for."""
     concepts = read_json(folder / "concepts.json") if folder else []
-    return [(one["name"], one["category"]) for one in concepts]
+    return [(concept["name"], concept["category"]) for concept in concepts]

@@ -51,7 +51,7 @@ def read_card(directory: Path) -> DatasetCard:
     Raises
     ------
     InputError
-        There is no card, or it is not one of ours.
+        There is no card, or another program wrote it.
     """
     return read_struct(directory / "card.json", DatasetCard)
 

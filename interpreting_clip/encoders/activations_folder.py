@@ -1,6 +1,6 @@
 """A folder of activations that were computed elsewhere: how to write it, and its manifest.
 
-    manifest.json           what is there, with the SHA-256 of every file
+    manifest.json           the contents, with the SHA-256 of every file
     imagenet_val.npy        a row per image, in the order of the dataset
     …                       further datasets, as many as there are
     head.npy, bias.npy      the classifier head, if there is one
@@ -64,7 +64,7 @@ class GivenFile(StrictStruct, frozen=True, kw_only=True):
 
 
 class GivenDataset(GivenFile, frozen=True, kw_only=True):
-    """The activations on one dataset: of how many images, and the digest of their order.
+    """The activations on one dataset: the number of images, and the digest of their order.
 
     `order` is `image_lists.order_digest` of the dataset's images.
     """
@@ -99,9 +99,9 @@ def write_activations_folder(
     bias: Any = None,
     classes: Sequence[str] | None = None,
 ) -> str:
-    """Write activations as a folder that an encoder of a study can come from.
+    """Write activations as a folder that an encoder of a study can be made from.
 
-    Arrays are NumPy's, also memory-mapped ones, or what NumPy makes into an array, such as JAX's.
+    Arrays are NumPy's, memory-mapped or not, or convertible to NumPy's, such as JAX's.
     Float16 and float32 are kept; any other type of numbers becomes float32. The manifest is written
     last, so a folder that was interrupted has none.
 
@@ -139,9 +139,9 @@ def write_activations_folder(
     features, rows = np.shape(activations[first])[-1], len(classes or ())
     listed = {name: read_image_list(Path(lists) / f"{name}.csv") for name in activations}
     shapes = {name: (len(images), features) for name, images in listed.items()}
-    of_head = {"head": head, "bias": bias}
-    of_head = {name: values for name, values in of_head.items() if values is not None}
-    arrays = {**activations, **of_head}
+    head_arrays = {"head": head, "bias": bias}
+    head_arrays = {name: values for name, values in head_arrays.items() if values is not None}
+    arrays = {**activations, **head_arrays}
     for name, shape in {**shapes, "head": (rows, features), "bias": (rows,)}.items():
         if name in arrays and np.shape(arrays[name]) != shape:
             raise ValueError(f"{name}: expected the shape {shape}, got {np.shape(arrays[name])}")
@@ -182,7 +182,7 @@ def write_npy(folder: Path, name: str, values: Any) -> dict[str, str]:
 
 
 def read_manifest(folder: Path, sha256: str) -> Manifest:
-    """Read the manifest of a folder, whose SHA-256 params.yaml has."""
+    """Read the manifest of a folder and check it against the SHA-256 in params.yaml."""
     file = folder / MANIFEST
     if not file.is_file():
         raise InputError(

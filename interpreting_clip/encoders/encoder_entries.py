@@ -1,4 +1,4 @@
-"""Encoders: which are measured and compared, their architectures and heads, and forward passes.
+"""The encoders to measure and compare, their architectures and heads, and forward passes.
 
 The sections `encoders`, `comparisons`, `backbones`, `heads`, `interpolate`, `threads`, `precision`,
 `layers` and `browse`.
@@ -57,7 +57,7 @@ STRIDE = 32
 """The ratio of a ResNet's image side to the side of its last feature map."""
 
 WIDENING = 32
-"""The ratio of channels in a ResNet's last feature map to those of its first stage."""
+"""The ratio of channels in a ResNet's last feature map to the channels of its first stage."""
 
 
 class ModifiedResNet(Kind, frozen=True, kw_only=True, tag="resnet"):
@@ -75,7 +75,7 @@ class ModifiedResNet(Kind, frozen=True, kw_only=True, tag="resnet"):
 class VisionTransformer(Kind, frozen=True, kw_only=True, tag="vit"):
     """A vision transformer: square patches of `patch` pixels, `layers` blocks of `width`.
 
-    `stem` says what makes a patch a token: one linear map (Dosovitskiy et al. 2021), or
+    `stem` makes a patch a token: one linear map (Dosovitskiy et al. 2021), or
     convolutions that halve the image until a pixel stands for a patch (Xiao et al. 2021).
     """
 
@@ -166,7 +166,7 @@ class ExternalModel(Kind, frozen=True, kw_only=True, tag="external"):
 
 
 BackboneEntry = AnyBackbone | ExternalModel
-"""An entry of `backbones:`; its `kind` says which."""
+"""An entry of `backbones:`, told apart by `kind`."""
 
 
 Template = Annotated[
@@ -183,7 +183,7 @@ Templates = (
     Annotated[list[Template], Meta(min_length=1, max_length=1000)]
     | Literal["openai_imagenet", "simple_imagenet"]
 )
-"""Prompts, or the name of a set of them: CLIP's 80 for ImageNet, or the 7 best of these."""
+"""Prompts, or the name of a set: CLIP's 80 prompts for ImageNet, or the best 7 of them."""
 
 
 def split_words(text: str) -> list[str]:
@@ -269,7 +269,7 @@ ShownImages = Annotated[int, Meta(ge=1, le=100)]
 
 
 class Browse(StrictStruct, frozen=True, kw_only=True):
-    """The pages of directions: of which encoders, and how many images they show."""
+    """The pages of directions: their encoders, and how many images they show."""
 
     encoders: list[Key]
     images: ShownImages

@@ -36,7 +36,7 @@ class Vocabulary:
     def encode(self, texts: Sequence[str], context: int) -> Int[np.ndarray, "text token"]:
         """Return the tokens of texts, `context` each.
 
-        Unlike CLIP's tokenizer this one does not cut long texts: a caption without its last words
+        Unlike CLIP's tokenizer, it does not cut long texts: a caption without its last words
         may say something else.
 
         Raises

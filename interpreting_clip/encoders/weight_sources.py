@@ -8,4 +8,4 @@ from interpreting_clip.encoders.sources.torchvision import Torchvision
 from interpreting_clip.encoders.sources.untrained import Untrained
 
 WeightsEntry = Untrained | OpenClip | Torchvision | Timm | CheckpointFile | ActivationsFolder
-"""An entry of `weights:`; its `source` says which."""
+"""An entry of `weights:`, told apart by `source`."""

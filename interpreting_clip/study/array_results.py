@@ -41,21 +41,21 @@ class ArrayResults(Result):
 
     @property
     def numbers(self) -> list[Number]:
-        """The numbers with their labels, and those of the comparisons.
+        """The numbers with their labels, including the comparisons' numbers.
 
-        Outlier features by chance are those after random rotations.
+        Outlier features by chance are counted after random rotations.
         """
         rotated = self.privileged_basis.rotated_outliers.value
-        own = [
-            replace(one, chance=rotated) if one.name == OUTLIERS else one for one in super().numbers
+        by_array = [
+            replace(n, chance=rotated) if n.name == OUTLIERS else n for n in super().numbers
         ]
         compared = [
             replace(
-                number,
-                name=f"comparisons.{other}.{number.name}",
-                label=f"{other.replace('_', ' ')}: {number.label}",
+                n,
+                name=f"comparisons.{other}.{n.name}",
+                label=f"{other.replace('_', ' ')}: {n.label}",
             )
             for other, numbers in self.comparisons.items()
-            for number in numbers
+            for n in numbers
         ]
-        return [*own, *compared]
+        return [*by_array, *compared]

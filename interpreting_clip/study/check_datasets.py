@@ -141,7 +141,7 @@ def check_baseline(study: Sections) -> Complaints:
 
 
 def check_classes(study: Sections, tests: dict[str, Any], learnt: set[int]) -> Complaints:
-    """The standard models learn the classes of every test set; ImageNet's has those of shifts."""
+    """The standard models learn all test sets' classes; ImageNet's set has the shifts' classes."""
     validation = study.datasets.get(TEST_SETS[0])
     measured = {*validation.class_indices} if isinstance(validation, Drawn) else set[int]()
     for name, entry in tests.items():

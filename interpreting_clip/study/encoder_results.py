@@ -53,19 +53,19 @@ class EncoderResults(Result):
     @property
     def reasons(self) -> dict[str, str]:
         """Why there is no number on a dataset, by the dataset."""
-        found = self.robustness.reasons
-        return found if self.concepts else {**found, "broden": NOT_GIVEN}
+        reasons = self.robustness.reasons
+        return reasons if self.concepts else {**reasons, "broden": NOT_GIVEN}
 
 
 def read_encoder_results(folders: Mapping[str, Path]) -> EncoderResults:
-    """Gather what the stages found of an encoder, from their folders, of those that are there."""
+    """Gather the stages' results for an encoder from those folders that exist."""
     kinds = get_type_hints(EncoderResults)
     files = {file.stem: file for folder in folders.values() for file in folder.glob("*.json")}
-    found = {
+    results = {
         name: read_result(file, kinds[name], arrays=False)
         for name, file in files.items()
         if name in kinds
     }
     points = read_curve(folders["training"])
     steps = [point | {"accuracy": 100 * point["accuracy"]} for point in points]
-    return EncoderResults(**found, training=msgspec.convert(steps, kinds["training"]))
+    return EncoderResults(**results, training=msgspec.convert(steps, kinds["training"]))

@@ -70,9 +70,9 @@ class FittedBaseline(Baseline):
 
         Models that are not above chance are off the line.
         """
-        x = np.array([one[self.abscissa[shift]] for one in self.models], float)
+        x = np.array([model[self.abscissa[shift]] for model in self.models], float)
         left_out = self.at_chance[shift]
-        y = [None if one["name"] in left_out else one[shift] for one in self.models]
+        y = [None if model["name"] in left_out else model[shift] for model in self.models]
         return line_residuals(x / 100, np.array(y, float) / 100, self.lines[shift])
 
     def starts_at_all(self, shift: str, imagenet: Activations, test: Activations) -> bool:
@@ -87,7 +87,7 @@ class FittedBaseline(Baseline):
     def reasons(
         self, tests: Mapping[str, Activations], not_given: Iterable[str] = ()
     ) -> dict[str, str]:
-        """Say why an encoder has no effective robustness, by shift; it has one on all others.
+        """Return why an encoder has no effective robustness, by shift; other shifts are left out.
 
         It was not measured, the study states no standard models, too few of them are above chance,
         or its test sets have other classes: fewer are easier to tell apart, so accuracy among them
@@ -100,8 +100,8 @@ class FittedBaseline(Baseline):
         not_given : shifts of the study that there are no activations on
         """
         imagenet, *shifts = tests
-        found = {shift: self._reason(shift, tests[imagenet], tests[shift]) for shift in shifts}
-        return {s: why for s, why in found.items() if why} | dict.fromkeys(not_given, NOT_GIVEN)
+        reasons = {shift: self._reason(shift, tests[imagenet], tests[shift]) for shift in shifts}
+        return {s: why for s, why in reasons.items() if why} | dict.fromkeys(not_given, NOT_GIVEN)
 
     def _reason(self, shift: str, imagenet: Activations, test: Activations) -> str:
         if shift not in self.at_chance:
