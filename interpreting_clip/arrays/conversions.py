@@ -183,9 +183,7 @@ def as_representation(value: ArrayLike, name: str) -> Float[np.ndarray, "image f
     return as_matrix(array, name)
 
 
-def as_head(
-    head: HeadLike, bias: ArrayLike | None, normalize_features: Any, features: int
-) -> Head:
+def as_head(head: HeadLike, bias: ArrayLike | None, normalize_features: Any, features: int) -> Head:
     """Return a head that fits activations with so many features.
 
     Parameters
