@@ -21,9 +21,9 @@ from interpreting_clip.charts.theme import (
     SHAPES,
     TRAINING_COLOURS,
     by_name,
-    told,
+    number_tip,
 )
-from page.published_results import TRAININGS as NAMES
+from page.published_results import PUBLISHED_TRAININGS
 from page.published_tables import AUGMENTATIONS, PUBLISHED_FRAME, STANDARD
 
 WIDTH, HEIGHT = 184, 205
@@ -41,13 +41,13 @@ ORANGE, SKY, PINK, VIOLET = "#B07800", "#1E88C4", "#CC79A7", "#7B4FA3"
 Looks = Mapping[str, Look]
 
 TRAINING_LOOKS = {
-    NAMES["zero_shot"]: Look(colour=BLUE, shape=SHAPES[0]),
-    NAMES["finetuned"]: Look(colour=VERMILION, shape=SHAPES[1]),
-    NAMES["finetuned_12k"]: Look(colour=VERMILION, shape="triangle-right"),
-    NAMES["soup"]: Look(colour=ORANGE, shape="triangle-down"),
-    NAMES["captioner"]: Look(colour=SKY, shape="M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"),
-    NAMES["probed"]: Look(colour=TRAINING_COLOURS["linear probe"], shape="cross"),
-    NAMES["supervised"]: Look(colour=GREEN, shape=SHAPES[2]),
+    PUBLISHED_TRAININGS["zero_shot"]: Look(colour=BLUE, shape=SHAPES[0]),
+    PUBLISHED_TRAININGS["finetuned"]: Look(colour=VERMILION, shape=SHAPES[1]),
+    PUBLISHED_TRAININGS["finetuned_12k"]: Look(colour=VERMILION, shape="triangle-right"),
+    PUBLISHED_TRAININGS["soup"]: Look(colour=ORANGE, shape="triangle-down"),
+    PUBLISHED_TRAININGS["captioner"]: Look(colour=SKY, shape="M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"),
+    PUBLISHED_TRAININGS["probed"]: Look(colour=TRAINING_COLOURS["linear probe"], shape="cross"),
+    PUBLISHED_TRAININGS["supervised"]: Look(colour=GREEN, shape=SHAPES[2]),
     STANDARD: Look(colour=GREY, shape="circle"),
 }
 """The look of each kind of training; on the page, the filter is its legend."""
@@ -122,8 +122,8 @@ def published_panel_on_page(_ends: Ends) -> Layers:
 def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.LayerChart:
     """Draw models and the line, and what lies between them."""
     models = model_points(
-        told("imagenet", "ImageNet (%)", ".1f"),
-        told("accuracy", "on the shift (%)", ".1f"),
+        number_tip("imagenet", "ImageNet (%)", ".1f"),
+        number_tip("accuracy", "on the shift (%)", ".1f"),
         *titled(robustness_text="effective robustness", mean_text="mean"),
     ).transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
     layers = alt.LayerChart(
@@ -201,8 +201,8 @@ def scaling_panel(_ends: Ends) -> Layers:
 def result_points(column: str, looks: Looks, area: Any, **titles: str) -> alt.Chart:
     """Draw points in colours and shapes by a column, which tell columns under titles."""
     points = alt.Chart().mark_point(filled=True, opacity=0.85, strokeWidth=0.5, stroke=GROUND)
-    told_columns = titled(label="model", **titles, mean_text="effective robustness")
-    return points.encode(**by_look(column, looks), size=area, tooltip=told_columns)
+    columns = titled(label="model", **titles, mean_text="effective robustness")
+    return points.encode(**by_look(column, looks), size=area, tooltip=columns)
 
 
 def area_of(column: str, ends: tuple[int, int], areas: tuple[int, int]) -> alt.Size:

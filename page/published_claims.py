@@ -11,7 +11,7 @@ from interpreting_clip.formats.result import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
 from page.names import format_number
-from page.published_results import TRAININGS
+from page.published_results import PUBLISHED_TRAININGS
 from page.verdicts import NO_DIFFERENCE, Case, Claim, judge_differences, overall, supported
 
 Titles = Mapping[str, str]
@@ -157,7 +157,7 @@ def _lowest_and_highest(models: pd.DataFrame) -> list[tuple[str, dict[Any, Any]]
 def _training(model: Mapping[Any, Any]) -> str:
     """Return a model's training, with what else is different about it."""
     note = f" ({model['note']})" if model["note"] else ""
-    return f"{TRAININGS[model['training']]}{note}"
+    return f"{PUBLISHED_TRAININGS[model['training']]}{note}"
 
 
 def _not_counted(models: pd.DataFrame, counted: pd.DataFrame) -> str:

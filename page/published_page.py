@@ -19,9 +19,9 @@ from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
 from page.published_claims import published_claims
 from page.published_results import (
+    PUBLISHED_TRAININGS,
     SHIFT_ORDER,
     TEST_SETS,
-    TRAININGS,
     Draws,
     by_robustness,
     interval,
@@ -77,7 +77,9 @@ def published_page(
         "published": published,
         "numbers": numbers,
         "numbers_json": script_json(numbers),
-        "trainings": {k: name for k, name in TRAININGS.items() if k in set(models["training"])},
+        "trainings": {
+            k: name for k, name in PUBLISHED_TRAININGS.items() if k in set(models["training"])
+        },
         # The script sets the rows of this chart, from `numbers`.
         "drawing": panel_drawing(
             PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
@@ -165,7 +167,7 @@ def _numbers(
         "accuracies": sets,
         "labels": DATASETS,
         "shifts": {key: cards["shifts"][key] for key in SHIFT_ORDER},
-        "trainings": TRAININGS,
+        "trainings": PUBLISHED_TRAININGS,
         "sources": {
             key: {"title": source.title, "url": web_address(source)}
             for key, source in published.sources.items()

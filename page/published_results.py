@@ -17,7 +17,7 @@ SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet
 
 TEST_SETS = ("imagenet", *SHIFT_ORDER)
 
-TRAININGS = {
+PUBLISHED_TRAININGS = {
     "zero_shot": "zero-shot",
     "finetuned": "finetuned",
     "finetuned_12k": "finetuned through ImageNet-12k",
@@ -71,7 +71,7 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
     for m in published.models:
         under = m.robustness.get(choice, _NOT_PLACED)
         row: dict[str, Any] = {name: getattr(m, name) for name in _CELLS}
-        row |= {"label": m.name, "how": TRAININGS[m.training]}
+        row |= {"label": m.name, "how": PUBLISHED_TRAININGS[m.training]}
         row["listed"] = m.training != "supervised" or m.counterpart_of != ""
         row["extrapolated"] = bool(under.extrapolated)
         # Where the first source says nothing of the training, another one may.

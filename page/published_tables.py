@@ -12,7 +12,7 @@ from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START
 from interpreting_clip.statistics.logit_line import LogitLine
 from page.names import TESTBED_SHIFTS
-from page.published_results import TRAININGS
+from page.published_results import PUBLISHED_TRAININGS
 from page.verdicts import Case
 
 STANDARD = "standard models"
@@ -167,7 +167,7 @@ def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     found = models[models["counterpart_of"] != ""]
     found = found.assign(
         supervised=found["training"] == "supervised",
-        place=found["training"].map(list(TRAININGS).index),
+        place=found["training"].map(list(PUBLISHED_TRAININGS).index),
     )
     return found.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
 

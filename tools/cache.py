@@ -25,7 +25,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from runner.inputs import LOCK, content_md5, file_md5, files_below, folder_listing, read_lock
 from runner.records import record_of, wrong_records
-from tools.jobs import TRAININGS
+from tools.jobs import TRAINING_STAGES
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
@@ -196,7 +196,7 @@ def prepare() -> None:
             if any(o.use_cache and o.hash_info and o.changed_cache() for o in stage.outs)
         ]
     if lost:
-        trainings = sum(name.partition("@")[0] in TRAININGS for name in lost)
+        trainings = sum(name.partition("@")[0] in TRAINING_STAGES for name in lost)
         sys.stdout.write(
             f"DVC's cache lacks results of {len(lost)} stages, {trainings} of them trainings: "
             f"{', '.join(lost[:FEW])}{', …' * (len(lost) > FEW)}; `dvc pull` gets what a remote "

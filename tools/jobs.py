@@ -32,14 +32,14 @@ JOB = (sys.executable, "-m", "tools", "job")
 FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
 
-TRAININGS = ("pretrain", "finetune", "supervise")
+TRAINING_STAGES = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 OWN_SHIFTS = ("fetch_shift", "shift_baseline", "extract_shift", "measure_shift")
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
 SINGLE_STAGE_JOBS = (
-    *(*TRAININGS, *PROBING, "weights", "interpolate", "fetch"),
+    *(*TRAINING_STAGES, *PROBING, "weights", "interpolate", "fetch"),
     *("extract_untrained", "untrained", "arrays", "fetch_arrays", *OWN_SHIFTS),
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
@@ -158,7 +158,7 @@ def gpus(kind: str, machine: MachineSettings) -> int:
     if machine.device == "cpu" or launching_command(machine.launchers, kind):
         return 0
     one = kind in (*FORWARD, *PROBING, "extract_shift", "extract_untrained", "interpolate")
-    return machine.processes if kind in TRAININGS else int(one)
+    return machine.processes if kind in TRAINING_STAGES else int(one)
 
 
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:

@@ -23,9 +23,9 @@ from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.replicas import FURTHER, IDENTITY
+from tools.jobs import TRAINING_STAGES
 
 TABLE = Path("studies/replicas.csv")
-TRAININGS = ("pretrain", "finetune", "supervise")
 SEEDS = 5
 
 STUDY_TEXTS = {
@@ -74,14 +74,14 @@ def replicated(study: dict[str, Any]) -> dict[str, Any]:
         if training_of(key, study)
         for number, name in numbered(key)
     }
-    used = {entry["recipe"] for stage in TRAININGS for entry in study[stage].values()}
+    used = {entry["recipe"] for stage in TRAINING_STAGES for entry in study[stage].values()}
     made["recipes"] = {
         name: study["recipes"][key] | {"seed": study["recipes"][key]["seed"] + number}
         for key in study["recipes"]
         if key in used
         for number, name in numbered(key)
     }
-    for stage in TRAININGS:
+    for stage in TRAINING_STAGES:
         made[stage] = {
             name: entry
             | {part: f"{entry[part]}_{number}" for part in ("recipe", "start") if part in entry}
@@ -98,7 +98,7 @@ def numbered(key: str) -> list[tuple[int, str]]:
 
 def training_of(key: str, study: dict[str, Any]) -> str:
     """Return the stage that trains an encoder of a study, or nothing if none does."""
-    return next((stage for stage in TRAININGS if key in study[stage]), "")
+    return next((stage for stage in TRAINING_STAGES if key in study[stage]), "")
 
 
 def seed_of(key: str, study: dict[str, Any]) -> int:

@@ -87,7 +87,7 @@ def robustness_table(result: EffectiveRobustness) -> pd.DataFrame:
 OTHER = "other"
 """The category of concepts that have none of Broden's."""
 
-HEADS = {"head": ("head", "random head")}
+HEAD_AND_RANDOM = {"head": ("head", "random head")}
 RANDOM_HEADS = "Dashed: the mean of random heads."
 
 OUTLIERS = ResultChart(
@@ -104,11 +104,15 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     OutlierFeatures: {"outlier_features": OUTLIERS},
     PrivilegedDirections: {
         "importance": ResultChart(
-            replace(IMPORTANCE, panel="", only=HEADS), tables.importance_table, RANDOM_HEADS
+            replace(IMPORTANCE, panel="", only=HEAD_AND_RANDOM),
+            tables.importance_table,
+            RANDOM_HEADS,
         )
     },
     Pruning: {
-        "pruning": ResultChart(replace(PRUNING, panel="", only=HEADS), pruning_table, RANDOM_HEADS)
+        "pruning": ResultChart(
+            replace(PRUNING, panel="", only=HEAD_AND_RANDOM), pruning_table, RANDOM_HEADS
+        )
     },
     Concepts: {
         "concepts": ResultChart(

@@ -22,7 +22,6 @@ from interpreting_clip.charts.theme import (
     GIVEN,
     SHAPES,
     TRAINING_COLOURS,
-    TRAININGS,
 )
 
 Ends = Mapping[str, tuple[float, float]]
@@ -135,7 +134,7 @@ def template(chart: PanelChart) -> Spec:
     """
     # The legends of published models list other kinds of training than those of encoders.
     names = [name for one in chart.legend if one.column == "training" for name in one.looks]
-    listed = pd.DataFrame({"training": names or TRAININGS})
+    listed = pd.DataFrame({"training": names or [*TRAINING_COLOURS]})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
     parse = dict.fromkeys(chart.numbers, "number")
     spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": parse}}

@@ -14,8 +14,8 @@ from interpreting_clip.charts.theme import (
     by_name,
     interval_text,
     number_text,
+    number_tip,
     shown_if,
-    told,
     tooltip,
     training_color,
     training_shape,
@@ -92,7 +92,7 @@ def kurtosis_panel(_ends: Ends) -> Layers:
         shape=training_shape(),
         tooltip=tooltip(
             *("label", "training"),
-            told("kurtosis", "mean kurtosis per image", ".2f"),
+            number_tip("kurtosis", "mean kurtosis per image", ".2f"),
             *("interval", "null_text", "outlier_features"),
         ),
     )
@@ -145,7 +145,7 @@ ALL = "all"
 
 def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) -> Layers:
     """Draw an encoder per row: its concepts by category, and the totals of all draws."""
-    unique = told("unique", "unique concepts", "d")
+    unique = number_tip("unique", "unique concepts", "d")
     base = alt.Chart().encode(y=row_names("label", "number"))
     total = base.transform_filter(alt.datum.category == ALL).encode(
         tooltip=tooltip("label", "training", "basis", unique, "interval", "random_text", "over_all")

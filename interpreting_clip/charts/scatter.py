@@ -14,7 +14,7 @@ from interpreting_clip.charts.theme import (
     INK,
     SOFT_INK,
     number_text,
-    told,
+    number_tip,
     tooltip,
     training_color,
     training_shape,
@@ -81,7 +81,7 @@ def baseline_lines(**more: Any) -> list[alt.Chart]:
 def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     """Draw the encoders, numbered, and their distance from the line of the standard models."""
     on_imagenet = f"{imagenet} accuracy (%)"
-    accuracies = told("imagenet", on_imagenet, ".1f"), told("accuracy", ON_SHIFT, ".1f")
+    accuracies = number_tip("imagenet", on_imagenet, ".1f"), number_tip("accuracy", ON_SHIFT, ".1f")
     standard = (
         alt.Chart()
         .transform_filter("datum.kind === 'standard'")

@@ -22,7 +22,7 @@ from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.statistics.concept_counts import BasisConcepts
 
-HEADS = ("head", "other centring", "random head")
+HEAD_LABELS = ("head", "other centring", "random head")
 """Whose directions: the head's, those with the centring that is not used, random heads' mean."""
 
 MEAN_OF_SHIFTS = "the shifts, mean"
@@ -68,7 +68,7 @@ def outlier_table(result: OutlierFeatures) -> pd.DataFrame:
 
 
 def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
-    """Return the importance of each direction by rank from 1, of each of `HEADS`.
+    """Return the importance of each direction by rank from 1, of each of `HEAD_LABELS`.
 
     `share` is that of the largest, `LEAST_SHARE` or more.
     """
@@ -82,14 +82,14 @@ def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
                 "share": np.maximum(importance / importance.max(), LEAST_SHARE),
             }
         )
-        for head, importance in zip(HEADS, by_head, strict=True)
+        for head, importance in zip(HEAD_LABELS, by_head, strict=True)
         if len(importance)  # a study may draw no random heads
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]) -> pd.DataFrame:
-    """Return accuracy by the fraction of directions pruned, per dataset and for each of `HEADS`.
+    """Return accuracy by the fraction of directions pruned, per dataset and for each of `HEAD_LABELS`.
 
     It has the test sets of `names`, in their order; `results` are by key, too. The last rows are
     `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
@@ -110,8 +110,8 @@ def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]
 
 
 def _pruning_curves(result: PruningCurves) -> pd.DataFrame:
-    """Return a row for each fraction, and a column for each of `HEADS` that was pruned."""
-    own, other, random = HEADS
+    """Return a row for each fraction, and a column for each of `HEAD_LABELS` that was pruned."""
+    own, other, random = HEAD_LABELS
     curves = {own: result.accuracy, other: result.other_accuracy}
     if len(result.random_accuracy):
         curves[random] = result.random_accuracy.mean(axis=0)

@@ -33,7 +33,7 @@ from interpreting_clip.study.sections import Sections
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
 
-TRAININGS = {
+TRAININGS_BY_SECTION = {
     "pretrain": ["zero_shot"],
     "finetune": ["finetuned"],
     "supervise": ["supervised"],
@@ -42,7 +42,7 @@ TRAININGS = {
 }
 """The groups of the report for the encoders of a section; for those of `weights` it is any."""
 
-ENCODER_SECTIONS = ("weights", *TRAININGS)
+ENCODER_SECTIONS = ("weights", *TRAININGS_BY_SECTION)
 """The sections that say where an encoder's weights come from."""
 
 
@@ -144,7 +144,7 @@ def check_encoders(study: Sections) -> Complaints:
                 f"{' and '.join(sections) or 'none'}",
             )
             continue
-        known = TRAININGS.get(sections[0], [entry.training])
+        known = TRAININGS_BY_SECTION.get(sections[0], [entry.training])
         legal = {"head": head_kinds(study, sections[0], key), "training": known}
         for field, words in legal.items():
             if (given := getattr(entry, field)) not in words:
