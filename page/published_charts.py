@@ -81,14 +81,14 @@ def by_look(column: str, looks: Looks) -> dict[str, Any]:
 
 
 def model_points(*more: alt.Tooltip) -> alt.Chart:
-    """Draw a point per model, by the kind of its training, that tells its columns and `more`."""
-    own, standard = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
-    size = alt.when(standard).then(alt.value(16)).when(own).then(alt.value(260))
+    """Draw a point per model, by kind of training; its tooltip shows its columns and `more`."""
+    own_model, standard_model = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
+    size = alt.when(standard_model).then(alt.value(16)).when(own_model).then(alt.value(260))
     points = alt.Chart().mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
     return points.encode(
         **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
         size=size.otherwise(alt.value(38)),
-        stroke=alt.when(own).then(alt.value(INK)).otherwise(alt.value(GROUND)),
+        stroke=alt.when(own_model).then(alt.value(INK)).otherwise(alt.value(GROUND)),
         tooltip=[*titled(label="model", training="training", data="pretraining data"), *more],
     )
 
@@ -107,7 +107,7 @@ def published_panel_on_page(_ends: Ends) -> Layers:
         .mark_point(shape="circle", size=190, opacity=1, strokeWidth=2, clip=True)
         .encode(fill=alt.value(GROUND), stroke=alt.value(INK))
     )
-    # The title of an axis cannot follow a script, so that a text stands in its place.
+    # The title of an axis cannot follow a script, so a text takes its place.
     title = alt.Chart(alt.InlineData(values=[{}])).mark_text(fontSize=12, baseline="top", color=INK)
     title = title.encode(
         x=alt.value(WIDTH / 2), y=alt.value(HEIGHT + 23), text=alt.value(alt.ExprRef("abscissa"))
@@ -115,12 +115,14 @@ def published_panel_on_page(_ends: Ends) -> Layers:
     ends = [alt.ExprRef(f"log({end} / (100 - {end}))") for end in ("left", "right")]
     set_by_script = {"chosen": "", "abscissa": ON_IMAGENET, "left": low, "right": high}
     return _accuracies(ends, "", chosen, title).properties(
-        params=[alt.VariableParameter(name=name, value=one) for name, one in set_by_script.items()]
+        params=[
+            alt.VariableParameter(name=name, value=value) for name, value in set_by_script.items()
+        ]
     )
 
 
 def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.LayerChart:
-    """Draw models and the line, and what lies between them."""
+    """Draw models above the line, with layers `beneath` the models."""
     models = model_points(
         number_tip("imagenet", "ImageNet (%)", ".1f"),
         number_tip("accuracy", "on the shift (%)", ".1f"),
@@ -175,7 +177,7 @@ def finetuning_panel(_ends: Ends) -> Layers:
 
 
 def soups_panel(_ends: Ends) -> Layers:
-    """Draw soups beside their ingredients and their start, each named at its point."""
+    """Draw soups with their ingredients and their start, each named at its point."""
     area = alt.when("datum.kind === 'ingredient'").then(alt.value(50)).otherwise(alt.value(170))
     points = result_points("kind", SOUP_LOOKS, area, imagenet="ImageNet (%)")
     named = alt.Chart().transform_filter("datum.said !== ''").encode(text="said:N")
@@ -199,7 +201,7 @@ def scaling_panel(_ends: Ends) -> Layers:
 
 
 def result_points(column: str, looks: Looks, area: Any, **titles: str) -> alt.Chart:
-    """Draw points in colours and shapes by a column, which tell columns under titles."""
+    """Draw points in colours and shapes by a column; tooltips show columns under titles."""
     points = alt.Chart().mark_point(filled=True, opacity=0.85, strokeWidth=0.5, stroke=GROUND)
     columns = titled(label="model", **titles, mean_text="effective robustness")
     return points.encode(**by_look(column, looks), size=area, tooltip=columns)
