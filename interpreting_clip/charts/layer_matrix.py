@@ -9,7 +9,7 @@ SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
 """The values in the legend, which are also the opacities."""
 
 FEW = 8
-"""Matrices of fewer layers than that have their numbers in the cells."""
+"""Matrices with fewer layers have their numbers in the cells."""
 
 
 def cka_panel(_ends: Ends) -> Layers:

@@ -38,13 +38,13 @@ encoder_chart = partial(
 def encoder_lines(
     x: alt.X, y: alt.Y, tips: Sequence[str | alt.Tooltip], *under: alt.Chart
 ) -> Layers:
-    """Draw a line per encoder with its number on it; those of random heads are grey and have none.
+    """Draw a line per encoder with its number on it; random heads' lines are grey and have none.
 
     A line has one tooltip for all of its points, so invisible points lie on it. A line of a single
     point, such as the direction of a head of two classes, is this point.
     """
     base = alt.Chart().encode(x=x, y=y, detail=[alt.Detail("label:N"), alt.Detail("head:N")])
-    own = base.transform_filter("datum.head !== 'random head'")
+    measured = base.transform_filter("datum.head !== 'random head'")
     random = base.transform_filter("datum.head === 'random head'")
     number = (
         alt.Chart()
@@ -56,7 +56,9 @@ def encoder_lines(
     return alt.layer(
         *under,
         random.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=GREY),
-        own.mark_line(strokeWidth=2).encode(color=training_color(), strokeDash=training_dash()),
+        measured.mark_line(strokeWidth=2).encode(
+            color=training_color(), strokeDash=training_dash()
+        ),
         number.mark_text(fontWeight="bold", **halo),
         number.mark_text(fontWeight="bold").encode(color=training_color()),
         base.mark_point(filled=True, size=120, color=INK).encode(

@@ -52,7 +52,7 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": 12,
         "orient": "bottom",
         "labelLimit": 0,
-        "columnPadding": 40,  # readers' fonts may be wider than the one that labels are measured with
+        "columnPadding": 40,  # readers' fonts may be wider than the measured font
         "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
     },
