@@ -1,4 +1,4 @@
-"""The study of replicas, and the table of what it measured.
+"""The study of replicas, and the table of its results.
 
 The study has five seeds of each encoder that the default study trains and of a few further ones,
 which only it has, and all else as it is there. It runs in a clone of its own
@@ -48,7 +48,7 @@ def main(*, study: Path | None = None, table: bool = False) -> None:
     """Write the study or the table."""
     if study:
         whole = replicated(with_further(load_tree(PARAMS), load_tree(FURTHER)))
-        # Copies of what stands in several places, for which there would be anchors.
+        # A round trip through JSON copies repeated values, which YAML would write as anchors.
         text = yaml.safe_dump(json.loads(json.dumps(whole)), sort_keys=False, allow_unicode=True)
         write_whole(study, text.encode())
         sys.stdout.write(f"{study}: written\n")
@@ -59,7 +59,7 @@ def main(*, study: Path | None = None, table: bool = False) -> None:
 
 
 def with_further(study: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
-    """Return a study, whose own entries stay, with those that only the replicas have."""
+    """Return a study with the entries that only the replicas have; its own entries stay."""
     return study | {k: study[k] | more | study[k] for k, more in further.items() if k in study}
 
 
@@ -118,5 +118,5 @@ def replica_table(study: dict[str, Any]) -> pd.DataFrame:
             )
         results = read_result(Path(f"plots/encoders/{key}.json"), EncoderResults)
         identity = zip(IDENTITY, (stem, seed_of(key, study)), strict=True)
-        rows.append(dict(identity) | {one.name: one.value for one in results.numbers})
+        rows.append(dict(identity) | {number.name: number.value for number in results.numbers})
     return pd.DataFrame(rows)
