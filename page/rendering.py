@@ -1,7 +1,7 @@
 """The jinja2 templates: a folder for each kind of page, and `templates/shared` for all of them.
 
-Each folder is a dependency of the stages that read it, so that an edit of one page's templates does
-not make another page anew.
+Each folder is a dependency of the stages that read it, so an edit of one page's templates does not
+rebuild another page.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from page.names import format_number, format_percent
 
 
 def template_environment(folder: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:
-    """Return the environment of a folder of templates, with `filters` beside the common ones.
+    """Return the environment of a folder of templates, with the common filters and `filters`.
 
     Templates of `templates/shared` can be included too; `chart_colours` is a style sheet of the
     charts' colours. Values are escaped for HTML, and an undefined name is an error.

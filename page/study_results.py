@@ -1,4 +1,4 @@
-"""What the report reads of a study: each encoder with its results, its replicas and its null."""
+"""A study as the report reads it: each encoder with its results, its replicas and its null."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -21,8 +21,8 @@ ENCODER_COLUMNS = ("number", "label", "training", "backbone")
 class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
     """Many untrained encoders of one backbone: `plots/untrained/<backbone>.json`.
 
-    `images` is how many of ImageNet's test images they were measured on. `numbers` has what the
-    measures of features found of each encoder, by the measure's name.
+    `images` is how many of ImageNet's test images they were measured on. `numbers` has a number of
+    each encoder for each measure of features, by the measure's name.
     """
 
     representation: Literal["linear", "rectified"]
@@ -33,8 +33,8 @@ class UntrainedNull(msgspec.Struct, frozen=True, kw_only=True):
 class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     """One encoder of the study; `number` counts from 1 and keys the charts to the table.
 
-    `null` are the untrained encoders that it is compared with. `browsable` are the encoders whose
-    directions and features have pages. `own` are the results on shifts of the study's own.
+    `null` are the untrained encoders that it is compared with. `browsable`: whether its directions
+    and features have pages. `own` are the results on shifts of the study's own.
     """
 
     number: int
@@ -95,13 +95,13 @@ def moved(comparison: LayerCka) -> float:
 
 def reasons(encoders: Sequence[StudyEncoder]) -> dict[tuple[str, str], list[str]]:
     """Return the labels of the encoders without a number on a dataset, by dataset and reason."""
-    found: dict[tuple[str, str], list[str]] = {}
+    labels: dict[tuple[str, str], list[str]] = {}
     for e in encoders:
-        own = {shift: one.robustness.left_out for shift, one in e.own.items()}
+        own = {shift: results.robustness.left_out for shift, results in e.own.items()}
         every = e.results.reasons | {shift: why for shift, why in own.items() if why}
         for reason in every.items():
-            found.setdefault(reason, []).append(e.entry.label)
-    return found
+            labels.setdefault(reason, []).append(e.entry.label)
+    return labels
 
 
 def first_complete(encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
@@ -113,7 +113,7 @@ def first_complete(encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
 def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
     """Return the testbed's shifts that the study's mean robustness is over, in their order.
 
-    A shift that a folder of activations lacks is one of them, if other encoders have it.
+    A shift that a folder of activations lacks counts, if other encoders have it.
     """
     first = first_complete(encoders)
     compared = first.results.robustness.compared if first else TESTBED_SHIFTS
@@ -122,5 +122,5 @@ def measured_shifts(encoders: Sequence[StudyEncoder]) -> list[str]:
 
 def own_shifts(encoders: Sequence[StudyEncoder]) -> dict[str, ShiftResults]:
     """Return the study's own shifts, each with the results of an encoder on it."""
-    found = {shift: one for e in encoders for shift, one in e.own.items()}
-    return dict(sorted(found.items()))
+    by_shift = {shift: results for e in encoders for shift, results in e.own.items()}
+    return dict(sorted(by_shift.items()))

@@ -45,7 +45,7 @@ class Answer:
 
 
 def dataset_sources(entry: DatasetEntry | ShiftEntry) -> list[AskedSource]:
-    """Return the sources of a dataset; one that is drawn or absent has none."""
+    """Return the sources of a dataset; a drawn or absent dataset has none."""
     if not isinstance(entry, RealSet):
         return []
     if (hub := entry.hub) is not None:
@@ -58,18 +58,18 @@ def dataset_sources(entry: DatasetEntry | ShiftEntry) -> list[AskedSource]:
 
 def weight_sources(study: Sections) -> dict[str, list[AskedSource]]:
     """Return the sources of each entry of `weights` but untrained ones, which have none."""
-    found = {}
+    sources = {}
     for key, entry in study.weights.items():
         with error_context(f"'weights.{key}'"):
             location = entry.location(study.backbones[entry.backbone])
         match location:
             case AtHub(repository, files, revision):
-                found[key] = [AskedSource("model", repository, revision, files)]
+                sources[key] = [AskedSource("model", repository, revision, files)]
             case AtUrl(url):
-                found[key] = [AskedSource("url", url)]
+                sources[key] = [AskedSource("url", url)]
             case AtPath(file):
-                found[key] = [AskedSource("folder", str(file))]
-    return found
+                sources[key] = [AskedSource("folder", str(file))]
+    return sources
 
 
 def ask_all(

@@ -39,9 +39,9 @@ class ResultChart:
 
     Attributes
     ----------
-    chart : the study's, with panels and rows for results that are of no study
+    chart : the study's chart, with panels and rows for results outside a study
     table : returns the rows of one encoder
-    words : what it draws beside the encoders
+    words : what it draws in addition to the encoders
     """
 
     chart: PanelChart
@@ -50,7 +50,7 @@ class ResultChart:
 
 
 def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
-    """Return the kurtosis beside that after a random rotation."""
+    """Return the kurtosis, with the kurtosis after a random rotation as its null."""
     kind = result.representation
     return tables.kurtosis_table(result).assign(
         representation=f"{kind} representations" if kind else "",
@@ -64,7 +64,7 @@ def pruning_table(result: Pruning) -> pd.DataFrame:
 
 
 def concept_table(result: Concepts) -> pd.DataFrame:
-    """Return the counts of concepts; those without one of Broden's categories are `OTHER`."""
+    """Return the counts of concepts; concepts outside Broden's categories are `OTHER`."""
     table = tables.concept_table(result)
     if set(table["category"]) == {tables.ALL}:
         table = pd.concat([table, table.assign(category=OTHER)])
@@ -78,16 +78,16 @@ def cka_table(result: LayerCka) -> pd.DataFrame:
 
 
 def robustness_table(result: EffectiveRobustness) -> pd.DataFrame:
-    """Return the accuracies on the shifts, each beside the line's."""
+    """Return the accuracies on the shifts, each with the line's."""
     table = tables.robustness_table(result.per_shift, SHIFT_NAMES)
     on_line = table["accuracy"] - table["effective_robustness"]
     return table.assign(kind="encoder", baseline=on_line.clip(*DRAWN_RANGE))
 
 
 OTHER = "other"
-"""The category of concepts that have none of Broden's."""
+"""The category of concepts outside Broden's categories."""
 
-HEADS = {"head": ("head", "random head")}
+HEAD_AND_RANDOM = {"head": ("head", "random head")}
 RANDOM_HEADS = "Dashed: the mean of random heads."
 
 OUTLIERS = ResultChart(
@@ -99,16 +99,20 @@ OUTLIERS = ResultChart(
 CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     Kurtosis: {
         "kurtosis": ResultChart(KURTOSIS, kurtosis_table, "Upright mark: after a random rotation."),
-        "outlier_features": replace(OUTLIERS, table=lambda one: tables.outlier_table(one.outliers)),
+        "outlier_features": replace(OUTLIERS, table=lambda k: tables.outlier_table(k.outliers)),
     },
     OutlierFeatures: {"outlier_features": OUTLIERS},
     PrivilegedDirections: {
         "importance": ResultChart(
-            replace(IMPORTANCE, panel="", only=HEADS), tables.importance_table, RANDOM_HEADS
+            replace(IMPORTANCE, panel="", only=HEAD_AND_RANDOM),
+            tables.importance_table,
+            RANDOM_HEADS,
         )
     },
     Pruning: {
-        "pruning": ResultChart(replace(PRUNING, panel="", only=HEADS), pruning_table, RANDOM_HEADS)
+        "pruning": ResultChart(
+            replace(PRUNING, panel="", only=HEAD_AND_RANDOM), pruning_table, RANDOM_HEADS
+        )
     },
     Concepts: {
         "concepts": ResultChart(
@@ -150,7 +154,7 @@ def chart(
     Raises
     ------
     TypeError
-        The results are of several measures, or of one that has no chart.
+        The results are of several measures, or of a measure without a chart.
     ValueError
         There are none, there is no chart of this name, or accuracies were compared with no
         standard models, or with others than the published ones.
@@ -158,7 +162,7 @@ def chart(
     named = dict(results) if isinstance(results, Mapping) else {"": results}
     if not named:
         raise ValueError("results: expected at least one, got none")
-    kinds = {type(one) for one in named.values()}
+    kinds = {type(result) for result in named.values()}
     known = CHARTS.get(next(iter(kinds)))
     if len(kinds) > 1 or not known:
         raise TypeError(
@@ -181,7 +185,7 @@ def chart(
 
 
 def encoders_table(drawn: ResultChart, results: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the rows that a chart has of encoders; a single one without a name has no number."""
+    """Return a chart's rows of encoders; a single encoder without a name has no number."""
     parts = [
         drawn.table(result).assign(
             number=number if label else None, label=label, training=GIVEN, backbone=""
@@ -211,14 +215,14 @@ def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("results: expected an effective robustness on a shift or more, got none")
     models, parts = standard_models(), []
     for shift, name in SHIFT_NAMES.items():
-        own = encoders[encoders["shift"] == name]
-        if len(own):
-            start, line = _line_of(shift, own)
+        on_shift = encoders[encoders["shift"] == name]
+        if len(on_shift):
+            start, line = _line_of(shift, on_shift)
             points = models[["name", start]].set_axis(["label", "imagenet"], axis="columns")
             points = points.assign(accuracy=100 * fractions_above_chance(models, shift)).dropna()
             parts += [
                 points.assign(kind="standard", shift=name),
-                pd.DataFrame(standard_line_rows(name, line, own["imagenet"])),
+                pd.DataFrame(standard_line_rows(name, line, on_shift["imagenet"])),
             ]
     return pd.concat(parts)
 
@@ -226,7 +230,7 @@ def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
 def _line_of(shift: str, encoders: pd.DataFrame) -> tuple[str, LogitLine]:
     """Return the line that encoders were compared with, and the ImageNet accuracy it starts from.
 
-    That is over all classes, or over the shift's alone.
+    That accuracy is over all classes, or over the shift's classes only.
     """
     for start in ("imagenet", on_classes(shift)):
         line = published_lines({shift: start}, resamples=1)[0][shift]

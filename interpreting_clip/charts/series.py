@@ -1,7 +1,7 @@
 """The table of each kind of result that its chart draws, without columns that identify an encoder.
 
-A notebook's chart, the page and `plots/*.csv` have one assembly: the tables of a study are these of
-its encoders, one below the other. Accuracies are in percent, robustness is in percentage points.
+A notebook's chart, the page and `plots/*.csv` share them: the tables of a study are its encoders'
+tables, one below the other. Accuracies are in percent, robustness is in percentage points.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.statistics.concept_counts import BasisConcepts
 
-HEADS = ("head", "other centring", "random head")
-"""Whose directions: the head's, those with the centring that is not used, random heads' mean."""
+HEAD_LABELS = ("head", "other centring", "random head")
+"""The head, the head with the centring that is not used, and the mean of random heads."""
 
 MEAN_OF_SHIFTS = "the shifts, mean"
 """The `dataset` of the mean accuracy over the testbed's shifts."""
@@ -68,9 +68,9 @@ def outlier_table(result: OutlierFeatures) -> pd.DataFrame:
 
 
 def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
-    """Return the importance of each direction by rank from 1, of each of `HEADS`.
+    """Return the importance of each direction by rank from 1, of each of `HEAD_LABELS`.
 
-    `share` is that of the largest, `LEAST_SHARE` or more.
+    `share` is a share of the largest importance, `LEAST_SHARE` or more.
     """
     by_head = (result.importance, result.other.importance, result.random_importance)
     tables = [
@@ -82,14 +82,15 @@ def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
                 "share": np.maximum(importance / importance.max(), LEAST_SHARE),
             }
         )
-        for head, importance in zip(HEADS, by_head, strict=True)
+        for head, importance in zip(HEAD_LABELS, by_head, strict=True)
         if len(importance)  # a study may draw no random heads
     ]
     return pd.concat(tables, ignore_index=True)
 
 
 def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]) -> pd.DataFrame:
-    """Return accuracy by the fraction of directions pruned, per dataset and for each of `HEADS`.
+    """Return accuracy by the fraction of directions pruned, per dataset and for each of
+    `HEAD_LABELS`.
 
     It has the test sets of `names`, in their order; `results` are by key, too. The last rows are
     `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
@@ -98,7 +99,7 @@ def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]
     if not curves:
         return pd.DataFrame(columns=["dataset", "fraction", "head", "accuracy"])
     shifts = [curves[key] for key in SHIFT_NAMES if key in curves]
-    named = {names[key]: one for key, one in curves.items()}
+    named = {names[key]: curve for key, curve in curves.items()}
     if shifts:
         named[MEAN_OF_SHIFTS] = sum(shifts[1:], shifts[0]) / len(shifts)
     table = pd.concat(named, names=["dataset", "fraction"]).reset_index()
@@ -110,9 +111,9 @@ def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]
 
 
 def _pruning_curves(result: PruningCurves) -> pd.DataFrame:
-    """Return a row for each fraction, and a column for each of `HEADS` that was pruned."""
-    own, other, random = HEADS
-    curves = {own: result.accuracy, other: result.other_accuracy}
+    """Return a row for each fraction, and a column for each of `HEAD_LABELS` that was pruned."""
+    head, other, random = HEAD_LABELS
+    curves = {head: result.accuracy, other: result.other_accuracy}
     if len(result.random_accuracy):
         curves[random] = result.random_accuracy.mean(axis=0)
     return pd.DataFrame(curves, index=result.fractions)
@@ -124,12 +125,12 @@ def concept_table(result: Concepts) -> pd.DataFrame:
     Only the count of `ALL` has an interval, a null and a count against all images.
     """
     rows = []
-    for basis, found in result.bases.items():
+    for basis, counts in result.bases.items():
         rows += [
-            {"basis": basis, "category": ALL, **_counts(found)},
+            {"basis": basis, "category": ALL, **_counts(counts)},
             *(
                 {"basis": basis, "category": category, "unique": unique}
-                for category, unique in found.categories.items()
+                for category, unique in counts.categories.items()
             ),
         ]
     return pd.DataFrame(rows, columns=["basis", "category", *COUNTS]).astype(COUNTS)
@@ -138,9 +139,9 @@ def concept_table(result: Concepts) -> pd.DataFrame:
 def sweep_table(result: Concepts) -> pd.DataFrame:
     """Return the unique concepts of each basis at each threshold of the average precision."""
     rows = [
-        {"basis": basis, "threshold": one.threshold, "unique": one.unique}
-        for basis, found in result.bases.items()
-        for one in found.sweep
+        {"basis": basis, "threshold": point.threshold, "unique": point.unique}
+        for basis, counts in result.bases.items()
+        for point in counts.sweep
     ]
     return pd.DataFrame(rows, columns=["basis", "threshold", "unique"])
 
@@ -190,13 +191,13 @@ def robustness_table(shifts: Mapping[str, OnShift], names: Mapping[str, str]) ->
     rows = [
         {
             "shift": names[shift],
-            "imagenet": one.imagenet,
-            "accuracy": one.accuracy.value,
-            "effective_robustness": one.robustness.value,
-            "extrapolated": "‡" if one.extrapolated else "",
+            "imagenet": on_shift.imagenet,
+            "accuracy": on_shift.accuracy.value,
+            "effective_robustness": on_shift.robustness.value,
+            "extrapolated": "‡" if on_shift.extrapolated else "",
         }
-        for shift, one in shifts.items()
-        if one.robustness is not None
+        for shift, on_shift in shifts.items()
+        if on_shift.robustness is not None
     ]
     columns = ["shift", "imagenet", "accuracy", "effective_robustness", "extrapolated"]
     return pd.DataFrame(rows, columns=columns)

@@ -45,7 +45,7 @@ OTHER_KINDS = (
     *("more_data", "more_labels", "more_data_teacher", "clip_teacher", "weak_labels"),
     *("self_training", "uncurated", "adversarial", "robustness_intervention"),
 )
-"""The kinds that it leaves out: neither a CLIP nor a standard model."""
+"""The kinds that the table leaves out: neither a CLIP nor a standard model."""
 
 DEFAULTS = ("training", "data", "architecture")
 """Columns of which a source may give one value for all rows that leave them empty."""
@@ -67,10 +67,10 @@ class Source(SourceCard, frozen=True, kw_only=True, forbid_unknown_fields=True):
     commit, path : the commit and the file or files there that the figures are from
     licence : of these files, as the source states it
     sets : the test sets that its models were measured on
-    measured : how
+    measured : how they were measured
     note : what a reader of the figures has to know
-    table : the name of its table beside the YAML file, or its path from there
-    training, data, architecture : those of every model whose row has none
+    table : its table, as a path from the folder of the YAML file
+    training, data, architecture : defaults for models whose row has none
     """
 
     table: Annotated[str, Meta(min_length=1)]
@@ -136,7 +136,7 @@ def source_models(folder: Path, key: str, source: Source) -> pd.DataFrame:
     ------
     InputError
         `sets` names no test set, or the table has an unknown column, a model twice, an unknown kind
-        of training, or an accuracy that is no percentage or of a set that `sets` does not list.
+        of training, or an accuracy that is not a percentage or of a set that `sets` does not list.
     """
     if unknown := sorted(set(source.sets) - set(ACCURACIES)):
         raise InputError(
@@ -180,18 +180,18 @@ def find_models(
         A model is not there.
     """
     known = pd.MultiIndex.from_frame(models[["source", "name", "image_size"]])
-    found = known.get_indexer(pd.MultiIndex.from_frame(wanted))
-    if (found < 0).any():
-        source, name, size = wanted.iloc[int(found.argmin())]
+    indices = known.get_indexer(pd.MultiIndex.from_frame(wanted))
+    if (indices < 0).any():
+        source, name, size = wanted.iloc[int(indices.argmin())]
         raise InputError(
             f"{file}: expected a model of {source}, got {name!r} at image size "
             f"{size or 'unknown'!r}; {close_names(name, models['name'])}"
         )
-    return found
+    return indices
 
 
 def counterparts(file: Path, models: pd.DataFrame) -> pd.Series:
-    """Return the backbone of which a model is the counterpart, empty for most models.
+    """Return the backbone whose counterpart a model is, empty for most models.
 
     Counterparts are zero-shot, finetuned and supervised models of one backbone.
 
@@ -206,7 +206,7 @@ def counterparts(file: Path, models: pd.DataFrame) -> pd.Series:
         {
             "source": np.where(zero_shot, "openclip", "timm"),
             "name": table["model"],
-            # OpenCLIP's table has no image sizes, those of timm's models tell two of a name apart.
+            # OpenCLIP's table has no image sizes; timm's tell apart two models of one name.
             "image_size": table["image_size"].mask(zero_shot, ""),
         }
     )
@@ -233,9 +233,9 @@ def same_models(file: Path, models: pd.DataFrame) -> pd.DataFrame:
 
 
 def timm_standard_models(models: pd.DataFrame) -> pd.DataFrame:
-    """Return timm's models that were trained on ImageNet-1k alone, each once.
+    """Return timm's models that were only trained on ImageNet-1k, each once.
 
-    For a model that was measured at several image sizes, this is the smallest, at which it was
+    A model that was measured at several image sizes is kept at the smallest, at which it was
     trained.
     """
     standard = models[models["training"] == "standard"]

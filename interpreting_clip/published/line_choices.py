@@ -18,7 +18,7 @@ MEANS = {
     "natural": NATURAL,
     "style": STYLE,
 }
-"""The means over shifts, each over those that a choice has a line for."""
+"""The means over shifts, each over the shifts that a choice has a line for."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
