@@ -99,8 +99,22 @@ def listed(names: Sequence[object], shown: int = MAX_LISTED) -> str:
 
 
 PUBLIC_QUERY = (
-    "confirm dl download export file filename format id path raw ref rev revision version versionId"
-).split()
+    "confirm",
+    "dl",
+    "download",
+    "export",
+    "file",
+    "filename",
+    "format",
+    "id",
+    "path",
+    "raw",
+    "ref",
+    "rev",
+    "revision",
+    "version",
+    "versionId",
+)
 """The query parameters that address a file. Any other may be a key, a token or a signature."""
 
 

@@ -29,13 +29,21 @@ LOWER_PRECISION = {
 }
 """Variables that let a library compute float32 in fewer bits, and the value that forbids it."""
 
-KERNELS = """
-    ATEN_CPU_CAPABILITY
-    DNNL_CPU_ISA_HINTS DNNL_MAX_CPU_ISA ONEDNN_CPU_ISA_HINTS ONEDNN_MAX_CPU_ISA
-    MKL_CBWR MKL_DEBUG_CPU_TYPE MKL_ENABLE_INSTRUCTIONS MKL_VML_MODE
-    NPY_DISABLE_CPU_FEATURES NPY_ENABLE_CPU_FEATURES
-    OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
-""".split()
+KERNELS = (
+    "ATEN_CPU_CAPABILITY",
+    "DNNL_CPU_ISA_HINTS",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_CPU_ISA_HINTS",
+    "ONEDNN_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_DEBUG_CPU_TYPE",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_VML_MODE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NPY_ENABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
+)
 """Variables that make a library compute as on another processor: last digits differ."""
 
 PORTABLE = {
@@ -59,15 +67,30 @@ ONE_THREAD = {"MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 """The threads of BLAS and OpenMP, which by default use one per core: another number adds in another
 order. Trainings and forward passes set the study's number in torch, which overrides these."""
 
-# By line: torch waits for all of the threads that it asks for, and with fewer never ends (the first
-# three); these divide loops and sums differently; these override the threads of one library.
-THREADS = """
-    OMP_DYNAMIC OMP_MAX_ACTIVE_LEVELS OMP_NESTED OMP_THREAD_LIMIT
-    KMP_ALL_THREADS KMP_DEVICE_THREAD_LIMIT KMP_DYNAMIC_MODE KMP_LIBRARY
-    OMP_NUM_TEAMS OMP_TEAMS_THREAD_LIMIT KMP_TEAMS_THREAD_LIMIT
-    OMP_SCHEDULE KMP_SCHEDULE KMP_DETERMINISTIC_REDUCTION KMP_FORCE_REDUCTION
-    BLIS_NUM_THREADS MKL_DOMAIN_NUM_THREADS MKL_DYNAMIC MKL_NUM_STRIPES
-""".split()
+THREADS = (
+    # torch asks for a number of threads and waits for all of them: with fewer, it never ends.
+    "OMP_DYNAMIC",
+    "OMP_MAX_ACTIVE_LEVELS",
+    "OMP_NESTED",
+    "OMP_THREAD_LIMIT",
+    "KMP_ALL_THREADS",
+    "KMP_DEVICE_THREAD_LIMIT",
+    "KMP_DYNAMIC_MODE",
+    "KMP_LIBRARY",
+    "OMP_NUM_TEAMS",
+    "OMP_TEAMS_THREAD_LIMIT",
+    "KMP_TEAMS_THREAD_LIMIT",
+    # These divide loops and sums differently.
+    "OMP_SCHEDULE",
+    "KMP_SCHEDULE",
+    "KMP_DETERMINISTIC_REDUCTION",
+    "KMP_FORCE_REDUCTION",
+    # These override the number of threads of one library.
+    "BLIS_NUM_THREADS",
+    "MKL_DOMAIN_NUM_THREADS",
+    "MKL_DYNAMIC",
+    "MKL_NUM_STRIPES",
+)
 """Variables that override the number of threads a library was set to use; KMP is Intel's and LLVM's
 OpenMP, which torch has on macOS and from conda."""
 
@@ -101,7 +124,7 @@ def restart_with_kernels(kernels: Kernels) -> None:
 
 
 def unportable_processor() -> str:
-    """Return the kind of this processor, such as "aarch64 (Linux)", if it has no portable kernels."""
+    """Return this processor's kind, such as "aarch64 (Linux)", if it has no portable kernels."""
     machine = platform.machine()
     if machine != "x86_64" or not PROCESSOR.exists():
         return f"{machine} ({platform.system()})"

@@ -18,7 +18,7 @@ class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @dataclass(frozen=True)
 class Described:
-    """The manual's entry for a key, in addition to its type: `Annotated[Seed, Described("of the draws")]`.
+    """What the manual adds to a key's type: `Annotated[Seed, Described("of the draws")]`.
 
     Attributes
     ----------

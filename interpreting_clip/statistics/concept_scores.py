@@ -60,7 +60,7 @@ def score_concepts(
     its negative side counts. `fixed` takes the scores unchanged; `either` takes the larger of the
     average precisions of the scores and of the negated scores, in each draw.
 
-    At most 2^24 scores and 2^24 average precisions are held at a time, or the scores of one direction if
+    At most 2^24 scores and 2^24 average precisions are held at a time, or one direction's scores if
     that is more.
 
     Parameters
