@@ -9,8 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-LONGEST = 2000
-"""The most characters of a message; a longer one loses its middle, which comes from outside."""
+MAX_MESSAGE = 2000
+"""The most characters of a message; a longer message loses its middle, which is outside text."""
 
 DAMAGED_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for input that is not JSON, not UTF-8 or nested too deeply."""
@@ -20,20 +20,22 @@ class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
 
     `runner.process.launch` prints its message without a traceback and exits with 1, so the
-    message has to stand alone: name the file or the key first. Several problems take several lines.
+    message has to be complete: name the file or the key first. Several problems take several lines.
     Logins in URLs are removed, and characters that a terminal would interpret are escaped.
     """
 
     def __init__(self, *lines: str) -> None:
         shown = (one_line(without_logins(line)) for line in lines)
-        short = (s if len(s) <= LONGEST else f"{s[: LONGEST // 2]} … {s[-500:]}" for s in shown)
+        short = (
+            s if len(s) <= MAX_MESSAGE else f"{s[: MAX_MESSAGE // 2]} … {s[-500:]}" for s in shown
+        )
         super().__init__("\n       ".join(short))
 
 
 class AbsentError(Exception):
-    """The study lacks what a stage computes with; the runner marks the stage's outputs as absent.
+    """The study lacks the inputs of a stage; the runner marks the stage's outputs as absent.
 
-    `dataset` names what is lacking.
+    `dataset` names the missing dataset.
     """
 
     def __init__(self, dataset: str) -> None:
@@ -49,7 +51,7 @@ def one_line(text: str) -> str:
 def require_content(file: Path, source: object) -> None:
     """Refuse an empty file, a web page and a Git LFS pointer in the place of a file.
 
-    Also lets Python open the file before other libraries do: its errors name the file.
+    Python opens the file here before other libraries do, since its errors name the file.
     """
     with file.open("rb") as stream:
         start = stream.read(256).lstrip()
@@ -86,19 +88,32 @@ def close_names(name: str, known: Collection[str]) -> str:
     return f"legal values, among others: {', '.join(near) or 'none'}"
 
 
-SHOWN = 10
+MAX_LISTED = 10
 """The most features, concepts or the like that a result lists by name."""
 
 
-def listed(names: Sequence[object], shown: int = SHOWN) -> str:
-    """Return the first names as a list in words, and how many there are besides."""
+def listed(names: Sequence[object], shown: int = MAX_LISTED) -> str:
+    """Return the first names as a list in words, and the number of further names."""
     text = ", ".join(map(str, names[:shown]))
     return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
 
 
 PUBLIC_QUERY = (
-    *("confirm", "dl", "download", "export", "file", "filename", "format", "id", "path"),
-    *("raw", "ref", "rev", "revision", "version", "versionId"),
+    "confirm",
+    "dl",
+    "download",
+    "export",
+    "file",
+    "filename",
+    "format",
+    "id",
+    "path",
+    "raw",
+    "ref",
+    "rev",
+    "revision",
+    "version",
+    "versionId",
 )
 """The query parameters that address a file. Any other may be a key, a token or a signature."""
 
@@ -110,7 +125,7 @@ def public_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        _ = parts.port  # refuses one that is no number
+        _ = parts.port  # refuses a port that is not a number
     except ValueError:
         return "…"
     if not (parts.scheme and parts.hostname):

@@ -94,7 +94,7 @@ def numeric(value: ArrayLike, name: str, dimensions: int = 2) -> np.ndarray:
 
 
 def conversion(value: Any, array: np.ndarray, name: str) -> str:
-    """Return how to get an array of numbers from what is none, if that is known."""
+    """Return how to get an array of numbers from another type, if that is known."""
     advice = ""
     if isinstance(value, Mapping):
         keys = [f"{name}[{one_line(repr(key))[:LONGEST]}]" for key in value]
@@ -208,10 +208,10 @@ def as_head(head: HeadLike, bias: ArrayLike | None, normalize_features: Any, fea
         )
     for weight, offset in PARAMETERS.items():
         if hasattr(head, weight):
-            own = getattr(head, offset, None)
-            if own is not None and bias is not None:
+            head_bias = getattr(head, offset, None)
+            if head_bias is not None and bias is not None:
                 raise ValueError(f"bias: head.{offset} is its bias; leave bias= out")
-            head, bias = getattr(head, weight), bias if own is None else own
+            head, bias = getattr(head, weight), bias if head_bias is None else head_bias
     rows = as_matrix(head, "head", "class")
     require_width("head", rows, features)
     if len(rows) == 1:

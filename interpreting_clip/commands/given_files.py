@@ -98,10 +98,10 @@ def read_array(place: str, role: str) -> GivenArray:
         )
     if reason := refused.get(chosen[0]):
         raise InputError(f"{file}: {reason}")
-    found = arrays[chosen[0]]
-    if not found.ndim:
+    array = arrays[chosen[0]]
+    if not array.ndim:
         raise InputError(f"{file}: {role}: expected an array, got a single number; name another")
-    return GivenArray(file, chosen[0], found, arrays)
+    return GivenArray(file, chosen[0], array, arrays)
 
 
 def read_numbers(file: Path, role: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -190,7 +190,7 @@ def read_names(file: Path) -> list[str]:
 
 def require_folder(folder: Path) -> None:
     """Refuse a folder that cannot be written to, or that cannot be made."""
-    there = next(one for one in (folder, *folder.parents) if one.exists())
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     if not there.is_dir():
         raise InputError(f"{there}: expected a folder, got a file; name another one")
     if not os.access(there, os.W_OK | os.X_OK):

@@ -294,14 +294,14 @@ def comparable_accuracies(
 ) -> dict[str, Callable[[], Result]]:
     """Return by set how to get the accuracies from files that lines of standard models are for.
 
-    Those of sets whose accuracy is known lack nothing.
+    A set whose accuracy is known does not count as missing.
     """
-    found: dict[str, Callable[[], Result]] = {}
+    accuracies: dict[str, Callable[[], Result]] = {}
     tests = {role.removeprefix("shift "): one for role, one in given.items() if "shift " in role}
     if "head" in given and "labels" in given:
         tests = {IMAGENET: given["labels"], **tests}
     for name, test in tests.items():
-        among, imagenet = test["among"], IMAGENET in found or IMAGENET in known
+        among, imagenet = test["among"], IMAGENET in accuracies or IMAGENET in known
         classes = len(given["head"]["head"] if among is None else np.unique(among))
         if reason := no_line(name, classes, test["aliases"], imagenet):
             if name not in known:
@@ -309,20 +309,20 @@ def comparable_accuracies(
                 study.missing[f"Effective robustness {where}"] = reason
             continue
         measure = "accuracy" if name == IMAGENET else f"accuracy_{name}"
-        found[name] = partial(study.results.__getitem__, measure)
-        if name in FEWER_CLASSES and IMAGENET in found:
+        accuracies[name] = partial(study.results.__getitem__, measure)
+        if name in FEWER_CLASSES and IMAGENET in accuracies:
             # The testbed's own abscissa of these shifts.
             with error_context(study.inputs["labels"].file, ValueError):
-                found[on_classes(name)] = accuracy_on_classes(given, test)
-    return found
+                accuracies[on_classes(name)] = accuracy_on_classes(given, test)
+    return accuracies
 
 
 def accuracy_on_classes(given: Mapping[str, Any], shift: Mapping[str, Any]) -> partial[Result]:
     """Return how to measure the accuracy on ImageNet's images of a shift's classes."""
-    own, among = given["labels"], {one: shift[one] for one in ("among", "aliases")}
+    imagenet, among = given["labels"], {one: shift[one] for one in ("among", "aliases")}
     class_map = map_classes(shift["among"], len(given["head"]["head"]), shift["aliases"])
-    chosen, counts_as = images_of_classes(own["classes"], class_map)
-    images = own["activations"][chosen]
+    chosen, counts_as = images_of_classes(imagenet["classes"], class_map)
+    images = imagenet["activations"][chosen]
     return partial(accuracy, images, classes=counts_as, **among, **given["head"])
 
 

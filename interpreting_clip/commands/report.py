@@ -107,12 +107,12 @@ def numbers_of(study: Study) -> dict[str, object]:
         "name": study.name,
         "inputs": {
             role: {
-                "file": str(found.file),
-                "array": found.name,
-                "shape": list(found.values.shape),
-                "sha256": file_digest(found.file),
+                "file": str(given.file),
+                "array": given.name,
+                "shape": list(given.values.shape),
+                "sha256": file_digest(given.file),
             }
-            for role, found in study.inputs.items()
+            for role, given in study.inputs.items()
         },
         "measures": plain(study.results, without_beside=True),
         "not_measured": study.missing,
@@ -122,9 +122,9 @@ def numbers_of(study: Study) -> dict[str, object]:
 def html(study: Study) -> str:
     """Return the page: it needs nothing from outside, and all names are escaped."""
     inputs = [
-        f'<tr><td>{escape(role)}</td><td class="file">{escape(str(found.file))}</td>'
-        f"<td>{escape(found.name or '–')}</td><td>{escape(str(list(found.values.shape)))}</td></tr>"
-        for role, found in study.inputs.items()
+        f'<tr><td>{escape(role)}</td><td class="file">{escape(str(given.file))}</td>'
+        f"<td>{escape(given.name or '–')}</td><td>{escape(str(list(given.values.shape)))}</td></tr>"
+        for role, given in study.inputs.items()
     ]
     head = '<tr><th>input</th><th class="file">file</th><th>array</th><th>shape</th></tr>'
     sections = [section(name, study.titles[name], one) for name, one in study.results.items()]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # pandas takes 0.4 s to import, and most stages that import this module read no table.
 
 CURVE_COLUMNS = ("loss", "accuracy", "learning_rate")
-"""The columns of a training curve beside `step`; accuracy is a share of the training batches."""
+"""The columns of a training curve besides `step`; accuracy is a share of the training batches."""
 
 
 def write_table(file: Path, table: "pd.DataFrame", columns: Sequence[str]) -> None:
@@ -46,7 +46,7 @@ def read_table(
     ----------
     file : CSV in UTF-8
     columns : those that it has to have
-    numbers : columns of numbers, of which some may be lacking
+    numbers : columns of numbers, some of them optional
     delimiter : between cells
     """
     import pandas as pd

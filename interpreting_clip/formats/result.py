@@ -85,7 +85,7 @@ class Result:
     """What a measure returns: a dataclass of numbers, nested results and arrays.
 
     Numbers with a `Label` are shown in a table with their interval and chance level, in the order
-    of the fields. Results compare by identity: whether two arrays are equal is no single truth.
+    of the fields. Results compare by identity: an array comparison has no single truth value.
     The axes of its arrays have names with an underscore, whose sizes jaxtyping does not compare:
     a large array may be empty, and two nested results may differ.
 
@@ -149,33 +149,33 @@ def plain(value: Any, *, without_beside: bool = False) -> Any:
     """
     if hasattr(value, "__dataclass_fields__"):
         return {
-            one.name: plain(getattr(value, one.name), without_beside=without_beside)
-            for one in fields(value)
-            if not (without_beside and is_beside(one))
+            field_.name: plain(getattr(value, field_.name), without_beside=without_beside)
+            for field_ in fields(value)
+            if not (without_beside and is_beside(field_))
         }
     if isinstance(value, Mapping):
-        return {key: plain(one, without_beside=without_beside) for key, one in value.items()}
+        return {key: plain(item, without_beside=without_beside) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one, without_beside=without_beside) for one in value]
+        return [plain(item, without_beside=without_beside) for item in value]
     return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
 
 
 def arrays_beside(value: Any, path: str = "") -> Iterator[tuple[str, np.ndarray]]:
     """Yield the arrays that are stored beside the JSON, by the path of their field."""
     if isinstance(value, Mapping):
-        for key, one in value.items():
-            yield from arrays_beside(one, f"{path}{key}.")
+        for key, item in value.items():
+            yield from arrays_beside(item, f"{path}{key}.")
     elif hasattr(value, "__dataclass_fields__"):
-        for one in fields(value):
-            if is_beside(one):
-                yield f"{path}{one.name}", getattr(value, one.name)
+        for field_ in fields(value):
+            if is_beside(field_):
+                yield f"{path}{field_.name}", getattr(value, field_.name)
             else:
-                yield from arrays_beside(getattr(value, one.name), f"{path}{one.name}.")
+                yield from arrays_beside(getattr(value, field_.name), f"{path}{field_.name}.")
 
 
-def is_beside(one: Any) -> bool:
+def is_beside(field_: Any) -> bool:
     """Return whether a field was declared with `beside`."""
-    return bool(one.metadata.get("beside"))
+    return bool(field_.metadata.get("beside"))
 
 
 def _annotations(kind: type) -> dict[str, tuple[Any, ...]]:
@@ -192,8 +192,8 @@ def _numbers(result: Any) -> Iterator[Number]:
         if isinstance(value, Result):
             yield from _nested(value, name, part or Part(""))
         elif isinstance(value, Mapping) and part:
-            for key, one in value.items():
-                for number in _nested(one, f"{name}.{key}", replace(part, label=key)):
+            for key, nested in value.items():
+                for number in _nested(nested, f"{name}.{key}", replace(part, label=key)):
                     headline = number.headline and f"{number.headline}_{key}"
                     yield replace(number, headline=headline)
         else:
@@ -211,11 +211,11 @@ def _nested(result: Result, path: str, part: Part) -> Iterator[Number]:
 
 
 def _number(result: Any, name: str, label: Label) -> Number:
-    found, chance = getattr(result, name), getattr(result, label.chance) if label.chance else None
-    # A number that the result lacks is None, and no estimate of it.
-    value, low, high = found, None, None
-    if isinstance(found, Estimate):
-        value, low, high = found.value, found.low, found.high
+    number, chance = getattr(result, name), getattr(result, label.chance) if label.chance else None
+    # A number that the result lacks is None, not an Estimate.
+    value, low, high = number, None, None
+    if isinstance(number, Estimate):
+        value, low, high = number.value, number.low, number.high
     return Number(
         name=name,
         label=label.label,

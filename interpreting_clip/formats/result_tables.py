@@ -65,7 +65,7 @@ def table_row(number: "Number") -> tuple[str, str, str, str, str]:
         interval = f"[{', '.join(ends)}]"
     chance = "none"
     if number.chance is not None:
-        # The mean of counts is no whole number.
+        # The mean of counts is not a whole number.
         finer = number.digits or int(number.chance != round(number.chance))
         chance = number_text(number.chance, finer)
     value = number_text(number.value, number.digits)

@@ -34,8 +34,8 @@ def write_tensors(
             save_file(stored, stream.name, about)
         except SafetensorError as error:
             # Its text is the only place that has the number of the system's error.
-            if found := re.search(r"os error (\d+)", str(error)):
-                raise OSError(int(found[1]), os.strerror(int(found[1]))) from None
+            if match := re.search(r"os error (\d+)", str(error)):
+                raise OSError(int(match[1]), os.strerror(int(match[1]))) from None
             raise
         # safetensors puts a file in place that nobody but its owner can read.
         Path(stream.name).chmod(os.fstat(stream.fileno()).st_mode)

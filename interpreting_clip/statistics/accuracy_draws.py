@@ -75,14 +75,18 @@ def draw_on_imagenet(
     accuracies share their draws. As subsets of the images that overlap little are less correlated,
     the interval of a mean over shifts is then rather too wide with rising lines.
     """
-    known = {name: one.correct for name, one in accuracies.items() if one.correct is not None}
+    known = {
+        name: accuracy.correct
+        for name, accuracy in accuracies.items()
+        if accuracy.correct is not None
+    }
     weighted = {}
     if known:
         drawn = weighted_accuracies(np.stack([*known.values()]), resamples, seed, IMAGENET)
         weighted = dict(zip(known, drawn, strict=True))
     return {
-        name: weighted[name] if name in weighted else _draw_coupled(one, resamples, seed)
-        for name, one in accuracies.items()
+        name: weighted[name] if name in weighted else _draw_coupled(accuracy, resamples, seed)
+        for name, accuracy in accuracies.items()
     }
 
 
@@ -110,7 +114,7 @@ def weighted_accuracies(
     ----------
     correct : 1 where an image is right, 0 where it is wrong, NaN where it does not count
     resamples : how many draws
-    seed, place : of the weights; each test set has a place of its own
+    seed, place : of the weights; each test set has its own place
     """
     counts = ~np.isnan(correct)
     columns = np.concatenate([np.where(counts, correct, 0.0), counts.astype(float)]).T

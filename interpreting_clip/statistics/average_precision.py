@@ -81,9 +81,9 @@ def average_precisions(
             )
         ranks = rank_images(columns)
         for place, concept in enumerate(concepts):
-            found = _concept_precisions(ranks, concept, negated)
-            drawn[:, :, first : first + step, place] = found[:-1]
-            over_all[:, first : first + step, place] = found[-1]
+            precisions = _concept_precisions(ranks, concept, negated)
+            drawn[:, :, first : first + step, place] = precisions[:-1]
+            over_all[:, first : first + step, place] = precisions[-1]
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
@@ -172,10 +172,10 @@ def _count_up_to(
     # Sorted together, a limit comes after the ranks that equal it, and only limits are odd.
     both = np.concatenate([2 * limits + 1, 2 * ranks], axis=1)
     both.sort(axis=1)
-    found = np.flatnonzero((both & 1).astype(np.bool_)).reshape(limits.shape)
-    found -= np.arange(limits.shape[1])
-    found -= both.shape[1] * np.arange(len(both))[:, None]
-    return found
+    positions = np.flatnonzero((both & 1).astype(np.bool_)).reshape(limits.shape)
+    positions -= np.arange(limits.shape[1])
+    positions -= both.shape[1] * np.arange(len(both))[:, None]
+    return positions
 
 
 def _mean_in_order(

@@ -84,10 +84,10 @@ def fewest_images(threshold: float, directions: int, concepts: int, *, sides: in
                 return rankings * high < 1
         return False
 
-    found = 1 + bisect.bisect_left(range(1, MOST_IMAGES + 1), True, key=are_enough)
-    if found > MOST_IMAGES:
+    fewest = 1 + bisect.bisect_left(range(1, MOST_IMAGES + 1), True, key=are_enough)
+    if fewest > MOST_IMAGES:
         raise ValueError(
             f"a threshold of {threshold:g} for {rankings:,} pairs: chance reaches it even with "
             f"{MOST_IMAGES} images per concept; raise the threshold"
         )
-    return found
+    return fewest

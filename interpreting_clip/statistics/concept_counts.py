@@ -133,8 +133,10 @@ def basis_concepts(
         random_p_error=error,
         categories={each: sum(kind == each for _, kind in unique) for each in categories},
         sweep=[
-            ThresholdCount(threshold=one, unique=int(encodes_concepts(scores.best[0], one).sum()))
-            for one in sweep
+            ThresholdCount(
+                threshold=level, unique=int(encodes_concepts(scores.best[0], level).sum())
+            )
+            for level in sweep
         ],
         pairs=int(scores.encoded[0].sum()),
         encoded=list(encoded_pairs(scores, threshold, named, first=first, most=STRONGEST)),
@@ -146,7 +148,7 @@ def basis_concepts(
 
 
 def encoded_pairs(
-    found: ConceptScores | BasisConcepts,
+    scores: ConceptScores | BasisConcepts,
     threshold: float,
     named: Sequence[Named],
     *,
@@ -157,24 +159,24 @@ def encoded_pairs(
 
     Parameters
     ----------
-    found : has the precisions of the directions, by importance, or of the features
+    scores : has the precisions of the directions, by importance, or of the features
     threshold : above 0, at most 1
     named, first : as in `basis_concepts`
     most : yield only so many pairs, those with the highest average precisions
     """
-    pairs = np.argwhere(encodes_concepts(found.precisions, threshold))
+    pairs = np.argwhere(encodes_concepts(scores.precisions, threshold))
     if most is not None:
-        by_strength = np.argsort(-found.precisions[tuple(pairs.T)], kind="stable")
+        by_strength = np.argsort(-scores.precisions[tuple(pairs.T)], kind="stable")
         pairs = pairs[np.sort(by_strength[:most])]
     # One at a time: low thresholds give a million.
     for direction, concept in pairs.tolist():
         name, category = named[concept]
         yield EncodedPair(
             number=first + direction,
-            side="negative" if found.negative[direction, concept] else "positive",
+            side="negative" if scores.negative[direction, concept] else "positive",
             concept=name,
             category=category,
-            precision=float(found.precisions[direction, concept]),
+            precision=float(scores.precisions[direction, concept]),
         )
 
 

@@ -39,9 +39,9 @@ def labels_and_numbers(
     """
     if isinstance(labels, ConceptLabels):
         return labels, np.unique(labels.concept) if numbers is None else np.array(numbers)
-    found = np.arange(labels.shape[1]) if numbers is None else np.array(numbers)
+    concepts = np.arange(labels.shape[1]) if numbers is None else np.array(numbers)
     image, column = np.nonzero(labels)
-    return ConceptLabels(image, found[column]), found
+    return ConceptLabels(image, concepts[column]), concepts
 
 
 def positive_images(
@@ -94,10 +94,10 @@ def concept_examples(
     draws : how often `balanced` draws negatives
     """
     shown = positive_images(labels, concepts, images)
-    found = []
+    examples = []
     for concept, positives in zip(concepts.tolist(), shown, strict=True):
         if negatives == "all":
-            found.append(Examples(positives, None))
+            examples.append(Examples(positives, None))
             continue
         candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
         count = min(len(positives), len(candidates))
@@ -109,5 +109,5 @@ def concept_examples(
             each.choice(candidates, count, replace=False, shuffle=False)
             for each in generators
         ]
-        found.append(Examples(positives, np.stack(drawn)))
-    return found
+        examples.append(Examples(positives, np.stack(drawn)))
+    return examples

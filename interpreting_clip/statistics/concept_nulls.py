@@ -91,11 +91,11 @@ def score_random_directions(
         for place, number in enumerate(numbers):
             # A generator each, so that a size has the same sets whatever else is measured.
             rng = generator(seed, "sets of random directions", rotation, number)
-            for one in range(SETS):
+            for set_number in range(SETS):
                 rows = rng.permutation(features)[:number]
                 signs = rng.integers(2, size=number)
-                drawn[place, rotation, one] = both[0][signs, rows].max(axis=0)
-                over_all[place, rotation, one] = both[1][signs, rows].max(axis=0)
+                drawn[place, rotation, set_number] = both[0][signs, rows].max(axis=0)
+                over_all[place, rotation, set_number] = both[1][signs, rows].max(axis=0)
     return [RandomBest(*each) for each in zip(drawn, over_all, strict=True)]
 
 
@@ -105,9 +105,9 @@ def _both_signs(
     """Return average precisions of directions as they are and negated, drawn and over all."""
     drawn, over_all = np.empty((2, 2, len(vectors), len(concepts)))
     for part, scores in score_parts(activations, vectors, 4 * len(concepts)):
-        found = average_precisions(scores, concepts, workers, negated=True)
-        drawn[:, part] = found.drawn[0].reshape(2, -1, len(concepts))
-        over_all[:, part] = found.over_all.reshape(2, -1, len(concepts))
+        precisions = average_precisions(scores, concepts, workers, negated=True)
+        drawn[:, part] = precisions.drawn[0].reshape(2, -1, len(concepts))
+        over_all[:, part] = precisions.over_all.reshape(2, -1, len(concepts))
     if sign == "either":
         for each in (drawn, over_all):
             each[:] = each.max(axis=0)

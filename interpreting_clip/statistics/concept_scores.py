@@ -60,7 +60,7 @@ def score_concepts(
     its negative side counts. `fixed` takes the scores unchanged; `either` takes the larger of the
     average precisions of the scores and of the negated scores, in each draw.
 
-    At most 2^24 scores and 2^24 average precisions are held at a time, or those of one direction if
+    At most 2^24 scores and 2^24 average precisions are held at a time, or one direction's scores if
     that is more.
 
     Parameters
@@ -77,11 +77,11 @@ def score_concepts(
     encoded = np.empty((draws, count), np.int64)
     best, best_over_all = np.zeros((draws, len(concepts))), np.zeros(len(concepts))
     for part, scores in score_parts(activations, vectors, (draws + 1) * len(concepts)):
-        found, negative[part] = _precisions(scores, concepts, sign, workers)
-        precisions[part] = found.drawn[0]
-        encoded[:, part] = encodes_concepts(found.drawn, threshold).sum(axis=2)
-        np.maximum(best, found.drawn.max(axis=1), out=best)
-        np.maximum(best_over_all, found.over_all.max(axis=0), out=best_over_all)
+        averages, negative[part] = _precisions(scores, concepts, sign, workers)
+        precisions[part] = averages.drawn[0]
+        encoded[:, part] = encodes_concepts(averages.drawn, threshold).sum(axis=2)
+        np.maximum(best, averages.drawn.max(axis=1), out=best)
+        np.maximum(best_over_all, averages.over_all.max(axis=0), out=best_over_all)
     return ConceptScores(precisions, negative, encoded, best, best_over_all)
 
 
@@ -93,11 +93,11 @@ def _precisions(
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
     """Return average precisions, and which of the first draw are of the negated scores."""
     either = sign == "either"
-    found = average_precisions(scores, concepts, workers, either)
+    averages = average_precisions(scores, concepts, workers, either)
     if not either:
-        return found, np.zeros(found.over_all.shape, np.bool_)
-    drawn, negated = np.split(found.drawn, 2, axis=1)
-    over_all = np.maximum(*np.split(found.over_all, 2))
+        return averages, np.zeros(averages.over_all.shape, np.bool_)
+    drawn, negated = np.split(averages.drawn, 2, axis=1)
+    over_all = np.maximum(*np.split(averages.over_all, 2))
     # Of two precisions that are equal but for rounding, that of the scores as they are counts.
     negative = negated[0] > drawn[0] + ROUNDING
     return Precisions(np.maximum(drawn, negated), over_all), negative

@@ -12,10 +12,10 @@ LEVEL = 0.05
 
 @dataclass(frozen=True)
 class Guessing:
-    """What a test set has to offer one who guesses: so many images, of so many classes.
+    """Size of a test set and its chance accuracy: its numbers of images and of classes.
 
     Guessing is right in one of `classes` cases, each image by itself. A set whose classes differ in
-    size gives more to one who always guesses the largest; that is not taken into account.
+    size lets a guesser who always picks the largest do better; this is not taken into account.
     """
 
     images: int

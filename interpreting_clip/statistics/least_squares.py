@@ -111,10 +111,10 @@ def _for_leverage(
         return residuals / np.where(leverage < 1 - 1e-9, 1 - leverage, np.inf)
     enlarged = np.empty_like(residuals)
     for family in np.unique(families):
-        own = families == family
-        block = np.eye(int(own.sum())) - hat[np.ix_(own, own)]
+        members = families == family
+        block = np.eye(int(members.sum())) - hat[np.ix_(members, members)]
         # The pseudo-inverse does the same where a family by itself determines a coefficient.
-        enlarged[own] = np.linalg.pinv(block, rcond=1e-9, hermitian=True) @ residuals[own]
+        enlarged[members] = np.linalg.pinv(block, rcond=1e-9, hermitian=True) @ residuals[members]
     return enlarged
 
 

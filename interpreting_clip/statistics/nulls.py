@@ -15,7 +15,7 @@ def random_rotation(size: int, rng: np.random.Generator) -> Float[np.ndarray, "r
 
 
 def random_frame(rows: int, size: int, rng: np.random.Generator) -> Float[np.ndarray, "row column"]:
-    """Draw orthonormal rows, at most `size` of them, uniform over all: those of a random rotation.
+    """Draw orthonormal rows, at most `size` of them, uniform over all: rows of a random rotation.
 
     A few rows take less time than the whole rotation.
     """
@@ -49,7 +49,7 @@ def two_sided_p_value(value: float, null: Sequence[float]) -> float:
     ----------
     value, null : as in `rank_p_value`
     """
-    below = rank_p_value(-value, [-one for one in null])
+    below = rank_p_value(-value, [-number for number in null])
     return min(1.0, 2 * min(rank_p_value(value, null), below))
 
 

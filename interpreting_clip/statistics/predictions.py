@@ -87,11 +87,11 @@ def map_classes(
             raise ValueError("aliases: expected `among` as well, the classes of the test set")
         return np.arange(classes)
     class_map = np.full(classes, ABSENT, dtype=np.int64)
-    own = {int(index) for index in class_indices}
+    test_classes = {int(index) for index in class_indices}
     # On the right, so that the test set's own classes count as themselves whatever the aliases say.
-    targets = dict(aliases or {}) | {index: index for index in own}
+    targets = dict(aliases or {}) | {index: index for index in test_classes}
     for index, target in targets.items():
-        if not 0 <= index < classes or target not in own:
+        if not 0 <= index < classes or target not in test_classes:
             raise ValueError(
                 f"class {index} counting as {target}: expected a class of the head, "
                 f"0 to {classes - 1}, and one of the test set's own classes"

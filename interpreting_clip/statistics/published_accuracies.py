@@ -82,8 +82,8 @@ def read_models(
     ----------
     file : CSV in UTF-8
     columns : those that it has to have besides `model`
-    accuracies : columns in percent, of which some may be lacking; an empty cell is NaN
-    required : those of the accuracies of which no cell may be empty
+    accuracies : columns in percent, some of them optional; an empty cell is NaN
+    required : the accuracies whose cells may not be empty
     unique : columns that no two rows may have in common; one model may have several image sizes
     """
     import pandas as pd
@@ -92,7 +92,9 @@ def read_models(
     if "name" in table:
         raise InputError(f"{file}: unknown column 'name'; the names of models are in `model`")
     table["name"] = table.pop("model").str.strip()
-    wrong = (table["name"] == "") | table.duplicated([one for one in unique if one in table])
+    wrong = (table["name"] == "") | table.duplicated(
+        [column for column in unique if column in table]
+    )
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
         raise InputError(

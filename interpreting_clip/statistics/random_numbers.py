@@ -1,4 +1,4 @@
-"""Random numbers: each purpose has a stream of its own."""
+"""Random numbers: each purpose has its own stream."""
 
 from zlib import crc32
 
@@ -9,14 +9,14 @@ from jaxtyping import Float
 def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
     """Return a generator whose numbers no other purpose draws, nor `default_rng(seed)` itself.
 
-    A seed is often 0, as is that of the activations which somebody has drawn to try a measure.
-    Measured with the same numbers, they would not be independent of what they are compared with.
+    A seed is often 0, and so is the seed of random activations drawn to try a measure. If a measure
+    drew the same numbers, its random draws would not be independent of such activations.
     NumPy's seeds of several integers do not help: `default_rng((0, 0))` is `default_rng(0)`.
 
     Parameters
     ----------
     seed : not negative
-    purpose : what is drawn, in words that stand nowhere else
+    purpose : what is drawn, in words that no other call uses
     numbers : of the draw, not negative, so that more draws leave the first ones as they are
     """
     key = crc32(purpose.encode()), *numbers

@@ -1,4 +1,4 @@
-"""The singular directions of a head, those of random heads, and their importance."""
+"""The singular directions of a head and of random heads, and their importance."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -38,7 +38,7 @@ class Directions:
 class RankedDirections(Directions):
     """Directions and their importance, the most important first.
 
-    Of equally important ones, the one with the larger singular value comes first.
+    Equally important directions come by descending singular value.
     """
 
     importance: Float[np.ndarray, " direction"]
@@ -83,8 +83,8 @@ def singular_directions(
         raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
     matrix = np.asarray(weight, np.float64) if centre == "none" else center_classes(weight)
     left, values, vectors = np.linalg.svd(matrix, full_matrices=False)
-    # The size of the stored head, of which little may be left without its mean row: the rounding
-    # errors are the stored head's.
+    # Relative to the stored head, which the rounding errors come from: subtracting the mean row
+    # may leave little of it.
     precision = np.finfo(weight.dtype).eps + max(weight.shape) * np.finfo(np.float64).eps
     tolerance = precision * np.linalg.norm(np.asarray(weight, np.float64))
     kept = int(np.count_nonzero(values > tolerance))
@@ -92,7 +92,7 @@ def singular_directions(
         raise ValueError(
             "all rows of the head are equal, so that it tells no classes apart: build it again"
         )
-    # W v_i = σ_i u_i, so the left vectors say which class is strongest. The paper chooses no sign.
+    # W v_i = σ_i u_i, so the left vectors show the strongest class. The paper chooses no sign.
     # Rounding must not: two centred classes are always equally strong.
     strength = np.abs(left)
     strongest = np.argmax(strength >= (1 - TIE) * strength.max(axis=0), axis=0)
@@ -105,7 +105,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
 
     The random head is `U Σ R Vᵀ`, with the left singular vectors and the singular values of the
     encoder's head `U Σ Vᵀ`, and a random rotation R from the uniform (Haar) distribution. Its
-    directions are arbitrary within the span of the encoder's own. A random direction of the whole
+    directions are arbitrary within the span of the encoder's. A random direction of the whole
     space would be no null: it lies mostly where a head of few classes reads nothing, and costs next
     to nothing to prune. Where a head has as many directions as features, both are the same.
 
@@ -116,7 +116,7 @@ def rotated_directions(directions: Directions, seed: int, draw: int) -> Directio
     Parameters
     ----------
     directions : of the encoder's head, by descending singular value
-    seed, draw : of the draws, and the number of this one
+    seed, draw : of the draws, and the number of this draw
     """
     rotation = random_rotation(len(directions.vectors), generator(seed, "random heads", draw))
     return Directions(rotation.T @ directions.vectors, directions.singular_values)

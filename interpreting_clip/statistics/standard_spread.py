@@ -1,4 +1,4 @@
-"""The spread of standard models around their lines: how robust one of them is by itself."""
+"""The spread of standard models around their lines: how robust a standard model is by itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class StandardSpread(Result):
 
 
 def line_residuals(imagenet: Models, shift: Models, line: LogitLine) -> Models:
-    """Compute each standard model's effective robustness, NaN where it is no part of the line.
+    """Compute each standard model's effective robustness, NaN if it is not part of the line.
 
     Parameters
     ----------
