@@ -34,21 +34,6 @@ from interpreting_clip.measures.privileged_basis import privileged_basis
 from interpreting_clip.measures.pruning import pruning
 from interpreting_clip.statistics.published_accuracies import Settings as PublishedSettings
 
-# Type checkers and editors read a list of literal names; a test compares it with `MEASURES`.
-__all__ = [
-    "accuracy",
-    "cka",
-    "concepts",
-    "directions",
-    "effective_robustness",
-    "kurtosis",
-    "mutual_neighbours",
-    "outlier_features",
-    "participation_ratio",
-    "privileged_basis",
-    "pruning",
-]
-
 ACTIVATIONS, HEAD, CLASSES = "activations", "head", "labels"
 CONCEPTS, COMPARE, ACCURACIES = "concepts", "compare", "accuracies"
 
