@@ -65,7 +65,7 @@ def require_fit(
             features = as_matrix(concepts["activations"], "activations")
             labels = as_labels(concepts["labels"], "labels", len(features))
             choose_concepts(features, labels)
-            if known:  # its directions are those that concepts take
+            if head and known:  # its directions are those that concepts take
                 as_head(**head, features=features.shape[1])
         if concept_names:
             concepts["names"] = read_names(concept_names)

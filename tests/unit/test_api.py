@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,8 +99,8 @@ def test_a_head_is_an_array_with_its_bias_or_a_head():
 
 def test_concepts_have_the_names_of_their_labels():
     labels = {"a": SHOWN[:, 0], 5: SHOWN[:, 1], "noise": SHOWN[:, 2].tolist()}
-    for more, names in (({}, ["a", "5", "noise"]), ({"names": list("xyz")}, ["x", "y", "z"])):
-        found = ic.concepts(VALUES, labels=labels, draws=1, rotations=0, **more)
+    for given, names in ((None, ["a", "5", "noise"]), (list("xyz"), ["x", "y", "z"])):
+        found = ic.concepts(VALUES, labels=labels, names=given, draws=1, rotations=0)
         assert found.concepts == names
 
 
@@ -111,11 +112,12 @@ def test_concepts_take_directions_as_rows_and_as_a_result():
 
 
 def test_settings_may_be_numbers_of_numpy():
-    found = ic.kurtosis(VALUES, outlier_sigma=3, resamples=np.int64(7))
+    seven: Any = np.int64(7)
+    found = ic.kurtosis(VALUES, outlier_sigma=3, resamples=seven)
     assert equal(found, ic.kurtosis(VALUES, outlier_sigma=3.0, resamples=7))
 
 
-AMBIGUOUS = np.array([1, 2])
+AMBIGUOUS: Any = np.array([1, 2])
 REFUSED = {
     "classes": lambda: ic.accuracy(VALUES, head=HEAD, classes=[0, 1]),
     "random_heads": lambda: ic.directions(VALUES, head=HEAD, random_heads=AMBIGUOUS),

@@ -19,7 +19,7 @@ import msgspec
 import pytest
 from packaging.utils import canonicalize_name
 
-import interpreting_clip
+from interpreting_clip.catalogue import MEASURES
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.sections import Sections
 from runner.fingerprint import (
@@ -155,7 +155,7 @@ def test_packages_are_in_the_list_and_no_modules_import_each_other():
 
 def test_no_module_imports_a_measure_lazily():
     """What `interpreting_clip.__getattr__` imports is in no stage's fingerprint."""
-    lazy = {f"interpreting_clip.{name}" for name in interpreting_clip.__all__}
+    lazy = {f"interpreting_clip.{name}" for name in MEASURES}
     for file in MODULES:
         assert imported_names(file).isdisjoint(lazy), file
         imports = [n for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.Import)]

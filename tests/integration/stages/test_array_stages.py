@@ -68,7 +68,7 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     assert same(found.accuracy, ic.accuracy(images, **classes, confidence=0.8))
     assert same(found.directions, ic.directions(images, **own, **asdict(pruned)))
     assert same(found.pruning, ic.pruning(images, **classes, **asdict(pruned), harmless=20.0))
-    limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
+    limits: dict[str, Any] = {"outlier_sigma": 1.5, "outlier_share": 0.1}
     basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)
     cka = ic.cka(images, arrays["others"], **limits)
