@@ -109,7 +109,7 @@ class Sources:
             if isinstance(item, Definition) and item not in known and item.name not in without:
                 with legible(item.file):
                     known[item] = self.names(item)
-                todo += [item for name in known[item].values() for item in name]
+                todo += [meaning for name in known[item].values() for meaning in name]
                 if REST in self.modules[item.file].statements:
                     todo.append(Definition(item.file, REST))
         return known
