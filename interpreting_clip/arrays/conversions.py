@@ -31,7 +31,7 @@ LARGEST = 1e60
 
 ROWS_AT_A_TIME = 4096
 
-LONGEST = 80
+MAX_QUOTED = 80
 """The most characters of somebody else's text that an error repeats."""
 
 PARAMETERS = {"weight": "bias", "coef_": "intercept_"}
@@ -77,7 +77,7 @@ def numeric(value: ArrayLike, name: str, dimensions: int = 2) -> np.ndarray:
     except (TypeError, ValueError, RuntimeError, NotImplementedError) as error:
         if rows:
             raise ValueError(f"{name}: expected rows of equal length, got others") from None
-        said = one_line((str(error) or type(error).__name__).splitlines()[0][:LONGEST])
+        said = one_line((str(error) or type(error).__name__).splitlines()[0][:MAX_QUOTED])
         raise TypeError(
             f"{name}: NumPy cannot read {described(value)}: {said}; copy it to NumPy first"
         ) from None
@@ -97,7 +97,7 @@ def conversion(value: Any, array: np.ndarray, name: str) -> str:
     """Return how to get an array of numbers from another type, if that is known."""
     advice = ""
     if isinstance(value, Mapping):
-        keys = [f"{name}[{one_line(repr(key))[:LONGEST]}]" for key in value]
+        keys = [f"{name}[{one_line(repr(key))[:MAX_QUOTED]}]" for key in value]
         advice = f"pass one of its arrays: {listed(keys) or 'it has none'}"
     elif isinstance(value, str | PurePath):
         advice = "load the file first"
@@ -318,7 +318,7 @@ def as_value(value: Any, kind: Any, name: str, *, strict: bool = True) -> Any:
         return msgspec.convert(plain, kind, strict=strict)
     except msgspec.ValidationError as error:
         what = str(error).partition(" - at ")[0]
-        raise ValueError(f"{name}: {what}, got {one_line(repr(value))[:LONGEST]}") from None
+        raise ValueError(f"{name}: {what}, got {one_line(repr(value))[:MAX_QUOTED]}") from None
 
 
 def as_settings(kind: type[Settings], **values: Any) -> Settings:
@@ -338,4 +338,4 @@ def described(value: object) -> str:
     """Return the class of a value in words."""
     kind = type(value)
     within = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
-    return one_line(within + kind.__qualname__)[:LONGEST]
+    return one_line(within + kind.__qualname__)[:MAX_QUOTED]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.arrays.conversions import LONGEST, as_mapping, as_settings, as_value
+from interpreting_clip.arrays.conversions import MAX_QUOTED, as_mapping, as_settings, as_value
 from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.result import Estimate, Label, Part, Result
@@ -282,7 +282,7 @@ def measured_accuracies(
     """Return accuracies by set, each with the number of images that it was measured on."""
     if unknown := [str(name) for name in (*accuracies, *images) if name not in SETS]:
         raise ValueError(
-            f"{one_line(unknown[0])[:LONGEST]}: no line is known for this set; expected some of "
+            f"{one_line(unknown[0])[:MAX_QUOTED]}: no line is known for this set; expected some of "
             f"{', '.join(SETS)}"
         )
     if IMAGENET not in accuracies or not accuracies.keys() & {*TESTBED_SHIFTS}:
