@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.statistics.nulls import rank_p_value
 from page.differences import (
     concept_difference,
@@ -13,14 +14,7 @@ from page.differences import (
     seed_text,
 )
 from page.families import families, label_controls, trained
-from page.names import (
-    DATASETS,
-    TESTBED_SHIFTS,
-    format_number,
-    format_percent,
-    format_percents,
-    format_spread,
-)
+from page.names import DATASETS, TESTBED_SHIFTS, format_percent, format_percents, format_spread
 from page.replicas import FurtherEncoder, over_replicas
 from page.study_results import StudyEncoder, measured_shifts
 from page.verdicts import (

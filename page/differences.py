@@ -11,9 +11,10 @@ import msgspec
 import numpy as np
 
 from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.measures.effective_robustness import Settings
 from interpreting_clip.statistics.intervals import percentile_interval
-from page.names import TRAININGS, format_number
+from page.names import TRAININGS
 from page.replicas import (
     Replicated,
     ReplicatedEncoder,

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask
+from interpreting_clip.formats.result_tables import format_number
 from page.direction_entries import (
     MOST_LISTED,
     DirectionEntry,
@@ -21,7 +22,7 @@ from page.direction_entries import (
     FoundConcept,
     ProbeResults,
 )
-from page.names import DATASETS, DIRECTIONS_PER_PAGE, format_number
+from page.names import DATASETS, DIRECTIONS_PER_PAGE
 from page.rendering import template_environment
 
 File = tuple[str, bytes]

@@ -8,9 +8,9 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
-from page.names import format_number
 from page.published_results import PUBLISHED_TRAININGS
 from page.verdicts import NO_DIFFERENCE, Case, Claim, judge_differences, overall, supported
 

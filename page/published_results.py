@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 
 from interpreting_clip.formats.csv_tables import read_table
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
 from interpreting_clip.published.schema import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
-from page.names import format_interval, format_number, mark
+from page.names import format_interval, mark
 
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")
 """The shifts in the order of the page: natural shifts first, then shifts of style."""

@@ -11,7 +11,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from interpreting_clip.charts.colours import css
-from page.names import format_number, format_percent
+from interpreting_clip.formats.result_tables import format_number
+from page.names import format_percent
 
 
 def template_environment(folder: str, filters: Mapping[str, Callable[..., Any]]) -> Environment:

@@ -22,8 +22,8 @@ from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.encoder_entries import EncoderEntry
 from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.names import format_number
 
 FURTHER = Path("studies/replicas/further.yaml")
 """The encoders that only the study of replicas has."""

@@ -13,11 +13,12 @@ import pandas as pd
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from page.claims import study_claims
-from page.names import format_estimate, format_interval, format_number, mark
+from page.names import format_estimate, format_interval, mark
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
 from page.replicas import FurtherEncoder, ReplicatedEncoder, format_replicas

@@ -5,6 +5,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -59,24 +60,27 @@ def html_table(numbers: "Sequence[Number]") -> str:
 
 def table_row(number: "Number") -> tuple[str, str, str, str, str]:
     """Return the cells of a number; one without a chance level says so."""
+    shown = partial(format_number, separator=",")
     interval = ""
     if number.low is not None and number.high is not None:
-        ends = (number_text(end, number.digits) for end in (number.low, number.high))
-        interval = f"[{', '.join(ends)}]"
+        interval = f"[{shown(number.low, number.digits)}, {shown(number.high, number.digits)}]"
     chance = "none"
     if number.chance is not None:
         # The mean of counts is not a whole number.
         finer = number.digits or int(number.chance != round(number.chance))
-        chance = number_text(number.chance, finer)
-    value = number_text(number.value, number.digits)
+        chance = shown(number.chance, finer)
+    value = shown(number.value, number.digits)
     return number.label, value, number.unit, interval, chance
 
 
-def number_text(value: float | int | None, digits: int) -> str:
-    """Return a number with a true minus and as many decimals, or a dash if there is none."""
+def format_number(value: float | int | None, digits: int = 1, *, separator: str = "") -> str:
+    """Return a number with a true minus and `digits` decimals, or a dash if there is none.
+
+    `separator` stands between thousands.
+    """
     if value is None:
         return "–"
-    text = f"{value:,.{digits}f}"
+    text = f"{value:{separator}.{digits}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
 
 
