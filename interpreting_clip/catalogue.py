@@ -1,8 +1,7 @@
 """The measures, each with its result, its needs and its parameters.
 
-Whatever runs or shows measures iterates over `MEASURES`: the library's names, the command, stage
-`arrays`, the check of a study and the documentation. A stage that runs a measure of its own imports
-the measure's module.
+Whatever runs or explains all measures iterates over `MEASURES`: the library's names, the command,
+stage `arrays` and the documentation. A stage of a single measure imports that measure's module.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +49,8 @@ class Measure:
     settings : the type of its section of params.yaml; None if it has none
     section : of params.yaml, if it has another name than the measure
     elsewhere : by keyword, the path in params.yaml of a value that is in another section
-    within : the measure whose result holds this one's
+    within : the measure whose result contains this measure's result
+    least_images : how many images it needs, if its settings do not say
     heading : in a report, if it is not the name
     """
 
@@ -61,6 +61,7 @@ class Measure:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     within: str = ""
     heading: str = ""
+    least_images: int = 1
 
     @property
     def name(self) -> str:
@@ -179,10 +180,10 @@ def comparisons_of_arrays(
 
 def too_few(measure: Measure, images: Any, keywords: Mapping[str, Any]) -> tuple[str, ...]:
     """Return how many images a measure needs, if there are fewer."""
-    if measure.settings is None or images is None:
+    if images is None:
         return ()
-    chosen = {
-        name: keywords[name] for name in measure.settings.__struct_fields__ if name in keywords
-    }
-    least = getattr(measure.settings(**chosen), "least_images", 0)
+    least = measure.least_images
+    if kind := measure.settings:
+        chosen = {name: keywords[name] for name in kind.__struct_fields__ if name in keywords}
+        least = getattr(kind(**chosen), "least_images", least)
     return (f"{least:,} images",) if len(images) < least else ()

@@ -57,7 +57,7 @@ class Choice:
 
 
 class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
-    """The key of all sources: the entry of `backbones:` with the architecture."""
+    """A source of weights. Each has the key `backbone`, an entry of `backbones:`."""
 
     architectures: ClassVar[Any] = AnyBackbone
     """The kinds of backbone that it has weights for."""

@@ -1,4 +1,4 @@
-"""What the zoos of open_clip, torchvision and timm share: tags, URLs, repositories of the hub."""
+"""What the zoos of open_clip and timm share: tags, URLs, repositories of the hub."""
 
 import re
 from collections.abc import Collection, Iterator

@@ -16,6 +16,7 @@ from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.saved_baseline import Baseline
+from stages.summarize import STAGES
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     result,
@@ -29,12 +30,6 @@ from tests.reads import ROOT, run_stage
 
 pytestmark = pytest.mark.usefixtures("tiny")
 
-
-FOLDERS = {
-    **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
-    "prunable": "robustness",
-}
-"""The folders of results that a stage writes with another one."""
 
 LIKE = {"first": "rn_untrained", "second": "rn_supervised"}
 """The encoders whose results in the repository stand for those of both."""
@@ -51,7 +46,9 @@ def summarized(tiny: None) -> dict[str, EncoderResults]:
         made = found[key] = read_result(ROOT / f"plots/encoders/{like}.json", EncoderResults)
         for name, one in vars(made).items():
             if name != "training":
-                write_result(Path(f"data/{FOLDERS.get(name, name)}/{key}/{name}.json"), one)
+                write_result(
+                    Path(f"data/{name if name in STAGES else 'kurtosis'}/{key}/{name}.json"), one
+                )
     steps = pd.DataFrame(vars(step) for step in found["second"].training)
     steps["accuracy"] /= 100
     for metric in ("loss", "accuracy", "learning_rate"):
