@@ -6,16 +6,16 @@ from typing import Any
 from beartype import beartype
 
 MEASURES = "interpreting_clip.measures."
+OF_A_STUDY = ("outlier_axes", "prunable")
 
 
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
     """Check a function's arguments, except those of public measures.
 
     These convert what they are given, and refuse it in words of their own, which tests compare. A
-    public measure has its module's name.
+    public measure has its module's name; other modules have measures of a study.
     """
     module = getattr(function, "__module__", "")
     name = getattr(function, "__qualname__", "")
-    if module.startswith(MEASURES) and name in (module.removeprefix(MEASURES), "outlier_features"):
-        return function
-    return beartype(function)
+    public = name in (module.removeprefix(MEASURES), "outlier_features") and name not in OF_A_STUDY
+    return function if public and module.startswith(MEASURES) else beartype(function)

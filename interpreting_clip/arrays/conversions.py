@@ -7,7 +7,7 @@ TypeError or ValueError of one line that begins with the name of the argument an
 remedy.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePath
 from typing import Any, TypeVar
 
@@ -325,6 +325,11 @@ def as_settings(kind: type[Settings], **values: Any) -> Settings:
     """Return a measure's settings, each of which has to be legal for the type of its field."""
     fields = msgspec.structs.fields(kind)
     return kind(**{one.name: as_value(values[one.name], one.type, one.name) for one in fields})
+
+
+def as_progress(value: Any) -> Any:
+    """Return a function that goes through the draws of a long measure."""
+    return as_value(value, Callable, "progress")
 
 
 def as_mapping(value: Any, name: str) -> dict[Any, Any]:

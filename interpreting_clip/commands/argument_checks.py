@@ -19,12 +19,15 @@ from interpreting_clip.arrays.conversions import (
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.commands.given_files import read_names
 from interpreting_clip.errors import error_context
-from interpreting_clip.measures import cka, mutual_neighbours, participation_ratio
+from interpreting_clip.measures import cka, mutual_neighbours
 from interpreting_clip.measures.concepts import choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
-from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.chunks import Features, require_variation
 from interpreting_clip.statistics.predictions import map_classes, restrict_head
 from interpreting_clip.statistics.singular_directions import singular_directions
+
+FEWEST_IN_BLOCKS = 4
+"""The images of two blocks, with which the participation ratio can be measured."""
 
 
 def require_fit(
@@ -88,8 +91,8 @@ def require_spread(activations: Features) -> None:
     """Refuse an image whose features are all equal, and images that are all the same."""
     for _ in standardized(activations):
         pass
-    if len(activations) >= participation_ratio.Settings(blocks=2).least_images:
-        participation_ratio.require_variation(activations)
+    if len(activations) >= FEWEST_IN_BLOCKS:
+        require_variation(activations)
 
 
 def require_test_set(
@@ -109,6 +112,6 @@ def require_comparable(
     """Refuse what a comparison of two representations would refuse; fewer images have none."""
     images = mutual_neighbours.require_same_images(first, second)
     if images >= cka.Settings().least_images:
-        participation_ratio.require_variation(second)
+        require_variation(second)
     if images >= mutual_neighbours.Settings().least_images:
         mutual_neighbours.unit_rows(second, "second")

@@ -13,6 +13,7 @@ from interpreting_clip.arrays.conversions import (
     ArrayLike,
     as_labels,
     as_matrix,
+    as_progress,
     as_settings,
     as_texts,
     as_value,
@@ -240,7 +241,7 @@ def concepts(
         categories=None if categories is None else as_texts(categories, "categories"),
         settings=settings,
         workers=as_value(workers, ThreadCount, "workers"),
-        progress=progress,
+        progress=as_progress(progress),
     )
 
 

@@ -12,6 +12,7 @@ from interpreting_clip.arrays.conversions import (
     HeadLike,
     as_head,
     as_matrix,
+    as_progress,
     as_settings,
 )
 from interpreting_clip.arrays.head import Head
@@ -208,7 +209,8 @@ def directions(
         random_heads=random_heads,
         random_head_seed=random_head_seed,
     )
-    return describe(activations, head, find_candidates(activations, head, settings, progress))
+    known = find_candidates(activations, head, settings, as_progress(progress))
+    return describe(activations, head, known)
 
 
 def describe(activations: Features, head: Head, known: Candidates) -> PrivilegedDirections:

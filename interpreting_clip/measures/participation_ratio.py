@@ -11,7 +11,7 @@ from msgspec import Meta
 from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings
 from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
-from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.chunks import Features, chunks, require_variation
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -96,17 +96,6 @@ def participation_ratio(
         features=features,
         isotropic=features * images / (features + images),
     )
-
-
-def require_variation(activations: Features) -> None:
-    """Refuse images that all have the same activation, up to rounding errors."""
-    total, squares = np.zeros(activations.shape[1]), 0.0
-    for _, chunk in chunks(activations):
-        total += chunk.sum(axis=0)
-        squares += float(np.sum(chunk**2))
-    # The spread around the mean is lost in rounding errors if it is this small beside the mean.
-    if squares - total @ total / len(activations) <= 1e-12 * squares:
-        raise ValueError("all images have the same activation: expected some that vary")
 
 
 def block_sums(

@@ -8,7 +8,13 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings, as_value
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    as_matrix,
+    as_progress,
+    as_settings,
+    as_value,
+)
 from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
 from interpreting_clip.quantities import Described, Positive, Seed, Share, StrictStruct
@@ -100,6 +106,7 @@ def privileged_basis(
     outlier_sigma = as_value(outlier_sigma, Positive, "outlier_sigma")
     outlier_share = as_value(outlier_share, Share, "outlier_share")
     settings = as_settings(Settings, rotations=rotations, seed=seed)
+    progress = as_progress(progress)
     own, _, _ = kurtosis_and_deviations(activations, outlier_sigma)
     features, turned = activations.shape[1], span_coordinates(activations)
     rngs = (

@@ -13,6 +13,7 @@ from interpreting_clip.arrays.conversions import (
     as_classes,
     as_head,
     as_matrix,
+    as_progress,
     as_settings,
     as_test_classes,
     as_value,
@@ -123,7 +124,7 @@ def pruning(
         random_heads=random_heads,
         random_head_seed=random_head_seed,
     )
-    harmless = as_value(harmless, Percents, "harmless")
+    harmless, progress = as_value(harmless, Percents, "harmless"), as_progress(progress)
     class_map = map_classes(among, len(head.weight), aliases)
     restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
     known = find_candidates(activations, head, settings, progress)

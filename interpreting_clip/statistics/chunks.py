@@ -48,3 +48,14 @@ def chunks(
                 "extract them again"
             )
         yield rows, chunk
+
+
+def require_variation(activations: Features) -> None:
+    """Refuse images that all have the same activation, up to rounding errors."""
+    total, squares = np.zeros(activations.shape[1]), 0.0
+    for _, chunk in chunks(activations):
+        total += chunk.sum(axis=0)
+        squares += float(np.sum(chunk**2))
+    # The spread around the mean is lost in rounding errors if it is this small beside the mean.
+    if squares - total @ total / len(activations) <= 1e-12 * squares:
+        raise ValueError("all images have the same activation: expected some that vary")

@@ -64,6 +64,8 @@ def test_a_long_measure_counts_its_draws_to_whoever_watches(name, more, rounds):
 
     assert equal(measure(VALUES, progress=progress, **more), measure(VALUES, **more))
     assert watched == rounds
+    with pytest.raises(ValueError, match=r"progress: .*got True"):
+        measure(VALUES, progress=True, **more)
 
 
 @pytest.mark.parametrize("name", CALLS)
