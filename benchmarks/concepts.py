@@ -13,8 +13,8 @@ from sklearn.metrics import average_precision_score
 
 from benchmarks.tables import Row, write_table
 from interpreting_clip.config.machine import usable_processors
-from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.concept_labels import (
+from interpreting_clip.statistics.average_precision import average_precisions
+from interpreting_clip.statistics.concept_labels import (
     ConceptLabels,
     Negatives,
     concept_examples,
@@ -53,7 +53,7 @@ def draw_labels(size: Size) -> ConceptLabels:
     """
     generator = np.random.default_rng(SEED)
     shares = 1 / np.arange(1, size.concepts + 1)
-    for _ in range(20):  # what the cap cuts off is spread over the others
+    for _ in range(20):  # the part above the cap is spread over the others
         shares = np.minimum(shares * LABELS_PER_IMAGE / shares.sum(), MOST)
     counts = np.maximum(generator.binomial(size.images, shares), 1)
     images = [generator.choice(size.images, count, replace=False) for count in counts]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.tables import ROOT, Row, write_table
 from tests.pipeline.workspace import Workspace
-from tools.jobs import TRAININGS
+from tools.jobs import TRAINING_STAGES
 
 PARAMETERS = (
     ("a threshold", "concepts.threshold", 0.95),
@@ -77,7 +77,7 @@ def cost(name: str, study: Workspace, unchanged: float) -> Row:
     ran = list[str]()
     study.run("dvc", "repro", "code")
     stale = json.loads(study.run("dvc", "status", "--json"))
-    trainings = sum(stage.partition("@")[0] in TRAININGS for stage in stale)
+    trainings = sum(stage.partition("@")[0] in TRAINING_STAGES for stage in stale)
     if trainings:
         measured = f"not run: {len(stale)} stages are stale, {trainings} of them trainings"
     else:

@@ -3,7 +3,7 @@
 Both take turns in one process, on the same photographs and with random weights. Bare passes get
 batches that are preprocessed and on the device already. Extraction is what stage `extract` does,
 once from images in memory at the tower's size and once from a dataset's JPEGs, which worker
-processes decode: beside a GPU they decode while it computes, on a CPU both share the processors.
+processes decode: with a GPU they decode while it computes, on a CPU both share the processors.
 """
 
 import tempfile
@@ -23,8 +23,8 @@ from interpreting_clip.encoders.activations import (
     image_tower,
 )
 from interpreting_clip.encoders.encoder import forward_passes, initialise
-from interpreting_clip.encoders.entries import AnyBackbone, ComputeType, OpenClipModel
-from interpreting_clip.formats.saved_activations import read_activations, write_activations
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType, OpenClipModel
+from interpreting_clip.encoders.saved_activations import read_activations, write_activations
 from interpreting_clip.loading.batches import image_batches
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.preprocess import to_tower
@@ -78,7 +78,7 @@ def compared(
     *,
     precision: ComputeType = "float32",
 ) -> list[Row]:
-    """Return the lines for one tower; activations are written beside the dataset."""
+    """Return the lines for one tower; activations are written next to the dataset."""
     encoder, out = initialise(backbone, 0), dataset.parent
     preprocess, tower = encoder.card.preprocess, image_tower(encoder, machine.device)
     with open_shards(dataset, decode_fast) as images:
@@ -87,7 +87,7 @@ def compared(
             image_batches(images, every, preprocess, machine.batch_size, machine.workers)
         )
     pixels = np.concatenate(squares)
-    batches = [to_tower(each, preprocess, machine.device) for each in squares]
+    batches = [to_tower(batch, preprocess, machine.device) for batch in squares]
 
     def bare_passes() -> np.ndarray:
         with forward_passes(machine.device, precision):
@@ -103,8 +103,8 @@ def compared(
 
     ways = {"bare": bare_passes, "memory": from_memory, "JPEGs": from_jpegs}
     ratio = ratios_in_turn(ways, rounds)
-    found, expected = read_activations(out, dataset.name).values, bare_passes()
-    difference = np.abs(found - expected).max() / np.abs(expected).max()
+    extracted, expected = read_activations(out, dataset.name).values, bare_passes()
+    difference = np.abs(extracted - expected).max() / np.abs(expected).max()
     return [
         Row(
             f"{name}, {precision}: images a second from memory over bare passes",

@@ -24,9 +24,9 @@ import yaml
 from benchmarks import extraction
 from benchmarks.tables import ROOT, Row, this_python, write_table
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType
 from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.formats.csv_tables import read_curve
 from runner.process import set_variables
 from tests.pipeline.workspace import new_workspace
 from tools.compare import contents
@@ -110,7 +110,7 @@ def measure(machine: Machine, count: int, backbones: Mapping[str, AnyBackbone]) 
 
 
 def stages_compared(folder: Path, device: str, count: int) -> list[Row]:
-    """Return a line for each stage on a device, and for each that two devices share.
+    """Return a line for each stage on a device, and for each stage that two devices share.
 
     The study is made in a new folder. `count` is how many devices of this kind there are.
     """
@@ -123,12 +123,12 @@ def stages_compared(folder: Path, device: str, count: int) -> list[Row]:
             place.rename(place.with_name(f"{key}.cpu"))
         what = f"`{stage}`, {device} against the CPU"
         try:
-            alone = run_and_read(folder, stage, key, device)
-            rows.append(line(what, expected, alone))
+            single = run_and_read(folder, stage, key, device)
+            rows.append(line(what, expected, single))
             if count > 1 and stage in SHARED:
                 what = f"`{stage}`, two processes on {device} against one"
                 shared = run_and_read(folder, stage, key, device, processes=2)
-                rows.append(line(what, alone, shared))
+                rows.append(line(what, single, shared))
         except StageFailedError as error:
             rows.append(Row(what, f"failed: {error}", "runs"))
         # Later stages read what the CPU has made.
@@ -159,7 +159,7 @@ def write_study(folder: Path) -> None:
 
 
 def run_and_read(folder: Path, stage: str, key: str, device: str, processes: int = 1) -> Arrays:
-    """Run a stage on a device; return what it has left."""
+    """Run a stage on a device; return the arrays that it has left."""
     run_stage(folder, (stage, key), {"DEVICE": device, "PROCESSES": str(processes)})
     place, curve = places(folder, stage, key)
     if OUTPUTS[stage, key] == "weights" and curve.exists():
@@ -170,38 +170,38 @@ def run_and_read(folder: Path, stage: str, key: str, device: str, processes: int
         if file.is_file()
         for name, value in contents(file, str(file.relative_to(place))).items()
     }
-    arrays = {name: one for name, one in values.items() if isinstance(one, np.ndarray)}
-    return {name: one.astype(np.float64) for name, one in arrays.items()}
+    arrays = {name: array for name, array in values.items() if isinstance(array, np.ndarray)}
+    return {name: array.astype(np.float64) for name, array in arrays.items()}
 
 
 def run_stage(folder: Path, words: tuple[str, ...], settings: dict[str, str]) -> None:
     """Run a stage as DVC does."""
-    own = {name: value for name, value in this_python().items() if name != "PYTHONPATH"}
-    own |= {f"INTERPRETING_CLIP_{name}": value for name, value in settings.items()}
+    environment = {name: value for name, value in this_python().items() if name != "PYTHONPATH"}
+    environment |= {f"INTERPRETING_CLIP_{name}": value for name, value in settings.items()}
     command = [sys.executable, "-m", "stages", *words]
     ended = subprocess.run(
-        command, cwd=folder, env=own, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     if ended.returncode:
-        said = ended.stderr.strip().splitlines() or [f"status {ended.returncode}"]
-        raise StageFailedError(one_line(said[-1]))
+        lines = ended.stderr.strip().splitlines() or [f"status {ended.returncode}"]
+        raise StageFailedError(one_line(lines[-1]))
 
 
 def places(folder: Path, stage: str, key: str) -> tuple[Path, Path]:
-    """Return the folder that a stage leaves, and that of its curve if it trains."""
+    """Return the folder that a stage leaves, and its curve's folder if it trains."""
     return folder / "data" / OUTPUTS[stage, key] / key, folder / "data/training" / key
 
 
-def line(what: str, expected: Arrays, found: Arrays) -> Row:
-    """Return the line that says how far two runs of a stage agree."""
+def line(what: str, expected: Arrays, actual: Arrays) -> Row:
+    """Return the line on how far two runs of a stage agree."""
     trained = LOSSES in expected
     most, shares = NEAR_LOSS if trained else NEAR, [0.0 if expected else np.inf]
-    for name, one in expected.items():
-        other = found.get(name, np.empty(0))
-        if one.shape != other.shape or not np.isfinite(other).all():
+    for name, array in expected.items():
+        other = actual.get(name, np.empty(0))
+        if array.shape != other.shape or not np.isfinite(other).all():
             return Row(what, f"failed: {name} has another shape, or is not finite", "runs")
-        scale = np.abs(one) if trained else np.abs(one).max(initial=0)
-        shares.append(float((np.abs(other - one) / np.maximum(scale, 1e-12)).max(initial=0)))
+        scale = np.abs(array) if trained else np.abs(array).max(initial=0)
+        shares.append(float((np.abs(other - array) / np.maximum(scale, 1e-12)).max(initial=0)))
     measured = f"{max(shares):.2g}" if max(shares) <= most else f"failed: {max(shares):.2g}"
     return Row(f"{what}: losses" if trained else what, measured, f"at most {most:g}")
 

@@ -16,7 +16,7 @@ def start() -> None:
     warnings.showwarning = lambda message, *_: sys.stderr.write(f"warning: {message}\n")
     try:
         # Libraries take a second to load, which Ctrl-C may interrupt as well.
-        from interpreting_clip.command import main
+        from interpreting_clip.commands.measure import main
 
         main(sys.argv[1:])
     except InputError as error:

@@ -1,16 +1,16 @@
 """The exception for wrong input of the user, with what to do about it."""
 
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
-from interpreting_clip.urls import without_logins
-
-LONGEST = 2000
-"""The most characters of a message; a longer one loses its middle, which comes from outside."""
+MAX_MESSAGE = 2000
+"""The most characters of a message; a longer message loses its middle, which is outside text."""
 
 DAMAGED_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for input that is not JSON, not UTF-8 or nested too deeply."""
@@ -20,20 +20,22 @@ class InputError(Exception):
     """Bad input, explained: what was expected, what came and what to do about it.
 
     `runner.process.launch` prints its message without a traceback and exits with 1, so the
-    message has to stand alone: name the file or the key first. Several problems take several lines.
+    message has to be complete: name the file or the key first. Several problems take several lines.
     Logins in URLs are removed, and characters that a terminal would interpret are escaped.
     """
 
     def __init__(self, *lines: str) -> None:
         shown = (one_line(without_logins(line)) for line in lines)
-        short = (s if len(s) <= LONGEST else f"{s[: LONGEST // 2]} … {s[-500:]}" for s in shown)
+        short = (
+            s if len(s) <= MAX_MESSAGE else f"{s[: MAX_MESSAGE // 2]} … {s[-500:]}" for s in shown
+        )
         super().__init__("\n       ".join(short))
 
 
 class AbsentError(Exception):
-    """The study lacks what a stage computes with; the runner marks the stage's outputs as absent.
+    """The study lacks the inputs of a stage; the runner marks the stage's outputs as absent.
 
-    `dataset` names what is lacking.
+    `dataset` names the missing dataset.
     """
 
     def __init__(self, dataset: str) -> None:
@@ -49,7 +51,7 @@ def one_line(text: str) -> str:
 def require_content(file: Path, source: object) -> None:
     """Refuse an empty file, a web page and a Git LFS pointer in the place of a file.
 
-    Also lets Python open the file before other libraries do: its errors name the file.
+    Python opens the file here before other libraries do, since its errors name the file.
     """
     with file.open("rb") as stream:
         start = stream.read(256).lstrip()
@@ -84,3 +86,69 @@ def close_names(name: str, known: Collection[str]) -> str:
     """Return the known names that are most similar to `name`, as text."""
     near = get_close_matches(name, known, n=5, cutoff=0.4) or sorted(known)[:5]
     return f"legal values, among others: {', '.join(near) or 'none'}"
+
+
+MAX_LISTED = 10
+"""The most features, concepts or the like that a result lists by name."""
+
+
+def listed(names: Sequence[object], shown: int = MAX_LISTED) -> str:
+    """Return the first names as a list in words, and the number of further names."""
+    text = ", ".join(map(str, names[:shown]))
+    return f"{text} and {len(names) - shown:,} more" if len(names) > shown else text
+
+
+PUBLIC_QUERY = (
+    "confirm",
+    "dl",
+    "download",
+    "export",
+    "file",
+    "filename",
+    "format",
+    "id",
+    "path",
+    "raw",
+    "ref",
+    "rev",
+    "revision",
+    "version",
+    "versionId",
+)
+"""The query parameters that address a file. Any other may be a key, a token or a signature."""
+
+
+def public_url(url: str) -> str:
+    """Return a URL with `…` for its login, its fragment and all of its query but `PUBLIC_QUERY`.
+
+    A text that is not a URL with a host becomes `…`, since it may be a password in the wrong place.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # refuses a port that is not a number
+    except ValueError:
+        return "…"
+    if not (parts.scheme and parts.hostname):
+        return "…" if url else ""
+    _, at, host = parts.netloc.rpartition("@")
+    query = "&".join(map(_public_pair, parts.query.split("&")))
+    fragment = "…" if parts.fragment else ""
+    place = f"…@{host}" if at else host
+    return urlunsplit(parts._replace(netloc=place, query=query, fragment=fragment))
+
+
+def _public_pair(pair: str) -> str:
+    name, equals, _ = pair.partition("=")
+    if not pair or name in PUBLIC_QUERY:
+        return pair
+    return f"{name}=…" if equals else "…"
+
+
+def without_logins(text: str) -> str:
+    """Return a text with `…@` in place of the login of every URL in it."""
+    return re.sub(r"://[^\s/]+@", "://…@", text)
+
+
+def without_urls(text: str) -> str:
+    """Return a library's text with `…` for each URL in it."""
+    return re.sub(r"\S*://\S*", "…", text)

@@ -1,7 +1,7 @@
-"""Environment variables that change what is computed: a stage sets, clears or refuses them.
+"""Environment variables that change results: a stage sets, clears or refuses them.
 
 They make the numerical libraries choose other kernels or another precision, and DVC does not see
-them. So the study's `kernels` alone choose: a stage clears the variables that do, and sets them
+them. So only the study's `kernels` choose: a stage clears these variables, and sets them
 itself for `portable`, if the processor can run such kernels (docs/guarantees.md).
 """
 
@@ -15,9 +15,9 @@ from typing import Literal
 from interpreting_clip.errors import InputError
 
 Kernels = Literal["portable", "native"]
-"""Kernels that give the same bytes on every x86-64 processor with AVX2, or its fastest ones.
+"""Kernels that give the same bytes on every x86-64 processor with AVX2, or the fastest ones.
 
-A processor of another kind has native ones alone.
+Any other processor only has native kernels.
 """
 
 LOWER_PRECISION = {
@@ -31,10 +31,18 @@ LOWER_PRECISION = {
 
 KERNELS = (
     "ATEN_CPU_CAPABILITY",
-    *("DNNL_CPU_ISA_HINTS", "DNNL_MAX_CPU_ISA", "ONEDNN_CPU_ISA_HINTS", "ONEDNN_MAX_CPU_ISA"),
-    *("MKL_CBWR", "MKL_DEBUG_CPU_TYPE", "MKL_ENABLE_INSTRUCTIONS", "MKL_VML_MODE"),
-    *("NPY_DISABLE_CPU_FEATURES", "NPY_ENABLE_CPU_FEATURES"),
-    *("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"),
+    "DNNL_CPU_ISA_HINTS",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_CPU_ISA_HINTS",
+    "ONEDNN_MAX_CPU_ISA",
+    "MKL_CBWR",
+    "MKL_DEBUG_CPU_TYPE",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_VML_MODE",
+    "NPY_DISABLE_CPU_FEATURES",
+    "NPY_ENABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE",
+    "OPENBLAS_L2_SIZE",
 )
 """Variables that make a library compute as on another processor: last digits differ."""
 
@@ -44,7 +52,7 @@ PORTABLE = {
     # see interpreting_clip/encoders/portable.py.
     "MKL_CBWR": "COMPATIBLE",
     # log, exp, power and the order of ties in argsort differ; NumPy ignores names that it does not
-    # know, so those of the locked version have to be here.
+    # know, so these have to be the locked version's names.
     "NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
     "OPENBLAS_CORETYPE": "Haswell",
@@ -52,7 +60,7 @@ PORTABLE = {
 }
 """Variables with which libraries compute the same on every x86-64 processor with AVX2 and FMA.
 
-Every library reads its own when it is loaded.
+Each library reads its variables when it is loaded.
 """
 
 ONE_THREAD = {"MKL_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -61,25 +69,39 @@ order. Trainings and forward passes set the study's number in torch, which overr
 
 THREADS = (
     # torch asks for a number of threads and waits for all of them: with fewer, it never ends.
-    *("OMP_DYNAMIC", "OMP_MAX_ACTIVE_LEVELS", "OMP_NESTED", "OMP_THREAD_LIMIT"),
-    *("KMP_ALL_THREADS", "KMP_DEVICE_THREAD_LIMIT", "KMP_DYNAMIC_MODE", "KMP_LIBRARY"),
-    *("OMP_NUM_TEAMS", "OMP_TEAMS_THREAD_LIMIT", "KMP_TEAMS_THREAD_LIMIT"),
-    # These divide loops and sums otherwise.
-    *("OMP_SCHEDULE", "KMP_SCHEDULE", "KMP_DETERMINISTIC_REDUCTION", "KMP_FORCE_REDUCTION"),
+    "OMP_DYNAMIC",
+    "OMP_MAX_ACTIVE_LEVELS",
+    "OMP_NESTED",
+    "OMP_THREAD_LIMIT",
+    "KMP_ALL_THREADS",
+    "KMP_DEVICE_THREAD_LIMIT",
+    "KMP_DYNAMIC_MODE",
+    "KMP_LIBRARY",
+    "OMP_NUM_TEAMS",
+    "OMP_TEAMS_THREAD_LIMIT",
+    "KMP_TEAMS_THREAD_LIMIT",
+    # These divide loops and sums differently.
+    "OMP_SCHEDULE",
+    "KMP_SCHEDULE",
+    "KMP_DETERMINISTIC_REDUCTION",
+    "KMP_FORCE_REDUCTION",
     # These override the number of threads of one library.
-    *("BLIS_NUM_THREADS", "MKL_DOMAIN_NUM_THREADS", "MKL_DYNAMIC", "MKL_NUM_STRIPES"),
+    "BLIS_NUM_THREADS",
+    "MKL_DOMAIN_NUM_THREADS",
+    "MKL_DYNAMIC",
+    "MKL_NUM_STRIPES",
 )
-"""Variables that give a library other threads than it is told to use; KMP is Intel's and LLVM's
+"""Variables that override the number of threads a library was set to use; KMP is Intel's and LLVM's
 OpenMP, which torch has on macOS and from conda."""
 
 PROCESSOR = Path("/proc/cpuinfo")
-"""Where Linux says which instructions the processor has."""
+"""Where Linux lists the processor's instructions."""
 
 
 def use_kernels(kernels: Kernels) -> None:
     """Let numerical libraries, none of which may be loaded yet, choose the kernels of a study.
 
-    They compute with one thread, unless torch is told otherwise. A processor that cannot run
+    They compute with one thread, unless torch is set otherwise. A processor that cannot run
     portable kernels gets its native ones.
     """
     if loaded := sorted(sys.modules.keys() & {"numpy", "torch"}):
@@ -102,12 +124,12 @@ def restart_with_kernels(kernels: Kernels) -> None:
 
 
 def unportable_processor() -> str:
-    """Return what this processor is, such as "aarch64 (Linux)", if it has no portable kernels."""
+    """Return this processor's kind, such as "aarch64 (Linux)", if it has no portable kernels."""
     machine = platform.machine()
     if machine != "x86_64" or not PROCESSOR.exists():
         return f"{machine} ({platform.system()})"
-    found = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
-    flags = found[1].split() if found else []
+    match = re.search(r"^flags\s*:(.*)$", PROCESSOR.read_text(), re.MULTILINE)
+    flags = match[1].split() if match else []
     lacking = " and ".join(name for name in ("avx2", "fma") if name not in flags)
     return lacking and f"{machine} without {lacking}"
 
@@ -119,7 +141,7 @@ def clear() -> None:
 
 
 def are_portable() -> bool:
-    """Say whether this process computes with portable kernels."""
+    """Return whether this process computes with portable kernels."""
     return all(os.environ.get(name) == value for name, value in PORTABLE.items())
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from interpreting_clip.urls import PUBLIC_QUERY, public_url
+from interpreting_clip.errors import PUBLIC_QUERY, public_url
 
 
 class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -18,7 +18,7 @@ class StrictStruct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @dataclass(frozen=True)
 class Described:
-    """What the manual says of a key besides its type: `Annotated[Seed, Described("of the draws")]`.
+    """What the manual adds to a key's type: `Annotated[Seed, Described("of the draws")]`.
 
     Attributes
     ----------
@@ -35,7 +35,7 @@ class Described:
 
 
 class Kind(StrictStruct, frozen=True, kw_only=True, tag_field="kind"):
-    """A mapping whose key `kind` says which of several types it is."""
+    """A mapping whose key `kind` names its type."""
 
 
 Count = Annotated[int, Meta(ge=1, le=10**9)]

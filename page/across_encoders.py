@@ -1,11 +1,11 @@
-"""Concepts across encoders: those that two share, and where each is encoded."""
+"""Concepts across encoders: how many two encoders share, and where each is encoded."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from page.families import families
 from page.names import direction_href
-from page.results import StudyEncoder
+from page.study_results import StudyEncoder
 
 
 def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:
@@ -15,7 +15,7 @@ def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:
     encoders of a study are scored on the same negatives, so a concept is equally difficult for
     both. `by_chance` is how many both would encode if each chose its concepts at random.
     """
-    found = []
+    rows = []
     for family in families(encoders):
         concepts = family.zero_shot.results.concepts
         for second in (family.finetuned, family.supervised):
@@ -23,19 +23,19 @@ def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:
             if not concepts or not others or not family.comparable(second):
                 continue
             for basis, counts in concepts.bases.items():
-                one, other = set(counts.names), set(others.bases[basis].names)
-                found.append(
+                first, other = set(counts.names), set(others.bases[basis].names)
+                rows.append(
                     {
                         "first": family.zero_shot.entry.label,
                         "second": second.entry.label,
                         "basis": basis,
-                        "both": len(one & other),
-                        "by_chance": len(one) * len(other) / len(concepts.concepts),
-                        "only_first": len(one - other),
-                        "only_second": len(other - one),
+                        "both": len(first & other),
+                        "by_chance": len(first) * len(other) / len(concepts.concepts),
+                        "only_first": len(first - other),
+                        "only_second": len(other - first),
                     }
                 )
-    return found
+    return rows
 
 
 def concept_finder(
@@ -43,24 +43,24 @@ def concept_finder(
 ) -> list[dict[str, Any]]:
     """Return each concept that was probed, by name, with its `pairs`, the strongest first.
 
-    A pair is the encoder, the basis, what encodes the concept, and its address among the pages of
-    directions, None for an encoder without pages and for a feature that was not examined.
+    A pair has the encoder, the basis, the direction or feature that encodes the concept, and the
+    address of its page, None if the encoder has no pages or the feature was not examined.
     """
     pairs: dict[tuple[str, str], list[dict[str, Any]]] = {concept: [] for concept in probed}
     for e in encoders:
         examined = {axis.feature for axis in e.results.outlier_axes.axes}
-        for basis, found in (e.results.concepts.bases if e.results.concepts else {}).items():
-            for pair in found.encoded:
+        for basis, counts in (e.results.concepts.bases if e.results.concepts else {}).items():
+            for pair in counts.encoded:
                 shown = e.browsable and (basis == "directions" or pair.number in examined)
                 href = direction_href(e.key, basis, pair.number) if shown else None
-                one = {"encoder": e, "basis": basis, "pair": pair, "href": href}
-                pairs.setdefault((pair.concept, pair.category), []).append(one)
+                place = {"encoder": e, "basis": basis, "pair": pair, "href": href}
+                pairs.setdefault((pair.concept, pair.category), []).append(place)
     return [
         {
             "name": name,
             "category": category,
-            # The sort is stable: of equal precisions, the first of the study comes first.
-            "pairs": sorted(found, key=lambda one: -one["pair"].precision),
+            # The sort is stable: equal precisions keep the order of the study.
+            "pairs": sorted(places, key=lambda place: -place["pair"].precision),
         }
-        for (name, category), found in sorted(pairs.items())
+        for (name, category), places in sorted(pairs.items())
     ]

@@ -6,13 +6,13 @@ from dataclasses import replace
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts import tables
+from interpreting_clip.charts import series as tables
+from interpreting_clip.charts.chart import CHARTS, encoders_table
 from interpreting_clip.charts.panels import PanelChart
-from interpreting_clip.charts.results import CHARTS, encoders_table
 from interpreting_clip.charts.theme import GIVEN
+from interpreting_clip.formats.result import Number
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.measures.result import Number
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.study_tables import measure_table
@@ -26,11 +26,8 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """Columns of `plots/<name>.csv`; accuracies are in percent."""
 
-OF_THE_SAMPLE = (
-    *("kurtosis.outliers.hiding", "participation_ratio.features", "directions.directions"),
-    *("accuracy.images", "accuracy.classes", "pruning.whole", "privileged_basis.rotated_outliers"),
-)
-"""Numbers that the page's table leaves out: sizes, and those that stand beside another number."""
+LEFT_OUT = {"hiding", "features", "directions", "images", "classes", "whole", "rotated_outliers"}
+"""Numbers of any measure that the page's table leaves out: sizes, and what another row shows."""
 
 
 class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +54,8 @@ def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number
     for name in dict.fromkeys(name for one in each for name in one):
         found = [one.get(name) for one in each]
         known = [one for one in found if one and one.value is not None]
-        if known and not name.startswith("comparisons.") and name not in OF_THE_SAMPLE:
+        left_out = name.startswith("comparisons.") or name.rpartition(".")[2] in LEFT_OUT
+        if known and not left_out:
             rows.append((known[0], found))
     return rows
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
+from interpreting_clip.statistics.nulls import rank_p_value
 from page.differences import (
     concept_difference,
     judged,
@@ -13,16 +14,9 @@ from page.differences import (
     seed_text,
 )
 from page.families import families, label_controls, trained
-from page.names import (
-    DATASETS,
-    TESTBED_SHIFTS,
-    format_number,
-    format_percent,
-    format_percents,
-    format_spread,
-)
+from page.names import DATASETS, TESTBED_SHIFTS, format_percent, format_percents, format_spread
 from page.replicas import FurtherEncoder, over_replicas
-from page.results import StudyEncoder, measured_shifts
+from page.study_results import StudyEncoder, measured_shifts
 from page.verdicts import (
     LEVEL,
     NO_DIFFERENCE,
@@ -38,7 +32,7 @@ PRUNABLE = 0.8
 """The paper prunes up to this fraction of the directions without harm."""
 
 KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.by_accuracy"
-"""The numbers that claims compare, by the names that their replicas have."""
+"""Numbers that claims compare, by their names in the table of replicas."""
 
 OURS = "Our claim, after Fang et al. (2022)."
 
@@ -69,15 +63,16 @@ def study_claims(
     return [claim for claim in claims if claim.cases]
 
 
-# --- Effective robustness: who has more of it, and whether language is the reason
+# --- Effective robustness: which encoders have more of it, and whether language is the reason
 
 
 def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim:
     """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
     cases = []
-    for f in families(encoders):
-        if _have_robustness(f.members):
-            cases += judged([robustness_difference(*pair, f.name) for pair in pairwise(f.members)])
+    for family in families(encoders):
+        if _have_robustness(family.members):
+            pairs = pairwise(family.members)
+            cases += judged([robustness_difference(*pair, family.name) for pair in pairs])
     return Claim(
         key="robustness-order",
         chart="effective_robustness",
@@ -99,7 +94,7 @@ def coverage_of_data(
 ) -> Claim:
     """Compare encoders that learnt labels with those that learnt captions of the same images.
 
-    Those of the study have intervals; those of the study of replicas are compared seed by seed.
+    Encoders of the study have intervals; further encoders are compared seed by seed.
     """
     cases = []
     for pair in label_controls(encoders):
@@ -127,7 +122,7 @@ def narrower_data(
     names: Names = DATASETS,
     further: Sequence[FurtherEncoder] = (),
 ) -> Claim:
-    """Compare an encoder with that of narrower captioned images in the study of replicas."""
+    """Compare an encoder with further encoders that learnt from narrower captioned images."""
     pairs = [(e.other, e) for e in further if e.entry.training == "zero_shot"]
     cases = [seed_difference(*pair) for pair in pairs]
     return Claim(
@@ -160,7 +155,7 @@ def _have_robustness(encoders: Sequence[StudyEncoder]) -> bool:
 
 
 def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim:
-    """Compare each zero-shot encoder's kurtosis with those of its backbone's untrained encoders."""
+    """Compare each zero-shot encoder's kurtosis with untrained encoders of its backbone."""
     cases = []
     for e in trained(encoders, "zero_shot"):
         if not e.null:
@@ -207,7 +202,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim:
     if any(counts["zero_shot"]):
         shown = all(counts["zero_shot"]) and not any(counts["supervised"])
         verdict = "supported" if shown else "mixed"
-    have = [f"{sum(map(bool, found))} of {len(found)}" for found in counts.values()]
+    have = [f"{sum(map(bool, features))} of {len(features)}" for features in counts.values()]
     cases = [
         Case(
             name=e.entry.label,
@@ -234,14 +229,14 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
     """Compare the prunable fraction of zero-shot encoders with the paper's 80 %, by accuracy."""
     cases = []
     for e in trained(encoders, "zero_shot"):
-        found, replicas = e.results.prunable, e.replicas.get(PRUNED)
-        shares = [found.by_accuracy, *(replicas.by_seed.values() if replicas else ())]
+        prunable, replicas = e.results.prunable, e.replicas.get(PRUNED)
+        shares = [prunable.by_accuracy, *(replicas.by_seed.values() if replicas else ())]
         reached = {share >= PRUNABLE for share in shares}
         verdict: Verdict = "undecided"
         if len(reached) == 1:
             verdict = "supported" if reached.pop() else "not supported"
-        chance = found.accuracy_chance
-        value = Estimate(100 * found.by_accuracy)
+        chance = prunable.accuracy_chance
+        value = Estimate(100 * prunable.by_accuracy)
         case = Case(
             name=e.entry.label,
             training=e.entry.training,
@@ -273,11 +268,11 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim:
     A finetuned or supervised encoder with another kind of representation is not comparable.
     """
     cases = []
-    for f in families(encoders):
-        first, *others = f.members
+    for family in families(encoders):
+        first, *others = family.members
         if _has_concepts(first):
-            others = [e for e in others if f.comparable(e) and _has_concepts(e)]
-            cases += judged([concept_difference(first, e, f.name) for e in others])
+            others = [e for e in others if family.comparable(e) and _has_concepts(e)]
+            cases += judged([concept_difference(first, e, family.name) for e in others])
     return Claim(
         key="concept-order",
         chart="concepts",

@@ -1,4 +1,4 @@
-"""What the direction browser says about each direction and outlier feature of an encoder."""
+"""The direction browser's entries: an encoder's directions and outlier features."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ import pandas as pd
 from jaxtyping import Float, Int
 
 from interpreting_clip.datasets.broden.thumbnails import Mask, Thumbnails
-from interpreting_clip.measures.average_precision import encodes_concepts
-from interpreting_clip.measures.concept_labels import ConceptLabels
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.pruning import PruningCurves, count_removed
+from interpreting_clip.statistics.average_precision import encodes_concepts
+from interpreting_clip.statistics.concept_labels import ConceptLabels
 from page.extreme_images import Extremes
 
-LISTED, MOST_LISTED = 3, 40
+FEWEST_LISTED, MOST_LISTED = 3, 40
 """The fewest (encoded or not) and the most concepts of a direction, or directions of a concept."""
 
 KINDS = ("scene", "object", "part", "material", "texture", "color")
@@ -92,7 +92,7 @@ class FeatureEntry(NamedTuple):
     """An outlier feature, or the most extreme feature if there is none, numbered from 0.
 
     `share` is the fraction of images in which it is beyond the limit; `cosine`, `rank` and `within`
-    are those of `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
+    are as in `AxisAlignment`, and `cost` is the ImageNet accuracy, in points, lost without it.
     """
 
     number: int
@@ -108,7 +108,7 @@ class FeatureEntry(NamedTuple):
 class FoundConcept(NamedTuple):
     """A concept, how many directions encode it, and the `best`: their numbers and precisions.
 
-    `best` has at most `MOST_LISTED`; if no direction encodes the concept, the nearest one.
+    `best` has at most `MOST_LISTED`, or only the nearest direction if none encodes the concept.
     """
 
     number: int
@@ -122,7 +122,7 @@ class FoundConcept(NamedTuple):
 class ProbeResults:
     """What stage `broden` found, and what the probe images show.
 
-    `concepts` are those that it measured, in the order of the columns, each with number, name and
+    `concepts` are the measured concepts in the order of the columns, each with number, name and
     category; `labels` holds the same numbers. `ends` has the images at both ends of each basis.
     """
 
@@ -134,7 +134,7 @@ class ProbeResults:
 
     def probed(self, basis: str, rows: Sequence[int]) -> Iterator[Probed]:
         """Yield what the probe images say about rows of a basis, `directions` or `features`."""
-        found, ends = self.found.bases[basis], self.ends[basis]
+        basis_concepts, ends = self.found.bases[basis], self.ends[basis]
         names = self._names(np.concatenate([ends.top[rows], ends.bottom[rows]]).ravel())
         numbers = [concept["number"] for concept in self.concepts]
         segmented = np.isin(numbers, self.thumbnails.mask_concepts)
@@ -144,12 +144,12 @@ class ProbeResults:
             return [ShownImage(image, score, names.get(image, [])) for image, score in pairs]
 
         for row in rows:
-            precisions = found.precisions[row]
+            precisions = basis_concepts.precisions[row]
             encodes = self._encodes(precisions)
             best = np.where(segmented & encodes, precisions, -1.0)
             outlined = int(best.argmax()) if best.max() >= 0 else None
             yield Probed(
-                concepts=self._listed(precisions, found.negative[row]),
+                concepts=self._listed(precisions, basis_concepts.negative[row]),
                 encoded=int(np.count_nonzero(encodes)),
                 outlined=outlined,
                 outlined_name="" if outlined is None else self.concepts[outlined]["name"],
@@ -166,7 +166,7 @@ class ProbeResults:
     def found_concepts(self) -> list[FoundConcept]:
         """Return the directions that encode each concept, by name.
 
-        If none encodes a concept, the best one is named anyway.
+        If none encodes a concept, its best direction is listed anyway.
         """
         precisions = self.found.bases["directions"].precisions
         encoding = np.count_nonzero(self._encodes(precisions), axis=0).tolist()
@@ -186,7 +186,7 @@ class ProbeResults:
         self, precisions: Float[np.ndarray, " concept"], negative: np.ndarray
     ) -> list[ListedConcept]:
         encodes = self._encodes(precisions)
-        count = min(max(int(np.count_nonzero(encodes)), LISTED), MOST_LISTED)
+        count = min(max(int(np.count_nonzero(encodes)), FEWEST_LISTED), MOST_LISTED)
         return [
             ListedConcept(
                 **self.concepts[column],
@@ -198,7 +198,7 @@ class ProbeResults:
         ]
 
     def _names(self, images: Int[np.ndarray, " image"]) -> dict[int, list[str]]:
-        """Return the names of six concepts of each image that has any, scenes first."""
+        """Return the names of at most six concepts of each image that has any, scenes first."""
         shown = pd.DataFrame({"image": self.labels.image, "number": self.labels.concept})
         shown = shown[shown["image"].isin(images)].merge(pd.DataFrame(self.concepts), on="number")
         places = {kind: place for place, kind in enumerate(KINDS)}
@@ -214,13 +214,13 @@ def direction_entries(
     axes: OutlierAxes,
     probed: ProbeResults | None,
 ) -> list[DirectionEntry]:
-    """Return the directions, which need their vectors, by importance; `pruning` is of ImageNet."""
+    """Return the entries by importance; `directions` has vectors, and `pruning` is on ImageNet."""
     rows = range(len(directions.vectors))
     features = np.array([axis.feature for axis in axes.axes])
     cosines = np.abs(directions.vectors[:, features])
     nearest = np.argmax(cosines, axis=1)
     total = directions.importance.sum()
-    found = [None] * len(rows) if probed is None else list(probed.probed("directions", rows))
+    results = [None] * len(rows) if probed is None else list(probed.probed("directions", rows))
     return [
         DirectionEntry(
             number=row + 1,
@@ -231,7 +231,7 @@ def direction_entries(
             feature=int(features[nearest[row]]),
             cosine=float(cosines[row, nearest[row]]),
             pruned=pruned_below(row + 1, len(rows), pruning),
-            probed=found[row],
+            probed=results[row],
         )
         for row in rows
     ]
@@ -252,7 +252,7 @@ def feature_entries(
 ) -> list[FeatureEntry]:
     """Return the outlier features, or the most extreme feature."""
     features = [axis.feature for axis in axes.axes]
-    found = [None] * len(features) if probed is None else probed.probed("features", features)
+    results = [None] * len(features) if probed is None else probed.probed("features", features)
     return [
         FeatureEntry(
             number=axis.feature,
@@ -262,7 +262,7 @@ def feature_entries(
             rank=axis.rank,
             within=axis.within,
             cost=float(axis.costs["imagenet"].value),
-            probed=one,
+            probed=result,
         )
-        for axis, one in zip(axes.axes, found, strict=True)
+        for axis, result in zip(axes.axes, results, strict=True)
     ]

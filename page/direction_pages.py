@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask
+from interpreting_clip.formats.result_tables import format_number
 from page.direction_entries import (
     MOST_LISTED,
     DirectionEntry,
@@ -21,7 +22,7 @@ from page.direction_entries import (
     FoundConcept,
     ProbeResults,
 )
-from page.names import DATASETS, DIRECTIONS_PER_PAGE, format_number
+from page.names import DATASETS, DIRECTIONS_PER_PAGE
 from page.rendering import template_environment
 
 File = tuple[str, bytes]
@@ -31,7 +32,7 @@ PER_SPRITE = 20
 """Directions per sprite: about four million pixels, which even a phone can show."""
 
 TINY, TINY_IMAGES, TINY_COLUMNS = 32, 3, 48
-"""Of the index's sprite: a tile's side in pixels, images per direction, and images per row."""
+"""The index's sprite: a tile's side in pixels, images per direction, and images per row."""
 
 GROUND = 128
 """The grey around an image that is not square."""
@@ -48,10 +49,10 @@ Tile = UInt8[np.ndarray, "side side 3"]
 class Browser:
     """What an encoder's browser shows.
 
-    `centred` says whether the head was taken minus its mean row. `features` are the examined ones.
-    `concepts` are those that the finder lists, by name. `imagenet` is what the study calls
-    ImageNet. `probe` is None without probe images, and `outliers` says how many outlier features
-    the encoder has.
+    `centred`: whether the head's mean row was subtracted. `features`: the examined features.
+    `concepts`: the concepts that the finder lists, by name. `imagenet`: the study's name for
+    ImageNet. `probe`: None without probe images. `outliers`: the encoder's number of outlier
+    features.
     """
 
     label: str
@@ -68,7 +69,7 @@ class Browser:
     def suffixes(self) -> bool:
         """Whether concepts have Broden's suffixes: -s for a scene, -c for a colour."""
         marked = {("scene", "-s"), ("color", "-c")}
-        return any((one.category, one.name[-2:]) in marked for one in self.concepts)
+        return any((c.category, c.name[-2:]) in marked for c in self.concepts)
 
     @property
     def features_title(self) -> str:
@@ -106,21 +107,21 @@ def browser_files(browser: Browser) -> Iterator[File]:
         "most": MOST_LISTED,
     }
 
-    def page(template: str, **own: Any) -> bytes:
-        return environment.get_template(template).render(shared | own).encode()
+    def render(template: str, **values: Any) -> bytes:
+        return environment.get_template(template).render(shared | values).encode()
 
     index = {"name": "index", "title": "Privileged directions", "word": "direction"}
-    yield "index.html", page("browser_index.html.jinja", **index, tiny_position=tiny_position)
+    yield "index.html", render("browser_index.html.jinja", **index, tiny_position=tiny_position)
     yield from index_sprite(browser)
-    for one in entry_pages(browser):
-        places = sprite_places(one)
-        own = one._asdict() | {"word": one.basis.removesuffix("s"), "places": places}
-        yield f"{one.name}.html", page("browser_page.html.jinja", **own)
-        yield from page_sprites(browser.probe, one, places)
+    for page in entry_pages(browser):
+        places = sprite_places(page)
+        values = page._asdict() | {"word": page.basis.removesuffix("s"), "places": places}
+        yield f"{page.name}.html", render("browser_page.html.jinja", **values)
+        yield from page_sprites(browser.probe, page, places)
 
 
 def entry_pages(browser: Browser) -> Iterator[Page]:
-    """Yield the pages of directions, and that of the examined features."""
+    """Yield the pages of directions, and the page of the examined features."""
     for start in range(0, len(browser.directions), DIRECTIONS_PER_PAGE):
         entries = browser.directions[start : start + DIRECTIONS_PER_PAGE]
         first, last = entries[0].number, entries[-1].number
@@ -131,11 +132,11 @@ def entry_pages(browser: Browser) -> Iterator[Page]:
 
 def sprite_places(page: Page) -> Places:
     """Return where the images of each entry of a page are."""
-    found = {}
+    places = {}
     for place, entry in enumerate(page.entries):
         sheet, row = divmod(place, PER_SPRITE)
-        found[entry.number] = f"{page.basis}_{page.first + sheet * PER_SPRITE}.jpg", row * SIDE
-    return found
+        places[entry.number] = f"{page.basis}_{page.first + sheet * PER_SPRITE}.jpg", row * SIDE
+    return places
 
 
 def page_sprites(probe: ProbeResults | None, page: Page, places: Places) -> Iterator[File]:
@@ -144,11 +145,11 @@ def page_sprites(probe: ProbeResults | None, page: Page, places: Places) -> Iter
         return
     for file, group in groupby(page.entries, lambda entry: places[entry.number][0]):
         tiles, columns = [], 1
-        for found in (entry.probed for entry in group if entry.probed):
-            shown = [*found.top, *found.bottom]
+        for probed in (entry.probed for entry in group if entry.probed):
+            shown = [*probed.top, *probed.bottom]
             columns = len(shown)
             tiles += [
-                tile(probe.thumbnails[one.image], probe.outline(one.image, found)) for one in shown
+                tile(probe.thumbnails[s.image], probe.outline(s.image, probed)) for s in shown
             ]
         yield file, sprite(tiles, columns)
 
@@ -158,14 +159,14 @@ def index_sprite(browser: Browser) -> Iterator[File]:
     if browser.probe is None:
         return
     thumbnails = browser.probe.thumbnails
-    shown = [
+    images = [
         shown.image
         for entry in browser.directions
         if entry.probed is not None
         for shown in (*entry.probed.top, *[entry.probed.top[-1]] * TINY_IMAGES)[:TINY_IMAGES]
     ]
-    small = {image: tiny(thumbnails[image]) for image in dict.fromkeys(shown)}
-    yield "index.jpg", sprite([small[image] for image in shown], TINY_COLUMNS)
+    small = {image: tiny(thumbnails[image]) for image in dict.fromkeys(images)}
+    yield "index.jpg", sprite([small[image] for image in images], TINY_COLUMNS)
 
 
 def tiny_position(number: int) -> tuple[int, int]:
@@ -205,7 +206,7 @@ def draw_outline(pixels: Pixels, mask: Bool[np.ndarray, "height width"]) -> None
 
 
 def eroded(mask: Bool[np.ndarray, "height width"], edge: bool) -> Bool[np.ndarray, "height width"]:
-    """Return the pixels whose eight neighbours are all in a mask, which is `edge` outside."""
+    """Return the pixels whose eight neighbours are all in a mask; outside, it counts as `edge`."""
     padded = np.pad(mask, 1, constant_values=edge)
     rows = padded[:-2] & padded[1:-1] & padded[2:]
     return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
@@ -217,9 +218,9 @@ def sprite(tiles: Sequence[Tile], columns: int) -> bytes:
 
     side, rows = len(tiles[0]), -(-len(tiles) // columns)
     sheet = np.full((rows * side, columns * side, 3), GROUND, np.uint8)
-    for place, each in enumerate(tiles):
+    for place, pixels in enumerate(tiles):
         top, left = side * (place // columns), side * (place % columns)
-        sheet[top : top + side, left : left + side] = each
+        sheet[top : top + side, left : left + side] = pixels
     stream = io.BytesIO()
     Image.fromarray(sheet).save(stream, "JPEG", quality=80)
     return stream.getvalue()
@@ -234,11 +235,11 @@ def tiny(image: Pixels) -> Tile:
 
 
 def precision(value: float, threshold: float, encoded: bool, digits: int = 2) -> str:
-    """Return an average precision with as many decimals as show whether it reaches the threshold.
+    """Return an average precision with enough decimals to show whether it reaches the threshold.
 
     With two, 0.898 would be `0.90` and look encoded at 0.9.
     """
-    value = max(value, threshold) if encoded else value  # it may lack a rounding error
+    value = max(value, threshold) if encoded else value  # a rounding error may leave it below
     while (float(f"{value:.{digits}f}") >= threshold) != encoded:
         digits += 1
     return f"{value:.{digits}f}"

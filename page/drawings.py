@@ -1,4 +1,4 @@
-"""A chart as a page shows it: a picture per panel, a legend in HTML, what its script draws."""
+"""A chart as a page shows it: a picture per panel, a legend in HTML, and data for its script."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from interpreting_clip.charts.pictures import panel_pictures
 
 
 class LegendEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """What a look stands for, its colour as CSS, and the encoders that have it: numbers, names."""
+    """The meaning of a look, its colour as CSS, and its encoders with numbers and names."""
 
     text: str
     look: Look
@@ -23,9 +23,9 @@ class LegendEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart of some rows: its panels, its legend, and what the page's script draws it from.
+    """A chart of some rows: its panels, its legend, and the data for the page's script.
 
-    `panels` are pictures by their titles, of which a single one may be empty.
+    `panels` are pictures by title; a single panel may have an empty title.
     `spec` is JSON, safe inside `<script>`: the specification of a panel without its rows, and each
     panel's title and rows.
     """
@@ -35,7 +35,7 @@ class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
     panels: dict[str, str]
     legend: list[LegendEntry]
     spec: str
-    small: bool  # four panels stand in a row of the page, and not three
+    small: bool  # the page shows four panels in a row instead of three
 
 
 def panel_drawing(
@@ -47,8 +47,8 @@ def panel_drawing(
 ) -> PanelDrawing:
     """Draw a chart panel by panel, in the order in which the panels first occur among the rows.
 
-    Where a script of the page sets the rows, `spec` does not hold them. `in_words` is what the
-    alternative text says of a panel, by its title; by default the title.
+    With `holds_rows=False`, a script of the page sets the rows of `spec`. `in_words` has the
+    alternative text of panels by their titles; by default it is the title.
     """
     rows = chart.rows(table)
     spec = panel_spec(chart, chart.ends(rows) if len(rows) else {})
@@ -75,15 +75,15 @@ def script_json(value: Any) -> str:
 def legend_entries(legend: Legend, rows: pd.DataFrame) -> Iterator[LegendEntry]:
     """Yield an entry for each name that is drawn."""
     for name, look in legend.looks.items():
-        own = rows[rows[legend.column] == name] if legend.column in rows else rows
+        drawn = rows[rows[legend.column] == name] if legend.column in rows else rows
         if legend.counted:
-            own = own[own[legend.counted] > 0]
-        if len(own) or legend.column not in rows:
+            drawn = drawn[drawn[legend.counted] > 0]
+        if len(drawn) or legend.column not in rows:
             yield LegendEntry(
                 text=name,
                 look=look,
                 colour=recoloured(look.colour, VARIABLES),
-                encoders=numbered_encoders(own) if legend.numbered else [],
+                encoders=numbered_encoders(drawn) if legend.numbered else [],
             )
 
 

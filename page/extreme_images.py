@@ -1,23 +1,23 @@
-"""The images at both ends of directions: those with the highest and with the lowest scores."""
+"""The images with the highest and the lowest scores of each direction."""
 
 from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.concept_scores import Vectors, score_parts
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.concept_scores import Vectors, score_parts
 
 
 @dataclass(frozen=True, eq=False)
 class Extremes:
-    """For each direction, the images with the highest and the lowest scores.
+    """The images with the highest and the lowest scores, for each direction.
 
     Attributes
     ----------
     top : indices of the images with the highest scores, the highest first
-    bottom : those with the lowest, the lowest first
-    top_scores, bottom_scores : their scores
+    bottom : indices of the images with the lowest scores, the lowest first
+    top_scores, bottom_scores : the scores of these images
     """
 
     top: Int[np.ndarray, "direction place"]
@@ -37,11 +37,11 @@ def extreme_images(scores: Float[np.ndarray, "image direction"], count: int) -> 
     """Find the images with the highest and the lowest scores of each direction.
 
     If scores are equal, the image with the lower index comes first. With fewer images than `count`,
-    all of them are at both ends. Each direction takes the time of a partition, not of a sort.
+    all of them are at both ends. A direction costs a partition, not a sort.
 
     Parameters
     ----------
-    scores : of every image, finite
+    scores : finite
     count : how many images at each end
     """
     columns = np.ascontiguousarray(scores.T)

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from page.results import StudyEncoder, UntrainedNull
+from page.study_results import StudyEncoder, UntrainedNull
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """A zero-shot encoder, its finetuned version and a supervised one of the same backbone."""
+    """A zero-shot encoder, its finetuned version and a supervised encoder of the same backbone."""
 
     zero_shot: StudyEncoder
     finetuned: StudyEncoder
@@ -37,38 +37,38 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
 def families(encoders: Sequence[StudyEncoder]) -> list[Family]:
     """Return every complete family.
 
-    The finetuned encoder has the backbone and the data of its zero-shot encoder; the supervised one
-    has its backbone, and data that no zero-shot encoder of the study learnt from.
+    The finetuned encoder has the backbone and the data of its zero-shot encoder; the supervised
+    encoder has its backbone, and data that no zero-shot encoder of the study learnt from.
     """
     captioned = {e.entry.data for e in trained(encoders, "zero_shot")}
-    found = []
-    for z in trained(encoders, "zero_shot"):
-        finetuned = [e for e in trained(encoders, "finetuned") if _same_backbone_and_data(e, z)]
+    groups = []
+    for start in trained(encoders, "zero_shot"):
+        finetuned = [e for e in trained(encoders, "finetuned") if _same_backbone_and_data(e, start)]
         supervised = [
             e
             for e in trained(encoders, "supervised")
-            if e.entry.backbone == z.entry.backbone and e.entry.data not in captioned
+            if e.entry.backbone == start.entry.backbone and e.entry.data not in captioned
         ]
         if finetuned and supervised:
-            found.append(Family(zero_shot=z, finetuned=finetuned[0], supervised=supervised[0]))
-    return found
+            groups.append(Family(zero_shot=start, finetuned=finetuned[0], supervised=supervised[0]))
+    return groups
 
 
 def label_controls(encoders: Sequence[StudyEncoder]) -> list[tuple[StudyEncoder, StudyEncoder]]:
     """Return (control, zero-shot) pairs: same images and backbone, labels instead of captions."""
     return [
-        (control, z)
+        (control, captioned)
         for control in trained(encoders, "supervised")
-        for z in trained(encoders, "zero_shot")
-        if _same_backbone_and_data(control, z)
+        for captioned in trained(encoders, "zero_shot")
+        if _same_backbone_and_data(control, captioned)
     ]
 
 
 def untrained_null(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> StudyEncoder | None:
     """Return the untrained encoder of the same backbone and kind of representation, if any.
 
-    One of another kind would be no null: pooled ReLU features have a high kurtosis without a single
-    outlier feature.
+    Another kind of representation would not be a null: pooled ReLU features have a high kurtosis
+    without a single outlier feature.
     """
     nulls = (
         e
@@ -79,9 +79,9 @@ def untrained_null(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> S
 
 
 def with_null(encoder: StudyEncoder, nulls: Mapping[str, UntrainedNull]) -> StudyEncoder:
-    """Return an encoder with the untrained encoders of its backbone, if it can have them as a null.
+    """Return an encoder with the untrained encoders of its backbone as its null, if there are any.
 
-    Those of another kind of representation would be none, as in `untrained_null`.
+    They need the encoder's kind of representation, as in `untrained_null`.
     """
     null = nulls.get(encoder.entry.backbone)
     if null is None or null.representation != encoder.representation:
@@ -94,5 +94,5 @@ def trained(encoders: Sequence[StudyEncoder], training: str) -> list[StudyEncode
     return [e for e in encoders if e.entry.training == training]
 
 
-def _same_backbone_and_data(one: StudyEncoder, other: StudyEncoder) -> bool:
-    return (one.entry.backbone, one.entry.data) == (other.entry.backbone, other.entry.data)
+def _same_backbone_and_data(first: StudyEncoder, second: StudyEncoder) -> bool:
+    return (first.entry.backbone, first.entry.data) == (second.entry.backbone, second.entry.data)

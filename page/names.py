@@ -5,8 +5,9 @@ from statistics import mean, stdev
 from types import MappingProxyType
 
 from interpreting_clip.config.shifts import SHIFT_NAMES
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import LogitLine
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
+from interpreting_clip.statistics.logit_line import LogitLine
 
 TESTBED_SHIFTS = SHIFT_NAMES
 """The testbed's natural distribution shifts, in the order in which they are shown."""
@@ -33,14 +34,6 @@ TRAININGS = {
 
 REPRESENTATIONS = {"linear": "linear representations", "rectified": "rectified representations"}
 """Kinds of representation, in the order in which they are shown: rectified is a ReLU's output."""
-
-
-def format_number(value: float | int | None, digits: int = 1) -> str:
-    """Return a number with a true minus and `digits` decimals, or a dash if there is none."""
-    if value is None:
-        return "–"
-    text = f"{value:.{digits}f}"
-    return text.replace("-", "−") if float(text) else text.removeprefix("-")
 
 
 def format_interval(

@@ -11,7 +11,7 @@ from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from page.names import DATASETS, set_names
-from page.results import StudyEncoder, first_complete, own_shifts
+from page.study_results import StudyEncoder, first_complete, own_shifts
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
 def study_names(
     datasets: Mapping[str, DatasetEntry], shifts: Mapping[str, ShiftEntry]
 ) -> dict[str, str]:
-    """Return the names of all test sets of a study: synthetic ones are called so."""
+    """Return the names of all test sets of a study; synthetic sets are named as such."""
     testbed = {key: "imagenet_val" if key == "imagenet" else key for key in DATASETS}
     synthetic = [
         key
@@ -46,7 +46,7 @@ def study_names(
 
 
 def all_synthetic(datasets: Mapping[str, DatasetEntry]) -> bool:
-    """Return whether a study has images, and none of them is a photograph."""
+    """Return whether a study has images, all of them synthetic."""
     sets = [entry for entry in datasets.values() if not isinstance(entry, Absent)]
     return bool(sets) and not any(isinstance(entry, RealSet) for entry in sets)
 
@@ -54,10 +54,10 @@ def all_synthetic(datasets: Mapping[str, DatasetEntry]) -> bool:
 def dataset_rows(
     datasets: Mapping[str, DatasetEntry | ShiftEntry], encoders: Sequence[StudyEncoder]
 ) -> list[dict[str, Any]]:
-    """Return the datasets; of a test set, with the images and classes that were measured."""
+    """Return the datasets; test sets have the images and classes that were measured."""
     first, rows = first_complete(encoders), []
     robustness = first.results.robustness if first else None
-    own = {shift: one.robustness for shift, one in own_shifts(encoders).items()}
+    own = {shift: results.robustness for shift, results in own_shifts(encoders).items()}
     on_shifts = {**(robustness.per_shift if robustness else {}), **own}
     for name, entry in datasets.items():
         row = {"name": name, "kind": type(entry).__struct_config__.tag, "entry": entry}

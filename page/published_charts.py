@@ -21,9 +21,9 @@ from interpreting_clip.charts.theme import (
     SHAPES,
     TRAINING_COLOURS,
     by_name,
-    told,
+    number_tip,
 )
-from page.published_results import TRAININGS as NAMES
+from page.published_results import PUBLISHED_TRAININGS
 from page.published_tables import AUGMENTATIONS, PUBLISHED_FRAME, STANDARD
 
 WIDTH, HEIGHT = 184, 205
@@ -41,13 +41,13 @@ ORANGE, SKY, PINK, VIOLET = "#B07800", "#1E88C4", "#CC79A7", "#7B4FA3"
 Looks = Mapping[str, Look]
 
 TRAINING_LOOKS = {
-    NAMES["zero_shot"]: Look(colour=BLUE, shape=SHAPES[0]),
-    NAMES["finetuned"]: Look(colour=VERMILION, shape=SHAPES[1]),
-    NAMES["finetuned_12k"]: Look(colour=VERMILION, shape="triangle-right"),
-    NAMES["soup"]: Look(colour=ORANGE, shape="triangle-down"),
-    NAMES["captioner"]: Look(colour=SKY, shape="M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"),
-    NAMES["probed"]: Look(colour=TRAINING_COLOURS["linear probe"], shape="cross"),
-    NAMES["supervised"]: Look(colour=GREEN, shape=SHAPES[2]),
+    PUBLISHED_TRAININGS["zero_shot"]: Look(colour=BLUE, shape=SHAPES[0]),
+    PUBLISHED_TRAININGS["finetuned"]: Look(colour=VERMILION, shape=SHAPES[1]),
+    PUBLISHED_TRAININGS["finetuned_12k"]: Look(colour=VERMILION, shape="triangle-right"),
+    PUBLISHED_TRAININGS["soup"]: Look(colour=ORANGE, shape="triangle-down"),
+    PUBLISHED_TRAININGS["captioner"]: Look(colour=SKY, shape="M-1,-0.35L1,-0.35L1,0.35L-1,0.35Z"),
+    PUBLISHED_TRAININGS["probed"]: Look(colour=TRAINING_COLOURS["linear probe"], shape="cross"),
+    PUBLISHED_TRAININGS["supervised"]: Look(colour=GREEN, shape=SHAPES[2]),
     STANDARD: Look(colour=GREY, shape="circle"),
 }
 """The look of each kind of training; on the page, the filter is its legend."""
@@ -81,14 +81,14 @@ def by_look(column: str, looks: Looks) -> dict[str, Any]:
 
 
 def model_points(*more: alt.Tooltip) -> alt.Chart:
-    """Draw a point per model, by the kind of its training, that tells its columns and `more`."""
-    own, standard = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
-    size = alt.when(standard).then(alt.value(16)).when(own).then(alt.value(260))
+    """Draw a point per model, by kind of training; its tooltip shows its columns and `more`."""
+    own_model, standard_model = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
+    size = alt.when(standard_model).then(alt.value(16)).when(own_model).then(alt.value(260))
     points = alt.Chart().mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
     return points.encode(
         **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
         size=size.otherwise(alt.value(38)),
-        stroke=alt.when(own).then(alt.value(INK)).otherwise(alt.value(GROUND)),
+        stroke=alt.when(own_model).then(alt.value(INK)).otherwise(alt.value(GROUND)),
         tooltip=[*titled(label="model", training="training", data="pretraining data"), *more],
     )
 
@@ -107,7 +107,7 @@ def published_panel_on_page(_ends: Ends) -> Layers:
         .mark_point(shape="circle", size=190, opacity=1, strokeWidth=2, clip=True)
         .encode(fill=alt.value(GROUND), stroke=alt.value(INK))
     )
-    # The title of an axis cannot follow a script, so that a text stands in its place.
+    # The title of an axis cannot follow a script, so a text takes its place.
     title = alt.Chart(alt.InlineData(values=[{}])).mark_text(fontSize=12, baseline="top", color=INK)
     title = title.encode(
         x=alt.value(WIDTH / 2), y=alt.value(HEIGHT + 23), text=alt.value(alt.ExprRef("abscissa"))
@@ -115,15 +115,17 @@ def published_panel_on_page(_ends: Ends) -> Layers:
     ends = [alt.ExprRef(f"log({end} / (100 - {end}))") for end in ("left", "right")]
     set_by_script = {"chosen": "", "abscissa": ON_IMAGENET, "left": low, "right": high}
     return _accuracies(ends, "", chosen, title).properties(
-        params=[alt.VariableParameter(name=name, value=one) for name, one in set_by_script.items()]
+        params=[
+            alt.VariableParameter(name=name, value=value) for name, value in set_by_script.items()
+        ]
     )
 
 
 def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.LayerChart:
-    """Draw models and the line, and what lies between them."""
+    """Draw models above the line, with layers `beneath` the models."""
     models = model_points(
-        told("imagenet", "ImageNet (%)", ".1f"),
-        told("accuracy", "on the shift (%)", ".1f"),
+        number_tip("imagenet", "ImageNet (%)", ".1f"),
+        number_tip("accuracy", "on the shift (%)", ".1f"),
         *titled(robustness_text="effective robustness", mean_text="mean"),
     ).transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
     layers = alt.LayerChart(
@@ -175,7 +177,7 @@ def finetuning_panel(_ends: Ends) -> Layers:
 
 
 def soups_panel(_ends: Ends) -> Layers:
-    """Draw soups beside their ingredients and their start, each named at its point."""
+    """Draw soups with their ingredients and their start, each named at its point."""
     area = alt.when("datum.kind === 'ingredient'").then(alt.value(50)).otherwise(alt.value(170))
     points = result_points("kind", SOUP_LOOKS, area, imagenet="ImageNet (%)")
     named = alt.Chart().transform_filter("datum.said !== ''").encode(text="said:N")
@@ -199,10 +201,10 @@ def scaling_panel(_ends: Ends) -> Layers:
 
 
 def result_points(column: str, looks: Looks, area: Any, **titles: str) -> alt.Chart:
-    """Draw points in colours and shapes by a column, which tell columns under titles."""
+    """Draw points in colours and shapes by a column; tooltips show columns under titles."""
     points = alt.Chart().mark_point(filled=True, opacity=0.85, strokeWidth=0.5, stroke=GROUND)
-    told_columns = titled(label="model", **titles, mean_text="effective robustness")
-    return points.encode(**by_look(column, looks), size=area, tooltip=told_columns)
+    columns = titled(label="model", **titles, mean_text="effective robustness")
+    return points.encode(**by_look(column, looks), size=area, tooltip=columns)
 
 
 def area_of(column: str, ends: tuple[int, int], areas: tuple[int, int]) -> alt.Size:

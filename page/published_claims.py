@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
-from page.names import format_number
-from page.published_results import TRAININGS
+from page.published_results import PUBLISHED_TRAININGS
 from page.verdicts import NO_DIFFERENCE, Case, Claim, judge_differences, overall, supported
 
 Titles = Mapping[str, str]
@@ -19,9 +19,9 @@ Titles = Mapping[str, str]
 
 
 def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Return every claim that the published models allow to judge, on the default line.
+    """Return every claim that the published models can decide, on the default line.
 
-    Each says under which other lines its verdict changes. `tables` has the models by choice.
+    `elsewhere` lists the other lines with another verdict. `tables` has the models by choice.
     """
     titles = {key: source.title for key, source in published.sources.items()}
     claims = []
@@ -53,13 +53,13 @@ def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) 
     above = counted["low_all"] > limit
     cases = [
         Case(
-            name=f"{which}: {one['name']}",
+            name=f"{which}: {model['name']}",
             training="zero_shot",
-            number=Estimate(one["mean_all"], one["low_all"], one["high_all"]),
+            number=Estimate(model["mean_all"], model["low_all"], model["high_all"]),
             null=(-limit, limit),
             chance=f"up to {format_number(limit)}",
         )
-        for which, one in _lowest_and_highest(counted)
+        for which, model in _lowest_and_highest(counted)
     ]
     return Claim(
         key="published",
@@ -87,12 +87,12 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
     cases = [
         Case(
             group=titles[str(source)],
-            name=f"{which}: {one['name']}",
+            name=f"{which}: {model['name']}",
             training="finetuned",
-            number=Estimate(one["mean_change"], one["low_change"], one["high_change"]),
+            number=Estimate(model["mean_change"], model["low_change"], model["high_change"]),
         )
         for source, group in counted.groupby("source")
-        for which, one in _lowest_and_highest(group)
+        for which, model in _lowest_and_highest(group)
     ]
     return Claim(
         key="finetuning",
@@ -115,17 +115,17 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles
     """
     by_name = models.set_index("name", drop=False)
     cases = []
-    for one in choice.comparisons:
-        compared = by_name.loc[one.models]
-        differences = [Estimate(*interval) for interval in one.differences]
+    for comparison in choice.comparisons:
+        compared = by_name.loc[comparison.models]
+        differences = [Estimate(*interval) for interval in comparison.differences]
         verdict = judge_differences(differences)
-        lacks_a_kind = len(one.models) < len(COMPARED)
+        lacks_a_kind = len(comparison.models) < len(COMPARED)
         if compared["extrapolated"].any() or (verdict == "supported" and lacks_a_kind):
             verdict = "undecided"
         pairs = zip(pairwise(compared.to_dict("records")), differences, strict=True)
         cases += [
             Case(
-                group=f"{one.backbone}, {one.data}",
+                group=f"{comparison.backbone}, {comparison.data}",
                 name=" − ".join(map(_training, pair)),
                 training=pair[0]["training"],  # coloured by the first of both
                 number=difference,
@@ -155,9 +155,9 @@ def _lowest_and_highest(models: pd.DataFrame) -> list[tuple[str, dict[Any, Any]]
 
 
 def _training(model: Mapping[Any, Any]) -> str:
-    """Return a model's training, with what else is different about it."""
+    """Return a model's training, with the note on other differences."""
     note = f" ({model['note']})" if model["note"] else ""
-    return f"{TRAININGS[model['training']]}{note}"
+    return f"{PUBLISHED_TRAININGS[model['training']]}{note}"
 
 
 def _not_counted(models: pd.DataFrame, counted: pd.DataFrame) -> str:

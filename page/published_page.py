@@ -1,7 +1,7 @@
 """The page of published models: it needs no network, and its table can be read without a script.
 
-Its text is in `templates/published/page.html.jinja`, its script in `published.js` and what that
-includes, and what it shares with the study's page in `templates/shared`.
+Its text is in `templates/published/page.html.jinja`, its script in `published.js` and the files
+that it includes, and the parts that the study's page shares in `templates/shared`.
 """
 
 import re
@@ -11,7 +11,7 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.panels import by_training
-from interpreting_clip.formats.tables import records
+from interpreting_clip.formats.csv_tables import records
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import PublishedModels, SourceCard
 from page.drawings import panel_drawing, script_json
@@ -19,9 +19,9 @@ from page.names import DATASETS, TESTBED_SHIFTS, line_spans
 from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
 from page.published_claims import published_claims
 from page.published_results import (
+    PUBLISHED_TRAININGS,
     SHIFT_ORDER,
     TEST_SETS,
-    TRAININGS,
     Draws,
     by_robustness,
     interval,
@@ -49,7 +49,7 @@ VIT_SIZES = {
 
 
 _OF_CHOICES = ("label", "text", "shifts", "standard", "second", "spread")
-"""What the script needs of a choice's card."""
+"""The fields of a choice's card that the script needs."""
 
 
 def published_page(
@@ -77,7 +77,9 @@ def published_page(
         "published": published,
         "numbers": numbers,
         "numbers_json": script_json(numbers),
-        "trainings": {k: name for k, name in TRAININGS.items() if k in set(models["training"])},
+        "trainings": {
+            k: name for k, name in PUBLISHED_TRAININGS.items() if k in set(models["training"])
+        },
         # The script sets the rows of this chart, from `numbers`.
         "drawing": panel_drawing(
             PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
@@ -118,7 +120,7 @@ def published_page(
 
 
 def _in_order(table: pd.DataFrame, order: list[str], *columns: str) -> pd.DataFrame:
-    return table.sort_values([*columns], key=lambda one: one.map(order.index), kind="stable")
+    return table.sort_values([*columns], key=lambda column: column.map(order.index), kind="stable")
 
 
 def web_address(source: SourceCard) -> str:
@@ -136,8 +138,8 @@ def backbone_names(architecture: str) -> list[str]:
         return [f"ResNet-{resnet[1]}"]
     for paper, timm in VIT_SIZES.items():
         vit = rf"(?<![a-z])vit[-_]({paper}[-_]|{timm}_patch)(\d+)"
-        if found := re.search(vit, architecture, re.IGNORECASE):
-            return [f"ViT-{paper}/{found[2]}", f"vit_{timm}_patch{found[2]}"]
+        if match := re.search(vit, architecture, re.IGNORECASE):
+            return [f"ViT-{paper}/{match[2]}", f"vit_{timm}_patch{match[2]}"]
     return []
 
 
@@ -148,7 +150,7 @@ def _numbers(
     draws: Draws,
     standard: pd.DataFrame,
 ) -> dict[str, Any]:
-    """Return what the script computes everything else from, each number once."""
+    """Return the numbers that the script computes everything else from, each once."""
     sets = list(TEST_SETS)
     cards = msgspec.to_builtins(published)
     fits: dict[str, dict[str, Any]] = {}
@@ -165,7 +167,7 @@ def _numbers(
         "accuracies": sets,
         "labels": DATASETS,
         "shifts": {key: cards["shifts"][key] for key in SHIFT_ORDER},
-        "trainings": TRAININGS,
+        "trainings": PUBLISHED_TRAININGS,
         "sources": {
             key: {"title": source.title, "url": web_address(source)}
             for key, source in published.sources.items()

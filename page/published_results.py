@@ -7,17 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.csv_tables import read_table
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
 from interpreting_clip.published.schema import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
-from page.names import format_interval, format_number, mark
+from page.names import format_interval, mark
 
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")
-"""The shifts in the order of the page: the natural ones stand apart from those of style."""
+"""The shifts in the order of the page: natural shifts first, then shifts of style."""
 
 TEST_SETS = ("imagenet", *SHIFT_ORDER)
 
-TRAININGS = {
+PUBLISHED_TRAININGS = {
     "zero_shot": "zero-shot",
     "finetuned": "finetuned",
     "finetuned_12k": "finetuned through ImageNet-12k",
@@ -46,7 +47,7 @@ def read_lines(file: Path) -> pd.DataFrame:
     Raises
     ------
     InputError
-        The file is missing or damaged, or a cell is no number.
+        The file is missing or damaged, or a cell is not a number.
     """
     return read_table(file, LINE_COLUMNS, numbers=set(LINE_COLUMNS) - {"choice", "shift"})
 
@@ -61,9 +62,9 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
       `text_<mean>`, the same in words; with `change` for a mean, what finetuning changed;
     * `mark_<mean>` and `mark_<shift>`, ‡ where a line is extrapolated to the model, and
       `extrapolated`, whether any line is;
-    * `mean_text`, the mean over all shifts in words, or over those but ObjectNet;
-    * `label`, its name in charts, `how`, that of its training, and `listed`: supervised models
-      are only as counterparts.
+    * `mean_text`, the mean over all shifts in words, or over all but ObjectNet;
+    * `label`, its name in charts, `how`, the name of its training, and `listed`: supervised models
+      are listed only as counterparts.
 
     Numbers are NaN, and texts empty, where nothing is published.
     """
@@ -71,11 +72,11 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
     for m in published.models:
         under = m.robustness.get(choice, _NOT_PLACED)
         row: dict[str, Any] = {name: getattr(m, name) for name in _CELLS}
-        row |= {"label": m.name, "how": TRAININGS[m.training]}
+        row |= {"label": m.name, "how": PUBLISHED_TRAININGS[m.training]}
         row["listed"] = m.training != "supervised" or m.counterpart_of != ""
         row["extrapolated"] = bool(under.extrapolated)
-        # Where the first source says nothing of the training, another one may.
-        recipe = {key: text for one in (*m.also, m) for key, text in one.recipe.items()}
+        # Another source may describe the training where the first does not.
+        recipe = {key: text for card in (*m.also, m) for key, text in card.recipe.items()}
         row |= {name: recipe.get(name, "") for name in _RECIPE}
         row |= {name: m.accuracy.get(name, nan) for name in TEST_SETS}
         row |= {f"robustness_{shift}": under.shifts.get(shift, nan) for shift in SHIFT_ORDER}
@@ -99,9 +100,9 @@ def _interval_cells(name: str, interval: Interval | None) -> dict[str, Any]:
 
 
 def by_robustness(models: pd.DataFrame) -> pd.DataFrame:
-    """Order models by their mean over all shifts, then those without one by that without ObjectNet.
+    """Order models by their mean over all shifts, or else by their mean without ObjectNet.
 
-    In both groups the highest comes first, but extrapolated models follow the others. `rank` counts
+    In each of these groups the highest comes first, extrapolated models last. `rank` counts
     the zero-shot models to which no line is extrapolated, from 1.
     """
     mean = models["mean_all"].fillna(models["mean_without_objectnet"])
@@ -115,7 +116,7 @@ def by_robustness(models: pd.DataFrame) -> pd.DataFrame:
     return ordered.assign(rank=ranked.cumsum().where(ranked).astype("Int64"))
 
 
-def interval(found: Sequence[float], digits: int = 1) -> str:
+def interval(numbers: Sequence[float], digits: int = 1) -> str:
     """Return a value with its interval in words."""
-    value, low, high = found
+    value, low, high = numbers
     return format_interval(value, low, high, digits)

@@ -1,4 +1,4 @@
-"""The tables of the published models' charts, `plots/published.csv` and those of the page alone."""
+"""The tables of the published models' charts, `plots/published.csv` and those only on the page."""
 
 from math import nan
 
@@ -7,16 +7,16 @@ import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.charts.standard_lines import standard_line_rows
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import LogitLine
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START
+from interpreting_clip.statistics.logit_line import LogitLine
 from page.names import TESTBED_SHIFTS
-from page.published_results import TRAININGS
+from page.published_results import PUBLISHED_TRAININGS
 from page.verdicts import Case
 
 STANDARD = "standard models"
-"""The name, in the chart of published models, of those that the line is fitted to."""
+"""The name, in the chart of published models, of the models that the line is fitted to."""
 
 PUBLISHED_COLUMNS = (
     *("kind", "label", "training", "architecture", "data", "shift", "imagenet", "accuracy"),
@@ -67,7 +67,7 @@ def published_table(
         )
         ends = [*known["imagenet"], *measured["imagenet"]]
         drawn = pd.DataFrame(standard_line_rows(name, line, ends))
-        points = [one.assign(shift=name, accuracy=one[shift]) for one in (known, measured)]
+        points = [models.assign(shift=name, accuracy=models[shift]) for models in (known, measured)]
         parts += [points[0], drawn, points[1]]
     return pd.concat(parts, ignore_index=True)[list(PUBLISHED_COLUMNS)]
 
@@ -164,12 +164,12 @@ def scaling_table(models: pd.DataFrame) -> pd.DataFrame:
 
 def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     """Return the models of one backbone, by backbone; supervised ones follow the others."""
-    found = models[models["counterpart_of"] != ""]
-    found = found.assign(
-        supervised=found["training"] == "supervised",
-        place=found["training"].map(list(TRAININGS).index),
+    known = models[models["counterpart_of"] != ""]
+    known = known.assign(
+        supervised=known["training"] == "supervised",
+        place=known["training"].map(list(PUBLISHED_TRAININGS).index),
     )
-    return found.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
+    return known.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
 
 
 def counterpart_cases(models: pd.DataFrame, limit: float) -> list[Case]:

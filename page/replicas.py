@@ -1,6 +1,6 @@
 """Replicas: the same encoders from other seeds, and how far their numbers spread.
 
-An interval is over images, lines or draws of one trained encoder; it knows nothing of the encoder
+An interval is over images, lines or draws of one trained encoder; it does not cover the encoder
 that another seed would have given. The study of replicas trains each encoder of the default study
 with five seeds, and a few further encoders that only it has. `python -m tools replicas` writes that
 study and the table of its results, and the page shows the spread after the intervals. The paper
@@ -19,11 +19,11 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.config.params import convert
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.formats.tables import read_table
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.encoders.encoder_entries import EncoderEntry
+from interpreting_clip.formats.csv_tables import read_table
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.names import format_number
 
 FURTHER = Path("studies/replicas/further.yaml")
 """The encoders that only the study of replicas has."""
@@ -32,7 +32,7 @@ IDENTITY = ("encoder", "seed")
 """The columns of the table before the numbers."""
 
 OUTSIDE = "robustness.extrapolated"
-"""On how many shifts a replica lies outside the range of the standard models."""
+"""The number of shifts on which a replica lies outside the range of the standard models."""
 
 
 class Replicated(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +41,8 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
     Attributes
     ----------
     by_seed : the values of the replicas that count
-    left_out : how many replicas do not, since the number is read from a line whose standard models
-        they lie outside
+    left_out : how many replicas do not count, since the number is read from a line and they lie
+        outside the range of its standard models
     """
 
     by_seed: dict[int, float]
@@ -78,7 +78,7 @@ class ReplicatedEncoder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FurtherEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
-    """An encoder of the study of replicas alone, and the study's own that it is compared with."""
+    """An encoder that only the replicas' study has, and the study's encoder to compare it with."""
 
     other: ReplicatedEncoder
 
@@ -86,18 +86,20 @@ class FurtherEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
 def difference_over_seeds(
     first: ReplicatedEncoder, second: ReplicatedEncoder, name: str
 ) -> Replicated | None:
-    """Return a number of the first minus that of the second, for each seed that counts for both."""
-    one, other = first.replicas.get(name), second.replicas.get(name)
-    if one is None or other is None:
+    """Return a number of the first minus the second's, for each seed that counts for both."""
+    minuend, subtrahend = first.replicas.get(name), second.replicas.get(name)
+    if minuend is None or subtrahend is None:
         return None
-    differences = {s: x - other.by_seed[s] for s, x in one.by_seed.items() if s in other.by_seed}
-    left_out = min(one.seeds, other.seeds) - len(differences)
+    differences = {
+        s: x - subtrahend.by_seed[s] for s, x in minuend.by_seed.items() if s in subtrahend.by_seed
+    }
+    left_out = min(minuend.seeds, subtrahend.seeds) - len(differences)
     return Replicated(by_seed=differences, left_out=left_out)
 
 
-def over_replicas(estimate: Estimate, found: Replicated | None) -> Estimate:
+def over_replicas(estimate: Estimate, replicated: Replicated | None) -> Estimate:
     """Widen an interval to hold the values of all replicas that count: claims hold beyond both."""
-    values = [*estimate.ends, *(found.by_seed.values() if found else ())]
+    values = [*estimate.ends, *(replicated.by_seed.values() if replicated else ())]
     return Estimate(estimate.value, min(values), max(values))
 
 
@@ -109,15 +111,17 @@ def is_on_a_line(name: str) -> bool:
     return measure == "robustness" and name.endswith((".robustness", ".natural", ".style"))
 
 
-def format_replicas(found: Replicated | None, digits: int = 1) -> str:
+def format_replicas(replicated: Replicated | None, digits: int = 1) -> str:
     """Return the standard deviation over replicas with its sign, to stand after an interval.
 
-    It also tells how many replicas are left out, if any. Without replicas the text is empty.
+    It includes how many replicas are left out, if any. Without replicas the text is empty.
     """
-    if found is None:
+    if replicated is None:
         return ""
-    spread = "" if found.deviation is None else f" ± {format_number(found.deviation, digits)}"
-    without = f" ({found.without})" if found.without else ""
+    spread = (
+        "" if replicated.deviation is None else f" ± {format_number(replicated.deviation, digits)}"
+    )
+    without = f" ({replicated.without})" if replicated.without else ""
     return f"{spread}{without}"
 
 
@@ -130,19 +134,19 @@ def read_replicas(
     not those that the table has for the `seeds` with which the study trains these encoders.
     """
     table = read_table(file, (*IDENTITY, OUTSIDE)).set_index("encoder").apply(pd.to_numeric)
-    rows = {str(k): one.set_index("seed") for k, one in table.groupby(level=0, sort=False)}
+    rows = {str(k): group.set_index("seed") for k, group in table.groupby(level=0, sort=False)}
     changed: set[str] = set()
     for key in rows.keys() & results.keys():
         # Without a row of this seed, all of its numbers are NaN.
-        own = rows[key].reindex([seeds.get(key)]).iloc[0]
+        replica = rows[key].reindex([seeds.get(key)]).iloc[0]
         changed |= {
-            _measure(one.name)
-            for one in results[key].numbers
-            if one.name in own
-            and _shown(own[one.name], one.digits) != _shown(one.value, one.digits)
+            _measure(number.name)
+            for number in results[key].numbers
+            if number.name in replica
+            and _shown(replica[number.name], number.digits) != _shown(number.value, number.digits)
         }
     current = [name for name in table.columns.drop("seed") if _measure(name) not in changed]
-    replicas = {key: _replicated(one[current], one[OUTSIDE] > 0) for key, one in rows.items()}
+    replicas = {key: _replicated(row[current], row[OUTSIDE] > 0) for key, row in rows.items()}
     return replicas, sorted(changed)
 
 
@@ -155,17 +159,17 @@ def _shown(value: float | int | None, digits: int) -> str:
 
 
 def _replicated(numbers: pd.DataFrame, outside: pd.Series) -> dict[str, Replicated]:
-    """Return the numbers of an encoder, of which there is a row for each seed."""
-    found = {}
+    """Return the numbers of an encoder from its rows, one for each seed."""
+    replicated = {}
     for name, column in numbers.items():
         left_out = outside & is_on_a_line(str(name))
         values = column[~left_out]
         if not values.hasnans:
-            found[str(name)] = Replicated(
+            replicated[str(name)] = Replicated(
                 by_seed={int(str(seed)): float(value) for seed, value in values.items()},
                 left_out=int(left_out.sum()),
             )
-    return found
+    return replicated
 
 
 def read_further(
@@ -175,7 +179,7 @@ def read_further(
 ) -> list[FurtherEncoder]:
     """Return the further encoders that can be compared with a study's `own`.
 
-    There are none unless the table has current numbers of the one that they are compared with.
+    There are none unless the table has current numbers of the encoder that they are compared with.
     """
     entries = convert(further["encoders"], dict[str, EncoderEntry], "encoders", FURTHER)
     others = [e for e in own if e.key == further["compared_with"] and e.replicas]

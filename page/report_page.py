@@ -22,13 +22,13 @@ from interpreting_clip.charts.lines import (
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_panel
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
-from interpreting_clip.measures.nulls import rank_p_value
-from interpreting_clip.measures.result import Result
-from interpreting_clip.readable import measure_title
+from interpreting_clip.statistics.nulls import rank_p_value
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.training.saved_baseline import Baseline
 from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
 from page.claims import mean_over, study_claims
@@ -49,11 +49,16 @@ from page.names import (
 from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
 from page.replicas import FurtherEncoder, difference_over_seeds, format_replicas
-from page.results import StudyEncoder, first_complete, moved, own_shifts, reasons
+from page.study_results import StudyEncoder, first_complete, moved, own_shifts, reasons
 from page.verdicts import NEEDED_PAIRS
 
 WITH_A_SECTION = (
-    *("robustness", "prunable", "kurtosis", "privileged_basis", "directions", "concepts"),
+    "robustness",
+    "prunable",
+    "kurtosis",
+    "privileged_basis",
+    "directions",
+    "concepts",
 )
 """The measures whose sections are written by hand; all others share one."""
 
@@ -88,7 +93,7 @@ def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
 class Report:
     """What the page is made of.
 
-    `tables` are those of the CSVs by name, `arrays` activations that others have published,
+    `tables` are the tables of the CSVs by name, `arrays` activations that others have published,
     `further` encoders that only the study of replicas has, `outdated` measures whose replicas are
     out of date, and `probed` name and category of every concept that encoders were probed for.
     """
@@ -127,7 +132,7 @@ def report_page(report: Report) -> str:
             for chart in study_charts(names["imagenet"])
             if len(table := report.tables[chart.table or chart.name])
         },
-        "comparisons": [one.cka for one in report.comparisons],
+        "comparisons": [comparison.cka for comparison in report.comparisons],
         "compared": compared(report.comparisons),
         "by_representation": {
             name: members
@@ -159,15 +164,18 @@ def report_page(report: Report) -> str:
 
 def further_measures(results: EncoderResults) -> list[str]:
     """Return the measures with numbers that have no section of their own."""
-    measures = {name: one for name, one in vars(results).items() if isinstance(one, Result)}
-    return [name for name, one in measures.items() if one.numbers and name not in WITH_A_SECTION]
+    return [
+        name
+        for name, result in vars(results).items()
+        if isinstance(result, Result) and result.numbers and name not in WITH_A_SECTION
+    ]
 
 
 def compared(comparisons: Sequence[ComparisonResults]) -> dict[str, list[Result]]:
-    """Return what comparisons measured besides CKA, by measure: a result for each comparison."""
-    found: dict[str, list[Result]] = {}
+    """Return the results of comparisons other than CKA, by measure and then by comparison."""
+    by_measure: dict[str, list[Result]] = {}
     for comparison in comparisons:
-        for name, one in vars(comparison).items():
-            if one.numbers:
-                found.setdefault(name, []).append(one)
-    return found
+        for name, result in vars(comparison).items():
+            if result.numbers:
+                by_measure.setdefault(name, []).append(result)
+    return by_measure

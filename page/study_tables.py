@@ -7,15 +7,15 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from interpreting_clip.charts import tables
+from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.result import Result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import OnShift
-from interpreting_clip.measures.result import Result
+from interpreting_clip.training.saved_baseline import Baseline
 from page.families import untrained_null
 from page.names import DATASETS
-from page.results import (
+from page.study_results import (
     ENCODER_COLUMNS,
     StudyEncoder,
     measured_shifts,
@@ -62,25 +62,27 @@ def study_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the table of every CSV of the study by its name in `COLUMNS`.
 
-    `names` are those of all test sets.
+    `names` are the names of all test sets.
     """
     results = {e.number: e.results for e in encoders}
-    concepts = {number: one.concepts for number, one in results.items() if one.concepts}
+    concepts = {n: result.concepts for n, result in results.items() if result.concepts}
     by_encoder = {
-        "importance": {n: tables.importance_table(one.directions) for n, one in results.items()},
-        "pruning": {n: tables.pruning_table(one.pruning, names) for n, one in results.items()},
-        "concepts": {n: tables.concept_table(one) for n, one in concepts.items()},
-        "sweep": {n: tables.sweep_table(one) for n, one in concepts.items()},
-        "training": {n: tables.training_table(one.training) for n, one in results.items()},
+        "importance": {n: tables.importance_table(r.directions) for n, r in results.items()},
+        "pruning": {n: tables.pruning_table(r.pruning, names) for n, r in results.items()},
+        "concepts": {n: tables.concept_table(c) for n, c in concepts.items()},
+        "sweep": {n: tables.sweep_table(c) for n, c in concepts.items()},
+        "training": {n: tables.training_table(r.training) for n, r in results.items()},
         "measures": {e.number: measure_table(e.results, e.own) for e in encoders},
     }
-    found = {
+    tables_by_name = {
         "effective_robustness": robustness_table(encoders, baseline, names),
         "kurtosis": kurtosis_table(encoders),
         "cka": cka_table(encoders, comparisons),
         **{name: over_encoders(encoders, by_number) for name, by_number in by_encoder.items()},
     }
-    return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
+    return {
+        name: tables_by_name[name].reindex(columns=columns) for name, columns in COLUMNS.items()
+    }
 
 
 def robustness_table(
@@ -90,34 +92,34 @@ def robustness_table(
 
     Standard models that are not above chance on a shift are left out, as they are of its line.
     Untrained encoders are left out: at chance, their distance to the line means nothing. So are
-    shifts that the study does not have, and those of its own that have no line. ImageNet accuracy
+    shifts that the study does not have, and its own shifts without a line. ImageNet accuracy
     is over the classes that the baseline's `abscissa` names.
     """
     trained = [e for e in encoders if e.entry.training != "untrained"]
-    found = over_encoders(
+    accuracies = over_encoders(
         trained, {e.number: tables.robustness_table(_on_shifts(e), names) for e in trained}
     ).reindex(columns=COLUMNS["effective_robustness"])
     baselines = dict.fromkeys(measured_shifts(encoders) if encoders else (), baseline)
-    baselines |= {shift: one.baseline for shift, one in own_shifts(encoders).items()}
+    baselines |= {shift: results.baseline for shift, results in own_shifts(encoders).items()}
     parts = []
     for shift, baseline_of_shift in baselines.items():
         if shift not in baseline_of_shift.lines:
             continue
         line, name = baseline_of_shift.lines[shift], names[shift]
-        points = found[found["shift"] == name]
+        points = accuracies[accuracies["shift"] == name]
         drawn = [baseline_accuracy(line, x) for x in points["imagenet"]]
         parts += [
             _standard_table(baseline_of_shift, shift).assign(shift=name),
             pd.DataFrame(standard_line_rows(name, line, points["imagenet"])),
             points.assign(kind="encoder", baseline=drawn),
         ]
-    joined = pd.concat([part for part in parts if len(part)]) if parts else found
+    joined = pd.concat([part for part in parts if len(part)]) if parts else accuracies
     return joined.astype({"number": "Int64"})
 
 
 def _on_shifts(encoder: StudyEncoder) -> dict[str, OnShift]:
     """Return an encoder's results on the testbed's shifts and on the study's own."""
-    own = {shift: one.robustness for shift, one in encoder.own.items()}
+    own = {shift: results.robustness for shift, results in encoder.own.items()}
     return {**encoder.results.robustness.per_shift, **own}
 
 
@@ -131,11 +133,11 @@ def _standard_table(baseline: Baseline, shift: str) -> pd.DataFrame:
 
 
 def kurtosis_table(encoders: Sequence[StudyEncoder]) -> pd.DataFrame:
-    """Return each encoder's kurtosis beside the mean, lowest and highest of its null.
+    """Return each encoder's kurtosis with the mean, lowest and highest of its null.
 
-    Without many untrained encoders of its backbone, `null` is that of the study's own one.
+    Without many untrained encoders of its backbone, `null` is from the study's untrained encoder.
     """
-    found = {}
+    rows = {}
     for e in encoders:
         if e.null:
             null = e.null.numbers["kurtosis"]
@@ -143,18 +145,18 @@ def kurtosis_table(encoders: Sequence[StudyEncoder]) -> pd.DataFrame:
         else:
             single = untrained_null(e, encoders)
             level = {"null": single.results.kurtosis.kurtosis.value} if single else {}
-        found[e.number] = tables.kurtosis_table(e.results.kurtosis).assign(**level)
-    return over_encoders(encoders, found)
+        rows[e.number] = tables.kurtosis_table(e.results.kurtosis).assign(**level)
+    return over_encoders(encoders, rows)
 
 
 def cka_table(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka]) -> pd.DataFrame:
     """Return CKA of each pair of layers of each comparison."""
     labels = {e.key: e.entry.label for e in encoders}
-    found = [
+    parts = [
         tables.cka_table(c).assign(first_label=labels[c.first], second_label=labels[c.second])
         for c in comparisons
     ]
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def measure_table(
@@ -164,11 +166,13 @@ def measure_table(
 
     `on_shifts` are further results, on shifts of the study's own.
     """
-    own = [
+    shift_numbers = [
         replace(number, name=f"robustness.{shift}.{number.name}", label=f"{shift}: {number.label}")
-        for shift, one in on_shifts.items()
-        for number in one.numbers
+        for shift, result in on_shifts.items()
+        for number in result.numbers
     ]
-    numbers = pd.DataFrame([*results.numbers, *own]).rename(columns={"label": "number_of_measure"})
+    numbers = pd.DataFrame([*results.numbers, *shift_numbers]).rename(
+        columns={"label": "number_of_measure"}
+    )
     numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
     return numbers.assign(measure=numbers["name"].str.partition(".")[0]).astype(numeric)

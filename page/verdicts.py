@@ -10,8 +10,8 @@ import pandas as pd
 
 from interpreting_clip.charts.cases import CASES, NUMBERS
 from interpreting_clip.charts.panels import Legend
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.nulls import rank_p_value
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.statistics.nulls import rank_p_value
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS, format_estimate, mark
 
@@ -25,7 +25,7 @@ NO_DIFFERENCE = (0.0, "no difference")
 """The reference in a chart of differences."""
 
 NEEDED_PAIRS = 5
-"""So many pairs have to agree: the one-sided p of a sign test, 1 / 2 ** 5, is below `LEVEL`."""
+"""The pairs that have to agree: the one-sided p of a sign test, 1 / 2 ** 5, is below `LEVEL`."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     widest : the number with its interval widened to hold the values of all seeds
     seeds : the spread over seeds, in words
     null : the lowest and the highest value by chance
-    chance : what chance gives, in words
+    chance : the chance level, in words
     extrapolated : whether the number was read from an extrapolated line
     verdict : what the case decides, together with the others of its group
     """
@@ -90,7 +90,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def groups(self) -> list[list[Case]]:
-        """The cases that share a verdict; one without a group is a group by itself."""
+        """The cases that share a verdict; a case without a group is its own group."""
         return [list(cases) for _, cases in groupby(self.cases, lambda c: c.group or c.name)]
 
     @property
@@ -136,7 +136,7 @@ def overall(cases: Sequence[Case]) -> Verdict:
 def supported(cases: Sequence[Case], what: str) -> str:
     """Return how many of the cases, counted by their groups, support a claim: `1 of 2 families`."""
     groups = {case.group or case.name: case.verdict for case in cases}
-    return f"{sum(one == 'supported' for one in groups.values())} of {len(groups)} {what}"
+    return f"{sum(verdict == 'supported' for verdict in groups.values())} of {len(groups)} {what}"
 
 
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
@@ -144,9 +144,9 @@ def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
 
     Not supported if one of the intervals is below zero; otherwise undecided.
     """
-    if any(one.ends[1] < 0 for one in estimates):
+    if any(estimate.ends[1] < 0 for estimate in estimates):
         return "not supported"
-    above = bool(estimates) and all(one.ends[0] > 0 for one in estimates)
+    above = bool(estimates) and all(estimate.ends[0] > 0 for estimate in estimates)
     return "supported" if above else "undecided"
 
 

@@ -24,7 +24,7 @@ from runner.source_code import Definition, Names, Sources
 FINGERPRINTS = Path("code.json")
 
 RECORDED = Path("versions.yaml")
-"""The versions of torch's packages, which pip chose; constraints.txt has those of all others."""
+"""The versions of torch's packages, which pip chose; constraints.txt has all other versions."""
 
 SOURCES = {
     "world": "write_drawn_set",
@@ -37,7 +37,7 @@ BRANCHES: Mapping[str, Mapping[str, str]] = {
     "fetch_shift": SOURCES,
     "head": {"zero_shot": "zero_shot_head", "trained": "", "random": ""},
 }
-"""By stage and branch, the function that the stage calls in this branch alone; "": none."""
+"""By stage and branch, the function that the stage calls only in this branch; "": none."""
 
 COMPUTE_NOTHING = ("Callbacks", "Checkpoint", "progress_bar")
 """Definitions that stages name and that change no result: an edit of them trains nothing again."""
@@ -97,10 +97,8 @@ TRANSITIVE_DEPENDENCIES = {
 """The packages that these use to compute."""
 
 IO_PACKAGES = frozenset(
-    {
-        *("filelock", "huggingface_hub", "jaxtyping", "msgspec", "requests", "urllib3"),
-        *("pyarrow", "safetensors", "threadpoolctl", "tqdm", "yaml"),
-    }
+    "filelock huggingface_hub jaxtyping msgspec pyarrow requests "  # noqa: SIM905
+    "safetensors threadpoolctl tqdm urllib3 yaml".split()
 )
 """Modules from outside that check, fetch, read, write or show, and compute no number."""
 
@@ -142,7 +140,7 @@ def fingerprinted(stage: str, branch: str, root: Path = Path()) -> dict[str, Any
     """Return what is fingerprinted: digests of code and tables, and versions of packages."""
     sources = Sources(root, words=stage in SHOWING)
     reached = reached_code(stage, branch, sources)
-    tables = {table for one in reached for table in TABLES.get(one.name, ())}
+    tables = {table for definition in reached for table in TABLES.get(definition.name, ())}
     packages = set() if stage in COMPUTES_NOTHING else computing_packages(used_packages(reached))
     return {
         "runner": {"format": str(FORMAT)},
@@ -162,40 +160,40 @@ def reached_code(stage: str, branch: str, sources: Sources) -> dict[Definition, 
 
 def used_packages(reached: Mapping[Definition, Names]) -> set[str]:
     """Return the packages that definitions use and that are neither ours nor Python's."""
-    meanings = [one for names in reached.values() for found in names.values() for one in found]
-    used = {one.partition(".")[0] for one in meanings if isinstance(one, str)}
+    meanings = [m for names in reached.values() for several in names.values() for m in several]
+    used = {meaning.partition(".")[0] for meaning in meanings if isinstance(meaning, str)}
     return used - sys.stdlib_module_names
 
 
-def content_hash(found: Mapping[str, Any]) -> str:
+def content_hash(content: Mapping[str, Any]) -> str:
     """Return the fingerprint of what `fingerprinted` returns."""
-    text = json.dumps(found, sort_keys=True)
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def computing_packages(modules: Iterable[str]) -> set[str]:
-    """Return the packages that compute among `modules`, and those that they compute with."""
+    """Return the packages that compute among `modules`, and the packages these compute with."""
     if unknown := sorted(set(modules) - COMPUTING.keys() - IO_PACKAGES):
         raise InputError(
             f"{', '.join(unknown)}: expected an entry in COMPUTING or IO_PACKAGES of "
             f"runner/fingerprint.py, got none; say whether a result can change with its version"
         )
-    todo, found = [COMPUTING[name] for name in modules if name in COMPUTING], set()
+    todo, packages = [COMPUTING[name] for name in modules if name in COMPUTING], set()
     while todo:
-        found.add(package := todo.pop())
-        todo.extend(set(TRANSITIVE_DEPENDENCIES.get(package, ())) - found)
-    return found
+        packages.add(package := todo.pop())
+        todo.extend(set(TRANSITIVE_DEPENDENCIES.get(package, ())) - packages)
+    return packages
 
 
 def locked_versions(packages: Iterable[str], root: Path = Path()) -> dict[str, str]:
     """Return each package's version by name, from constraints.txt or else from versions.yaml."""
     locked = root / "constraints.txt"
-    found = named_versions(locked) | named_versions(root / RECORDED)
-    if missing := sorted(set(packages) - found.keys()):
+    versions = named_versions(locked) | named_versions(root / RECORDED)
+    if missing := sorted(set(packages) - versions.keys()):
         raise InputError(
             f"{locked}: expected a line {missing[0]}==<version>, got none; `make lock` writes it"
         )
-    return {name: found[name] for name in sorted(packages)}
+    return {name: versions[name] for name in sorted(packages)}
 
 
 def named_versions(file: Path) -> dict[str, str]:

@@ -63,9 +63,9 @@ def read_entry(stage: str, key: str, params: Mapping[str, Any], graph: Path = GR
         raise InputError(f"stage {stage}: expected no arguments, got {key}")
     filled = {part: _filled(body.get(part, ()), names) for part in ("deps", "params", *OUTPUTS)}
     outs = [path for part in OUTPUTS for path in _paths(filled[part])]
-    listed = [one for one in filled["params"] if isinstance(one, str)]
-    of_files = [one for one in filled["params"] if isinstance(one, dict)]
-    fingerprint = next((one["code.json"][0] for one in of_files if "code.json" in one), "")
+    listed = [param for param in filled["params"] if isinstance(param, str)]
+    files = [param for param in filled["params"] if isinstance(param, dict)]
+    fingerprint = next((file["code.json"][0] for file in files if "code.json" in file), "")
     return StageEntry(
         stage=stage,
         key=key,
@@ -113,8 +113,8 @@ OUTPUTS = ("outs", "metrics", "plots")
 
 
 def _paths(listed: Iterable[Any]) -> Iterable[str]:
-    for one in listed:
-        yield from [one] if isinstance(one, str) else one
+    for item in listed:
+        yield from [item] if isinstance(item, str) else item
 
 
 def _filled(node: Any, names: Mapping[str, Any]) -> Any:

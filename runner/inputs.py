@@ -85,12 +85,12 @@ def read_lock(file: Path = LOCK) -> dict[str, LockedStage]:
 
 def parse_lock(text: str) -> dict[str, LockedStage]:
     """Return the records in the text of a lock file."""
-    parts, found = STAGE.split(text), {}
+    parts, stages = STAGE.split(text), {}
     for name, body in zip(parts[1::2], parts[2::2], strict=True):
         read, _, outs = body.partition("    outs:\n")
         deps, _, params = read.partition("    params:\n")
-        found[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)), params)
-    return found
+        stages[name] = LockedStage(dict(PATH.findall(deps)), dict(PATH.findall(outs)), params)
+    return stages
 
 
 def recorded_inputs(entry: StageEntry) -> dict[str, str]:
@@ -127,7 +127,7 @@ def _coherent_inputs(entry: StageEntry, lock: Mapping[str, LockedStage]) -> dict
     inputs = [
         path for path in entry.makers if deps & {path, *map(Path.as_posix, Path(path).parents)}
     ]
-    found = {path: recorded(path) for path in inputs}
+    records = {path: recorded(path) for path in inputs}
     todo, seen = inputs, set[str]()
     while todo:
         if (name := entry.makers[todo.pop()]) in seen:
@@ -141,7 +141,7 @@ def _coherent_inputs(entry: StageEntry, lock: Mapping[str, LockedStage]) -> dict
                     f"(MD5 {md5}) than is recorded now ({now}); run `dvc repro {name}`"
                 )
         todo += made
-    return found
+    return records
 
 
 class Inputs:
@@ -265,8 +265,8 @@ def files_below(path: Path) -> list[Path]:
         raise error
 
     listed = os.walk(path, onerror=refuse)
-    found = [Path(folder, name) for folder, _, names in listed for name in names]
-    return sorted(file for file in found if not IGNORED.search(str(file)))
+    files = [Path(folder, name) for folder, _, names in listed for name in names]
+    return sorted(file for file in files if not IGNORED.search(str(file)))
 
 
 def _state(file: Path) -> tuple[int, ...]:

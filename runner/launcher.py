@@ -1,7 +1,7 @@
 """Stages that compute on another host, through a launcher of `compute.yaml` such as `srun`.
 
-DVC starts a process here. It waits for the one that the launcher starts on the other host, and
-passes on its output and exit status. Neither outlives the other for long, and no two processes
+DVC starts a process here, which waits for the process that the launcher starts on the other host,
+and passes on its output and exit status. Neither outlives the other for long, and no two processes
 compute the same stage:
 
 * The launcher's input is a pipe that closes when the process here ends. The stage reads it and then
@@ -93,11 +93,11 @@ def compute_alone(name: str, launched: bool) -> None:
     except FileNotFoundError:
         return
     other = os.read(lock, 100).decode(errors="replace")
-    own = f"process {os.getpid()} on {os.uname().nodename}"
-    os.pwrite(lock, own.encode(), 0)
-    os.truncate(lock, len(own.encode()))
+    holder = f"process {os.getpid()} on {os.uname().nodename}"
+    os.pwrite(lock, holder.encode(), 0)
+    os.truncate(lock, len(holder.encode()))
     if launched:
-        Thread(target=end_with_launcher, args=(file, own), daemon=True).start()
+        Thread(target=end_with_launcher, args=(file, holder), daemon=True).start()
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -111,10 +111,10 @@ def compute_alone(name: str, launched: bool) -> None:
         ) from None
 
 
-def end_with_launcher(file: Path, own: str) -> None:
-    """End this process when the one that launched it ends, or when another takes its place."""
+def end_with_launcher(file: Path, holder: str) -> None:
+    """End this process when its launcher's process ends, or when another takes its place."""
     pipes, connected = [0] if sys.stdin else [], False
-    while not was_superseded(file, own):
+    while not was_superseded(file, holder):
         if select.select(pipes, [], [], INTERVAL)[0]:
             if os.read(0, 1):
                 connected = True
@@ -125,10 +125,10 @@ def end_with_launcher(file: Path, own: str) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def was_superseded(file: Path, own: str) -> bool:
+def was_superseded(file: Path, holder: str) -> bool:
     """Say whether another process has written its name into a lock's file, or the file is gone."""
     try:
-        return file.read_text() not in ("", own)
+        return file.read_text() not in ("", holder)
     except FileNotFoundError:
         return True
     except OSError:  # a network error; the file may come back

@@ -9,11 +9,11 @@ from runner.graph import GRAPH
 
 
 class ListedParams(Params):
-    """The parameters of a study that a stage lists; any other is refused.
+    """The parameters of a study that a stage lists; any other parameter is refused.
 
-    DVC looks at the listed ones alone, so a result that depended on another one would not be
-    computed again when that changes. Nor does it look at the order of a mapping's keys, so a stage
-    gets them sorted, whatever their order in the file.
+    DVC only looks at the listed parameters, so a result that depended on another would not be
+    computed again when that changes. DVC ignores the order of a mapping's keys, so a stage gets
+    them sorted, whatever their order in the file.
     """
 
     def __init__(self, study: Params, listed: Sequence[str], stage: str, code: str = "") -> None:
@@ -25,13 +25,13 @@ class ListedParams(Params):
 
     def read(self, path: str, kind: Any) -> Any:
         """Return the value at `path` as a `kind`; of a section, only what is listed."""
-        if any(path == one or path.startswith(f"{one}.") for one in self.listed):
+        if any(path == listed or path.startswith(f"{listed}.") for listed in self.listed):
             return super().read(path, kind)
-        within = [one for one in self.listed if one.startswith(f"{path}.")]
+        within = [listed for listed in self.listed if listed.startswith(f"{path}.")]
         if not within:
             raise self.missing(path)
         read = super().read
-        section = {one.removeprefix(f"{path}."): read(one, Any) for one in within}
+        section = {listed.removeprefix(f"{path}."): read(listed, Any) for listed in within}
         there = read(path, dict)
         for field in getattr(kind, "__struct_fields__", ()):
             if field in there and field not in section:
@@ -50,4 +50,4 @@ def sorted_keys(node: Any) -> Any:
     """Return a part of a study with the keys of every mapping sorted."""
     if isinstance(node, dict):
         return {key: sorted_keys(node[key]) for key in sorted(node, key=str)}
-    return [sorted_keys(one) for one in node] if isinstance(node, list) else node
+    return [sorted_keys(item) for item in node] if isinstance(node, list) else node

@@ -31,10 +31,9 @@ import msgspec
 from interpreting_clip.config.machine import Machine, usable_processors
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, public_url
 from interpreting_clip.kernels import are_portable
 from interpreting_clip.quantities import Count
-from interpreting_clip.urls import public_url
 
 SETTINGS = Path("compute.yaml")
 

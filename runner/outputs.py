@@ -12,7 +12,7 @@ class Outputs:
     """Where a stage writes the outputs that its entry in dvc.yaml lists.
 
     Each is written into a folder `<output>.partial`, and moves into place when all are written and
-    nothing has failed. `files` are those that are no folders.
+    nothing has failed. `files` are the outputs that are not folders.
     """
 
     def __init__(self, listed: Collection[str], files: Collection[str], stage: str = "") -> None:

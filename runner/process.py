@@ -16,9 +16,8 @@ from pathlib import Path
 from threading import Thread
 from typing import NoReturn
 
-from interpreting_clip.errors import InputError, one_line
+from interpreting_clip.errors import InputError, one_line, without_logins, without_urls
 from interpreting_clip.kernels import require_full_precision
-from interpreting_clip.urls import without_logins, without_urls
 
 DEBUG = "--debug"
 """The argument of any stage or tool that shows the traceback of an unknown error."""
@@ -80,20 +79,20 @@ def explained(command: str, debug: bool) -> Iterator[None]:
 
 
 def note_once(name: str, text: str) -> None:
-    """Write a note to stderr, unless a process of this study has done so: `name` is its mark's."""
-    told = Path(".scratch") / name
-    if not told.exists():
+    """Write a note to stderr once per study; `.scratch/<name>` marks that it was written."""
+    marker = Path(".scratch") / name
+    if not marker.exists():
         sys.stderr.write(f"note: {text}\n")
         with suppress(OSError):
-            told.parent.mkdir(exist_ok=True)
-            told.touch()
+            marker.parent.mkdir(exist_ok=True)
+            marker.touch()
 
 
 def leave(status: int = 0) -> NoReturn:
-    """End one of a stage's processes, which has written its results or its error.
+    """End a process of a stage after it has written its results or its error.
 
-    The interpreter's own end now and then aborts such a process: a thread of the connection's may
-    outlive what it uses.
+    Normal interpreter exit sometimes crashes such a process: a thread of the connection may outlive
+    what it uses.
     """
     sys.stdout.flush()
     sys.stderr.flush()
@@ -101,7 +100,7 @@ def leave(status: int = 0) -> NoReturn:
 
 
 def explanation(error: BaseException, command: str) -> str:
-    """Say in one line what went wrong and what to do; several problems take several lines."""
+    """Explain an error and its remedy in one line; several problems take several lines."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; run it again to continue"
     if isinstance(error, InputError):
@@ -190,7 +189,7 @@ def die_with_parent() -> None:
 
 
 def end_after(parent: int) -> None:
-    """End this process when its parent is another one."""
+    """End this process when it has another parent than at its start."""
     while os.getppid() == parent:
         time.sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)

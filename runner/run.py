@@ -104,7 +104,7 @@ def compute(
 ) -> None:
     """Run a stage's `main` in this process, and keep its outputs if it succeeds.
 
-    A process that is one of several writes where the process that started it says, and that one
+    One of several processes writes where the process that started it chooses, and that process
     keeps the outputs.
     """
     params = ListedParams(study, entry.params, entry.stage, recorded_fingerprint(entry))
@@ -190,7 +190,7 @@ def lock_stage(entry: StageEntry, tree: dict[Any, Any]) -> None:
         sections = ("datasets", "shifts", "weights")
         named = [tree.get(name, {}).get(entry.key) for name in sections]
         folders = Path(machine.folders)
-        places = [place for one in named for place in sources(one, folders)]
+        places = [place for source in named for place in sources(source, folders)]
         readable += [*places, *(target for place in places for target in link_targets(place))]
         readable += [Path.home() / ".cache/huggingface", Path.home() / ".netrc"]
         readable += [Path(os.environ[name]) for name in ACCESS if os.environ.get(name)]
@@ -212,15 +212,15 @@ def temporary_folder() -> Path:
 
 
 def link_targets(path: Path) -> list[Path]:
-    """Return where links lead: to DVC's cache, or to wherever a user's images are."""
-    found, todo = dict[Path, None](), [path]
+    """Return the targets of links: in DVC's cache, or where a user's images are."""
+    targets, todo = dict[Path, None](), [path]
     while todo:
         place = todo.pop()
         for file in [place, *(place.rglob("*") if place.is_dir() else ())]:
-            if file.is_symlink() and (target := file.resolve()) not in found:
-                found[target] = None
+            if file.is_symlink() and (target := file.resolve()) not in targets:
+                targets[target] = None
                 todo.append(target)
-    return list(found)
+    return list(targets)
 
 
 def sources(entry: Any, folders: Path) -> list[Path]:

@@ -26,7 +26,7 @@ WRITE = (1 << 15) - 1
 """All rights to files in Landlock's third version."""
 
 OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
-"""The rights that a file can have; the others are those of folders."""
+"""The rights that a file can have; all other rights are for folders."""
 
 SYSTEM = "/bin /etc /lib /lib32 /lib64 /libx32 /nix /opt /proc /run /sbin /snap /sys /usr /var/lib"
 """Folders that hold programs, libraries and settings of the system, and no results of a study."""

@@ -29,7 +29,7 @@ DEPTH = 3
 """How far a digest looks: to what is named by what is named, and so on."""
 
 WORDING = {"Label": ("", 0), "Part": ("",), "Described": ("",)}
-"""The calls in annotations that say how a number is shown or explained, with blank arguments."""
+"""The calls in annotations that label or explain a number, with blank arguments."""
 
 
 METHODS = ("__repr__", "_repr_html_", "to_frame")
@@ -68,7 +68,7 @@ class Module:
                 outside = names_outside(node, self.lines)
                 trim(node, self.words)
                 imports |= imported(ast.walk(node))
-                names |= {one for one in named(node) if one.split(".")[0] in outside}
+                names |= {name for name in named(node) if name.split(".")[0] in outside}
             text = "\n".join(map(syntax, self.statements[name]))
             self.contents[name] = names - imports.keys(), imports, text
         return self.contents[name]
@@ -99,33 +99,33 @@ class Sources:
     def reached(
         self, roots: Iterable[str], without: Container[str] = ()
     ) -> dict[Definition, Names]:
-        """Return the definitions that `roots` reach, each with what its names mean.
+        """Return the definitions that `roots` reach, each with the meanings of its names.
 
-        Those called as `without` says are another branch's, and are not followed.
+        Definitions named in `without` belong to another branch and are not followed.
         """
-        todo, found = [one for root in roots for one in self.meaning(root)], {}
+        todo, known = [item for root in roots for item in self.meaning(root)], {}
         while todo:
-            one = todo.pop()
-            if isinstance(one, Definition) and one not in found and one.name not in without:
-                with legible(one.file):
-                    found[one] = self.names(one)
-                todo += [meaning for name in found[one].values() for meaning in name]
-                if REST in self.modules[one.file].statements:
-                    todo.append(Definition(one.file, REST))
-        return found
+            item = todo.pop()
+            if isinstance(item, Definition) and item not in known and item.name not in without:
+                with legible(item.file):
+                    known[item] = self.names(item)
+                todo += [meaning for name in known[item].values() for meaning in name]
+                if REST in self.modules[item.file].statements:
+                    todo.append(Definition(item.file, REST))
+        return known
 
     def names(self, definition: Definition) -> Names:
         """Return what the names in a definition mean."""
         module = self.module(definition.file)
         names, imports, _ = module.content(definition.name)
-        found = {name: self.meaning(dotted) for name, dotted in imports.items()}
+        meanings = {name: self.meaning(dotted) for name, dotted in imports.items()}
         for name in names:
             first, *attributes = name.split(".")
             if first in module.statements:
-                found[name] = [Definition(definition.file, first)]
+                meanings[name] = [Definition(definition.file, first)]
             elif first in module.imports:
-                found[name] = self.meaning(".".join([module.imports[first], *attributes]))
-        return found
+                meanings[name] = self.meaning(".".join([module.imports[first], *attributes]))
+        return meanings
 
     def meaning(self, dotted: str) -> list[Definition | str]:
         """Return what a dotted name means; all definitions of a module if it is one."""
@@ -165,16 +165,16 @@ class Sources:
 
         Modules' paths do not count: a definition may move.
         """
-        own = {one: self.module(one.file).content(one.name)[2] for one in reached}
-        found = own
+        syntax_of = {d: self.module(d.file).content(d.name)[2] for d in reached}
+        digests = syntax_of
         for _ in range(DEPTH):
-            found = {one: _digest(one, own[one], found, reached[one]) for one in reached}
-        return sorted((one.name, digest) for one, digest in found.items())
+            digests = {d: _digest(d, syntax_of[d], digests, reached[d]) for d in reached}
+        return sorted((definition.name, digest) for definition, digest in digests.items())
 
 
 @contextmanager
 def legible(file: str) -> Iterator[None]:
-    """Name the file of what is not Python, or no Python that can be followed."""
+    """Name the file if it is not Python, or not Python that can be followed."""
     try:
         yield
     except SyntaxError as error:
@@ -183,10 +183,10 @@ def legible(file: str) -> Iterator[None]:
         raise InputError(f"{file}: {error}") from None
 
 
-def _digest(one: Definition, own: str, known: Mapping[Definition, str], names: Names) -> str:
+def _digest(item: Definition, content: str, known: Mapping[Definition, str], names: Names) -> str:
     meanings = [(name.rpartition(".")[2], meaning) for name in names for meaning in names[name]]
     lines = [f"{name} {m if isinstance(m, str) else known.get(m)}" for name, m in meanings]
-    return hashlib.sha256("\n".join([one.name, own, *sorted(lines)]).encode()).hexdigest()
+    return hashlib.sha256("\n".join([item.name, content, *sorted(lines)]).encode()).hexdigest()
 
 
 def imported(nodes: Iterable[ast.AST]) -> dict[str, str]:
@@ -194,21 +194,21 @@ def imported(nodes: Iterable[ast.AST]) -> dict[str, str]:
 
     `importlib.import_module` counts if its argument is a literal name, as it always is here.
     """
-    found: dict[str, str] = {}
+    bound: dict[str, str] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
-            # `import a.b` binds `a`, and whoever names that gets `a.b`
-            found |= {one.asname or one.name.partition(".")[0]: one.name for one in node.names}
+            # `import a.b` binds `a`, and naming `a` counts as naming `a.b`
+            bound |= {a.asname or a.name.partition(".")[0]: a.name for a in node.names}
         elif isinstance(node, ast.ImportFrom):
             if node.level:
                 raise ValueError(f"line {node.lineno}: relative import; import by absolute path")
-            found |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
+            bound |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
         elif isinstance(node, ast.Call) and called(node) == "import_module":
             name = getattr(node.args[0], "value", None)
             if not isinstance(name, str):
                 raise ValueError(f"line {node.lineno}: import by computed name; write the name out")
-            found[f"import_module({name})"] = name
-    return found
+            bound[f"import_module({name})"] = name
+    return bound
 
 
 def bound_names(node: ast.stmt) -> list[str]:
@@ -218,7 +218,7 @@ def bound_names(node: ast.stmt) -> list[str]:
     targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
     if not isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
         return []
-    parts = [part for one in targets for part in getattr(one, "elts", [one])]
+    parts = [part for target in targets for part in getattr(target, "elts", [target])]
     names = [part.id for part in parts if isinstance(part, ast.Name)]
     return names if len(names) == len(parts) else []
 
@@ -233,21 +233,21 @@ def runs_nowhere(node: ast.stmt) -> bool:
 def names_outside(node: ast.stmt, lines: list[str]) -> set[str]:
     """Return the names in a statement of a module that are not local where they stand."""
     decorators = getattr(node, "decorator_list", ())
-    first = min(one.lineno for one in (node, *decorators))
+    first = min(part.lineno for part in (node, *decorators))
     todo = [symtable.symtable("\n".join(lines[first - 1 : node.end_lineno]), "", "exec")]
-    found = set[str]()
+    names = set[str]()
     while todo:
         scope = todo.pop()
         # Names in a class are looked up outside if the class has none (yet).
         direct = scope.get_type() in ("module", "class")
         symbols = scope.get_symbols()
-        found |= {s.get_name() for s in symbols if s.is_global() or (direct and s.is_referenced())}
+        names |= {s.get_name() for s in symbols if s.is_global() or (direct and s.is_referenced())}
         todo += scope.get_children()
-    return found
+    return names
 
 
 def named(node: ast.AST) -> Iterator[str]:
-    """Yield the names in a statement, those of a module's attributes as `module.attribute`."""
+    """Yield the names in a statement; a module's attributes as `module.attribute`."""
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         yield f"{node.value.id}.{node.attr}"
     elif isinstance(node, ast.Name):
@@ -260,7 +260,7 @@ def named(node: ast.AST) -> Iterator[str]:
 def trim(statement: ast.stmt, words: bool) -> None:
     """Take what computes nothing out of a definition.
 
-    That is docstrings, annotations but for those of a class's fields, which types are decoded by,
+    That is docstrings, annotations except on a class's fields, which types are decoded by,
     and the texts of exceptions. A message is a text or an f-string among the positional arguments
     of a call in a `raise`, or of a name that ends in Error. `words` keeps what shows a result:
     labels, captions, its methods, and the docstrings of classes.
@@ -300,13 +300,13 @@ def strip_words(annotated: ast.AnnAssign) -> None:
     for call in ast.walk(annotated.annotation):
         if isinstance(call, ast.Call) and called(call) in WORDING:
             call.args = [ast.Constant(blank) for blank in WORDING[called(call)]]
-            call.keywords = [one for one in call.keywords if one.arg in ("chance", "headline")]
+            call.keywords = [k for k in call.keywords if k.arg in ("chance", "headline")]
     if ast.unparse(annotated.target) == "CAPTION":
         annotated.value = ast.Constant("")
 
 
 def exceptions(node: ast.AST) -> Iterator[ast.Call]:
-    """Yield the call that makes an exception: the one in a `raise`, or of a name of an error."""
+    """Yield the call that makes an exception: in a `raise`, or of a name that ends in Error."""
     call = node.exc if isinstance(node, ast.Raise) else node
     if isinstance(call, ast.Call) and (call is not node or called(call).endswith("Error")):
         yield call
@@ -338,7 +338,7 @@ def syntax(node: Any) -> str:
     """Return a syntax tree as text, without the paths of modules of ours.
 
     Empty fields are left out: later versions of Python add fields to nodes (3.12 the type
-    parameters of a function), and `ast.dump` omits empty ones from 3.13 on.
+    parameters of a function), and `ast.dump` omits empty lists from 3.13 on.
     """
     if isinstance(node, list):
         return f"[{', '.join(map(syntax, node))}]"

@@ -7,30 +7,27 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from msgspec.structs import asdict
 
-from interpreting_clip import api
-from interpreting_clip.array_measures import (
+from interpreting_clip.arrays.conversions import as_head, as_matrix
+from interpreting_clip.catalogue import (
     COMPARISONS,
+    OF_ARRAYS,
     comparisons_of_arrays,
     measures_of_arrays,
 )
-from interpreting_clip.arrays import as_head, as_matrix
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.errors import InputError, error_context, listed
 from interpreting_clip.formats.array_files import read_arrays
 from interpreting_clip.formats.files import require_digest
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.measures.activations import Activations
+from interpreting_clip.formats.result import Number, plain
 from interpreting_clip.measures.outlier_axes import outlier_axes
-from interpreting_clip.measures.result import Number, plain
-from interpreting_clip.quantities import Confidence, Percents
-from interpreting_clip.readable import listed
+from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
-
-MEASURES = ("kurtosis", "participation_ratio", "privileged_basis", "directions", "pruning")
 
 ROUNDED = 0.01
 """How far the length of a normalised activation may be from 1; half precision gives 0.001."""
@@ -47,25 +44,24 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     with error_context(file, ValueError), error_context(file, TypeError):
         given = read_given(file, entry)
         results = measured(given, entry, keywords)
-    headline = {one.headline: one.value for one in results.numbers if one.headline}
+    headline = {n.headline: n.value for n in results.numbers if n.headline}
     write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=2)
     write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
 
 
 def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
-    """Return the settings of each measure, by its name: the section of the module they are in."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in (*MEASURES, *COMPARISONS):
-        if kind := api.settings_kind(getattr(api, name)):
-            found[name] = {"settings": params.read(kind.__module__.rpartition(".")[2], kind)}
-    limits = found["kurtosis"]["settings"]
-    found["privileged_basis"] |= {
-        "outlier_sigma": limits.outlier_sigma,
-        "outlier_share": limits.outlier_share,
+    """Return the settings of each measure, by its name."""
+    return {
+        measure.name: {
+            **(
+                asdict(params.read(measure.section or measure.name, measure.settings))
+                if measure.settings
+                else {}
+            ),
+            **{name: params.read(path, float) for name, path in measure.elsewhere.items()},
+        }
+        for measure in (*OF_ARRAYS, *COMPARISONS)
     }
-    found["accuracy"] = {"confidence": params.read("robustness.confidence", Confidence)}
-    found["pruning"]["harmless"] = params.read("prunable.harmless", Percents)
-    return found
 
 
 def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
@@ -87,15 +83,15 @@ def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
             "normalize_features": entry.normalize_features,
         }
     if entry.classes != NONE:
-        own = entry.classes == OWN_ROW
-        classes = np.arange(len(images)) if own else read(entry.classes)
+        own_row = entry.classes == OWN_ROW
+        classes = np.arange(len(images)) if own_row else read(entry.classes)
         given["labels"] = {"activations": images, "classes": classes}
     given["compare"] = {name: read(name) for name in entry.compare}
     return given
 
 
 def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredArrays) -> None:
-    """Refuse activations that are not of unit length although the study says so, or are.
+    """Refuse activations whose lengths contradict the study's `unit_length`.
 
     Raises
     ------
@@ -116,17 +112,17 @@ def measured(
     given: Mapping[str, Any], entry: MeasuredArrays, keywords: dict[str, dict[str, Any]]
 ) -> ArrayResults:
     """Return the results of every measure whose arguments are given; the others are None."""
-    found: dict[str, Any] = {
+    fields: dict[str, Any] = {
         name: measure()
         for name, _, needs, measure in measures_of_arrays(given, keywords)
         if given.keys() >= {*needs}
     }
-    found["comparisons"] = {
+    fields["comparisons"] = {
         name: compared({**given, "compare": other}, keywords)
         for name, other in given["compare"].items()
     }
     images = given["activations"]
-    results = ArrayResults(images=len(images), features=images.shape[1], **found)
+    results = ArrayResults(images=len(images), features=images.shape[1], **fields)
     if results.accuracy is None or results.directions is None:
         return results
     weight, bias, normalize = given["head"].values()
@@ -137,7 +133,7 @@ def measured(
         head=head,
         directions=results.directions,
         outliers=results.kurtosis.outliers,
-        confidence=keywords["kurtosis"]["settings"].confidence,
+        confidence=keywords["kurtosis"]["confidence"],
     )
     return replace(results, outlier_axes=axes)
 

@@ -2,12 +2,12 @@
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, result_name
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
-from interpreting_clip.formats.baseline import FittedBaseline
-from interpreting_clip.formats.published_accuracies import GUESSING, standard_models
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.tables import records
-from interpreting_clip.measures.logit_line import Settings
+from interpreting_clip.formats.csv_tables import records
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.statistics.logit_line import Settings
+from interpreting_clip.statistics.published_accuracies import GUESSING, standard_models
 from interpreting_clip.training.baselines import fitted_lines, trained_models
+from interpreting_clip.training.saved_baseline import FittedBaseline
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

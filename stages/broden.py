@@ -4,16 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.tables import write_table
-from interpreting_clip.measures.concept_counts import encoded_pairs
-from interpreting_clip.measures.concept_labels import ConceptLabels
-from interpreting_clip.measures.concept_nulls import RandomBest
-from interpreting_clip.measures.concepts import Concepts, Settings, concepts
+from interpreting_clip.formats.result_files import read_result, write_result
+from interpreting_clip.formats.tensors import read_tensors
+from interpreting_clip.measures.concepts import Concepts, Settings, as_directions, count_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.quantities import Count
+from interpreting_clip.statistics.concept_counts import encoded_pairs
+from interpreting_clip.statistics.concept_labels import ConceptLabels
+from interpreting_clip.statistics.concept_nulls import RandomBest
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -24,8 +24,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """Write what the directions and features of encoder `key` encode.
 
     `concepts.json` has the counts and the strongest pairs of a direction or feature and a concept
-    that it encodes, with the average precision of every pair beside it; `encoded.csv` lists all
-    encoded pairs.
+    that it encodes, with every pair's average precision; `encoded.csv` lists all encoded pairs.
     """
     folder, shown = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
@@ -35,10 +34,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     settings = params.read("concepts", Settings)
     categories = [concept["category"] for concept in named]
     with error_context(f"{folder} and {shown}", ValueError):
-        found = concepts(
-            read_tensors(folder / "activations.safetensors", "activations")["activations"],
-            labels=ConceptLabels(labels["image"], labels["concept"]),
-            directions=read_result(privileged / "directions.json", PrivilegedDirections),
+        activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
+        directions = read_result(privileged / "directions.json", PrivilegedDirections)
+        result = count_concepts(
+            activations,
+            ConceptLabels(labels["image"], labels["concept"]),
+            as_directions(directions, activations.shape[1]),
             numbers=[concept["number"] for concept in named],
             names=[concept["name"] for concept in named],
             categories=categories,
@@ -50,8 +51,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             settings=settings,
             workers=read_machine().workers,
         )
-    write_result(out / "concepts.json", found)
-    write_pairs(out / "encoded.csv", found, categories)
+    write_result(out / "concepts.json", result)
+    write_pairs(out / "encoded.csv", result, categories)
 
 
 def rare_concepts(folder: Path, minimum: int) -> list[str]:
@@ -64,16 +65,16 @@ def rare_concepts(folder: Path, minimum: int) -> list[str]:
 PAIR_COLUMNS = ("basis", "number", "side", "concept", "category", "precision")
 
 
-def write_pairs(file: Path, found: Concepts, categories: Sequence[str]) -> None:
+def write_pairs(file: Path, result: Concepts, categories: Sequence[str]) -> None:
     """Write encoded pairs by basis as CSV: directions by importance from 1, features from 0."""
     import pandas as pd
 
-    named = list(zip(found.concepts, categories, strict=True))
+    named = list(zip(result.concepts, categories, strict=True))
     rows = [
         (name, pair.number, pair.side, pair.concept, pair.category, round(pair.precision, 4))
-        for name, basis in found.bases.items()
+        for name, basis in result.bases.items()
         for pair in encoded_pairs(
-            basis, found.threshold, named, first=1 if name == "directions" else 0
+            basis, result.threshold, named, first=1 if name == "directions" else 0
         )
     ]
     write_table(file, pd.DataFrame(rows, columns=list(PAIR_COLUMNS)), PAIR_COLUMNS)

@@ -5,8 +5,8 @@ import numpy as np
 from interpreting_clip.datasets.broden.labels import Settings, can_be_probed, concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.quantities import Count
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

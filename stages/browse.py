@@ -1,17 +1,17 @@
 """Stage `browse`: pages for browsing an encoder's directions and outlier features."""
 
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
-from interpreting_clip.encoders.entries import ShownImages
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.encoders.encoder_entries import ShownImages
 from interpreting_clip.formats.json import read_json, write_whole
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.quantities import Name, Share
+from interpreting_clip.statistics.concept_labels import ConceptLabels
 from page.direction_entries import (
     ProbeResults,
     direction_entries,
@@ -57,7 +57,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
 def read_probe(
     key: str, directions: PrivilegedDirections, images: int, inputs: Inputs
 ) -> ProbeResults:
-    """Read what stage `broden` found for encoder `key`, and what the probe images show.
+    """Read the results of stage `broden` for encoder `key`, and what the probe images show.
 
     `images` are shown of each end of a direction or feature.
     """

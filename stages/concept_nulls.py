@@ -5,12 +5,12 @@ from typing import Any
 import msgspec
 
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 from interpreting_clip.measures.concepts import Settings, choose_concepts, random_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.statistics.concept_labels import ConceptLabels
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -42,7 +42,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         )
         sizes = [directions, activations.shape[1]]
         workers = read_machine().workers
-        found = random_concepts(activations, chosen, sizes, settings=settings, workers=workers)
-    named = zip(("directions", "features"), found, strict=True)
-    tensors = {f"{basis}.{name}": one for basis, best in named for name, one in vars(best).items()}
+        nulls = random_concepts(activations, chosen, sizes, settings=settings, workers=workers)
+    named = zip(("directions", "features"), nulls, strict=True)
+    tensors = {f"{basis}.{name}": array for basis, n in named for name, array in vars(n).items()}
     write_tensors(outputs[f"data/concept_nulls/{key}"] / "best.safetensors", tensors)

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
+from interpreting_clip.encoders.saved_activations import read_test_sets
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.saved_activations import read_test_sets
-from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.directions import Settings, directions, find_candidates
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.measures.directions import Settings, describe, find_candidates
 from interpreting_clip.measures.pruning import pruning_curves
+from interpreting_clip.statistics.predictions import Activations
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -32,21 +32,20 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     head = read_head(inputs[f"data/heads/{key}"], imagenet.shape[1])
     with error_context(folder, ValueError):
         candidates = find_candidates(imagenet, head, settings)
-        found = directions(imagenet, head=head, settings=settings, candidates=candidates)
+        result = describe(imagenet, head, candidates)
         without_random = replace(candidates, random=[])
         pruned = {
             name: pruning_curves(
                 test.values,
-                head=head,
-                classes=test.classes,
-                among=test.class_indices,
-                aliases=test.aliases,
-                settings=settings,
-                candidates=candidates if name == "imagenet" else without_random,
+                test.classes,
+                head,
+                candidates if name == "imagenet" else without_random,
+                fractions=settings.fractions,
+                class_map=test.class_map(len(head.weight)),
             )
             for name, test in with_classes_of_shifts(tests, len(head.weight))
         }
-    write_result(outputs[f"data/directions/{key}"] / "directions.json", found)
+    write_result(outputs[f"data/directions/{key}"] / "directions.json", result)
     write_result(outputs[f"data/pruning/{key}"] / "pruning.json", pruned)
 
 

@@ -6,9 +6,9 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import Precision, Threads
+from interpreting_clip.encoders.encoder_entries import Precision, Threads
 from interpreting_clip.encoders.given_activations import write_given_test_sets
-from interpreting_clip.formats.saved_activations import write_card
+from interpreting_clip.encoders.saved_activations import write_card
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

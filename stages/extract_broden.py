@@ -6,9 +6,9 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.encoders.activations import computed_activations
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import Precision, Threads
+from interpreting_clip.encoders.encoder_entries import Precision, Threads
 from interpreting_clip.encoders.given_activations import write_given_broden
-from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.loading.processes import is_first, own_machine
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

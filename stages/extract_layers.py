@@ -6,15 +6,15 @@ from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import Layers, Precision, Threads
+from interpreting_clip.encoders.encoder_entries import Layers, Precision, Threads
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
 from interpreting_clip.errors import AbsentError
-from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
-from interpreting_clip.measures.grams import OutlierLimits
 from interpreting_clip.quantities import Positive, Share
+from interpreting_clip.statistics.grams import OutlierLimits
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -25,7 +25,7 @@ from runner.torchrun import run_in_processes
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch.
 
-    `without_outliers` has those of the layers that have outlier features, without these; the card
+    `without_outliers` has the Grams of layers with outlier features, without these; the card
     has the most that a layer has in any minibatch.
     """
     machine = read_machine()

@@ -5,7 +5,7 @@ import torch
 from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import Precision, Threads
+from interpreting_clip.encoders.encoder_entries import Precision, Threads
 from interpreting_clip.encoders.given_activations import write_given_shift
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.study.dataset_entries import ShiftEncoder

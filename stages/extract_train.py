@@ -7,12 +7,12 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import ImagesPerClass, Precision, Threads
+from interpreting_clip.encoders.encoder_entries import ImagesPerClass, Precision, Threads
 from interpreting_clip.encoders.given_activations import train_activations
 from interpreting_clip.encoders.probed import ChosenImages, choose_images, probed_encoder
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import write_rows
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.tensors import write_rows
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.probes import Probe

@@ -8,9 +8,14 @@ import torch
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.activations import untrained_activations
-from interpreting_clip.encoders.entries import AnyBackbone, Precision, Threads, UntrainedEntry
-from interpreting_clip.formats.arrays import stacked, write_tensors
+from interpreting_clip.encoders.encoder_entries import (
+    AnyBackbone,
+    Precision,
+    Threads,
+    UntrainedEntry,
+)
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.tensors import stacked, write_tensors
 from interpreting_clip.loading.decoding import decode_fast
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

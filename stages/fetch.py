@@ -14,7 +14,7 @@ def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> N
     """Draw, download or read dataset `key`."""
     item = params.read(f"datasets.{key}", DatasetEntry)
     out = outputs[f"data/datasets/{key}"]
-    # Each branch imports its own code: a drawn set needs no reader of real ones.
+    # Each branch imports its own code: a drawn set needs no reader of real sets.
     if isinstance(item, Absent):
         raise AbsentError(key)
     if isinstance(item, Recipe):

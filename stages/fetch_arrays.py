@@ -8,7 +8,7 @@ import numpy as np
 from interpreting_clip.downloads.http import download
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.array_files import NPY_MAGIC, read_npy, read_safetensors
-from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.study.measured_arrays import DOWNLOADED, ArrayDownload
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams

@@ -13,7 +13,7 @@ from runner.outputs import Outputs
 def main(key: str, params: ListedParams, _inputs: Inputs, outputs: Outputs) -> None:
     """Draw, download or read shift `key`."""
     entry, out = params.read(f"shifts.{key}", ShiftEntry), outputs[f"data/shifts/{key}"]
-    # Each branch imports its own code: a drawn shift needs no reader of real ones.
+    # Each branch imports its own code: a drawn shift needs no reader of real shifts.
     with error_context(f"'shifts.{key}'"):
         if isinstance(entry, DrawnShift):
             from interpreting_clip.synthetic.drawn_sets import write_drawn_set

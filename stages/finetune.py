@@ -4,7 +4,7 @@ import torch
 
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
-from interpreting_clip.encoders.entries import Templates
+from interpreting_clip.encoders.encoder_entries import Templates
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.loading.decoding import decode_fast

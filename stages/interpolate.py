@@ -3,7 +3,7 @@
 import torch
 
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
-from interpreting_clip.encoders.entries import Interpolation, Templates, Threads
+from interpreting_clip.encoders.encoder_entries import Interpolation, Templates, Threads
 from interpreting_clip.encoders.heads import classifier_from_clip, interpolate, zero_shot_head
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.json import write_json

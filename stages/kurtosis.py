@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from msgspec.structs import asdict
+
 from interpreting_clip.config.shifts import TEST_SETS, result_name
+from interpreting_clip.encoders.saved_activations import read_card, read_test_sets
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import read_card, read_test_sets
-from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures import participation_ratio, privileged_basis
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Settings, kurtosis
@@ -28,25 +30,25 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     file = inputs[f"data/directions/{key}"] / "directions.json"
     directions = read_result(file, PrivilegedDirections)
     with error_context(folder / TEST_SETS[0], ValueError):
-        found = kurtosis(activations, settings=settings)
-        dimensions = participation_ratio.participation_ratio(activations, settings=blocks)
+        result = kurtosis(activations, **asdict(settings))
+        dimensions = participation_ratio.participation_ratio(activations, **asdict(blocks))
         basis = privileged_basis.privileged_basis(
             activations,
             outlier_sigma=settings.outlier_sigma,
             outlier_share=settings.outlier_share,
-            settings=rotations,
+            **asdict(rotations),
         )
     with error_context(folder, ValueError):
         axes = outlier_axes(
             tests,
             head=head,
             directions=directions,
-            outliers=found.outliers,
+            outliers=result.outliers,
             confidence=settings.confidence,
         )
     representation = read_card(folder)["representation"]
     out = outputs[f"data/kurtosis/{key}"]
-    write_result(out / "kurtosis.json", replace(found, representation=representation))
+    write_result(out / "kurtosis.json", replace(result, representation=representation))
     write_result(out / "outlier_axes.json", axes)
     write_result(out / "participation_ratio.json", dimensions)
     write_result(out / "privileged_basis.json", basis)

@@ -1,16 +1,16 @@
 """Stage `measure_shift`: an encoder's accuracy and effective robustness on a study's own shift."""
 
 from interpreting_clip.config.shifts import TEST_SETS
+from interpreting_clip.encoders.saved_activations import read_activations
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.baseline import Baseline, FittedBaseline
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import read_activations
-from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.accuracy_draws import measure_accuracy, measure_on_classes
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import Settings, robustness_on_own_shift
+from interpreting_clip.statistics.accuracy_draws import measure_accuracy, measure_on_classes
 from interpreting_clip.study.dataset_entries import ShiftEncoder
 from interpreting_clip.study.shift_results import ShiftResults
+from interpreting_clip.training.saved_baseline import Baseline, FittedBaseline
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -43,7 +43,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         reason=baseline.reasons({TEST_SETS[0]: imagenet, shift: test}).get(shift, ""),
         settings=settings,
     )
-    headline = {one.headline: one.value for one in robustness.numbers if one.headline}
+    headline = {n.headline: n.value for n in robustness.numbers if n.headline}
     if robustness.robustness is None or robustness.extrapolated:  # no place for its mark
         del headline["robust"]
     write_json(outputs[f"metrics/shifts/{key}.json"], headline, digits=2)

@@ -2,7 +2,7 @@
 
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import save_encoder
-from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine

@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from interpreting_clip.encoders.encoder import load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import are_given
-from interpreting_clip.encoders.entries import Threads
+from interpreting_clip.encoders.encoder_entries import Threads
 from interpreting_clip.encoders.given_activations import write_probed
 from interpreting_clip.encoders.probed import probed_encoder, with_head
 from interpreting_clip.errors import error_context
@@ -37,12 +37,12 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         os.environ["SCIPY_ARRAY_API"] = "1"
     # Of NumPy's BLAS. SciPy's, which is loaded later, has one thread (`OPENBLAS_NUM_THREADS`).
     with threadpool_limits(threads, user_api="blas"):
-        found = fit_probe(activations, labels, settings, device)
-    for tried in found.tried:
-        mark = " (chosen)" if tried.penalty == found.penalty else ""
+        fitted = fit_probe(activations, labels, settings, device)
+    for tried in fitted.tried:
+        mark = " (chosen)" if tried.penalty == fitted.penalty else ""
         sys.stdout.write(f"penalty {tried.penalty:g}: held out, {tried.log_loss:.4f} nats{mark}\n")
     classes = read_json(learnt / "card.json")["classes"]
-    head = found.head.weight, found.head.bias, classes
+    head = fitted.head.weight, fitted.head.bias, classes
     if are_given(source):
         write_probed(source, outputs[f"data/weights/{key}"], *head)
     else:
@@ -52,4 +52,4 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         save_encoder(outputs[f"data/weights/{key}"], with_head(encoder, *head))
     folder = outputs[f"data/training/{key}"]
     write_json(folder / "ready.json", {})  # in place of a training curve
-    write_json(folder / "probe.json", found.summary, digits=9)
+    write_json(folder / "probe.json", fitted.summary, digits=9)

@@ -1,9 +1,9 @@
 """Stage `published`: effective robustness of real models, from published accuracies."""
 
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import write_json, write_whole
-from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.formats.tables import write_table
 from interpreting_clip.published.analysis import analyse
+from interpreting_clip.published.figures import read_published
 from interpreting_clip.published.findings import (
     FINETUNING_COLUMNS,
     SCALING_COLUMNS,
@@ -21,7 +21,7 @@ from interpreting_clip.published.models import (
     published_models,
 )
 from interpreting_clip.published.schema import LINE_COLUMNS, schema
-from interpreting_clip.published.sources import read_published
+from interpreting_clip.statistics.published_accuracies import Settings
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from interpreting_clip.charts.pictures import chart_svg
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import read_json, write_whole
-from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import write_table
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.published.schema import PublishedModels
+from interpreting_clip.statistics.published_accuracies import TESTBED, standard_models
 from page.published_charts import PUBLISHED
 from page.published_page import published_page
 from page.published_results import Draws, model_table, read_lines

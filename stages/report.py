@@ -5,11 +5,10 @@ from typing import Any, TypeVar
 
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.encoders.encoder_entries import EncoderEntry
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import read_json, write_whole
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import write_table
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
@@ -20,12 +19,13 @@ from interpreting_clip.study.measured_arrays import MeasuredArrays
 from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
+from interpreting_clip.training.saved_baseline import Baseline
 from page.array_sections import ArrayEntry, array_tables
 from page.families import with_null
 from page.provenance import Provenance, study_names
 from page.replicas import FURTHER, FurtherEncoder, read_further, read_replicas
 from page.report_page import Report, report_page, study_charts
-from page.results import StudyEncoder, UntrainedNull, report_order
+from page.study_results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import study_tables
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -39,8 +39,8 @@ Kind = TypeVar("Kind")
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write `plots/*.csv`, the README's figure and `plots/report.html`.
 
-    The study's encoders, nulls and comparisons are those in params.yaml: the folders may still hold
-    the results of removed ones.
+    The study's encoders, nulls and comparisons are listed in params.yaml: the folders may still
+    hold results of removed entries.
     """
     provenance = read_provenance(params, inputs)
     names = study_names(provenance.datasets, provenance.shifts)
@@ -49,8 +49,8 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     baseline = read_result(inputs[PLOTS / "baseline.json"], Baseline)
     entries = params.read("arrays", dict[str, MeasuredArrays])
     measured = read_each(params, inputs, "arrays", ArrayResults)
-    arrays = [ArrayEntry(key=k, entry=entries[k], results=one) for k, one in measured.items()]
-    layers = [one.cka for one in comparisons]
+    arrays = [ArrayEntry(key=k, entry=entries[k], results=result) for k, result in measured.items()]
+    layers = [comparison.cka for comparison in comparisons]
     tables = study_tables(encoders, layers, baseline, names)
     for name, table in (tables | array_tables(arrays)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, list(table.columns))
@@ -86,7 +86,7 @@ def read_each(
 def read_encoders(
     params: ListedParams, inputs: Inputs
 ) -> tuple[list[StudyEncoder], list[FurtherEncoder], list[str]]:
-    """Return the study's encoders in the report's order, and those that only the replicas have.
+    """Return the study's encoders in the report's order, and encoders that only the replicas have.
 
     Last are the measures whose replicas are out of date.
     """
@@ -96,7 +96,7 @@ def read_encoders(
     results = read_each(params, inputs, "encoders", EncoderResults)
     own = read_own_shifts(params, inputs)
     recipes = params.read("recipes", dict[str, TrainingRecipe])
-    seeds = {key: recipes[one.recipe].seed for key, one in read_trainings(params).items()}
+    seeds = {key: recipes[entry.recipe].seed for key, entry in read_trainings(params).items()}
     replicas, outdated = read_replicas(inputs["studies/replicas.csv"], seeds, results)
     encoders = []
     for number, key in enumerate(report_order(entries), 1):
@@ -112,15 +112,15 @@ def read_encoders(
 def read_own_shifts(params: ListedParams, inputs: Inputs) -> dict[str, dict[str, ShiftResults]]:
     """Return the results on shifts of the study's own, by encoder and shift."""
     entries = params.read("shift_encoders", dict[str, ShiftEncoder])
-    folder, found = inputs[PLOTS / "shifts"], dict[str, dict[str, ShiftResults]]()
+    folder, results = inputs[PLOTS / "shifts"], dict[str, dict[str, ShiftResults]]()
     for key, entry in sorted(entries.items(), key=lambda item: item[1].shift):
-        one = read_result(folder / f"{key}.json", ShiftResults)
-        found.setdefault(entry.encoder, {})[entry.shift] = one
-    return found
+        result = read_result(folder / f"{key}.json", ShiftResults)
+        results.setdefault(entry.encoder, {})[entry.shift] = result
+    return results
 
 
 def read_trainings(params: ListedParams) -> dict[str, Pretrain | Finetune | Supervise]:
-    """Return how each encoder is trained that the study trains."""
+    """Return the training of each encoder that the study trains."""
     return {
         **params.read("pretrain", dict[str, Pretrain]),
         **params.read("finetune", dict[str, Finetune]),
@@ -146,4 +146,4 @@ def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
 def read_probed(folder: Path | None) -> list[tuple[str, str]]:
     """Return name and category of every concept that the encoders were probed for."""
     concepts = read_json(folder / "concepts.json") if folder else []
-    return [(one["name"], one["category"]) for one in concepts]
+    return [(concept["name"], concept["category"]) for concept in concepts]

@@ -1,16 +1,16 @@
 """Stage `robustness`: accuracies, effective robustness, and how much of a head can be pruned."""
 
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
+from interpreting_clip.encoders.saved_activations import read_card, read_test_sets
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.baseline import FittedBaseline
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import read_card, read_test_sets
-from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.measures.accuracy_draws import measure_accuracy, measure_on_classes
-from interpreting_clip.measures.effective_robustness import Settings, effective_robustness
+from interpreting_clip.formats.result_files import read_result, write_result
+from interpreting_clip.measures.effective_robustness import Settings, compare_with_lines
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.quantities import Percents
+from interpreting_clip.statistics.accuracy_draws import measure_accuracy, measure_on_classes
+from interpreting_clip.training.saved_baseline import FittedBaseline
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
@@ -39,7 +39,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             for shift, test in tests.items()
             if shift != TEST_SETS[0] and shift not in reasons
         }
-    result = effective_robustness(
+    result = compare_with_lines(
         measured[TEST_SETS[0]],
         # All of the testbed's, so that an absent one does not change the draws of the others.
         {shift: measured.get(shift) for shift in TESTBED_SHIFTS},

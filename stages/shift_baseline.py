@@ -3,12 +3,12 @@
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
-from interpreting_clip.formats.baseline import FittedBaseline, read_baseline_table
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.tables import records
-from interpreting_clip.measures.guessing import Guessing
-from interpreting_clip.measures.logit_line import Settings
+from interpreting_clip.formats.csv_tables import records
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.statistics.guessing import Guessing
+from interpreting_clip.statistics.logit_line import Settings
 from interpreting_clip.training.baselines import abscissa_name, fitted_lines, trained_models
+from interpreting_clip.training.saved_baseline import FittedBaseline, read_baseline_table
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

@@ -1,7 +1,7 @@
 """Stage `study`: refuse an incomplete or inconsistent params.yaml before anything is computed.
 
-Every stage checks what it reads; this one checks the rest: unknown sections and names that refer to
-nothing. Its output never changes, so that a valid change makes nothing else stale.
+Every stage checks what it reads; this stage checks the rest: unknown sections and names that refer
+to nothing. Its output never changes, so that a valid change makes nothing else stale.
 """
 
 from interpreting_clip.formats.json import write_json

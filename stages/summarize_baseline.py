@@ -3,8 +3,8 @@
 Stage `baseline` may train these models, and outputs in git would keep DVC from its run cache.
 """
 
-from interpreting_clip.formats.baseline import Baseline
-from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.result_files import read_result, write_result
+from interpreting_clip.training.saved_baseline import Baseline
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

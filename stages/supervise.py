@@ -2,7 +2,7 @@
 
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import classifier_encoder, save_encoder
-from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.processes import is_first, own_machine
 from interpreting_clip.training.callbacks import training_callbacks

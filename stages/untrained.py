@@ -2,10 +2,11 @@
 
 import numpy as np
 from jaxtyping import Float
+from msgspec.structs import asdict
 
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import read_json, write_json
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures import participation_ratio
 from interpreting_clip.measures.kurtosis import Settings, kurtosis
 from interpreting_clip.quantities import Positive, Share
@@ -24,11 +25,11 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     folder = inputs[f"data/untrained_activations/{key}"]
     activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     with error_context(folder, ValueError):
-        found = [numbers(values, settings, blocks) for values in activations]
+        by_encoder = [numbers(values, settings, blocks) for values in activations]
     result = {
         "representation": read_json(folder / "card.json")["representation"],
         "images": activations.shape[1],
-        "numbers": {name: [one[name] for one in found] for name in found[0]},
+        "numbers": {name: [encoder[name] for encoder in by_encoder] for name in by_encoder[0]},
     }
     write_json(outputs[f"plots/untrained/{key}.json"], result)
 
@@ -39,12 +40,12 @@ def numbers(
     blocks: participation_ratio.Settings,
 ) -> dict[str, float | int | None]:
     """Return one encoder's numbers; no kurtosis minus the mean image if an image equals it."""
-    found = kurtosis(values, settings=settings)
+    result = kurtosis(values, **asdict(settings))
     return {
-        "kurtosis": found.kurtosis.value,
-        "outlier_features": found.outliers.outlier_features,
-        "centred_kurtosis": found.centred.value if found.centred else None,
+        "kurtosis": result.kurtosis.value,
+        "outlier_features": result.outliers.outlier_features,
+        "centred_kurtosis": result.centred.value if result.centred else None,
         "dimensions": participation_ratio.participation_ratio(
-            values, settings=blocks
+            values, **asdict(blocks)
         ).dimensions.value,
     }

@@ -3,7 +3,7 @@
 import sys
 
 from interpreting_clip.encoders.encoder import save_encoder
-from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone
 from interpreting_clip.encoders.weight_sources import WeightsEntry
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import one_line

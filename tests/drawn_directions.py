@@ -14,13 +14,13 @@ from interpreting_clip.datasets.broden.thumbnails import (
     small_jpeg,
     write_thumbnails,
 )
-from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.concepts import BasisConcepts, Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
 from interpreting_clip.measures.pruning import PruningCurves
+from interpreting_clip.statistics.concept_labels import ConceptLabels
 from page.direction_entries import (
     ProbeResults,
     direction_entries,

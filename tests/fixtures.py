@@ -12,12 +12,12 @@ import pytest
 import yaml
 from filelock import FileLock
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.downloads.archives import PASSWORD
-from interpreting_clip.formats.saved_activations import write_activations, write_card
-from interpreting_clip.formats.saved_heads import write_head
-from interpreting_clip.measures.head import Head
+from interpreting_clip.encoders.saved_activations import write_activations, write_card
+from interpreting_clip.encoders.saved_heads import write_head
 from tests.integration.downloads.loopback import FileServer, HubServer
 from tests.pipeline.nano_study import PRINTED, run_nano
 from tests.pipeline.workspace import NANO, Workspace

@@ -1,8 +1,8 @@
 """Commands for people: `python -m tools VERB`; `python -m tools --help` lists the verbs.
 
 A verb is a module of this package with a `main`, whose keywords are the options that the module's
-`add_arguments`, if it has one, declares; `fsck` and `prune` are functions of one. It is imported
-only when it is asked for.
+`add_arguments`, if it has one, declares; `fsck` and `prune` are functions of one module. A module
+is imported only when its verb is called.
 """
 
 import argparse
@@ -48,13 +48,13 @@ def main(*words: str) -> None:
     require_merged()
     module = import_module(f"tools.{FUNCTIONS.get(chosen.verb, chosen.verb.replace('-', '_'))}")
     line = VERBS[chosen.verb]
-    own = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         prog=f"python -m tools {chosen.verb}", description=f"{line[0].upper()}{line[1:]}."
     )
     if hasattr(module, "add_arguments"):
-        module.add_arguments(own)
+        module.add_arguments(options)
     run = getattr(module, chosen.verb if chosen.verb in FUNCTIONS else "main")
-    run(**vars(own.parse_args(chosen.words)))
+    run(**vars(options.parse_args(chosen.words)))
 
 
 if __name__ == "__main__":

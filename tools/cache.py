@@ -25,12 +25,12 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.study.check import check
 from runner.inputs import LOCK, content_md5, file_md5, files_below, folder_listing, read_lock
 from runner.records import record_of, wrong_records
-from tools.jobs import TRAININGS
+from tools.jobs import TRAINING_STAGES
 
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 FEW = 4
-"""How many stages without results are named one by one."""
+"""The most stages without results that are named."""
 
 
 class Cache:
@@ -53,25 +53,25 @@ class Cache:
             return {}
 
     def unfinished(self) -> list[Path]:
-        """Return what a killed DVC or a full disk has left, on which the next run of DVC fails.
+        """Return the files of a killed DVC or a full disk that make the next run of DVC fail.
 
         DVC uses the newest file of a folder of runs, even a temporary one or one that was cut off,
         and expects one there; and it does not read a list of processes that ends too early.
         """
-        found = [file for file in self.runs.glob("*/*/*") if not _is_whole_run(file)]
-        found += [folder for folder in self.runs.glob("*/*") if not any(folder.iterdir())]
+        left = [file for file in self.runs.glob("*/*/*") if not _is_whole_run(file)]
+        left += [folder for folder in self.runs.glob("*/*") if not any(folder.iterdir())]
         try:
             json.loads(self.processes.read_bytes())
         except FileNotFoundError:
             pass
         except ValueError:
-            found.append(self.processes)
-        return found
+            left.append(self.processes)
+        return left
 
     def delete_unfinished(self) -> None:
-        """Delete it, also folders that are empty by then."""
-        while found := self.unfinished():
-            for path in found:
+        """Delete the unfinished files, and folders that become empty."""
+        while unfinished := self.unfinished():
+            for path in unfinished:
                 path.rmdir() if path.is_dir() else path.unlink()
 
     def delete_run(self, entry: Mapping[str, Any]) -> None:
@@ -99,10 +99,10 @@ def open_repo(folder: Path, rev: str | None = None) -> Iterator[Repo]:
         with Repo(str(folder), rev=rev) as repo:
             yield repo
     except DvcException as error:
-        said = " ".join(str(error).split())
-        if LOCK.name in said:
-            said += f"; if no DVC runs, `git checkout HEAD {LOCK}`, or delete it if git has none"
-        raise InputError(f"{folder}: DVC: {said}") from None
+        message = " ".join(str(error).split())
+        if LOCK.name in message:
+            message += f"; if no DVC runs, `git checkout HEAD {LOCK}`, or delete it if git has none"
+        raise InputError(f"{folder}: DVC: {message}") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +159,7 @@ def _workspace(cache: Cache) -> Iterator[tuple[Path, str]]:
 def _restore(file: Path, copy: Path) -> None:
     """Write an object again from a file, or a listing from a folder."""
     if copy.is_dir():
-        inside = {one.relative_to(copy).as_posix(): file_md5(one) for one in files_below(copy)}
+        inside = {p.relative_to(copy).as_posix(): file_md5(p) for p in files_below(copy)}
         file.write_bytes(folder_listing(inside))
     else:
         shutil.copyfile(copy, file)
@@ -167,7 +167,7 @@ def _restore(file: Path, copy: Path) -> None:
 
 
 def forget_wrong_records() -> None:
-    """Delete what plain DVC has recorded of results with settings that they are not of.
+    """Delete the results that plain DVC has recorded with other settings than their own.
 
     Then DVC computes them again.
     """
@@ -183,7 +183,7 @@ def forget_wrong_records() -> None:
 
 
 def prepare() -> None:
-    """Delete what hinders DVC, and print how many stages have lost their results.
+    """Delete unfinished files, and print how many stages have lost their results.
 
     DVC writes dvc.lock under its own lock, so that nobody reads a part of it here.
     """
@@ -196,7 +196,7 @@ def prepare() -> None:
             if any(o.use_cache and o.hash_info and o.changed_cache() for o in stage.outs)
         ]
     if lost:
-        trainings = sum(name.partition("@")[0] in TRAININGS for name in lost)
+        trainings = sum(name.partition("@")[0] in TRAINING_STAGES for name in lost)
         sys.stdout.write(
             f"DVC's cache lacks results of {len(lost)} stages, {trainings} of them trainings: "
             f"{', '.join(lost[:FEW])}{', …' * (len(lost) > FEW)}; `dvc pull` gets what a remote "
@@ -227,9 +227,9 @@ def prune(*, yes: bool = False) -> None:
                 for name in entries:
                     del tree["stages"][name]
     if not entries:
-        said = "Nothing to prune: every result belongs to an entry of params.yaml."
+        summary = "Nothing to prune: every result belongs to an entry of params.yaml."
     elif yes:
-        said = "All of it was removed; commit that. DVC's cache keeps its copies."
+        summary = "All of it was removed; commit that. DVC's cache keeps its copies."
     else:
-        said = "Nothing was removed. `make prune YES=1` removes all of it."
-    sys.stdout.write(f"{said}\n")
+        summary = "Nothing was removed. `make prune YES=1` removes all of it."
+    sys.stdout.write(f"{summary}\n")

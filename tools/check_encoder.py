@@ -15,18 +15,19 @@ import humanize
 import numpy as np
 from msgspec.structs import replace
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.activations import streamed_activations
+from interpreting_clip.encoders.activations_folder import DATASETS
 from interpreting_clip.encoders.encoder import Encoder, given_head
 from interpreting_clip.encoders.encoder_card import EncoderCard, GivenCard, read_given_card
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import Remarks, find_encoder
 from interpreting_clip.errors import InputError, close_names, error_context, one_line
-from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.kernels import Kernels, restart_with_kernels
-from interpreting_clip.measures.head import Head, random_unit_rows
+from interpreting_clip.statistics.random_numbers import random_unit_rows
 from interpreting_clip.study.check import check, lacks_tower
 from interpreting_clip.study.sections import Sections
 from interpreting_clip.synthetic.world import CLASSES, Recipe
@@ -59,9 +60,9 @@ def main(encoder: str) -> None:
         for name, finding in findings(study, key, tower, remarks):
             say(name, finding)
         noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
-        # The machine's workers load images, of which there is one.
-        alone, precision = replace(machine, workers=0), study.precision.inference
-        features = next(streamed_activations(tower, [noise], alone, precision))[0]
+        # A single image needs no worker to load it.
+        single, precision = replace(machine, workers=0), study.precision.inference
+        features = next(streamed_activations(tower, [noise], single, precision))[0]
         spread = f"{features.min():.3g} to {features.max():.3g}"
         say("forward pass", f"noise: {len(features):,} features from {spread}")
     if key in study.encoders:
@@ -78,7 +79,7 @@ def say(name: str, finding: str) -> None:
 
 
 def study_name(study: Sections, key: str) -> str:
-    """Return what the study calls an encoder, and what it uses it for."""
+    """Return the study's name for an encoder, and its use."""
     if about := study.encoders.get(key):
         return f"{key}: {about.label} ({about.training}, head {about.head})"
     probes = [name for name, probe in study.probe.items() if probe.start == key]
@@ -130,13 +131,13 @@ def folder_findings(study: Sections, key: str, machine: Machine) -> Iterator[tup
             drawn = about.head == "random"
             head = random_head(study, card) if drawn else given_head(weights, class_names(study))
             yield "head", described_head(study, key, head)
-        own = {one.shift: name for name, one in study.shift_encoders.items() if one.encoder == key}
-        if missing := sorted(own.keys() - card.orders.keys()):
+        shifts = {e.shift: name for name, e in study.shift_encoders.items() if e.encoder == key}
+        if missing := sorted(shifts.keys() - card.orders.keys()):
             raise InputError(
                 f"{card.origin.location}: there are no activations of {missing[0]}, which "
-                f"'shift_encoders.{own[missing[0]]}' measures; write them into the folder"
+                f"'shift_encoders.{shifts[missing[0]]}' measures; write them into the folder"
             )
-        known = {*DATASETS, *own, *probes}
+        known = {*DATASETS, *shifts, *probes}
         for name in sorted(known | card.orders.keys()):
             if name not in known:
                 yield name, "not used: nothing of this name is measured with the encoder"

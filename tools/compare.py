@@ -20,9 +20,9 @@ from dvc.repo import Repo
 from dvc_data.index import DataIndexDirError
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.tensors import read_tensors
 from runner.inputs import file_md5
 from tools.cache import open_repo
 
@@ -38,13 +38,13 @@ ACCURACY = re.compile(
 """The keys and columns of accuracies and of differences between them."""
 
 SIDES = ".negative"
-"""How arrays are called that name the side with the higher precision: near-equal ones trade places.
+"""The suffix of arrays with the side of the higher precision: near-equal precisions trade places.
 
 The precisions stand in other arrays, which are compared.
 """
 
 UNCOMPARED = re.compile(r"\.(html|svg)$|^plots/directions/|^code\.json$|^data/study$")
-"""Outputs that show numbers of others, and what made the results."""
+"""Outputs that show the numbers of other outputs, or that describe the code."""
 
 Place = tuple[str | int, ...]
 """Where a value is: the path of its file, then the keys and indices that lead to it."""
@@ -92,12 +92,12 @@ def recorded(repo: Repo) -> dict[str, str]:
 
 def fetch(repo: Repo, path: str, folder: Path) -> dict[str, Path]:
     """Copy the files of an output from wherever DVC finds them; return those that are there."""
-    found = {}
+    files = {}
     with suppress(FileNotFoundError, DataIndexDirError):
         for number, name in enumerate(repo.dvcfs.find(path)):
             repo.dvcfs.get_file(name, str(file := folder / str(number)))
-            found[name] = file
-    return found
+            files[name] = file
+    return files
 
 
 def differences(path: str, a: dict[str, Path], b: dict[str, Path]) -> Iterator[tuple[float, str]]:

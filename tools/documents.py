@@ -1,7 +1,7 @@
 """The tables of README.md and docs/results.md: their numbers are results of the study.
 
-`python -m tools manual`, which is `make docs`, writes them into the documents; all else there is
-written by hand. Numbers are rounded as on the pages.
+`python -m tools manual`, which is `make docs`, writes them into the documents; the rest is written
+by hand. Numbers are rounded as on the pages.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,16 +12,17 @@ from pathlib import Path
 import pandas as pd
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from page.claims import study_claims
-from page.names import format_estimate, format_interval, format_number, mark
+from page.names import format_estimate, format_interval, mark
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
 from page.replicas import FurtherEncoder, ReplicatedEncoder, format_replicas
-from page.results import StudyEncoder
+from page.study_results import StudyEncoder
 from page.verdicts import Claim
 from runner.fingerprint import recorded_fingerprint
 from runner.graph import read_entry
@@ -73,15 +74,15 @@ def published() -> PublishedModels:
 @cache
 def models() -> pd.DataFrame:
     """Return the published models by name, with their mean accuracy on the `shifts`."""
-    found = model_table(published()).set_index("name", drop=False)
-    return found.assign(shifts=found[[*SHIFT_ORDER]].mean(axis=1, skipna=False))
+    table = model_table(published()).set_index("name", drop=False)
+    return table.assign(shifts=table[[*SHIFT_ORDER]].mean(axis=1, skipna=False))
 
 
 def model_row(name: str, label: str = "") -> tuple[str, ...]:
     """Return the accuracies of a published model and its effective robustness."""
-    one = models().loc[name].to_dict()
-    accuracies = [format_number(one[column]) for column in ("imagenet", "shifts")]
-    return (label or f"`{name}`", *accuracies, one["text_all"] + one["mark_all"])
+    model = models().loc[name].to_dict()
+    accuracies = [format_number(model[column]) for column in ("imagenet", "shifts")]
+    return (label or f"`{name}`", *accuracies, model["text_all"] + model["mark_all"])
 
 
 def published_clips() -> str:
@@ -98,20 +99,20 @@ def limit_row(limit: float) -> tuple[str, ...]:
 def one_backbone() -> str:
     """Return the differences between zero-shot, finetuned and supervised models of a backbone."""
     rows = []
-    for one in published().choices[DEFAULT].comparisons:
-        outside = models().loc[one.models, "extrapolated"]
+    for comparison in published().choices[DEFAULT].comparisons:
+        outside = models().loc[comparison.models, "extrapolated"]
         differences = [
             interval(difference) + mark(any(pair))
-            for difference, pair in zip(one.differences, pairwise(outside), strict=True)
+            for difference, pair in zip(comparison.differences, pairwise(outside), strict=True)
         ]
-        rows.append((f"{one.backbone}, {one.data}", *differences, NONE)[:3])
+        rows.append((f"{comparison.backbone}, {comparison.data}", *differences, NONE)[:3])
     return table(("backbone, data", "zero-shot − finetuned", "finetuned − supervised"), rows)
 
 
 def finetuning() -> str:
     """Return the models that were finetuned from one CLIP, and their soups."""
-    found = models()[models()["source"] == "model_soups"].sort_values("mean_all")
-    names = {kind: [*group["name"]] for kind, group in found.groupby("training")}
+    soups = models()[models()["source"] == "model_soups"].sort_values("mean_all")
+    names = {kind: [*group["name"]] for kind, group in soups.groupby("training")}
     tuned = names["finetuned"]
     middle = {0: "least robust", len(tuned) // 2: "median", -1: "most robust"}
     rows = [
@@ -131,7 +132,7 @@ def published_verdicts() -> str:
 
 def verdicts(claims: Iterable[Claim]) -> str:
     """Return claims with their verdicts."""
-    return table(("claim", "verdict"), ((one.text, one.verdict) for one in claims))
+    return table(("claim", "verdict"), ((claim.text, claim.verdict) for claim in claims))
 
 
 # --- A real CLIP
@@ -155,12 +156,12 @@ def real_clip(names: Sequence[str] = CLIP_NUMBERS) -> str:
         read_result(PLOTS / f"arrays/{key}.json", ArrayResults)
         for key in ("clip_vit_b16", "clip_vit_b16_random")
     )
-    numbers = {one.name: one for one in clip.numbers}
-    others = {one.name.replace("random_captions", "captions"): one for one in random.numbers}
+    numbers = {number.name: number for number in clip.numbers}
+    others = {n.name.replace("random_captions", "captions"): n for n in random.numbers}
     rows = []
     for name in names:
         pair = [numbers[name], others[name]]
-        cells = (format_interval(one.value, one.low, one.high, one.digits) for one in pair)
+        cells = (format_interval(n.value, n.low, n.high, n.digits) for n in pair)
         label = f"{pair[0].label}, {pair[0].unit}".rstrip(", ")
         rows.append((label, *cells, format_number(pair[0].chance, pair[0].digits)))
     for axis in clip.outlier_axes.axes if clip.outlier_axes else ():
@@ -175,7 +176,7 @@ def real_clip(names: Sequence[str] = CLIP_NUMBERS) -> str:
 
 @cache
 def miniature() -> tuple[list[StudyEncoder], list[FurtherEncoder], list[Claim]]:
-    """Return the study's encoders, those that only the replicas have, and the claims."""
+    """Return the study's encoders, further encoders of the replicas, and the claims."""
     study = Params()
     entry = read_entry("report", "", study.tree)
     params = ListedParams(study, entry.params, entry.stage, recorded_fingerprint(entry))
@@ -193,10 +194,12 @@ def over_seeds(
     rows = []
     for e in encoders:
         if e.replicas:
-            found = [(e.replicas.get(name), digits) for name, (_, digits) in numbers.items()]
+            replicas = [(e.replicas.get(name), digits) for name, (_, digits) in numbers.items()]
             cells = [
-                format_number(one.mean, digits) + format_replicas(one, digits) if one else NONE
-                for one, digits in found
+                format_number(replicated.mean, digits) + format_replicas(replicated, digits)
+                if replicated
+                else NONE
+                for replicated, digits in replicas
             ]
             rows.append((e.entry.label, *cells))
     return table(("encoder", *(label for label, _ in numbers.values())), (*rows, *more))
@@ -215,7 +218,7 @@ def encoders_of_miniature() -> str:
 
 
 def spaces_of_miniature() -> str:
-    """Return what the spaces of these encoders, and of those that only replicas have, look like."""
+    """Return numbers of the spaces of these encoders, and of encoders that only replicas have."""
     encoders, further, _ = miniature()
     numbers = {
         "robustness.robustness": ("effective robustness, points", 1),

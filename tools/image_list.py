@@ -16,8 +16,8 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.card import read_card
 from interpreting_clip.datasets.listed_images import listed_images
+from interpreting_clip.encoders.activations_folder import DATASETS
 from interpreting_clip.errors import InputError, close_names
-from interpreting_clip.formats.activations_folder import DATASETS
 from interpreting_clip.formats.image_lists import order_digest, write_image_list
 from interpreting_clip.formats.json import write_whole
 
@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(datasets: Sequence[str] = (), *, to: Path = Path("lists")) -> None:
     """Write the lists, and print the number and the digest of each one's images."""
-    own = Params().read("shifts", dict[str, Any])
-    known = {name: FETCHED / name for name in DATASETS} | {name: OWN / name for name in own}
+    shifts = Params().read("shifts", dict[str, Any])
+    known = {name: FETCHED / name for name in DATASETS} | {name: OWN / name for name in shifts}
     here = [name for name, folder in known.items() if (folder / "card.json").exists()]
     names = datasets or [name for name in here if name != "imagenet_train"]
     if not names:
         raise InputError(f"{FETCHED}: no dataset has been fetched; run `dvc repro fetch`")
     if strange := [name for name in names if name not in here]:
-        stage = "fetch_shift" if strange[0] in own else "fetch"
+        stage = "fetch_shift" if strange[0] in shifts else "fetch"
         raise InputError(
             f"{strange[0]}: not fetched or absent; run `dvc repro {stage}@{strange[0]}` first; "
             f"{close_names(strange[0], here)}"

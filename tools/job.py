@@ -1,4 +1,4 @@
-"""One job of `make repro JOBS=2`: a few stages, one after the other, with a log of its own."""
+"""One job of `make repro JOBS=2`: a few stages, one after the other, with their own log."""
 
 import argparse
 import os
@@ -41,7 +41,7 @@ def main(name: str, stages: Sequence[str]) -> None:
     if code and not repeated:
         say(f"{name}: failed once")
     elif code:
-        said = log.read_text("utf-8", "replace")
-        lines = said[max(said.rfind("Running stage '"), 0) :].splitlines()
+        output = log.read_text("utf-8", "replace")
+        lines = output[max(output.rfind("Running stage '"), 0) :].splitlines()
         say("\n  ".join([f"{name}: failed", *lines[-20:]]))
     sys.exit(code)

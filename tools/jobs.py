@@ -1,6 +1,6 @@
-"""Several stages at a time: divide those that are stale into jobs, which Snakemake starts.
+"""Several stages at a time: divide the stale stages into jobs, which Snakemake starts.
 
-DVC says which stages are stale and what they wait for. A job is one `dvc repro --single-item` of a
+DVC determines the stale stages and what they wait for. A job is one `dvc repro --single-item` of a
 few stages, in which DVC checks each of them again and keeps the results. Snakemake decides nothing
 about staleness: the marks and logs of jobs, in `.scratch/jobs`, are new in each run.
 """
@@ -32,14 +32,14 @@ JOB = (sys.executable, "-m", "tools", "job")
 FIRST = ("code", "study")
 """Every other stage waits for these two, and `code` determines which others are stale."""
 
-TRAININGS = ("pretrain", "finetune", "supervise")
+TRAINING_STAGES = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 OWN_SHIFTS = ("fetch_shift", "shift_baseline", "extract_shift", "measure_shift")
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
 SINGLE_STAGE_JOBS = (
-    *(*TRAININGS, *PROBING, "weights", "interpolate", "fetch"),
+    *(*TRAINING_STAGES, *PROBING, "weights", "interpolate", "fetch"),
     *("extract_untrained", "untrained", "arrays", "fetch_arrays", *OWN_SHIFTS),
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
@@ -49,7 +49,7 @@ Jobs = dict[str, dict[str, Any]]
 
 
 def run_stale(at_a_time: int, snakemake: str) -> int:
-    """Run what is stale, first the stages that say what is; return the last `dvc repro`'s status.
+    """Run the stale stages, first the ones that decide it; return the last `dvc repro`'s status.
 
     `snakemake` is its program, in an environment of its own.
     """
@@ -157,8 +157,8 @@ def gpus(kind: str, machine: MachineSettings) -> int:
     """Return how many GPUs of this host a kind of stage holds."""
     if machine.device == "cpu" or launching_command(machine.launchers, kind):
         return 0
-    one = kind in (*FORWARD, *PROBING, "extract_shift", "extract_untrained", "interpolate")
-    return machine.processes if kind in TRAININGS else int(one)
+    forward = kind in (*FORWARD, *PROBING, "extract_shift", "extract_untrained", "interpolate")
+    return machine.processes if kind in TRAINING_STAGES else int(forward)
 
 
 def usable_gpus(jobs: Jobs, machine: MachineSettings) -> list[str]:
@@ -187,10 +187,10 @@ def run_all(
     shutil.rmtree(FOLDER, ignore_errors=True)
     most = min(at_a_time, len(jobs))
     for job in jobs.values():
-        # A job on GPUs shares the processors only with those on the others: it loads images as
+        # A job on GPUs shares the processors only with jobs on other GPUs: it loads images as
         # long as it runs, and most of the rest take seconds.
-        beside = max(1, len(gpus) // job["gpus"]) if job["gpus"] else most
-        job["shared_by"] = min(most, beside)
+        sharing = max(1, len(gpus) // job["gpus"]) if job["gpus"] else most
+        job["shared_by"] = min(most, sharing)
     plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []

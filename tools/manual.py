@@ -8,25 +8,25 @@ those about all other keys from tools/manual.yaml. Results come from `tools.docu
 
 import argparse
 import inspect
-import pkgutil
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-import interpreting_clip
-from interpreting_clip import measures
+from interpreting_clip.catalogue import MEASURES
+from interpreting_clip.charts.chart import chart
 from interpreting_clip.config.params import element_types
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.measures.result import Result, labels
+from interpreting_clip.formats.result import Result, labels
 from interpreting_clip.quantities import Described
-from interpreting_clip.readable import measure_title
+from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.study.shift_results import ShiftResults
 from tools.documents import RESULT_TABLES, result_table, table
 
 DOCUMENTS = (
@@ -81,48 +81,23 @@ def written(name: str) -> str:
 
 
 def definitions() -> str:
-    """Return a section of measures.md for each module: what its functions compute."""
+    """Return a section of measures.md for each measure: its definition, and what that names."""
     sections = []
-    for name, one in modules().items():
-        functions = {
-            key: definition(function)
-            for key, function in members(one).items()
-            if inspect.isfunction(function) and not key.startswith("_")
-        }
-        # A longer docstring explains more than the function's name.
-        parts = [
-            f"**`{key}`**: {said}" for key, said in functions.items() if len(said.split()) > 30
-        ]
-        if parts:
-            settings = f" Settings: [`{name}`](params.md#{name})."
-            settings = settings if name in Sections.__struct_fields__ else ""
-            head = f"## {measure_title(name)}\n\n{summary(one)}.{settings}"
-            sections.append("\n\n".join([head, *parts]) + "\n")
+    for measure in MEASURES.values():
+        name = measure.section or measure.name
+        settings = [f"Settings: [`{name}`](params.md#{name})."] if measure.settings else []
+        named = [f"**`{one.__name__}`**: {definition(one)}" for one in named_in(measure.function)]
+        paragraphs = (f"## {measure.title}", definition(measure.function), *named, *settings)
+        sections.append("\n\n".join(paragraphs) + "\n")
     return "\n".join(sections)
 
 
-def module(name: str) -> Any:
-    """Return a measure's module."""
-    return pkgutil.resolve_name(f"{measures.__name__}.{name}")
-
-
-def modules() -> dict[str, Any]:
-    """Return the modules of all measures by name."""
-    return {one.name: module(one.name) for one in pkgutil.iter_modules(measures.__path__)}
-
-
-def members(one: Any) -> dict[str, Any]:
-    """Return the functions and classes that a module defines."""
-    return {
-        key: value
-        for key, value in vars(one).items()
-        if getattr(value, "__module__", "") == one.__name__
-    }
-
-
-def summary(one: Any) -> str:
-    """Return the first sentence of a module, without its full stop."""
-    return str(one.__doc__).partition("\n")[0].rstrip(".")
+def named_in(function: Any) -> Iterator[Any]:
+    """Yield the functions that a definition names, as its module knows them; measures are none."""
+    known = vars(inspect.getmodule(function))
+    for name in dict.fromkeys(re.findall(r"`(\w+)`", definition(function))):
+        if inspect.isfunction(known.get(name)) and name not in MEASURES:
+            yield known[name]
 
 
 def definition(function: Any) -> str:
@@ -131,45 +106,52 @@ def definition(function: Any) -> str:
     return re.split(r"\n(?:Parameters|Returns|Raises)\n-", said)[0].strip()
 
 
-def anchor(name: str) -> str:
-    """Return the anchor of a measure's section in measures.md."""
-    return measure_title(name).lower().replace(" ", "-")
-
-
 def functions_table() -> str:
     """Return the library's functions: what each needs, and the first sentence about it.
 
-    The definition is the section of docs/measures.md, or else that of the function's module.
+    The definition is the section of docs/measures.md, or else of docs/reference/measures.md.
     """
     by_hand = Path("docs/measures.md").read_text("utf-8")
+    functions = {name: measure.function for name, measure in MEASURES.items()}
     rows = []
-    for name in interpreting_clip.__all__:
-        function = getattr(interpreting_clip, name)
+    for name, function in {**functions, "chart": chart}.items():
         parameters = inspect.signature(function).parameters.values()
         needs = ", ".join(one.name for one in parameters if one.default is one.empty)
-        said = inspect.cleandoc(function.__doc__).partition("\n")[0].rstrip(".")
-        parent, _, home = inspect.unwrap(function).__module__.rpartition(".")
-        if f"\n## {measure_title(name)}\n" in by_hand:
-            said += f" ([definition](measures.md#{anchor(name)}))"
-        elif parent == measures.__name__:
-            said += f" ([definition](reference/measures.md#{anchor(home)}))"
-        rows.append((f"`{name}`", needs, said))
+        text = inspect.cleandoc(function.__doc__ or "").partition("\n")[0].rstrip(".")
+        if name in MEASURES:
+            title = MEASURES[name].title
+            page = "measures.md" if f"\n## {title}\n" in by_hand else "reference/measures.md"
+            text += f" ([definition]({page}#{title.lower().replace(' ', '-')}))"
+        rows.append((f"`{name}`", needs, text))
     return table(("function", "needs", "what it does"), rows)
 
 
 def numbers_table() -> str:
     """Return the numbers of every result that have a label."""
+    roots = [inspect.signature(one.function).return_annotation for one in MEASURES.values()]
+    roots += [EncoderResults, ShiftResults]
     rows = []
-    kinds = [kind for one in modules().values() for kind in members(one).values()]
-    for kind in filter(inspect.isclass, kinds):
-        for name, label in labels(kind).items() if issubclass(kind, Result) else ():
+    for kind in dict.fromkeys(kind for root in roots for kind in results(root)):
+        hints = get_type_hints(kind)
+        for name, label in labels(kind).items():
             if name in kind.__annotations__:  # and not of the result that it extends
-                column = f"`{label.headline}`" if label.headline else "–"
+                number = (f"`{kind.__name__}.{name}`", label.label, label.unit or "–")
+                interval = "yes" if "Estimate" in str(hints[name]) else "–"
                 chance = f"`{label.chance}`" if label.chance else "none"
-                interval = "yes" if "Estimate" in str(get_type_hints(kind)[name]) else "–"
-                cells = (f"`{kind.__name__}.{name}`", label.label, label.unit or "–", interval)
-                rows.append((*cells, chance, column))
+                column = f"`{label.headline}`" if label.headline else "–"
+                rows.append((*number, interval, chance, column))
     return table(("number", "what it is", "unit", "interval", "chance level", "column"), rows)
+
+
+def results(kind: Any) -> Iterator[type[Result]]:
+    """Yield the types of results in a type: itself, and those of its fields or members."""
+    if isinstance(kind, type) and issubclass(kind, Result):
+        yield kind
+        inside: Iterable[Any] = get_type_hints(kind).values()
+    else:
+        inside = get_args(kind)
+    for one in inside:
+        yield from results(one)
 
 
 def settings_table(settings: Any) -> str:

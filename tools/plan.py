@@ -79,9 +79,9 @@ def main(study: Path = PARAMS, *, offline: bool = False) -> None:
     checked = check(study)
     datasets = {**checked.datasets, **checked.shifts}
     sources = {key: dataset_sources(entry) for key, entry in datasets.items()}
-    sources |= {f"weights {key}": found for key, found in weight_sources(checked).items()}
-    for key, one in checked.array_downloads.items():
-        sources[f"arrays {key}"] = [AskedSource("url", one.url)]
+    sources |= {f"weights {key}": asked for key, asked in weight_sources(checked).items()}
+    for key, entry in checked.array_downloads.items():
+        sources[f"arrays {key}"] = [AskedSource("url", entry.url)]
     every = [source for asked in sources.values() for source in asked]
     answers = ask_all(every, machine, offline=offline)
     images = {key: image_count(key, entry) for key, entry in datasets.items()}
@@ -146,10 +146,10 @@ def passes(study: Sections, images: Mapping[str, float]) -> tuple[float, float]:
 
     These are the forward passes that measure them; a training's come on top.
     """
-    each = study.layers.images + sum(images[one] for one in (*TEST_SETS, "broden"))
+    each = study.layers.images + sum(images[name] for name in (*TEST_SETS, "broden"))
     measured = each * sum(not lacks_tower(study, key) for key in study.encoders)
-    own = (one for one in study.shift_encoders.values() if not lacks_tower(study, one.encoder))
-    measured += sum(images[one.shift] for one in own)
+    pairs = (e for e in study.shift_encoders.values() if not lacks_tower(study, e.encoder))
+    measured += sum(images[pair.shift] for pair in pairs)
     classes = len(CLASSES) if study.datasets[TEST_SETS[0]].source == "world" else 1000
     for probe in study.probe.values():
         per_class, whole = study.heads.probe.images_per_class, images[probe.dataset]

@@ -5,7 +5,7 @@ import sys
 from tabulate import tabulate
 
 from interpreting_clip.published.analysis import standard_models_by_source
-from interpreting_clip.published.sources import FOLDER, read_published
+from interpreting_clip.published.figures import FOLDER, read_published
 
 NOTABLE = 0.3
 """A notable difference of two sources' accuracies of one model, in points."""

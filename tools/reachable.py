@@ -13,10 +13,9 @@ from interpreting_clip.datasets.parquet import SUFFIX, parquet_files
 from interpreting_clip.downloads.http import UNPARSED, mirrored, refusal, request
 from interpreting_clip.downloads.hub import open_repository, require_access
 from interpreting_clip.encoders.sources.source import AtHub, AtPath, AtUrl
-from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.errors import InputError, error_context, public_url
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.study.sections import Sections
-from interpreting_clip.urls import public_url
 from runner.machine_settings import Machine
 
 TIMEOUT = (5.0, 10.0)
@@ -46,7 +45,7 @@ class Answer:
 
 
 def dataset_sources(entry: DatasetEntry | ShiftEntry) -> list[AskedSource]:
-    """Return the sources of a dataset; one that is drawn or absent has none."""
+    """Return the sources of a dataset; a drawn or absent dataset has none."""
     if not isinstance(entry, RealSet):
         return []
     if (hub := entry.hub) is not None:
@@ -59,18 +58,18 @@ def dataset_sources(entry: DatasetEntry | ShiftEntry) -> list[AskedSource]:
 
 def weight_sources(study: Sections) -> dict[str, list[AskedSource]]:
     """Return the sources of each entry of `weights` but untrained ones, which have none."""
-    found = {}
+    sources = {}
     for key, entry in study.weights.items():
         with error_context(f"'weights.{key}'"):
             location = entry.location(study.backbones[entry.backbone])
         match location:
             case AtHub(repository, files, revision):
-                found[key] = [AskedSource("model", repository, revision, files)]
+                sources[key] = [AskedSource("model", repository, revision, files)]
             case AtUrl(url):
-                found[key] = [AskedSource("url", url)]
+                sources[key] = [AskedSource("url", url)]
             case AtPath(file):
-                found[key] = [AskedSource("folder", str(file))]
-    return found
+                sources[key] = [AskedSource("folder", str(file))]
+    return sources
 
 
 def ask_all(

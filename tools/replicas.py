@@ -1,4 +1,4 @@
-"""The study of replicas, and the table of what it measured.
+"""The study of replicas, and the table of its results.
 
 The study has five seeds of each encoder that the default study trains and of a few further ones,
 which only it has, and all else as it is there. It runs in a clone of its own
@@ -18,14 +18,14 @@ import yaml
 from interpreting_clip.config.params import PARAMS
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import write_table
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.encoder_results import EncoderResults
 from page.replicas import FURTHER, IDENTITY
+from tools.jobs import TRAINING_STAGES
 
 TABLE = Path("studies/replicas.csv")
-TRAININGS = ("pretrain", "finetune", "supervise")
 SEEDS = 5
 
 STUDY_TEXTS = {
@@ -48,7 +48,7 @@ def main(*, study: Path | None = None, table: bool = False) -> None:
     """Write the study or the table."""
     if study:
         whole = replicated(with_further(load_tree(PARAMS), load_tree(FURTHER)))
-        # Copies of what stands in several places, for which there would be anchors.
+        # A round trip through JSON copies repeated values, which YAML would write as anchors.
         text = yaml.safe_dump(json.loads(json.dumps(whole)), sort_keys=False, allow_unicode=True)
         write_whole(study, text.encode())
         sys.stdout.write(f"{study}: written\n")
@@ -59,7 +59,7 @@ def main(*, study: Path | None = None, table: bool = False) -> None:
 
 
 def with_further(study: dict[str, Any], further: dict[str, Any]) -> dict[str, Any]:
-    """Return a study, whose own entries stay, with those that only the replicas have."""
+    """Return a study with the entries that only the replicas have; its own entries stay."""
     return study | {k: study[k] | more | study[k] for k, more in further.items() if k in study}
 
 
@@ -74,14 +74,14 @@ def replicated(study: dict[str, Any]) -> dict[str, Any]:
         if training_of(key, study)
         for number, name in numbered(key)
     }
-    used = {entry["recipe"] for stage in TRAININGS for entry in study[stage].values()}
+    used = {entry["recipe"] for stage in TRAINING_STAGES for entry in study[stage].values()}
     made["recipes"] = {
         name: study["recipes"][key] | {"seed": study["recipes"][key]["seed"] + number}
         for key in study["recipes"]
         if key in used
         for number, name in numbered(key)
     }
-    for stage in TRAININGS:
+    for stage in TRAINING_STAGES:
         made[stage] = {
             name: entry
             | {part: f"{entry[part]}_{number}" for part in ("recipe", "start") if part in entry}
@@ -98,7 +98,7 @@ def numbered(key: str) -> list[tuple[int, str]]:
 
 def training_of(key: str, study: dict[str, Any]) -> str:
     """Return the stage that trains an encoder of a study, or nothing if none does."""
-    return next((stage for stage in TRAININGS if key in study[stage]), "")
+    return next((stage for stage in TRAINING_STAGES if key in study[stage]), "")
 
 
 def seed_of(key: str, study: dict[str, Any]) -> int:
@@ -118,5 +118,5 @@ def replica_table(study: dict[str, Any]) -> pd.DataFrame:
             )
         results = read_result(Path(f"plots/encoders/{key}.json"), EncoderResults)
         identity = zip(IDENTITY, (stem, seed_of(key, study)), strict=True)
-        rows.append(dict(identity) | {one.name: one.value for one in results.numbers})
+        rows.append(dict(identity) | {number.name: number.value for number in results.numbers})
     return pd.DataFrame(rows)

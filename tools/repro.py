@@ -93,8 +93,8 @@ def changes() -> Iterator[str]:
     """Yield lines that compare the results with those of the last commit, if there is one."""
     if not git("rev-parse", "--verify", "HEAD"):
         return
-    found = git("status", "--porcelain", "--untracked-files=all", "--", "metrics", "plots")
-    if differ := len(found.splitlines()):
+    status = git("status", "--porcelain", "--untracked-files=all", "--", "metrics", "plots")
+    if differ := len(status.splitlines()):
         yield f"\nFiles in metrics/ and plots/ that differ from the commit's: {differ}\n{CHANGED}"
     else:
         yield "\nThe results in metrics/ and plots/ are identical to the commit's, byte for byte."

@@ -15,7 +15,7 @@ import humanize
 from tools.fast_dvc import run_dvc
 
 LOGGERS = ("stage", "stage.cache", "stage.run", "dvcfile", "repo.reproduce", "repo.scm_context")
-"""Those of DVC's loggers that report each stage in several lines."""
+"""DVC's loggers that report each stage in several lines."""
 
 
 def run_with_lines(words: Sequence[str]) -> int:
@@ -40,7 +40,7 @@ def run_with_lines(words: Sequence[str]) -> int:
             write(f"{stage_line(numbers[name], len(numbers), name, seconds)}\n")
 
     follow_stages(begin, end, start)
-    # Of what it would print here, "up to date" is ours, and `dvc push` is for those who share.
+    # DVC's own summary would repeat ours, and advise a `dvc push`.
     ui.enable = lambda: None
     for name in LOGGERS:
         logging.getLogger(f"dvc.{name}").addFilter(lambda record: record.levelno > logging.INFO)

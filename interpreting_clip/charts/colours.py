@@ -52,11 +52,11 @@ def css() -> str:
 
 
 def recoloured(value: Any, colours: Mapping[str, str]) -> Any:
-    """Return a specification, or a colour, with those of `LIGHT` replaced by others by name."""
+    """Return a specification, or a colour, with `LIGHT`'s colours replaced by others by name."""
     if isinstance(value, dict):
-        return {key: recoloured(one, colours) for key, one in value.items()}
+        return {key: recoloured(item, colours) for key, item in value.items()}
     if isinstance(value, list):
-        return [recoloured(one, colours) for one in value]
+        return [recoloured(item, colours) for item in value]
     name = _NAMES.get(value) if isinstance(value, str) else None
     return colours[name] if name else value
 

@@ -3,13 +3,13 @@
 import altair as alt
 
 from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart
-from interpreting_clip.charts.theme import GROUND, INK, PURPLE, told, tooltip
+from interpreting_clip.charts.theme import GROUND, INK, PURPLE, number_tip, tooltip
 
 SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
 """The values in the legend, which are also the opacities."""
 
 FEW = 8
-"""Matrices of fewer layers than that have their numbers in the cells."""
+"""Matrices with fewer layers have their numbers in the cells."""
 
 
 def cka_panel(_ends: Ends) -> Layers:
@@ -22,7 +22,7 @@ def cka_panel(_ends: Ends) -> Layers:
         y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
         tooltip=tooltip(
             *("first_label", "first_layer", "second_label", "second_layer"),
-            told("cka", "CKA", ".2f"),
+            number_tip("cka", "CKA", ".2f"),
         ),
     )
     shade = alt.Opacity("cka:Q", title="CKA").legend(

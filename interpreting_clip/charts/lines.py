@@ -9,14 +9,14 @@ import altair as alt
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_training
-from interpreting_clip.charts.tables import MEAN_OF_SHIFTS
+from interpreting_clip.charts.series import MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
     GREY,
     GROUND,
     INK,
     SOFT_INK,
+    number_tip,
     shown_if,
-    told,
     tooltip,
     training_color,
     training_dash,
@@ -38,13 +38,13 @@ encoder_chart = partial(
 def encoder_lines(
     x: alt.X, y: alt.Y, tips: Sequence[str | alt.Tooltip], *under: alt.Chart
 ) -> Layers:
-    """Draw a line per encoder with its number on it; those of random heads are grey and have none.
+    """Draw a line per encoder with its number on it; random heads' lines are grey and have none.
 
     A line has one tooltip for all of its points, so invisible points lie on it. A line of a single
     point, such as the direction of a head of two classes, is this point.
     """
     base = alt.Chart().encode(x=x, y=y, detail=[alt.Detail("label:N"), alt.Detail("head:N")])
-    own = base.transform_filter("datum.head !== 'random head'")
+    measured = base.transform_filter("datum.head !== 'random head'")
     random = base.transform_filter("datum.head === 'random head'")
     number = (
         alt.Chart()
@@ -56,7 +56,9 @@ def encoder_lines(
     return alt.layer(
         *under,
         random.mark_line(strokeWidth=1.5, strokeDash=[4, 3], color=GREY),
-        own.mark_line(strokeWidth=2).encode(color=training_color(), strokeDash=training_dash()),
+        measured.mark_line(strokeWidth=2).encode(
+            color=training_color(), strokeDash=training_dash()
+        ),
         number.mark_text(fontWeight="bold", **halo),
         number.mark_text(fontWeight="bold").encode(color=training_color()),
         base.mark_point(filled=True, size=120, color=INK).encode(
@@ -119,9 +121,9 @@ def importance_panel(ends: Ends) -> Layers:
         x.axis(tickMinStep=1, tickCount=6, format="d", grid=False),
         y.axis(values=[*ticks, 1.0], format=".1~g", labelOverlap=True),
         (
-            told("rank", "direction, by importance", "d"),
-            told("importance", "importance", ".2~g"),
-            told("share", "importance / the largest", ".2~g"),
+            number_tip("rank", "direction, by importance", "d"),
+            number_tip("importance", "importance", ".2~g"),
+            number_tip("share", "importance / the largest", ".2~g"),
         ),
     )
 
@@ -137,8 +139,8 @@ def pruning_panel(_ends: Ends) -> Layers:
         y.axis(tickCount=5),
         (
             "dataset",
-            told("fraction", "directions pruned", ".0%"),
-            told("accuracy", "accuracy (%)", ".1f"),
+            number_tip("fraction", "directions pruned", ".0%"),
+            number_tip("accuracy", "accuracy (%)", ".1f"),
         ),
         paper.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
         name.encode(alt.YValue(-3), alt.TextValue("paper: 80 %")),
@@ -181,8 +183,8 @@ def sweep_panel(ends: Ends) -> Layers:
         y.axis(tickCount=5, tickMinStep=1),
         (
             "basis",
-            told("threshold", "threshold of average precision", ".2~f"),
-            told("unique", "unique concepts", "d"),
+            number_tip("threshold", "threshold of average precision", ".2~f"),
+            number_tip("unique", "unique concepts", "d"),
         ),
     )
 
@@ -218,7 +220,9 @@ def training_panel(column: str, title: str, _ends: Ends) -> Layers:
     )
     line = base.mark_line(strokeWidth=1.4).encode(strokeDash=training_dash())
     points = base.mark_point(filled=True, size=120, opacity=0).encode(
-        tooltip=tooltip("label", "training", told("step", "step", ",d"), told(column, title, ".2f"))
+        tooltip=tooltip(
+            "label", "training", number_tip("step", "step", ",d"), number_tip(column, title, ".2f")
+        )
     )
     return alt.layer(line, points).properties(width=215, height=110)
 
@@ -261,7 +265,7 @@ def outlier_shares_panel(_ends: Ends) -> Layers:
     name = limit.mark_text(color=SOFT_INK, align="right", baseline="bottom", dx=-4, dy=-3)
     return alt.layer(
         base.mark_line(strokeWidth=2, color=INK),
-        points.encode(tooltip=[told("rank", "rank", "d"), told("share", title, ".2%")]),
+        points.encode(tooltip=[number_tip("rank", "rank", "d"), number_tip("share", title, ".2%")]),
         limit.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
         name.encode(alt.XValue("width"), alt.TextValue("above: outlier features")),
     ).properties(width=WIDTH, height=HEIGHT)

@@ -1,8 +1,8 @@
-"""A chart of a table, in panels: together for `dvc plots` and notebooks, each alone for a page.
+"""A chart of a table, in panels: together for `dvc plots` and notebooks, one by one for a page.
 
-A chart says once what a panel draws. `facets` lays the panels out at fixed places; on a page each
-panel is a picture of its own, so that as many stand in a row as the window has room for, and a
-telephone shows one below the other.
+A chart defines its panel once. `facets` lays the panels out at fixed places; on a page each panel
+is a picture of its own, so that as many stand in a row as the window has room for, and a telephone
+shows one below the other.
 """
 
 import json
@@ -22,7 +22,6 @@ from interpreting_clip.charts.theme import (
     GIVEN,
     SHAPES,
     TRAINING_COLOURS,
-    TRAININGS,
 )
 
 Ends = Mapping[str, tuple[float, float]]
@@ -51,7 +50,7 @@ class Look:
 class Legend:
     """The looks of a column's values, by name in the order in which a page lists those it draws.
 
-    `numbered` says that the chart writes encoders' numbers without their names, so that the legend
+    `numbered`: whether the chart writes encoders' numbers without their names, so that the legend
     has to name them. `counted` is a column of counts: a name whose counts are all 0 is not drawn.
     If the table lacks `column`, all names are listed.
     """
@@ -79,7 +78,7 @@ class PanelChart:
     Attributes
     ----------
     name, title
-    caption : what stands below it, unless the page's template says it
+    caption : the text below it, unless the page's template has it
     numbers : the columns of numbers that it draws; all others are text
     draw : returns what one panel draws, without data, for the ends of the axes that panels share.
         Its transforms see the rows of all panels in `facets`, so they group by `panel`
@@ -90,9 +89,9 @@ class PanelChart:
     order : a column that panels of `facets` are ordered by, so that those of two revisions are
         neighbours; the others stand in the order of the rows
     facets : further properties of the facets, such as `{"spacing": …}`
-    independent : what each panel has of its own in `facets`: `{"scale": "xy", "axis": "x"}`
+    independent : what panels do not share in `facets`: `{"scale": "xy", "axis": "x"}`
     ends : the ends that the panels of a page share
-    only : the rows that it draws, by column: `{"head": ("head",)}`; the others are in the CSV alone
+    only : the rows that it draws, by column: `{"head": ("head",)}`; the others are only in the CSV
     revisions_together : whether revisions that DVC compares share a panel; else each has its own
     """
 
@@ -134,8 +133,8 @@ def template(chart: PanelChart) -> Spec:
     Rows of several revisions have panels of their own, or share them (`revisions_together`).
     """
     # The legends of published models list other kinds of training than those of encoders.
-    names = [name for one in chart.legend if one.column == "training" for name in one.looks]
-    listed = pd.DataFrame({"training": names or TRAININGS})
+    names = [n for legend in chart.legend if legend.column == "training" for n in legend.looks]
+    listed = pd.DataFrame({"training": names or [*TRAINING_COLOURS]})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
     parse = dict.fromkeys(chart.numbers, "number")
     spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": parse}}
@@ -192,17 +191,17 @@ def panel_expression(chart: PanelChart) -> str:
 
 
 def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
-    """Return a specification whose legends and tooltips leave out what is not known of some rows.
+    """Return a specification whose legends and tooltips leave out values unknown in some rows.
 
     Without rows it has no legends at all.
     """
     if isinstance(spec, list):
-        return [with_legends(one, rows) for one in spec]
+        return [with_legends(item, rows) for item in spec]
     if not isinstance(spec, dict):
         return spec
-    found = {key: with_legends(one, rows) for key, one in spec.items()}
-    for channel in {"color", "shape", "strokeDash", "opacity"} & found.keys():
-        encoding = found[channel]
+    filtered = {key: with_legends(value, rows) for key, value in spec.items()}
+    for channel in {"color", "shape", "strokeDash", "opacity"} & filtered.keys():
+        encoding = filtered[channel]
         if not isinstance(encoding, dict) or "field" not in encoding:
             continue
         if rows is None:
@@ -213,9 +212,9 @@ def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
             if encoding.get("legend", {}) is not None:
                 legend = {**encoding.get("legend", {}), "values": listed}
                 encoding["legend"] = legend if listed else None
-    if rows is not None and isinstance(found.get("tooltip"), list):
-        found["tooltip"] = [one for one in found["tooltip"] if _is_known(one["field"], rows)]
-    return found
+    if rows is not None and isinstance(filtered.get("tooltip"), list):
+        filtered["tooltip"] = [tip for tip in filtered["tooltip"] if _is_known(tip["field"], rows)]
+    return filtered
 
 
 def _is_known(column: str, rows: pd.DataFrame) -> bool:
@@ -238,7 +237,9 @@ def panel_spec(chart: PanelChart, ends: Ends, colours: Mapping[str, str] = VARIA
 def panel_values(chart: PanelChart, rows: pd.DataFrame, spec: Spec) -> dict[str, str]:
     """Return the rows of each panel as CSV, by its title, in the order of `chart.rows`."""
     panels = thinned(rows).groupby("panel", sort=False)
-    return {str(title): csv_text(own.drop(columns="panel"), chart, spec) for title, own in panels}
+    return {
+        str(title): csv_text(panel.drop(columns="panel"), chart, spec) for title, panel in panels
+    }
 
 
 # --- Rows

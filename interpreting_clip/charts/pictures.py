@@ -29,7 +29,7 @@ def vega_script() -> str:
 def chart_svg(chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | None = None) -> str:
     """Draw all panels of a chart as one picture for a file; `size` is a panel's, in pixels.
 
-    It has no title: what stands around the file says it.
+    It has no title: the text around the file has it.
     """
     spec = whole_chart(chart, table, size)
     del spec["title"]
@@ -48,10 +48,10 @@ def panel_pictures(
     ----------
     chart : of the panels
     spec, values : a panel without its rows, and the rows of each (`panel_spec`, `panel_values`)
-    in_words : what the alternative text says of a panel, by its title; by default the title
+    in_words : alternative texts of panels by their titles; by default the title
     """
     vega = compiled(spec)
-    data, drawn = {one["name"]: one for one in vega["data"]}, spec["data"]["name"]
+    data, drawn = {source["name"]: source for source in vega["data"]}, spec["data"]["name"]
     return {
         title: draw_svg(
             {**vega, "data": [*(data | {drawn: {**data[drawn], "values": rows}}).values()]},
@@ -86,7 +86,7 @@ def draw_svg(spec: Spec, name: str, alternative: str) -> str:
     # Vega numbers identifiers per process and repeats them per chart, but on a page they have to be
     # unique. Look for them in tags only: a label may hold the same words.
     old = dict.fromkeys(re.findall(r'<[^<>]*\bid="([^"]+)"', svg))
-    new = {one: f"{name}-{index}" for index, one in enumerate(old)}
+    new = {identifier: f"{name}-{index}" for index, identifier in enumerate(old)}
     svg = re.sub(r'(<[^<>]*\bid=")([^"]+)', lambda m: f"{m[1]}{new[m[2]]}", svg)
     svg = re.sub(r"(<[^<>]*\burl\(#)([^)]+)", lambda m: f"{m[1]}{new.get(m[2], m[2])}", svg)
     # Points that only answer a pointer are not needed in a picture.
@@ -106,7 +106,7 @@ def _plain(tag: re.Match[str]) -> str:
 
 @contextmanager
 def only_bundled_fonts() -> Iterator[None]:
-    """Let vl-convert measure text with its own fonts alone, where fonts are found by fontconfig.
+    """Let vl-convert measure text with only its own fonts, where fontconfig finds the fonts.
 
     It reads all fonts when a process first draws, and prefers the machine's, so the widths of
     labels, and with them the layout, would depend on what is installed.

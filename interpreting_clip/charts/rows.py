@@ -14,8 +14,8 @@ from interpreting_clip.charts.theme import (
     by_name,
     interval_text,
     number_text,
+    number_tip,
     shown_if,
-    told,
     tooltip,
     training_color,
     training_shape,
@@ -44,7 +44,7 @@ def name_layer(
     """Write each encoder's name above its mark, so that the row needs no margin.
 
     A long name is cut to leave `room`, in pixels or as an expression of Vega, for the number
-    beside it. With a `halo`, in pixels, only the ground around the letters is drawn, so that no
+    next to it. With a `halo`, in pixels, only the ground around the letters is drawn, so that no
     line runs through them.
     """
     look = {"color": GROUND, "stroke": GROUND, "strokeWidth": halo} if halo else {"color": INK}
@@ -72,7 +72,7 @@ def interval_layer(
 
 
 def null_layer(base: alt.Chart) -> alt.Chart:
-    """Shade what chance gives, from `null_low` to `null_high`."""
+    """Shade the range of chance, from `null_low` to `null_high`."""
     return base.mark_rule(color=SOFT_INK, strokeWidth=7, **DRAWN).encode(
         alt.X("null_low:Q"), alt.X2("null_high"), opacity=shown_if("isValid(datum.null_low)", 0.18)
     )
@@ -92,7 +92,7 @@ def kurtosis_panel(_ends: Ends) -> Layers:
         shape=training_shape(),
         tooltip=tooltip(
             *("label", "training"),
-            told("kurtosis", "mean kurtosis per image", ".2f"),
+            number_tip("kurtosis", "mean kurtosis per image", ".2f"),
             *("interval", "null_text", "outlier_features"),
         ),
     )
@@ -137,7 +137,7 @@ CATEGORY_COLOURS = {
     "material": INK,
     "color": "#7B4FA3",
 }
-"""One per category of Broden, in the order in which bars are stacked."""
+"""The colour of each of Broden's categories, in the order in which bars are stacked."""
 
 ALL = "all"
 """The category in the rows of totals."""
@@ -145,7 +145,7 @@ ALL = "all"
 
 def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) -> Layers:
     """Draw an encoder per row: its concepts by category, and the totals of all draws."""
-    unique = told("unique", "unique concepts", "d")
+    unique = number_tip("unique", "unique concepts", "d")
     base = alt.Chart().encode(y=row_names("label", "number"))
     total = base.transform_filter(alt.datum.category == ALL).encode(
         tooltip=tooltip("label", "training", "basis", unique, "interval", "random_text", "over_all")

@@ -14,12 +14,12 @@ from interpreting_clip.charts.theme import (
     INK,
     SOFT_INK,
     number_text,
-    told,
+    number_tip,
     tooltip,
     training_color,
     training_shape,
 )
-from interpreting_clip.measures.logit_line import logit
+from interpreting_clip.statistics.logit_line import logit
 
 DRAWN_RANGE = (0.1, 99.9)
 """The range of a logit axis in percent: accuracies of 0 and 100 % have no logit."""
@@ -81,7 +81,7 @@ def baseline_lines(**more: Any) -> list[alt.Chart]:
 def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     """Draw the encoders, numbered, and their distance from the line of the standard models."""
     on_imagenet = f"{imagenet} accuracy (%)"
-    accuracies = told("imagenet", on_imagenet, ".1f"), told("accuracy", ON_SHIFT, ".1f")
+    accuracies = number_tip("imagenet", on_imagenet, ".1f"), number_tip("accuracy", ON_SHIFT, ".1f")
     standard = (
         alt.Chart()
         .transform_filter("datum.kind === 'standard'")
@@ -139,7 +139,7 @@ EFFECTIVE_ROBUSTNESS = PanelChart(
 
 
 def numbers_beside(points: alt.Chart) -> tuple[list[alt.Chart], list[alt.Chart]]:
-    """Return the rules from points to their numbers, and these; neighbours' on either side.
+    """Return the rules from points to their numbers, and the numbers; neighbours' alternate sides.
 
     `number_heights` sets the heights.
     """
@@ -160,8 +160,8 @@ def number_heights(ends: Ends) -> list[Any]:
     """Count the points of a panel from left to right, and give each number a height `label_y`.
 
     Any two heights are a step apart, which is 0.055 of the axis or less if many points have to
-    fit. Heights less the step times their place must not fall. Raising those that do, and lowering
-    those before them, are two ways to that end; the mixture of both moves no number far.
+    fit. Heights less the step times their place must not fall. Raising the heights that
+    do or lowering the heights before them achieves this; a mixture of both moves no number far.
     """
     by: Any = ["panel", "kind"]
     along_x, along_y, in_place = (_ordered(column) for column in ("x_logit", "y_logit", "place"))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
-from interpreting_clip.measures.logit_line import LogitLine, expit, logit
+from interpreting_clip.statistics.logit_line import LogitLine, expit, logit
 
 
 def baseline_accuracy(line: LogitLine, imagenet: float) -> float:
@@ -16,7 +16,7 @@ def baseline_accuracy(line: LogitLine, imagenet: float) -> float:
 def standard_line_rows(
     name: str, line: LogitLine, imagenet: Iterable[float]
 ) -> list[dict[str, str | float]]:
-    """Return the line over the models that it was fitted to, and over all that it is drawn for.
+    """Return the line over the models that it was fitted to, and over all drawn models.
 
     A steep line leaves the range of the shift's axis before it has crossed ImageNet's; it is cut
     there, at an end of `DRAWN_RANGE`.

@@ -12,7 +12,7 @@ INK, SOFT_INK, GROUND, GREY, PURPLE = (
 )
 
 GIVEN = "given"
-"""The kind of training of an encoder of which it is not known: arrays that somebody measures."""
+"""The kind of training of arrays that somebody measures, for which it is not known."""
 
 TRAINING_COLOURS = {
     "zero-shot": LIGHT["zero-shot"],
@@ -22,9 +22,8 @@ TRAINING_COLOURS = {
     "untrained": LIGHT["untrained"],
     GIVEN: INK,
 }
-"""One per kind of training in all charts; nothing else has them."""
+"""The colour of each kind of training in all charts; nothing else has these colours."""
 
-TRAININGS = list(TRAINING_COLOURS)
 SHAPES = ["diamond", "square", "triangle-up", "triangle-down", "cross", "circle"]
 DASHES = [[1, 0], [7, 3], [2, 2], [12, 4], [7, 3, 2, 3], [1, 0]]
 """A shape and a dash per kind of training, for those who do not see colours."""
@@ -53,7 +52,7 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": 12,
         "orient": "bottom",
         "labelLimit": 0,
-        "columnPadding": 40,  # readers' fonts may be wider than that which labels are measured with
+        "columnPadding": 40,  # readers' fonts may be wider than the measured font
         "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
     },
@@ -74,19 +73,19 @@ CONFIG: dict[str, Any] = {
 
 def training_color() -> alt.Color:
     """Colour marks by the kind of training."""
-    scale = by_name(TRAININGS, TRAINING_COLOURS.values())
+    scale = by_name(TRAINING_COLOURS, TRAINING_COLOURS.values())
     return alt.Color("training:N", scale=scale)
 
 
 def training_shape() -> alt.Shape:
     """Give points a shape by the kind of training."""
-    return alt.Shape("training:N", scale=by_name(TRAININGS, SHAPES))
+    return alt.Shape("training:N", scale=by_name(TRAINING_COLOURS, SHAPES))
 
 
 def training_dash() -> alt.StrokeDash:
     """Dash lines by the kind of training."""
     legend = alt.Legend(symbolType="stroke", symbolSize=500)
-    scale = by_name(TRAININGS, DASHES)
+    scale = by_name(TRAINING_COLOURS, DASHES)
     return alt.StrokeDash("training:N", scale=scale, legend=legend)
 
 
@@ -117,14 +116,14 @@ TITLES = {
 def tooltip(*columns: str | alt.Tooltip) -> list[alt.Tooltip]:
     """Show columns where the pointer is, as text under the names of `TITLES`."""
     return [
-        alt.Tooltip(field=one, type="nominal", title=TITLES.get(one, one))
-        if isinstance(one, str)
-        else one
-        for one in columns
+        alt.Tooltip(field=column, type="nominal", title=TITLES.get(column, column))
+        if isinstance(column, str)
+        else column
+        for column in columns
     ]
 
 
-def told(column: str, title: str, form: str) -> alt.Tooltip:
+def number_tip(column: str, title: str, form: str) -> alt.Tooltip:
     """Show a number in a tooltip, in a format of D3."""
     return alt.Tooltip(field=column, type="quantitative", title=title, format=form)
 

@@ -90,7 +90,7 @@ def complaint(value: Any, kind: Any) -> str:
     else:
         return ""
     legal = legal_values(inspect.type_info(struct_type(kind, value) or kind))
-    # what stands in the place of a URL may be a part of one, with a login
+    # a text in place of a URL may be a part of a URL, with a login
     shown = "…" if "http" in legal else short(value)
     if isinstance(value, str):
         text = text.replace(f"'{value}'", shown)
@@ -127,14 +127,14 @@ def members(kind: Any) -> list[Any]:
     if get_origin(kind) is Annotated:
         return members(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):
-        return [one for member in get_args(kind) for one in members(member)]
+        return [part for member in get_args(kind) for part in members(member)]
     return [kind]
 
 
 def element_types(kind: Any, value: Any = None) -> tuple[Any, ...]:
     """Return the types inside a collection; of a union's, that of the value's type or the first."""
-    collections = [one for one in members(kind) if get_origin(one) in (list, tuple, dict)]
-    collections.sort(key=lambda one: get_origin(one) is not type(value))
+    collections = [member for member in members(kind) if get_origin(member) in (list, tuple, dict)]
+    collections.sort(key=lambda member: get_origin(member) is not type(value))
     return tuple(a for a in get_args(collections[0]) if a is not ...) if collections else ()
 
 

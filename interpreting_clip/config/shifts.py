@@ -37,7 +37,7 @@ TESTBED_SHIFTS = tuple(SHIFTS)
 """The shifts of Crabbé et al. 2024, section 3, in the order of every table.
 
 The testbed of Taori et al. (2020) has the accuracies of standard models on them. Mean effective
-robustness is over these alone, in every study, so that it compares with the paper's and between
+robustness is only over these, in every study, so that it compares with the paper's and between
 studies; a study's own shifts each have a number of their own. That choice is ours.
 """
 

@@ -1,4 +1,4 @@
-"""Every YAML file of ours, parsed as DVC parses it, with errors of one line each."""
+"""Parses our YAML files as DVC parses them, with errors of one line each."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,7 @@ from yaml import CSafeLoader, MarkedYAMLError, Node
 from yaml.constructor import ConstructorError
 from yaml.reader import ReaderError
 
-from interpreting_clip.errors import InputError, one_line
-from interpreting_clip.urls import public_url
+from interpreting_clip.errors import InputError, one_line, public_url
 
 LONGEST_VALUE, LONGEST_TEXT = 80, 300
 """How many characters of a value, or of other text from outside, a complaint shows."""
@@ -22,8 +21,8 @@ BOOL, INT, FLOAT, OMAP, MERGE = (
 class Loader(CSafeLoader):
     """PyYAML's loader with the booleans and numbers of YAML 1.2, as DVC's parser reads them.
 
-    PyYAML's own are those of YAML 1.1: `yes` is true, `010` is eight, and `3e-05`, which `dvc exp
-    run -S` writes, is a text.
+    PyYAML's own resolvers follow YAML 1.1: `yes` is true, `010` is eight, and `3e-05`, which
+    `dvc exp run -S` writes, is a text.
     """
 
     yaml_implicit_resolvers = {  # noqa: RUF012
@@ -32,7 +31,7 @@ class Loader(CSafeLoader):
     }
 
     def construct_object(self, node: Node, deep: bool = False) -> Any:
-        """Name the line of a value that is no date or number although it looks like one."""
+        """Name the line of a value that looks like a date or number but is not."""
         try:
             return super().construct_object(node, deep)
         except (ValueError, LookupError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""ImageNet-Captions (Fang et al. 2022): its JSON of texts beside a folder of ImageNet's images."""
+"""ImageNet-Captions (Fang et al. 2022): its JSON of texts with a folder of ImageNet's images."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -49,7 +49,7 @@ def read_captions(file: Path) -> dict[str, Entry]:
 def captioned(
     images: Iterable[SourceImage], entries: Mapping[str, Entry], place: OpenedSource
 ) -> Iterator[SourceImage]:
-    """Yield those of ImageNet's images that have a caption, with it."""
+    """Yield the images of ImageNet that have a caption, with it."""
     missing = set(entries)
     for image in images:
         file = PurePosixPath(image.name).name

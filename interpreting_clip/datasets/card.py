@@ -18,7 +18,7 @@ class DatasetCard(
     the archives of the folder.
 
     `aliases` maps further classes to the class of `class_indices` that they count as (see
-    `interpreting_clip.measures.activations.map_classes`). `border` is how many pixels are cropped
+    `interpreting_clip.statistics.predictions.map_classes`). `border` is how many pixels are cropped
     from each side of an image when it is read. A `partial` set may lack images and classes that the
     published set has. `origin` maps what was read to what identifies its content: a repository of
     the hub to the commit, an archive to its SHA-256, a folder to the digest of the images taken
@@ -51,7 +51,7 @@ def read_card(directory: Path) -> DatasetCard:
     Raises
     ------
     InputError
-        There is no card, or it is not one of ours.
+        There is no card, or another program wrote it.
     """
     return read_struct(directory / "card.json", DatasetCard)
 

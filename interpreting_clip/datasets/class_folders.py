@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
 from interpreting_clip.datasets.layout import (
+    IsWanted,
     OpenedSource,
     SourceImage,
-    Wanted,
     is_image,
     is_stray,
     walk,
@@ -31,8 +31,8 @@ def fits(_place: OpenedSource) -> bool:
     return True
 
 
-def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
-    """Yield the images by the innermost folder that they are in; those of a flat folder come last.
+def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
+    """Yield the images by the innermost folder that they are in, a flat folder's images last.
 
     Text files and files of the operating system are ignored, as is everything outside of class
     folders that is not an image.
@@ -72,8 +72,8 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
         yield from (SourceImage(path, classes[path], read) for path, read in files if path in flat)
 
 
-def _files(place: OpenedSource, wanted: Wanted) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield all paths below the folder or in the archives, with what reads the wanted ones."""
+def _files(place: OpenedSource, wanted: IsWanted) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield all paths below the folder or in the archives, with a reader for the wanted files."""
     if place.folder is not None:
         for path, file in walk(place.folder):
             yield path, file.read_bytes
@@ -83,7 +83,7 @@ def _files(place: OpenedSource, wanted: Wanted) -> Iterator[tuple[str, Callable[
 
 
 def _validation_number(name: str) -> int | None:
-    """Return the number of a validation image, from 1, or None if the name is not one."""
+    """Return the number of a validation image, from 1, or None for any other name."""
     match = re.match(r"^ILSVRC2012_val_(\d{8})\.jpe?g\Z", name, re.IGNORECASE)
     return int(match[1]) if match else None
 

@@ -11,16 +11,16 @@ SPLITS = {
     "imagenet_val": (IMAGES["imagenet"][0], "train", r"n\d{8}_\d+"),
     "imagenet_train": (IMAGES["imagenet"][1], "validation", r"ILSVRC2012_val_\d{8}"),
 }
-"""ImageNet's two sets: how many images each has, the other one, and how that one's files begin."""
+"""ImageNet's two sets: each set's number of images, the other set and its files' prefix."""
 
 
 def split_images(key: str, classes: Mapping[str, int | None]) -> int:
-    """Return how many images one of ImageNet's two sets has.
+    """Return the number of images in a set of ImageNet.
 
     Raises
     ------
     ValueError
-        The images are those of the other one, by their names or by their number in a class.
+        The images belong to the other set, by their names or by their number in a class.
     """
     images, other, name = SPLITS[key]
     if wrong := sum(bool(re.match(name, PurePosixPath(image).name)) for image in classes):

@@ -20,7 +20,7 @@ class Hub(StrictStruct, frozen=True, kw_only=True):
     """Webdataset shards or parquet files in a dataset repository of the Hugging Face hub.
 
     `revision` is a commit, a tag or a branch, which can move; `files` is the glob pattern of the
-    repository's shards, or one that ends in `.parquet`. The token comes from the environment
+    repository's shards, or a pattern that ends in `.parquet`. The token comes from the environment
     (HF_TOKEN).
     """
 
@@ -43,7 +43,7 @@ class Archive(StrictStruct, frozen=True, kw_only=True):
 
 
 class RealSet(Kind, frozen=True, kw_only=True):
-    """A published dataset: its `source`, and one key of that name that says where it is.
+    """A published dataset: its `source`, and its location under the key of that name.
 
     `folder` is a path, or a pattern that ends in `.parquet`; a relative one is below the machine's
     `folders`. `limit` takes a fixed
@@ -118,7 +118,7 @@ class Captions(RealSet, frozen=True, kw_only=True, tag="captions"):
 class ImageNetCaptions(RealSet, frozen=True, kw_only=True, tag="imagenet_captions"):
     """ImageNet-Captions (Fang et al. 2022): titles, tags and texts of ImageNet's train images.
 
-    `captions` is the path of its JSON file; the images are those of `folder`.
+    `captions` is the path of its JSON file; the images are in `folder`.
     """
 
     captions: Place
@@ -171,7 +171,7 @@ ImageNetClasses = Annotated[
         extra={"legal": "a WordNet id or an index in quotes, or several with a space between"},
     ),
 ]
-"""One class, or several of which any is right."""
+"""One class, or several classes, any of which is right."""
 
 
 class RealShift(RealSet, frozen=True, kw_only=True, tag="own"):
@@ -203,15 +203,15 @@ class RealShift(RealSet, frozen=True, kw_only=True, tag="own"):
                 "published` were measured on; take the whole set, or `baseline: none`"
             )
         named = self.classes.values() if isinstance(self.classes, dict) else [self.classes]
-        for one in named:
-            classes = one.split() if isinstance(one, str) else one
+        for names in named:
+            classes = names.split() if isinstance(names, str) else names
             if len(set(classes)) < len(classes):
                 twice = next(name for name in classes if classes.count(name) > 1)
                 raise ValueError(f"`classes` must name each class once, got {twice} twice")
 
 
 class Shards(StrictStruct, frozen=True, kw_only=True):
-    """The setting that all real datasets of one source share: the shards' size in images."""
+    """The setting that all real datasets share: the shards' size in images."""
 
     images_per_shard: Count
 

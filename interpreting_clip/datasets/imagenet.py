@@ -5,14 +5,14 @@ from pathlib import Path
 
 from interpreting_clip.config.shifts import SHIFTS
 from interpreting_clip.datasets.entries import ImageNet, ImageNetCaptions, ImageNetLike, tag
-from interpreting_clip.formats.tables import read_table
+from interpreting_clip.formats.csv_tables import read_table
 
 REFERENCE = Path("data/reference")
 
 
 @dataclass(frozen=True)
 class ImageNetClasses:
-    """ImageNet's 1,000 classes by index, those of sets that have fewer, and ObjectNet's folders."""
+    """ImageNet's 1,000 classes by index, the classes of smaller sets, and ObjectNet's folders."""
 
     wnids: list[str]
     names: list[str]
@@ -36,13 +36,13 @@ def read_imagenet_classes(reference: Path = REFERENCE) -> ImageNetClasses:
     are different. The names are open_clip's, which prompts use.
     """
     file, about = reference / "imagenet_classes.csv", ("index", "wnid", "name")
-    found = read_table(file, about)
-    rows = found.to_dict("records")
+    classes = read_table(file, about)
+    rows = classes.to_dict("records")
     table = reference / "objectnet_to_imagenet.csv"
     folders = read_table(table, ("folder", "label", "imagenet_indices")).to_dict("records")
     marked = {
         name: [int(row["index"]) for row in rows if row[name] == "1"]
-        for name in found.columns.drop(list(about))
+        for name in classes.columns.drop(list(about))
     }
     objectnet = {row["folder"]: [*map(int, row["imagenet_indices"].split())] for row in folders}
     return ImageNetClasses(
@@ -101,7 +101,7 @@ IMAGES = {
 def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses) -> PublishedSet:
     """Return the known facts about the set that an entry names.
 
-    Labels are those of the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all classes,
+    Labels are as in the copies `clip-benchmark/wds_*`: ImageNet's index for sets of all classes,
     otherwise the position of the class folder among the set's own folders in alphabetical order
     (looked up in clip_benchmark 1.6, `datasets/builder.py`, `datasets/objectnet.py`).
     """
@@ -123,7 +123,7 @@ def published_set(entry: ImageNetLike | ImageNetCaptions, known: ImageNetClasses
     )
     if kind != "objectnet":
         return published
-    # A class is its folder's first ImageNet class; the others count as that one.
+    # A class is its folder's first ImageNet class; the others count as this class.
     folders = {folder: known.objectnet[folder][0] for folder in sorted(known.objectnet)}
     return replace(
         published,

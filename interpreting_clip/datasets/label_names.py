@@ -23,14 +23,14 @@ def label_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
     if every and not published.folders.keys() >= set(names):
         check_order(names, published)
         return list(published.labels)
-    found = named_classes(names, published)
-    missing = [folder for folder, class_ in published.folders.items() if class_ not in found]
+    classes = named_classes(names, published)
+    missing = [folder for folder, class_ in published.folders.items() if class_ not in classes]
     if missing:
         raise ValueError(
             f"{len(missing)} of {len(published.folders)} classes have no label: "
             f"{', '.join(missing[:3])}; check `kind` and `files` or `folder` in params.yaml"
         )
-    return found
+    return classes
 
 
 def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | None]:
@@ -41,25 +41,25 @@ def named_classes(names: Sequence[str], published: PublishedSet) -> list[int | N
         *published.folders.items(),
     ]:
         known.setdefault(_fold(name), set()).add(class_)
-    found: list[int | None] = []
+    classes: list[int | None] = []
     for name in names:
-        classes = known.get(_fold(name), set())
-        class_ = published.folders.get(name, min(classes) if len(classes) == 1 else None)
+        meanings = known.get(_fold(name), set())
+        class_ = published.folders.get(name, min(meanings) if len(meanings) == 1 else None)
         if class_ is None and not published.other_folders:
             raise ValueError(
                 f"{name!r} is not a class of this set; expected names such as "
                 f"{', '.join(map(repr, published.names[:2]))}; check `kind`"
             )
-        if class_ is not None and class_ in found:
+        if class_ is not None and class_ in classes:
             raise ValueError(
-                f"two labels mean one class, {name!r} and {names[found.index(class_)]!r}"
+                f"two labels mean one class, {name!r} and {names[classes.index(class_)]!r}"
             )
-        found.append(class_)
-    return found
+        classes.append(class_)
+    return classes
 
 
 def check_order(names: Sequence[str], published: PublishedSet, agreeing: float = AGREEING) -> None:
-    """Compare the names of a copy's labels with those of the set's classes, in their order.
+    """Compare the names of a copy's labels with the names of the set's classes, in order.
 
     Copies have WordNet's names (`tench, Tinca tinca`) or the names of their day (crane, kite and
     maillot have been corrected), so a name may be of no class that we know, if the share `agreeing`
@@ -71,11 +71,11 @@ def check_order(names: Sequence[str], published: PublishedSet, agreeing: float =
             f"expected {len(published.names):,} names of labels, got {len(names):,}; check `kind` "
             "and `files` or `folder` in params.yaml"
         )
-    own = [_fold(name) for name in published.names]
+    set_names = [_fold(name) for name in published.names]
     given = [{_fold(word) for word in (name, *name.split(","))} for name in names]
-    agrees = [name in words for name, words in zip(own, given, strict=True)]
+    agrees = [name in words for name, words in zip(set_names, given, strict=True)]
     labels: dict[str, list[int]] = {}
-    for label, name in enumerate(own):
+    for label, name in enumerate(set_names):
         labels.setdefault(name, []).append(label)
     strange = [
         label

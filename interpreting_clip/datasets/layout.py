@@ -29,7 +29,7 @@ class SourceImage(NamedTuple):
     caption: str | None = None
 
 
-Wanted = Callable[[str], bool]
+IsWanted = Callable[[str], bool]
 """Says of an image, by its name, whether it will be read."""
 
 
@@ -57,8 +57,8 @@ class Layout(Protocol):
         """Say whether a source has this layout; the first that fits reads it."""
         ...
 
-    def images(self, place: OpenedSource, wanted: Wanted, /) -> Iterator[SourceImage]:
-        """Yield all images, in the same order each time; `ValueError` says what is wrong."""
+    def images(self, place: OpenedSource, wanted: IsWanted, /) -> Iterator[SourceImage]:
+        """Yield all images, in the same order each time; `ValueError` for a wrong layout."""
         ...
 
 
@@ -102,7 +102,7 @@ def is_image(path: str) -> bool:
 
 
 def refuse_others(read: Collection[str], there: Iterable[str]) -> None:
-    """Refuse images, tars and parquet files beside those that are read: they would be left out."""
+    """Refuse images, tars and parquet files that would be left out."""
     others = (name for name in there if name not in read and not is_stray(name))
     other = next((n for n in others if is_image(n) or n.endswith((".tar", ".parquet"))), None)
     if read and other:

@@ -31,10 +31,10 @@ def own_set(entry: RealShift, known: ImageNetClasses) -> PublishedSet:
 
     aliases: dict[int, int] = {}
     if isinstance(entry.classes, dict):
-        found = {name: list(map(index, said.split())) for name, said in entry.classes.items()}
-        _refuse_contradictions(found)
-        folders = {name: first for name, (first, *_) in found.items()}
-        aliases = {alias: first for first, *others in found.values() for alias in others}
+        given = {name: list(map(index, ids.split())) for name, ids in entry.classes.items()}
+        _refuse_contradictions(given)
+        folders = {name: first for name, (first, *_) in given.items()}
+        aliases = {alias: first for first, *others in given.values() for alias in others}
         numbers = [str(label) for label in range(len(folders))]
         labels = [folders[number] for number in numbers] if folders.keys() == {*numbers} else []
     else:
@@ -62,10 +62,10 @@ def own_set(entry: RealShift, known: ImageNetClasses) -> PublishedSet:
     )
 
 
-def _refuse_contradictions(found: Mapping[str, list[int]]) -> None:
+def _refuse_contradictions(indices: Mapping[str, list[int]]) -> None:
     """Refuse a folder with a class twice, and a class of two folders that merges others."""
-    merged = {index: name for name, several in found.items() if several[1:] for index in several}
-    for name, several in found.items():
+    merged = {index: name for name, several in indices.items() if several[1:] for index in several}
+    for name, several in indices.items():
         if len(set(several)) < len(several):
             raise ValueError(f"`classes`: {name!r} has a class twice, once by WordNet id; drop one")
         for index in several:

@@ -26,9 +26,9 @@ from interpreting_clip.datasets.entries import Captions
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import label_classes, named_classes
 from interpreting_clip.datasets.layout import (
+    IsWanted,
     OpenedSource,
     SourceImage,
-    Wanted,
     check_wnids,
     refuse_others,
 )
@@ -51,8 +51,8 @@ def parquet_files(place: Path) -> dict[str, Path]:
     folder, pattern = (
         (place.parent, place.name) if place.suffix == SUFFIX else (place, f"*{SUFFIX}")
     )
-    found = sorted(folder.glob(pattern), key=lambda file: natural_order(file.name))
-    return {file.name: file for file in found}
+    files = sorted(folder.glob(pattern), key=lambda file: natural_order(file.name))
+    return {file.name: file for file in files}
 
 
 def fits(place: OpenedSource) -> bool:
@@ -66,8 +66,8 @@ def _files(place: OpenedSource) -> dict[str, Path]:
     return {path: file for path, file in place.files.items() if path.endswith(SUFFIX)}
 
 
-def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
-    """Yield the images by file, row and name; row groups without a wanted one are not decoded.
+def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
+    """Yield the images by file, row and name; row groups without a wanted image are not decoded.
 
     Images of classes that the set does not have are left out where the published set has others
     (ObjectNet).
@@ -83,11 +83,11 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
     for number, (file, local) in enumerate(read.items()):
         where = f"{place.where}: {file}"
         with _opened(local, where) as table:
-            found = _label_names(table, file)
-            if number and found != names:
+            file_names = _label_names(table, file)
+            if number and file_names != names:
                 raise ValueError(f"{file}: its labels have other names than in the other files")
             if not number:
-                names, meaning = found, _meaning(table, found, known)
+                names, meaning = file_names, _meaning(table, file_names, known)
             first = 0
             for group in range(table.num_row_groups):
                 classes: dict[str, int | None] = {}
@@ -143,7 +143,7 @@ def _rows(table: Any, group: int, where: str) -> list[tuple[str, Label]]:
 
 
 def _images(
-    table: Any, group: int, classes: Mapping[str, int | None], wanted: Wanted, where: str
+    table: Any, group: int, classes: Mapping[str, int | None], wanted: IsWanted, where: str
 ) -> Iterator[SourceImage]:
     """Yield the images of a row group that have a class; one at a time is in memory."""
     chosen = {path for path in classes if wanted(path)}
@@ -243,7 +243,7 @@ def _opened(file: Path, where: str) -> Iterator[Any]:
 
 
 def _check_columns(schema: Any, where: str) -> None:
-    """Refuse other columns than those of labelled images."""
+    """Refuse a table without the columns of labelled images."""
     import pyarrow as pa
     from pyarrow import types
 
@@ -257,8 +257,8 @@ def _check_columns(schema: Any, where: str) -> None:
         (parts.get("path", pa.null()), (*texts, types.is_null)),
     )
     if not all(any(fits(type_) for fits in kinds) for type_, kinds in legal):
-        found = ", ".join(f"{name}: {type_}" for name, type_ in columns.items())
+        listed = ", ".join(f"{name}: {type_}" for name, type_ in columns.items())
         raise InputError(
             f"{where}: expected a column `{IMAGE}` of bytes and path and a column `{LABEL}` of "
-            f"numbers or names, got {found}; check `files` or `folder` in params.yaml"
+            f"numbers or names, got {listed}; check `files` or `folder` in params.yaml"
         )

@@ -36,10 +36,10 @@ from interpreting_clip.datasets.imagenet import (
 )
 from interpreting_clip.datasets.images import EXTENSIONS, decode_image, image_extension
 from interpreting_clip.datasets.layout import (
+    IsWanted,
     Layout,
     OpenedSource,
     SourceImage,
-    Wanted,
     refuse_others,
 )
 from interpreting_clip.datasets.own_classes import own_set
@@ -59,7 +59,7 @@ BLOCK = 8
 FOLDERS = Path(".scratch/folders")
 """The states of folders that were read on this machine, by the digest of the card that was written.
 
-Not beside the shards, whose bytes are the same on every machine.
+Not with the shards, whose bytes are the same on every machine.
 """
 
 MOST_FILES = 100_000
@@ -107,8 +107,8 @@ def folder_state(entry: RealSet, machine: Machine) -> str:
                 inner[:] = [name for name in inner if not name.startswith(".")]
                 files += [f"{folder}/{name}" for name in names if not name.startswith(".")]
         else:
-            found = [place] if place.is_file() else parquet.parquet_files(place).values()
-            files += map(str, found)
+            read = [place] if place.is_file() else parquet.parquet_files(place).values()
+            files += map(str, read)
     digest = hashlib.sha256()
     for file in sorted(files):
         facts = os.lstat(file) if len(files) <= MOST_FILES else None
@@ -217,7 +217,7 @@ def locate(entry: RealSet, known: PublishedSet, machine: Machine) -> OpenedSourc
     return OpenedSource(str(folder), {name: ""}, folder, {}, entry, known)
 
 
-def images_at(place: OpenedSource, wanted: Wanted = lambda _: False) -> Iterator[SourceImage]:
+def images_at(place: OpenedSource, wanted: IsWanted = lambda _: False) -> Iterator[SourceImage]:
     """Yield the images of a source; those that are wanted can be read."""
     layout = next(layout for layout in LAYOUTS if layout.fits(place))
     return layout.images(place, wanted)

@@ -13,9 +13,9 @@ from interpreting_clip.datasets.entries import Captions, RealShift
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.label_names import AGREEING, check_order
 from interpreting_clip.datasets.layout import (
+    IsWanted,
     OpenedSource,
     SourceImage,
-    Wanted,
     check_wnids,
     is_image,
     refuse_others,
@@ -39,17 +39,17 @@ def fits(place: OpenedSource) -> bool:
     return any(path.endswith(".tar") for path, _ in walk(folder))
 
 
-def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
+def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
     """Yield the images of shards by shard and key; where the set has no classes, with captions."""
     known = place.known
     if known.classes and not known.labels:
         raise ValueError(UNNUMBERED)
     shards = {path: file for path, file in place.files.items() if path != CLASSNAMES}
     if place.folder is not None:
-        found = dict(walk(place.folder))
-        shards = {path: file for path, file in found.items() if path.endswith(".tar")}
-        if isinstance(place.entry, RealShift):  # img2dataset puts tables beside captioned images
-            refuse_others(shards, found)
+        files = dict(walk(place.folder))
+        shards = {path: file for path, file in files.items() if path.endswith(".tar")}
+        if isinstance(place.entry, RealShift):  # img2dataset adds tables
+            refuse_others(shards, files)
     if not shards:
         raise ValueError("expected webdataset shards (*.tar), found none")
     needed = "cls" if known.classes else "txt"
@@ -75,8 +75,8 @@ def images(place: OpenedSource, wanted: Wanted) -> Iterator[SourceImage]:
 
 
 def check_names(place: OpenedSource) -> None:
-    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself do not need one."""
-    known, own = place.known, isinstance(place.entry, RealShift)
+    """Compare a copy's `classnames.txt` with the set; copies of ImageNet itself need none."""
+    known, own_shift = place.known, isinstance(place.entry, RealShift)
     if not known.classes:
         return
     if CLASSNAMES in place.files:
@@ -84,8 +84,8 @@ def check_names(place: OpenedSource) -> None:
         names = [line.strip() for line in lines if line.strip()]
         with error_context(f"{place.where}: {CLASSNAMES}", ValueError):
             # A set of the user's own may call its classes what it likes, but not by another's name.
-            check_order(names, known, 0.0 if own else AGREEING)
-    elif not (own or known.numbered):
+            check_order(names, known, 0.0 if own_shift else AGREEING)
+    elif not (own_shift or known.numbered):
         raise InputError(
             f"{place.where}: no {CLASSNAMES} beside the shards, which defines their labels; use "
             "one of the copies clip-benchmark/wds_*"

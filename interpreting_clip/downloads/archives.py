@@ -29,7 +29,7 @@ def iterate_archive(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield the name of each file of a tar or zip in the archive's order, and the wanted contents.
 
-    Tars are plain or compressed by gzip, bzip2 or xz; the first bytes say which kind it is. A tar
+    Tars are plain or compressed by gzip, bzip2 or xz, recognised by the first bytes. A tar
     in a tar or zip counts as a folder of its name (`n01440764.tar` holds `n01440764/…`). The end of
     each tar is checked, and a compressed one is read to its end: only then is it known to be whole.
     The password of an encrypted zip comes from the environment. Files that are not wanted are
@@ -67,7 +67,7 @@ def _tar_members(
 def _check_end(tar: tarfile.TarFile) -> None:
     """Read to the end, past the record of zeros that must follow the last file."""
     stream = cast("BufferedIOBase", tar.fileobj)
-    # tarfile takes the end of the file, or anything that is no header, for the end.
+    # tarfile takes the end of the file, or anything that is not a header, for the end.
     stream.seek(tar.offset)
     if stream.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("its end mark is missing")
@@ -111,7 +111,7 @@ def _open_zipped(archive: zipfile.ZipFile, item: zipfile.ZipInfo, where: str) ->
 
 
 def _opened(content: BufferedIOBase, where: str, name: str) -> Iterator[Member]:
-    """Yield a file, or the files of one that is a tar itself, which has to be a plain one."""
+    """Yield a file, or the files in it if it is a tar itself, which must be uncompressed."""
     with content:
         if name.endswith(".tar"):
             folder = name.removesuffix(".tar") + "/"
@@ -129,7 +129,7 @@ def _no_file(name: str, where: str) -> InputError:
 
 
 def _safe(name: str, where: str) -> str:
-    """Return a name without `.` and doubled `/`; refuse one that leaves the archive's folder."""
+    """Return a name without `.` and doubled `/`; refuse a name outside the archive's folder."""
     path = PurePosixPath(name)
     # A backslash separates folders on Windows, and would leave the folder there.
     if path.is_absolute() or ".." in path.parts or "\\" in name:
@@ -148,7 +148,7 @@ def readable_archive(where: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # tarfile and zipfile raise any, depending on the damage
-        # A disk error; those of gzip and bzip2 have no number, and a wrong offset is EINVAL.
+        # A disk error; errors of gzip and bzip2 have no number, and a wrong offset is EINVAL.
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):
             raise
         raise InputError(

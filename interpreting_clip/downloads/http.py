@@ -17,10 +17,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from interpreting_clip.errors import DAMAGED_JSON, InputError, require_content
+from interpreting_clip.errors import DAMAGED_JSON, InputError, public_url, require_content
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import write_whole
-from interpreting_clip.urls import public_url
 
 if TYPE_CHECKING:
     import requests
@@ -41,7 +40,7 @@ ATTEMPTS = 5
 """How often in a row a request may fail without a new byte."""
 
 PAUSE = 1.0
-"""Seconds before the second attempt; doubled for each further one."""
+"""Seconds before the second attempt; doubled for each further attempt."""
 
 TIMEOUT = (15.0, 60.0)
 """The most seconds to connect, and to wait for the next bytes."""
@@ -119,8 +118,8 @@ def download_digest(
             if file.exists() and digest_of(file).startswith(digest):
                 return file
             _receive(url, part, headers, f"{advice}save it by hand as {file}")
-            found, size = digest_of(part), part.stat().st_size
-            if found.startswith(digest):
+            actual, size = digest_of(part), part.stat().st_size
+            if actual.startswith(digest):
                 part.replace(file)
                 _forget(part)
                 return file
@@ -129,7 +128,7 @@ def download_digest(
             finally:
                 _forget(part)
     raise InputError(
-        f"{shown}: expected the digest {digest}, got {found} ({size:,} bytes); the file was "
+        f"{shown}: expected the digest {digest}, got {actual} ({size:,} bytes); the file was "
         "removed, and the next run starts afresh. Check the `sha256` in params.yaml against the "
         "publisher's, and the `mirror` of this machine (for the hub, HF_ENDPOINT), or save it by "
         f"hand as {file}"
@@ -246,13 +245,13 @@ def _drop(part: Path, url: str, reason: str) -> None:
 
 
 def _version(response: "requests.Response") -> str:
-    """Return what tells a file from a later one at its URL: a strong ETag, or the date."""
+    """Return what tells a file from a later file at its URL: a strong ETag, or the date."""
     etag = response.headers.get("ETag", "")
     return response.headers.get("Last-Modified", "") if etag[:2] in ("", "W/") else etag
 
 
 def _note(response: "requests.Response") -> Note | None:
-    """Return the note of a file of which all is sent; None if it could not be continued."""
+    """Return the note of a file that is sent whole; None if it could not be continued."""
     version, length = _version(response), response.raw.length_remaining
     return Note(version, length) if version and length else None
 

@@ -20,9 +20,8 @@ from interpreting_clip.downloads.http import (
     download_digest,
     refusal,
 )
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, public_url
 from interpreting_clip.formats.files import file_digest, natural_order
-from interpreting_clip.urls import public_url
 
 Kind = Literal["dataset", "model"]
 Answer = TypeVar("Answer")
@@ -62,7 +61,7 @@ class RepositoryFile(NamedTuple):
 class Repository(NamedTuple):
     """A repository of the hub with its files by path, 2.tar before 10.tar.
 
-    Once the files are known, `revision` is a commit, so that all come from the same one.
+    Once the files are known, `revision` is a commit, so that all come from the same commit.
     """
 
     name: str
@@ -138,7 +137,7 @@ def require_access(repository: Repository, path: str, attempts: int = ATTEMPTS) 
 
 
 def download_file(repository: Repository, path: str, directory: Path) -> Path:
-    """Return a file of a repository, kept in `directory`; an intact one is not requested again.
+    """Return a file of a repository, kept in `directory`; an intact file is not requested again.
 
     The endpoint and the token are the client's: HF_ENDPOINT, HF_TOKEN, or a login.
     """

@@ -11,10 +11,10 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import Encoder, forward_passes, initialise, to_array
 from interpreting_clip.encoders.encoder_card import EncoderCard
-from interpreting_clip.encoders.entries import AnyBackbone, ComputeType
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType
+from interpreting_clip.encoders.saved_activations import write_activations
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import stacked
-from interpreting_clip.formats.saved_activations import write_activations
+from interpreting_clip.formats.tensors import stacked
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.preprocess import Pixels, to_tower
@@ -26,7 +26,7 @@ def extract_dataset(
 ) -> None:
     """Write an encoder's activations on a dataset's folder of shards into the folder `out`.
 
-    A process other than the first has no folder to write into, and only computes its share.
+    Processes other than the first have no folder to write into and only compute their share.
     """
     with open_shards(dataset, decode_fast) as images:
         values = computed_activations(encoder, images, machine, precision)
@@ -44,7 +44,7 @@ def extract_dataset(
 def computed_activations(
     encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
 ) -> Float[np.ndarray, "image feature"]:
-    """Return all of `streamed_activations`; in a process other than the first, nothing of use."""
+    """Return all of `streamed_activations`; only the first process gets usable values."""
     blocks = streamed_activations(encoder, images, machine, precision)
     return stacked((len(images), encoder.card.feature_width), blocks)
 
@@ -59,9 +59,9 @@ def streamed_activations(
     A row per image, in their order, as float32 whatever the precision of the forward passes. Each
     image is preprocessed as the encoder's card says.
 
-    Several processes take whole batches in turn, and the first one gets the rows of all, the same
-    to the last bit as in a single process. The others get none, and have to ask for them all the
-    same: that is when they compute.
+    Several processes take whole batches in turn, and the first process gets all rows, the same to
+    the last bit as in a single process. The others get none, but must iterate all the same, since
+    that is when they compute.
 
     Raises
     ------
@@ -80,20 +80,20 @@ def activation_batches(
     """Yield the activations of this process's images, a batch at a time."""
     device, preprocess = machine.device, encoder.card.preprocess
     tower = image_tower(encoder, device)
-    (rank, size), every = place(), np.arange(len(images))
-    # Whole batches: one of another shape may take other kernels and change the last bits of its
-    # rows.
-    own, begin = every[every // machine.batch_size % size == rank], 0
+    (rank, size), indices = place(), np.arange(len(images))
+    # Whole batches, since a batch of another shape may use other kernels and change the last bits.
+    assigned, begin = indices[indices // machine.batch_size % size == rank], 0
     batches = image_batches(
-        images, own, preprocess, machine.batch_size, machine.workers, device=device
+        images, assigned, preprocess, machine.batch_size, machine.workers, device=device
     )
     for squares in batches:
         with forward_passes(device, precision):
             rows = embed(tower, to_tower(squares, preprocess, device))
         finite = np.isfinite(rows).all(axis=1)
         if not finite.all():
+            image = assigned[begin + int(np.argmin(finite))]
             raise InputError(
-                f"image {own[begin + int(np.argmin(finite))]}: its activation is NaN or infinite; "
+                f"image {image}: its activation is NaN or infinite; "
                 "the encoder's training diverged (lower its learning rate), its weights are "
                 "damaged, or its numbers are too large for the `precision` float16"
             )
@@ -104,8 +104,8 @@ def activation_batches(
 def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:
     """Return an encoder's image tower on a device, in evaluation mode."""
     tower = encoder.visual.to(device).eval()
-    # The layout of the images, to which cuDNN would otherwise convert kernels in every batch. On a
-    # CPU another layout may change last bits.
+    # The layout of the images, or cuDNN would convert the kernels in every batch. On a CPU another
+    # layout may change the last bits.
     if torch.device(device).type == "cuda":
         tower.to(memory_format=torch.channels_last)  # pyright: ignore
     return tower
@@ -130,8 +130,8 @@ def untrained_activations(
 ) -> Iterator[tuple[EncoderCard, Float[np.ndarray, "image feature"]]]:
     """Yield the card and the activations of the untrained encoder of each seed.
 
-    Each is the encoder that an entry of `weights` with `source: untrained` and this seed has. The
-    images are preprocessed once and stay in memory, since seeds do not change how.
+    It is the encoder of an entry of `weights` with `source: untrained` and this seed. The images
+    are preprocessed once and stay in memory, since seeds do not change the preprocessing.
 
     Parameters
     ----------

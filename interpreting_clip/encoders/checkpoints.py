@@ -37,8 +37,8 @@ IN_ONE_FILE = (
 def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
     """Return the state dicts in a file of weights by the path of keys to each, "" for the whole.
 
-    The content says which format it is, for a downloaded file is named by its digest. Nothing in
-    it is executed: a pickle is read by torch's restricted reader (`weights_only`), with stand-ins
+    The content tells the format, since a downloaded file is named by its digest. Nothing in it is
+    executed: a pickle is read by torch's restricted reader (`weights_only`), with stand-ins
     for the classes that it does not know; a TorchScript archive, which holds a program, is refused.
 
     Raises
@@ -55,13 +55,13 @@ def read_checkpoint(file: Path, source: str) -> dict[str, StateDict]:
         content = load_file(file) if is_safetensors(file) else read_pickle(file, source)
     except SafetensorError as error:
         raise InputError(f"{source}: damaged safetensors ({error}); get the file again") from None
-    found = dict(state_dicts(content))
-    if not found:
+    states = dict(state_dicts(content))
+    if not states:
         raise InputError(
             f"{source}: expected a state dict, or a training checkpoint with one under a key such "
             f"as 'state_dict', got {described(content)}; save the model's `state_dict()`"
         )
-    return found
+    return states
 
 
 def described(content: object) -> str:
@@ -73,7 +73,7 @@ def described(content: object) -> str:
 
 
 def abridged(names: list[str]) -> str:
-    """Return names as one text: the first and the last few, and how many they are."""
+    """Return names as one text: how many there are, and the first and the last few."""
     shown = names if len(names) <= 6 else [*names[:4], "…", *names[-2:]]
     return f"{len(names):,}: {', '.join(shown)}"
 
@@ -83,16 +83,16 @@ def abridged(names: list[str]) -> str:
 # ---------------------------------------------------------------------------------------------
 
 NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")
-"""Numbers that OpenAI's state dicts hold beside the weights."""
+"""Numbers that OpenAI's state dicts hold in addition to the weights."""
 
 
 def state_dicts(content: object) -> Iterator[tuple[str, StateDict]]:
     """Yield the state dicts in what a file holds, with the keys that lead to each, joined by dots.
 
     A state dict is a mapping with tensors; what else it holds, such as the epoch, is left out. A
-    whole model, as `torch.save(model, …)` writes it, is the state dict that it would have. The
-    state of an optimiser may look like a state dict: which one an encoder needs is decided by its
-    names.
+    whole model, as `torch.save(model, …)` writes it, gives the state dict that it would have. The
+    state of an optimiser may look like a state dict; the names decide which of them an encoder
+    needs.
     """
     waiting: list[tuple[str, object]] = [("", content)]
     seen: set[int] = set()
@@ -188,9 +188,9 @@ def read_pickle(file: Path, source: str) -> Any:
             return torch.load(file, map_location="cpu", weights_only=True)
     except InputError:
         raise
-    except Exception as error:  # a damaged file raises anything, by what is hit
+    except Exception as error:  # a damaged file can raise anything
         if isinstance(error, OSError) and error.errno not in (None, EINVAL):
-            raise  # of the disk; a place before the file's begin is damage
+            raise  # a fault of the disk; EINVAL is a position before the file's start: damage
         raise InputError(
             f"{source}: cannot be read without executing what it holds, or is damaged "
             f"({complaint(error)}); get it again, or save only tensors, such as a model's "
@@ -200,11 +200,11 @@ def read_pickle(file: Path, source: str) -> Any:
 
 def complaint(error: Exception) -> str:
     """Return what torch's reader found, without its advice to execute the file after all."""
-    said = str(error)
-    if blocked := re.search(r"unsupported GLOBAL \S+ whose module \S+ is blocked", said):
+    message = str(error)
+    if blocked := re.search(r"unsupported GLOBAL \S+ whose module \S+ is blocked", message):
         return blocked[0]
-    found = said.rpartition("WeightsUnpickler error:")[2].strip()
-    return re.split(r"\.\s|\n", found)[0] or type(error).__name__
+    reason = message.rpartition("WeightsUnpickler error:")[2].strip()
+    return re.split(r"\.\s|\n", reason)[0] or type(error).__name__
 
 
 # ---------------------------------------------------------------------------------------------
@@ -213,9 +213,9 @@ def complaint(error: Exception) -> str:
 
 
 class StandIn:
-    """What is read of an object whose class is not torch's: its attributes, and no behaviour.
+    """An object whose class is not torch's: it has the attributes and no behaviour.
 
-    Each name in a pickle gets a subclass of its own, called as the class that it is for. Objects
+    Each name in a pickle gets its own subclass, under the name of the class it stands for. Objects
     that the pickle fills with items, such as a `defaultdict`, are plain containers instead, since
     torch's reader fills only these.
     """
@@ -238,15 +238,15 @@ class StandIn:
 def make_stand_ins(file: Path, names: list[str]) -> list[Any]:
     """Return stand-ins for all classes and functions that a file of `torch.save` names.
 
-    torch's reader looks in its own list first, so those that it knows stay as they are.
+    torch's reader looks in its own list first, so classes that it knows stay as they are.
     """
     containers: dict[tuple[str, str], type | None] = {}
     for stream in pickles(file, names):
-        # A damaged pickle is torch's to refuse: whatever was found before the damage will do.
+        # torch refuses a damaged pickle later; the names before the damage will do here.
         with suppress(ValueError, IndexError, MemoryError):
             for name, container in named_classes(stream):
                 containers[name] = container or containers.get(name)
-    # torch knows only some of Python 2's names by those of Python 3.
+    # torch knows only some of Python 2's names by their Python 3 names.
     containers |= {renamed(*name): container for name, container in containers.items()}
     return [
         type(
@@ -310,7 +310,7 @@ def named_classes(stream: BufferedIOBase) -> Iterator[tuple[tuple[str, str], typ
 
 
 def renamed(module: str, name: str) -> tuple[str, str]:
-    """Return a name of Python 2, in which old protocols are written, as Python 3 has it."""
+    """Return the Python 3 name for a Python 2 name, which old pickle protocols use."""
     if (module, name) in NAME_MAPPING:
         return NAME_MAPPING[module, name]
     return IMPORT_MAPPING.get(module, module), name

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import nn
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.encoders.encoder_card import (
     GIVEN_HEAD,
     EncoderCard,
@@ -21,7 +22,7 @@ from interpreting_clip.encoders.encoder_card import (
     Representation,
     read_given_card,
 )
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     AnyBackbone,
     Backbone,
     ComputeType,
@@ -34,9 +35,8 @@ from interpreting_clip.encoders.open_clip_models import architecture_of, build_c
 from interpreting_clip.encoders.portable import use_portable_operations
 from interpreting_clip.encoders.tokenizer import Vocabulary, open_clip_tokens
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
 from interpreting_clip.formats.json import read_struct, write_json
-from interpreting_clip.measures.head import Head
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 
 
 class Classifier(nn.Module):
@@ -75,7 +75,7 @@ def to_array(tensor: torch.Tensor) -> np.ndarray:
 def copy_state(
     module: nn.Module, weights: Mapping[str, torch.Tensor], source: str, advice: str
 ) -> None:
-    """Copy weights into a module that has exactly these, and convert them to its precision.
+    """Copy weights into a module with exactly these arrays, converted to its precision.
 
     A scalar may be stored as an array of one element.
 
@@ -98,7 +98,7 @@ def copy_state(
 class Encoder:
     """An encoder in memory: its card and its module, a `CLIP` of open_clip or a `Classifier`.
 
-    `tokenizer` is there if a CLIP's text needs one of the hub.
+    `tokenizer` is set if the CLIP's text needs a tokenizer from the hub.
     """
 
     card: EncoderCard
@@ -141,7 +141,7 @@ class Encoder:
         Raises
         ------
         InputError
-            The encoder has no head, or one for other classes or for these in another order: names
+            The encoder has no head, or its head has other classes or another order of them: names
             both numbers of classes, or the first class that differs.
         """
         if self.head is None:
@@ -157,14 +157,14 @@ class Encoder:
         return to_array(self.head.weight), None if bias is None else to_array(bias)
 
 
-def require_same_classes(own: list[str], classes: list[str]) -> None:
-    """Refuse a head for other classes than a dataset's, or for these in another order."""
-    if len(own) != len(classes):
+def require_same_classes(head_classes: list[str], classes: list[str]) -> None:
+    """Refuse a head whose classes are not the dataset's, in the same order."""
+    if len(head_classes) != len(classes):
         raise InputError(
-            f"the head is for {len(own):,} classes, and imagenet_val has {len(classes):,}; measure "
-            "it on the dataset that it was trained for, or give the encoder a head for these"
+            f"the head is for {len(head_classes):,} classes, imagenet_val has {len(classes):,}; "
+            "measure it on the dataset that it was trained for, or give the encoder another head"
         )
-    for index, (ours, theirs) in enumerate(zip(own, classes, strict=True)):
+    for index, (ours, theirs) in enumerate(zip(head_classes, classes, strict=True)):
         if ours != theirs:
             raise InputError(
                 f"class {index} of the head is {ours!r}, that of imagenet_val {theirs!r}; order "
@@ -251,7 +251,7 @@ def new_card(
 ) -> EncoderCard:
     """Return the card of an encoder with a model's image tower.
 
-    A CLIP's tower ends in a linear layer; whether a classifier's features do is measured.
+    A CLIP's tower ends in a linear layer; for a classifier's features this is measured.
     """
     representation: Representation = "linear"
     if model.head is not None:
@@ -291,7 +291,7 @@ def load_encoder(directory: Path) -> Encoder:
     Raises
     ------
     InputError
-        A file is missing or damaged, or the weights are not those of the card's architecture:
+        A file is missing or damaged, or the weights do not fit the card's architecture:
         names the first array whose name or shape differs.
     """
     file = directory / CARD
@@ -309,8 +309,8 @@ def load_encoder(directory: Path) -> Encoder:
             module = Classifier(model.module, model.width, classes, card.normalize_features, bias)
     # Copies, since the file is mapped read-only and torch writes into its tensors.
     weights = {key: torch.from_numpy(np.array(array)) for key, array in arrays.items()}
-    why = "the weights and encoder.json are not of one encoder"
-    copy_state(module, weights, str(directory / WEIGHTS), why)
+    advice = "the weights and encoder.json are not of one encoder"
+    copy_state(module, weights, str(directory / WEIGHTS), advice)
     return Encoder(card, module.eval(), load_tokenizer(directory, card))
 
 

@@ -1,6 +1,6 @@
 """An encoder without its weights: its architecture, and its card `encoder.json`.
 
-Also the card of an encoder that is nothing but activations which were computed elsewhere.
+Also the card of an encoder given only by activations that were computed elsewhere.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 from torch import nn
 
-from interpreting_clip.encoders.entries import Backbone, TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import Backbone, TimmModel, TorchvisionModel
 from interpreting_clip.formats.json import read_struct
 from interpreting_clip.loading.preprocess import Preprocess
 from interpreting_clip.quantities import Count
@@ -26,8 +26,8 @@ class OpenClipConfig(
 ):
     """A model of open_clip by its configuration, in open_clip's own keys.
 
-    A later open_clip may change what a name of its zoo stands for; the configuration beside the
-    weights does not change. `model` is the name that it was found under.
+    A later open_clip may change what a name of its zoo stands for; the configuration stored with
+    the weights does not change. `model` is its name in the zoo.
     """
 
     model: str
@@ -35,14 +35,14 @@ class OpenClipConfig(
 
 
 Architecture = Backbone | OpenClipConfig | TorchvisionModel | TimmModel
-"""The architecture of an encoder; its `kind` says which."""
+"""The architecture of an encoder, told apart by `kind`."""
 
 
 @dataclass(frozen=True)
 class Model:
     """A module with fresh weights, and the properties of its architecture.
 
-    `module` is a CLIP with both towers, or an image tower alone: images in, `width` features out.
+    `module` is a CLIP with both towers, or only an image tower: images in, `width` features out.
     `head` is the linear layer, called `head_name`, that was taken off a classifier.
     """
 
@@ -83,7 +83,7 @@ class Origin(
 
 
 class TokenizerOrigin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The repository of the hub that a tokenizer is of, its commit, and its files' SHA-256."""
+    """A tokenizer's repository on the hub, its commit, and the SHA-256 of its files."""
 
     repository: str
     revision: str
@@ -96,10 +96,10 @@ class EncoderCard(
     """`encoder.json`: everything about an encoder except its weights.
 
     `representation` says whether the features end in a linear layer or in an activation function,
-    which by itself gives a high kurtosis. `vocabulary` is that of a CLIP trained here; one of
-    open_clip's models has open_clip's tokenizer and none. `classes` are the classifier's, in the
-    order of its head; an untrained encoder is a classifier without classes. `tokenizer` is that of
-    a CLIP whose text needs one of the hub.
+    which by itself gives a high kurtosis. Only a CLIP trained here has a `vocabulary`; open_clip's
+    models have open_clip's tokenizer. `classes` are the classifier's, in the order of its head; an
+    untrained encoder is a classifier without classes. `tokenizer` belongs to a CLIP whose text
+    needs a tokenizer from the hub.
     """
 
     kind: Literal["clip", "classifier"]
@@ -118,9 +118,9 @@ GIVEN_CARD, GIVEN_HEAD = "activations.json", "head.safetensors"
 
 
 class GivenCard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`activations.json`: everything about such an encoder but its arrays.
+    """`activations.json`: everything about an encoder given by activations, except its arrays.
 
-    `orders` has the digest of the order of images of every dataset that there are activations of.
+    `orders` has the digest of the order of images of every dataset with activations.
     `classes` are the head's, in the order of its rows, or None without a head.
     """
 
@@ -138,5 +138,5 @@ def are_given(weights: Path) -> bool:
 
 
 def read_given_card(weights: Path) -> GivenCard:
-    """Read the card of such an encoder."""
+    """Read the card of an encoder given by its activations."""
     return read_struct(weights / GIVEN_CARD, GivenCard)

@@ -1,7 +1,7 @@
-"""The linear head in a file of weights: which array it is, and what its rows are for.
+"""Finds the linear head in a file of weights, and the classes of its rows.
 
-A head counts only if it reads the tower's features and nothing else: not those that a norm or a
-pooler has changed, but for the batch norm of MAE's linear probes, which becomes part of the head.
+A head counts only if it reads the tower's features directly, not features that a norm or a
+pooler has changed. The batch norm of MAE's linear probes becomes part of the head.
 """
 
 import re
@@ -19,22 +19,22 @@ from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.state_dicts import MatchedTower, TowerSpec, quoted
 from interpreting_clip.errors import InputError
 
-HEADS = ("head", "fc", "classifier", "classification_head", "heads.head", "head.fc", "linear")
+HEAD_NAMES = ("head", "fc", "classifier", "classification_head", "heads.head", "head.fc", "linear")
 """What a classifier's last layer is called."""
 
 
-def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
+def find_head(matched: MatchedTower, spec: TowerSpec, choice: Choice) -> str | None:
     """Return the whole name of the linear layer that reads the tower's features, or None.
 
-    Its name in the architecture's library comes first. Otherwise it is called by one of `HEADS`, in
-    a module that the tower is in, or by another number than the tower's in an `nn.Sequential`.
+    Its name in the architecture's library comes first. Otherwise it has a name of `HEAD_NAMES` in a
+    module that the tower is in, or another number than the tower's in an `nn.Sequential`.
 
     Raises
     ------
     InputError
-        There are several, the one that the entry names is not there, or it may read something else.
+        There are several heads, the named head is missing, or it may read something else.
     """
-    source, weights, prefix = spec.source, found.weights, found.prefix
+    source, weights, prefix = spec.source, matched.weights, matched.prefix
     tower, parts = {f"{prefix}{name}" for name in spec.arrays}, prefix.split(".")[:-1]
     parents = ["".join(f"{part}." for part in parts[:count]) for count in range(len(parts), -1, -1)]
     layers = [
@@ -43,7 +43,7 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
         if name.endswith(".weight") and value.ndim == 2 and value.shape[1] == spec.width
         if name not in tower
     ]
-    usual = HEADS if choice.head_name is None else (choice.head_name,)
+    usual = HEAD_NAMES if choice.head_name is None else (choice.head_name,)
     names = [parent + name for parent in parents for name in usual]
     heads = [name for name in dict.fromkeys(names) if name in layers]
     if choice.head_name is not None:
@@ -63,7 +63,7 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
             f"{source}: the head could be {quoted(heads)}; choose with the key `head_name`"
         )
     for head in heads:
-        if between := arrays_between(found, head, tower, spec.width):
+        if between := arrays_between(matched, head, tower, spec.width):
             raise InputError(
                 f"{source}: '{head}' may not read the tower's features, for beside it are "
                 f"{abridged(between)}; fold them into its weights, or fit a linear probe"
@@ -76,22 +76,22 @@ def find_head(found: MatchedTower, spec: TowerSpec, choice: Choice) -> str | Non
     return next(iter(heads), None)
 
 
-def arrays_between(found: MatchedTower, head: str, tower: set[str], width: int) -> list[str]:
+def arrays_between(matched: MatchedTower, head: str, tower: set[str], width: int) -> list[str]:
     """Return the arrays of layers, such as a norm, that may lie between a tower and a head."""
     module, number = head[: head.rfind(".") + 1], head.rpartition(".")[2]
-    outside = not found.prefix.startswith(module)
+    outside = not matched.prefix.startswith(module)
 
     def is_step(name: str) -> bool:
-        end, value = name.removeprefix(module), found.weights[name]
+        end, value = name.removeprefix(module), matched.weights[name]
         if outside or (number.isdecimal() and end.partition(".")[0].isdecimal()):
-            weight = found.weights.get(f"{name.rpartition('.')[0]}.weight", value)
+            weight = matched.weights.get(f"{name.rpartition('.')[0]}.weight", value)
             # Other heads read as many features, and give another number.
             return weight.ndim != 2 or weight.shape[0] == width or weight.shape[1] != width
         # Beside a CLIP's image tower, `ln_final` is its text tower's.
         norm = re.fullmatch(r"(?!ln_final)[^.]+\.(weight|running_mean)", end)
         return norm is not None and value.shape == (width,)
 
-    others = [name for name in found.weights if name.startswith(module) and name not in tower]
+    others = [name for name in matched.weights if name.startswith(module) and name not in tower]
     return [name for name in others if not name.startswith(f"{head}.") and is_step(name)]
 
 
@@ -100,19 +100,19 @@ def without_probe_norm(weights: StateDict) -> StateDict:
 
     MAE's `main_linprobe.py` puts `BatchNorm1d(width, affine=False, eps=1e-6)` before the classifier
     (He et al. 2022, appendix A). With its mean μ and variance σ², the logits W (h − μ) / σ + b are
-    those of a head with the weights W / σ and the bias b − W μ / σ.
+    the logits of a head with the weights W / σ and the bias b − W μ / σ.
     """
     folded = dict(weights)
     for name in [n for n in weights if re.search(r"(^|\.)head\.0\.running_mean$", n)]:
         head = name.removesuffix("0.running_mean")
-        own = {n.removeprefix(head): v.double() for n, v in weights.items() if n.startswith(head)}
-        own.pop("0.num_batches_tracked", None)
-        # Another head is not linear, or its norm has weights and an epsilon of its own.
-        if own.keys() == {"0.running_mean", "0.running_var", "1.weight", "1.bias"}:
+        probe = {n.removeprefix(head): v.double() for n, v in weights.items() if n.startswith(head)}
+        probe.pop("0.num_batches_tracked", None)
+        # Any other head is not linear, or its norm has its own weights and epsilon.
+        if probe.keys() == {"0.running_mean", "0.running_var", "1.weight", "1.bias"}:
             folded = {n: v for n, v in folded.items() if not n.startswith(head)}
-            weight = own["1.weight"] / (own["0.running_var"] + 1e-6).sqrt()
+            weight = probe["1.weight"] / (probe["0.running_var"] + 1e-6).sqrt()
             folded[f"{head}weight"] = weight.float()
-            folded[f"{head}bias"] = (own["1.bias"] - weight @ own["0.running_mean"]).float()
+            folded[f"{head}bias"] = (probe["1.bias"] - weight @ probe["0.running_mean"]).float()
     return folded
 
 
@@ -136,8 +136,8 @@ def imagenet_names() -> list[str]:
     return list(import_open_clip().IMAGENET_CLASSNAMES)
 
 
-def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTower:
-    """Return what was taken of a file, but for a head with other classes than ImageNet's.
+def without_head(matched: MatchedTower, choice: Choice, source: str) -> MatchedTower:
+    """Return what was taken from a file without its head, whose classes are not ImageNet's.
 
     Raises
     ------
@@ -145,26 +145,26 @@ def without_head(found: MatchedTower, choice: Choice, source: str) -> MatchedTow
         The entry names this head.
     """
     named = "" if choice.head_name is None else "leave `head_name` out, and "
-    rows, classes = len(found.head()["weight"]), len(imagenet_names())
-    why = (
-        f"the file's '{found.head_name}' has {rows:,} rows, and ImageNet {classes:,} classes: "
+    rows, classes = len(matched.head()["weight"]), len(imagenet_names())
+    advice = (
+        f"the file's '{matched.head_name}' has {rows:,} rows, and ImageNet {classes:,} classes: "
         f"{named}give the encoder `head: random`, or make a linear probe of it in `probe`; if the "
         "rows include ImageNet's classes, list every row's class in the checkpoint's `classes`"
     )
     if named:
-        raise InputError(f"{source}: {why}")
-    unused = {f"{found.head_name}.{part}" for part in found.head()}
-    return with_parts(found, head_name=None, no_head=why, unused=found.unused | unused)
+        raise InputError(f"{source}: {advice}")
+    unused = {f"{matched.head_name}.{part}" for part in matched.head()}
+    return with_parts(matched, head_name=None, no_head=advice, unused=matched.unused | unused)
 
 
-def is_on_unit_features(found: MatchedTower) -> bool:
+def is_on_unit_features(matched: MatchedTower) -> bool:
     """Say whether the head of a CLIP's image tower takes features of unit length.
 
-    So does one without a bias, as a zero-shot head, and one called `classification_head`, as
-    WiSE-FT and model soups call theirs, which normalise and have a bias (Wortsman et al. 2022).
+    A head without a bias does, like a zero-shot head, and so does a `classification_head`: WiSE-FT
+    and model soups use this name, normalise and have a bias (Wortsman et al. 2022).
     """
-    head = found.head()
-    wise_ft = str(found.head_name).rpartition(".")[2] == "classification_head"
+    head = matched.head()
+    wise_ft = str(matched.head_name).rpartition(".")[2] == "classification_head"
     return bool(head) and ("bias" not in head or wise_ft)
 
 

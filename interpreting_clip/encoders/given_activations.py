@@ -1,4 +1,4 @@
-"""An encoder that is nothing but activations which were computed elsewhere, and perhaps a head.
+"""An encoder given only by activations that were computed elsewhere, and perhaps a head.
 
 Stage `weights` stores them where an encoder's weights would be. The stages that would pass images
 through the encoder take its activations from there.
@@ -16,12 +16,12 @@ from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.listed_images import broden_images, listed_images, shard_images
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder_card import GIVEN_CARD, GIVEN_HEAD, read_given_card
+from interpreting_clip.encoders.saved_activations import write_activations, write_card
 from interpreting_clip.errors import AbsentError, InputError
 from interpreting_clip.formats.array_files import read_npy
-from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.image_lists import ListedImage, order_digest
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.saved_activations import write_activations, write_card
+from interpreting_clip.formats.tensors import write_tensors
 
 
 def given_activations(
@@ -29,7 +29,7 @@ def given_activations(
 ) -> Float[np.ndarray, "image feature"] | None:
     """Memory-map an encoder's given activations on a dataset; None if there are none.
 
-    `images` are those of the dataset, in their order; they are read only if there are activations.
+    `images` are the dataset's, in its order; they are read only if there are activations.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def given_activations(
 def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path) -> None:
     """Write the given activations on ImageNet's test images and on the testbed's shifts.
 
-    The card lists the shifts that there are no activations of. `datasets` are ImageNet's test
+    The card lists the shifts without activations. `datasets` are ImageNet's test
     images, then the shifts, by name.
 
     Raises
@@ -63,9 +63,9 @@ def write_given_test_sets(weights: Path, datasets: Mapping[str, Path], out: Path
         They are not of the images of a dataset.
     """
     card = read_given_card(weights)
-    there = {name: write_given_dataset(weights, folder, out) for name, folder in datasets.items()}
-    shifts = [name for name in there if there[name]][1:]
-    missing = [name for name in there if not there[name]]
+    written = {name: write_given_dataset(weights, folder, out) for name, folder in datasets.items()}
+    shifts = [name for name in written if written[name]][1:]
+    missing = [name for name in written if not written[name]]
     write_card(out, card.representation, card.feature_width, shifts, missing)
 
 

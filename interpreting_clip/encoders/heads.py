@@ -44,7 +44,7 @@ def zero_shot_head(
     if encoder.vocabulary is not None:
         require_known_words(encoder.vocabulary, classes)
     prompts = prompt_templates(templates)
-    # About 256 prompts at once, not this machine's batch size: which pass together may change bits.
+    # About 256 prompts at once, not this machine's batch size: the grouping may change bits.
     size, rows = max(1, 256 // len(prompts)), []
     # most heads take less, and then a log shows no bar
     pause = 0.5 if sys.stderr.isatty() else 60.0
@@ -59,7 +59,7 @@ def zero_shot_head(
 
 
 def prompt_templates(templates: Sequence[str] | str) -> list[str]:
-    """Return templates with one `{}` each; those of a named set are open_clip's.
+    """Return templates with one `{}` each; a named set has open_clip's templates.
 
     `openai_imagenet` are the 80 of CLIP's zero-shot accuracies on ImageNet (Radford et al. 2021,
     section 3.1.4), `simple_imagenet` the 7 of them that OpenAI's notebook found to be enough.
@@ -102,7 +102,7 @@ def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Float[np.ndarray, "t
     with torch.inference_mode():
         if not ignores_padding(encoder):
             return to_array(module.encode_text(tokens.to(device)))  # pyright: ignore
-        # In a causal tower no token sees those after it, so padding beyond the longest text can go.
+        # In a causal tower no token sees later tokens, so padding beyond the longest text can go.
         # A text ends at its highest token.
         length = int(tokens.argmax(dim=1).max()) + 1
         with shortened_context(module, length):
@@ -127,7 +127,7 @@ def ignores_padding(encoder: Encoder) -> bool:
 def shortened_context(module: nn.Module, length: int) -> Iterator[None]:
     """Let a text tower read `length` tokens inside a `with` block."""
     positions, mask = module.positional_embedding, module.attn_mask
-    # open_clip adds all positions to the tokens, so there must be as many of both.
+    # open_clip adds all positions to the tokens, so their numbers must be equal.
     module.positional_embedding = nn.Parameter(positions[:length], requires_grad=False)  # pyright: ignore
     module.attn_mask = mask[:length, :length]  # pyright: ignore
     try:

@@ -1,7 +1,7 @@
-"""Tokenizers that lie on the Hugging Face hub: those of SigLIP, SigLIP 2, MetaCLIP 2 and CLIPA.
+"""Tokenizers on the Hugging Face hub: SigLIP's, SigLIP 2's, MetaCLIP 2's and CLIPA's.
 
 open_clip reads them with the package `transformers`, from the hub whenever it makes a tokenizer.
-Here their files are downloaded once, with the weights, and kept beside these.
+Here their files are downloaded once and kept with the weights.
 """
 
 import tempfile
@@ -20,14 +20,14 @@ from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 
 REQUIRED = ("tokenizer.json", "tokenizer_config.json")
-"""The files that say all of a fast tokenizer. Nothing else is read: `spiece.model` alone would have
-to be converted, and `*.py` would have to be executed."""
+"""The files that define a fast tokenizer. Nothing else is read: `spiece.model` would have to be
+converted, and `*.py` executed."""
 
 OPTIONAL = ("special_tokens_map.json", "added_tokens.json")
 """Files of older tokenizers, which are read if they are there."""
 
 SETTINGS = ("clean", "language", "strip_sep_token", "tokenizer_mode")
-"""What a model's `tokenizer_kwargs` may set. open_clip hands on all others to `transformers`, also
+"""What a model's `tokenizer_kwargs` may set. open_clip passes all others to `transformers`, even
 `trust_remote_code`, which a configuration from the hub could set."""
 
 
@@ -63,7 +63,7 @@ class HubTokenizer:
             for file, content in self.files.items():
                 (Path(folder) / file).write_bytes(content)
             try:
-                found = tokenizers.HFTokenizer(
+                tokenizer = tokenizers.HFTokenizer(
                     folder,
                     context_length=length,
                     # Else a tokenizer's own code would be run, or a terminal asked whether to.
@@ -77,10 +77,10 @@ class HubTokenizer:
                     f"({type(error).__name__}: {str(error)[:300]}); install the version that it "
                     "was written for, or choose another model"
                 ) from None
-        self.require_ends(found)
-        return found
+        self.require_ends(tokenizer)
+        return tokenizer
 
-    def require_ends(self, found: Any) -> None:
+    def require_ends(self, tokenizer: Any) -> None:
         """Refuse a tokenizer that leaves out the start or end that its configuration asks for.
 
         `transformers` 5 makes these from `tokenizer.json` alone for some classes, and the text
@@ -92,13 +92,13 @@ class HubTokenizer:
             Names the token.
         """
         settings = msgspec.json.decode(self.files[REQUIRED[1]], type=dict[str, Any])
-        tokens, name = found(["a"])[0].tolist(), self.text["hf_tokenizer_name"]
+        tokens, name = tokenizer(["a"])[0].tolist(), self.text["hf_tokenizer_name"]
         for kind in ("bos", "eos"):
             wanted = settings.get(f"add_{kind}_token")
-            # CLIPA's end is replaced by padding afterwards.
-            if wanted is None or found.strip_sep_token:
+            # CLIPA later replaces its end token by padding.
+            if wanted is None or tokenizer.strip_sep_token:
                 continue
-            if wanted != (getattr(found.tokenizer, f"{kind}_token_id") in tokens):
+            if wanted != (getattr(tokenizer.tokenizer, f"{kind}_token_id") in tokens):
                 raise InputError(
                     f"the tokenizer {name!r} has `add_{kind}_token` {str(wanted).lower()}, and the "
                     "installed transformers does otherwise; install another version"

@@ -11,12 +11,12 @@ from torch import nn
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.encoders.activations import image_tower
 from interpreting_clip.encoders.encoder import Encoder, forward_passes
-from interpreting_clip.encoders.entries import ComputeType
+from interpreting_clip.encoders.encoder_entries import ComputeType
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset, image_batches
 from interpreting_clip.loading.preprocess import to_tower
 from interpreting_clip.loading.processes import collect, is_first, place
-from interpreting_clip.measures.grams import (
+from interpreting_clip.statistics.grams import (
     LayerGrams,
     MinibatchGrams,
     OutlierLimits,
@@ -32,12 +32,12 @@ def named_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
     A modified ResNet has its stem, four stages and attention pool, any other ResNet its stem, four
     stages and pooled output. A vision transformer has its embedding (patches, positions and, where
-    there is one, the first norm), every block, and its output. Any other architecture has those of
-    its children that have weights, a Sequential's or ModuleList's one by one, and its output.
+    there is one, the first norm), every block, and its output. Any other architecture has
+    its children with weights, the parts of a Sequential or ModuleList, and its output.
     """
     if hasattr(tower, "attnpool"):
         return resnet_layers(tower, "avgpool") | {"attention_pool": tower.get_submodule("attnpool")}
-    # open_clip wraps timm's towers; their layers are those of the trunk.
+    # open_clip wraps timm's towers; the layers belong to the trunk.
     trunk = tower.get_submodule("trunk") if hasattr(tower, "trunk") else tower
     if all(hasattr(trunk, name) for name in ("maxpool", *STAGES.values())):
         layers = resnet_layers(trunk, "maxpool")
@@ -67,14 +67,14 @@ def transformer_layers(tower: nn.Module) -> dict[str, nn.Module]:
 
 
 def weighted_parts(tower: nn.Module) -> dict[str, nn.Module]:
-    """Return the children of a tower that have weights, those of its sequences one by one."""
-    found: dict[str, nn.Module] = {}
+    """Return the children of a tower that have weights; sequences are split into their parts."""
+    parts: dict[str, nn.Module] = {}
     for name, child in tower.named_children():
         opened = isinstance(child, nn.Sequential | nn.ModuleList)
         for key, part in child.named_children() if opened else [("", child)]:
             if any(True for _ in part.parameters()):
-                found[f"{name}{key}"] = part
-    return found
+                parts[f"{name}{key}"] = part
+    return parts
 
 
 @contextmanager
@@ -122,7 +122,7 @@ def in_memory_order(
 ) -> Float[torch.Tensor, "image feature"]:
     """Return each image's features as one row, in the order in which they lie in memory.
 
-    Gram matrices do not depend on the order of the features, and `flatten` alone would copy the
+    Gram matrices do not depend on the order of the features, and  a mere `flatten` would copy the
     output of a convolution in channels-last layout.
     """
     axes = sorted(range(1, features.ndim), key=features.stride, reverse=True)
@@ -209,17 +209,17 @@ def layer_grams(
     layers, tower = named_layers(encoder.visual), image_tower(encoder, device)
     (rank, processes), (count, size) = place(), minibatches.shape
     # Whole minibatches in turn, since each has its own Gram matrices.
-    own = minibatches[rank::processes].ravel()
+    chosen = minibatches[rank::processes].ravel()
     numbers: list[np.ndarray] = []
 
     def stacks() -> Iterator[np.ndarray]:
         workers = machine.workers
-        for batch in image_batches(images, own, preprocess, size, workers, device=device):
+        for batch in image_batches(images, chosen, preprocess, size, workers, device=device):
             pixels = to_tower(batch, preprocess, device)
-            found = tower_grams(tower, layers, pixels, limits, precision)
-            numbers.append(np.array([one.outliers for one in found.values()], np.float32))
+            grams = tower_grams(tower, layers, pixels, limits, precision)
+            numbers.append(np.array([gram.outliers for gram in grams.values()], np.float32))
             # Centred in double precision; after that, float32 is exact enough to store.
-            yield np.stack([[one.whole, one.rest] for one in found.values()]).astype(np.float32)
+            yield np.stack([[gram.whole, gram.rest] for gram in grams.values()]).astype(np.float32)
 
     every = list(collect(stacks(), [(len(layers), 2, size, size)] * count))
     # After the matrices: those arrive while they are computed, and these wait in their process.
@@ -229,8 +229,8 @@ def layer_grams(
     most = dict(zip(layers, np.max(outliers, axis=0).astype(int).tolist(), strict=True))
     numbered = list(enumerate(layers))
     return LayerGrams(
-        {layer: np.stack([one[n, 0] for one in every]) for n, layer in numbered},
-        {layer: np.stack([one[n, 1] for one in every]) for n, layer in numbered if most[layer]},
+        {layer: np.stack([batch[n, 0] for batch in every]) for n, layer in numbered},
+        {layer: np.stack([batch[n, 1] for batch in every]) for n, layer in numbered if most[layer]},
         most,
     )
 

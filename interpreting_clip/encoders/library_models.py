@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from interpreting_clip.encoders.encoder_card import Model, Representation
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.open_clip_models import seeded
 from interpreting_clip.errors import InputError, close_names
 from interpreting_clip.loading.preprocess import FILTERS, Preprocess
@@ -81,7 +81,7 @@ def timm_classifier(name: str) -> tuple[nn.Module, Any, Preprocess]:
 
 
 def require_torchvision_classifier(name: str) -> None:
-    """Refuse a name that is no classifier of torchvision.
+    """Refuse a name that is not a classifier of torchvision.
 
     Raises
     ------
@@ -111,8 +111,8 @@ def torchvision_preprocess(transforms: Any) -> Preprocess:
 def timm_preprocess(name: str, config: dict[str, Any]) -> Preprocess:
     """Return timm's data configuration (`resolve_model_data_config`) in our terms.
 
-    It is the one in timm's model cards, at the training size; the larger `test_input_size` of some
-    weights is not used.
+    It is the preprocessing in timm's model cards, at the training size; the larger
+    `test_input_size` of some weights is not used.
 
     Raises
     ------

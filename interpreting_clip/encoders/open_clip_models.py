@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from interpreting_clip.encoders.encoder_card import Architecture, Model, OpenClipConfig
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     HUB_MODEL,
     AnyBackbone,
     Backbone,
@@ -92,7 +92,7 @@ def build_clip(
     """Return open_clip's `CLIP` or `CustomTextCLIP` with fresh weights, both towers.
 
     A CLIP given by its sizes has a token for each word of the vocabulary. Without `text` the result
-    is the image tower alone, with the weights that it has in the whole CLIP. A configuration of
+    is only the image tower, with the weights that it has in the whole CLIP. A configuration of
     open_clip says only how large images are; their mean and standard deviation are OpenAI's.
 
     Raises
@@ -104,7 +104,7 @@ def build_clip(
     open_clip = import_open_clip(timm=needs_timm(config))
     kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
     if not text:
-        # Both of open_clip's CLIPs draw the image tower first, so alone it gets the weights that it
+        # Both of open_clip's CLIPs draw the image tower first, so by itself it gets the weights it
         # has in the whole.
         kind = open_clip.model._build_vision_tower
         config = {key: config[key] for key in config.keys() & TOWER_KEYS}

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from interpreting_clip.encoders.encoder import Classifier, Encoder, build_tower
 from interpreting_clip.encoders.encoder_card import Architecture, OpenClipConfig
-from interpreting_clip.encoders.entries import Backbone, ImagesPerClass, ProbedFeatures
+from interpreting_clip.encoders.encoder_entries import Backbone, ImagesPerClass, ProbedFeatures
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.batches import ImageDataset
 
 PROJECTIONS = {"proj": 0, "attnpool.c_proj.weight": 1, "head.proj.weight": 1}
-"""The matrices that project the features of open_clip's towers, those of ViTs, of modified ResNets
+"""The matrices that project the features of open_clip's towers: of ViTs, of modified ResNets
 and of timm's, each with the axis of the features that go in."""
 
 
@@ -27,7 +27,7 @@ def probed_encoder(start: Encoder, features: ProbedFeatures) -> Encoder:
     """Return an encoder without a head whose activations a probe reads.
 
     Its tower is a copy of that of `start`, which keeps its own head. Before the projection, the
-    features of a CLIP are those that its projection into the space of images and texts reads.
+    features of a CLIP are the input of its projection into the space of images and texts.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def headless(
 
 
 def without_projection(start: Encoder) -> Encoder:
-    """Return the image tower of a CLIP, or of a classifier made of one, before its projection.
+    """Return the image tower of a CLIP, or of a classifier made from a CLIP, before its projection.
 
     It is the tower of an architecture whose embedding is as wide as these features, with the
     identity as projection: the product with it returns each feature as it is. So all that knows
@@ -116,14 +116,14 @@ class ChosenImages:
         return len(self.rows)
 
     def __getitem__(self, image: int, /) -> UInt8[np.ndarray, "height width 3"]:
-        """Return the pixels of one of them."""
+        """Return the pixels of an image."""
         return self.images[int(self.rows[image])]
 
 
 def choose_images(
     classes: Int[np.ndarray, " image"], names: Sequence[str], most: ImagesPerClass
 ) -> Int[np.ndarray, " chosen"]:
-    """Return the images that a probe learns from, in their order: evenly spaced ones of each class.
+    """Return the images that a probe learns from, in order, evenly spaced within each class.
 
     Of a class that has no more than `most`, all are taken.
 
@@ -140,12 +140,12 @@ def choose_images(
     """
     chosen = []
     for class_, name in enumerate(names):
-        own = np.flatnonzero(classes == class_)
-        if len(own) < 2:
+        members = np.flatnonzero(classes == class_)
+        if len(members) < 2:
             raise InputError(
                 f"class {class_}, {name!r}: a probe needs two images of it or more, the dataset "
-                f"has {len(own)}; name a dataset that has all {len(names):,} classes"
+                f"has {len(members)}; name a dataset that has all {len(names):,} classes"
             )
-        count = len(own) if most == "all" else min(most, len(own))
-        chosen.append(own[np.arange(count) * len(own) // count])
+        count = len(members) if most == "all" else min(most, len(members))
+        chosen.append(members[np.arange(count) * len(members) // count])
     return np.sort(np.concatenate(chosen))

@@ -1,4 +1,4 @@
-"""State dicts as others name them: which one to take, and where the image tower is in it.
+"""State dicts under others' names: chooses a state dict and finds the image tower in it.
 
 Trainings wrap a model in other modules, which put prefixes before its names (`module.`,
 `_orig_mod.`, `image_encoder.model.visual.`). So the arrays of the architecture's image tower are
@@ -27,7 +27,7 @@ NO_PART = re.compile(
     r"mask(ed)?_(token|embed)|pooler|lm_head|logit_(scale|bias)|decoder|queue|prototypes"
     r"|(\w+_)?(projector|projection_head|proj_head|predictor)|(head|fc|classifier)\."
 )
-"""The beginnings of what trainings keep beside a tower and its features do not depend on."""
+"""Prefixes of arrays that trainings keep with a tower but that its features do not depend on."""
 
 ADVICE = {
     r"\blora_|\.base_layer\.": "These are LoRA adapters, or weights with such beside them: merge "
@@ -109,8 +109,8 @@ def find_tower(
 ) -> MatchedTower:
     """Return the state dict with an architecture's image tower, and the prefix of its names.
 
-    Of several state dicts the one under the first of `STATES` is taken. `renamed` brings names
-    into the architecture's if its library knows older ones.
+    Of several state dicts, the first of `STATES` is taken. `renamed` brings names
+    into the architecture's if its library knows older names.
 
     Raises
     ------
@@ -126,14 +126,14 @@ def find_tower(
         )
     tried = states if choice.state is None else {choice.state: states[choice.state]}
     tried = {state: renamed(weights) for state, weights in tried.items()}
-    # Of a CLIP, users may mean what stands before both towers.
+    # For a CLIP, users may give the prefix of both towers.
     given = None
     if choice.prefix is not None:
-        own = choice.prefix.replace("vision_model.", "visual.")
-        given = (choice.prefix, f"{choice.prefix}visual.", own)
+        on_visual = choice.prefix.replace("vision_model.", "visual.")
+        given = (choice.prefix, f"{choice.prefix}visual.", on_visual)
     fits = {state: tower_prefixes(weights, spec, given) for state, weights in tried.items()}
-    best = {state: max(found.values(), default=0) for state, found in fits.items()}
-    # Older names of a few layers may be missing from each; half of a tower is no coincidence.
+    best = {state: max(counts.values(), default=0) for state, counts in fits.items()}
+    # Older names of a few layers may be missing from each; half of a tower is not a coincidence.
     enough = max(0.9 * max(best.values()), len(spec.arrays) / 2)
     fitting = [state for state, count in best.items() if count >= enough]
     if not fitting:
@@ -143,8 +143,8 @@ def find_tower(
     state = next((state for state in STATES if state in fitting), fitting[0])
     if len(fitting) > 1 and state not in STATES:
         raise InputError(f"{what} are under {quoted(fitting)}; choose with the key `state`")
-    weights, found = tried[state], fits[state]
-    prefixes = sorted(prefix for prefix, count in found.items() if count == best[state])
+    weights, counts = tried[state], fits[state]
+    prefixes = sorted(prefix for prefix, count in counts.items() if count == best[state])
     if len(prefixes) > 1:
         raise InputError(
             f"{what} are under the prefixes {quoted(prefixes)}; choose with the key `prefix`"
@@ -182,16 +182,16 @@ def alike(value: torch.Tensor, expected: torch.Tensor) -> bool:
     return same and value.is_floating_point() >= expected.is_floating_point()
 
 
-def unused_arrays(found: MatchedTower, spec: TowerSpec) -> frozenset[str]:
-    """Return what has the tower's prefix, is no part of it, and does not change its features.
+def unused_arrays(matched: MatchedTower, spec: TowerSpec) -> frozenset[str]:
+    """Return the arrays under the tower's prefix that are not part of it or its features.
 
     A projector in the head's place, and what `NO_PART` lists. In a module that the tower has,
     unknown arrays mean another architecture.
     """
     modules = {name.partition(".")[0] for name in spec.arrays}
-    unknown = [name for name in found.tower() if name not in spec.arrays]
+    unknown = [name for name in matched.tower() if name not in spec.arrays]
     return frozenset(
-        f"{found.prefix}{name}"
+        f"{matched.prefix}{name}"
         for name in unknown
         if (spec.head_name and name.startswith(f"{spec.head_name}."))
         or (NO_PART.match(name) and name.partition(".")[0] not in modules)
@@ -199,10 +199,10 @@ def unused_arrays(found: MatchedTower, spec: TowerSpec) -> frozenset[str]:
 
 
 def misfit(
-    found: MatchedTower, spec: TowerSpec, part: str = "image tower", advice: str = ""
+    matched: MatchedTower, spec: TowerSpec, part: str = "image tower", advice: str = ""
 ) -> str:
     """Say why a state dict is not of a part of an architecture, and what it has."""
-    weights, expected = found.tower(), spec.arrays
+    weights, expected = matched.tower(), spec.arrays
     both = [name for name in expected if name in weights]
     other = [name for name in both if not alike(weights[name], expected[name])]
     lists = {
@@ -212,22 +212,22 @@ def misfit(
         ],
         "unknown to it": [name for name in weights if name not in expected] if both else [],
     }
-    fitting, under = len(both) - len(other), f" under '{found.prefix}'" if found.prefix else ""
+    fitting, under = len(both) - len(other), f" under '{matched.prefix}'" if matched.prefix else ""
     parts = [
         f"{spec.source}: expected the {len(expected):,} arrays of {spec.model}'s {part}, got "
         f"{fitting:,} of them{under}",
         *(f"{what} are {abridged(names)}" for what, names in lists.items() if names),
-        f"{found.state or 'the file'} holds {abridged(list(found.weights))}",
+        f"{matched.state or 'the file'} holds {abridged(list(matched.weights))}",
     ]
     whose = "another architecture" if fitting < len(expected) / 2 else "another version of it"
     advice = advice or (
         f"The weights are of {whose}, or incomplete: name the backbone that they belong to, or "
         "choose among the file's arrays with the keys `state`, `prefix` and `head_name`"
     )
-    return "; ".join(parts) + f". {known_advice(found, spec, lists) or advice}"
+    return "; ".join(parts) + f". {known_advice(matched, spec, lists) or advice}"
 
 
-def known_advice(found: MatchedTower, spec: TowerSpec, lists: Mapping[str, list[str]]) -> str:
+def known_advice(matched: MatchedTower, spec: TowerSpec, lists: Mapping[str, list[str]]) -> str:
     """Return what to do about files that are known not to fit, or nothing."""
     if re.search(r"\d{5}-of-\d{5}", spec.source):
         return IN_ONE_FILE
@@ -242,7 +242,7 @@ def known_advice(found: MatchedTower, spec: TowerSpec, lists: Mapping[str, list[
             "The weights have biases of queries and values, but none of keys: of timm's models, "
             "BEiTs have these, and the DINOv3s that are called `_qkvb`"
         )
-    names = "\n".join(f"{name} {kind(value)}" for name, value in found.weights.items())
+    names = "\n".join(f"{name} {kind(value)}" for name, value in matched.weights.items())
     return next((advice for pattern, advice in ADVICE.items() if re.search(pattern, names)), "")
 
 
@@ -257,22 +257,22 @@ def quoted(names: Iterable[str]) -> str:
     return ", ".join(f"'{name}'" for name in names)
 
 
-def describe_found(found: MatchedTower) -> str:
-    """Say in one line what was taken of a file, and what else is in it."""
-    said = f"the state dict '{found.state}'" if found.state else "the whole file"
-    if found.others:
-        said += f", not {quoted(found.others)} (`state` chooses)"
-    if found.converted:
-        said += "; names converted to the backbone's"
-    if found.prefix:
-        said += f"; names after '{found.prefix}'"
-    if found.pooling:
-        why = "as `fc_norm` shows" if found.averaged else "assumed, as timm builds the model"
-        said += f"; pooling '{found.pooling}' ({why})"
-    if found.head_name is not None:
-        said += f"; head '{found.head_name}'"
-        if found.folded:
-            said += " with the batch norm before it folded in (eps 1e-6, as in MAE's linear probes)"
-    used = (found.prefix, f"{found.head_name}.")
-    unused = [n for n in found.weights if n in found.unused or not n.startswith(used)]
-    return f"{said}; not used are {abridged(unused)}" if unused else said
+def describe_found(matched: MatchedTower) -> str:
+    """Describe in one line what was taken from a file, and what else is in it."""
+    text = f"the state dict '{matched.state}'" if matched.state else "the whole file"
+    if matched.others:
+        text += f", not {quoted(matched.others)} (`state` chooses)"
+    if matched.converted:
+        text += "; names converted to the backbone's"
+    if matched.prefix:
+        text += f"; names after '{matched.prefix}'"
+    if matched.pooling:
+        reason = "as `fc_norm` shows" if matched.averaged else "assumed, as timm builds the model"
+        text += f"; pooling '{matched.pooling}' ({reason})"
+    if matched.head_name is not None:
+        text += f"; head '{matched.head_name}'"
+        if matched.folded:
+            text += " with the batch norm before it folded in (eps 1e-6, as in MAE's linear probes)"
+    used = (matched.prefix, f"{matched.head_name}.")
+    unused = [n for n in matched.weights if n in matched.unused or not n.startswith(used)]
+    return f"{text}; not used are {abridged(unused)}" if unused else text

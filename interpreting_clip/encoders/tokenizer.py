@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from interpreting_clip.encoders.entries import split_words
+from interpreting_clip.encoders.encoder_entries import split_words
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.errors import InputError
 
@@ -36,7 +36,7 @@ class Vocabulary:
     def encode(self, texts: Sequence[str], context: int) -> Int[np.ndarray, "text token"]:
         """Return the tokens of texts, `context` each.
 
-        Unlike CLIP's tokenizer this one does not cut long texts: a caption without its last words
+        Unlike CLIP's tokenizer, it does not cut long texts: a caption without its last words
         may say something else.
 
         Raises

@@ -19,7 +19,7 @@ from interpreting_clip.encoders.encoder import (
     new_card,
 )
 from interpreting_clip.encoders.encoder_card import Model, OpenClipConfig
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.file_heads import (
     find_head,
     imagenet_names,
@@ -57,9 +57,9 @@ def load_weights(
     """Return an encoder of an architecture with weights of a file, and what was taken of the file.
 
     `states` are the file's state dicts. An image tower with a linear head is a classifier, and a
-    text tower beside it is ignored; a whole CLIP without a head is a CLIP; a tower without either
-    is an encoder without a head, as is one whose head has other classes than ImageNet's. Older
-    files are read as their library reads them, those of transformers under other names.
+    text tower next to it is ignored; a whole CLIP without a head is a CLIP; a tower without either
+    is an encoder without a head, as is a tower whose head has other classes than ImageNet's. Older
+    files are read as their library reads them, transformers' files under other names.
 
     Raises
     ------
@@ -76,33 +76,33 @@ def load_weights(
     if choice.head_name is None:
         refuse_patch_heads(states, source)
     without_norms = {state: without_probe_norm(weights) for state, weights in states.items()}
-    found = find_tower(without_norms, spec, choice, partial(current_names, architecture, arrays))
-    found = with_parts(found, head_name=find_head(found, spec, choice))
+    matched = find_tower(without_norms, spec, choice, partial(current_names, architecture, arrays))
+    matched = with_parts(matched, head_name=find_head(matched, spec, choice))
     pooling = getattr(model.module.get_submodule(inner.rstrip(".")), "global_pool", "")
-    found = with_parts(
-        found,
-        unused=unused_arrays(found, spec),
+    matched = with_parts(
+        matched,
+        unused=unused_arrays(matched, spec),
         averaged=bool(inner),
         pooling=pooling if isinstance(pooling, str) else "",
-        folded=f"{found.head_name}.0.running_mean" in states[found.state],
+        folded=f"{matched.head_name}.0.running_mean" in states[matched.state],
     )
     if any(
-        name in arrays and not alike(value, arrays[name]) for name, value in found.tower().items()
+        name in arrays and not alike(value, arrays[name]) for name, value in matched.tower().items()
     ):
-        raise InputError(misfit(found, spec))
-    if isinstance(architecture, OpenClipConfig) and (text := text_arrays(found)):
+        raise InputError(misfit(matched, spec))
+    if isinstance(architecture, OpenClipConfig) and (text := text_arrays(matched)):
         encoder = clip_encoder(architecture, None, 0)
-        copy_clip(encoder.module, found, text, spec)
-        return encoder, with_parts(found, prefix=found.prefix.removesuffix("visual."))
-    head = found.head()
+        copy_clip(encoder.module, matched, text, spec)
+        return encoder, with_parts(matched, prefix=matched.prefix.removesuffix("visual."))
+    head = matched.head()
     if choice.classes is not None:
         head = ordered_rows(head, folders / choice.classes.file, choice.classes.sha256, source)
     elif head and len(head["weight"]) != len(imagenet_names()):
-        found, head = without_head(found, choice, source), {}
+        matched, head = without_head(matched, choice, source), {}
     unit = choice.normalize_features
     if unit is None:
-        unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(found)
-    return classifier(model, found, head, spec, unit=unit), found
+        unit = isinstance(architecture, OpenClipConfig) and is_on_unit_features(matched)
+    return classifier(model, matched, head, spec, unit=unit), matched
 
 
 def needs_average_pooling(tower: nn.Module, states: Mapping[str, StateDict]) -> bool:
@@ -111,8 +111,8 @@ def needs_average_pooling(tower: nn.Module, states: Mapping[str, StateDict]) -> 
     That is how timm calls the last norm if it comes after the average of the patch tokens, as in
     MAE's finetuning (He et al. 2022).
     """
-    norm, own = "fc_norm.weight", tower.state_dict()
-    return "norm.weight" in own and any(
+    norm, arrays = "fc_norm.weight", tower.state_dict()
+    return "norm.weight" in arrays and any(
         name.endswith(norm) and name.removesuffix(norm) + "norm.weight" not in weights
         for weights in states.values()
         for name in weights
@@ -131,47 +131,47 @@ def pooling_averages(model: Model) -> Model:
     return with_parts(built, preprocess=model.preprocess)
 
 
-def text_arrays(found: MatchedTower) -> dict[str, torch.Tensor]:
-    """Return what a file without a head has beside an image tower `visual`, by names in the CLIP.
+def text_arrays(matched: MatchedTower) -> dict[str, torch.Tensor]:
+    """Return the arrays outside the tower `visual` in a file without a head, by names in the CLIP.
 
-    Nothing if there is no text tower; the temperature alone is none.
+    Nothing if there is no text tower; a temperature does not count as a text tower.
     """
-    parent = found.prefix.removesuffix("visual.")
-    if parent == found.prefix or found.head_name is not None:
+    parent = matched.prefix.removesuffix("visual.")
+    if parent == matched.prefix or matched.head_name is not None:
         return {}
-    beside = {
+    others = {
         name.removeprefix(parent): value
-        for name, value in found.weights.items()
-        if name.startswith(parent) and not name.startswith(found.prefix)
+        for name, value in matched.weights.items()
+        if name.startswith(parent) and not name.startswith(matched.prefix)
     }
-    beside = {name: value for name, value in beside.items() if name not in NOT_WEIGHTS}
-    return beside if beside.keys() - {"logit_scale", "logit_bias"} else {}
+    others = {name: value for name, value in others.items() if name not in NOT_WEIGHTS}
+    return others if others.keys() - {"logit_scale", "logit_bias"} else {}
 
 
 def copy_clip(
-    module: nn.Module, found: MatchedTower, text: dict[str, torch.Tensor], spec: TowerSpec
+    module: nn.Module, matched: MatchedTower, text: dict[str, torch.Tensor], spec: TowerSpec
 ) -> None:
     """Copy both towers into a CLIP."""
     if not hasattr(module, "positional_embedding"):
         text = import_open_clip().model.convert_to_custom_text_state_dict(text)
-    tower = {f"visual.{name}": value for name, value in found.tower().items()}
+    tower = {f"visual.{name}": value for name, value in matched.tower().items()}
     try:
         copy_state(module, tower | text, spec.source, "")
     except InputError:
-        if found.tower().keys() != spec.arrays.keys():
-            raise InputError(misfit(found, spec)) from None
+        if matched.tower().keys() != spec.arrays.keys():
+            raise InputError(misfit(matched, spec)) from None
         state = {k: v for k, v in module.state_dict().items() if not k.startswith("visual.")}
-        beside, whole = MatchedTower(text, found.state, ""), with_parts(spec, arrays=state)
+        others, whole = MatchedTower(text, matched.state, ""), with_parts(spec, arrays=state)
         advice = (
             "A zero-shot head needs the whole text tower: get the file of the whole CLIP, or name "
             "the backbone that the text tower belongs to"
         )
-        raise InputError(misfit(beside, whole, "text tower", advice)) from None
+        raise InputError(misfit(others, whole, "text tower", advice)) from None
 
 
 def classifier(
     model: Model,
-    found: MatchedTower,
+    matched: MatchedTower,
     head: dict[str, torch.Tensor],
     spec: TowerSpec,
     *,
@@ -190,7 +190,7 @@ def classifier(
         head.setdefault("bias", torch.zeros(len(classes)))
     module = Classifier(model.module, model.width, len(classes), unit, "bias" in head)
     # Files may hold buffers that the installed library computes, as timm's Swins do.
-    tower = {f"{spec.inner}{name}": value for name, value in found.tower().items()}
+    tower = {f"{spec.inner}{name}": value for name, value in matched.tower().items()}
     computed = dict(model.module.named_buffers()).keys() - model.module.state_dict().keys()
     named = {f"visual.{name}": value for name, value in tower.items() if name not in computed}
     named |= {f"head.{part}": value for part, value in head.items()}
@@ -202,7 +202,7 @@ def classifier(
             # MNASNets need their versions.
             copy_state(module, named, spec.source, "")
         except InputError:
-            raise InputError(misfit(found, spec)) from None
+            raise InputError(misfit(matched, spec)) from None
     card = new_card(model, kind="classifier", normalize_features=unit, classes=classes)
     return Encoder(card, module)
 

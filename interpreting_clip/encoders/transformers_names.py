@@ -67,8 +67,8 @@ order in which they are replaced."""
 def library_names(weights: StateDict, tower: Collection[str]) -> StateDict:
     """Return weights under the names of timm or open_clip, whichever an image tower has.
 
-    `tower` are the tower's names; for one that is no vision transformer, nothing changes. The text
-    tower beside one of open_clip's gets open_clip's names, too.
+    `tower` are the tower's names; nothing changes unless it is a vision transformer. The text
+    tower next to an open_clip tower gets open_clip's names, too.
     """
     trunk, timm = (f"{before}blocks.0.norm1.weight" in tower for before in ("trunk.", ""))
     if not timm and not trunk and "transformer.resblocks.0.ln_1.weight" not in tower:
@@ -106,17 +106,17 @@ def library_names(weights: StateDict, tower: Collection[str]) -> StateDict:
 def fused(weights: StateDict, tower: Collection[str]) -> StateDict:
     """Return weights with queries, keys and values in one array, and the two inputs of a SwiGLU.
 
-    A `tower` may have the latter apart, and biases of queries and values, but none of keys.
+    A `tower` may keep the latter apart, and have biases of queries and values but not of keys.
     """
     whole: dict[str, torch.Tensor] = {}
     parts: dict[str, dict[str, str]] = defaultdict(dict)
     for name, value in weights.items():
-        found = PART.search(name)
-        if found is None or (found[2] and "blocks.0.mlp.fc1_g.weight" in tower):
+        match = PART.search(name)
+        if match is None or (match[2] and "blocks.0.mlp.fc1_g.weight" in tower):
             whole[name] = value
         else:
-            new = "mlp.fc1." if found[2] else "attn.qkv."
-            parts[PART.sub(new, name)][found[1] or found[2]] = name
+            new = "mlp.fc1." if match[2] else "attn.qkv."
+            parts[PART.sub(new, name)][match[1] or match[2]] = name
     for name, of in parts.items():
         order = next((order for order in WHOLES if {*order} == of.keys()), ())
         if order and len({weights[old].shape for old in of.values()}) == 1:
@@ -130,7 +130,7 @@ def fused(weights: StateDict, tower: Collection[str]) -> StateDict:
 
 
 def timm_arrays(name: str, value: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Return the arrays that timm has for one, by its name there."""
+    """Return timm's arrays for an array of the file, by their names in timm."""
     if name in ("cls_token", "pos_embed"):
         return {name: value.reshape(1, -1, value.shape[-1])}
     if name.startswith("attn_pool.qkv."):

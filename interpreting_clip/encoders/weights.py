@@ -1,6 +1,6 @@
 """Encoders with published weights: from an entry of `weights:` in params.yaml to the module.
 
-The entry's source says where its file lies, `checkpoints` reads the file without executing it, and
+The entry's source locates its file, `checkpoints` reads the file without executing it, and
 `towers` puts its arrays into the architecture that the study names.
 """
 
@@ -21,7 +21,7 @@ from interpreting_clip.encoders.encoder_card import (
     Origin,
     TokenizerOrigin,
 )
-from interpreting_clip.encoders.entries import BackboneEntry
+from interpreting_clip.encoders.encoder_entries import BackboneEntry
 from interpreting_clip.encoders.hub_tokenizer import OPTIONAL, REQUIRED, HubTokenizer
 from interpreting_clip.encoders.sources.checkpoint import PREPROCESSING, require_file
 from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location, Source
@@ -40,13 +40,13 @@ def find_encoder(
 ) -> tuple[Encoder, Remarks]:
     """Return the encoder of an entry in `weights:`, its own preprocessing on its card.
 
-    The remarks are what was taken of its file, and how images reach its tower.
+    The remarks describe what was taken from its file, and how images reach its tower.
 
     Raises
     ------
     InputError
         The library does not know the names; or the weights cannot be had, are damaged, are not
-        those of the backbone, or would have to be executed; or a `resize` that is given is smaller
+        the backbone's, or would have to be executed; or a given `resize` is smaller
         than the images that the tower sees.
     """
     location = entry.location(backbone)
@@ -58,7 +58,7 @@ def find_encoder(
     # The commit of the weights, so that both files come from one state of the repository.
     architecture, settings = entry.published(backbone, origin.revision, machine)
     states, folders = read_checkpoint(file, origin.location), Path(machine.folders)
-    encoder, found = load_weights(architecture, states, entry.choice(), origin.location, folders)
+    encoder, matched = load_weights(architecture, states, entry.choice(), origin.location, folders)
     try:
         preprocess = replace(encoder.card.preprocess, **settings | entry.preprocessing)
     except ValueError as error:
@@ -66,35 +66,35 @@ def find_encoder(
             f"weights: {error}; correct it in params.yaml, or leave it out for the architecture's"
         ) from None
     if not entry.from_library:
-        # None for what is empty: the whole file, no prefix, no head.
-        parts = {"state": found.state, "prefix": found.prefix, "head_name": found.head_name}
+        # None in place of "": the whole file, no prefix, no head.
+        parts = {"state": matched.state, "prefix": matched.prefix, "head_name": matched.head_name}
         origin = replace(origin, **{key: value or None for key, value in parts.items()})
     card, tokenizer = replace(encoder.card, preprocess=preprocess, origin=origin), None
     if card.kind == "clip" and isinstance(card.architecture, OpenClipConfig):
-        tokenizer, its_origin = download_tokenizer(card.architecture, origin, machine)
-        card = replace(card, tokenizer=its_origin)
+        tokenizer, tokenizer_origin = download_tokenizer(card.architecture, origin, machine)
+        card = replace(card, tokenizer=tokenizer_origin)
     remarks = {
-        "taken": describe_found(found),
+        "taken": describe_found(matched),
         "preprocessing": describe_preprocessing(entry, preprocess),
     }
-    if warning := compare_with_training(entry, found, card):
+    if warning := compare_with_training(entry, matched, card):
         remarks["warning"] = warning
-    if found.no_head:
-        remarks["head"] = found.no_head
+    if matched.no_head:
+        remarks["head"] = matched.no_head
     return with_parts(encoder, card=card, tokenizer=tokenizer), remarks
 
 
 def describe_preprocessing(entry: Source, preprocess: Preprocess) -> str:
-    """Say in one line how images reach a tower, and who says so."""
+    """Describe in one line how images reach a tower, and where each setting comes from."""
     default = "the weights'" if entry.from_library else "the architecture's"
-    said: dict[str, list[str]] = {}
+    settings: dict[str, list[str]] = {}
     for key in PREPROCESSING:
         value = getattr(preprocess, key) or preprocess.size
         text = " ".join(f"{n:.6g}" for n in value) if isinstance(value, tuple) else value
-        said.setdefault("given" if key in entry.preprocessing else default, []).append(
+        settings.setdefault("given" if key in entry.preprocessing else default, []).append(
             f"{key} {text}"
         )
-    parts = [f"{', '.join(texts)} ({who})" for who, texts in said.items()]
+    parts = [f"{', '.join(texts)} ({origin})" for origin, texts in settings.items()]
     return f"{'; '.join(parts)}; {preprocess.mode} to {preprocess.size} pixels"
 
 
@@ -110,31 +110,31 @@ TRAINED_WITH = {
 """Trainings that a name in their files gives away, and the mean and std of their images."""
 
 PRE_NORM = r"(ln|norm)_pre\.weight$"
-"""The norm before the blocks that CLIPs have, and ViTs of other trainings have not."""
+"""The norm before the blocks, which CLIPs have and ViTs of other trainings do not."""
 
 WITH_12_HEADS = ("MoCo v3", "SLIP")
 """Trainings whose ViT-S has 12 attention heads and not 6, with arrays of the same shapes."""
 
 
-def compare_with_training(entry: Source, found: MatchedTower, card: EncoderCard) -> str:
+def compare_with_training(entry: Source, matched: MatchedTower, card: EncoderCard) -> str:
     """Return warnings of what a file does not hold: mean and std, and a CLIP's activation function.
 
     Raises
     ------
     InputError
-        The training computes the features otherwise than the backbone.
+        The training computes the features differently from the backbone.
     """
     if entry.from_library:
         return ""
-    names, warnings = "\n".join(found.weights), list[str]()
+    names, warnings = "\n".join(matched.weights), list[str]()
     model = card.architecture.model  # pyright: ignore
-    if found.converted and re.search(PRE_NORM, names, re.M) and "quickgelu" not in model:
+    if matched.converted and re.search(PRE_NORM, names, re.M) and "quickgelu" not in model:
         warnings.append(
             f"{model} has a GELU; if transformers' config.json has `hidden_act: quick_gelu`, as "
             "OpenAI's CLIPs, name its model with `quickgelu`"
         )
     known = [key for key, (name, *_) in TRAINED_WITH.items() if re.search(name, names, re.M)]
-    known += ["MAE"] if found.averaged or found.folded else []
+    known += ["MAE"] if matched.averaged or matched.folded else []
     if known and known[0] in WITH_12_HEADS and card.feature_width == 384:
         raise InputError(
             f"{card.origin.location}: the ViT-S of {known[0]} has 12 attention heads, which no "  # pyright: ignore
@@ -177,15 +177,15 @@ def download_weights(entry: Source, location: Location, machine: Machine) -> tup
 def download_tokenizer(
     architecture: OpenClipConfig, origin: Origin, machine: Machine
 ) -> tuple[HubTokenizer, TokenizerOrigin] | tuple[None, None]:
-    """Return the tokenizer of a CLIP's text and its origin; None if it is open_clip's own.
+    """Return the tokenizer of a CLIP's text and its origin; None if it is open_clip's.
 
-    It is of the weights' commit if it lies in their repository, and of `main` if it does not.
+    Its commit is the weights' if it lies in their repository, otherwise `main`'s.
     """
     name = architecture.config["text_cfg"].get("hf_tokenizer_name")
     if not name:
         return None, None
-    beside = origin.revision and origin.location.startswith(f"{name}/")
-    repository = open_repository(name, str(origin.revision) if beside else "main", "model")
+    with_weights = origin.revision and origin.location.startswith(f"{name}/")
+    repository = open_repository(name, str(origin.revision) if with_weights else "main", "model")
     if missing := [name for name in REQUIRED if name not in repository.files]:
         raise InputError(
             f"{repository.name}@{repository.revision}: the tokenizer of '{architecture.model}' has "
@@ -197,5 +197,7 @@ def download_tokenizer(
         if name in repository.files:
             file = download_file(repository, name, Path(machine.downloads))
             files[name], digests[name] = file.read_bytes(), file_digest(file)
-    found = TokenizerOrigin(repository=repository.name, revision=repository.revision, files=digests)
-    return HubTokenizer(architecture.config["text_cfg"], files), found
+    source = TokenizerOrigin(
+        repository=repository.name, revision=repository.revision, files=digests
+    )
+    return HubTokenizer(architecture.config["text_cfg"], files), source

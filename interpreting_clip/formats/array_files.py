@@ -84,10 +84,10 @@ def open_floats(file: Path, name: str) -> StoredArray:
     if wanted not in arrays:
         there = ", ".join(list(arrays)[:10]) or "none"
         raise InputError(f"{file}: expected an array '{name}', got {there}; rename it")
-    found = arrays[wanted]
-    if not found.bfloat16 and found.dtype not in FLOATS:
-        raise InputError(f"{file}: expected {', '.join(FLOATS)}, got {found.dtype}; convert it")
-    return found
+    array = arrays[wanted]
+    if not array.bfloat16 and array.dtype not in FLOATS:
+        raise InputError(f"{file}: expected {', '.join(FLOATS)}, got {array.dtype}; convert it")
+    return array
 
 
 def read_arrays(file: Path) -> dict[str, StoredArray]:

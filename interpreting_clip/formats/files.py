@@ -20,5 +20,5 @@ def file_digest(file: Path) -> str:
 
 def require_digest(file: Path, sha256: str, advice: str) -> None:
     """Refuse a file with another SHA-256; `advice` ends the message."""
-    if (found := file_digest(file)) != sha256:
-        raise InputError(f"{file}: expected the SHA-256 {sha256}, got {found}; {advice}")
+    if (digest := file_digest(file)) != sha256:
+        raise InputError(f"{file}: expected the SHA-256 {sha256}, got {digest}; {advice}")

@@ -49,7 +49,7 @@ def resize_and_crop(
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return an image as a square of the tower's size.
 
-    The pixels are those of torchvision's `Resize` and `CenterCrop` on a Pillow image, with which
+    The pixels equal torchvision's `Resize` and `CenterCrop` on a Pillow image, with which
     open_clip, torchvision and timm evaluate: the longer side is rounded down, the crop's corner to
     the nearest even of two pixels.
     """
@@ -71,7 +71,7 @@ def crop_and_resize(
 ) -> UInt8[np.ndarray, "size size 3"]:
     """Return a part of an image, scaled to a square of the tower's size.
 
-    The pixels are those of torchvision's `RandomResizedCrop` on a tensor: the part is cut out at
+    The pixels equal torchvision's `RandomResizedCrop` on a tensor: the part is cut out at
     whole pixels, then scaled in whole numbers, with antialiasing. This takes less than a quarter
     of Pillow's time (0.5 and 2.2 ms from 500 x 375 pixels).
     """
@@ -117,7 +117,7 @@ def to_tower(
 ) -> Float[torch.Tensor, "image 3 size size"]:
     """Return images of the tower's size as it sees them: (pixel / 255 − mean) / std.
 
-    The memory stays in the order height, width, channel, which is the faster one for convolutions.
+    The memory stays in the order height, width, channel, which is faster for convolutions.
     """
     if isinstance(images, np.ndarray):
         images = torch.from_numpy(np.require(images, requirements=["C", "W"]))

@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
 
 def place() -> Place:
-    """Return which process this is; the first of one if no others were started."""
+    """Return this process's rank and the number of processes; 0 and 1 if it is the only one."""
     if not distributed.is_initialized():
         return Place(0, 1)
     return Place(distributed.get_rank(), distributed.get_world_size())
@@ -41,7 +41,7 @@ def is_first() -> bool:
 
 @contextmanager
 def connection() -> Iterator[None]:
-    """Connect to the other processes in a block; if one fails, wait until the launcher says so."""
+    """Connect to the other processes in a block; if one fails, wait for the launcher's report."""
     try:
         yield
     except RuntimeError:
@@ -68,7 +68,7 @@ def collect(
     """Yield the results of all batches, in order, in the first process; elsewhere, send it `own`.
 
     Process r of n computes batches r, r + n, r + 2 n, … and gives their results here, float32.
-    So no result has to wait in a file or in memory until earlier ones are written.
+    So no result has to wait in a file or in memory until earlier results are written.
 
     Parameters
     ----------
@@ -96,5 +96,5 @@ def own_machine(machine: Machine) -> Machine:
     rank, size = place()
     device = f"cuda:{rank}" if machine.device == "cuda" and size > 1 else machine.device
     if device.startswith("cuda:"):
-        torch.cuda.set_device(device)  # NCCL and pinned memory use this one; by default the first
+        torch.cuda.set_device(device)  # for NCCL and pinned memory, which by default use the first
     return replace(machine, device=device, workers=max(1, machine.workers // size))

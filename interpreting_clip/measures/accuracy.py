@@ -5,13 +5,25 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
-from interpreting_clip.measures.activations import ABSENT, ClassIndices, map_classes
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.head import Head, logits
-from interpreting_clip.measures.intervals import Estimate, wilson_interval
-from interpreting_clip.measures.result import Label, Result, beside
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    HeadLike,
+    as_classes,
+    as_head,
+    as_matrix,
+    as_test_classes,
+    as_value,
+)
+from interpreting_clip.formats.result import Estimate, Label, Result, beside
+from interpreting_clip.quantities import Confidence
+from interpreting_clip.statistics.intervals import wilson_interval
+from interpreting_clip.statistics.predictions import (
+    ABSENT,
+    correct_predictions,
+    map_classes,
+)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -38,11 +50,13 @@ class Accuracy(Result):
 
 
 def accuracy(
-    activations: Features,
+    activations: ArrayLike,
     *,
-    head: Head,
-    classes: Int[np.ndarray, " image"],
-    among: ClassIndices | None = None,
+    head: HeadLike,
+    classes: ArrayLike,
+    bias: ArrayLike | None = None,
+    normalize_features: bool = False,
+    among: ArrayLike | None = None,
     aliases: Mapping[int, int] | None = None,
     confidence: float = 0.95,
 ) -> Accuracy:
@@ -51,18 +65,27 @@ def accuracy(
     Parameters
     ----------
     activations : one row per image, before L2 normalisation
-    head : with as many features
+    head : a row of weights for each class and a column for each feature; an object with `weight`
+        and `bias`, such as `nn.Linear`, or with `coef_` and `intercept_`; or a `Head`
+    bias : of the head, a number for each class; None: that of the object, or none
+    normalize_features : whether the head takes activations of unit length, as CLIP's zero-shot
+        heads do
     classes : the class of each image, a row of the head
     among, aliases : the classes of the test set, and further ones that count as these
         (`map_classes`); None: all of the head
-    confidence : of the interval
+    confidence : of the interval, above 0 and below 1
 
     Raises
     ------
-    ValueError
-        The head cannot predict the class of an image, or `among` and `aliases` are not classes of
-        the head.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; the head
+        cannot predict the class of an image; or `among` and `aliases` are not classes of the head.
     """
+    activations = as_matrix(activations, "activations")
+    head = as_head(head, bias, normalize_features, activations.shape[1])
+    classes = as_classes(classes, "classes", len(head.weight), len(activations))
+    among, aliases = as_test_classes(among, aliases, len(head.weight))
+    confidence = as_value(confidence, Confidence, "confidence")
     class_map = map_classes(among, len(head.weight), aliases)
     correct = correct_predictions(activations, classes, head, class_map)
     share = wilson_interval(float(correct.mean()), len(correct), confidence)
@@ -74,57 +97,3 @@ def accuracy(
         guessing=100 / offered,
         correct=correct,
     )
-
-
-def correct_predictions(
-    activations: Features,
-    classes: Int[np.ndarray, " image"],
-    head: Head,
-    class_map: Int[np.ndarray, " class_"] | None = None,
-) -> Bool[np.ndarray, " image"]:
-    """Return for each image whether its highest logit is that of its class.
-
-    If logits are equal, the class with the lowest index is predicted.
-
-    Parameters
-    ----------
-    activations : one row per image
-    classes : the class of each image, an index into the head's classes
-    head : with as many features as the activations
-    class_map : what each class of the head counts as (`map_classes`); None: itself
-    """
-    head, predictions = restrict_head(head, classes, class_map)
-    correct = np.empty(len(classes), dtype=np.bool_)
-    for rows, chunk in chunks(activations):
-        correct[rows] = predictions[np.argmax(logits(chunk, head), axis=1)] == classes[rows]
-    return correct
-
-
-def restrict_head(
-    head: Head, classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"] | None
-) -> tuple[Head, Int[np.ndarray, " kept"]]:
-    """Keep the head's classes that exist in a test set, and of these what decides the argmax.
-
-    Returns
-    -------
-    the smaller head, and what each of its classes counts as
-
-    Raises
-    ------
-    ValueError
-        No class of the head counts as the class of an image.
-    """
-    if class_map is None:
-        class_map = np.arange(len(head.weight))
-    columns = np.flatnonzero(class_map != ABSENT)
-    possible = np.isin(classes, class_map[columns])
-    if not possible.all():
-        image = int(np.argmin(possible))
-        raise ValueError(
-            f"image {image} is of class {int(classes[image])}, which the head cannot predict: "
-            "expected a class of the head that the class map keeps"
-        )
-    # Equal classes are dropped after the restriction: the first of them may not be in this test
-    # set.
-    kept = columns[head.select(columns).distinct_classes()]
-    return head.select(kept).for_argmax(), class_map[kept]

@@ -7,16 +7,22 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.grams import (
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    as_representation,
+    as_settings,
+    as_value,
+)
+from interpreting_clip.formats.result import Label, Result
+from interpreting_clip.measures.mutual_neighbours import require_same_images
+from interpreting_clip.quantities import Count, Described, Positive, Share, StrictStruct
+from interpreting_clip.statistics.grams import (
     MIN_IMAGES,
     LayerGrams,
     Layers,
     OutlierLimits,
     minibatch_grams,
 )
-from interpreting_clip.measures.mutual_neighbours import require_same_images
-from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.quantities import Described, Positive, Share, StrictStruct
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -100,11 +106,12 @@ class LayerCka(Result):
 
 
 def cka(
-    first: Float[np.ndarray, "_image ..."],
-    second: Float[np.ndarray, "_image ..."],
+    first: ArrayLike,
+    second: ArrayLike,
     *,
     minibatch: int = 256,
-    settings: Settings = Settings(),
+    outlier_sigma: float = 6.0,
+    outlier_share: float = 0.5,
 ) -> Cka:
     """Compare two representations of the same images, up to rotation and scale.
 
@@ -116,15 +123,18 @@ def cka(
     ----------
     first, second : the same images in the same order; features of any shape
     minibatch : the most images in one Gram matrix
-    settings : what an outlier feature is; it is one in a minibatch if it is extreme in that share
-        of the minibatch's images
+    outlier_sigma, outlier_share : beyond how many standard deviations of its image, and in which
+        share of a minibatch's images, an outlier feature is
 
     Raises
     ------
-    ValueError
-        The numbers of images differ or are too small, a feature is not finite, or a representation
-        is the same for all images.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; the
+        numbers of images differ or are too small, or a representation is the same for all images.
     """
+    first, second = as_representation(first, "first"), as_representation(second, "second")
+    minibatch = as_value(minibatch, Count, "minibatch")
+    settings = as_settings(Settings, outlier_sigma=outlier_sigma, outlier_share=outlier_share)
     images = require_same_images(first, second)
     minibatches = max(1, -(-images // max(1, minibatch)))
     size = images // minibatches
@@ -136,8 +146,7 @@ def cka(
     limits = OutlierLimits(settings.outlier_sigma, settings.outlier_share)
     sides = {}
     for name, values in (("first", first), ("second", second)):
-        rows = values.reshape(images, -1)
-        dealt = [rows[start::minibatches][:size] for start in range(minibatches)]
+        dealt = [values[start::minibatches][:size] for start in range(minibatches)]
         whole, rest, outliers = zip(
             *(minibatch_grams(batch, limits, np.float64) for batch in dealt), strict=True
         )

@@ -9,23 +9,44 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from msgspec import Meta
 
-from interpreting_clip.measures.average_precision import Examples
-from interpreting_clip.measures.chance import fewest_images
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.concept_counts import BasisConcepts, Named, basis_concepts
-from interpreting_clip.measures.concept_labels import (
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    as_labels,
+    as_matrix,
+    as_progress,
+    as_settings,
+    as_texts,
+    as_value,
+    require_width,
+)
+from interpreting_clip.formats.result import Part, Result
+from interpreting_clip.measures.directions import PrivilegedDirections
+from interpreting_clip.quantities import (
+    Count,
+    Described,
+    Seed,
+    Share,
+    StrictStruct,
+    Sweep,
+    ThreadCount,
+)
+from interpreting_clip.statistics.average_precision import Examples
+from interpreting_clip.statistics.chance import fewest_images
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.concept_counts import BasisConcepts, Named, basis_concepts
+from interpreting_clip.statistics.concept_labels import (
     ConceptLabels,
     Negatives,
     concept_examples,
     labels_and_numbers,
     positive_images,
 )
-from interpreting_clip.measures.concept_nulls import RandomBest, score_random_directions
-from interpreting_clip.measures.concept_scores import Sign, score_concepts
-from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.nulls import Progress
-from interpreting_clip.measures.result import Part, Result
-from interpreting_clip.quantities import Count, Described, Seed, Share, StrictStruct, Sweep
+from interpreting_clip.statistics.concept_nulls import RandomBest, score_random_directions
+from interpreting_clip.statistics.concept_scores import Sign, score_concepts
+from interpreting_clip.statistics.nulls import Progress
+
+SWEEP = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
+"""The thresholds at which unique concepts are counted by default."""
 
 ORTHONORMAL = 1e-3
 """How far from 1 the length of a direction may be, and from 0 its product with another."""
@@ -71,7 +92,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Share, Described("at which a concept counts as encoded", "average precision", paper="0.9")
     ] = 0.9
     sweep: Annotated[Sweep, Described("further thresholds, for the chart", "average precision")] = (
-        msgspec.field(default_factory=lambda: [0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
+        msgspec.field(default_factory=lambda: [*SWEEP])
     )
     rotations: Annotated[
         int,
@@ -137,7 +158,7 @@ class Concepts(Result):
     @property
     def notes(self) -> list[str]:
         """Which concepts are encoded, how many were measured, and the caption."""
-        from interpreting_clip.readable import listed
+        from interpreting_clip.errors import listed
 
         found = [
             f"Encoded by {k}: {listed(one.names)}." for k, one in self.bases.items() if one.names
@@ -148,16 +169,20 @@ class Concepts(Result):
 
 
 def concepts(
-    activations: Features,
+    activations: ArrayLike,
     *,
-    labels: Bool[np.ndarray, "image concept"] | ConceptLabels,
-    directions: PrivilegedDirections | Float[np.ndarray, "direction feature"] | None = None,
+    labels: ArrayLike | Mapping[str, ArrayLike],
+    directions: ArrayLike | PrivilegedDirections | None = None,
     names: Sequence[str] | None = None,
     categories: Sequence[str] | None = None,
-    numbers: Sequence[int] | None = None,
-    left_out: Sequence[str] = (),
-    random: Sequence[RandomBest] | None = None,
-    settings: Settings = Settings(),
+    negatives: Negatives = "balanced",
+    draws: int = 20,
+    seed: int = 0,
+    sign: Sign = "fixed",
+    threshold: float = 0.9,
+    sweep: Sequence[float] = SWEEP,
+    rotations: int = 50,
+    minimum_images: int | None = None,
     workers: int = 1,
     progress: Progress = iter,
 ) -> Concepts:
@@ -168,29 +193,87 @@ def concepts(
 
     Parameters
     ----------
-    activations : one row per image; may be memory-mapped
-    labels : which image shows which concept
-    directions : orthonormal rows; None: features alone are measured
-    names : of the concepts; None: "concept 0" and so on
+    activations : one row per image
+    labels : which image shows which concept: a row for each image and a column for each concept, or
+        an array with an entry for each image by the name of each concept
+    directions : the result of `directions`, or orthonormal rows; None: features alone are measured
+    names : of the concepts; None: the keys of `labels`, or "concept 0" and so on
     categories : that of each concept, such as "color"; None: they have none
-    numbers : of the concepts, which seed the draws of their negatives; None: their columns
-    left_out : names of further concepts, on too few images
-    random : of directions, if there are any, and of features, what `random_concepts` returns; None:
-        computed here
+    negatives : `balanced`: as many images without a concept as with it, at random, as in the paper;
+        `all`: every other image
+    draws : how often the negatives of `balanced` are drawn, for the interval
+    seed : of the draws
+    sign : `fixed`: a direction or feature counts as it is; `either`: the better side counts
+    threshold : average precision at which a concept counts as encoded; 0.9 in the paper
+    sweep : further thresholds, for a chart
+    rotations : random rotations, whose rows are the random directions; 0: no chance level
+    minimum_images : concepts on fewer images are left out; None: the least with which chance
+        expects less than one unique concept (`chance.fewest_images`)
     workers : threads; they do not affect the result
     progress : goes through the random rotations, which take longest, such as `tqdm`
 
     Raises
     ------
-    ValueError
-        No concept is on enough images and not on all, names or categories are not as many as
-        concepts, or the directions are not orthonormal.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; no
+        concept is on enough images and not on all; or the directions are not orthonormal.
+    """
+    activations = as_matrix(activations, "activations")
+    images, features = activations.shape
+    if names is None and isinstance(labels, Mapping):
+        names = list(map(str, labels))
+    settings = as_settings(
+        Settings,
+        negatives=negatives,
+        draws=draws,
+        seed=seed,
+        sign=sign,
+        threshold=threshold,
+        sweep=sweep,
+        rotations=rotations,
+        minimum_images=minimum_images,
+    )
+    return count_concepts(
+        activations,
+        as_labels(labels, "labels", images),
+        None if directions is None else as_directions(directions, features),
+        names=None if names is None else as_texts(names, "names"),
+        categories=None if categories is None else as_texts(categories, "categories"),
+        settings=settings,
+        workers=as_value(workers, ThreadCount, "workers"),
+        progress=as_progress(progress),
+    )
+
+
+def count_concepts(
+    activations: Features,
+    labels: Bool[np.ndarray, "image concept"] | ConceptLabels,
+    directions: Float[np.ndarray, "direction feature"] | None,
+    *,
+    names: Sequence[str] | None = None,
+    categories: Sequence[str] | None = None,
+    numbers: Sequence[int] | None = None,
+    left_out: Sequence[str] = (),
+    random: Sequence[RandomBest] | None = None,
+    settings: Settings,
+    workers: int = 1,
+    progress: Progress = iter,
+) -> Concepts:
+    """Return `concepts` of arrays that fit, with what a study knows already.
+
+    Parameters
+    ----------
+    activations : one row per image; may be memory-mapped
+    numbers : of the concepts, which seed the draws of their negatives; None: their columns
+    left_out : names of further concepts, on too few images
+    random : of directions, if there are any, and of features, what `random_concepts` returns; None:
+        computed here
     """
     found = choose_concepts(
         activations, labels, names=names, categories=categories, numbers=numbers, settings=settings
     )
     # Directions are numbered by importance, from 1, features as in the activations, from 0.
-    bases = {0: None} if directions is None else {1: _orthonormal(directions), 0: None}
+    bases = {0: None} if directions is None else {1: directions, 0: None}
     how: dict[str, Any] = {"settings": settings, "workers": workers}
     if random is None:
         sizes = [activations.shape[1] if one is None else len(one) for one in bases.values()]
@@ -322,11 +405,13 @@ def _named(
     return list(zip(names, categories, strict=True))
 
 
-def _orthonormal(
-    directions: PrivilegedDirections | Float[np.ndarray, "direction feature"],
+def as_directions(
+    value: ArrayLike | PrivilegedDirections, features: int
 ) -> Float[np.ndarray, "direction feature"]:
-    known = isinstance(directions, PrivilegedDirections)
-    vectors = directions.vectors if known else directions
+    """Return orthonormal rows with so many features, those of a result of `directions`, too."""
+    known = isinstance(value, PrivilegedDirections)
+    vectors = value.vectors if known else as_matrix(value, "directions", "direction")
+    require_width("directions", vectors, features)
     error = np.abs(vectors @ vectors.T - np.eye(len(vectors))).max()
     if error > ORTHONORMAL:
         raise ValueError(

@@ -7,12 +7,21 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
-from interpreting_clip.measures.nulls import Progress
-from interpreting_clip.measures.result import Label, Result, beside
-from interpreting_clip.measures.singular_directions import (
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    HeadLike,
+    as_head,
+    as_matrix,
+    as_progress,
+    as_settings,
+)
+from interpreting_clip.arrays.head import Head
+from interpreting_clip.formats.result import Label, Result, beside
+from interpreting_clip.quantities import Described, Seed, StrictStruct
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.logit_variance import logit_variance_shares, second_moment
+from interpreting_clip.statistics.nulls import Progress
+from interpreting_clip.statistics.singular_directions import (
     CENTRES,
     Centre,
     Directions,
@@ -21,7 +30,6 @@ from interpreting_clip.measures.singular_directions import (
     rotated_directions,
     singular_directions,
 )
-from interpreting_clip.quantities import Described, Seed, StrictStruct
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -154,11 +162,15 @@ class Candidates:
 
 
 def directions(
-    activations: Features,
+    activations: ArrayLike,
     *,
-    head: Head,
-    settings: Settings = Settings(),
-    candidates: Candidates | None = None,
+    head: HeadLike,
+    bias: ArrayLike | None = None,
+    normalize_features: bool = False,
+    centre: Centre = "classes",
+    pruning_steps: int = 10,
+    random_heads: int = 20,
+    random_head_seed: int = 1,
     progress: Progress = iter,
 ) -> PrivilegedDirections:
     """Find the directions that a head reads and how important each is (Crabbé et al. 2024).
@@ -169,17 +181,40 @@ def directions(
     Parameters
     ----------
     activations : one row per image
-    head : with as many features
-    settings : which centring leads, and the random heads
-    candidates : of the same arguments, if known (`find_candidates`)
+    head : a row of weights for each class and a column for each feature; an object with `weight`
+        and `bias`, such as `nn.Linear`, or with `coef_` and `intercept_`; or a `Head`
+    bias : of the head, a number for each class; None: that of the object, or none
+    normalize_features : whether the head takes activations of unit length, as CLIP's zero-shot
+        heads do
+    centre : which directions lead: of the head minus its mean row (`classes`), so that a vector
+        added to every class changes none, or of the head as it is (`none`, as in the paper)
+    pruning_steps : as in `pruning`; they do not change the directions
+    random_heads : how many random heads are the null, with the singular values of the head and
+        other directions in the same span; 0 leaves the null out
+    random_head_seed : of the random heads
     progress : goes through the random heads, such as `tqdm`
 
     Raises
     ------
-    ValueError
-        Head and activations do not fit together, or the head tells no classes apart.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; or the
+        head tells no classes apart.
     """
-    known = candidates or find_candidates(activations, head, settings, progress)
+    activations = as_matrix(activations, "activations")
+    head = as_head(head, bias, normalize_features, activations.shape[1])
+    settings = as_settings(
+        Settings,
+        centre=centre,
+        pruning_steps=pruning_steps,
+        random_heads=random_heads,
+        random_head_seed=random_head_seed,
+    )
+    known = find_candidates(activations, head, settings, as_progress(progress))
+    return describe(activations, head, known)
+
+
+def describe(activations: Features, head: Head, known: Candidates) -> PrivilegedDirections:
+    """Return `directions` from ranked ones (`find_candidates`) of the same activations and head."""
     moment = second_moment(activations, head)
     # First, since it refuses logits that are the same for all classes.
     features = logit_variance_shares(moment, head.weight)

@@ -9,16 +9,26 @@ from typing import Annotated, Any, ClassVar
 import numpy as np
 from jaxtyping import Float
 
-from interpreting_clip.measures.accuracy_draws import (
+from interpreting_clip.arrays.conversions import MAX_QUOTED, as_mapping, as_settings, as_value
+from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
+from interpreting_clip.errors import one_line
+from interpreting_clip.formats.result import Estimate, Label, Part, Result
+from interpreting_clip.measures.accuracy import Accuracy
+from interpreting_clip.quantities import Confidence, Count, Described, Percents, Seed, StrictStruct
+from interpreting_clip.statistics import published_accuracies
+from interpreting_clip.statistics.accuracy_draws import (
     MeasuredAccuracy,
     draw_on_imagenet,
     draw_on_shift,
 )
-from interpreting_clip.measures.intervals import Estimate, percentile_interval, wilson_interval
-from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
-from interpreting_clip.measures.result import Label, Part, Result
-from interpreting_clip.measures.standard_spread import StandardSpread, standard_spread
-from interpreting_clip.quantities import Confidence, Described, Seed, StrictStruct
+from interpreting_clip.statistics.guessing import Guessing
+from interpreting_clip.statistics.intervals import percentile_interval, wilson_interval
+from interpreting_clip.statistics.logit_line import LogitLine, ResampledLines
+from interpreting_clip.statistics.standard_spread import (
+    StandardSpread,
+    line_residuals,
+    standard_spread,
+)
 
 NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
 """The testbed's shifts of new photographs. The paper does not divide its five shifts."""
@@ -34,6 +44,20 @@ NOT_GIVEN = "its folder of activations has none on these images"
 
 DRAW_DIGITS = 4
 """Decimal places that the draws of a mean keep, in points: there are many of them."""
+
+
+IMAGENET = "imagenet"
+
+# ImageNet has 50 validation images of each class. ObjectNet's 113 classes are 125 of ImageNet's.
+SETS = {
+    IMAGENET: Guessing(50_000, 1000),
+    **published_accuracies.GUESSING,
+    **{
+        on_classes(shift): Guessing(50 * classes, SHIFTS[shift].classes)
+        for shift, classes in {"imagenet_r": 200, "imagenet_a": 200, "objectnet": 125}.items()
+    },
+}
+"""The images and classes of each set, as published."""
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -186,6 +210,105 @@ class EffectiveRobustness(Result):
 
 
 def effective_robustness(
+    accuracies: Mapping[str, float | Accuracy],
+    *,
+    images: Mapping[str, int | None] = MappingProxyType({}),
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> EffectiveRobustness:
+    """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
+
+    `acc_shift − β(acc_ImageNet)` in points, for each shift and on average over those that are
+    given. β is fitted to the standard models of the published testbed, whose own distances from the
+    line stand beside it.
+
+    Parameters
+    ----------
+    accuracies : top-1 accuracy **in percent** by the name of the set, or results of `accuracy`:
+        `imagenet`, over all 1,000 classes, and one or more of `imagenet_v2`, `imagenet_r`,
+        `imagenet_sketch`, `objectnet` and `imagenet_a`. A line starts at `imagenet`, or, if you
+        give them, at `imagenet_on_r_classes`, `imagenet_on_a_classes` or
+        `imagenet_on_objectnet_classes`: accuracy on ImageNet's images of the shift's classes, among
+        these classes, as the testbed compares these shifts
+    images : on how many images each was measured; None for one that is exact. By default as many
+        as were published
+    resamples : lines drawn for the intervals
+    seed : of the draws
+    confidence : of the intervals, above 0 and below 1
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of its range, no line is known for a set, or a set is lacking.
+    """
+    settings = as_settings(
+        published_accuracies.Settings, resamples=resamples, seed=seed, confidence=confidence
+    )
+    measured = measured_accuracies(
+        as_mapping(accuracies, "accuracies"), as_mapping(images, "images")
+    )
+    shifts = [shift for shift in TESTBED_SHIFTS if shift in measured]
+    starts = {
+        shift: on_classes(shift) if on_classes(shift) in measured else IMAGENET for shift in shifts
+    }
+    lines, resampled = published_accuracies.published_lines(
+        starts, resamples=settings.resamples, seed=settings.seed
+    )
+    models = published_accuracies.standard_models()
+    residuals = {
+        shift: line_residuals(
+            models[start].to_numpy(float) / 100,
+            published_accuracies.fractions_above_chance(models, shift),
+            lines[shift],
+        )
+        for shift, start in starts.items()
+    }
+    return compare_with_lines(
+        measured[IMAGENET],
+        # All shifts, so that the draws of one do not depend on which others are given.
+        {shift: measured.get(shift) for shift in TESTBED_SHIFTS},
+        lines=lines,
+        resampled=resampled,
+        starts={shift: measured[start] for shift, start in starts.items()},
+        residuals=residuals,
+        settings=Settings(confidence=settings.confidence, seed=settings.seed),
+    )
+
+
+def measured_accuracies(
+    accuracies: Mapping[str, Any], images: Mapping[str, Any]
+) -> dict[str, MeasuredAccuracy]:
+    """Return accuracies by set, each with the number of images that it was measured on."""
+    if unknown := [str(name) for name in (*accuracies, *images) if name not in SETS]:
+        raise ValueError(
+            f"{one_line(unknown[0])[:MAX_QUOTED]}: no line is known for this set; expected some of "
+            f"{', '.join(SETS)}"
+        )
+    if IMAGENET not in accuracies or not accuracies.keys() & {*TESTBED_SHIFTS}:
+        raise ValueError(
+            f"accuracies: expected those on {IMAGENET} and on at least one of "
+            f"{', '.join(TESTBED_SHIFTS)}, got {', '.join(accuracies) or 'none'}"
+        )
+    found = {}
+    for name, value in accuracies.items():
+        if isinstance(value, Accuracy):
+            percent, count, classes = value.accuracy.value, value.images, value.classes
+        else:
+            percent = as_value(value, Percents, f"{name}, in percent", strict=False)
+            count, classes = SETS[name].images, SETS[name].classes
+            # Only on ImageNet-A do standard models score less than 1 %.
+            if percent <= 1 and name != "imagenet_a":
+                raise ValueError(
+                    f"{name}: expected percent, got {percent}; is it {100 * percent:g}?"
+                )
+        # None: the accuracy is exact.
+        count = as_value(images.get(name, count), Count | None, f"images of {name}")
+        found[name] = MeasuredAccuracy(percent / 100, count, classes)
+    return found
+
+
+def compare_with_lines(
     imagenet: MeasuredAccuracy,
     shifts: Mapping[str, MeasuredAccuracy | None],
     *,

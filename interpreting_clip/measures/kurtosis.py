@@ -1,6 +1,6 @@
 """Kurtosis of each image's features, and outlier features, which are extreme in many images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -8,15 +8,8 @@ import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.feature_energy import (
-    FeatureEnergy,
-    differ_from_mean,
-    feature_energy,
-)
-from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
-from interpreting_clip.measures.outliers import are_outliers, hiding_outliers, most_extreme_first
-from interpreting_clip.measures.result import Label, Result, beside
+from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings
+from interpreting_clip.formats.result import Estimate, Label, Result, beside
 from interpreting_clip.quantities import (
     Confidence,
     Described,
@@ -27,6 +20,17 @@ from interpreting_clip.quantities import (
     StrictStruct,
     Sweep,
 )
+from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.feature_energy import (
+    FeatureEnergy,
+    differ_from_mean,
+    feature_energy,
+)
+from interpreting_clip.statistics.intervals import bootstrap_mean
+from interpreting_clip.statistics.outliers import are_outliers, hiding_outliers, most_extreme_first
+
+SWEEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
+"""The shares of the images for which outlier features are counted by default."""
 
 CHUNK_SIZE = 128
 """A chunk of this many images fits in a core's cache: 1 MiB at 1,024 features."""
@@ -53,7 +57,7 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         ),
     ] = 6.0
     sweep: Annotated[Sweep, Described("further shares, for the table", "share")] = msgspec.field(
-        default_factory=lambda: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9]
+        default_factory=lambda: [*SWEEP]
     )
     outlier_share: Annotated[
         Share,
@@ -119,7 +123,7 @@ class OutlierFeatures(Result):
     @property
     def notes(self) -> list[str]:
         """Which features they are."""
-        from interpreting_clip.readable import listed
+        from interpreting_clip.errors import listed
 
         columns = zip(self.feature, self.share, self.energy, self.constant, strict=True)
         named = [
@@ -168,7 +172,16 @@ class Kurtosis(Result):
         return [*super().notes, *([] if self.centred else [equal]), *self.outliers.notes]
 
 
-def kurtosis(activations: Features, *, settings: Settings = Settings()) -> Kurtosis:
+def kurtosis(
+    activations: ArrayLike,
+    *,
+    outlier_sigma: float = 6.0,
+    outlier_share: float = 0.5,
+    sweep: Sequence[float] = SWEEP,
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> Kurtosis:
     """Measure the kurtosis of each image's features, and find its outlier features.
 
     The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population σ over the
@@ -185,12 +198,31 @@ def kurtosis(activations: Features, *, settings: Settings = Settings()) -> Kurto
     ----------
     activations : one row per image, before L2 normalisation. Unit length would not change the
         kurtosis of an image, but it changes the mean image and what is left of an image without it
+    outlier_sigma : standard deviations from the mean of its image's features beyond which a feature
+        is extreme in the image; 6 in the paper
+    outlier_share : the share of the images, above 0 to 1, in which an outlier feature is extreme;
+        not given in the paper
+    sweep : further such shares, for a table
+    resamples : bootstrap resamples of the images, for the intervals
+    seed : of the resamples
+    confidence : of the intervals, above 0 and below 1
 
     Raises
     ------
-    ValueError
-        All features of an image are equal (the image is named).
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; all
+        features of an image are equal (the image is named).
     """
+    activations = as_matrix(activations, "activations")
+    settings = as_settings(
+        Settings,
+        outlier_sigma=outlier_sigma,
+        outlier_share=outlier_share,
+        sweep=sweep,
+        resamples=resamples,
+        seed=seed,
+        confidence=confidence,
+    )
     sigma, share = settings.outlier_sigma, settings.outlier_share
     bootstrap = settings.resamples, settings.confidence, settings.seed
     # First: this refuses an image without spread, so that there is some energy.
@@ -211,7 +243,13 @@ def kurtosis(activations: Features, *, settings: Settings = Settings()) -> Kurto
     )
 
 
-def outlier_features(activations: Features, *, settings: Settings = Settings()) -> OutlierFeatures:
+def outlier_features(
+    activations: ArrayLike,
+    *,
+    outlier_sigma: float = 6.0,
+    outlier_share: float = 0.5,
+    sweep: Sequence[float] = SWEEP,
+) -> OutlierFeatures:
     """Find the features that are extreme in most images.
 
     A feature is extreme in an image if `|h_i - μ| > outlier_sigma · σ`, with μ and σ over the
@@ -230,7 +268,16 @@ def outlier_features(activations: Features, *, settings: Settings = Settings()) 
     Parameters
     ----------
     activations : as in `kurtosis`; unit length changes the two shares
+    outlier_sigma, outlier_share, sweep : as in `kurtosis`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `kurtosis`.
     """
+    activations = as_matrix(activations, "activations")
+    limits = {"outlier_sigma": outlier_sigma, "outlier_share": outlier_share, "sweep": sweep}
+    settings = as_settings(Settings, **{**msgspec.structs.asdict(Settings()), **limits})
     _, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
     return _outliers(beyond, mean_abs_z, feature_energy(activations), len(activations), settings)
 

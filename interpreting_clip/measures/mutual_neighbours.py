@@ -6,10 +6,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.chunks import Features
-from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.arrays.conversions import ArrayLike, as_representation, as_settings
+from interpreting_clip.formats.result import Label, Result
 from interpreting_clip.quantities import Count, Described, Seed, StrictStruct
+from interpreting_clip.statistics.chunks import Features
+from interpreting_clip.statistics.random_numbers import generator
 
 ROWS = 256
 """How many images are compared with all others at a time: 200 MB if there are 50,000."""
@@ -59,10 +60,7 @@ class MutualNeighbours(Result):
 
 
 def mutual_neighbours(
-    first: Float[np.ndarray, "_image ..."],
-    second: Float[np.ndarray, "_image ..."],
-    *,
-    settings: Settings = Settings(),
+    first: ArrayLike, second: ArrayLike, *, k: int = 10, seed: int = 0
 ) -> MutualNeighbours:
     """Compute the fraction of nearest neighbours that two representations share.
 
@@ -83,15 +81,19 @@ def mutual_neighbours(
     Parameters
     ----------
     first, second : the same images in the same order; features of any shape
-    settings : how many neighbours, and the order of equally similar images
+    k : how many nearest neighbours each image has; 1 or more, below the number of images
+    seed : of the order of equally similar images
 
     Raises
     ------
-    ValueError
-        The numbers of images differ or are not above `k`, a feature is not finite, all features of
-        an image are 0, or all images have the same direction.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; the
+        numbers of images differ or are not above `k`, all features of an image are 0, or all images
+        have the same direction.
     """
-    images, k = require_same_images(first, second), settings.k
+    first, second = as_representation(first, "first"), as_representation(second, "second")
+    settings = as_settings(Settings, k=k, seed=seed)
+    images = require_same_images(first, second)
     if images < settings.least_images:
         raise ValueError(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
@@ -100,9 +102,9 @@ def mutual_neighbours(
     ties = generator(settings.seed, "order of ties")
     orders = np.arange(images), ties.permutation(images)
     # Refuses images before the long search. The copy is not kept: one side at a time is enough.
-    unit_rows(second.reshape(images, -1), "second")
+    unit_rows(second, "second")
     near = [
-        nearest(unit_rows(values.reshape(images, -1), name), k, order)
+        nearest(unit_rows(values, name), k, order)
         for name, values, order in zip(("first", "second"), (first, second), orders, strict=True)
     ]
     return MutualNeighbours(

@@ -7,15 +7,13 @@ from statistics import NormalDist
 import numpy as np
 from jaxtyping import Int
 
-from interpreting_clip.measures.accuracy import restrict_head
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.chunks import chunks
+from interpreting_clip.arrays.head import Head, to_logits
+from interpreting_clip.formats.result import Estimate, Result
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.head import Head, to_logits
-from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.measures.kurtosis import OutlierFeatures
-from interpreting_clip.measures.outliers import most_extreme_first
-from interpreting_clip.measures.result import Result
+from interpreting_clip.statistics.chunks import chunks
+from interpreting_clip.statistics.outliers import most_extreme_first
+from interpreting_clip.statistics.predictions import Activations, restrict_head
 
 TOP = (1, 3, 10, 30, 100)
 """Numbers of most important directions in whose span an axis is looked for."""

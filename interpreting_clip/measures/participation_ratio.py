@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.result import Label, Result
+from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings
+from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
+from interpreting_clip.statistics.chunks import Features, chunks, require_variation
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ class ParticipationRatio(Result):
 
 
 def participation_ratio(
-    activations: Features, *, settings: Settings = Settings()
+    activations: ArrayLike, *, blocks: int = 20, confidence: float = 0.95
 ) -> ParticipationRatio:
     """Estimate how many dimensions the activations use.
 
@@ -64,14 +64,18 @@ def participation_ratio(
     Parameters
     ----------
     activations : one row per image, before L2 normalisation
+    blocks : into which the images are dealt out, 2 to 1,000; each is left out once
+    confidence : of the interval, above 0 and below 1
 
     Raises
     ------
-    ValueError
-        There are fewer than two images per block, or all images have the same activation.
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; there are
+        fewer than two images per block, or all images have the same activation.
     """
+    activations = as_matrix(activations, "activations")
+    settings = as_settings(Settings, blocks=blocks, confidence=confidence)
     images, features = activations.shape
-    blocks = settings.blocks
     if images < settings.least_images:
         raise ValueError(
             f"{images} images in {blocks} blocks: expected at least two images per block; lower "
@@ -92,17 +96,6 @@ def participation_ratio(
         features=features,
         isotropic=features * images / (features + images),
     )
-
-
-def require_variation(activations: Features) -> None:
-    """Refuse images that all have the same activation, up to rounding errors."""
-    total, squares = np.zeros(activations.shape[1]), 0.0
-    for _, chunk in chunks(activations):
-        total += chunk.sum(axis=0)
-        squares += float(np.sum(chunk**2))
-    # The spread around the mean is lost in rounding errors if it is this small beside the mean.
-    if squares - total @ total / len(activations) <= 1e-12 * squares:
-        raise ValueError("all images have the same activation: expected some that vary")
 
 
 def block_sums(

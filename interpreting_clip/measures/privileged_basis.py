@@ -8,14 +8,20 @@ import numpy as np
 from jaxtyping import Float
 from msgspec import Meta
 
-from interpreting_clip.measures.chunks import Features, chunks
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    as_matrix,
+    as_progress,
+    as_settings,
+    as_value,
+)
+from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
-from interpreting_clip.measures.nulls import Progress, random_frame, two_sided_p_value
-from interpreting_clip.measures.outliers import are_outliers
-from interpreting_clip.measures.random_numbers import generator
-from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.quantities import Described, Seed, StrictStruct
+from interpreting_clip.quantities import Described, Positive, Seed, Share, StrictStruct
+from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.nulls import Progress, random_frame, two_sided_p_value
+from interpreting_clip.statistics.outliers import are_outliers
+from interpreting_clip.statistics.random_numbers import generator
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -60,11 +66,12 @@ class PrivilegedBasis(Result):
 
 
 def privileged_basis(
-    activations: Features,
+    activations: ArrayLike,
     *,
     outlier_sigma: float = 6.0,
     outlier_share: float = 0.5,
-    settings: Settings = Settings(),
+    rotations: int = 40,
+    seed: int = 0,
     progress: Progress = iter,
 ) -> PrivilegedBasis:
     """Test whether the features differ from random directions of the same space.
@@ -84,13 +91,22 @@ def privileged_basis(
     activations : one row per image, before L2 normalisation
     outlier_sigma, outlier_share : beyond how many standard deviations of its image, and in which
         share of the images, an outlier feature is
+    rotations : random rotations of the features, 1 to 1,000; with fewer than 39, no two-sided p can
+        be 0.05
+    seed : of the rotations
     progress : goes through the rotations, such as `tqdm`
 
     Raises
     ------
-    ValueError
-        All features of an image are equal (the image is named).
+    TypeError, ValueError
+        An argument holds no finite numbers or is out of its range, or sizes do not match; all
+        features of an image are equal (the image is named).
     """
+    activations = as_matrix(activations, "activations")
+    outlier_sigma = as_value(outlier_sigma, Positive, "outlier_sigma")
+    outlier_share = as_value(outlier_share, Share, "outlier_share")
+    settings = as_settings(Settings, rotations=rotations, seed=seed)
+    progress = as_progress(progress)
     own, _, _ = kurtosis_and_deviations(activations, outlier_sigma)
     features, turned = activations.shape[1], span_coordinates(activations)
     rngs = (

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import numpy as np
 
+from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.measures.effective_robustness import above_line
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.pruning import PruningCurves, prunable_fraction
-from interpreting_clip.measures.result import Label, Result
 from interpreting_clip.quantities import Described, Percents, StrictStruct
+from interpreting_clip.statistics.logit_line import LogitLine
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):

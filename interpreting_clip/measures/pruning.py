@@ -1,20 +1,31 @@
 """Pruning: accuracy after the least important directions are removed from every activation."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.measures.accuracy import restrict_head
-from interpreting_clip.measures.activations import ClassIndices, map_classes
-from interpreting_clip.measures.chunks import Features, chunks
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    HeadLike,
+    as_classes,
+    as_head,
+    as_matrix,
+    as_progress,
+    as_settings,
+    as_test_classes,
+    as_value,
+)
+from interpreting_clip.arrays.head import Head, center_classes, to_logits
+from interpreting_clip.formats.result import Label, Result
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
-from interpreting_clip.measures.head import Head, center_classes, to_logits
-from interpreting_clip.measures.nulls import Progress
-from interpreting_clip.measures.result import Label, Result
-from interpreting_clip.measures.singular_directions import RankedDirections
+from interpreting_clip.quantities import Percents
+from interpreting_clip.statistics.chunks import Features, chunks
+from interpreting_clip.statistics.nulls import Progress
+from interpreting_clip.statistics.predictions import map_classes, restrict_head
+from interpreting_clip.statistics.singular_directions import Centre, RankedDirections
 
 ROUNDING = 1e-6
 """Tolerance for accuracies, in percent, that were rounded to six decimals in a result."""
@@ -68,13 +79,18 @@ class Pruning(PruningCurves):
 
 
 def pruning(
-    activations: Features,
+    activations: ArrayLike,
     *,
-    head: Head,
-    classes: Int[np.ndarray, " image"],
-    among: ClassIndices | None = None,
+    head: HeadLike,
+    classes: ArrayLike,
+    bias: ArrayLike | None = None,
+    normalize_features: bool = False,
+    among: ArrayLike | None = None,
     aliases: Mapping[int, int] | None = None,
-    settings: Settings = Settings(),
+    centre: Centre = "classes",
+    pruning_steps: int = 10,
+    random_heads: int = 20,
+    random_head_seed: int = 1,
     harmless: float = 1.0,
     progress: Progress = iter,
 ) -> Pruning:
@@ -85,18 +101,40 @@ def pruning(
 
     Parameters
     ----------
-    activations, head, classes, among, aliases : as in `accuracy`
-    settings : the steps, which centring leads, and the random heads
+    activations, head, bias, normalize_features, classes, among, aliases : as in `accuracy`
+    centre, random_heads, random_head_seed : as in `directions`
+    pruning_steps : n steps prune the shares 0, 1 / n, … (n − 1) / n of the directions; 10 in the
+        paper
     harmless : how much accuracy a prunable share may cost, in percentage points, above 0
     progress : goes through the random heads, and then through all that are pruned, such as `tqdm`
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `accuracy` and `directions`.
     """
+    activations = as_matrix(activations, "activations")
+    head = as_head(head, bias, normalize_features, activations.shape[1])
+    classes = as_classes(classes, "classes", len(head.weight), len(activations))
+    among, aliases = as_test_classes(among, aliases, len(head.weight))
+    settings = as_settings(
+        Settings,
+        centre=centre,
+        pruning_steps=pruning_steps,
+        random_heads=random_heads,
+        random_head_seed=random_head_seed,
+    )
+    harmless, progress = as_value(harmless, Percents, "harmless"), as_progress(progress)
+    class_map = map_classes(among, len(head.weight), aliases)
+    restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
+    known = find_candidates(activations, head, settings, progress)
     curves = pruning_curves(
         activations,
-        head=head,
-        classes=classes,
-        among=among,
-        aliases=aliases,
-        settings=settings,
+        classes,
+        head,
+        known,
+        fractions=settings.fractions,
+        class_map=class_map,
         progress=progress,
     )
     by_accuracy, by_other, *by_random = (
@@ -114,39 +152,37 @@ def pruning(
 
 def pruning_curves(
     activations: Features,
-    *,
-    head: Head,
     classes: Int[np.ndarray, " image"],
-    among: ClassIndices | None = None,
-    aliases: Mapping[int, int] | None = None,
-    settings: Settings = Settings(),
-    candidates: Candidates | None = None,
+    head: Head,
+    known: Candidates,
+    *,
+    fractions: Sequence[float],
+    class_map: Int[np.ndarray, " class_"],
     progress: Progress = iter,
 ) -> PruningCurves:
     """Measure accuracy without the least important directions, and judge no loss.
 
     Parameters
     ----------
-    activations, head, classes, among, aliases, settings, progress : as in `pruning`
-    candidates : the ranked directions (`find_candidates`), if known; None: of these activations
+    activations, classes, head, class_map : as in `pruned_accuracies`
+    known : the ranked directions (`find_candidates`), of these or of other activations
+    fractions : the shares of the directions to prune, from 0 to below 1
+    progress : goes through the directions that are pruned
     """
-    fractions = np.array(settings.fractions)
-    class_map = map_classes(among, len(head.weight), aliases)
-    restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
-    known = candidates or find_candidates(activations, head, settings, progress)
+    shares = np.array(fractions)
     ranked = [*known.heads.values(), *known.random]
     own, other, *random = (
         100
         * pruned_accuracies(
-            activations, classes, head, ranked[one], fractions=fractions, class_map=class_map
+            activations, classes, head, ranked[one], fractions=shares, class_map=class_map
         )
         for one in progress(range(len(ranked)))
     )
     return PruningCurves(
-        fractions=fractions,
+        fractions=shares,
         accuracy=own,
         other_accuracy=other,
-        random_accuracy=np.reshape(random, (-1, len(fractions))),
+        random_accuracy=np.reshape(random, (-1, len(shares))),
     )
 
 

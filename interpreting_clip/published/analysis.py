@@ -1,4 +1,4 @@
-"""Every published model on every line: what the results of stage `published` are written from."""
+"""Every published model on every line: the numbers behind the results of stage `published`."""
 
 import math
 from dataclasses import dataclass
@@ -7,34 +7,34 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from interpreting_clip.formats.published_accuracies import (
-    Settings,
-    fractions_above_chance,
-    standard_models,
-)
-from interpreting_clip.measures.intervals import Estimate
-from interpreting_clip.measures.standard_spread import standard_spread
-from interpreting_clip.published.line_choices import CHOICES, MEANS, Choice
-from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
-from interpreting_clip.published.schema import Interval, Spread
-from interpreting_clip.published.sources import (
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.published.figures import (
     KINDS,
     Published,
     distinct_models,
     timm_standard_models,
 )
+from interpreting_clip.published.line_choices import CHOICES, MEANS, Choice
+from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
+from interpreting_clip.published.schema import Interval, Spread
+from interpreting_clip.statistics.published_accuracies import (
+    Settings,
+    fractions_above_chance,
+    standard_models,
+)
+from interpreting_clip.statistics.standard_spread import standard_spread
 
 DIGITS = 3
-"""Decimals of accuracies and of effective robustness, both in percent: those of the sources."""
+"""Decimals of accuracies and of effective robustness, both in percent, as in the sources."""
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """What stage `published` computes before it writes.
+    """The numbers that stage `published` computes before it writes.
 
     Attributes
     ----------
-    models : those that the table shows, numbered from 0, with their `index` in `Published.models`,
+    models : the models of the table, numbered from 0, with their `index` in `Published.models`,
         and whether each is `compared` under all choices
     aliases : other names of the same weights in OpenCLIP's table, by this index
     fits : by choice
@@ -55,16 +55,16 @@ def analyse(published: Published, settings: Settings) -> Analysis:
     """Fit the line under every choice, and place every model that the table shows."""
     models, aliases = shown_models(published)
     standard = standard_models_by_source(published)
-    fits, found, spreads, means = {}, {}, {}, {}
+    fits, robustness_by_choice, spreads, means = {}, {}, {}, {}
     for key, choice in CHOICES.items():
-        own = standard[choice.standard]
-        fits[key] = fit_choice(choice, own, settings)
-        found[key] = robustness(choice, fits[key], models)
-        spreads[key] = spreads_of_standard_models(choice, fits[key], own, settings.confidence)
+        fitted = standard[choice.standard]
+        fits[key] = fit_choice(choice, fitted, settings)
+        robustness_by_choice[key] = robustness(choice, fits[key], models)
+        spreads[key] = spreads_of_standard_models(choice, fits[key], fitted, settings.confidence)
         for name, shifts in MEANS.items():
-            values, draws = found[key].mean(shifts)
+            values, draws = robustness_by_choice[key].mean(shifts)
             means[key, name] = intervals(values, draws, settings.confidence)
-    return Analysis(models, aliases, fits, found, spreads, means)
+    return Analysis(models, aliases, fits, robustness_by_choice, spreads, means)
 
 
 def spreads_of_standard_models(
@@ -75,14 +75,14 @@ def spreads_of_standard_models(
     The result is by each of the `MEANS` and each shift, over the models that all lines of it were
     fitted to.
     """
-    # On a shift that a model is at chance on, its line was not fitted to it.
+    # A shift's line was not fitted to models that are at chance on the shift.
     above = {s: models[s].where(~np.isnan(fractions_above_chance(models, s))) for s in fits.draws}
-    found = robustness(choice, fits, models.assign(**above))
+    distances = robustness(choice, fits, models.assign(**above))
     spreads = {}
     for name, shifts in {**MEANS, **{shift: (shift,) for shift in fits.draws}}.items():
-        over = [found.points[shift].to_numpy() for shift in shifts if shift in fits.draws]
+        over = [distances.points[shift].to_numpy() for shift in shifts if shift in fits.draws]
         if spread := standard_spread(over, confidence):
-            ends = intervals(*found.mean(shifts), confidence)
+            ends = intervals(*distances.mean(shifts), confidence)
             spreads[name] = Spread(
                 models=spread.models,
                 families=models.loc[ends["mean"].notna(), "family"].nunique(),
@@ -103,7 +103,7 @@ def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str
     """Return the models of the table, each set of weights once, and `Analysis.aliases`.
 
     A model that several sources measured is shown as its first source in `same_models.csv` has it.
-    The testbed's models only carry its line.
+    The testbed's models only support its line.
     """
     timm, openclip = published.of("timm"), published.of("openclip")
     larger = timm[timm["training"] == "standard"].index.difference(timm_standard_models(timm).index)
@@ -113,8 +113,8 @@ def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str
     repeated = published.same.loc[published.same["first"].isin(models.index), "other"]
     models = models[~models.index.isin(repeated)].reset_index()
     models["training"] = models["training"].replace("standard", "supervised")
-    # On other lines than the default's, supervised models are what is fitted; counterparts are
-    # compared with their backbone's CLIPs under each.
+    # Lines other than the default's are fitted to supervised models; counterparts are compared
+    # with their backbone's CLIPs under each choice.
     models["compared"] = (models["training"] != "supervised") | (models["counterpart_of"] != "")
     return models, aliases
 

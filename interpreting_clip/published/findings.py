@@ -1,4 +1,4 @@
-"""What published models say of finetuning, of averaging weights, and of pretraining data."""
+"""Findings of published models on finetuning, averaging weights and pretraining data."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.measures.intervals import percentile_interval
-from interpreting_clip.measures.least_squares import resample_coefficients
 from interpreting_clip.published.analysis import intervals, rounded, rounded_interval
+from interpreting_clip.published.figures import Published
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Fits, robustness
 from interpreting_clip.published.schema import START
-from interpreting_clip.published.sources import Published
+from interpreting_clip.statistics.intervals import percentile_interval
+from interpreting_clip.statistics.least_squares import resample_coefficients
+from interpreting_clip.statistics.published_accuracies import Settings
 
 SOUPS = "model_soups"
 
@@ -26,7 +26,7 @@ SCALING_STEPS = {
     ),
     "data": (("LAION-400M", "LAION-80M"), ("LAION-400M", "LAION-2B")),
 }
-"""What the models of the scaling study differ in, and the steps that are compared."""
+"""The variables of the scaling study, and the steps of each that are compared."""
 
 OUTCOMES = ("all", "natural", "style")
 """The means over shifts that are explained."""
@@ -52,11 +52,10 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 
     The hyper-parameters come from a random search (Wortsman et al. 2022), so that the variables are
     nearly uncorrelated, and any two models differ in all of them. The intervals are over models,
-    each trained once, from one start and on one architecture. What counts of augmentation, mixup
-    and label smoothing is whether there was a setting: of augmentation, how many operations it
-    applies to an image explains less, and settings with none cost as much as the others. Of models
-    with equal accuracies one counts. The linear probe, which the others started from, has no
-    recipe and stands apart.
+    each trained once, from one start and on one architecture. Augmentation, mixup and label
+    smoothing count as set or not: the number of operations that augmentation applies to an image
+    explains less, and settings with none cost as much as the others. Models with equal accuracies
+    count once. The linear probe, which the others started from, has no recipe and stands apart.
 
     Returns
     -------
@@ -95,13 +94,14 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 def soups(models: pd.DataFrame) -> list[dict[str, Any]]:
     """Set the soups against their ingredients (Wortsman et al. 2022).
 
-    Of the `ingredients`, so many are less accurate on ImageNet, or less robust over all shifts.
+    The result counts the `ingredients` that are less accurate on ImageNet, and less robust over all
+    shifts.
     """
     ingredients = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
-    found = []
+    rows = []
     for soup in models[models["training"] == "soup"].to_dict("records"):
         less = ingredients[["imagenet", "all"]] < [soup["imagenet"], soup["all"]]
-        found.append(
+        rows.append(
             {
                 "name": soup["model"],
                 "imagenet": soup["imagenet"],
@@ -111,14 +111,14 @@ def soups(models: pd.DataFrame) -> list[dict[str, Any]]:
                 "less_robust": int(less["all"].sum()),
             }
         )
-    return found
+    return rows
 
 
 def scaling(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     """Compare models that differ in one of samples seen, architecture and data.
 
-    The models are those of Cherti et al. (2023); those to which a line is extrapolated are left
-    out. A regression over them would hide that later steps are worth less than earlier ones, and
+    The models are from Cherti et al. (2023), without models to which a line is extrapolated.
+    A regression over them would hide that later steps are worth less than earlier ones, and
     its interval would take models of one architecture for independent.
     """
     models = models[models["data"].str.startswith("LAION")]
@@ -138,15 +138,15 @@ def scaling(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
 def contrast(
     models: pd.DataFrame, variable: str, step: tuple[str, str], settings: Settings
 ) -> dict[str, Any]:
-    """Compare each model at a step's beginning with the same at its end, but for the variable.
+    """Compare each model at a step's beginning with the otherwise equal model at its end.
 
     Samples and architectures change compute, so the change is per factor of ten in compute. At one
     architecture this is the factor of samples seen, which their names round: "3B" are 2.4 to 2.6
-    billion. The interval is over architectures, by the bootstrap that the lines' intervals are
-    from, and has the tails of Student's t.
+    billion. The interval is over architectures, from the same bootstrap as the lines' intervals,
+    and has the tails of Student's t.
     """
     others = [name for name in SCALING_STEPS if name != variable]
-    before, after = (models[models[variable] == one].set_index(others) for one in step)
+    before, after = (models[models[variable] == value].set_index(others) for value in step)
     change = after["all"] - before["all"]
     if variable != "data":
         change = change / np.log10(after["gmacs_total"] / before["gmacs_total"])
@@ -157,8 +157,11 @@ def contrast(
         architectures, names = change.index.get_level_values("architecture").factorize()
         if len(names) > 2:  # with two, an interval is so wide that it says nothing
             draws = resample_coefficients(
-                *(np.ones((len(change), 1)), change.to_numpy()),
-                *(settings.resamples, settings.seed, architectures),
+                np.ones((len(change), 1)),
+                change.to_numpy(),
+                settings.resamples,
+                settings.seed,
+                architectures,
             )
             estimate = percentile_interval(change.mean(), draws[:, 0], settings.confidence)
             interval = rounded_interval(estimate)
@@ -224,9 +227,9 @@ def scaling_table(published: Published, fits: Fits, settings: Settings) -> pd.Da
 
 
 def with_robustness(models: pd.DataFrame, fits: Fits, settings: Settings) -> pd.DataFrame:
-    """Return models with the means of their effective robustness, and what else the tables have."""
-    found = robustness(CHOICES[DEFAULT], fits, models)
-    means = {name: found.mean(shifts)[0] for name, shifts in MEANS.items()}
-    ends = intervals(*found.mean(MEANS["all"]), settings.confidence)[["low", "high"]]
+    """Return models with the means of their effective robustness and the tables' other columns."""
+    on_default = robustness(CHOICES[DEFAULT], fits, models)
+    means = {name: on_default.mean(shifts)[0] for name, shifts in MEANS.items()}
+    ends = intervals(*on_default.mean(MEANS["all"]), settings.confidence)[["low", "high"]]
     models = models.rename(columns={"name": "model"}).join(ends)
-    return models.assign(**means, extrapolated=found.extrapolated.any(axis=1))
+    return models.assign(**means, extrapolated=on_default.extrapolated.any(axis=1))

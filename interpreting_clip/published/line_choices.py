@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import TIMM_SHIFTS
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
+from interpreting_clip.statistics.published_accuracies import TIMM_SHIFTS
 
 MEANS = {
     "all": TESTBED_SHIFTS,
@@ -18,7 +18,7 @@ MEANS = {
     "natural": NATURAL,
     "style": STYLE,
 }
-"""The means over shifts, each over those that a choice has a line for."""
+"""The means over shifts, each over the shifts that a choice has a line for."""
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,14 +8,14 @@ import pandas as pd
 from jaxtyping import Float
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import Settings, fractions_above_chance
-from interpreting_clip.measures.least_squares import (
+from interpreting_clip.published.line_choices import Choice
+from interpreting_clip.statistics.least_squares import (
     fit_coefficients,
     r_squared,
     resample_coefficients,
 )
-from interpreting_clip.measures.logit_line import ROUNDING, expit, logit
-from interpreting_clip.published.line_choices import Choice
+from interpreting_clip.statistics.logit_line import ROUNDING, expit, logit
+from interpreting_clip.statistics.published_accuracies import Settings, fractions_above_chance
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Robustness:
     draws: dict[str, Float[np.ndarray, "resample model"]]
 
     def mean(self, shifts: Sequence[str]) -> tuple[pd.Series, Float[np.ndarray, "resample model"]]:
-        """Return the mean over those shifts that the choice has a line for, and its draws.
+        """Return the mean over the shifts that the choice has a line for, and its draws.
 
         It is NaN for a model that lacks one of them, and is taken draw by draw, which keeps the
         correlation between the lines of the shifts.
@@ -71,7 +71,7 @@ def abscissas(choice: Choice) -> list[str]:
 def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings) -> Fits:
     """Fit the standard models under a choice, a line or plane for each of its shifts.
 
-    A model that is not above chance on a shift is no part of that shift's line, as in the study.
+    A model that is not above chance on a shift is not part of that shift's line, as in the study.
 
     Raises
     ------

@@ -10,9 +10,14 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.measures.effective_robustness import NATURAL
 from interpreting_clip.published.analysis import DIGITS, Analysis, as_tuples, intervals, rounded
+from interpreting_clip.published.figures import (
+    ACCURACIES,
+    KINDS,
+    RECIPE,
+    Published,
+)
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
 from interpreting_clip.published.line_fits import Robustness
 from interpreting_clip.published.schema import (
@@ -26,16 +31,11 @@ from interpreting_clip.published.schema import (
     SourceCard,
     UnderChoice,
 )
-from interpreting_clip.published.sources import (
-    ACCURACIES,
-    KINDS,
-    RECIPE,
-    Published,
-)
+from interpreting_clip.statistics.published_accuracies import Settings
 
 
 def other_measurements(published: Published) -> dict[int, list[Also]]:
-    """Return what other sources measured of the same weights, by the index of the first."""
+    """Return other sources' measurements of the same weights, by the index of the first."""
     measurements: dict[int, list[Also]] = {}
     for first, other, difference in published.same.itertuples(index=False):
         model = published.models.loc[other]
@@ -51,7 +51,7 @@ def other_measurements(published: Published) -> dict[int, list[Also]]:
 
 
 def known_recipe(model: Mapping[Any, Any]) -> dict[str, str]:
-    """Return what a source says of a model's training."""
+    """Return the recipe of a model's training, as far as its source has it."""
     return {key: model[key] for key in RECIPE if key != "parameters_millions" and model[key]}
 
 
@@ -72,9 +72,9 @@ def published_models(
         card["aliases"] = analysis.aliases.get(card["index"], [])
         card["also"] = measurements.get(card["index"], [])
         card["robustness"] = {
-            key: found[i]
-            for key, found in under.items()
-            if found[i].shifts and (key == DEFAULT or card["compared"])
+            key: results[i]
+            for key, results in under.items()
+            if results[i].shifts and (key == DEFAULT or card["compared"])
         }
     return PublishedModels(
         confidence=settings.confidence,
@@ -94,11 +94,11 @@ def published_models(
 
 def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[UnderChoice]:
     """Return the effective robustness of every model under a choice."""
-    found = analysis.found[key]
-    points = found.points.round(DIGITS).to_dict("records")
-    extrapolated = found.extrapolated.to_dict("records")
+    robustness = analysis.found[key]
+    points = robustness.points.round(DIGITS).to_dict("records")
+    extrapolated = robustness.extrapolated.to_dict("records")
     means = {name: as_tuples(analysis.means[key, name]) for name in MEANS}
-    changes = as_tuples(finetuning_changes(analysis.models, found, settings.confidence))
+    changes = as_tuples(finetuning_changes(analysis.models, robustness, settings.confidence))
     return [
         UnderChoice(
             shifts=known(points[i]),
@@ -110,45 +110,47 @@ def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[Under
     ]
 
 
-def finetuning_changes(models: pd.DataFrame, found: Robustness, confidence: float) -> pd.DataFrame:
+def finetuning_changes(
+    models: pd.DataFrame, robustness: Robustness, confidence: float
+) -> pd.DataFrame:
     """Return what finetuning changed, as `UnderChoice.change`: a row for each model."""
     openclip = models[models["source"] == "openclip"].drop_duplicates("name")
     starts = models["start"].map(pd.Series(openclip.index, openclip["name"])).dropna().astype(int)
     before, after = starts.to_numpy(), starts.index.to_numpy()
-    values = found.points.loc[after] - found.points.loc[before].to_numpy()
-    draws = [drawn[:, after] - drawn[:, before] for drawn in found.draws.values()]
+    values = robustness.points.loc[after] - robustness.points.loc[before].to_numpy()
+    draws = [drawn[:, after] - drawn[:, before] for drawn in robustness.draws.values()]
     # Over the shifts that both were measured on.
     mean = np.ma.masked_invalid(draws).mean(axis=0).filled(np.nan)
     return intervals(values.mean(axis=1), mean, confidence).reindex(models.index)
 
 
 def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
-    """Return what the page says of a choice."""
+    """Return a choice as the page shows it."""
     choice, lines = CHOICES[key], analysis.fits[key].lines
-    models, found = analysis.models, analysis.found[key]
+    models, robustness = analysis.models, analysis.found[key]
     return ChoiceCard(
         **msgspec.structs.asdict(choice),
         models=int(lines["models"].max()),
         families=int(lines["families"].max()),
         spread=analysis.spreads[key],
-        comparisons=comparisons(models, found, settings.confidence),
-        leaders=leaders(choice, found, models, settings.confidence),
+        comparisons=comparisons(models, robustness, settings.confidence),
+        leaders=leaders(choice, robustness, models, settings.confidence),
     )
 
 
 def leaders(
-    choice: Choice, found: Robustness, models: pd.DataFrame, confidence: float
+    choice: Choice, robustness: Robustness, models: pd.DataFrame, confidence: float
 ) -> list[str]:
     """Return the names of the zero-shot models that may be the most robust, the highest first.
 
-    These are the one with the highest mean effective robustness over all shifts of the choice, and
-    those whose difference from it has an interval that includes 0. The difference is taken on each
-    resampled line, so an error of the line that is common to both models cancels; the intervals of
-    the two means would overlap because of it. Models to which a line is extrapolated, or that lack
-    a shift, are left out.
+    These are the model with the highest mean effective robustness over all shifts of the choice,
+    and the models whose difference from it has an interval that includes 0. The difference is taken
+    on each resampled line, so an error of the line that is common to both models cancels; the
+    intervals of the two means would overlap because of it. Models to which a line is extrapolated,
+    or that lack a shift, are left out.
     """
-    values, draws = found.mean(choice.shifts)
-    within = values.notna() & ~found.extrapolated.any(axis=1)
+    values, draws = robustness.mean(choice.shifts)
+    within = values.notna() & ~robustness.extrapolated.any(axis=1)
     judged = models.assign(mean=values)[within & (models["training"] == "zero_shot")]
     judged = judged.sort_values(["mean", "name"], ascending=[False, True])
     behind = draws[:, judged.index[:1]] - draws[:, judged.index]
@@ -156,13 +158,15 @@ def leaders(
     return judged.loc[low <= 0, "name"].tolist()
 
 
-def comparisons(models: pd.DataFrame, found: Robustness, confidence: float) -> list[Comparison]:
+def comparisons(
+    models: pd.DataFrame, robustness: Robustness, confidence: float
+) -> list[Comparison]:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
     Each difference is taken on each resampled line, so an error of the line that is common to both
-    models cancels. If a backbone has several models of a kind, the most robust one counts.
+    models cancels. If a backbone has several models of a kind, the most robust model counts.
     """
-    values, draws = found.mean(MEANS["without_objectnet"])
+    values, draws = robustness.mean(MEANS["without_objectnet"])
     known = models.assign(mean=values)[values.notna() & (models["counterpart_of"] != "")]
     known = known[known["training"].isin(COMPARED)].sort_values(
         "mean", ascending=False, kind="stable"
@@ -172,7 +176,7 @@ def comparisons(models: pd.DataFrame, found: Robustness, confidence: float) -> l
         supervised = group["training"] == "supervised"
         for data in sorted(group.loc[group["training"] == "zero_shot", "data"].unique()):
             best = group[supervised | (group["data"] == data)].drop_duplicates("training")
-            best = best.sort_values("training", key=lambda one: one.map(COMPARED.index))
+            best = best.sort_values("training", key=lambda kinds: kinds.map(COMPARED.index))
             first, second = best.index[:-1], best.index[1:]
             if len(first):
                 # Row by row the difference of a model and the next.
@@ -183,7 +187,7 @@ def comparisons(models: pd.DataFrame, found: Robustness, confidence: float) -> l
                         backbone=str(backbone),
                         data=data,
                         models=best["name"].tolist(),
-                        differences=[one for one in as_tuples(table) if one],
+                        differences=[row for row in as_tuples(table) if row],
                     )
                 )
     return compared

@@ -1,4 +1,4 @@
-"""What stage `published` writes, as the page reads it.
+"""The files that stage `published` writes, as the page reads them.
 
 plots/published_models.json     `PublishedModels`, every model on every line, and its JSON Schema
 plots/published_lines.csv       `LINE_COLUMNS`
@@ -161,8 +161,8 @@ class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of `plots/published_models.json`."""
-    found = msgspec.json.schema(PublishedModels)
-    for kind in found["$defs"].values():
+    generated = msgspec.json.schema(PublishedModels)
+    for kind in generated["$defs"].values():
         # Python 3.13 takes the indentation out of docstrings, which describe the types here.
         kind["description"] = cleandoc(kind["description"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated}

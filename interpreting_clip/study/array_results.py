@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Kurtosis
@@ -9,7 +10,6 @@ from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.measures.result import Number, Result
 
 OUTLIERS = "kurtosis.outliers.outlier_features"
 
@@ -41,21 +41,21 @@ class ArrayResults(Result):
 
     @property
     def numbers(self) -> list[Number]:
-        """The numbers with their labels, and those of the comparisons.
+        """The numbers with their labels, including the comparisons' numbers.
 
-        Outlier features by chance are those after random rotations.
+        Outlier features by chance are counted after random rotations.
         """
         rotated = self.privileged_basis.rotated_outliers.value
-        own = [
-            replace(one, chance=rotated) if one.name == OUTLIERS else one for one in super().numbers
+        by_array = [
+            replace(n, chance=rotated) if n.name == OUTLIERS else n for n in super().numbers
         ]
         compared = [
             replace(
-                number,
-                name=f"comparisons.{other}.{number.name}",
-                label=f"{other.replace('_', ' ')}: {number.label}",
+                n,
+                name=f"comparisons.{other}.{n.name}",
+                label=f"{other.replace('_', ' ')}: {n.label}",
             )
             for other, numbers in self.comparisons.items()
-            for number in numbers
+            for n in numbers
         ]
-        return [*own, *compared]
+        return [*by_array, *compared]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 import interpreting_clip.datasets.entries as datasets
-import interpreting_clip.encoders.entries as encoders
+import interpreting_clip.encoders.encoder_entries as encoders
 import interpreting_clip.synthetic.world as synthetic
 from interpreting_clip.config.params import convert, problem, problems
 from interpreting_clip.config.shifts import TEST_SETS
@@ -33,16 +33,16 @@ from interpreting_clip.study.sections import Sections
 CLIPS = encoders.Backbone | encoders.OpenClipModel
 """The architectures that have a text tower."""
 
-TRAININGS = {
+TRAINING_GROUPS = {
     "pretrain": ["zero_shot"],
     "finetune": ["finetuned"],
     "supervise": ["supervised"],
     "interpolate": ["finetuned"],
     "probe": ["probed"],
 }
-"""The groups of the report for the encoders of a section; for those of `weights` it is any."""
+"""The groups of the report for the encoders of a section; encoders of `weights` can be any."""
 
-ENCODER_SECTIONS = ("weights", *TRAININGS)
+ENCODER_SECTIONS = ("weights", *TRAINING_GROUPS)
 """The sections that say where an encoder's weights come from."""
 
 
@@ -116,7 +116,7 @@ def named_entries(study: Sections) -> Iterator[tuple[str, str, EntryReference, A
 
 
 def check_references(study: Sections) -> Complaints:
-    """Every entry that another one names exists and is of a legal kind."""
+    """Every entry that another entry names exists and is of a legal kind."""
     for path, name, (target, kinds), entry in named_entries(study):
         there = entries(study, target)
         legal = getattr(entry, "architectures", kinds)
@@ -144,13 +144,13 @@ def check_encoders(study: Sections) -> Complaints:
                 f"{' and '.join(sections) or 'none'}",
             )
             continue
-        known = TRAININGS.get(sections[0], [entry.training])
+        known = TRAINING_GROUPS.get(sections[0], [entry.training])
         legal = {"head": head_kinds(study, sections[0], key), "training": known}
         for field, words in legal.items():
             if (given := getattr(entry, field)) not in words:
                 wrong = f"the encoder of '{sections[0]}.{key}' cannot have '{given}'"
                 yield problem(f"encoders.{key}.{field}", wrong, words)
-    # A self-supervised encoder may be there for its probe alone.
+    # A self-supervised encoder may be there only for its probe.
     probed = {entry.start for entry in study.probe.values()}
     for section in ENCODER_SECTIONS:
         for key in getattr(study, section):

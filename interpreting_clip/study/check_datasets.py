@@ -23,10 +23,10 @@ from interpreting_clip.datasets.entries import RealSet, RealShift, tag
 from interpreting_clip.datasets.imagenet import IMAGES, read_imagenet_classes
 from interpreting_clip.datasets.own_classes import own_set
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.baseline import read_baseline_table
 from interpreting_clip.study.dataset_entries import DrawnShift
 from interpreting_clip.study.measured_arrays import DOWNLOADED, IN_GIT, NONE
 from interpreting_clip.study.sections import Sections
+from interpreting_clip.training.saved_baseline import read_baseline_table
 
 BASELINES = Path("data/baselines")
 """The tables of standard models, in git."""
@@ -141,7 +141,7 @@ def check_baseline(study: Sections) -> Complaints:
 
 
 def check_classes(study: Sections, tests: dict[str, Any], learnt: set[int]) -> Complaints:
-    """The standard models learn the classes of every test set; ImageNet's has those of shifts."""
+    """The standard models learn all test sets' classes; ImageNet's set has the shifts' classes."""
     validation = study.datasets.get(TEST_SETS[0])
     measured = {*validation.class_indices} if isinstance(validation, Drawn) else set[int]()
     for name, entry in tests.items():

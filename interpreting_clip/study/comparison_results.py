@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from interpreting_clip.formats.result import Result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.mutual_neighbours import MutualNeighbours
-from interpreting_clip.measures.result import Result
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -10,8 +10,8 @@ from interpreting_clip.synthetic.world import Labelled, Recipe, World
 class DrawnShift(Labelled, frozen=True, kw_only=True, tag_field="kind", tag="labelled"):
     """A shift that is drawn from the world, like the labelled sets of `datasets:`.
 
-    `baseline` says which standard models it is read against. `none`: accuracy alone. `trained`:
-    those that the study trains (`baseline.source: trained`). `published`: those of the table
+    `baseline` names the standard models it is read against. `none`: only accuracy. `trained`: the
+    models that the study trains (`baseline.source: trained`). `published`: the models of the table
     `data/baselines/<shift>.csv`.
     """
 
@@ -20,7 +20,7 @@ class DrawnShift(Labelled, frozen=True, kw_only=True, tag_field="kind", tag="lab
 
 
 ShiftEntry = DrawnShift | RealShift
-"""An entry of `shifts:`; its `kind` says which."""
+"""An entry of `shifts:`, told apart by `kind`."""
 
 Shifts = dict[Key, ShiftEntry]
 """The section `shifts:`, by the shifts' names in results."""
@@ -34,7 +34,7 @@ class ShiftEncoder(StrictStruct, frozen=True, kw_only=True):
 
 
 DatasetEntry = Recipe | RealEntry | Absent
-"""An entry of `datasets:`; its `kind` says which."""
+"""An entry of `datasets:`, told apart by `kind`."""
 
 
 class Sources(StrictStruct, frozen=True, kw_only=True):

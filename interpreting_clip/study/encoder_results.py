@@ -5,14 +5,15 @@ in one sentence why. Stages need no care for it: the runner passes an absent inp
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.formats.csv_tables import TrainingStep, read_curve
+from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import NOT_GIVEN, EffectiveRobustness
@@ -22,23 +23,6 @@ from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.measures.prunable import Prunable
 from interpreting_clip.measures.pruning import PruningCurves
-from interpreting_clip.measures.result import Result
-
-STORED_BY = {
-    **dict.fromkeys(("outlier_axes", "participation_ratio", "privileged_basis"), "kurtosis"),
-    "prunable": "robustness",
-}
-"""The stages whose folders hold several results, by the results' names."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingStep:
-    """Loss and accuracy in percent of the training batches up to one optimiser step."""
-
-    step: int
-    loss: float
-    accuracy: float
-    learning_rate: float
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -69,16 +53,19 @@ class EncoderResults(Result):
     @property
     def reasons(self) -> dict[str, str]:
         """Why there is no number on a dataset, by the dataset."""
-        found = self.robustness.reasons
-        return found if self.concepts else {**found, "broden": NOT_GIVEN}
+        reasons = self.robustness.reasons
+        return reasons if self.concepts else {**reasons, "broden": NOT_GIVEN}
 
 
 def read_encoder_results(folders: Mapping[str, Path]) -> EncoderResults:
-    """Gather what the stages found of an encoder, from their folders, of those that are there."""
-    kinds, found = get_type_hints(EncoderResults), dict[str, Any]()
-    for name in (one.name for one in fields(EncoderResults) if one.name != "training"):
-        if folder := folders.get(STORED_BY.get(name, name)):
-            found[name] = read_result(folder / f"{name}.json", kinds[name], arrays=False)
+    """Gather the stages' results for an encoder from those folders that exist."""
+    kinds = get_type_hints(EncoderResults)
+    files = {file.stem: file for folder in folders.values() for file in folder.glob("*.json")}
+    results = {
+        name: read_result(file, kinds[name], arrays=False)
+        for name, file in files.items()
+        if name in kinds
+    }
     points = read_curve(folders["training"])
     steps = [point | {"accuracy": 100 * point["accuracy"]} for point in points]
-    return EncoderResults(**found, training=msgspec.convert(steps, kinds["training"]))
+    return EncoderResults(**results, training=msgspec.convert(steps, kinds["training"]))

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 from interpreting_clip.datasets.broden import labels
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     BackboneEntry,
     Browse,
     Comparison,
@@ -17,7 +17,6 @@ from interpreting_clip.encoders.entries import (
     UntrainedEntry,
 )
 from interpreting_clip.encoders.weight_sources import WeightsEntry
-from interpreting_clip.formats import published_accuracies
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.measures import (
     cka,
@@ -25,13 +24,13 @@ from interpreting_clip.measures import (
     directions,
     effective_robustness,
     kurtosis,
-    logit_line,
     mutual_neighbours,
     participation_ratio,
     privileged_basis,
     prunable,
 )
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
+from interpreting_clip.statistics import logit_line, published_accuracies
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEncoder, Shifts, Sources
 from interpreting_clip.study.measured_arrays import ArrayDownload, MeasuredArrays
 from interpreting_clip.training.probes import HeadsWithProbe, Probe

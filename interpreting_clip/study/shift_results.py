@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.formats.result import Part, Result
 from interpreting_clip.measures.effective_robustness import OnOwnShift
-from interpreting_clip.measures.result import Part, Result
+from interpreting_clip.training.saved_baseline import Baseline
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

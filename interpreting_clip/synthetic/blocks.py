@@ -37,7 +37,7 @@ def draw_block(population: Population, world: World, number: int, images: int) -
 def draw_blocks(population: Population, world: World) -> Iterator[Block]:
     """Draw all images of a set, `BLOCK` at a time."""
     for start in range(0, population.images, BLOCK):
-        # A block's stream depends on its number alone, so a larger set begins with the same images,
+        # A block's stream depends only on its number, so a larger set begins with the same images,
         # but for a last block that was cut short.
         yield draw_block(population, world, start // BLOCK, min(BLOCK, population.images - start))
 

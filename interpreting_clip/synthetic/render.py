@@ -77,7 +77,7 @@ def render(
 
 def render_masks(attributes: Attributes, size: int) -> Masks:
     """Return the true segmentation of the images that `render` draws from the same attributes."""
-    # From the attributes alone: masks do not follow the outlines that some styles let waver.
+    # Only from the attributes: masks do not follow the outlines that some styles let waver.
     u, v = object_grid(attributes, size)
     inside = signed_distance(attributes.class_, u, v) < 0
     shape = (len(attributes), size, size)

@@ -209,7 +209,7 @@ _SHAPES: dict[str, Region] = {
 
 PARTS = ("roof", "bow", "stem", "tip", "corner", "eye")
 PLANES = (("roof", "bow", "stem"), ("tip", "corner", "eye"))
-"""Parts grouped so that those of one plane never overlap: each plane fits one label map."""
+"""Parts grouped so that parts of one plane never overlap: each plane fits one label map."""
 
 _EYES = {
     "fish": (0.5, 0.12),

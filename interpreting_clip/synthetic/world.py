@@ -163,4 +163,4 @@ class ProbeSet(Population, frozen=True, kw_only=True, tag_field="kind", tag="pro
 
 
 Recipe = Labelled | Captioned | Adversarial | ProbeSet
-"""An entry of `datasets:` with `source: world`; its `kind` says which."""
+"""An entry of `datasets:` with `source: world`, told apart by `kind`."""

@@ -23,7 +23,7 @@ def draw(images: int, recipe: Augmentation, generator: np.random.Generator) -> l
     """Draw the random numbers of every image.
 
     The share of the area is uniform between `smallest_crop` and 1, and the logarithm of the ratio
-    of width to height between those of 3:4 and 4:3, as in torchvision's `RandomResizedCrop`.
+    of width to height between 3:4 and 4:3, as in torchvision's `RandomResizedCrop`.
     """
     area = generator.uniform(recipe.smallest_crop, 1, images)
     ratio = np.exp(generator.uniform(np.log(3 / 4), np.log(4 / 3), images))

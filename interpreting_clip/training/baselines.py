@@ -9,13 +9,13 @@ import numpy as np
 from interpreting_clip.config.shifts import TEST_SETS, on_classes
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.baseline import ChanceLevel
-from interpreting_clip.formats.published_accuracies import (
+from interpreting_clip.statistics.guessing import Guessing
+from interpreting_clip.statistics.logit_line import Settings
+from interpreting_clip.statistics.published_accuracies import (
     fractions_above_chance,
     lines_above_chance,
 )
-from interpreting_clip.measures.guessing import Guessing
-from interpreting_clip.measures.logit_line import Settings
+from interpreting_clip.training.saved_baseline import ChanceLevel
 from interpreting_clip.training.standard_models import LabelledImages, standard_model_accuracies
 
 if TYPE_CHECKING:

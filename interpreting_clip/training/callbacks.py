@@ -63,7 +63,7 @@ class Checkpoint:
         self.due = ended + self.seconds * max(1.0, ended - began)
 
     def load(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
-        """Return what was saved, or None if there is no checkpoint, or a damaged one."""
+        """Return the saved checkpoint, or None if it is missing or damaged."""
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -99,7 +99,7 @@ class Callbacks:
     """The callbacks of a training; each is optional.
 
     `log` gets each point of the curve; `checkpoint` is saved to and resumed from; `name` is shown
-    beside the progress bar and in errors.
+    with the progress bar and in errors.
     """
 
     log: Callable[[Point], None] | None = None

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch.nn.functional import normalize
 
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
-from interpreting_clip.encoders.entries import AnyBackbone, Backbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone, Backbone
 from interpreting_clip.encoders.open_clip_import import import_open_clip
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.loading.batches import ImageDataset, load_batches
@@ -98,7 +98,7 @@ class ContrastiveObjective:
         self.module: Any = encoder.module
         self.scale = encoder.module.get_parameter("logit_scale")
         texts, self.text_of = np.unique(np.array(captions, object), return_inverse=True)
-        # They stay on the CPU: those of CC12M would take 6.7 GB of a GPU.
+        # They stay on the CPU: CC12M's tokens would take 6.7 GB of a GPU.
         self.tokens = tokenize_captions(encoder, texts.tolist(), workers)
 
     def __call__(self, pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
@@ -107,9 +107,8 @@ class ContrastiveObjective:
         # A caption that several images share goes through the text tower once. In the miniature
         # this saves a fifth of the tower's work, and the loss is the same.
         distinct, places = np.unique(self.text_of[rows], return_inverse=True)
-        own = to_device(torch.from_numpy(places), self.scale.device)
-        # Some captions repeat if there are fewer of them than pieces: each piece needs one at
-        # least.
+        caption_of_image = to_device(torch.from_numpy(places), self.scale.device)
+        # Captions repeat if there are fewer of them than pieces: each piece needs at least one.
         shown = np.resize(distinct, max(len(distinct), total))
         of_images, of_texts = even_parts(len(rows), total), even_parts(len(shown), total)
         images, texts = list[Pass](), list[Pass]()
@@ -124,12 +123,12 @@ class ContrastiveObjective:
         else:
             image, text = self.first_pass(images, len(rows)), self.first_pass(texts, len(shown))
         # One column per image: copies of a caption count as negatives of one another, as in CLIP.
-        loss = self.loss_of(image, text[own], self.scale.exp())
+        loss = self.loss_of(image, text[caption_of_image], self.scale.exp())
         loss.backward()
         if total > 1:
             self.second_pass([(images, image), (texts, text)])
-        # Without the repeated captions at the end, which would tie with the first ones.
-        return loss.detach(), own_caption(image, text[: len(distinct)], own)
+        # Without the repeated captions at the end, which would tie with their originals.
+        return loss.detach(), own_caption(image, text[: len(distinct)], caption_of_image)
 
     def image_features(self, piece: Piece) -> Float[torch.Tensor, "image feature"]:
         """Return the normalised features of a piece's images."""
@@ -149,7 +148,7 @@ class ContrastiveObjective:
         return normalize(features.float(), dim=-1)
 
     def first_pass(self, passes: list[Pass], rows: int) -> Float[torch.Tensor, "row feature"]:
-        """Return the features of all pieces, of which this process computes its own."""
+        """Return the features of all pieces; this process computes only its own pieces."""
         # The rows of other processes stay zero, so the sum over processes puts all features
         # together.
         features = torch.zeros(rows, self.card.feature_width, device=self.scale.device)
@@ -162,7 +161,7 @@ class ContrastiveObjective:
 
     def second_pass(self, towers: list[tuple[list[Pass], torch.Tensor]]) -> None:
         """Propagate the gradient of the features through the pieces of each tower."""
-        # The loop adds up gradients over processes, and each has computed all of this one.
+        # The loop adds up gradients over processes, and each process has all of this gradient.
         self.scale.grad.div_(place().size)  # pyright: ignore[reportOptionalMemberAccess]
         # The first pass does not count for the running statistics: the second has the same pieces.
         restart_statistics(self.module)
@@ -191,7 +190,7 @@ def tokenize_captions(
 
 
 def even_parts(rows: int, parts: int) -> list[slice]:
-    """Cut rows into parts in order, of which the first have one row more if they are not even."""
+    """Cut rows into parts in order; the first parts have one row more if they cannot be even."""
     each, more = divmod(rows, parts)
     ends = [part * each + min(part, more) for part in range(parts + 1)]
     return [slice(begin, end) for begin, end in pairwise(ends)]

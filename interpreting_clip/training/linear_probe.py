@@ -48,7 +48,7 @@ class FittedProbe:
     """The head of a probe, the penalty that it was fitted with, and all that were tried.
 
     The order of `tried` is that of the fits, from the strongest penalty to the weakest. `images`
-    counts those of the last fit, `held_out` those among them that chose the penalty.
+    counts the images of the last fit, `held_out` the images among them that chose the penalty.
     """
 
     head: Fit
@@ -65,7 +65,7 @@ class FittedProbe:
             "iterations": self.head.iterations,
             "images": self.images,
             "held_out": self.held_out,
-            "tried": [asdict(one) for one in self.tried],
+            "tried": [asdict(fit) for fit in self.tried],
         }
 
 
@@ -73,9 +73,9 @@ def hold_out(classes: Int[np.ndarray, " image"], share: float) -> Bool[np.ndarra
     """Return which images are held out: that share of each class, at least one, evenly spaced."""
     held = np.zeros(len(classes), bool)
     for class_ in np.unique(classes):
-        own = np.flatnonzero(classes == class_)
-        count = max(1, round(share * len(own)))
-        held[own[np.arange(count) * len(own) // count]] = True
+        members = np.flatnonzero(classes == class_)
+        count = max(1, round(share * len(members)))
+        held[members[np.arange(count) * len(members) // count]] = True
     return held
 
 
@@ -89,7 +89,7 @@ def fit_probe(
 
     Minimises the mean log loss of the images plus λ/2 · ‖W‖², over the weights W of standardised
     features and a bias that is not penalised. Every penalty is tried on the images that are not
-    held out, from the strongest to the weakest, each fit beginning where the one before ended. The
+    held out, from the strongest to the weakest, each fit starting from the last fit's result. The
     one with the lowest log loss on those held out is fitted again, to all images: standardised
     anew, and beginning with the chosen head.
 
@@ -99,7 +99,7 @@ def fit_probe(
 
     A fit ends when no component of the gradient is larger than `tolerance`, scikit-learn's `tol`,
     or when float32 resolves no lower loss. Of 1,000 images with 64 features in ten classes, the
-    weights for λ = 0.0001 are 1.8 % away from those of the minimum at a tolerance of 1e-4, and
+    weights for λ = 0.0001 are 1.8 % away from the minimum's at a tolerance of 1e-4, and
     0.2 % at 1e-6, where float32 ends. With more classes the gradient is smaller: of 10,000 images
     in 500 classes, the weights are 7.8 % away at 1e-4, and 0.1 % at 1e-6.
 
@@ -168,7 +168,7 @@ def fit_head(
     from sklearn.preprocessing import StandardScaler
 
     scaler = StandardScaler().fit(features)
-    # What rounding to float32 leaves of a constant is no variation.
+    # The remainder of a constant after rounding to float32 is not variation.
     mean, deviation = np.asarray(scaler.mean_), np.asarray(scaler.scale_)
     constant = deviation <= np.finfo(np.float32).eps * np.abs(mean)
     scaler.scale_ = np.where(constant, 1.0, deviation)
@@ -180,7 +180,7 @@ def fit_head(
     two = classes.max() == 1
     model.set_params(C=(2 if two else 1) / (penalty * len(classes)))
     with config_context(array_api_dispatch=on_gpu), warnings.catch_warnings():
-        # Also raised where float32 resolves no lower loss, which is no failure.
+        # Also raised where float32 resolves no lower loss, which is not a failure.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(given, classes)
     weight, bias = (torch.as_tensor(a).cpu().numpy() for a in (model.coef_, model.intercept_))

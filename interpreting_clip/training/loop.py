@@ -94,7 +94,7 @@ def train(
             # hide a gradient of the wrong scale.
             add_up(gradients(module))
             rate = learning_rate(recipe, state.step, epoch_steps)
-            # Set from the step alone, so a resumed training needs no state of a scheduler.
+            # Set only from the step, so a resumed training needs no state of a scheduler.
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.step()
@@ -127,8 +127,8 @@ def load_squares(
 
     def load(batch: Batch) -> UInt8[np.ndarray, "image size size 3"]:
         # A process loads only the images of its own pieces.
-        own = own_rows(len(batch.rows), recipe.pieces)
-        rows, draws = batch.rows[own].tolist(), batch.draws[own]
+        own_places = own_rows(len(batch.rows), recipe.pieces)
+        rows, draws = batch.rows[own_places].tolist(), batch.draws[own_places]
         squares = np.empty((len(rows), preprocess.size, preprocess.size, 3), np.uint8)
         for square, row, drawn in zip(squares, rows, draws, strict=True):
             square[...] = augment(images[row], drawn, augmentation, preprocess)
@@ -195,12 +195,12 @@ def learning_rate(recipe: TrainingRecipe, step: int, epoch_steps: int) -> float:
 
 def gradients(module: nn.Module) -> list[torch.Tensor]:
     """Return all gradients; AdamW would silently skip a parameter without one."""
-    found = []
+    values = []
     for name, parameter in module.named_parameters():
         if parameter.grad is None:
             raise RuntimeError(f"the loss does not depend on the parameter {name}: no gradient")
-        found.append(parameter.grad)
-    return found
+        values.append(parameter.grad)
+    return values
 
 
 def steps_per_epoch(images: int, batch_size: int) -> int:

@@ -22,7 +22,7 @@ from interpreting_clip.loading.processes import add_up, place
 from interpreting_clip.training.recipes import TrainingPrecision, TrainingRecipe
 
 DROPOUT = 2
-"""The first word of the seed for a module's own draws, beside `loop.ORDER` and `AUGMENTATION`."""
+"""The first word of the seed for a module's own draws, as `loop.ORDER` and `AUGMENTATION` are."""
 
 
 class Piece(NamedTuple):
@@ -69,14 +69,13 @@ def cut(
     step and the piece, and not on where a training resumed or which process computes the piece.
     """
     numbers = own_pieces(recipe.pieces)
-    # Seeds for all pieces, of which this process takes its own: what a piece draws does not depend
-    # on the process that computes it.
+    # Seeds for all pieces, so that a piece's draws do not depend on the process that computes it.
     seeds = np.random.SeedSequence([DROPOUT, recipe.seed, step]).generate_state(recipe.pieces)
-    own = rows[own_rows(len(rows), recipe.pieces)]
-    each = len(own) // len(numbers)
-    parts = [slice(begin, begin + each) for begin in range(0, len(own), each)]
+    local = rows[own_rows(len(rows), recipe.pieces)]
+    each = len(local) // len(numbers)
+    parts = [slice(begin, begin + each) for begin in range(0, len(local), each)]
     pieces = [
-        Piece(own[part], images[part], seed)
+        Piece(local[part], images[part], seed)
         for part, seed in zip(parts, seeds[numbers].tolist(), strict=True)
     ]
     return Pieces(rows, pieces, numbers.start, recipe.pieces)
@@ -121,11 +120,11 @@ def averaged_statistics(module: nn.Module, pieces: int) -> Iterator[None]:
     for norm, (momentum, buffers) in zip(norms, before, strict=True):
         norm.momentum = momentum
         seen = norm.num_batches_tracked
-        # The whole batch counts as one, however many pieces passed here.
+        # The whole batch counts once, however many pieces passed here.
         seen.copy_(buffers["num_batches_tracked"] + 1)
         for name in moving:
-            found = norm.get_buffer(name)
-            found.copy_(torch.lerp(buffers[name], found, momentum))
+            buffer = norm.get_buffer(name)
+            buffer.copy_(torch.lerp(buffers[name], buffer, momentum))
 
 
 def restart_statistics(module: nn.Module) -> None:

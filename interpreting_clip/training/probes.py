@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from interpreting_clip.encoders.entries import Heads, ImagesPerClass, ProbedFeatures
+from interpreting_clip.encoders.encoder_entries import Heads, ImagesPerClass, ProbedFeatures
 from interpreting_clip.quantities import Count, Key, StrictStruct
 
 
@@ -24,7 +24,7 @@ class Probe(StrictStruct, frozen=True, kw_only=True):
 
 
 Penalty = Annotated[float, Meta(gt=0.0, le=1e6)]
-"""The factor λ of the penalty λ/2 · ‖W‖², beside the mean log loss of an image."""
+"""The factor λ of the penalty λ/2 · ‖W‖², which is added to the mean log loss of an image."""
 
 
 class ProbeSettings(StrictStruct, frozen=True, kw_only=True):
@@ -48,6 +48,6 @@ class ProbeSettings(StrictStruct, frozen=True, kw_only=True):
 
 
 class HeadsWithProbe(Heads, frozen=True, kw_only=True):
-    """The section `heads`: the kinds of head, and how those of `probe` are fitted."""
+    """The section `heads`: the kinds of head, and how heads of `probe` are fitted."""
 
     probe: ProbeSettings

@@ -1,15 +1,15 @@
 """Standard models: classical classifiers of pixels and edges, computed in whole numbers.
 
 The baseline of effective robustness is a line through models that were trained on the labelled
-train set alone (Taori et al. 2020). The miniature has no testbed of published models, so these take
+train set only (Taori et al. 2020). The miniature has no testbed of published models, so these take
 their place: classifiers of several kinds and of very different strengths, so that the line can be
 fitted over a range.
 
-The choice is ours. It was made by the models' own accuracies on ImageNet and on the shifts, and by
-the range of the encoders' ImageNet accuracies, by nothing else. There are four kinds of features,
+The choice is ours. It rests only on the models' own accuracies on ImageNet and on the shifts, and
+on the range of the encoders' ImageNet accuracies. There are four kinds of features,
 so that no kind decides the line, and four models of each, all above chance on every shift of the
-miniature. Their ImageNet accuracies are near 45, 75, 90 and 98 %; but colours alone are above
-chance everywhere only between 74 and 87 %, and edges with colours from 58 % on.
+miniature. Their ImageNet accuracies are near 45, 75, 90 and 98 %; but mere colours are above chance
+everywhere only between 74 and 87 %, and edges with colours from 58 % on.
 
 Every effective robustness is a distance to their line, so their accuracies must not depend on the
 last bits of a CPU's kernels. They see sums of 8-bit pixels. They add and multiply only whole
@@ -27,7 +27,7 @@ from jaxtyping import Float, Int, UInt8
 
 from interpreting_clip.config.shifts import on_classes
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.activations import ABSENT, images_of_classes, map_classes
+from interpreting_clip.statistics.predictions import ABSENT, images_of_classes, map_classes
 
 CHUNK_SIZE = 250
 """For how many images the distances to the train set are held at a time."""
@@ -43,7 +43,7 @@ Scores = Float[np.ndarray, "image class_"] | Int[np.ndarray, "image class_"]
 class LabelledImages:
     """A dataset in memory; `class_indices` are the classes that it holds.
 
-    `aliases` maps further classes to the one of `class_indices` that they count as.
+    `aliases` maps further classes to the class of `class_indices` that they count as.
     """
 
     images: Images
@@ -59,8 +59,8 @@ class StandardModel:
     Attributes
     ----------
     features : what it sees of an image
-    scores : returns the scores of classes 0, 1, … of the last images' features, after it has learnt
-        from the first ones' features and their classes, of which there are so many
+    scores : learns from the first images' features, their classes and the number of classes, and
+        returns the last images' scores of classes 0, 1, …
     share : the fraction of the train set that it learns from, its beginning
     """
 
@@ -208,8 +208,8 @@ def orientations(side: int, images: Images) -> Features:
     size = np.abs(right) + np.abs(down)
     orientation = 2 * ((right > 0) == (down > 0)) + (np.abs(right) > np.abs(down))
     sums = [_block_sums(np.where(orientation == o, size, 0), side) for o in range(4)]
-    found = np.stack(sums, axis=-1).reshape(len(images), -1)
-    return 2**16 * found // np.maximum(found.sum(axis=1, keepdims=True), 1)
+    totals = np.stack(sums, axis=-1).reshape(len(images), -1)
+    return 2**16 * totals // np.maximum(totals.sum(axis=1, keepdims=True), 1)
 
 
 def neighbours(
@@ -221,14 +221,14 @@ def neighbours(
     lengths = [np.sum(rows**2, axis=1) for rows in examples]
     for start in range(0, len(seen), CHUNK_SIZE):
         chunk = seen[start : start + CHUNK_SIZE].astype(np.float64)
-        own = np.sum(chunk**2, axis=1)
+        squared = np.sum(chunk**2, axis=1)
         for class_, rows in enumerate(examples):
             if least := min(number, len(rows)):
                 # Squared distances less the image's own squared length, which does not change their
                 # order and is added below.
                 distances = lengths[class_] - 2 * (chunk @ rows.T)
                 nearest = np.partition(distances, least - 1, axis=1)[:, :least].sum(axis=1)
-                scores[start : start + CHUNK_SIZE, class_] = -(nearest + least * own) / least
+                scores[start : start + CHUNK_SIZE, class_] = -(nearest + least * squared) / least
     return scores
 
 

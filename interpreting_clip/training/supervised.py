@@ -53,7 +53,7 @@ def label_objective(
     preprocess, module, device = encoder.card.preprocess, encoder.module, targets.device
 
     def objective(pieces: Pieces) -> tuple[torch.Tensor, torch.Tensor]:
-        found = torch.zeros(2, device=device)
+        sums = torch.zeros(2, device=device)
         for piece in pieces.own:
             expected = targets[to_device(torch.from_numpy(piece.rows), device)]
             with forward_pass(piece.seed, device, precision):
@@ -61,13 +61,13 @@ def label_objective(
             # The cross entropy is computed outside of autocast, in float32.
             logits = logits.float()
             loss = torch.nn.functional.cross_entropy(logits, expected, label_smoothing=smoothing)
-            # The batch's loss is the mean over all of its equal pieces, also over those of other
+            # The batch's loss is the mean over all of its equal pieces, also over pieces of other
             # processes.
             loss = loss / pieces.total
             loss.backward()
             correct = (logits.argmax(dim=1) == expected).float().mean() / pieces.total
-            found += torch.stack((loss.detach(), correct))
-        add_up([found])
-        return found[0], found[1]
+            sums += torch.stack((loss.detach(), correct))
+        add_up([sums])
+        return sums[0], sums[1]
 
     return objective

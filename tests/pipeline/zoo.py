@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from interpreting_clip.encoders.encoder import clip_encoder
-from interpreting_clip.encoders.entries import OpenClipModel, TimmModel
+from interpreting_clip.encoders.encoder_entries import OpenClipModel, TimmModel
 from interpreting_clip.encoders.sources.source import AtHub
 from interpreting_clip.encoders.weight_sources import OpenClip, Timm
 from tests.integration.downloads.loopback import FileServer, HubServer

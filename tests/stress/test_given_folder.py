@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from interpreting_clip.config.shifts import TEST_SETS
-from interpreting_clip.formats.activations_folder import write_activations_folder
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.encoders.activations_folder import write_activations_folder
+from interpreting_clip.formats.tensors import read_tensors
 from tests.pipeline.workspace import Workspace
 from tests.reads import folder_digests
 

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig, TokenizerOrigin
-from interpreting_clip.encoders.entries import OpenClipModel
+from interpreting_clip.encoders.encoder_entries import OpenClipModel
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.hub_tokenizer import HubTokenizer
 from interpreting_clip.encoders.open_clip_import import import_open_clip

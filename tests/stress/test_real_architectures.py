@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import build_library_model
 from interpreting_clip.encoders.sources.source import Choice
 from interpreting_clip.encoders.towers import load_weights

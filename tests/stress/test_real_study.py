@@ -10,8 +10,8 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.imagenet import ImageNetClasses, read_imagenet_classes
 from interpreting_clip.encoders.encoder import clip_encoder
-from interpreting_clip.encoders.entries import OpenClipModel
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.encoders.encoder_entries import OpenClipModel
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.encoder_results import EncoderResults
 from tests.integration.downloads.loopback import TOKEN, FileServer, HubServer
 from tests.layouts import saved

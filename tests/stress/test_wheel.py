@@ -10,6 +10,7 @@ import pytest
 
 import interpreting_clip as ic
 from tests.reads import ROOT
+from tests.typed_calls import WRONG, refused_lines
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ import interpreting_clip as ic
 
 assert not sys.modules.keys() & {"numpy", "msgspec"}
 import numpy as np
-from interpreting_clip.formats.activations_folder import write_activations_folder
+from interpreting_clip.encoders.activations_folder import write_activations_folder
 
 rng = np.random.default_rng(0)
 head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
@@ -70,3 +71,7 @@ def test_every_measure_and_the_command_work(python, tmp_path):
         mean = written["effective_robustness"]["robustness"]["value"]
         assert mean == pytest.approx(expected.value, abs=1e-6)
         assert "<svg" in (tmp_path / "out/index.html").read_text()
+
+
+def test_a_type_checker_sees_the_installed_functions(python, tmp_path):
+    assert refused_lines(tmp_path, python) == WRONG

@@ -1,8 +1,8 @@
 """The library offers its measures for anybody's arrays, with settings as keywords."""
 
-import inspect
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,17 +10,14 @@ import pytest
 import torch
 
 import interpreting_clip as ic
-from interpreting_clip.array_measures import COMPARISONS
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.formats.published_accuracies import Settings
-from interpreting_clip.measures import accuracy, directions, kurtosis, pruning
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.result import Result
+from interpreting_clip.formats.result import Result
 from interpreting_clip.published.analysis import standard_models_by_source
+from interpreting_clip.published.figures import FOLDER, read_published
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT
 from interpreting_clip.published.line_fits import fit_choice, robustness
-from interpreting_clip.published.sources import FOLDER, read_published
+from interpreting_clip.statistics.published_accuracies import Settings
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(3)
@@ -41,12 +38,9 @@ CALLS = {
     "directions": lambda h, w: ic.directions(h, head=w, random_heads=2),
     "pruning": lambda h, w: ic.pruning(h, head=w, classes=CLASS, random_heads=2),
     "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, rotations=2),
-    **{
-        name: lambda h, w, compare=compare: compare(h, VALUES[:, ::2])
-        for name, compare in COMPARISONS.items()
-    },
+    "cka": lambda h, w: ic.cka(h, VALUES[:, ::2]),
+    "mutual_neighbours": lambda h, w: ic.mutual_neighbours(h, VALUES[:, ::2]),
 }
-MEASURES = [*CALLS, "effective_robustness"]
 
 
 def equal(one: Result, other: Result) -> bool:
@@ -93,26 +87,22 @@ def test_to_import_the_library_costs_no_numpy_and_to_use_it_no_torch():
     assert done.stdout.split() == [b"False", b"set()"]
 
 
-def test_the_functions_are_the_measures():
+def test_a_head_is_an_array_with_its_bias_or_a_head():
     bias, few = RNG.normal(size=CLASSES), CLASS < 3
-    head, own = Head(HEAD, bias, True), {"head": HEAD, "bias": bias, "normalize_features": True}
+    apart = {"head": HEAD, "bias": bias, "normalize_features": True}
+    more = {"classes": CLASS[few], "among": [2, 0, 1], "aliases": {5: 2}}
+    head = Head(HEAD, bias, True)
     assert equal(
-        ic.accuracy(VALUES[few], classes=CLASS[few], among=[2, 0, 1], aliases={5: 2}, **own),
-        accuracy.accuracy(
-            VALUES[few], head=head, classes=CLASS[few], among=[0, 1, 2], aliases={5: 2}
-        ),
+        ic.accuracy(VALUES[few], **apart, **more), ic.accuracy(VALUES[few], head=head, **more)
     )
-    settings = directions.Settings(centre="none", random_heads=2)
-    assert equal(
-        ic.pruning(VALUES, classes=CLASS, **own, centre="none", random_heads=2, harmless=5.0),
-        pruning.pruning(VALUES, head=head, classes=CLASS, settings=settings, harmless=5.0),
-    )
+    with pytest.raises(ValueError, match="head: a Head has its own bias"):
+        ic.directions(VALUES, head=head, bias=bias)
 
 
 def test_concepts_have_the_names_of_their_labels():
     labels = {"a": SHOWN[:, 0], 5: SHOWN[:, 1], "noise": SHOWN[:, 2].tolist()}
-    for more, names in (({}, ["a", "5", "noise"]), ({"names": list("xyz")}, ["x", "y", "z"])):
-        found = ic.concepts(VALUES, labels=labels, draws=1, rotations=0, **more)
+    for given, names in ((None, ["a", "5", "noise"]), (list("xyz"), ["x", "y", "z"])):
+        found = ic.concepts(VALUES, labels=labels, names=given, draws=1, rotations=0)
         assert found.concepts == names
 
 
@@ -123,17 +113,13 @@ def test_concepts_take_directions_as_rows_and_as_a_result():
         assert found.directions and len(found.directions.precisions) == head.directions
 
 
-def test_settings_are_keywords_or_one_argument():
-    settings = kurtosis.Settings(outlier_sigma=3, resamples=7)
-    found = ic.kurtosis(VALUES, outlier_sigma=3, resamples=np.int64(7))
-    assert equal(found, ic.kurtosis(VALUES, settings=settings))
-    changed = ic.kurtosis(VALUES, settings=settings, outlier_sigma=5)
-    assert changed.outliers.outlier_sigma == 5 and changed.kurtosis == found.kurtosis
-    with pytest.raises(TypeError, match=r"settings: .*kurtosis\.Settings.*dict"):
-        ic.kurtosis(VALUES, settings={})
+def test_settings_may_be_numbers_of_numpy():
+    seven: Any = np.int64(7)
+    found = ic.kurtosis(VALUES, outlier_sigma=3, resamples=seven)
+    assert equal(found, ic.kurtosis(VALUES, outlier_sigma=3.0, resamples=7))
 
 
-AMBIGUOUS = np.array([1, 2])
+AMBIGUOUS: Any = np.array([1, 2])
 REFUSED = {
     "classes": lambda: ic.accuracy(VALUES, head=HEAD, classes=[0, 1]),
     "random_heads": lambda: ic.directions(VALUES, head=HEAD, random_heads=AMBIGUOUS),
@@ -146,28 +132,6 @@ def test_a_wrong_argument_is_named_in_one_line(name):
     with pytest.raises((TypeError, ValueError), match=f"^{name}: ") as caught:
         REFUSED[name]()
     assert "ambiguous" not in str(caught.value) and "\n" not in str(caught.value)
-
-
-SECTIONS = {
-    "outlier_features": ["kurtosis"],
-    "privileged_basis": ["kurtosis", "privileged_basis"],
-    "accuracy": ["robustness"],
-    "pruning": ["directions", "prunable"],
-    "effective_robustness": ["published"],
-}
-
-
-@pytest.mark.parametrize("name", MEASURES)
-def test_the_defaults_are_those_of_params(name):
-    study = load_tree(ROOT / "params.yaml")
-    given: dict[str, object] = {}
-    for section in SECTIONS.get(name, [name]):
-        given |= study[section]
-    parameters = inspect.signature(getattr(ic, name)).parameters
-    # The number of images of a concept depends on how many concepts and features there are.
-    shared = parameters.keys() & given.keys() - {"minimum_images"}
-    assert shared
-    assert {one: parameters[one].default for one in shared} == {one: given[one] for one in shared}
 
 
 VIT = {"imagenet": 63.32, "imagenet_v2": 55.92, "imagenet_r": 69.33, "imagenet_sketch": 42.29}

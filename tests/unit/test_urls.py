@@ -2,9 +2,8 @@
 
 import pytest
 
-from interpreting_clip.errors import InputError
+from interpreting_clip.errors import InputError, public_url, without_urls
 from interpreting_clip.quantities import require_public
-from interpreting_clip.urls import public_url, without_urls
 
 
 @pytest.mark.parametrize("url", ["https://host/a.tar", "https://host/d?id=7&download=1&raw"])

@@ -42,16 +42,16 @@ def write_real_broden(
 
     Only what `index.csv` names is taken, and every image and map is decoded once. A `limit` takes
     the images whose paths have the smallest SHA-256. Then `index.csv` has only their rows; all
-    other tables are those of the whole set.
+    other tables stay whole.
     """
     entry, where = place.entry, place.where
     with _open_root(place) as root:
         broden = read_broden(files_reader(root, where), where)
-        found = len(broden.rows), len(broden.concepts)
-        if not entry.partial and found != (IMAGES, CONCEPTS):
+        sizes = len(broden.rows), len(broden.concepts)
+        if not entry.partial and sizes != (IMAGES, CONCEPTS):
             raise InputError(
                 f"{where}: Broden1 has {IMAGES:,} images in index.csv and {CONCEPTS:,} concepts in "
-                f"label.csv, this has {found[0]:,} and {found[1]:,}; get it again, or set "
+                f"label.csv, this has {sizes[0]:,} and {sizes[1]:,}; get it again, or set "
                 "`partial: true` in params.yaml to measure on a part of it"
             )
         rows = _choose(broden.rows, entry.limit)
@@ -93,11 +93,11 @@ def _image_files(
     """
 
     def image(row: IndexRow) -> list[File]:
-        found = [(name, broden.read(name)) for name in dict.fromkeys(row.files)]
-        for name, data in found:
+        contents = [(name, broden.read(name)) for name in dict.fromkeys(row.files)]
+        for name, data in contents:
             # Finds a broken image here, and not only when the first encoder reads it.
             decode_image(data, f"{broden.where}: {name}")
-        return found
+        return contents
 
     code_names = code_tables(broden.read, broden.where).values()
     names = (INDEX, "label.csv", "category.csv", *code_names)
@@ -143,6 +143,6 @@ def _open_root(place: OpenedSource) -> Iterator[Path | zipfile.Path]:
             raise InputError(
                 f"{url}: expected Broden1's zip file, it has no {INDEX}; correct `url`"
             )
-        # A zip may hold further copies; the one nearest to its root is Broden's.
+        # A zip may hold further copies; the index nearest to its root is Broden's.
         index = min(indices, key=lambda name: (name.count("/"), name))
         yield zipfile.Path(packed, index.removesuffix(INDEX))

@@ -1,4 +1,4 @@
-"""Label maps, and which concepts each image of Broden shows."""
+"""Label maps, and the concepts that each image of Broden shows."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -35,7 +35,7 @@ def to_channels(labels: LabelMap) -> UInt8[np.ndarray, "height width 3"]:
 
 def from_channels(channels: UInt8[np.ndarray, "height width 3"]) -> LabelMap:
     """Return the label map that an image stores."""
-    # In int64, since 256 times a byte does not fit into one.
+    # In int64, since 256 times a byte does not fit into a byte.
     return channels[:, :, 0] + np.int64(256) * channels[:, :, 1]
 
 
@@ -57,8 +57,8 @@ def concept_presence(broden: Broden, presence: float) -> Bool[np.ndarray, "image
     """Return which concepts cover at least a fraction `presence` of each image's label maps.
 
     Several maps of one category are combined, and a pixel counts once per label. A number for the
-    whole image (scene, texture) covers all of it. If several categories show a concept, the one
-    where it covers most counts. At 0 a single pixel is enough.
+    whole image (scene, texture) covers all of it. If several categories show a concept, the
+    category where it covers most counts. At 0 a single pixel is enough.
     """
     columns = {concept.number: column for column, concept in enumerate(broden.concepts)}
     shown = np.zeros((len(broden.rows), len(columns)), bool)

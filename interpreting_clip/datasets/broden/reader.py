@@ -1,6 +1,6 @@
 """Reads Broden1 (Bau et al., CVPR 2017) from its folder or zip, or from our tar shards.
 
-The layout is the one that NetDissect's `joinseg.py` writes.
+NetDissect's `joinseg.py` writes this layout.
 `images/` holds the images and their label maps; `index.csv` has a row per image, with paths below
 `images/`; `label.csv` has a row per concept; `category.csv` and `c_<category>.csv` count labels:
 `frequency` in images, `coverage` in whole images' worth of pixels. A label map is half as wide as
@@ -136,7 +136,7 @@ def open_broden(directory: Path) -> Iterator[Broden]:
 def read_broden(read: Read, where: str) -> Broden:
     """Read the tables of a Broden1 whose files `read` returns; `where` names it in errors.
 
-    A concept of several categories belongs to the one where it covers most, as in NetDissect's
+    A concept of several categories belongs to the category where it covers most, as in NetDissect's
     `loadseg.py`.
     """
     rows = read_table(read, where, INDEX, IndexRow)

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Int, UInt8
 from interpreting_clip.datasets.broden.labels import LabelMap, from_channels
 from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden
 from interpreting_clip.datasets.images import decode_image
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 
 SIDE = 96
 """The longer side of a thumbnail, in pixels; a smaller image keeps its size."""
@@ -60,7 +60,7 @@ def thumbnail(broden: Broden, image: int) -> Thumbnail:
 
 
 def small_jpeg(pixels: UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """Return an image as JPEG, shrunk to `SIDE`; equal pixels give equal bytes with one Pillow."""
+    """Return an image as JPEG, shrunk to `SIDE`; equal bytes for equal pixels and Pillow."""
     from PIL import Image
 
     image, stream = Image.fromarray(pixels), io.BytesIO()
@@ -119,7 +119,7 @@ class Thumbnails:
     ----------
     jpegs, starts : image i is `jpegs[starts[i] : starts[i + 1]]`
     masks : packed bits, sorted by image, then by concept
-    mask_images, mask_concepts : of which image and of which concept each mask is
+    mask_images, mask_concepts : the image and the concept of each mask
     """
 
     file: Path

@@ -92,7 +92,7 @@ def _tables(
             }
         )
         codes: list[Row] = [
-            # A code counts from 1 within its category; `number` is the one that label maps hold.
+            # A code counts from 1 within its category; label maps hold `number`.
             {"code": code, "number": number, "name": name} | counts(number)
             for code, (number, name, _) in enumerate(members, 1)
         ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 from msgspec.structs import asdict
 
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     HUB_MODEL,
     OpenClipModel,
     Spread,
@@ -110,7 +110,7 @@ class CheckpointFile(Source, frozen=True, kw_only=True, tag="checkpoint"):
 
 
 def require_file(file: Path, sha256: str, key: str = "sha256") -> None:
-    """Refuse a file of this machine that is missing or not the one that a study names."""
+    """Refuse a file of this machine that is missing or differs from the study's SHA-256."""
     if file.is_dir():
         raise InputError(
             f"{file}: a folder, expected a file; name the one in it, such as model.safetensors"

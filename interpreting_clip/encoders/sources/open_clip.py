@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import HUB_MODEL, OpenClipModel
+from interpreting_clip.encoders.encoder_entries import HUB_MODEL, OpenClipModel
 from interpreting_clip.encoders.sources.source import Location
 from interpreting_clip.encoders.sources.zoo import (
     OPEN_CLIP_FILES,
@@ -38,20 +38,20 @@ class OpenClip(ZooSource, frozen=True, kw_only=True, tag="open_clip"):
         name, tag, zoo = backbone.model, self.tag or "", pretrained()
         config, plain = named_config(backbone).config, name.removesuffix("-quickgelu")
         # open_clip lists some tags under the model's name without the suffix only.
-        found = zoo.get_pretrained_cfg(name, tag) or zoo.get_pretrained_cfg(plain, tag)
-        if not found:
+        weights = zoo.get_pretrained_cfg(name, tag) or zoo.get_pretrained_cfg(plain, tag)
+        if not weights:
             require_tag(self, self.tag, name, self.known_tags(name))
-        built, trained = bool(config.get("quick_gelu")), bool(found.get("quick_gelu"))
+        built, trained = bool(config.get("quick_gelu")), bool(weights.get("quick_gelu"))
         if built != trained:
             raise InputError(
                 f"weights: '{tag}' was trained {'with' if trained else 'without'} QuickGELU, and "
                 f"the model '{name}' is built {'with' if built else 'without'} it; write `model: "
                 f"{plain}{'-quickgelu' if trained else ''}`"
             )
-        if found.get("hf_hub"):
-            repository, _, file = found["hf_hub"].rpartition("/")
+        if weights.get("hf_hub"):
+            repository, _, file = weights["hf_hub"].rpartition("/")
             return self.hub_location(repository, file)
-        return url_location(found["url"], self.revision)
+        return url_location(weights["url"], self.revision)
 
     def published(
         self, backbone: Any, commit: str | None, machine: Machine

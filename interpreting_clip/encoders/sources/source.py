@@ -1,6 +1,6 @@
 """What every source of encoders has: its keys, where its weights lie, and what they allow.
 
-Each other module here is one source, an entry's type with all that is known of it. Libraries are
+Each other module here is one source: an entry's type and all that is known about it. Libraries are
 imported in functions, since every study reads the types.
 """
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import AnyBackbone
+from interpreting_clip.encoders.encoder_entries import AnyBackbone
 from interpreting_clip.quantities import Key, StrictStruct
 
 
@@ -57,7 +57,7 @@ class Choice:
 
 
 class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
-    """The key of all sources: the entry of `backbones:` with the architecture."""
+    """A source of weights. Each has the key `backbone`, an entry of `backbones:`."""
 
     architectures: ClassVar[Any] = AnyBackbone
     """The kinds of backbone that it has weights for."""
@@ -86,7 +86,7 @@ class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
 
     def heads(self, *, clip: bool) -> list[str]:
         """Return the kinds of head that such an encoder can have; `clip`: of a CLIP's backbone."""
-        # Only the library says whether a classifier has a head: self-supervised ones have none.
+        # Only the library knows whether a model has a head: self-supervised models have none.
         return ["zero_shot"] if clip else ["trained", "random"]
 
     def problems(self, _backbone: Any) -> list[tuple[str, str]]:
@@ -98,7 +98,7 @@ class Source(StrictStruct, frozen=True, kw_only=True, tag_field="source"):
         return None
 
     def write_arrays(self, _machine: Machine, _out: Path) -> bool:
-        """Store what there is in place of weights, if it has no tower; say whether it has none."""
+        """Store what replaces the weights, if there is no tower; return whether there is none."""
         return False
 
     def choice(self) -> Choice:

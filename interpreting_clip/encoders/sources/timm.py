@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import HUB_MODEL, TimmModel
+from interpreting_clip.encoders.encoder_entries import HUB_MODEL, TimmModel
 from interpreting_clip.encoders.sources.source import Location
 from interpreting_clip.encoders.sources.zoo import ZooSource, require_tag, url_location
 from interpreting_clip.errors import InputError, close_names
@@ -34,18 +34,18 @@ class Timm(ZooSource, frozen=True, kw_only=True, tag="timm"):
 
         name = f"{backbone.model}.{self.tag}"
         require_tag(self, self.tag, backbone.model, self.known_tags(backbone.model))
-        found: Any = timm.get_pretrained_cfg(name)
+        config: Any = timm.get_pretrained_cfg(name)
         # On the hub timm's weights are a state dict, even if its URL has them in another format.
-        own_format = found.custom_load == "hf" if found.hf_hub_id else found.custom_load
+        own_format = config.custom_load == "hf" if config.hf_hub_id else config.custom_load
         # Self-supervised weights have no classes.
-        if own_format or found.label_offset or found.num_classes not in (0, 1000):
+        if own_format or config.label_offset or config.num_classes not in (0, 1000):
             raise InputError(
                 f"weights: timm's '{name}' is no classifier of ImageNet's 1,000 classes in timm's "
                 "own format, and no encoder without a head; choose other weights"
             )
-        if found.hf_hub_id:
-            return self.hub_location(found.hf_hub_id, found.hf_hub_filename or "")
-        return url_location(str(found.url), self.revision)
+        if config.hf_hub_id:
+            return self.hub_location(config.hf_hub_id, config.hf_hub_filename or "")
+        return url_location(str(config.url), self.revision)
 
     def published(
         self, backbone: Any, commit: str | None, machine: Machine
@@ -81,9 +81,9 @@ class Timm(ZooSource, frozen=True, kw_only=True, tag="timm"):
             known = timm.is_model(plain) and tag in self.known_tags(plain)
             model = TimmModel(model=f"{plain}.{tag}" if known else plain)
             arguments = set(tree.get("model_args") or {}) - {"num_classes"}
-            own = getattr(build_library_model(model, 0).module, "global_pool", None)
-            pool = tree.get("global_pool") or own
-            if arguments or pool != own:
+            pooling = getattr(build_library_model(model, 0).module, "global_pool", None)
+            pool = tree.get("global_pool") or pooling
+            if arguments or pool != pooling:
                 changed = sorted(arguments) or [f"global_pool {pool}"]
                 raise InputError(
                     f"weights: '{name}' is timm's {plain} built with {', '.join(changed)}, which "

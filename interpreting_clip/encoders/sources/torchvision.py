@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TorchvisionModel
 from interpreting_clip.encoders.sources.source import Location, Source
 from interpreting_clip.encoders.sources.zoo import require_tag, url_location
 from interpreting_clip.quantities import Name

@@ -13,5 +13,5 @@ class Untrained(Source, frozen=True, kw_only=True, tag="untrained"):
     seed: Seed
 
     def heads(self, *, clip: bool) -> list[str]:
-        """Return the one kind that needs no training."""
+        """Return the only kind that needs no training."""
         return ["random"]

@@ -1,4 +1,4 @@
-"""What the zoos of open_clip, torchvision and timm share: tags, URLs, repositories of the hub."""
+"""What the zoos of open_clip and timm share: tags, URLs, repositories of the hub."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.encoders.entries import HUB_MODEL
+from interpreting_clip.encoders.encoder_entries import HUB_MODEL
 from interpreting_clip.encoders.sources.source import AtHub, AtUrl, Location, Source
 from interpreting_clip.errors import DAMAGED_JSON, InputError
 from interpreting_clip.quantities import Name
@@ -112,10 +112,10 @@ def url_location(url: str, revision: str | None = None) -> AtUrl:
             f"weights: these weights lie at {url}, whose checksum pins them; leave `revision: "
             f"{revision}` out, which is for repositories of the hub"
         )
-    found = re.search(r"/([0-9a-f]{64})/[^/]+$", url) or re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
-    if found is None:
+    match = re.search(r"/([0-9a-f]{64})/[^/]+$", url) or re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
+    if match is None:
         raise InputError(
             f"weights: {url} publishes no checksum; use `source: checkpoint` with this `url` and "
             "the `sha256` of the file that you trust"
         )
-    return AtUrl(url, found[1])
+    return AtUrl(url, match[1])

@@ -5,11 +5,12 @@ import torch
 from clip_benchmark.metrics import zeroshot_classification as benchmark
 from open_clip import IMAGENET_CLASSNAMES, get_tokenizer
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.loading.preprocess import to_tower
-from interpreting_clip.measures.accuracy import correct_predictions
-from interpreting_clip.measures.head import Head, random_unit_rows
+from interpreting_clip.statistics.predictions import correct_predictions
+from interpreting_clip.statistics.random_numbers import random_unit_rows
 from tests.unit.encoders.conftest import activations
 
 CLASSES = list(IMAGENET_CLASSNAMES[:40:4])

@@ -15,7 +15,8 @@ from safetensors import safe_open
 from torchvision.transforms import v2
 
 import interpreting_clip as ic
-from interpreting_clip.command import main
+from interpreting_clip.commands.measure import main
+from interpreting_clip.commands.named_encoder import name_encoder
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.card import write_card
 from interpreting_clip.datasets.shards import write_images
@@ -23,7 +24,6 @@ from interpreting_clip.encoders.activations import extract_dataset
 from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.array_files import read_arrays
-from interpreting_clip.named_encoder import name_encoder
 from tests.integration.encoders.conftest import saved
 from tests.layouts import card
 from tests.pipeline.zoo import pickled

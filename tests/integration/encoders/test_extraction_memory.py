@@ -14,7 +14,7 @@ from interpreting_clip.datasets.images import encode_png
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.encoders.activations import extract_dataset, streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, initialise
-from interpreting_clip.formats.arrays import write_rows
+from interpreting_clip.formats.tensors import write_rows
 from runner.machine_settings import Machine
 from tests.layouts import card
 from tests.unit.encoders.conftest import small_backbone

@@ -9,7 +9,7 @@ import pytest
 from interpreting_clip.encoders import hub_tokenizer
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder, load_encoder, save_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
-from interpreting_clip.encoders.entries import OpenClipModel
+from interpreting_clip.encoders.encoder_entries import OpenClipModel
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.encoders.weight_sources import OpenClip
 from interpreting_clip.errors import InputError

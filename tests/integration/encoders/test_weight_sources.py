@@ -11,7 +11,7 @@ import torch
 from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, load_encoder, save_encoder
-from interpreting_clip.encoders.entries import OpenClipModel, TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import OpenClipModel, TimmModel, TorchvisionModel
 from interpreting_clip.encoders.weight_sources import (
     CheckpointFile,
     OpenClip,

@@ -12,7 +12,7 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import read_card, write_absent, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
 from interpreting_clip.encoders.encoder import classifier_encoder, clip_encoder, save_encoder
-from interpreting_clip.encoders.entries import Backbone
+from interpreting_clip.encoders.encoder_entries import Backbone
 from interpreting_clip.encoders.tokenizer import build_vocabulary
 from tests.integration.stages.two_encoders import tiny
 from tests.pipeline.refusals import change

@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 from safetensors.numpy import load_file, save
 
 import interpreting_clip as ic
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import rounded
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result import plain
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures import directions, kurtosis, participation_ratio
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.outlier_axes import pruning_costs
-from interpreting_clip.measures.result import plain
+from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
 from tests.integration.stages.two_encoders import (
     ARRAYS,
@@ -62,12 +63,12 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     tails = read("kurtosis", kurtosis.Settings)
     pruned = read("directions", directions.Settings)
     blocks = read("participation_ratio", participation_ratio.Settings)
-    assert same(found.kurtosis, ic.kurtosis(images, settings=tails))
-    assert same(found.participation_ratio, ic.participation_ratio(images, settings=blocks))
+    assert same(found.kurtosis, ic.kurtosis(images, **asdict(tails)))
+    assert same(found.participation_ratio, ic.participation_ratio(images, **asdict(blocks)))
     assert same(found.accuracy, ic.accuracy(images, **classes, confidence=0.8))
-    assert same(found.directions, ic.directions(images, **own, settings=pruned))
-    assert same(found.pruning, ic.pruning(images, **classes, settings=pruned, harmless=20.0))
-    limits = {"outlier_sigma": 1.5, "outlier_share": 0.1}
+    assert same(found.directions, ic.directions(images, **own, **asdict(pruned)))
+    assert same(found.pruning, ic.pruning(images, **classes, **asdict(pruned), harmless=20.0))
+    limits: dict[str, Any] = {"outlier_sigma": 1.5, "outlier_share": 0.1}
     basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)
     cka = ic.cka(images, arrays["others"], **limits)
@@ -151,4 +152,4 @@ def test_a_download_is_one_file_of_arrays_that_can_be_measured(server, name):
     del far["sha256"]
     change(arrays={"mine": far | {"classes": "none", "normalize_features": False}})
     settings = Params().read("kurtosis", kurtosis.Settings)
-    assert same(measured().kurtosis, ic.kurtosis(array, settings=settings))
+    assert same(measured().kurtosis, ic.kurtosis(array, **asdict(settings)))

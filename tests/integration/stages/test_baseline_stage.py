@@ -11,17 +11,17 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards
-from interpreting_clip.formats.baseline import ChanceLevel, FittedBaseline
-from interpreting_clip.formats.published_accuracies import (
+from interpreting_clip.formats.csv_tables import records
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.statistics.guessing import Guessing
+from interpreting_clip.statistics.logit_line import baseline_lines
+from interpreting_clip.statistics.published_accuracies import (
     GUESSING,
     published_lines,
     standard_models,
 )
-from interpreting_clip.formats.results import read_result
-from interpreting_clip.formats.tables import records
-from interpreting_clip.measures.guessing import Guessing
-from interpreting_clip.measures.logit_line import baseline_lines
 from interpreting_clip.training import baselines
+from interpreting_clip.training.saved_baseline import ChanceLevel, FittedBaseline
 from runner.inputs import Inputs
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.integration.stages.two_encoders import IMAGES, OWN_SHIFTS, require_written

@@ -7,8 +7,8 @@ import numpy as np
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
-from interpreting_clip.formats.arrays import write_tensors
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from tests.fixtures import FEATURES, IMAGES

@@ -11,10 +11,10 @@ from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import concept_presence
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
-from interpreting_clip.formats.arrays import read_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.measures.concepts import Settings, concepts
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.formats.tensors import read_tensors
+from interpreting_clip.measures.concepts import Settings, count_concepts
 from tests.drawn_directions import directions_of
 from tests.integration.stages.two_encoders import (
     CATEGORIES,
@@ -44,10 +44,10 @@ def test_broden():
     write_json(Path("data/broden_labels/left_out.json"), left_out)
     run_stage("concept_nulls", "second")
     run_stage("broden", "second")
-    expected = concepts(
+    expected = count_concepts(
         broden_activations("second"),
-        labels=concept_labels(),
-        directions=found,
+        concept_labels(),
+        found.vectors,
         numbers=list(CATEGORIES),
         names=[concept["name"] for concept in CONCEPTS],
         categories=list(CATEGORIES.values()),

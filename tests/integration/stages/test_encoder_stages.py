@@ -19,17 +19,17 @@ from interpreting_clip.encoders.encoder import (
     initialise,
     load_encoder,
 )
-from interpreting_clip.encoders.entries import Backbone
+from interpreting_clip.encoders.encoder_entries import Backbone
 from interpreting_clip.encoders.heads import classifier_from_clip, zero_shot_head
 from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.encoders.saved_activations import read_activations
+from interpreting_clip.encoders.saved_activations import read_card as read_activations_card
+from interpreting_clip.encoders.saved_heads import read_head
+from interpreting_clip.formats.csv_tables import read_curve
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.saved_activations import read_activations
-from interpreting_clip.formats.saved_activations import read_card as read_activations_card
-from interpreting_clip.formats.saved_heads import read_head
-from interpreting_clip.formats.tables import read_curve
-from interpreting_clip.measures.grams import OutlierLimits
-from interpreting_clip.measures.head import random_unit_rows
+from interpreting_clip.formats.tensors import read_tensors
+from interpreting_clip.statistics.grams import OutlierLimits
+from interpreting_clip.statistics.random_numbers import random_unit_rows
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain
 from interpreting_clip.training.recipes import TrainingRecipe

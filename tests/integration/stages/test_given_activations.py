@@ -11,11 +11,11 @@ from msgspec.structs import replace
 
 from interpreting_clip.datasets.card import is_absent, read_card, write_card
 from interpreting_clip.datasets.shards import open_shards, write_images
-from interpreting_clip.formats.activations_folder import write_activations_folder
-from interpreting_clip.formats.arrays import read_tensors
+from interpreting_clip.encoders.activations_folder import write_activations_folder
+from interpreting_clip.encoders.saved_activations import read_activations
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.saved_activations import read_activations
-from interpreting_clip.formats.saved_heads import read_head
+from interpreting_clip.formats.tensors import read_tensors
 from tests.integration.stages.conftest import ALIAS, merge_a_class
 from tests.pipeline.refusals import change, refused
 from tests.reads import run_stage

@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
-from interpreting_clip.formats.arrays import write_tensors
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.results import write_result
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.measures import (
     kurtosis,
     mutual_neighbours,
@@ -24,9 +25,9 @@ from interpreting_clip.measures.directions import (
     directions,
     find_candidates,
 )
-from interpreting_clip.measures.grams import LayerGrams, u_center
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.pruning import pruning_curves
+from interpreting_clip.statistics.grams import LayerGrams, u_center
 from interpreting_clip.study.comparison_results import ComparisonResults
 from tests.integration.stages.two_encoders import (
     CLASSES,
@@ -54,7 +55,7 @@ def test_kurtosis(key):
     run_stage("kurtosis", key)
     tests = {result_name(name): activations(key, name) for name in TEST_SETS}
     settings, values = Params().read("kurtosis", kurtosis.Settings), tests["imagenet"].values
-    expected = kurtosis.kurtosis(values, settings=settings)
+    expected = kurtosis.kurtosis(values, **asdict(settings))
     own = {"head": head(key), "directions": privileged, "outliers": expected.outliers}
     axes = outlier_axes(tests, **own, confidence=settings.confidence)
     kind = "rectified" if key == "first" else "linear"
@@ -64,7 +65,7 @@ def test_kurtosis(key):
     for measure, limits in ((participation_ratio, {}), (privileged_basis, LIMITS)):
         name = measure.__name__.rpartition(".")[2]
         settings = Params().read(name, measure.Settings)
-        found = getattr(measure, name)(values, **limits, settings=settings)
+        found = getattr(measure, name)(values, **limits, **asdict(settings))
         require_written(f"data/kurtosis/{key}/{name}.json", found)
 
 
@@ -75,9 +76,9 @@ def test_untrained():
     assert (found["representation"], found["images"]) == ("rectified", values.shape[1])
     settings = Params().read("participation_ratio", participation_ratio.Settings)
     for number, images in enumerate(values):
-        tails = kurtosis.kurtosis(images, settings=kurtosis.Settings(**LIMITS))
+        tails = kurtosis.kurtosis(images, **LIMITS)
         rest = kurtosis.kurtosis(images - images.mean(axis=0, dtype=np.float64)).kurtosis
-        ratio = participation_ratio.participation_ratio(images, settings=settings)
+        ratio = participation_ratio.participation_ratio(images, **asdict(settings))
         expected = {
             "kurtosis": tails.kurtosis.value,
             "outlier_features": tails.outliers.outlier_features,
@@ -100,18 +101,17 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, 
     for name in ("imagenet_r", "objectnet"):  # the shifts that lack some of ImageNet's classes
         tests[on_classes(name)] = imagenet.of_classes(tests[name], CLASSES)
     candidates = find_candidates(imagenet.values, own, settings)
-    found = directions(imagenet.values, head=own, settings=settings)
+    found = directions(imagenet.values, head=own, **asdict(settings))
     require_written(f"data/directions/{key}/directions.json", found)
     pruned = {
         name: pruning_curves(
             test.values,
-            head=own,
-            classes=test.classes,
-            among=test.class_indices,
-            aliases=test.aliases,
-            settings=settings,
+            test.classes,
+            own,
             # Random heads are pruned on ImageNet alone.
-            candidates=candidates if name == "imagenet" else replace(candidates, random=[]),
+            candidates if name == "imagenet" else replace(candidates, random=[]),
+            fractions=settings.fractions,
+            class_map=test.class_map(len(own.weight)),
         )
         for name, test in tests.items()
     }
@@ -142,7 +142,7 @@ def test_cka():
     expected = layer_cka(*grams.values(), keys=KEYS)
     images = [activations(key, TEST_SETS[0]).values for key in KEYS]
     settings = Params().read("mutual_neighbours", mutual_neighbours.Settings)
-    neighbours = mutual_neighbours.mutual_neighbours(*images, settings=settings)
+    neighbours = mutual_neighbours.mutual_neighbours(*images, **asdict(settings))
     results = ComparisonResults(cka=expected, mutual_neighbours=neighbours)
     require_written("plots/comparisons/pair.json", results)
     assert expected.cka.tolist() != expected.without_outliers

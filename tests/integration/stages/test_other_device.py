@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.machine import Machine
-from interpreting_clip.formats.arrays import read_tensors
-from interpreting_clip.formats.tables import read_curve
+from interpreting_clip.formats.csv_tables import read_curve
+from interpreting_clip.formats.tensors import read_tensors
 from tests.other_device import NAME, other_device
 from tests.reads import run_stage
 

@@ -13,10 +13,10 @@ from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.open_clip_models import seeded
 from interpreting_clip.encoders.probed import choose_images, probed_encoder
+from interpreting_clip.encoders.saved_activations import read_activations
+from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.saved_activations import read_activations
-from interpreting_clip.formats.saved_heads import read_head
 from interpreting_clip.training.linear_probe import fit_probe
 from interpreting_clip.training.probes import ProbeSettings
 from tests.integration.stages.conftest import WEIGHTS

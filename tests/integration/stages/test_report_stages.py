@@ -8,14 +8,15 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.card import write_absent
-from interpreting_clip.formats.baseline import Baseline
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import read_result, write_result
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import OnOwnShift
-from interpreting_clip.measures.intervals import Estimate
 from interpreting_clip.study.comparison_results import ComparisonResults
-from interpreting_clip.study.encoder_results import STORED_BY, EncoderResults
+from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.shift_results import ShiftResults
+from interpreting_clip.training.saved_baseline import Baseline
+from stages.summarize import STAGES
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     result,
@@ -45,7 +46,9 @@ def summarized(tiny: None) -> dict[str, EncoderResults]:
         made = found[key] = read_result(ROOT / f"plots/encoders/{like}.json", EncoderResults)
         for name, one in vars(made).items():
             if name != "training":
-                write_result(Path(f"data/{STORED_BY.get(name, name)}/{key}/{name}.json"), one)
+                write_result(
+                    Path(f"data/{name if name in STAGES else 'kurtosis'}/{key}/{name}.json"), one
+                )
     steps = pd.DataFrame(vars(step) for step in found["second"].training)
     steps["accuracy"] /= 100
     for metric in ("loss", "accuracy", "learning_rate"):

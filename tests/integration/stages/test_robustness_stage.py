@@ -9,20 +9,20 @@ import pytest
 
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes
-from interpreting_clip.formats.baseline import Baseline, FittedBaseline
+from interpreting_clip.encoders.saved_activations import write_activations, write_card
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import read_result, write_result
-from interpreting_clip.formats.saved_activations import write_activations, write_card
+from interpreting_clip.formats.result import plain
+from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import (
     EffectiveRobustness,
     Settings,
-    effective_robustness,
+    compare_with_lines,
     robustness_on_own_shift,
 )
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves
-from interpreting_clip.measures.result import plain
 from interpreting_clip.study.shift_results import ShiftResults
+from interpreting_clip.training.saved_baseline import Baseline, FittedBaseline
 from tests.drawn_directions import filled
 from tests.integration.stages.two_encoders import (
     FEATURES,
@@ -68,7 +68,7 @@ def change_baseline(**parts: dict[str, Any]) -> None:
 
 def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustness:
     """Return what the measure says of an encoder; `starts` are ImageNet's classes by shift."""
-    return effective_robustness(
+    return compare_with_lines(
         accuracy(key, "imagenet_val"),
         {shift: accuracy(key, shift) for shift in TESTBED_SHIFTS},
         lines=LINES,

@@ -8,23 +8,22 @@ import numpy as np
 import pytest
 import yaml
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.formats.arrays import write_tensors
-from interpreting_clip.formats.baseline import FittedBaseline
+from interpreting_clip.encoders.saved_activations import write_activations
+from interpreting_clip.encoders.saved_activations import write_card as write_activations_card
+from interpreting_clip.encoders.saved_heads import write_head
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import write_result
-from interpreting_clip.formats.saved_activations import write_activations
-from interpreting_clip.formats.saved_activations import write_card as write_activations_card
-from interpreting_clip.formats.saved_heads import write_head
-from interpreting_clip.measures.accuracy import correct_predictions
-from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.concept_labels import ConceptLabels
+from interpreting_clip.formats.result_files import write_result
+from interpreting_clip.formats.tensors import write_tensors
 from interpreting_clip.measures.effective_robustness import above_line
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.logit_line import LogitLine, ResampledLines
+from interpreting_clip.statistics.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.statistics.concept_labels import ConceptLabels
+from interpreting_clip.statistics.logit_line import LogitLine, ResampledLines
+from interpreting_clip.statistics.predictions import Activations, correct_predictions
+from interpreting_clip.training.saved_baseline import FittedBaseline
 from tests.drawn_directions import filled
 from tests.pipeline.refusals import change
 from tests.pipeline.workspace import NANO

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interpreting_clip.formats.arrays import write_tensors
+from interpreting_clip.formats.tensors import write_tensors
 from tools.__main__ import main
 from tools.compare import differences
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.entries import Backbone, ModifiedResNet, TextTransformer
+from interpreting_clip.encoders.encoder_entries import Backbone, ModifiedResNet, TextTransformer
 from interpreting_clip.encoders.heads import zero_shot_head
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.contrastive import pretrain

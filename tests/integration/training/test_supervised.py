@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from interpreting_clip.encoders.encoder import classifier_encoder
-from interpreting_clip.encoders.entries import VisionTransformer
+from interpreting_clip.encoders.encoder_entries import VisionTransformer
 from interpreting_clip.encoders.heads import classifier_from_clip
 from interpreting_clip.training.callbacks import Callbacks
 from interpreting_clip.training.supervised import train_classifier

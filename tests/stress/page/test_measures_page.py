@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from interpreting_clip.command import main
+from interpreting_clip.commands.measure import main
 from tests.stress.page.conftest import HOSTILE, NARROW, excess_width, violations
 
 RNG = np.random.default_rng(0)

@@ -13,9 +13,9 @@ from playwright.sync_api import Page, expect
 import interpreting_clip as ic
 from interpreting_clip.charts.pictures import vega_script
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.published.schema import PublishedModels
+from interpreting_clip.statistics.published_accuracies import TESTBED, standard_models
 from page.names import format_estimate
 from page.published_page import published_page
 from page.published_results import Draws, read_lines

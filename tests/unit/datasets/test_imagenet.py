@@ -9,7 +9,7 @@ from interpreting_clip.datasets.imagenet import (
     published_set,
     read_imagenet_classes,
 )
-from interpreting_clip.measures.activations import ABSENT, map_classes
+from interpreting_clip.statistics.predictions import ABSENT, map_classes
 
 KNOWN = read_imagenet_classes()
 

@@ -10,7 +10,7 @@ import torch
 from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder, clip_encoder
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     Backbone,
     ComputeType,
     ModifiedResNet,

@@ -9,7 +9,7 @@ from interpreting_clip.encoders.encoder import (
     save_encoder,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.arrays import read_tensors, write_tensors
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 from tests.unit.encoders.conftest import activations
 
 

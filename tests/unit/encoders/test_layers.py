@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from interpreting_clip.encoders.encoder import initialise
-from interpreting_clip.encoders.entries import ComputeType, TimmModel
+from interpreting_clip.encoders.encoder_entries import ComputeType, TimmModel
 from interpreting_clip.encoders.layers import (
     evenly_spaced_minibatches,
     in_memory_order,
@@ -14,7 +14,7 @@ from interpreting_clip.encoders.layers import (
     tower_grams,
 )
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.grams import OutlierLimits, gram, u_center
+from interpreting_clip.statistics.grams import OutlierLimits, gram, u_center
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import TINY, layer_features, require_layers, small_backbone
 

@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn import functional
 
 from interpreting_clip.encoders.encoder import classifier_encoder, initialise
-from interpreting_clip.encoders.entries import TimmModel, TorchvisionModel
+from interpreting_clip.encoders.encoder_entries import TimmModel, TorchvisionModel
 from interpreting_clip.encoders.library_models import (
     measured_representation,
 )

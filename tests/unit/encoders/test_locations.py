@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from interpreting_clip.encoders.entries import (
+from interpreting_clip.encoders.encoder_entries import (
     ExternalModel,
     OpenClipModel,
     TimmModel,

@@ -2,7 +2,7 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from interpreting_clip.encoders.entries import OpenClipModel, VisionTransformer
+from interpreting_clip.encoders.encoder_entries import OpenClipModel, VisionTransformer
 from interpreting_clip.encoders.open_clip_models import build_clip, named_config
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError

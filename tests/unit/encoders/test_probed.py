@@ -14,7 +14,7 @@ from interpreting_clip.encoders.encoder import (
     save_encoder,
 )
 from interpreting_clip.encoders.encoder_card import OpenClipConfig
-from interpreting_clip.encoders.entries import TimmModel
+from interpreting_clip.encoders.encoder_entries import TimmModel
 from interpreting_clip.encoders.probed import choose_images, probed_encoder, with_head
 from interpreting_clip.encoders.tokenizer import Vocabulary
 from interpreting_clip.errors import InputError

@@ -14,7 +14,7 @@ from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.imagenet import read_imagenet_classes
 from interpreting_clip.encoders.checkpoints import read_checkpoint
 from interpreting_clip.encoders.encoder import Encoder, load_encoder, save_encoder
-from interpreting_clip.encoders.entries import TimmModel
+from interpreting_clip.encoders.encoder_entries import TimmModel
 from interpreting_clip.encoders.heads import encode_texts
 from interpreting_clip.encoders.open_clip_models import build_clip
 from interpreting_clip.encoders.sources.checkpoint import CheckpointFile, ClassOrder

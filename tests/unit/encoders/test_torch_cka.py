@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from interpreting_clip.encoders.layers import tower_grams
 from interpreting_clip.measures.cka import minibatch_cka
-from interpreting_clip.measures.grams import OutlierLimits
+from interpreting_clip.statistics.grams import OutlierLimits
 
 
 @pytest.fixture

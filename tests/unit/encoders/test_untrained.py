@@ -5,7 +5,7 @@ import pytest
 
 from interpreting_clip.encoders.activations import untrained_activations
 from interpreting_clip.encoders.encoder import initialise
-from interpreting_clip.encoders.entries import TimmModel
+from interpreting_clip.encoders.encoder_entries import TimmModel
 from runner.machine_settings import Machine
 from tests.unit.encoders.conftest import activations, small_backbone
 

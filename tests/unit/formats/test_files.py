@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from interpreting_clip.arrays.head import Head
+from interpreting_clip.encoders.saved_heads import read_head, write_head
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.saved_heads import read_head, write_head
-from interpreting_clip.measures.head import Head
 
 
 def test_a_digest_is_that_of_the_whole_file(tmp_path: Path):

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from interpreting_clip.measures.accuracy import accuracy, correct_predictions
-from interpreting_clip.measures.activations import Activations
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.intervals import wilson_interval
+from interpreting_clip.arrays.head import Head
+from interpreting_clip.measures.accuracy import accuracy
+from interpreting_clip.statistics.intervals import wilson_interval
+from interpreting_clip.statistics.predictions import Activations, correct_predictions
 
 RNG = np.random.default_rng(0)
 HEAD = Head(RNG.normal(size=(10, 16)).astype(np.float32), None, normalize_features=True)

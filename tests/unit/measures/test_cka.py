@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.cka import Settings, cka, hsic, layer_cka, minibatch_cka
-from interpreting_clip.measures.grams import LayerGrams, gram, u_center
+from interpreting_clip.measures.cka import cka, hsic, layer_cka, minibatch_cka
+from interpreting_clip.statistics.grams import LayerGrams, gram, u_center
 
 RNG = np.random.default_rng(0)
 
@@ -71,7 +71,7 @@ def test_without_the_outlier_feature_is_that_without_its_column():
     rest = cka(np.delete(first, 7, axis=1), second).cka
     assert found.without_outliers == pytest.approx(rest, abs=1e-12)
     assert abs(found.cka - rest) > 1e-4
-    spared = cka(first, second, settings=Settings(outlier_sigma=8.0))
+    spared = cka(first, second, outlier_sigma=8.0)
     assert spared.first_outliers == 0 and spared.without_outliers == spared.cka == found.cka
     # Unknown where nothing else varies.
     alone = cka(np.where(np.arange(60) == 7, first, 0), second)

@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 
-from interpreting_clip.measures.average_precision import average_precisions
-from interpreting_clip.measures.chance import fewest_images
-from interpreting_clip.measures.concept_counts import chance_level
-from interpreting_clip.measures.concept_labels import concept_examples, labels_and_numbers
+from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.concepts import Settings, concepts
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.statistics.average_precision import average_precisions
+from interpreting_clip.statistics.chance import fewest_images
+from interpreting_clip.statistics.concept_counts import chance_level
+from interpreting_clip.statistics.concept_labels import concept_examples, labels_and_numbers
 
 RNG = np.random.default_rng(0)
 IMAGES, FEATURES = 300, 6
@@ -25,7 +26,7 @@ FEW = Settings(draws=4, rotations=3, sweep=[0.7, 0.99], minimum_images=10)
 
 
 def test_planted_concepts_are_found_on_their_features():
-    found = concepts(PLANTED, labels=SHOWN, settings=FEW)
+    found = concepts(PLANTED, labels=SHOWN, **asdict(FEW))
     assert found.directions is None and list(found.bases) == ["features"]
     assert found.concepts == ["concept 0", "concept 1", "concept 2"]
     assert found.left_out == ["concept 3", "concept 4"]
@@ -40,7 +41,7 @@ def test_planted_concepts_are_found_on_their_features():
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
 def test_counts_agree_with_average_precisions(negatives):
     settings = msgspec.structs.replace(FEW, negatives=negatives, threshold=0.6, sweep=[0.5, 0.7])
-    found = concepts(NOISE, labels=SHOWN, names=NAMES, categories=KINDS, settings=settings)
+    found = concepts(NOISE, labels=SHOWN, names=NAMES, categories=KINDS, **asdict(settings))
     drawn = concept_examples(*FREQUENT, IMAGES, negatives, 0, draws=4)
     every = average_precisions(NOISE, drawn).drawn
     over_all = average_precisions(NOISE, concept_examples(*FREQUENT, IMAGES, "all", 0)).drawn[0]
@@ -63,8 +64,8 @@ def test_counts_agree_with_average_precisions(negatives):
 
 def test_directions_are_numbered_from_one_and_features_from_none():
     turned = np.linalg.qr(RNG.standard_normal((FEATURES, FEATURES))).Q
-    found = concepts(PLANTED @ turned, labels=SHOWN, directions=turned[:2], settings=FEW)
-    plain = concepts(PLANTED, labels=SHOWN, settings=FEW).features
+    found = concepts(PLANTED @ turned, labels=SHOWN, directions=turned[:2], **asdict(FEW))
+    plain = concepts(PLANTED, labels=SHOWN, **asdict(FEW)).features
     assert found.directions is not None and list(found.bases) == ["directions", "features"]
     np.testing.assert_allclose(found.directions.precisions, plain.precisions[:2], rtol=1e-12)
     assert [pair.number for pair in found.directions.encoded] == [1, 2]
@@ -74,10 +75,10 @@ def test_directions_are_numbered_from_one_and_features_from_none():
 def test_p_is_the_share_of_random_sets_that_encode_as_many():
     # Features of noise are random directions themselves; those of planted concepts are not.
     given = msgspec.structs.replace(FEW, rotations=20, threshold=0.6)
-    noise: Any = concepts(NOISE, labels=SHOWN, settings=given).features
+    noise: Any = concepts(NOISE, labels=SHOWN, **asdict(given)).features
     assert noise.random_p > 0.05 and 0 < noise.random_p_error < 0.1
     given = msgspec.structs.replace(given, threshold=0.99)
-    planted: Any = concepts(PLANTED, labels=SHOWN, settings=given).features
+    planted: Any = concepts(PLANTED, labels=SHOWN, **asdict(given)).features
     assert planted.random_p < 0.05 and planted.random.value < planted.unique.value
     assert planted.random_p >= 1 / 501
 
@@ -89,7 +90,7 @@ def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
 
 def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
     settings = msgspec.structs.replace(FEW, minimum_images=None, sign="either")
-    found = concepts(NOISE, labels=SHOWN, settings=settings)
+    found = concepts(NOISE, labels=SHOWN, **asdict(settings))
     assert found.minimum_images == fewest_images(0.9, 2 * FEATURES, 5)
 
 
@@ -98,9 +99,9 @@ def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
     [
         ({"names": ["one"]}, "names: expected 5.*got 1"),
         ({"directions": np.ones((2, FEATURES))}, "right angles"),
-        ({"settings": Settings(minimum_images=200)}, "the most frequent, concept 2,"),
+        ({"minimum_images": 200}, "the most frequent, concept 2,"),
     ],
 )
 def test_refuses_what_does_not_fit(given, message):
     with pytest.raises(ValueError, match=message):
-        concepts(NOISE, labels=SHOWN, **({"settings": FEW} | given))
+        concepts(NOISE, labels=SHOWN, **(asdict(FEW) | given))

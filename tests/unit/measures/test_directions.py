@@ -1,16 +1,17 @@
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 from safetensors.numpy import load_file
 
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.measures.directions import (
     Settings,
     directions,
     mean_row,
     spectrum_participation,
 )
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.logit_variance import logit_variance_shares, second_moment
-from interpreting_clip.measures.singular_directions import (
+from interpreting_clip.statistics.logit_variance import logit_variance_shares, second_moment
+from interpreting_clip.statistics.singular_directions import (
     importance,
     rank,
     rotated_directions,
@@ -27,7 +28,7 @@ HEAD = Head(WEIGHT, None, normalize_features=True)
 def test_a_head_of_axes_has_them_by_importance():
     weight = np.concatenate([np.diag([4.0, 2, 1]), -np.diag([4.0, 2, 1])])
     images = np.array([[0.0, 5, 0], [0, 0, 3], [0, 0, 7], [1, 0, 0]])
-    found = directions(images, head=Head(weight, None, False), settings=Settings(random_heads=0))
+    found = directions(images, head=Head(weight, None, False), random_heads=0)
     # Each axis has the singular value σ √2, here times 1/4, 1/4 and 2/4.
     np.testing.assert_allclose(found.importance, np.sqrt(2) * np.array([1, 0.5, 0.5]))
     np.testing.assert_allclose(np.abs(found.vectors[0]), [1, 0, 0], atol=1e-15)
@@ -40,7 +41,7 @@ def test_a_head_of_axes_has_them_by_importance():
 @pytest.mark.parametrize("centre", ["classes", "none"])
 def test_agrees_with_its_parts_with_either_centring(centre):
     settings = Settings(centre=centre, random_heads=3, random_head_seed=7)
-    found = directions(ACTIVATIONS, head=HEAD, settings=settings)
+    found = directions(ACTIVATIONS, head=HEAD, **asdict(settings))
     moment = second_moment(ACTIVATIONS, HEAD)
     assert found.centre == centre != found.other.centre
     for name, one in found.heads.items():
@@ -77,7 +78,8 @@ def test_a_vector_added_to_every_class_of_a_real_head_leaves_all_but_the_uncentr
         directions(
             images,
             head=Head(rows, None, normalize_features=True),
-            settings=Settings(centre="classes", random_heads=0),
+            centre="classes",
+            random_heads=0,
         )
         for rows in (weight, weight + vector)
     )

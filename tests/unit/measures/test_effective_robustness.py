@@ -5,17 +5,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.measures.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.formats.result import plain
 from interpreting_clip.measures.effective_robustness import (
     NATURAL,
     STYLE,
     Settings,
     above_line,
-    effective_robustness,
+    compare_with_lines,
     robustness_on_own_shift,
 )
-from interpreting_clip.measures.intervals import wilson_interval
-from interpreting_clip.measures.logit_line import (
+from interpreting_clip.statistics.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.statistics.intervals import wilson_interval
+from interpreting_clip.statistics.logit_line import (
     ResampledLines,
     baseline_lines,
     expit,
@@ -23,8 +24,7 @@ from interpreting_clip.measures.logit_line import (
     logit,
     resample_lines,
 )
-from interpreting_clip.measures.result import plain
-from interpreting_clip.measures.standard_spread import standard_spread
+from interpreting_clip.statistics.standard_spread import standard_spread
 
 RNG = np.random.default_rng(0)
 IMAGENET = RNG.uniform(0.4, 0.9, size=60)
@@ -47,7 +47,7 @@ def share(fraction: float, images: int | None = None) -> MeasuredAccuracy:
 def estimate(start, shifts, lines=LINES, resampled=RESAMPLED, **how) -> Any:
     if not isinstance(start, dict):
         start = dict.fromkeys(list(shifts), start)
-    return effective_robustness(
+    return compare_with_lines(
         share(0.7), shifts, lines=lines, resampled=resampled, starts=start, **how
     )
 

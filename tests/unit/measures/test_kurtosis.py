@@ -2,16 +2,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from interpreting_clip.formats.arrays import read_tensors
-from interpreting_clip.measures.intervals import Estimate, bootstrap_mean
+from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.kurtosis import (
     Kurtosis,
     OutlierFeatures,
-    Settings,
     kurtosis,
     outlier_features,
 )
-from interpreting_clip.measures.outliers import are_outliers, hiding_outliers
+from interpreting_clip.statistics.intervals import bootstrap_mean
+from interpreting_clip.statistics.outliers import are_outliers, hiding_outliers
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(0)
@@ -19,12 +19,11 @@ GAUSSIAN = RNG.normal(size=(400, 128)).astype(np.float32)
 
 
 def per_image(activations: np.ndarray) -> np.ndarray:
-    return kurtosis(activations, settings=Settings(resamples=1)).per_image
+    return kurtosis(activations, resamples=1).per_image
 
 
 def outliers(activations: np.ndarray, sigma: float = 6.0, share: float = 0.5) -> OutlierFeatures:
-    limits = Settings(outlier_sigma=sigma, outlier_share=share, sweep=[0.2, 0.7])
-    return outlier_features(activations, settings=limits)
+    return outlier_features(activations, outlier_sigma=sigma, outlier_share=share, sweep=[0.2, 0.7])
 
 
 # --- kurtosis
@@ -60,7 +59,7 @@ def test_gaussian_features_have_what_a_random_rotation_has_and_as_sparse_ones_no
 
 
 def test_the_mean_has_a_bootstrap_interval_and_that_of_a_single_image_none():
-    found = kurtosis(GAUSSIAN, settings=Settings(resamples=30, confidence=0.8, seed=4))
+    found = kurtosis(GAUSSIAN, resamples=30, confidence=0.8, seed=4)
     assert found.kurtosis == bootstrap_mean(found.per_image, 30, 0.8, 4)
     one = kurtosis(GAUSSIAN[:1])
     assert one.kurtosis == Estimate(one.per_image[0])
@@ -77,7 +76,7 @@ def test_refuses_an_image_without_spread_and_names_it():
 
 
 def centred(activations: np.ndarray) -> float:
-    found = kurtosis(activations, settings=Settings(resamples=1)).centred
+    found = kurtosis(activations, resamples=1).centred
     assert found
     return found.value
 
@@ -98,7 +97,7 @@ def test_the_centred_kurtosis_agrees_with_scipy_on_images_minus_their_mean_and_h
     activations = (GAUSSIAN**3 + 1000 * (np.arange(128) == 9)).astype(np.float64)
     rest = activations - activations.mean(axis=0)
     oracle = stats.kurtosis(rest, axis=1, fisher=False)
-    found = kurtosis(activations, settings=Settings(resamples=30, confidence=0.8, seed=4))
+    found = kurtosis(activations, resamples=30, confidence=0.8, seed=4)
     expected = bootstrap_mean(oracle, 30, 0.8, 4)
     assert found.centred and found.centred.ends == pytest.approx(expected.ends, rel=1e-9)
     assert (found.outliers.outlier_features, found.centred_outliers) == (1, 0)

@@ -3,12 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.accuracy import correct_predictions
-from interpreting_clip.measures.activations import Activations, map_classes
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.directions import directions as privileged
-from interpreting_clip.measures.head import Head
-from interpreting_clip.measures.kurtosis import OutlierFeatures, Settings, outlier_features
+from interpreting_clip.measures.kurtosis import OutlierFeatures, outlier_features
 from interpreting_clip.measures.outlier_axes import (
     MOST_AXES,
     TOP,
@@ -16,6 +14,7 @@ from interpreting_clip.measures.outlier_axes import (
     outlier_axes,
     pruning_costs,
 )
+from interpreting_clip.statistics.predictions import Activations, correct_predictions, map_classes
 
 RNG = np.random.default_rng(0)
 WEIGHT = RNG.normal(size=(10, 24))
@@ -33,7 +32,7 @@ def directions(vectors: np.ndarray) -> PrivilegedDirections:
 
 
 def outliers(activations: np.ndarray, sigma: float) -> OutlierFeatures:
-    return outlier_features(activations, settings=Settings(outlier_sigma=sigma))
+    return outlier_features(activations, outlier_sigma=sigma)
 
 
 def every_axis(vectors: np.ndarray) -> OutlierAxes:

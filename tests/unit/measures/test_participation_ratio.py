@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 
 from interpreting_clip.measures.participation_ratio import Settings, participation_ratio
 
@@ -12,7 +13,7 @@ def draw(images: int, scales: list[float], seed: int = 0) -> np.ndarray:
 
 
 def dimensions(activations: np.ndarray) -> float:
-    return participation_ratio(activations, settings=SETTINGS).dimensions.value
+    return participation_ratio(activations, **asdict(SETTINGS)).dimensions.value
 
 
 def test_k_directions_of_equal_variance_are_k_dimensions():
@@ -32,7 +33,7 @@ def test_agrees_with_eigenvalues_and_scale_offset_and_rotation_change_nothing():
 
 def test_the_interval_is_the_jackknife_over_blocks():
     activations = draw(60, [2.0, 1.0, 1.0])
-    found = participation_ratio(activations, settings=SETTINGS).dimensions
+    found = participation_ratio(activations, **asdict(SETTINGS)).dimensions
     left = [dimensions(np.delete(activations, np.s_[i::10], axis=0)) for i in range(10)]
     error = np.sqrt(0.9 * np.sum((np.array(left) - np.mean(left)) ** 2))
     ends = found.value - 1.959964 * error, found.value + 1.959964 * error
@@ -40,7 +41,7 @@ def test_the_interval_is_the_jackknife_over_blocks():
 
 
 def test_noise_has_what_chance_gives_and_one_dominant_feature_one_dimension():
-    noise = participation_ratio(draw(400, [1.0] * 50), settings=SETTINGS)
+    noise = participation_ratio(draw(400, [1.0] * 50), **asdict(SETTINGS))
     assert noise.isotropic == pytest.approx(50 * 400 / 450)
     assert noise.dimensions.value == pytest.approx(noise.isotropic, rel=0.02)
     assert dimensions(draw(400, [1.0] * 49 + [1000.0])) == pytest.approx(1, abs=0.001)

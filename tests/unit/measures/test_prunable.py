@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.logit_line import LogitLine
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves, prunable_fraction
+from interpreting_clip.statistics.logit_line import LogitLine
 from tests.drawn_directions import filled
 
 RNG = np.random.default_rng(0)

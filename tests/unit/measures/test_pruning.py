@@ -3,11 +3,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import asdict
 
-from interpreting_clip.measures.accuracy import correct_predictions
-from interpreting_clip.measures.activations import map_classes
+from interpreting_clip.arrays.head import Head
 from interpreting_clip.measures.directions import Settings, find_candidates
-from interpreting_clip.measures.head import Head
 from interpreting_clip.measures.pruning import (
     count_removed,
     prunable_fraction,
@@ -15,7 +14,8 @@ from interpreting_clip.measures.pruning import (
     pruning,
     pruning_curves,
 )
-from interpreting_clip.measures.singular_directions import (
+from interpreting_clip.statistics.predictions import correct_predictions, map_classes
+from interpreting_clip.statistics.singular_directions import (
     RankedDirections,
     rank,
     singular_directions,
@@ -80,8 +80,8 @@ def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
     how = Settings(centre="none", random_heads=draws, pruning_steps=4)
     known = find_candidates(ACTIVATIONS, HEAD, how)
     images, classes = ACTIVATIONS[kept], CLASSES[kept]
-    fixed = {"head": HEAD, "classes": classes, "among": range(8), "settings": how}
-    found = pruning_curves(images, **fixed, candidates=known)
+    over = {"fractions": how.fractions, "class_map": class_map}
+    found = pruning_curves(images, classes, HEAD, known, **over)
     curves = [
         100 * prune(images, classes, directions=one, fractions=quarters, class_map=class_map)
         for one in (DIRECTIONS, known.heads["classes"], *known.random)
@@ -89,7 +89,10 @@ def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
     measured = [found.accuracy, found.other_accuracy, *found.random_accuracy]
     np.testing.assert_array_equal(measured, curves)
     np.testing.assert_array_equal(found.fractions, quarters)
-    judged, same = pruning(images, **fixed, harmless=10.0), pruning_curves(images, **fixed)
+    judged = pruning(
+        images, head=HEAD, classes=classes, among=range(8), harmless=10.0, **asdict(how)
+    )
+    same = pruning_curves(images, classes, HEAD, find_candidates(images, HEAD, how), **over)
     curves = [same.accuracy, same.other_accuracy, *same.random_accuracy]
     prunable = [prunable_fraction(quarters, curve, 10.0) for curve in curves]
     assert [judged.by_accuracy, judged.other_by_accuracy] == prunable[:2]

@@ -14,18 +14,18 @@ import pandas as pd
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.formats.baseline import Baseline
+from interpreting_clip.encoders.encoder_entries import EncoderEntry
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.shift_results import ShiftResults
+from interpreting_clip.training.saved_baseline import Baseline
 from page.families import with_null
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance, study_names
 from page.report_page import Report, report_page
-from page.results import StudyEncoder, UntrainedNull
+from page.study_results import StudyEncoder, UntrainedNull
 from page.study_tables import study_tables
 from tests.reads import ROOT
 

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from page.array_sections import ArrayEntry, array_tables
-from page.names import format_estimate, format_number
+from page.names import format_estimate
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, study_page, table, undrawn
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from interpreting_clip.measures.intervals import Estimate
+from interpreting_clip.formats.result import Estimate
 from page.claims import (
     concept_order,
     coverage_of_data,

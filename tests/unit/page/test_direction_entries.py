@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from page.direction_entries import LISTED, direction_entries, pruned_below
+from page.direction_entries import FEWEST_LISTED, direction_entries, pruned_below
 from tests.drawn_directions import THRESHOLD, curve_of, directions_of, draw_axes, draw_browser
 
 CURVE = curve_of([0.0, 0.25, 0.5, 0.75], [60.0, 61.0, 50.0, 20.0])
@@ -41,7 +41,7 @@ def test_concepts_and_images_are_those_of_the_direction(browser):
         encodes = precisions >= THRESHOLD
         assert found.encoded == encodes.sum()
         listed = [concept.precision for concept in found.concepts]
-        assert listed == sorted(precisions, reverse=True)[: max(found.encoded, LISTED)]
+        assert listed == sorted(precisions, reverse=True)[: max(found.encoded, FEWEST_LISTED)]
         assert [concept.encoded for concept in found.concepts] == [p >= THRESHOLD for p in listed]
         outlined = np.where(segmented & encodes, precisions, 0)
         best = int(outlined.argmax()) if outlined.any() else None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.measures import concept_scores
+from interpreting_clip.statistics import concept_scores
 from page.extreme_images import direction_extremes, extreme_images
 
 RNG = np.random.default_rng(0)

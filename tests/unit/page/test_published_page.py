@@ -11,10 +11,10 @@ import pytest
 from msgspec.structs import replace
 
 from interpreting_clip.formats.json import read_json
-from interpreting_clip.formats.published_accuracies import TESTBED, standard_models
-from interpreting_clip.formats.results import read_result
+from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.schema import PublishedModels
-from page.names import format_number
+from interpreting_clip.statistics.published_accuracies import TESTBED, standard_models
 from page.published_page import backbone_names, published_page
 from page.published_results import model_table, read_lines
 from page.published_tables import ACCURATE, limit_check, published_table

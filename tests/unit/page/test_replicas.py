@@ -9,8 +9,8 @@ import pytest
 
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.entries import EncoderEntry
-from interpreting_clip.formats.tables import write_table
+from interpreting_clip.encoders.encoder_entries import EncoderEntry
+from interpreting_clip.formats.csv_tables import write_table
 from page.claims import coverage_of_data, narrower_data
 from page.replicas import (
     FURTHER,

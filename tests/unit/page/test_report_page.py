@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.formats.result_tables import format_number as number
 from interpreting_clip.study.dataset_entries import DatasetEntry
 from page.names import format_estimate as estimate
-from page.names import format_number as number
 from page.names import format_percent as percent
 from page.names import format_spread
 from page.provenance import Provenance

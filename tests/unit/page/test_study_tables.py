@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpreting_clip.charts.tables import HEADS, LEAST_SHARE, MEAN_OF_SHIFTS
+from interpreting_clip.charts.series import HEAD_LABELS, LEAST_SHARE, MEAN_OF_SHIFTS
 from page.study_tables import COLUMNS
 from tests.unit.page.conftest import SHIFTS, tables_of
 
@@ -28,7 +28,7 @@ def test_tables_hold_the_numbers_of_the_results(study):
     at = tables["pruning"].query("number == 1 and fraction == 0.3").set_index(["dataset", "head"])
     random = np.mean(pruned["random_accuracy"], axis=0)
     curves = [curve[3] for curve in (pruned["accuracy"], pruned["other_accuracy"], random)]
-    assert list(at["accuracy"]["ImageNet"][list(HEADS)]) == pytest.approx(curves)
+    assert list(at["accuracy"]["ImageNet"][list(HEAD_LABELS)]) == pytest.approx(curves)
     mean = np.mean([results["pruning"][shift]["accuracy"][3] for shift in SHIFTS])
     assert at["accuracy"][MEAN_OF_SHIFTS, "head"] == pytest.approx(mean)
 

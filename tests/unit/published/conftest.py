@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
-from interpreting_clip.formats.published_accuracies import Settings
 from interpreting_clip.published.analysis import Analysis, analyse
+from interpreting_clip.published.figures import ACCURACIES, FOLDER, Published, read_published
 from interpreting_clip.published.models import published_models
 from interpreting_clip.published.schema import ModelCard, PublishedModels
-from interpreting_clip.published.sources import ACCURACIES, FOLDER, Published, read_published
+from interpreting_clip.statistics.published_accuracies import Settings
 from tests.reads import ROOT
 
 SETTINGS = Settings(resamples=200, seed=3, confidence=0.95)

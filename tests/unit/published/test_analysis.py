@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.measures.logit_line import expit, logit
 from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.statistics.logit_line import expit, logit
 
 
 def test_the_spread_of_the_testbed_s_standard_models(published, analysis):

@@ -6,7 +6,6 @@ import pytest
 from scipy import stats
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.published_accuracies import published_lines
 from interpreting_clip.published.findings import (
     finetuning,
     finetuning_table,
@@ -15,6 +14,7 @@ from interpreting_clip.published.findings import (
     scaling_table,
 )
 from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.statistics.published_accuracies import published_lines
 from tests.unit.published.conftest import SETTINGS
 
 

@@ -3,11 +3,11 @@ import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.published_accuracies import published_lines
-from interpreting_clip.measures.logit_line import expit, logit
 from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, Choice
 from interpreting_clip.published.line_fits import fit_choice, robustness
+from interpreting_clip.statistics.logit_line import expit, logit
+from interpreting_clip.statistics.published_accuracies import published_lines
 from tests.unit.published.conftest import SETTINGS, frame
 
 RNG = np.random.default_rng(0)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.measures.logit_line import expit, logit
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
 from interpreting_clip.published.models import draws_text, line_table, models_json
 from interpreting_clip.published.schema import PublishedModels, schema
+from interpreting_clip.statistics.logit_line import expit, logit
 
 VIT, TUNED = "ViT-B-32/openai", "vit_base_patch32_clip_224.openai_ft_in1k"
 RESNET = "resnet50.a1_in1k"  # a standard model, at two image sizes

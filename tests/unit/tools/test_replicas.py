@@ -7,8 +7,8 @@ import pytest
 
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.formats.json import read_json, write_json
-from interpreting_clip.formats.tables import read_table
 from interpreting_clip.study.check import check
 from page.replicas import FURTHER, IDENTITY
 from tests.reads import ROOT

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.measures.activations import map_classes
+from interpreting_clip.statistics.predictions import map_classes
 from interpreting_clip.training import standard_models as module
 from interpreting_clip.training.standard_models import (
     LabelledImages,

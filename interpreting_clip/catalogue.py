@@ -1,0 +1,189 @@
+"""The measures, each with its result, its needs and its parameters.
+
+Whatever runs or explains all measures iterates over `MEASURES`: the library's names, the command,
+stage `arrays` and the documentation. A stage of a single measure imports that measure's module.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result_tables import measure_title
+from interpreting_clip.measures.accuracy import accuracy
+from interpreting_clip.measures.cka import Settings as CkaSettings
+from interpreting_clip.measures.cka import cka
+from interpreting_clip.measures.concepts import Settings as ConceptsSettings
+from interpreting_clip.measures.concepts import concepts
+from interpreting_clip.measures.directions import Settings as DirectionsSettings
+from interpreting_clip.measures.directions import directions
+from interpreting_clip.measures.effective_robustness import effective_robustness
+from interpreting_clip.measures.kurtosis import Settings as KurtosisSettings
+from interpreting_clip.measures.kurtosis import kurtosis, outlier_features
+from interpreting_clip.measures.mutual_neighbours import Settings as MutualNeighboursSettings
+from interpreting_clip.measures.mutual_neighbours import mutual_neighbours
+from interpreting_clip.measures.participation_ratio import Settings as ParticipationRatioSettings
+from interpreting_clip.measures.participation_ratio import participation_ratio
+from interpreting_clip.measures.privileged_basis import Settings as PrivilegedBasisSettings
+from interpreting_clip.measures.privileged_basis import privileged_basis
+from interpreting_clip.measures.pruning import pruning
+from interpreting_clip.statistics.published_accuracies import Settings as PublishedSettings
+
+ACTIVATIONS, HEAD, CLASSES = "activations", "head", "labels"
+CONCEPTS, COMPARE, ACCURACIES = "concepts", "compare", "accuracies"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of the library.
+
+    Attributes
+    ----------
+    function : the measure
+    needs : what gives its arguments: activations, a head, the classes of images, which image shows
+        which concept, a second representation of the same images, or accuracies
+    settings : the type of its section of params.yaml; None if it has none
+    section : of params.yaml, if it has another name than the measure
+    elsewhere : by keyword, the path in params.yaml of a value that is in another section
+    within : the measure whose result contains this measure's result
+    least_images : how many images it needs, if its settings do not say
+    heading : in a report, if it is not the name
+    """
+
+    function: Callable[..., Result]
+    needs: tuple[str, ...]
+    settings: type[msgspec.Struct] | None = None
+    section: str = ""
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+    within: str = ""
+    heading: str = ""
+    least_images: int = 1
+
+    @property
+    def name(self) -> str:
+        """Its name in the library."""
+        return self.function.__name__
+
+    @property
+    def title(self) -> str:
+        """Its name as a heading."""
+        return self.heading or measure_title(self.name)
+
+
+MEASURES = {
+    measure.name: measure
+    for measure in (
+        Measure(
+            kurtosis, (ACTIVATIONS,), KurtosisSettings, heading="Kurtosis and outlier features"
+        ),
+        Measure(
+            outlier_features,
+            (ACTIVATIONS,),
+            KurtosisSettings,
+            section="kurtosis",
+            within="kurtosis",
+        ),
+        Measure(participation_ratio, (ACTIVATIONS,), ParticipationRatioSettings),
+        Measure(
+            privileged_basis,
+            (ACTIVATIONS,),
+            PrivilegedBasisSettings,
+            elsewhere={
+                "outlier_sigma": "kurtosis.outlier_sigma",
+                "outlier_share": "kurtosis.outlier_share",
+            },
+        ),
+        Measure(
+            directions, (ACTIVATIONS, HEAD), DirectionsSettings, heading="Privileged directions"
+        ),
+        Measure(
+            accuracy,
+            (ACTIVATIONS, HEAD, CLASSES),
+            elsewhere={"confidence": "robustness.confidence"},
+        ),
+        Measure(
+            pruning,
+            (ACTIVATIONS, HEAD, CLASSES),
+            DirectionsSettings,
+            section="directions",
+            elsewhere={"harmless": "prunable.harmless"},
+        ),
+        Measure(effective_robustness, (ACCURACIES,), PublishedSettings, section="published"),
+        Measure(cka, (ACTIVATIONS, COMPARE), CkaSettings),
+        Measure(mutual_neighbours, (ACTIVATIONS, COMPARE), MutualNeighboursSettings),
+        Measure(concepts, (CONCEPTS,), ConceptsSettings),
+    )
+}
+"""The measures by name, in the order in which the command computes them."""
+
+OF_ARRAYS = [
+    one
+    for one in MEASURES.values()
+    if {*one.needs} <= {ACTIVATIONS, HEAD, CLASSES} and not one.within
+]
+"""The measures of activations, and of a head and classes beside them."""
+
+COMPARISONS = [one for one in MEASURES.values() if COMPARE in one.needs]
+"""The measures of two representations of the same images."""
+
+Keywords = Mapping[str, Mapping[str, Any]]
+"""By the name of a measure, its settings and other keywords; a measure without any has defaults."""
+
+Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
+"""A measure's name, its title, what it needs, and the call."""
+
+
+def measures_of_arrays(
+    given: Mapping[str, Any], keywords: Keywords = MappingProxyType({})
+) -> Iterator[Step]:
+    """Yield every measure of activations and of a head on them, with what it needs.
+
+    Parameters
+    ----------
+    given : `activations`; `head`, the keywords for a head; `labels`, the activations and their
+        classes as keywords of `accuracy`. A measure can be called if all that it needs is here.
+        Where there are too few images, its needs also name their number, such as `4 images`
+    keywords : further ones
+    """
+    images = given.get(ACTIVATIONS)
+    head, labelled = given.get(HEAD, {}), given.get(CLASSES, {})
+    for measure in OF_ARRAYS:
+        more = {**keywords.get(measure.name, {})}
+        if measure.function is participation_ratio and images is not None:
+            blocks = more.get("blocks", ParticipationRatioSettings().blocks)
+            more["blocks"] = max(2, min(blocks, len(images) // 2))
+        arrays = labelled if CLASSES in measure.needs else {"activations": images}
+        needs = (*measure.needs, *too_few(measure, images, more))
+        of_head = head if HEAD in measure.needs else {}
+        yield (
+            measure.name,
+            measure.title,
+            needs,
+            partial(measure.function, **arrays, **of_head, **more),
+        )
+
+
+def comparisons_of_arrays(
+    given: Mapping[str, Any], keywords: Keywords = MappingProxyType({})
+) -> Iterator[Step]:
+    """Yield every measure of two representations: of `activations` and of `compare`."""
+    first, second = given.get(ACTIVATIONS), given.get(COMPARE)
+    for measure in COMPARISONS:
+        more = keywords.get(measure.name, {})
+        needs = (*measure.needs, *too_few(measure, first, more))
+        yield measure.name, measure.title, needs, partial(measure.function, first, second, **more)
+
+
+def too_few(measure: Measure, images: Any, keywords: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return how many images a measure needs, if there are fewer."""
+    if images is None:
+        return ()
+    least = measure.least_images
+    if kind := measure.settings:
+        chosen = {name: keywords[name] for name in kind.__struct_fields__ if name in keywords}
+        least = getattr(kind(**chosen), "least_images", least)
+    return (f"{least:,} images",) if len(images) < least else ()

@@ -1,0 +1,117 @@
+"""The command `interpreting-clip extract`: from images to a file of activations.
+
+interpreting-clip extract openclip:ViT-B-32/openai photos/ --to mine.safetensors
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from interpreting_clip.errors import InputError
+
+EPILOG = """\
+The encoder is one of
+  openclip:ViT-B-32/openai         a CLIP of OpenCLIP, with weights of its zoo
+  timm:resnet50.a1_in1k            a model of timm; without a tag, timm's default weights
+  torchvision:resnet50/IMAGENET1K_V2
+  hub:OWNER/REPOSITORY             a repository of the Hugging Face hub for open_clip or timm
+  mine.pt --backbone timm:resnet50 a file of weights and its architecture, of any library
+  openclip:ViT-B-32 --random 0     the architecture with random weights, without a head
+
+FOLDER holds images, or one folder of images per class. Classes are numbered in the order of their
+folders, 2 before 10. Folders named with ImageNet's WordNet ids, or 0 to 999 as in ImageNet-V2, have
+ImageNet's numbers and names.
+
+The file has the arrays
+  activations         [image, feature]  before L2 normalisation, float32
+  classes             [image]           if there are class folders
+  class_indices       [class]           the classes that have images
+  weight, bias        [class, feature]  the head: zero-shot of a CLIP if there are class folders
+                                        or --class-names, otherwise the encoder's own
+  normalize_features  1 if the head takes activations of unit length, else 0
+and, as metadata, the names of images and classes, the encoder and its preprocessing. It is what
+`interpreting-clip measure mine.safetensors --report out` reads.
+
+The activations are held in memory until all are computed. If they do not fit, use --to mine.npy:
+they are then written to mine.npy as they are computed, and all else to mine.safetensors, for
+`interpreting-clip measure mine.npy --head mine.safetensors --labels mine.safetensors`.
+"""
+
+
+def add_extract(commands: Any) -> None:
+    """Add the command to a parser's commands."""
+    parser = commands.add_parser(
+        "extract",
+        help="compute the activations of an encoder on a folder of images",
+        description="Compute the activations of an encoder on a folder of images.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(command=main)
+    add = parser.add_argument
+    add("encoder", metavar="ENCODER", help="an encoder by its name, or a file of weights")
+    add("images", metavar="FOLDER", type=Path, help="images, or one folder of them per class")
+    add(
+        "--to",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="the .safetensors or .npy file to write",
+    )
+    add("--backbone", metavar="NAME", help="the architecture of a file of weights")
+    add("--random", metavar="SEED", type=int, help="draw random weights")
+    add(
+        "--with",
+        metavar="KEY=VALUE",
+        dest="keys",
+        action="append",
+        default=[],
+        help="set another key of a weights entry: revision; for a weights file also state, prefix, "
+        "head_name, normalize_features, classes, mean, std, resize, interpolation",
+    )
+    add(
+        "--class-names",
+        metavar="FILE",
+        type=Path,
+        help="names of the classes for the zero-shot head, one a line in the order of the classes; "
+        "default: ImageNet's, or those of the folders",
+    )
+    add(
+        "--template",
+        metavar="TEXT",
+        dest="templates",
+        action="append",
+        help="a prompt with {} for the class, may be given several times; or openai_imagenet, the "
+        "80 prompts of CLIP (default), or simple_imagenet, 7 of them",
+    )
+    add("--no-head", action="store_true", help="write no head")
+    add("--precision", default="float32", choices=("float32", "bfloat16", "float16"))
+    add("--device", help="cpu, cuda, cuda:1 or mps; default: cuda if there is one, else cpu")
+    add("--batch-size", type=int, help="images per forward pass; default: 256")
+    add("--workers", type=int, help="processes that load images; default: one per processor")
+    add(
+        "--downloads",
+        metavar="FOLDER",
+        default=str(Path.home() / ".cache/interpreting-clip"),
+        help="where downloaded weights are kept; default: %(default)s",
+    )
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write the activations that the options name.
+
+    Raises
+    ------
+    InputError
+        A package of the pipeline is missing; or as `extract_folder`.
+    """
+    try:
+        # Imported here: the library alone has none of what this needs.
+        from interpreting_clip.commands.extract_folder import extract_folder
+
+        extract_folder(options)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"extract: the package {error.name} is missing; in the clone of this repository, run "
+            "pip install '.[pipeline]'"
+        ) from None

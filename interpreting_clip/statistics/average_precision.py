@@ -1,0 +1,189 @@
+"""Average precision of many directions for many concepts, with one ranking per direction."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+ROUNDING = 1e-12
+"""An average precision this close below a threshold counts as at it: the rest is rounding."""
+
+SCORES_AT_A_TIME = 2**19
+"""How many scores a thread holds in double precision: 4 MiB."""
+
+Counts = Int[np.ndarray, "direction positive"]
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A concept's positive images, and its negatives in each draw.
+
+    `negatives` is None if all other images are negatives, so that there is nothing to draw.
+    """
+
+    positives: Int[np.ndarray, " positive"]
+    negatives: Int[np.ndarray, "draw negative"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Precisions:
+    """The average precisions of directions for concepts.
+
+    Attributes
+    ----------
+    drawn : above 0, at most 1, for each draw of the negatives. If asked for, the negated directions
+        follow all others
+    over_all : the same if all other images are negatives
+    """
+
+    drawn: Float[np.ndarray, "draw direction concept"]
+    over_all: Float[np.ndarray, "direction concept"]
+
+
+def average_precisions(
+    scores: Float[np.ndarray, "image direction"],
+    concepts: Sequence[Examples],
+    workers: int = 1,
+    negated: bool = False,
+) -> Precisions:
+    """Compute the average precision of each direction for each concept, in every draw.
+
+    `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
+    and recall R_n among the images with at least that score, as scikit-learn's
+    `average_precision_score`: the mean over positives of the precision at the positive's score.
+
+    Images are ranked once per direction. A concept's precisions then follow from the ranks of its
+    own examples, for many directions at a time. The result does not depend on the number of
+    workers, nor a draw's result on the other draws.
+
+    Parameters
+    ----------
+    scores : higher means more likely positive
+    concepts : each has a positive and a negative, and all have as many draws
+    workers : number of threads
+    negated : measure the negated scores, too, which share the ranking
+    """
+    directions, sides = scores.shape[1], 1 + negated
+    drawn = np.empty((number_of_draws(concepts), sides, directions, len(concepts)))
+    over_all = np.empty(drawn.shape[1:])
+    # Few enough for memory, and at least one part for each worker.
+    step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
+
+    def fill(first: int) -> None:
+        # One row per direction: reading down a column of a large array misses the cache.
+        columns = np.ascontiguousarray(scores[:, first : first + step].T, np.float64)
+        if not np.isfinite(columns).all():
+            column, image = np.argwhere(~np.isfinite(columns))[0]
+            raise ValueError(
+                f"image {image}, direction {first + column}: its score is not a finite number"
+            )
+        ranks = rank_images(columns)
+        for place, concept in enumerate(concepts):
+            precisions = _concept_precisions(ranks, concept, negated)
+            drawn[:, :, first : first + step, place] = precisions[:-1]
+            over_all[:, first : first + step, place] = precisions[-1]
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(fill, range(0, directions, step)))
+    return Precisions(
+        drawn.reshape(len(drawn), -1, len(concepts)), over_all.reshape(-1, len(concepts))
+    )
+
+
+def number_of_draws(concepts: Sequence[Examples]) -> int:
+    """Return how often the concepts' negatives were drawn; all other images count as one draw."""
+    negatives = concepts[0].negatives
+    return 1 if negatives is None else len(negatives)
+
+
+def encodes_concepts(
+    precisions: Float[np.ndarray, "*shape"], threshold: float
+) -> Bool[np.ndarray, "*shape"]:
+    """Return whether each average precision reaches the threshold, above 0 and at most 1."""
+    return precisions >= threshold - ROUNDING
+
+
+@dataclass(frozen=True, eq=False)
+class Ranks:
+    """The place of each image in the descending order of a direction's scores.
+
+    Attributes
+    ----------
+    last : how many images have at least the image's score
+    before : how many have a higher score
+    distinct : whether no two scores of any direction are equal
+    """
+
+    last: Int[np.ndarray, "direction image"]
+    before: Int[np.ndarray, "direction image"]
+    distinct: bool
+
+
+def rank_images(scores: Float[np.ndarray, "direction image"]) -> Ranks:
+    """Rank the images of each direction; equal scores share a rank."""
+    # The sort need not be stable, since equal scores are one step.
+    order = np.argsort(-scores, axis=1)
+    descending = np.take_along_axis(scores, order, axis=1)
+    bounds = np.ones((len(scores), scores.shape[1] + 1), np.bool_)
+    np.not_equal(descending[:, 1:], descending[:, :-1], out=bounds[:, 1:-1])
+    places = np.arange(bounds.shape[1], dtype=np.int32)
+    starts = np.maximum.accumulate(places[:-1] * bounds[:, :-1], axis=1)
+    stops = np.where(bounds[:, 1:], places[1:], places[-1])
+    stops = np.minimum.accumulate(stops[:, ::-1], axis=1)[:, ::-1]
+    last, before = np.empty_like(stops), np.empty_like(starts)
+    np.put_along_axis(last, order, stops, axis=1)
+    np.put_along_axis(before, order, starts, axis=1)
+    return Ranks(last, before, bool(bounds.all()))
+
+
+def _concept_precisions(
+    ranks: Ranks, concept: Examples, negated: bool
+) -> Float[np.ndarray, "column side direction"]:
+    """Return average precisions for a concept, in each draw and, last, over all images."""
+    count, images = len(concept.positives), ranks.last.shape[1]
+    last = np.sort(np.take(ranks.last, concept.positives, axis=1), axis=1)
+    # Without equal scores, counts of positives are their places, and a step is a single image.
+    places = np.arange(count)
+    hits = places + 1 if ranks.distinct else _count_up_to(last, last)
+    over_all, drawn = [_mean_in_order(hits / last)], []
+    if negated:
+        rest = count - (places if ranks.distinct else _count_up_to(last - 1, last))
+        before = np.sort(np.take(ranks.before, concept.positives, axis=1), axis=1)
+        over_all.append(_mean_in_order(rest / (images - before)))
+    for negatives in [] if concept.negatives is None else concept.negatives:
+        others = np.take(ranks.last, negatives, axis=1)
+        misses = _count_up_to(last, others)
+        drawn.append([_mean_in_order(hits / (hits + misses))])
+        if negated:
+            higher = misses if ranks.distinct else _count_up_to(last - 1, others)
+            # `rest` is bound: `negated` is as above
+            drawn[-1].append(
+                _mean_in_order(rest / (rest + len(negatives) - higher))  # pyright: ignore
+            )
+    return np.array([*(drawn or [over_all]), over_all])
+
+
+def _count_up_to(
+    limits: Int[np.ndarray, "direction limit"], ranks: Int[np.ndarray, "direction rank"]
+) -> Int[np.ndarray, "direction limit"]:
+    """Count each direction's ranks up to each limit; the limits ascend."""
+    # Sorted together, a limit comes after the ranks that equal it, and only limits are odd.
+    both = np.concatenate([2 * limits + 1, 2 * ranks], axis=1)
+    both.sort(axis=1)
+    positions = np.flatnonzero((both & 1).astype(np.bool_)).reshape(limits.shape)
+    positions -= np.arange(limits.shape[1])
+    positions -= both.shape[1] * np.arange(len(both))[:, None]
+    return positions
+
+
+def _mean_in_order(
+    values: Float[np.ndarray, "direction positive"],
+) -> Float[np.ndarray, " direction"]:
+    """Average rows, added from the first value to the last."""
+    # NumPy adds along rows in pairs, but whole rows one after the other, which is also faster. It
+    # treats a single column as a row, so there is one more.
+    columns = np.zeros((values.shape[1], len(values) + 1))
+    columns[:, :-1] = values.T
+    return columns.sum(axis=0)[:-1] / len(columns)

@@ -1,0 +1,197 @@
+"""How many concepts directions encode, in every draw of the negatives, and how many by chance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from interpreting_clip.formats.result import Estimate, Label, Result, beside
+from interpreting_clip.statistics.average_precision import encodes_concepts
+from interpreting_clip.statistics.concept_nulls import RandomBest
+from interpreting_clip.statistics.concept_scores import ConceptScores
+from interpreting_clip.statistics.nulls import grouped_p_value
+
+Named = tuple[str, str]
+"""The name of a concept, and its category; empty where it has none."""
+
+STRONGEST = 300
+"""At most this many encoded pairs of each basis are listed in its result."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ThresholdCount(Result):
+    """The unique concepts at another threshold of the average precision."""
+
+    threshold: float
+    unique: int
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class EncodedPair(Result):
+    """A direction (by importance, from 1) or feature (from 0) and a concept that it encodes.
+
+    `side` says whether the concept is on the images with high scores or, if either side of a
+    direction counts, on those with low ones; `precision` is the average precision.
+    """
+
+    number: int
+    side: Literal["positive", "negative"]
+    concept: str
+    category: str
+    precision: float
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class BasisConcepts(Result):
+    """The concepts that directions, or features, encode.
+
+    The values come from the first draw of the negatives, not from medians, so that counts,
+    categories and average precisions agree and all encoders have the same negatives. An interval
+    has the smallest and the largest value over all draws: with n draws, another draw falls between
+    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
+    ours.
+
+    Attributes
+    ----------
+    unique : concepts that some direction encodes; no interval with a single draw
+    random : the same of as many random directions in the first draw, the mean and the middle 90 %
+        of the sets; None without rotations
+    over_all, over_all_random : both counts if all other images are negatives
+    encoding_directions : how many directions encode some concept
+    polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
+    random_p : share of the sets of as many random directions that encode at least as many concepts
+        in the same draw of the negatives; None without rotations
+    random_p_error : its standard error; None with fewer than two rotations
+    categories : the unique concepts of each category; empty where concepts have none
+    sweep : the unique concepts at further thresholds
+    pairs : how many pairs of a direction and a concept that it encodes there are
+    encoded : the strongest of them, in the order of directions and concepts
+    names : the concepts that any direction encodes, as `name (category)`
+    draws : the count of unique concepts in each draw of the negatives. A concept's negatives depend
+        on images, labels and seed alone, so the counts of two encoders can be subtracted
+    precisions : average precision of each direction for each concept, in the first draw
+    negative : whether it is that of the negated scores
+    """
+
+    unique: Annotated[Estimate, Label("unique concepts", 0, chance="random", headline="concepts")]
+    random: Annotated[Estimate | None, Label("unique concepts of as many random directions", 1)]
+    over_all: Annotated[
+        int, Label("unique concepts against all images", 0, chance="over_all_random")
+    ]
+    over_all_random: Estimate | None
+    encoding_directions: int
+    polysemanticity: Estimate
+    random_p: Annotated[float | None, Label("p among random directions", 3)]
+    random_p_error: Annotated[float | None, Label("standard error of this p", 3)]
+    categories: dict[str, int]
+    sweep: list[ThresholdCount]
+    pairs: int
+    encoded: list[EncodedPair]
+    names: list[str]
+    draws: list[int] = field(default_factory=list)
+    precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
+    negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
+
+
+def basis_concepts(
+    scores: ConceptScores,
+    random: RandomBest,
+    named: Sequence[Named],
+    *,
+    threshold: float,
+    sweep: Sequence[float],
+    first: int,
+) -> BasisConcepts:
+    """Return what the directions or features of a basis encode.
+
+    Parameters
+    ----------
+    scores, random : of the directions, and of as many random ones
+    named : the concepts, in the order of the columns
+    threshold, sweep : of the average precision, above 0, at most 1
+    first : number of the first direction or feature
+    """
+    draws = encodes_concepts(scores.best, threshold)
+    unique = [named[place] for place in np.flatnonzero(draws[0]).tolist()]
+    by_chance, over_all_by_chance = (
+        encodes_concepts(best, threshold).sum(axis=-1) for best in (random.drawn, random.over_all)
+    )
+    p_value, error = grouped_p_value(len(unique), by_chance) if by_chance.size else (None, None)
+    encoding = np.count_nonzero(scores.encoded, axis=1)
+    categories = sorted({kind for _, kind in named if kind})
+    return BasisConcepts(
+        unique=_over_draws(draws.sum(axis=1)),
+        random=chance_level(by_chance),
+        over_all=int(encodes_concepts(scores.best_over_all, threshold).sum()),
+        over_all_random=chance_level(over_all_by_chance),
+        encoding_directions=int(encoding[0]),
+        # 0 where no direction encodes anything, and not NaN, which JSON does not have.
+        polysemanticity=_over_draws(scores.encoded.sum(axis=1) / np.maximum(encoding, 1)),
+        random_p=p_value,
+        random_p_error=error,
+        categories={each: sum(kind == each for _, kind in unique) for each in categories},
+        sweep=[
+            ThresholdCount(
+                threshold=level, unique=int(encodes_concepts(scores.best[0], level).sum())
+            )
+            for level in sweep
+        ],
+        pairs=int(scores.encoded[0].sum()),
+        encoded=list(encoded_pairs(scores, threshold, named, first=first, most=STRONGEST)),
+        names=sorted(name + (f" ({kind})" if kind else "") for name, kind in unique),
+        draws=draws.sum(axis=1).tolist(),
+        precisions=scores.precisions,
+        negative=scores.negative,
+    )
+
+
+def encoded_pairs(
+    scores: ConceptScores | BasisConcepts,
+    threshold: float,
+    named: Sequence[Named],
+    *,
+    first: int,
+    most: int | None = None,
+) -> Iterator[EncodedPair]:
+    """Yield each pair of a direction and a concept that it encodes, in the order of both.
+
+    Parameters
+    ----------
+    scores : has the precisions of the directions, by importance, or of the features
+    threshold : above 0, at most 1
+    named, first : as in `basis_concepts`
+    most : yield only so many pairs, those with the highest average precisions
+    """
+    pairs = np.argwhere(encodes_concepts(scores.precisions, threshold))
+    if most is not None:
+        by_strength = np.argsort(-scores.precisions[tuple(pairs.T)], kind="stable")
+        pairs = pairs[np.sort(by_strength[:most])]
+    # One at a time: low thresholds give a million.
+    for direction, concept in pairs.tolist():
+        name, category = named[concept]
+        yield EncodedPair(
+            number=first + direction,
+            side="negative" if scores.negative[direction, concept] else "positive",
+            concept=name,
+            category=category,
+            precision=float(scores.precisions[direction, concept]),
+        )
+
+
+def chance_level(counts: Int[np.ndarray, "*draw"]) -> Estimate | None:
+    """Return the mean of the counts that the draws of a null gave, and the middle 90 % of them.
+
+    The ends are counts that were drawn, not values between two of them. None without draws.
+    """
+    if not counts.size:
+        return None
+    low, high = np.quantile(counts, [0.05, 0.95], method="inverted_cdf").tolist()
+    return Estimate(float(counts.mean()), low, high)
+
+
+def _over_draws(counts: Shaped[np.ndarray, " draw"]) -> Estimate:
+    # The first draw, not a median: so counts agree with the average precisions that are kept.
+    first, *others = counts.tolist()
+    return Estimate(first, *([min(first, *others), max(first, *others)] if others else []))

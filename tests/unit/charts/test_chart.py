@@ -1,0 +1,97 @@
+"""Results that are of no study have its charts."""
+
+from io import StringIO
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+
+import interpreting_clip as ic
+from interpreting_clip.charts.pictures import compiled, draw_svg
+from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.statistics.logit_line import logit
+
+RNG = np.random.default_rng(4)
+HEAD = RNG.normal(size=(6, 20))
+CLASS = np.arange(90) % 6
+VALUES = RNG.normal(size=(90, 20)) + HEAD[CLASS]
+SHOWN = VALUES[:, :3] > 1
+ACCURACIES = {"imagenet": 63.3, "imagenet_r": 69.3, "objectnet": 44.3}
+
+RESULTS: dict[str, Any] = {
+    "kurtosis": ic.kurtosis(VALUES),
+    "outlier_features": ic.outlier_features(VALUES),
+    "importance": ic.directions(VALUES, head=HEAD, random_heads=2),
+    "pruning": ic.pruning(VALUES, head=HEAD, classes=CLASS, random_heads=2),
+    "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, rotations=2),
+    "effective_robustness": ic.effective_robustness(ACCURACIES),
+    "cka": LayerCka(
+        **{"first": "a", "first_layers": ["x", "y"], "first_outliers": [0, 0]},
+        **{"second": "b", "second_layers": ["z"], "second_outliers": [0]},
+        **{"cka": np.array([[0.1], [0.9]]), "without_outliers": [[None], [0.9]]},
+    ),
+}
+CASES = [(name, name) for name in RESULTS]
+CASES += [("kurtosis", "outlier_features"), ("concepts", "sweep")]
+
+
+def rows(chart: alt.FacetChart) -> pd.DataFrame:
+    """Return the table that a chart draws."""
+    spec = chart.to_dict()
+    values = spec["datasets"][spec["data"]["name"]]
+    return pd.read_csv(StringIO(values), dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize(("kind", "name"), CASES)
+def test_every_chart_draws_one_encoder_and_two_without_a_warning(kind, name, warned):
+    result = RESULTS[kind]
+    alone, both = (ic.chart(r, name) for r in (result, {"mine": result, "another": result}))
+    for chart in (alone, both):
+        assert draw_svg(compiled(chart.to_dict()), "chart", "a").count("<path") > 5
+        assert warned() == ""
+    assert len(rows(both)) > len(rows(alone))
+
+
+def test_what_chance_gives_stands_beside_a_result():
+    kurtosis = rows(ic.chart(RESULTS["kurtosis"]))
+    assert float(kurtosis["null"][0]) == pytest.approx(RESULTS["kurtosis"].isotropic, rel=1e-4)
+    for name in ("importance", "pruning"):
+        assert {*rows(ic.chart(RESULTS[name]))["head"]} == {"head", "random head"}
+    robustness = rows(ic.chart(RESULTS["effective_robustness"]))
+    drawn = pd.crosstab(robustness["shift"], robustness["kind"])
+    assert [*drawn.index] == ["ImageNet-R", "ObjectNet"] and (drawn["standard"] > 50).all()
+    assert (drawn["encoder"] == 1).all() and (drawn["line"] == 2).all()
+
+
+def test_the_line_is_the_one_that_was_compared_with():
+    on_classes = ACCURACIES | {"imagenet_on_r_classes": 80.0, "imagenet_on_objectnet_classes": 70.0}
+    for accuracies in (ACCURACIES, on_classes):
+        result = ic.effective_robustness(accuracies)
+        table = rows(ic.chart(result)).query("shift == 'ImageNet-R'")
+        line = table.loc[table["kind"] == "line", ["imagenet", "accuracy"]]
+        own = table.loc[table["kind"] == "encoder", ["imagenet", "baseline"]]
+        (x, y), (at, expected) = (logit(one.to_numpy(float).T / 100) for one in (line, own))
+        assert np.interp(at, x, y) == pytest.approx(expected, abs=1e-3)
+    other = {"a": RESULTS["effective_robustness"], "b": ic.effective_robustness(on_classes)}
+    with pytest.raises(ValueError, match=r"imagenet_r: .*same classes"):
+        ic.chart(other)
+
+
+def test_concepts_of_other_categories_than_brodens_have_bars():
+    own = ic.concepts(VALUES, labels=SHOWN, categories=["hue", "color", "hue"], rotations=0)
+    for result, categories in ((own, {"other", "color"}), (RESULTS["concepts"], {"other"})):
+        assert {*rows(ic.chart(result))["category"]} == categories | {"all"}
+
+
+REFUSED = [
+    (ic.participation_ratio(VALUES), "", TypeError, "Kurtosis, .*got ParticipationRatio"),
+    (RESULTS["concepts"], "sweeps", ValueError, "concepts or sweep, got 'sweeps'"),
+]
+
+
+@pytest.mark.parametrize(("results", "name", "error", "said"), REFUSED)
+def test_refuses_what_has_no_chart(results, name, error, said):
+    with pytest.raises(error, match=said):
+        ic.chart(results, name)

@@ -1,0 +1,78 @@
+"""Positive images of concepts, and the negatives drawn for them."""
+
+import numpy as np
+import pytest
+
+from interpreting_clip.statistics.average_precision import average_precisions
+from interpreting_clip.statistics.concept_labels import (
+    ConceptLabels,
+    concept_examples,
+    labels_and_numbers,
+)
+
+RNG = np.random.default_rng(0)
+SHOWN = RNG.uniform(size=(200, 6)) < np.array([0.02, 0.1, 0.3, 0.5, 0.7, 0.95])
+NUMBERS = [3, 10, 11, 20, 21, 40]
+SCORES = np.round(RNG.normal(size=(200, 9)), 1)
+LABELS, CONCEPTS = labels_and_numbers(SHOWN, NUMBERS)
+
+
+def test_balanced_draws_as_many_images_that_lack_the_concept():
+    few, many = (
+        list(concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1, draws=draws))
+        for draws in (2, 4)
+    )
+    for shown, less, more in zip(SHOWN.T, few, many, strict=True):
+        assert less.negatives is not None and more.negatives is not None
+        np.testing.assert_array_equal(more.positives, np.flatnonzero(shown))
+        np.testing.assert_array_equal(more.negatives[:2], less.negatives)
+        assert len({frozenset(drawn) for drawn in more.negatives.tolist()}) == (
+            4 if shown.mean() < 0.5 else 1
+        )
+        for drawn in more.negatives:
+            assert len(np.unique(drawn)) == min(shown.sum(), (~shown).sum())
+            assert not shown[drawn].any()
+
+
+@pytest.mark.parametrize("negatives", ["balanced", "all"])
+def test_negatives_depend_on_a_concepts_number_alone(negatives):
+    def precisions(labels, concepts):
+        return average_precisions(
+            SCORES, concept_examples(labels, concepts, 200, negatives, 2)
+        ).drawn[0]
+
+    whole, shuffled = precisions(LABELS, CONCEPTS), RNG.permutation(len(LABELS.image))
+    part = precisions(*labels_and_numbers(SHOWN[:, [4, 1]], [21, 10]))
+    np.testing.assert_array_equal(part, whole[:, [4, 1]])
+    moved = ConceptLabels(LABELS.image[shuffled], LABELS.concept[shuffled])
+    np.testing.assert_array_equal(precisions(*labels_and_numbers(moved)), whole)
+
+
+@pytest.mark.parametrize(("share", "balanced_falls"), [(0.3, 1.0), (0.01, 0.0)])
+def test_balanced_scores_overlook_missing_labels_of_rare_concepts(share, balanced_falls):
+    """Sanity checks of Oikarinen et al. (2025): missing labels, and as many extra ones."""
+    rng = np.random.default_rng(0)
+    shown = rng.random((4000, 20)) < share
+    scores = 8 * shown + rng.standard_normal(shown.shape)
+    missing, extra = shown.copy(), shown.copy()
+    for column in range(20):
+        on = rng.permutation(np.flatnonzero(shown[:, column]))
+        off = rng.permutation(np.flatnonzero(~shown[:, column]))
+        missing[on[: len(on) // 2], column] = False
+        extra[off[: len(on)], column] = True
+
+    def precisions(labels, negatives):
+        targets = concept_examples(*labels_and_numbers(labels), len(labels), negatives, 0)
+        return np.diag(average_precisions(scores, targets).drawn[0])
+
+    for negatives, falls in (("all", 1.0), ("balanced", balanced_falls)):
+        before = precisions(shown, negatives)
+        lower = [np.mean(precisions(one, negatives) < before - 0.001) for one in (missing, extra)]
+        assert lower == [pytest.approx(falls, abs=0.3), 1.0]
+
+
+def test_refuses_a_label_of_no_image():
+    with pytest.raises(ValueError, match="0 to 199"):
+        concept_examples(
+            ConceptLabels(np.array([200]), np.array([7])), np.array([7]), 200, "all", 0
+        )
