@@ -323,7 +323,7 @@ def choose_concepts(
     numbers: Sequence[int] | None = None,
     settings: Settings = Settings(),
 ) -> ChosenConcepts:
-    """Choose the concepts to measure; arguments and errors are those of `concepts`."""
+    """Choose the concepts to measure; arguments and errors are as in `concepts`."""
     pairs, columns = labels_and_numbers(labels, numbers)
     every, (images, features) = _named(names, categories, len(columns)), activations.shape
     minimum = settings.minimum_images or fewest_images(
@@ -355,7 +355,7 @@ def random_concepts(
     """Return what sets of random directions encode, for each size of a set.
 
     It depends neither on the threshold nor on the number of draws of the negatives. Other
-    parameters are those of `concepts`.
+    parameters are as in `concepts`.
     """
     return score_random_directions(
         activations,
@@ -408,7 +408,7 @@ def _named(
 def as_directions(
     value: ArrayLike | PrivilegedDirections, features: int
 ) -> Float[np.ndarray, "direction feature"]:
-    """Return orthonormal rows with so many features, those of a result of `directions`, too."""
+    """Return orthonormal rows with so many features, also from a result of `directions`."""
     known = isinstance(value, PrivilegedDirections)
     vectors = value.vectors if known else as_matrix(value, "directions", "direction")
     require_width("directions", vectors, features)

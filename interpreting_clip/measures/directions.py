@@ -246,7 +246,7 @@ def describe(activations: Features, head: Head, known: Candidates) -> Privileged
 def find_candidates(
     activations: Features, head: Head, settings: Settings, progress: Progress = iter
 ) -> Candidates:
-    """Rank the directions of a head with either centring, and those of random heads.
+    """Rank the directions of a head with either centring, and the directions of random heads.
 
     `directions` and `pruning_curves` need them.
 

@@ -68,11 +68,11 @@ def mutual_neighbours(
     similarity to i: the mutual k-nearest-neighbour alignment of Huh et al. 2024, "The Platonic
     Representation Hypothesis" (arXiv 2405.07987), as `mutual_knn` in their code computes it. The
     alignment is 1 if all neighbourhoods are the same; rotating or scaling a representation changes
-    nothing. It depends on k and on the number of images: compare those of the same images only.
+    nothing. It depends on k and on the number of images: compare it on the same images only.
 
     Two choices are ours. Activations are neither centred nor clipped, so that outlier features
     count in the cosines: Huh et al.'s script first clips features at the 95th percentile of their
-    sizes. And cosines are in double precision: those of an untrained encoder are all near 1.
+    sizes. And cosines are in double precision: in an untrained encoder they are all near 1.
     Equally similar images rank in their order on the first side, and in a random order on the
     second: with one order, two independent representations with many ties would seem aligned.
     There is no interval over images: they share neighbours, and in a bootstrap the copies of an
@@ -155,7 +155,7 @@ def nearest(
 ) -> Int[np.ndarray, "image {k}"]:
     """Return the k nearest other images of each image, in no order.
 
-    Of equally similar images, those of the lowest `order` are nearer.
+    Among equally similar images, the lowest `order` counts as nearest.
 
     The product of matrices rounds differently with other threads or processors. So it only chooses
     candidates: all that its rounding errors leave in question. Where these are more than k, sums

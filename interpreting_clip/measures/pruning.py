@@ -275,7 +275,7 @@ class _Basis:
 def _basis(head: Head, vectors: Float[np.ndarray, "vector feature"]) -> _Basis:
     """Split the centred head's weights into parts along the vectors and a part outside their span.
 
-    Where the vectors span all but a few dimensions, as those of a random head with nearly as many
+    Where the vectors span all but a few dimensions, as in a random head with nearly as many
     classes as features do, the basis is completed: that costs less than another product.
     """
     # The mean row is in the span of the head's directions as it is, and not in that of the centred
