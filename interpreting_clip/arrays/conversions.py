@@ -44,11 +44,11 @@ ONE_ROW_PER_IMAGE = {
     4: "; encode images first, and pool feature maps: {name}.mean((2, 3)), or .mean((1, 2)) if "
     "channels are last",
 }
-"""By the dimensions that activations have, what makes them a matrix."""
+"""By the number of dimensions of activations, how to make them a matrix."""
 
 
 def numeric(value: ArrayLike, name: str, dimensions: int = 2) -> np.ndarray:
-    """Return what holds numbers as an array of NumPy: booleans, integers or floats of any size.
+    """Return numbers as an array of NumPy: booleans, integers or floats of any size.
 
     bfloat16 and the types of 8 bits, which NumPy does not have, become float32. Nothing else is
     converted, and an array of NumPy is not copied.
@@ -130,7 +130,7 @@ def tensor_values(tensor: Any) -> np.ndarray:
 
 
 def require_width(name: str, rows: Float[np.ndarray, "row column"], features: int) -> None:
-    """Refuse what has another number of features than the activations."""
+    """Refuse an array whose number of features is not that of the activations."""
     height, width = rows.shape
     if width != features:
         advice = "take both from the same encoder"
@@ -155,7 +155,7 @@ def as_matrix(
     Parameters
     ----------
     value : an array, a tensor or a list
-    name, row, column : of the argument, and what a row and a column of it is, for errors
+    name, row, column : the argument's name, and what its rows and columns are, for errors
     """
     array = numeric(value, name)
     expected = f"a row for each {row} and a column for each {column}"
@@ -262,7 +262,7 @@ def as_classes(
 def as_test_classes(
     among: ArrayLike | None, aliases: Mapping[int, int] | None, classes: int
 ) -> tuple[list[int] | None, dict[int, int] | None]:
-    """Return the classes of a test set and those that count as them (`map_classes`), if given."""
+    """Return a test set's classes, and the classes that count as them (`map_classes`), if given."""
     listed = None if among is None else np.unique(as_classes(among, "among", classes)).tolist()
     return listed, None if aliases is None else as_mapping(aliases, "aliases")
 
@@ -309,7 +309,7 @@ def as_texts(value: Any, name: str) -> list[str]:
 
 
 def as_value(value: Any, kind: Any, name: str, *, strict: bool = True) -> Any:
-    """Return a number, a word or a flag of a type that states what is legal.
+    """Return a number, a word or a flag if it is legal for its type.
 
     Unless `strict`, numbers may be written as texts.
     """

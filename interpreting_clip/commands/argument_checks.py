@@ -1,4 +1,4 @@
-"""What the command checks before it computes: all that measures would refuse."""
+"""The command's checks before it computes: everything that measures would refuse."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -82,7 +82,7 @@ def require_fit(
 
 @contextmanager
 def refused_in(place: object) -> Iterator[None]:
-    """Name the file or the option that an array is from in front of what is wrong with it."""
+    """Put the file or the option that an array is from in front of an error about it."""
     with error_context(place, ValueError), error_context(place, TypeError):
         yield
 
@@ -109,7 +109,7 @@ def require_test_set(
 def require_comparable(
     first: Float[np.ndarray, "_image _feature"], second: Float[np.ndarray, "_image _feature"]
 ) -> None:
-    """Refuse what a comparison of two representations would refuse; fewer images have none."""
+    """Refuse representations that a comparison would refuse, if there are enough images for one."""
     images = mutual_neighbours.require_same_images(first, second)
     if images >= cka.Settings().least_images:
         require_variation(second)

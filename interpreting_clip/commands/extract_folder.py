@@ -97,7 +97,7 @@ def say(subject: str, what: str) -> None:
 
 @contextmanager
 def encoder_context(options: argparse.Namespace) -> Iterator[None]:
-    """Put the encoder in front of an error, and leave out where it would be in a study."""
+    """Put the encoder in front of an error, in place of its path in a study."""
     try:
         yield
     except InputError as error:
@@ -155,7 +155,7 @@ def class_names(file: Path | None, images: ImageFolder) -> list[str]:
 def head_of(
     encoder: Encoder, images: ImageFolder, names: list[str], templates: Any, device: str
 ) -> tuple[Head | None, str]:
-    """Return the head to write, None if there is none, and words about it."""
+    """Return the head to write, or None, and a description of it."""
     card = encoder.card
     if card.kind == "clip":
         if not names:

@@ -23,7 +23,7 @@ WRITING = {
 """The remedy for what cannot be read, by the suffix of its file."""
 
 METADATA = "interpreting-clip extract"
-"""The key of a safetensors file's metadata, by which it is known as one of `extract`."""
+"""The key of the metadata that marks a safetensors file as written by `extract`."""
 
 ACTIVATIONS = ("activations", "features", "embeddings", "image_features")
 
@@ -34,7 +34,7 @@ NAMES = {
     "head": (2, ("weight", "head.weight", "head", "classifier.weight", "fc.weight", "W")),
     "concepts": (2, ("concepts", "labels")),
 }
-"""By the role of an array how many dimensions it has, and the names that are looked for."""
+"""By the role of an array, its number of dimensions, and the names to look for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +68,8 @@ class GivenArray:
 def read_array(place: str, role: str) -> GivenArray:
     """Read the array that a user names as `file` or `file:array`.
 
-    Without a name it is the first of those in `NAMES`, or else the only one with as many
-    dimensions, or the only one. The measures refuse one with other dimensions, with the remedy.
+    Without a name, the first name in `NAMES` is taken, or else the only array with as many
+    dimensions, or the only array. The measures refuse other dimensions, with the remedy.
     """
     # Both names may have colons: the file is the first that there is.
     starts = [place, *(place[:end] for end, letter in enumerate(place) if letter == ":")]
@@ -105,7 +105,7 @@ def read_array(place: str, role: str) -> GivenArray:
 
 
 def read_numbers(file: Path, role: str) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return the arrays of numbers in a file by name, and by name why the others cannot be read.
+    """Return the arrays of numbers in a file, and why the others cannot be read, by name.
 
     The array of an npy file, and a tensor that was saved by itself, have no name.
     """
@@ -181,7 +181,7 @@ def test_set(activations: GivenArray, labels: GivenArray) -> dict[str, Any]:
 
 
 def read_names(file: Path) -> list[str]:
-    """Read the names of concepts, one a line."""
+    """Read the names of concepts, one name per line."""
     try:
         return file.read_text("utf-8").splitlines()
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:

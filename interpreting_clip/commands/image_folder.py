@@ -40,7 +40,7 @@ class ImageFolder:
 
     @cached_property
     def imagenet(self) -> list[str]:
-        """The names of ImageNet's 1,000 class folders, if those here are some of them; or none.
+        """The names of ImageNet's 1,000 class folders, if these are among them; or none.
 
         That is its WordNet ids in their order, or 0 to 999 if all of these are here, as in
         ImageNet-V2: fewer numbers may be any classes.
@@ -63,7 +63,7 @@ class ImageFolder:
 
     @property
     def class_names(self) -> list[str]:
-        """What the classes are called: open_clip's names of ImageNet's, or those of the folders."""
+        """The names of the classes: open_clip's for ImageNet's classes, or the folders' names."""
         if self.imagenet:
             return list(import_open_clip().IMAGENET_CLASSNAMES)
         return [name.replace("_", " ") for name in self.class_folders]
@@ -79,7 +79,7 @@ def read_folder(root: Path) -> ImageFolder:
     ------
     InputError
         There is no such folder, no image in it or in the folder of a class, or some images lie in
-        folders and others beside these.
+        folders and others next to these.
     """
     if not root.is_dir():
         raise InputError(f"{root}: expected a folder of images, got no folder of this name")
@@ -111,7 +111,7 @@ def read_folder(root: Path) -> ImageFolder:
 
 
 def is_hidden(path: str) -> bool:
-    """Say whether a file does not count: a hidden one, a text, or one of an operating system."""
+    """Return whether a file does not count: it is hidden, a text, or an operating system's."""
     return is_stray(path) or any(part.startswith(".") for part in PurePosixPath(path).parts)
 
 

@@ -62,7 +62,7 @@ NEEDS = {
     "--accuracy": "accuracies on ImageNet and a shift: --accuracy imagenet=… and, for example, "
     "imagenet_v2=…, in percent, or --head, --labels and --shift NAME=FILE",
 }
-"""What gives the arguments of a measure, and the words for it where it is lacking."""
+"""By what gives the arguments of a measure, the words for it if it is lacking."""
 
 REQUIRES = {
     "head": ("activations",),
@@ -73,7 +73,7 @@ REQUIRES = {
     "normalize_features": ("head",),
     "name": ("report",),
 }
-"""Options that say nothing without others."""
+"""Options that need others."""
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -222,7 +222,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
 
 def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Refuse options that say nothing without others, and names that are given twice."""
+    """Refuse options without the options that they need, and names that are given twice."""
     if not given and not options.accuracy:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
     there = {*given, *(["report"] if options.report else [])}
@@ -292,7 +292,7 @@ def counted(title: str, draws: range) -> Iterator[int]:
 def comparable_accuracies(
     given: Mapping[str, Any], study: Study, known: Collection[str]
 ) -> dict[str, Callable[[], Result]]:
-    """Return by set how to get the accuracies from files that lines of standard models are for.
+    """Return, by set, how to get the accuracies that can be compared with standard models.
 
     A set whose accuracy is known does not count as missing.
     """

@@ -1,4 +1,4 @@
-"""The page and the JSON of what the command measured."""
+"""The page and the JSON with the command's results."""
 
 import inspect
 import json
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # Charts are imported where they are drawn: Altair takes longer than many measures.
 
 MADE_BY = "interpreting-clip measure"
-"""By which a page and its JSON are known as ours, so that nobody else's are overwritten."""
+"""The mark of our pages and JSON, so that nobody else's files are overwritten."""
 
 STYLE = """
 :root{color-scheme:light dark}

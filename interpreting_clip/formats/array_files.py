@@ -50,7 +50,7 @@ class StoredArray:
         return self.stored.shape
 
     def numbers(self) -> np.ndarray:
-        """Return its numbers; those of bfloat16 become float32, in memory."""
+        """Return its numbers; bfloat16 becomes float32, in memory."""
         return widened(self.stored) if self.bfloat16 else self.stored
 
     def blocks(self) -> Iterator[Float[np.ndarray, "row ..."]]:

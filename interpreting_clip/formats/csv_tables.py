@@ -45,7 +45,7 @@ def read_table(
     Parameters
     ----------
     file : CSV in UTF-8
-    columns : those that it has to have
+    columns : that it has to have
     numbers : columns of numbers, some of them optional
     delimiter : between cells
     """

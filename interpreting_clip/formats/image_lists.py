@@ -1,7 +1,7 @@
 """The list of a dataset's images in their order, and the digest by which the order is known.
 
-An image is known by the SHA-256 of its file, as the dataset's shards hold it: whoever has the same
-files finds each one again, whatever it is called there.
+An image is known by the SHA-256 of its file in the dataset's shards, so whoever has the same files
+can find each image, whatever its name is there.
 """
 
 import csv
@@ -30,7 +30,7 @@ def order_digest(digests: Iterable[str]) -> str:
     """Return the digest of images in their order, from the SHA-256 of each one's file.
 
     It is the SHA-256 of a text with one line per image, each line the 64 digits of an image. So
-    `tail -n +2 imagenet_val.csv | cut -d, -f1 | sha256sum` prints that of a list.
+    `tail -n +2 imagenet_val.csv | cut -d, -f1 | sha256sum` prints the digest of a list.
     """
     order = hashlib.sha256()
     for digest in digests:

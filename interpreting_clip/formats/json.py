@@ -14,7 +14,7 @@ from interpreting_clip.errors import DAMAGED_JSON, InputError, error_context
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 
 DIGITS = 6
-"""Decimal places that floats keep: finer than any measure resolves, coarser than rounding noise."""
+"""Decimal places that floats keep: finer than measures resolve, coarser than rounding errors."""
 
 
 def write_json(file: Path, value: Any, digits: int = DIGITS) -> None:

@@ -63,7 +63,7 @@ def read_result(file: Path, kind: Any, *, arrays: bool = True) -> Any:
 
 
 def _array(kind: Any, value: Any) -> Any:
-    """Return a list or a stored array as one of the type that an annotation of jaxtyping names."""
+    """Return a list or a stored array with the type that an annotation of jaxtyping names."""
     dtype = {"Bool": np.bool_, "Int": np.int64, "Float": np.float64}[kind.dtype.__name__]
     if isinstance(value, np.ndarray) and dtype is not np.bool_:
         return value

@@ -1,4 +1,4 @@
-"""Draws of accuracies: what else they could be, given the images that they were measured on."""
+"""Draws of accuracies from their posterior, given the images that they were measured on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ def draw_on_imagenet(
 ) -> dict[str, Float[np.ndarray, " resample"]]:
     """Draw accuracies on ImageNet's images, or on subsets of them, together.
 
-    Where it is known which images are right, `weighted_accuracies` pairs the draws. Otherwise they
+    If it is known which images are right, `weighted_accuracies` pairs the draws. Otherwise they
     are coupled: the k-th lowest draw of one goes with the k-th lowest of every other, and equal
     accuracies share their draws. As subsets of the images that overlap little are less correlated,
     the interval of a mean over shifts is then rather too wide with rising lines.

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 ROUNDING = 1e-12
-"""An average precision this close below a threshold counts as at it: the rest is rounding."""
+"""An average precision that is this close below a threshold reaches it: the rest is rounding."""
 
 SCORES_AT_A_TIME = 2**19
 """How many scores a thread holds in double precision: 4 MiB."""

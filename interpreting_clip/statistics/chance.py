@@ -16,7 +16,7 @@ MOST_IMAGES = 256
 """The most images that a concept may need; a threshold that needs more is near random precision."""
 
 STEPS = (2**10, 2**12)
-"""How finely the probability is bounded, as long as the bounds do not decide."""
+"""How finely the probability is bounded, in turn, until the bounds decide."""
 
 
 def chance_bounds(
@@ -32,8 +32,8 @@ def chance_bounds(
 
     Parameters
     ----------
-    precision : average precision as scikit-learn defines it, above 0, at most 1; reached also by
-        what is below it by rounding alone (`encodes_concepts`)
+    precision : average precision as scikit-learn defines it, above 0, at most 1; values
+        that only rounding puts below it reach it, too (`encodes_concepts`)
     positives, negatives : k and m, at least one of each
     steps : more take longer, and bring the bounds closer
     """
@@ -59,8 +59,8 @@ def fewest_images(threshold: float, directions: int, concepts: int, *, sides: in
 
     That many random rankings, one for each direction, side and concept, are expected to reach the
     threshold less than once, whatever their dependence; `concepts.minimum_images` should not be
-    lower. All concepts are taken to have no more images than that, with as many negatives; those
-    with more are less likely to be found by chance.
+    lower. All concepts are taken to have no more images than that, with as many negatives;
+    concepts on more images are less likely to be found by chance.
 
     Parameters
     ----------

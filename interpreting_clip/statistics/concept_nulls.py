@@ -1,6 +1,7 @@
 """The null of concept counts: random directions in the same activations.
 
-It keeps activations and labels: what any directions of this space would encode, privileged or not.
+It keeps activations and labels, and shows what any directions of this space would encode,
+privileged or not.
 The paper has no null; this one is ours.
 """
 
@@ -61,7 +62,7 @@ def score_random_directions(
     Average precisions cost time, and sets of directions do not. So each random rotation gives
     `SETS` sets: some of its rows, each with a random sign. Each set by itself is uniform among all
     orthonormal ones, since a random rotation stays one if rows are permuted or change their signs.
-    Sets of one rotation depend on each other, those of different rotations do not: a p value takes
+    Sets of one rotation depend on each other, sets of different rotations do not: a p value takes
     its error from the rotations (`grouped_p_value`). The choice is ours. Others did worse:
 
     * Without signs, a rotation has a single set of as many directions as features. With 40

@@ -1,4 +1,4 @@
-"""The average precisions of many directions for many concepts, and what remains of them."""
+"""The average precisions of many directions for many concepts, and a summary of them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

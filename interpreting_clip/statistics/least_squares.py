@@ -55,7 +55,7 @@ def wild_noise(
     seed: int,
     families: Int[np.ndarray, " point"] | None = None,
 ) -> Float[np.ndarray, "resample fitted"]:
-    """Draw what a fit's points may deviate by, with the tails of Student's t.
+    """Draw the noise of a fit's points, with the tails of Student's t.
 
     Each residual is multiplied by a standard normal number (the wild bootstrap, Wu 1986), which is
     the same for all points of a family (Cameron, Gelbach & Miller 2008): models of one family are

@@ -31,9 +31,9 @@ def logit_variance_shares(
 ) -> Float[np.ndarray, " vector"]:
     """Compute the share of the logits' variance over classes that each unit vector carries.
 
-    The logits are `W h`. Their variance over classes, averaged over images, is what tells classes
-    apart; a bias, which is the same for every image, is left out. The part that runs through a unit
-    vector v is `W v ⟨v, h⟩`. Its variance, divided by that of all, is with the centred head W_c
+    The logits are `W h`. Their variance over classes, averaged over images, tells classes apart; a
+    bias, which is the same for every image, is left out. The part that runs through a unit vector v
+    is `W v ⟨v, h⟩`. Its variance, divided by that of all, is with the centred head W_c
 
     `|W_c v|² · mean ⟨v, h⟩² / mean |W_c h|²`.
 

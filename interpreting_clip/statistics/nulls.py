@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 Progress = Callable[[range], Iterable[int]]
-"""Goes through the draws of a null, and may show how many are done, as `tqdm` does."""
+"""Goes through the draws of a null, and may show how many are done, like `tqdm`."""
 
 
 def random_rotation(size: int, rng: np.random.Generator) -> Float[np.ndarray, "row column"]:

@@ -1,4 +1,4 @@
-"""Outlier features: in how many images a feature has to be extreme, and how few hide each other."""
+"""Outlier features: in how many images they are extreme, and how few hide each other."""
 
 import math
 from typing import Any

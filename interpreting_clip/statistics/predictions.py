@@ -1,4 +1,4 @@
-"""Activations on a test set, and what a head's classes count as there."""
+"""Predictions of a head on a test set, and what its classes count as there."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -103,7 +103,7 @@ def map_classes(
 def images_of_classes(
     classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"]
 ) -> tuple[Bool[np.ndarray, " image"], Int[np.ndarray, " kept"]]:
-    """Choose the images whose classes another test set has, such as ImageNet's for a shift.
+    """Choose the images whose classes another test set has, such as ImageNet's images for a shift.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def correct_predictions(
 def restrict_head(
     head: Head, classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"] | None
 ) -> tuple[Head, Int[np.ndarray, " kept"]]:
-    """Keep the head's classes that exist in a test set, and of these what decides the argmax.
+    """Keep the head's classes that exist in a test set, without duplicates and scaling.
 
     Returns
     -------

@@ -81,7 +81,7 @@ def read_models(
     Parameters
     ----------
     file : CSV in UTF-8
-    columns : those that it has to have besides `model`
+    columns : that it has to have besides `model`
     accuracies : columns in percent, some of them optional; an empty cell is NaN
     required : the accuracies whose cells may not be empty
     unique : columns that no two rows may have in common; one model may have several image sizes
