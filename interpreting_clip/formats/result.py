@@ -1,4 +1,4 @@
-"""Results of measures: numbers with labels, intervals and chance levels, and arrays beside them."""
+"""Results of measures: numbers with labels, intervals and chance levels, and their arrays."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Label:
-    """What is said of a number of a result: `share: Annotated[float, Label("share", 2)]`.
+    """The label of a number in a result: `share: Annotated[float, Label("share", 2)]`.
 
     Fields without a label are not shown in a table.
 
@@ -34,13 +34,13 @@ class Label:
 
 @dataclass(frozen=True)
 class Part:
-    """How the numbers of a nested result are called: `Annotated[Counts, Part("features")]`.
+    """The label of a nested result: `Annotated[Counts, Part("features")]`.
 
-    Results in a mapping are shown only if it has one, and called by their keys.
+    Results in a mapping are shown only if it has one, under their keys.
 
     Attributes
     ----------
-    label : stands before the labels of its numbers; of those in a mapping, the key does
+    label : stands before the labels of its numbers; in a mapping, the key does
     headline : whether they keep their columns in `dvc metrics show`
     """
 
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Number:
-    """A number with its description; None where what it needs is lacking.
+    """A number with its description; None if what it needs is lacking.
 
     `name` is the path of its field, such as `outliers.largest_share`. Without an interval, `low`
     and `high` are None.
@@ -91,7 +91,7 @@ class Result:
 
     Attributes
     ----------
-    CAPTION : what the intervals hold and what chance means here, as a sentence
+    CAPTION : a sentence on what the intervals hold and what chance means here
     """
 
     CAPTION: ClassVar[str] = ""
