@@ -50,7 +50,6 @@ class Measure:
     section : of params.yaml, if it has another name than the measure
     elsewhere : by keyword, the path in params.yaml of a value that is in another section
     within : the measure whose result contains this measure's result
-    least_images : how many images it needs, if its settings do not say
     heading : in a report, if it is not the name
     """
 
@@ -61,7 +60,6 @@ class Measure:
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     within: str = ""
     heading: str = ""
-    least_images: int = 1
 
     @property
     def name(self) -> str:
@@ -180,10 +178,9 @@ def comparisons_of_arrays(
 
 def too_few(measure: Measure, images: Any, keywords: Mapping[str, Any]) -> tuple[str, ...]:
     """Return how many images a measure needs, if there are fewer."""
-    if images is None:
+    if measure.settings is None or images is None:
         return ()
-    least = measure.least_images
-    if kind := measure.settings:
-        chosen = {name: keywords[name] for name in kind.__struct_fields__ if name in keywords}
-        least = getattr(kind(**chosen), "least_images", least)
+    fields = measure.settings.__struct_fields__
+    settings = measure.settings(**{name: keywords[name] for name in fields if name in keywords})
+    least = getattr(settings, "least_images", 0)
     return (f"{least:,} images",) if len(images) < least else ()

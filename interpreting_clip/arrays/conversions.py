@@ -259,14 +259,6 @@ def as_classes(
     return array.astype(np.int64)
 
 
-def as_test_classes(
-    among: ArrayLike | None, aliases: Mapping[int, int] | None, classes: int
-) -> tuple[list[int] | None, dict[int, int] | None]:
-    """Return a test set's classes, and the classes that count as them (`map_classes`), if given."""
-    listed = None if among is None else np.unique(as_classes(among, "among", classes)).tolist()
-    return listed, None if aliases is None else as_mapping(aliases, "aliases")
-
-
 def as_labels(
     value: ArrayLike | Mapping[Any, ArrayLike], name: str, images: int
 ) -> Bool[np.ndarray, "image concept"]:

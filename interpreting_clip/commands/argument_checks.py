@@ -14,7 +14,6 @@ from interpreting_clip.arrays.conversions import (
     as_labels,
     as_matrix,
     as_representation,
-    as_test_classes,
 )
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.commands.given_files import read_names
@@ -23,7 +22,7 @@ from interpreting_clip.measures import cka, mutual_neighbours
 from interpreting_clip.measures.concepts import choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
 from interpreting_clip.statistics.chunks import Features, require_variation
-from interpreting_clip.statistics.predictions import map_classes, restrict_head
+from interpreting_clip.statistics.predictions import as_class_map, restrict_head
 from interpreting_clip.statistics.singular_directions import singular_directions
 
 FEWEST_IN_BLOCKS = 4
@@ -102,8 +101,7 @@ def require_test_set(
     images = as_matrix(activations, "activations")
     as_head(head, None, False, images.shape[1])
     own = as_classes(classes, "classes", len(head.weight), len(images))
-    listed, counted = as_test_classes(among, aliases, len(head.weight))
-    restrict_head(head, own, map_classes(listed, len(head.weight), counted))
+    restrict_head(head, own, as_class_map(among, aliases, len(head.weight)))
 
 
 def require_comparable(

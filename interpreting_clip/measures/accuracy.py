@@ -13,7 +13,6 @@ from interpreting_clip.arrays.conversions import (
     as_classes,
     as_head,
     as_matrix,
-    as_test_classes,
     as_value,
 )
 from interpreting_clip.formats.result import Estimate, Label, Result, beside
@@ -21,8 +20,8 @@ from interpreting_clip.quantities import Confidence
 from interpreting_clip.statistics.intervals import wilson_interval
 from interpreting_clip.statistics.predictions import (
     ABSENT,
+    as_class_map,
     correct_predictions,
-    map_classes,
 )
 
 
@@ -84,9 +83,8 @@ def accuracy(
     activations = as_matrix(activations, "activations")
     head = as_head(head, bias, normalize_features, activations.shape[1])
     classes = as_classes(classes, "classes", len(head.weight), len(activations))
-    among, aliases = as_test_classes(among, aliases, len(head.weight))
     confidence = as_value(confidence, Confidence, "confidence")
-    class_map = map_classes(among, len(head.weight), aliases)
+    class_map = as_class_map(among, aliases, len(head.weight))
     correct = correct_predictions(activations, classes, head, class_map)
     share = wilson_interval(float(correct.mean()), len(correct), confidence)
     offered = len(np.unique(class_map[class_map != ABSENT]))

@@ -15,7 +15,6 @@ from interpreting_clip.arrays.conversions import (
     as_matrix,
     as_progress,
     as_settings,
-    as_test_classes,
     as_value,
 )
 from interpreting_clip.arrays.head import Head, center_classes, to_logits
@@ -24,7 +23,7 @@ from interpreting_clip.measures.directions import Candidates, Settings, find_can
 from interpreting_clip.quantities import Percents
 from interpreting_clip.statistics.chunks import Features, chunks
 from interpreting_clip.statistics.nulls import Progress
-from interpreting_clip.statistics.predictions import map_classes, restrict_head
+from interpreting_clip.statistics.predictions import as_class_map, restrict_head
 from interpreting_clip.statistics.singular_directions import Centre, RankedDirections
 
 ROUNDING = 1e-6
@@ -116,7 +115,6 @@ def pruning(
     activations = as_matrix(activations, "activations")
     head = as_head(head, bias, normalize_features, activations.shape[1])
     classes = as_classes(classes, "classes", len(head.weight), len(activations))
-    among, aliases = as_test_classes(among, aliases, len(head.weight))
     settings = as_settings(
         Settings,
         centre=centre,
@@ -125,7 +123,7 @@ def pruning(
         random_head_seed=random_head_seed,
     )
     harmless, progress = as_value(harmless, Percents, "harmless"), as_progress(progress)
-    class_map = map_classes(among, len(head.weight), aliases)
+    class_map = as_class_map(among, aliases, len(head.weight))
     restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
     known = find_candidates(activations, head, settings, progress)
     curves = pruning_curves(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from interpreting_clip.arrays.conversions import ArrayLike, as_classes, as_mapping
 from interpreting_clip.arrays.head import Head, logits
 from interpreting_clip.statistics.chunks import Features, chunks
 
@@ -98,6 +99,15 @@ def map_classes(
             )
         class_map[index] = target
     return class_map
+
+
+def as_class_map(
+    among: ArrayLike | None, aliases: Mapping[int, int] | None, classes: int
+) -> Int[np.ndarray, " class_"]:
+    """Return `map_classes` of what people have as the classes of a test set."""
+    listed = None if among is None else np.unique(as_classes(among, "among", classes)).tolist()
+    counted = None if aliases is None else as_mapping(aliases, "aliases")
+    return map_classes(listed, classes, counted)
 
 
 def images_of_classes(
