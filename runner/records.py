@@ -22,7 +22,7 @@ FOLDER = Path(".scratch/computed")
 def leave_record(name: str, settings: Mapping[str, Any], outs: Mapping[str, str]) -> None:
     """Record the settings and inputs that a stage computed with, and the MD5s of its outputs.
 
-    And what dvc.lock says of the stage until DVC writes it.
+    The record also has the settings and inputs that dvc.lock lists until DVC writes the entry.
     """
     stage = read_lock().get(name)
     before = locked_settings(stage) if stage else {}
@@ -45,11 +45,12 @@ def wrong_setting(name: str, stage: LockedStage) -> str:
         computed = json.loads(file.read_bytes())
     except FileNotFoundError:
         return ""
-    recorded = locked_settings(stage)
-    if stage.outs != computed["outs"] or recorded == computed["before"] != computed["settings"]:
+    if stage.outs != computed["outs"]:
         return ""
+    recorded = locked_settings(stage)
     if changed := changed_settings(computed["settings"], recorded):
-        return changed[0]
+        # Before DVC writes the entry, it has the old settings, maybe with the same outputs.
+        return "" if recorded == computed["before"] else changed[0]
     file.unlink(missing_ok=True)
     return ""
 
