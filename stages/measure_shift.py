@@ -35,11 +35,11 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             else measure_on_classes(imagenet, test, head)
         )
     robustness = robustness_on_own_shift(
+        shift,
         accuracy,
         start,
-        line=baseline.lines.get(shift),
-        resampled=baseline.resampled.get(shift),
-        residuals=baseline.residuals(shift) if shift in baseline.lines else None,
+        lines=baseline.shift_lines,
+        standard=baseline.standard,
         reason=baseline.reasons({TEST_SETS[0]: imagenet, shift: test}).get(shift, ""),
         settings=settings,
     )

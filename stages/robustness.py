@@ -43,10 +43,9 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         measured[TEST_SETS[0]],
         # All of the testbed's, so that an absent one does not change the draws of the others.
         {shift: measured.get(shift) for shift in TESTBED_SHIFTS},
-        lines=baseline.lines,
-        resampled=baseline.resampled,
+        lines=baseline.shift_lines,
         starts=starts,
-        residuals={shift: baseline.residuals(shift) for shift in baseline.lines},
+        standard=baseline.standard,
         reasons=reasons,
         settings=settings,
     )

@@ -14,7 +14,15 @@ from runner.listed_params import ListedParams
 from runner.outputs import Outputs
 
 NO_LINE = FittedBaseline(
-    models=[], lines={}, abscissa={}, chance={}, at_chance={}, classes={}, resampled={}
+    models=[],
+    lines={},
+    curves={},
+    abscissa={},
+    chance={},
+    at_chance={},
+    classes={},
+    resampled={},
+    resampled_curves={},
 )
 
 

@@ -233,7 +233,7 @@ def _line_of(shift: str, encoders: pd.DataFrame) -> tuple[str, LogitLine]:
     That accuracy is over all classes, or over the shift's classes only.
     """
     for start in ("imagenet", on_classes(shift)):
-        line = published_lines({shift: start}, resamples=1)[0][shift]
+        line = published_lines({shift: start}, resamples=1).lines[shift]
         on_line = 100 * line.predict(encoders["imagenet"].to_numpy(float) / 100)
         above = encoders["accuracy"] - on_line
         # Accuracies are rounded to ten-thousandths of a percent.

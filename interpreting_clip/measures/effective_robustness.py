@@ -21,14 +21,12 @@ from interpreting_clip.statistics.accuracy_draws import (
     draw_on_imagenet,
     draw_on_shift,
 )
+from interpreting_clip.statistics.curved_line import ShiftLines
 from interpreting_clip.statistics.guessing import Guessing
 from interpreting_clip.statistics.intervals import percentile_interval, wilson_interval
 from interpreting_clip.statistics.logit_line import LogitLine, ResampledLines
-from interpreting_clip.statistics.standard_spread import (
-    StandardSpread,
-    line_residuals,
-    standard_spread,
-)
+from interpreting_clip.statistics.standard_limit import StandardModels
+from interpreting_clip.statistics.standard_spread import StandardSpread
 
 NATURAL = ("imagenet_v2", "objectnet", "imagenet_a")
 """The testbed's shifts of new photographs. The paper does not divide its five shifts."""
@@ -76,7 +74,8 @@ class OnShift(Result):
     accuracy : on the shift, among its classes; without an interval if the images are not known
     imagenet : the accuracy on ImageNet that it is compared with; None if it is compared with none
     robustness : None if no line is known for the shift, or if it does not compare
-    spread : of the line's standard models; None if they are not known
+    spread : of the line's standard models; None if they are not known, or if the line has a knee,
+        since their distances then depend on their accuracy
     images, classes : of the shift; images are None if unknown
     imagenet_images : the images of ImageNet behind `imagenet`; None if unknown
     guessing : the accuracy of guessing among the shift's classes
@@ -114,6 +113,35 @@ class OnOwnShift(OnShift):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OnCurve(Result):
+    """Effective robustness on curved lines (`fit_curve`), in points.
+
+    A line is straight where the standard models do not support a knee. Where none has a knee, the
+    numbers are the straight lines'.
+
+    Attributes
+    ----------
+    robustness : the mean over the shifts with its interval; None without a mean
+    limit : one more standard model with the encoder's accuracy on ImageNet lies within ± this, with
+        the confidence of the intervals (`standard_limit`); None if the mean is over fewer than four
+        shifts, outside the standard models' range, or if these are not known
+    knees : the ImageNet accuracy of the knee in percent, by shift
+    per_shift : the effective robustness on the shifts that have a knee
+    standard : what a standard model has on average, by definition
+    draws : as in `EffectiveRobustness`
+    """
+
+    robustness: Annotated[
+        Estimate | None, Label("mean effective robustness", 1, unit="points", chance="standard")
+    ]
+    limit: Annotated[float | None, Label("limit for one more standard model", 1, unit="points")]
+    knees: dict[str, float]
+    per_shift: dict[str, Estimate]
+    standard: float = 0.0
+    draws: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class EffectiveRobustness(Result):
     """Accuracy on shifts beyond what accuracy on ImageNet predicts, in points.
 
@@ -128,6 +156,7 @@ class EffectiveRobustness(Result):
     imagenet : accuracy in percent
     spread, natural_spread, style_spread : of the standard models that were measured on all of the
         same shifts; None if they are not known
+    curved : the same mean on curved lines, with a limit for the encoder's own accuracy
     extrapolated : how many shifts of the mean have a line that is extrapolated to the encoder
     standard : what a standard model has on average, by definition
     imagenet_images, imagenet_classes : of ImageNet's test set; images are None if unknown
@@ -163,6 +192,7 @@ class EffectiveRobustness(Result):
         None
     )
     style_spread: Annotated[StandardSpread | None, Part("standard models on style shifts")] = None
+    curved: Annotated[OnCurve | None, Part("curved lines")] = None
     extrapolated: Annotated[int, Label("shifts whose line is extrapolated", 0)]
     standard: float = 0.0
     imagenet_images: int | None
@@ -179,15 +209,46 @@ class EffectiveRobustness(Result):
         if self.spread:
             found += [
                 f"Their own mean over these shifts: 0 ± {self.spread.deviation:.1f} points (SD of "
-                f"{self.spread.models}), at most {self.spread.largest:.1f} away. More robust than "
-                f"standard models: an interval above {self.spread.limit:.1f} points."
+                f"{self.spread.models}), at most {self.spread.largest:.1f} away."
             ]
+        found += self._judgement
         if beyond := self.extrapolated_shifts:
             found += [
                 "Extrapolated, since no standard model has such an accuracy on ImageNet: "
                 f"{', '.join(beyond)}."
             ]
         return [*found, *super().notes]
+
+    @property
+    def is_robust(self) -> bool | None:
+        """Whether the interval on curved lines lies above the limit for one more standard model.
+
+        None if there is no such interval or limit, or if a line is extrapolated to the encoder.
+        """
+        curved = self.curved
+        if self.extrapolated or not (curved and curved.robustness and curved.limit is not None):
+            return None
+        return curved.robustness.ends[0] > curved.limit
+
+    @property
+    def is_robust_on_straight_lines(self) -> bool | None:
+        """The same on straight lines, with a limit that is equal for all accuracies."""
+        if self.extrapolated or not (self.robustness and self.spread):
+            return None
+        return self.spread.is_exceeded_by(self.robustness)
+
+    @property
+    def _judgement(self) -> list[str]:
+        straight = self.is_robust_on_straight_lines
+        if self.is_robust is None or self.curved is None:
+            return []
+        found = [
+            f"{'More' if self.is_robust else 'Not more'} robust than standard models: on curved "
+            f"lines, the interval has to lie above {self.curved.limit:.1f} points."
+        ]
+        if self.spread and straight not in (None, self.is_robust):
+            found += [f"Straight lines and their limit, {self.spread.limit:.1f}, decide otherwise."]
+        return found
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -252,26 +313,20 @@ def effective_robustness(
     starts = {
         shift: on_classes(shift) if on_classes(shift) in measured else IMAGENET for shift in shifts
     }
-    lines, resampled = published_accuracies.published_lines(
+    lines = published_accuracies.published_lines(
         starts, resamples=settings.resamples, seed=settings.seed
     )
-    models = published_accuracies.standard_models()
-    residuals = {
-        shift: line_residuals(
-            models[start].to_numpy(float) / 100,
-            published_accuracies.fractions_above_chance(models, shift),
-            lines[shift],
-        )
-        for shift, start in starts.items()
-    }
     return compare_with_lines(
         measured[IMAGENET],
         # All shifts, so that the draws of one do not depend on which others are given.
         {shift: measured.get(shift) for shift in TESTBED_SHIFTS},
         lines=lines,
-        resampled=resampled,
         starts={shift: measured[start] for shift, start in starts.items()},
-        residuals=residuals,
+        standard=published_accuracies.models_on_lines(
+            published_accuracies.without_guessing(published_accuracies.standard_models()),
+            starts,
+            lines,
+        ),
         settings=Settings(confidence=settings.confidence, seed=settings.seed),
     )
 
@@ -312,10 +367,9 @@ def compare_with_lines(
     imagenet: MeasuredAccuracy,
     shifts: Mapping[str, MeasuredAccuracy | None],
     *,
-    lines: Mapping[str, LogitLine],
-    resampled: Mapping[str, ResampledLines],
+    lines: ShiftLines,
     starts: Mapping[str, MeasuredAccuracy],
-    residuals: Mapping[str, Float[np.ndarray, " _model"]] = MappingProxyType({}),
+    standard: StandardModels | None = None,
     reasons: Mapping[str, str] = MappingProxyType({}),
     settings: Settings = Settings(),
 ) -> EffectiveRobustness:
@@ -324,9 +378,9 @@ def compare_with_lines(
     Parameters
     ----------
     imagenet, shifts : accuracies; None for a shift of the mean that was not measured
-    lines, resampled : β of each shift, and its resamples, as many for every shift
+    lines : β of each shift, and its resamples, as many for every shift
     starts : the ImageNet accuracy at which each line is read, over the classes of β's
-    residuals : of the standard models (`line_residuals`); without them their spread is not known
+    standard : the standard models; without them their spread and limit are not known
     reasons : why a shift has no effective robustness; without one of `shifts` that was not
         measured although the study has it, no mean compares
     """
@@ -335,45 +389,46 @@ def compare_with_lines(
     compared = {shift: starts[shift] for shift in measured if shift not in reasons}
     # Among all shifts, so that one that was not measured leaves the others' draws as they are.
     places = {shift: place for place, shift in enumerate(shifts, 1)}
-    over = _Means(
-        values={
-            shift: float(above_line(start.fraction, measured[shift].fraction, lines[shift])[0])
-            for shift, start in compared.items()
-        },
-        draws=_draws(compared, measured, resampled, places, settings.seed),
-        residuals=residuals,
-        confidence=settings.confidence,
+    accuracies = _draw_accuracies(compared, measured, lines, places, settings.seed)
+    over, on_curve = (
+        _Means.over(compared, measured, accuracies, each, settings.confidence)
+        for each in (lines, lines.curved)
     )
-    each = _on_shifts(measured, starts, lines, reasons, over)
+    each = _on_shifts(measured, starts, lines, over, reasons=reasons, standard=standard)
     in_mean = [s for s in compared if shifts.keys().isdisjoint(not_given)]
     natural, style = ([s for s in in_mean if s in kind] for kind in (NATURAL, STYLE))
     per_shift = {shift: OnShift(**each[shift]) for shift in measured}
+
+    def spread(of: Sequence[str]) -> StandardSpread | None:
+        return standard and standard.spread(of, settings.confidence)
+
     return EffectiveRobustness(
         imagenet=100 * imagenet.fraction,
         shift_accuracy=fmean(100 * measured[s].fraction for s in in_mean) if in_mean else None,
         robustness=over.value(in_mean),
         natural=over.value(natural),
         style=over.value(style),
-        spread=over.spread(in_mean),
-        natural_spread=over.spread(natural),
-        style_spread=over.spread(style),
+        spread=spread(in_mean),
+        natural_spread=spread(natural),
+        style_spread=spread(style),
+        curved=_on_curve(imagenet, in_mean, lines, on_curve, standard),
         extrapolated=sum(one.extrapolated for one in per_shift.values()),
         imagenet_images=imagenet.images,
         imagenet_classes=imagenet.classes,
         per_shift=per_shift,
         not_given=not_given,
-        models=max((lines[s].models for s in compared), default=0),
+        models=max((lines.lines[s].models for s in compared), default=0),
         draws=over.draws_of(in_mean).round(DRAW_DIGITS).tolist(),
     )
 
 
 def robustness_on_own_shift(
+    shift: str,
     accuracy: MeasuredAccuracy,
     start: MeasuredAccuracy,
     *,
-    line: LogitLine | None,
-    resampled: ResampledLines | None,
-    residuals: Float[np.ndarray, " _model"] | None = None,
+    lines: ShiftLines,
+    standard: StandardModels | None = None,
     reason: str = "",
     settings: Settings = Settings(),
 ) -> OnOwnShift:
@@ -381,22 +436,20 @@ def robustness_on_own_shift(
 
     Parameters
     ----------
+    shift : its name
     accuracy : on the shift
     start : the ImageNet accuracy that it is compared with, at which the line is read
-    line, resampled : β and its resamples; None without a line
-    residuals : of the standard models (`line_residuals`); None if they are not known
+    lines, standard : as in `compare_with_lines`; without a line of this shift there is a `reason`
     reason : why there is no effective robustness; empty if there is
     """
-    name = "own"
-    measured, starts, reasons = {name: accuracy}, {name: start}, {name: reason} if reason else {}
-    values, draws = dict[str, float](), dict[str, Float[np.ndarray, " resample"]]()
-    lines = {name: line} if line else {}
-    if line and resampled and not reason:
-        values[name] = float(above_line(start.fraction, accuracy.fraction, line)[0])
-        draws = _draws(starts, measured, {name: resampled}, {name: OWN_PLACE}, settings.seed)
-    known = {} if residuals is None else {name: residuals}
-    over = _Means(values=values, draws=draws, residuals=known, confidence=settings.confidence)
-    return OnOwnShift(**_on_shifts(measured, starts, lines, reasons, over)[name])
+    measured, starts = {shift: accuracy}, {shift: start}
+    reasons = {shift: reason} if reason else {}
+    compared = {} if reason else starts
+    drawn = _draw_accuracies(compared, measured, lines, {shift: OWN_PLACE}, settings.seed)
+    over = _Means.over(compared, measured, drawn, lines, settings.confidence)
+    return OnOwnShift(
+        **_on_shifts(measured, starts, lines, over, reasons=reasons, standard=standard)[shift]
+    )
 
 
 def above_line(
@@ -415,14 +468,33 @@ def above_line(
     return 100.0 * (shift - line.predict(np.broadcast_to(imagenet, shape)))
 
 
+Draws = Float[np.ndarray, " resample"]
+
+
 @dataclass(frozen=True, eq=False)
 class _Means:
-    """The effective robustness on each shift, its draws and the standard models' own."""
+    """The effective robustness on each shift, and its draws."""
 
     values: Mapping[str, float]
-    draws: Mapping[str, Float[np.ndarray, " resample"]]
-    residuals: Mapping[str, Float[np.ndarray, " _model"]]
+    draws: Mapping[str, Draws]
     confidence: float
+
+    @classmethod
+    def over(
+        cls,
+        starts: Mapping[str, MeasuredAccuracy],
+        measured: Mapping[str, MeasuredAccuracy],
+        accuracies: Mapping[str, tuple[Draws, Draws]],
+        lines: ShiftLines,
+        confidence: float,
+    ) -> "_Means":
+        """Compare accuracies and their draws with the lines, on each shift that has a start."""
+        values = {
+            shift: float(above_line(x.fraction, measured[shift].fraction, lines.lines[shift])[0])
+            for shift, x in starts.items()
+        }
+        draws = {s: above_line(*drawn, lines.resampled[s]) for s, drawn in accuracies.items()}
+        return cls(values, draws, confidence)
 
     def value(self, shifts: Sequence[str]) -> Estimate | None:
         """Return the mean over some shifts with its interval; None if there are none."""
@@ -431,37 +503,54 @@ class _Means:
         value = float(np.mean([self.values[shift] for shift in shifts]))
         return percentile_interval(value, self.draws_of(shifts), self.confidence)
 
-    def draws_of(self, shifts: Sequence[str]) -> Float[np.ndarray, " resample"]:
+    def draws_of(self, shifts: Sequence[str]) -> Draws:
         # Taken draw by draw, which keeps the correlation between shifts.
         return np.mean([self.draws[s] for s in shifts], axis=0) if shifts else np.empty(0)
 
-    def spread(self, shifts: Sequence[str]) -> StandardSpread | None:
-        known = [self.residuals[shift] for shift in shifts if shift in self.residuals]
-        return standard_spread(known, self.confidence) if len(known) == len(shifts) else None
 
-
-def _draws(
+def _draw_accuracies(
     starts: Mapping[str, MeasuredAccuracy],
     measured: Mapping[str, MeasuredAccuracy],
-    resampled: Mapping[str, ResampledLines],
+    lines: ShiftLines,
     places: Mapping[str, int],
     seed: int,
-) -> dict[str, Float[np.ndarray, " resample"]]:
-    """Draw the effective robustness on each shift that has a start, in points."""
-    found = {}
-    resamples = max((len(resampled[shift].slope) for shift in starts), default=0)
-    for shift, x in draw_on_imagenet(starts, resamples, seed).items():
-        y = draw_on_shift(measured[shift], resamples, seed, places[shift])
-        found[shift] = above_line(x, y, resampled[shift])
-    return found
+) -> dict[str, tuple[Draws, Draws]]:
+    """Draw the accuracies on ImageNet and on each shift that has a start, one for each resample."""
+    resamples = max((len(lines.resampled[shift].slope) for shift in starts), default=0)
+    on_imagenet = draw_on_imagenet(starts, resamples, seed)
+    return {
+        shift: (x, draw_on_shift(measured[shift], resamples, seed, places[shift]))
+        for shift, x in on_imagenet.items()
+    }
+
+
+def _on_curve(
+    imagenet: MeasuredAccuracy,
+    shifts: Sequence[str],
+    lines: ShiftLines,
+    over: _Means,
+    standard: StandardModels | None,
+) -> OnCurve:
+    """Return the mean over some shifts on curved lines, and the standard models' limit."""
+    limit = standard and standard.limit(shifts, over.confidence)
+    bent = {shift: line for shift, line in lines.curves.items() if shift in over.values}
+    return OnCurve(
+        robustness=over.value(shifts),
+        limit=limit and limit.at(imagenet.fraction),
+        knees={shift: 100 * line.knee for shift, line in bent.items() if line.knee},
+        per_shift={shift: estimate for shift in bent if (estimate := over.value([shift]))},
+        draws=over.draws_of(shifts).round(DRAW_DIGITS).tolist(),
+    )
 
 
 def _on_shifts(
     measured: Mapping[str, MeasuredAccuracy],
     starts: Mapping[str, MeasuredAccuracy],
-    lines: Mapping[str, LogitLine],
-    reasons: Mapping[str, str],
+    lines: ShiftLines,
     over: _Means,
+    *,
+    reasons: Mapping[str, str],
+    standard: StandardModels | None,
 ) -> dict[str, dict[str, Any]]:
     """Return the fields of each shift's `OnShift`."""
     found: dict[str, dict[str, Any]] = {}
@@ -470,10 +559,12 @@ def _on_shifts(
         if shift in reasons:
             found[shift] |= {"robustness": None, "left_out": reasons[shift]}
             continue
+        # Around a bent line the standard models' distances depend on their accuracy.
+        known = standard if shift not in lines.curves else None
         found[shift] |= {
             "robustness": over.value([shift]),
-            "spread": over.spread([shift]),
-            "extrapolated": lines[shift].is_extrapolated(starts[shift].fraction),
+            "spread": known and known.spread([shift], over.confidence),
+            "extrapolated": lines.lines[shift].is_extrapolated(starts[shift].fraction),
         }
     return found
 

@@ -118,7 +118,7 @@ def _for_leverage(
     return enlarged
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _standard_normal(
     resamples: int, families: int, seed: int
 ) -> tuple[Float[np.ndarray, "resample family"], Float[np.ndarray, "resample family"]]:

@@ -1,6 +1,5 @@
 """The line in logit space that standard models follow from ImageNet to a shift."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -62,12 +61,16 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
 class LogitLine:
     """`logit(acc_shift) = slope · logit(acc_ImageNet) + intercept` (Taori et al. 2020).
 
+    A curved line (`curved_line`) has a knee, above which its slope is `slope + bend`.
+
     Attributes
     ----------
     slope, intercept : in logits (natural logarithm of the odds)
     r_squared : fraction of the variance of the shift's logits that the line explains
     models : how many models the line was fitted to
     low, high : the lowest and the highest ImageNet accuracy among these models, as fractions
+    knee : an ImageNet accuracy, as a fraction; None if the line is straight
+    bend : the change of the slope at the knee
     """
 
     slope: float
@@ -76,10 +79,12 @@ class LogitLine:
     models: int
     low: float
     high: float
+    knee: float | None = None
+    bend: float = 0.0
 
     def predict(self, imagenet: Models) -> Models:
         """Compute β, the accuracy on the shift that the line predicts, as a fraction."""
-        return _predict(self.slope, self.intercept, imagenet)
+        return _predict(self, imagenet)
 
     def is_extrapolated(self, imagenet: float) -> bool:
         """Return whether an ImageNet accuracy lies outside the range of the fitted models.
@@ -92,14 +97,19 @@ class LogitLine:
 
 @dataclass(frozen=True, eq=False)
 class ResampledLines:
-    """Resamples of one line; their spread is the line's uncertainty."""
+    """Resamples of one line; their spread is the line's uncertainty.
+
+    Each resample of a curved line has its own knee.
+    """
 
     slope: Float[np.ndarray, " resample"]
     intercept: Float[np.ndarray, " resample"]
+    knee: Float[np.ndarray, " resample"] | None = None
+    bend: Float[np.ndarray, " resample"] | None = None
 
     def predict(self, imagenet: Float[np.ndarray, " resample"]) -> Float[np.ndarray, " resample"]:
         """Compute β of each resampled line, each at its own ImageNet accuracy."""
-        return _predict(self.slope, self.intercept, imagenet)
+        return _predict(self, imagenet)
 
 
 def logit(fraction: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
@@ -132,8 +142,8 @@ def fit_line(imagenet: Models, shift: Models) -> LogitLine:
         Fewer than three models are left, or all of them have the same ImageNet accuracy.
     """
     # Models at 0 or 1 are left out, not clipped: that would invent a point.
-    usable = _usable_models(imagenet, shift)
-    design, y = _design(imagenet[usable]), logit(shift[usable])
+    usable = usable_models(imagenet, shift)
+    design, y = line_design(imagenet[usable]), logit(shift[usable])
     coefficients = fit_coefficients(design, y)
     return LogitLine(
         *coefficients.tolist(),
@@ -172,40 +182,20 @@ def resample_lines(
     ValueError
         There are fewer than three families, or the accuracies allow no line (`fit_line`).
     """
-    usable = _usable_models(imagenet, shift)
+    usable = usable_models(imagenet, shift)
     drawn = resample_coefficients(
-        _design(imagenet[usable]), logit(shift[usable]), resamples, seed, families, fitted=usable
+        line_design(imagenet[usable]),
+        logit(shift[usable]),
+        resamples,
+        seed,
+        families,
+        fitted=usable,
     )
     return ResampledLines(*drawn.T)
 
 
-def baseline_lines(
-    imagenet: Mapping[str, Models],
-    shifts: Mapping[str, Models],
-    resamples: int,
-    seed: int,
-    families: Int[np.ndarray, " model"] | None = None,
-) -> tuple[dict[str, LogitLine], dict[str, ResampledLines]]:
-    """Fit the line of each shift (Taori et al. 2020) and resample its models.
-
-    Parameters
-    ----------
-    imagenet, shifts : top-1 accuracy of each model, fraction from 0 to 1; NaN where unknown. On
-        ImageNet it is over all classes or, for each shift, over the shift's
-    resamples, seed, families : as in `resample_lines`; a model has the same numbers on every shift
-    """
-    lines, resampled = {}, {}
-    for shift, accuracy in shifts.items():
-        x = imagenet[shift]
-        try:
-            lines[shift] = fit_line(x, accuracy)
-        except ValueError as error:
-            raise ValueError(f"shift {shift}: {error}") from error
-        resampled[shift] = resample_lines(x, accuracy, resamples, seed, families)
-    return lines, resampled
-
-
-def _usable_models(imagenet: Models, shift: Models) -> Bool[np.ndarray, " model"]:
+def usable_models(imagenet: Models, shift: Models) -> Bool[np.ndarray, " model"]:
+    """Return which models a line is fitted to, as `fit_line` describes."""
     usable = (imagenet > 0) & (imagenet < 1) & (shift > 0) & (shift < 1)
     if np.count_nonzero(usable) < MIN_MODELS:
         raise ValueError(
@@ -219,12 +209,17 @@ def _usable_models(imagenet: Models, shift: Models) -> Bool[np.ndarray, " model"
     return usable
 
 
-def _design(imagenet: Models) -> Float[np.ndarray, "model 2"]:
+def line_design(imagenet: Models) -> Float[np.ndarray, "model 2"]:
+    """Return the logits of ImageNet accuracies, and a column of ones for the intercept."""
     return np.stack([logit(imagenet), np.ones(len(imagenet))], axis=1)
 
 
-def _predict(slope: float | Models, intercept: float | Models, imagenet: Models) -> Models:
+def _predict(line: LogitLine | ResampledLines, imagenet: Models) -> Models:
     # At an accuracy of 0 or 1 the logit is infinite: take the limit, which a flat line has too.
     with np.errstate(invalid="ignore"):
-        rise = np.where(np.equal(slope, 0.0), 0.0, slope * logit(imagenet))
-    return expit(rise + intercept)
+        log_odds = logit(imagenet)
+        rise = np.where(np.equal(line.slope, 0.0), 0.0, line.slope * log_odds)
+        if line.knee is not None and line.bend is not None:
+            beyond = np.maximum(log_odds - logit(np.asarray(line.knee)), 0.0)
+            rise = rise + np.where(beyond > 0, line.bend * beyond, 0.0)
+    return expit(rise + line.intercept)

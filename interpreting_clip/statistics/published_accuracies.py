@@ -2,22 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.quantities import Confidence, Described, Resamples, Seed, StrictStruct
+from interpreting_clip.statistics.curved_line import ShiftLines, baseline_lines
 from interpreting_clip.statistics.guessing import Guessing, above_chance
-from interpreting_clip.statistics.logit_line import (
-    MIN_MODELS,
-    LogitLine,
-    ResampledLines,
-    baseline_lines,
-)
+from interpreting_clip.statistics.logit_line import MIN_MODELS, Models
+from interpreting_clip.statistics.standard_limit import StandardModels
+from interpreting_clip.statistics.standard_spread import line_residuals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +140,7 @@ def lines_above_chance(
     *,
     resamples: int,
     seed: int,
-) -> tuple[dict[str, LogitLine], dict[str, ResampledLines]]:
+) -> ShiftLines:
     """Fit each shift's line to the models that are above chance on it, and resample it.
 
     An accuracy at chance says nothing about robustness. The rule is ours. Of the testbed's models,
@@ -168,14 +167,56 @@ def lines_above_chance(
         {shift: above[shift] for shift in with_line},
         resamples,
         seed,
-        # Classifiers that were trained here are of no families.
-        models["family"].factorize()[0] if "family" in models else None,
+        family_numbers(models),
     )
+
+
+def family_numbers(models: "pd.DataFrame") -> Int[np.ndarray, " model"] | None:
+    """Return the family of each model, numbered from 0; None for models of no families."""
+    return models["family"].factorize()[0] if "family" in models else None
+
+
+def models_on_lines(
+    models: "pd.DataFrame", starts: Mapping[str, str], lines: ShiftLines
+) -> StandardModels:
+    """Return the standard models with their own effective robustness on each shift.
+
+    Parameters
+    ----------
+    models : as `standard_models`, with NaN where a model is not above chance and so off the line
+    starts : the name of the ImageNet accuracy that a shift's line starts from
+    lines : fitted to these models
+    """
+    fractions = models.reindex(columns=["imagenet", *starts, *starts.values()]).astype(float) / 100
+    fractions = fractions.loc[:, ~fractions.columns.duplicated()]
+
+    def residuals(of: ShiftLines) -> dict[str, Models]:
+        return {
+            shift: line_residuals(
+                fractions[starts[shift]].to_numpy(), fractions[shift].to_numpy(), line
+            )
+            for shift, line in of.lines.items()
+        }
+
+    return StandardModels(
+        imagenet=fractions["imagenet"].to_numpy(),
+        residuals=residuals(lines),
+        curved_residuals=residuals(lines.curved),
+        families=family_numbers(models),
+    )
+
+
+def without_guessing(
+    models: "pd.DataFrame", guessing: Mapping[str, Guessing] = MappingProxyType(GUESSING)
+) -> "pd.DataFrame":
+    """Return models with NaN for accuracies on shifts that are not above chance."""
+    above = {s: 100 * fractions_above_chance(models, s, chance) for s, chance in guessing.items()}
+    return models.assign(**above)
 
 
 def published_lines(
     starts: Mapping[str, str], *, resamples: int = 1000, seed: int = 0
-) -> tuple[dict[str, LogitLine], dict[str, ResampledLines]]:
+) -> ShiftLines:
     """Return the testbed's line of each shift in `starts`, and its resamples.
 
     Parameters

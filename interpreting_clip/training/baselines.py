@@ -43,15 +43,17 @@ def fitted_lines(
         low = np.isnan(fractions_above_chance(models, shift, chance)) & models[shift].notna()
         at_chance[shift] = models.loc[low, "name"].tolist()
     with error_context("the baseline's standard models", ValueError):
-        lines, resampled = lines_above_chance(
+        lines = lines_above_chance(
             models, guessing, abscissa, resamples=settings.resamples, seed=settings.seed
         )
     return {
         "abscissa": abscissa,
         "chance": {s: ChanceLevel(100 * g.accuracy, 100 * g.above) for s, g in guessing.items()},
         "at_chance": at_chance,
-        "lines": lines,
-        "resampled": resampled,
+        "lines": lines.lines,
+        "resampled": lines.resampled,
+        "curves": lines.curves,
+        "resampled_curves": lines.resampled_curves,
     }
 
 

@@ -15,10 +15,11 @@ import numpy as np
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.measures.effective_robustness import NOT_GIVEN
-from interpreting_clip.statistics.logit_line import MIN_MODELS, LogitLine, Models, ResampledLines
+from interpreting_clip.statistics.curved_line import ShiftLines
+from interpreting_clip.statistics.logit_line import MIN_MODELS, LogitLine, ResampledLines
 from interpreting_clip.statistics.predictions import Activations
-from interpreting_clip.statistics.published_accuracies import read_models
-from interpreting_clip.statistics.standard_spread import line_residuals
+from interpreting_clip.statistics.published_accuracies import models_on_lines, read_models
+from interpreting_clip.statistics.standard_limit import StandardModels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,7 @@ class Baseline:
     ----------
     models : their names, families and accuracies in percent, None where unknown
     lines : by shift, if it has one
+    curves : curved lines of the shifts whose models support a knee
     abscissa : the name of the models' ImageNet accuracy that a shift's line starts from
     chance : of each shift
     at_chance : the models that are not above chance on a shift, and so no part of its line
@@ -47,6 +49,7 @@ class Baseline:
 
     models: list[dict[str, Any]]
     lines: dict[str, LogitLine]
+    curves: dict[str, LogitLine]
     abscissa: dict[str, str]
     chance: dict[str, ChanceLevel]
     at_chance: dict[str, list[str]]
@@ -59,21 +62,30 @@ class FittedBaseline(Baseline):
     Attributes
     ----------
     classes : of each test set that the models were measured on
-    resampled : the resamples of each line
+    resampled, resampled_curves : the resamples of each line
     """
 
     classes: dict[str, list[int]]
     resampled: dict[str, ResampledLines]
+    resampled_curves: dict[str, ResampledLines]
 
-    def residuals(self, shift: str) -> Models:
-        """Return the standard models' own effective robustness on a shift, NaN off its line.
+    @property
+    def shift_lines(self) -> ShiftLines:
+        """The line of each shift, and its resamples."""
+        return ShiftLines(self.lines, self.resampled, self.curves, self.resampled_curves)
 
-        Models that are not above chance are off the line.
+    @property
+    def standard(self) -> StandardModels:
+        """The standard models with their own effective robustness.
+
+        Models that are not above chance on a shift are off its line.
         """
-        x = np.array([model[self.abscissa[shift]] for model in self.models], float)
-        left_out = self.at_chance[shift]
-        y = [None if model["name"] in left_out else model[shift] for model in self.models]
-        return line_residuals(x / 100, np.array(y, float) / 100, self.lines[shift])
+        import pandas as pd
+
+        models = pd.DataFrame(self.models)
+        for shift, names in self.at_chance.items():
+            models[shift] = models[shift].mask(models["name"].isin(names))
+        return models_on_lines(models, self.abscissa, self.shift_lines)
 
     def starts_at_all(self, shift: str, imagenet: Activations, test: Activations) -> bool:
         """Return whether a shift is compared with the accuracy on all of ImageNet's images.
