@@ -13,8 +13,8 @@ from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.csv_tables import records
 from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.statistics.curved_line import ShiftLines, baseline_lines
 from interpreting_clip.statistics.guessing import Guessing
-from interpreting_clip.statistics.logit_line import baseline_lines
 from interpreting_clip.statistics.published_accuracies import (
     GUESSING,
     published_lines,
@@ -61,13 +61,11 @@ def own_shifts(tiny: None) -> None:
     Path("data/baselines/listed.csv").write_text(table)
 
 
-def fitted(lines: Any, guessing: Any, found: FittedBaseline, **parts: Any) -> FittedBaseline:
+def fitted(lines: ShiftLines, guessing: Any, found: FittedBaseline, **parts: Any) -> FittedBaseline:
     """Return a baseline of these lines, with the classes of the one that was found."""
-    known = {s: guessing[s] for s in lines[0]}
+    known = {s: guessing[s] for s in lines.lines}
     chance = {s: ChanceLevel(100 * g.accuracy, 100 * g.above) for s, g in known.items()}
-    return FittedBaseline(
-        lines=lines[0], resampled=lines[1], chance=chance, classes=found.classes, **parts
-    )
+    return FittedBaseline(**vars(lines), chance=chance, classes=found.classes, **parts)
 
 
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
