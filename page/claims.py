@@ -1,265 +1,218 @@
-"""What a study shows and what it does not: its claims, judged by its numbers."""
+"""The claims about a study: the paper's, in its order, then ours, each judged by its numbers.
+
+The paper's three insights are those of its published abstract (Crabbé et al., TMLR, November 2024):
+robust zero-shot CLIPs have outlier features; these indicate robustness, since only robust encoders
+have them; zero-shot CLIPs encode more unique concepts, which does not indicate robustness.
+"""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import combinations
+
+import msgspec
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.statistics.nulls import rank_p_value
 from page.differences import (
+    CONCEPTS,
     concept_difference,
     judged,
     robustness_difference,
-    seed_difference,
-    seed_text,
 )
-from page.families import families, label_controls, trained
-from page.names import DATASETS, TESTBED_SHIFTS, format_percent, format_percents, format_spread
-from page.replicas import FurtherEncoder, over_replicas
-from page.study_results import StudyEncoder, measured_shifts
+from page.families import families, trained
+from page.further_encoders import FurtherEncoder
+from page.names import DATASETS, format_estimate, format_percent, format_percents, format_spread
+from page.robustness_claims import our_claims
+from page.seed_means import format_over_seeds, over_seeds, own_number, scaled
+from page.standing import LIMITS, ROBUST, ROBUSTNESS, labels, line_note, standing
+from page.study_results import StudyEncoder
 from page.verdicts import (
-    LEVEL,
     NO_DIFFERENCE,
     Case,
     Claim,
     Verdict,
-    judge_against_null,
+    judge_differences,
     overall,
     supported,
 )
 
 PRUNABLE = 0.8
-"""The paper prunes up to this fraction of the directions without harm."""
+"""The paper's first version prunes up to this fraction of the directions without harm."""
 
-KURTOSIS, PRUNED = "kurtosis.kurtosis", "prunable.by_accuracy"
+KURTOSIS, OUTLIERS = "kurtosis.kurtosis", "kurtosis.outliers.outlier_features"
+PRUNED = "prunable.by_accuracy"
 """Numbers that claims compare, by their names in the table of replicas."""
 
-OURS = "Our claim, after Fang et al. (2022)."
+ANSWERS = {"robust": "yes", "not robust": "no"}
 
-POINTS = "difference of mean effective robustness (points)"
-
-Names = Mapping[str, str]
-"""The names that the study gives to the test sets, by key."""
+FIRST_VERSION = "A claim of the paper’s first version."
 
 
 def study_claims(
     encoders: Sequence[StudyEncoder],
-    names: Names = DATASETS,
+    names: Mapping[str, str] = DATASETS,
     further: Sequence[FurtherEncoder] = (),
 ) -> list[Claim]:
     """Return every claim that the study has the encoders and the numbers to judge.
 
-    `further` are the encoders that only the study of replicas has.
+    `names` are those that the study gives to the test sets. `further` are the encoders that only
+    the study of replicas has.
     """
     claims = (
-        robustness_order(encoders, names),
-        coverage_of_data(encoders, names, further),
-        narrower_data(encoders, names, further),
-        kurtosis_above_null(encoders),
-        outlier_features(encoders),
-        prunable_directions(encoders, names),
+        robust_have_outliers(encoders),
+        outliers_indicate_robustness(encoders),
         concept_order(encoders),
+        concepts_and_robustness(encoders),
+        prunable_directions(encoders, names),
+        *our_claims(encoders, names, further),
     )
     return [claim for claim in claims if claim.cases]
 
 
-# --- Effective robustness: which encoders have more of it, and whether language is the reason
+# --- Outlier features and robustness
 
 
-def robustness_order(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim:
-    """Compare the mean effective robustness of zero-shot, finetuned and supervised encoders."""
-    cases = []
-    for family in families(encoders):
-        if _have_robustness(family.members):
-            pairs = pairwise(family.members)
-            cases += judged([robustness_difference(*pair, family.name) for pair in pairs])
-    return Claim(
-        key="robustness-order",
-        chart="effective_robustness",
-        text="Zero-shot encoders are more robust than their finetuned versions, and these more "
-        f"than supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
-        verdict=overall(cases),
-        reason=f"In {supported(cases, 'families')}, the interval of every difference is above "
-        "zero, on a line that is not extrapolated.",
-        cases=cases,
-        axis=POINTS,
-        reference=NO_DIFFERENCE,
-    )
-
-
-def coverage_of_data(
-    encoders: Sequence[StudyEncoder],
-    names: Names = DATASETS,
-    further: Sequence[FurtherEncoder] = (),
-) -> Claim:
-    """Compare encoders that learnt labels with those that learnt captions of the same images.
-
-    Encoders of the study have intervals; further encoders are compared seed by seed.
-    """
-    cases = []
-    for pair in label_controls(encoders):
-        if _have_robustness(pair):
-            cases += judged([robustness_difference(*pair)])
-    cases += [seed_difference(e, e.other) for e in further if e.entry.training == "supervised"]
-    over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
-    return Claim(
-        key="coverage",
-        chart="effective_robustness",
-        whose=OURS,
-        text="Robustness comes from what the data cover, not from language: labels give more of it "
-        f"than captions of the same images{over}.",
-        verdict=overall(cases),
-        reason=f"In {supported(cases, 'pairs')}, labels give more, beyond the interval and every "
-        "seed.",
-        cases=cases,
-        axis=POINTS,
-        reference=NO_DIFFERENCE,
-    )
-
-
-def narrower_data(
-    encoders: Sequence[StudyEncoder],
-    names: Names = DATASETS,
-    further: Sequence[FurtherEncoder] = (),
-) -> Claim:
-    """Compare an encoder with further encoders that learnt from narrower captioned images."""
-    pairs = [(e.other, e) for e in further if e.entry.training == "zero_shot"]
-    cases = [seed_difference(*pair) for pair in pairs]
-    return Claim(
-        key="narrower-data",
-        chart="effective_robustness",
-        whose=OURS,
-        text="Captions alone do not give robustness: captions of narrower images give less of it "
-        f"(mean effective robustness{mean_over(encoders, names)}).",
-        verdict=overall(cases),
-        reason=f"In {supported(cases, 'pairs')}, the broader images give more with every seed.",
-        cases=cases,
-        axis=POINTS,
-        reference=NO_DIFFERENCE,
-    )
-
-
-def mean_over(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> str:
-    """Name the shifts that a mean is over, or return nothing if it is over all of the testbed."""
-    shifts = measured_shifts(encoders)
-    if len(shifts) == len(TESTBED_SHIFTS):
-        return ""
-    return f" over {', '.join(names[s] for s in shifts)} alone" if shifts else " of no shift"
-
-
-def _have_robustness(encoders: Sequence[StudyEncoder]) -> bool:
-    return all(e.results.robustness.robustness for e in encoders)
-
-
-# --- Representation spaces
-
-
-def kurtosis_above_null(encoders: Sequence[StudyEncoder]) -> Claim:
-    """Compare each zero-shot encoder's kurtosis with untrained encoders of its backbone."""
-    cases = []
-    for e in trained(encoders, "zero_shot"):
-        if not e.null:
-            continue
-        null, kurtosis = e.null.numbers["kurtosis"], e.results.kurtosis.kurtosis
-        widest = over_replicas(kurtosis, e.replicas.get(KURTOSIS))
-        p_value = format_number(rank_p_value(kurtosis.value, null), 2)
-        case = Case(
-            name=e.entry.label,
-            training=e.entry.training,
-            number=kurtosis,
-            digits=2,
-            widest=widest,
-            seeds=seed_text(e.replicas.get(KURTOSIS), 2),
-            null=(min(null), max(null)),
-            chance=f"{format_spread(null, 2)} of {len(null)} untrained encoders, p = {p_value}",
-            verdict=judge_against_null(*widest.ends, null),
-        )
-        cases.append(case)
-    return Claim(
-        key="kurtosis",
-        chart="kurtosis",
-        text="The kurtosis of a zero-shot encoder's activations is above that of untrained "
-        "encoders of its backbone.",
-        verdict=overall(cases),
-        reason=f"{supported(cases, 'zero-shot encoders')} are above the untrained ones by rank "
-        f"(p ≤ {LEVEL:g} at both ends of the interval).",
-        cases=cases,
-        axis="kurtosis; grey: lowest to highest of the untrained encoders",
-    )
-
-
-def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim:
-    """Count the encoders of each kind of training that have an outlier feature.
+def robust_have_outliers(encoders: Sequence[StudyEncoder]) -> Claim:
+    """Look for an outlier feature in every robust zero-shot encoder.
 
     Rectified representations are left out: an extreme among mostly zeros means something else.
     """
-    linear = [e for e in encoders if e.representation == "linear"]
-    counts = {
-        kind: [e.results.kurtosis.outliers.outlier_features for e in trained(linear, kind)]
-        for kind in ("zero_shot", "supervised")
-    }
-    verdict: Verdict = "not supported"
-    if any(counts["zero_shot"]):
-        shown = all(counts["zero_shot"]) and not any(counts["supervised"])
-        verdict = "supported" if shown else "mixed"
-    have = [f"{sum(map(bool, features))} of {len(features)}" for features in counts.values()]
+    members = _comparable(trained(encoders, "zero_shot"))
+    robust = [e for e in members if standing(e) == "robust"]
+    have = [e for e in robust if has_outliers(e)]
+    verdicts: dict[bool | None, Verdict] = {True: "supported", False: "contradicted"}
     cases = [
-        Case(
-            name=e.entry.label,
-            training=e.entry.training,
-            number=Estimate(e.results.kurtosis.outliers.outlier_features),
-            digits=0,
-        )
-        for e in linear
+        _outlier_case(e, verdicts.get(has_outliers(e), "undecided") if e in robust else None)
+        for e in members
     ]
     return Claim(
-        key="outlier-features",
+        key="robust-have-outliers",
         chart="kurtosis",
-        text="Zero-shot encoders have outlier features and supervised encoders have none"
-        f"{'' if len(linear) == len(encoders) else ' (linear representations alone)'}.",
-        verdict=verdict,
-        reason=f"{have[0]} zero-shot encoders and {have[1]} supervised ones have an outlier "
-        "feature.",
-        cases=cases if counts["zero_shot"] else [],
+        text="Robust zero-shot encoders have outlier features, ResNets and ViTs alike"
+        f"{_linear_only(encoders)}.",
+        verdict=overall(cases),
+        reason=_sentences(
+            f"{len(have)} of {len(robust)} robust zero-shot encoders have an outlier feature."
+            if robust
+            else "No zero-shot encoder is shown to be robust.",
+            _seeds_differ(robust),
+            _between(members),
+            _without_standing(members),
+            line_note(members),
+            ROBUST,
+        ),
+        cases=cases if any(map(standing, members)) else [],
         axis="outlier features",
     )
 
 
-def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASETS) -> Claim:
-    """Compare the prunable fraction of zero-shot encoders with the paper's 80 %, by accuracy."""
-    cases = []
-    for e in trained(encoders, "zero_shot"):
-        prunable, replicas = e.results.prunable, e.replicas.get(PRUNED)
-        shares = [prunable.by_accuracy, *(replicas.by_seed.values() if replicas else ())]
-        reached = {share >= PRUNABLE for share in shares}
-        verdict: Verdict = "undecided"
-        if len(reached) == 1:
-            verdict = "supported" if reached.pop() else "not supported"
-        chance = prunable.accuracy_chance
-        value = Estimate(100 * prunable.by_accuracy)
-        case = Case(
-            name=e.entry.label,
-            training=e.entry.training,
-            number=value,
-            digits=0,
-            widest=Estimate(value.value, 100 * min(shares), 100 * max(shares)),
-            seeds=" to ".join(format_percent(end(shares)) for end in (min, max)) * bool(replicas),
-            null=(100 * chance.ends[0], 100 * chance.ends[1]) if chance else None,
-            chance=f"random heads {format_percents(chance)}" if chance else "",
-            verdict=verdict,
-        )
-        cases.append(case)
+def outliers_indicate_robustness(encoders: Sequence[StudyEncoder]) -> Claim:
+    """Check whether only robust encoders have an outlier feature, whatever their training.
+
+    Each encoder with one is a case. The claim can only be supported if the study has an encoder
+    that is not robust and has none: otherwise nothing could have contradicted it.
+    """
+    members = _comparable([e for e in encoders if e.entry.training != "untrained"])
+    counts = {
+        (kind, found): [e for e in members if (standing(e), has_outliers(e)) == (kind, found)]
+        for kind in ("robust", "not robust")
+        for found in (True, False)
+    }
+    cases = [_outlier_case(e, _indication(e)) for e in members]
+    verdict = overall(cases)
+    if verdict == "supported" and not counts["not robust", False]:
+        verdict = "undecided"
+    numbers = {
+        kind: f"{len(counts[kind, True])} of {len(counts[kind, True] + counts[kind, False])}"
+        for kind in ("robust", "not robust")
+    }
     return Claim(
-        key="prunable",
-        chart="pruning",
-        text=f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can "
-        f"be pruned without harm to {names['imagenet']} accuracy.",
-        verdict=overall(cases),
-        reason=f"{supported(cases, 'zero-shot encoders')} reach {format_percent(PRUNABLE)}.",
-        cases=cases,
-        axis="prunable directions (%); grey: of random heads",
-        reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
+        key="outliers-indicate-robustness",
+        chart="kurtosis",
+        text="An outlier feature indicates robustness: only robust encoders have one"
+        f"{_linear_only(encoders)}.",
+        verdict=verdict,
+        reason=_sentences(
+            f"{numbers['robust']} robust encoders and {numbers['not robust']} that are not robust "
+            "have an outlier feature.",
+            _seeds_differ(members),
+            _between(members),
+            _without_standing(members),
+            line_note(members),
+            ROBUST,
+        ),
+        cases=cases if any(map(standing, members)) else [],
+        axis="outlier features",
     )
+
+
+def _indication(encoder: StudyEncoder) -> Verdict | None:
+    """Judge whether an outlier feature indicates the robustness of its encoder, if it has both."""
+    known, found = standing(encoder), has_outliers(encoder)
+    if known is None or found is False:
+        return None
+    if known == "undecided" or found is None:
+        return "undecided"
+    return "supported" if known == "robust" else "contradicted"
+
+
+def has_outliers(encoder: StudyEncoder) -> bool | None:
+    """Return whether an encoder has an outlier feature; None if some of its seeds have one."""
+    replicated = encoder.replicas.get(OUTLIERS)
+    counts = replicated.by_seed.values() if replicated else ()
+    own = encoder.results.kurtosis.outliers.outlier_features
+    found = {count > 0 for count in (counts or (own,))}
+    return found.pop() if len(found) == 1 else None
+
+
+def _comparable(encoders: Sequence[StudyEncoder]) -> list[StudyEncoder]:
+    return [e for e in encoders if e.representation == "linear"]
+
+
+def _linear_only(encoders: Sequence[StudyEncoder]) -> str:
+    return "" if len(_comparable(encoders)) == len(encoders) else " (linear representations only)"
+
+
+def _outlier_case(encoder: StudyEncoder, verdict: Verdict | None) -> Case:
+    known, limit = standing(encoder), over_seeds(encoder, LIMITS["curved"])
+    count = over_seeds(encoder, OUTLIERS)
+    null = encoder.null.numbers["kurtosis"] if encoder.null else [None]
+    return Case(
+        name=encoder.entry.label,
+        training=encoder.entry.training,
+        number=count and Estimate(count.value),
+        digits=1 if OUTLIERS in encoder.replicas else 0,
+        columns={
+            "Robust": ANSWERS.get(known, "undecided") if known else "not judged",
+            "Effective robustness (points)": format_over_seeds(encoder, ROBUSTNESS["curved"]),
+            "Limit": format_number(limit and limit.value),
+            "Kurtosis": format_over_seeds(encoder, KURTOSIS, 2),
+            "Of untrained encoders": format_spread(null, 2),
+        },
+        verdict=verdict,
+    )
+
+
+def _seeds_differ(encoders: Sequence[StudyEncoder]) -> str:
+    some = [e for e in encoders if has_outliers(e) is None]
+    return f"Only some seeds have one: {labels(some)}." if some else ""
+
+
+def _between(encoders: Sequence[StudyEncoder]) -> str:
+    between = [e for e in encoders if standing(e) == "undecided"]
+    return f"The interval holds the limit: {labels(between)}." if between else ""
+
+
+def _without_standing(encoders: Sequence[StudyEncoder]) -> str:
+    left = [e for e in encoders if standing(e) is None]
+    why = "outside the range of the standard models or without a limit"
+    return f"Not judged, {why}: {labels(left)}." if left else ""
+
+
+def _sentences(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+# --- Concepts
 
 
 def concept_order(encoders: Sequence[StudyEncoder]) -> Claim:
@@ -276,11 +229,10 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim:
     return Claim(
         key="concept-order",
         chart="concepts",
-        whose="A claim of the paper’s first version.",
-        text="Zero-shot encoders encode more unique concepts than finetuned and supervised "
-        "encoders (counts of directions).",
+        text="Zero-shot encoders encode more unique concepts than their finetuned and supervised "
+        "counterparts (counts of directions).",
         verdict=overall(cases),
-        reason=f"In {supported(cases, 'families')}, every difference on common negatives is above "
+        reason=f"In {supported(cases, 'families')}, the interval of every difference is above "
         "zero.",
         cases=cases,
         axis="difference of unique concepts",
@@ -288,6 +240,102 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim:
     )
 
 
+def concepts_and_robustness(encoders: Sequence[StudyEncoder]) -> Claim:
+    """Compare the unique concepts of two zero-shot encoders of which one is less robust.
+
+    They have one backbone and learnt from different data, such as captions of ImageNet's images and
+    of the web's. A pair is a case if the interval of their difference in effective robustness does
+    not hold zero. An equal number is not shown by an interval that holds zero: that is undecided.
+    """
+    pairs = [
+        pair
+        for pair in combinations(trained(encoders, "zero_shot"), 2)
+        if pair[0].entry.backbone == pair[1].entry.backbone
+        and pair[0].entry.data != pair[1].entry.data
+        and pair[0].representation == pair[1].representation
+        and all(map(_has_concepts, pair))
+    ]
+    cases = []
+    for first, second in pairs:
+        difference = robustness_difference(first, second)
+        if difference is None or difference.extrapolated or difference.number is None:
+            continue
+        order = judge_differences([difference.number])
+        if order != "undecided":
+            less, more = (second, first) if order == "supported" else (first, second)
+            case = concept_difference(less, more)
+            gap = {"More robust by (points)": _size(difference.number)}
+            cases += judged([msgspec.structs.replace(case, columns=gap)])
+    left = len(pairs) - len(cases)
+    return Claim(
+        key="concepts-and-robustness",
+        chart="concepts",
+        text="The number of unique concepts does not indicate robustness: of two zero-shot "
+        "encoders of one backbone, the less robust one encodes at least as many.",
+        verdict=overall(cases),
+        reason=f"In {supported(cases, 'pairs')}, the interval of the difference, less robust minus "
+        "more robust, is above zero. Less robust: the interval of the difference in effective "
+        "robustness does not hold zero."
+        + f" Left out: {left} more, of which neither is shown to be less robust."
+        * bool(left),
+        cases=cases,
+        axis="difference of unique concepts",
+        reference=NO_DIFFERENCE,
+    )
+
+
+def _size(difference: Estimate) -> str:
+    """Return a difference without its sign."""
+    sign = 1 if difference.value > 0 else -1
+    low, high = sorted(sign * end for end in difference.ends)
+    return format_estimate(Estimate(sign * difference.value, low, high))
+
+
 def _has_concepts(encoder: StudyEncoder) -> bool:
-    concepts = encoder.results.concepts
-    return bool(concepts and concepts.directions)
+    return own_number(encoder, CONCEPTS) is not None
+
+
+# --- Pruning
+
+
+def prunable_directions(
+    encoders: Sequence[StudyEncoder], names: Mapping[str, str] = DATASETS
+) -> Claim:
+    """Compare the prunable fraction of zero-shot encoders with the paper's 80 %, by accuracy.
+
+    Over seeds, the interval of the mean decides. A single training has no interval, and its value
+    decides, as in the paper.
+    """
+    cases = [_prunable_case(e) for e in trained(encoders, "zero_shot")]
+    return Claim(
+        key="prunable",
+        chart="pruning",
+        whose=FIRST_VERSION,
+        text=f"{format_percent(PRUNABLE)} of a zero-shot encoder's least important directions can "
+        f"be pruned without harm to {names['imagenet']} accuracy.",
+        verdict=overall(cases),
+        reason=f"{supported(cases, 'zero-shot encoders')} reach {format_percent(PRUNABLE)}.",
+        cases=cases,
+        axis="prunable directions (%); grey: of random heads",
+        reference=(100 * PRUNABLE, f"paper: {format_percent(PRUNABLE)}"),
+    )
+
+
+def _prunable_case(encoder: StudyEncoder) -> Case:
+    share = over_seeds(encoder, PRUNED) or Estimate(encoder.results.prunable.by_accuracy)
+    low, high = share.ends
+    verdict: Verdict = (
+        "supported" if low >= PRUNABLE else "contradicted" if high < PRUNABLE else "undecided"
+    )
+    chance, replicated = encoder.results.prunable.accuracy_chance, encoder.replicas.get(PRUNED)
+    shares = [*replicated.by_seed.values()] if replicated else []
+    return Case(
+        name=encoder.entry.label,
+        training=encoder.entry.training,
+        number=scaled(share, 100),
+        digits=0,
+        seeds=" to ".join(format_percent(end(shares)) for end in (min, max)) if shares else "",
+        null=(100 * chance.ends[0], 100 * chance.ends[1]) if chance else None,
+        chance=f"random heads {format_percents(chance)}" if chance else "",
+        verdict=verdict,
+    )

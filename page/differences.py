@@ -6,117 +6,158 @@ difference is known better than either number. The choice is ours; the paper has
 """
 
 from collections.abc import Sequence
+from statistics import stdev
 
 import msgspec
 import numpy as np
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.measures.effective_robustness import Settings
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.statistics.intervals import percentile_interval
+from page.further_encoders import FurtherEncoder
 from page.names import TRAININGS
-from page.replicas import (
-    Replicated,
-    ReplicatedEncoder,
-    difference_over_seeds,
-    format_replicas,
-    over_replicas,
+from page.replicas import Replicated, ReplicatedEncoder, difference_over_seeds, format_replicas
+from page.seed_means import (
+    CONFIDENCE,
+    is_extrapolated,
+    mean_with_interval,
+    own_number,
+    standard_error,
 )
+from page.standing import ROBUSTNESS, Line
 from page.study_results import StudyEncoder
-from page.verdicts import Case, judge_differences, judge_pairs
+from page.verdicts import Case, judge_differences
 
-ROBUSTNESS, CONCEPTS = "robustness.robustness", "concepts.directions.unique"
-"""Numbers that claims compare, by their names in the table of replicas."""
+CONCEPTS = "concepts.directions.unique"
+"""The number of concepts that claims compare, by its name in the table of replicas."""
 
 
-def robustness_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case:
-    """Subtract the mean effective robustness of two encoders that both have it.
+def robustness_difference(
+    first: StudyEncoder, second: StudyEncoder, family: str = "", line: Line = "curved"
+) -> Case | None:
+    """Subtract the mean effective robustness of two encoders; None if one of them has none.
 
-    The subtraction is draw by draw, on common resampled lines and weights of the images.
+    Over seeds it is the mean of the seeds' differences. The subtraction of the draws is on common
+    resampled lines and weights of the images.
     """
-    results = [e.results.robustness for e in (first, second)]
-    values = [result.robustness.value for result in results if result.robustness]
-    draws = np.subtract(results[0].draws, results[1].draws)
-    difference = percentile_interval(float(values[0] - values[1]), draws, Settings().confidence)
-    outside = any(result.extrapolated_shifts for result in results)
-    case = _difference(first, second, difference, ROBUSTNESS, family, digits=1)
+    values = [own_number(e, ROBUSTNESS[line]) for e in (first, second)]
+    if values[0] is None or values[1] is None:
+        return None
+    minuend, subtrahend = (_robustness_draws(e.results.robustness, line) for e in (first, second))
+    draws = np.subtract(minuend, subtrahend)
+    own = percentile_interval(float(values[0].value - values[1].value), draws, CONFIDENCE)
+    replicated = difference_over_seeds(first, second, ROBUSTNESS[line])
+    case = _difference(first, second, own, replicated, draws, family=family, digits=1)
+    outside = any(is_extrapolated(e, ROBUSTNESS[line]) for e in (first, second))
     return msgspec.structs.replace(case, extrapolated=outside)
 
 
-def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str) -> Case:
+def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case:
     """Subtract the counts of unique concepts of two encoders' directions.
 
-    The interval holds the smallest and the largest difference over the draws of the negatives.
-    `chance` is the same difference for random directions in the two spaces.
+    Without replicas the interval is the difference ± t · SD over common draws of the negatives and
+    images. `chance` is the same difference for random directions in the two spaces.
     """
     results = [e.results.concepts for e in (first, second)]
     left, right = (result.directions for result in results if result and result.directions)
-    estimate = Estimate(left.unique.value - right.unique.value)
-    if len(left.draws) > 1:
-        draws = np.subtract(left.draws, right.draws).tolist()
-        estimate = Estimate(estimate.value, min(draws), max(draws))
+    draws = np.subtract(left.draws, right.draws)
+    own = Estimate(left.unique.value - right.unique.value)
+    if len(draws) > 1:
+        own = _around(own.value, draws)
+    replicated = difference_over_seeds(first, second, CONCEPTS)
+    case = _difference(first, second, own, replicated, draws, family=family, digits=1)
     chance = ""
     if left.random and right.random:
         chance = f"random directions {format_number(left.random.value - right.random.value)}"
-    case = _difference(first, second, estimate, CONCEPTS, family, digits=0)
     return msgspec.structs.replace(case, chance=chance)
 
 
-def seed_difference(first: ReplicatedEncoder, second: ReplicatedEncoder) -> Case:
-    """Subtract the robustness of two encoders seed by seed, if one of them only has replicas."""
-    replicated = difference_over_seeds(first, second, ROBUSTNESS)
-    number = Estimate(replicated.mean) if replicated and replicated.mean is not None else None
+def seed_difference(
+    first: StudyEncoder | FurtherEncoder,
+    second: StudyEncoder | FurtherEncoder,
+    line: Line = "curved",
+) -> Case | None:
+    """Subtract the robustness of two encoders, one of which only has replicas.
+
+    The draws of a further encoder's lines are not known. Errors that both share cancel in part, so
+    the error of the encoder that it is compared with stands for that of the difference. It is the
+    larger of the two while both encoders have the same error and these correlate at 0.5 or more.
+    """
+    replicated = difference_over_seeds(first, second, ROBUSTNESS[line])
+    if replicated is None:
+        return None
+    measured = next(e for e in (first, second) if isinstance(e, StudyEncoder))
+    error = standard_error(measured.results, ROBUSTNESS[line])
+    values = [*replicated.by_seed.values()]
     return Case(
         group=_pair(first, second),
-        name="seed by seed",
+        name="difference",
         training=first.entry.training,
-        number=number,
-        widest=over_replicas(number, replicated) if number else None,
+        number=mean_with_interval(values, error) if values else None,
         seeds=seed_text(replicated),
-        verdict=judge_pairs([*replicated.by_seed.values()] if replicated else []),
     )
 
 
 def judged(differences: Sequence[Case]) -> list[Case]:
     """Return the differences of a family, with the verdict that they give together.
 
-    Undecided if a line is extrapolated to one of the encoders: effective robustness is a distance
-    to the line; where no standard model has a similar ImageNet accuracy, the line is a guess, and
-    the logit's curve leaves little room near 100 %.
+    None of them is judged if a line is extrapolated to one of the encoders: effective robustness is
+    a distance to the line; where no standard model has a similar ImageNet accuracy, the line is a
+    guess, and the logit's curve leaves little room near 100 %.
     """
-    verdict = judge_differences([case.widest for case in differences if case.widest])
+    known = [case.number for case in differences if case.number]
+    verdict = judge_differences(known) if len(known) == len(differences) else None
     if any(case.extrapolated for case in differences):
-        verdict = "undecided"
+        verdict = None
     return [msgspec.structs.replace(case, verdict=verdict) for case in differences]
 
 
 def seed_text(replicated: Replicated | None, digits: int = 1) -> str:
-    """Return the spread over seeds and their range, in words; empty without replicas."""
+    """Return the range over seeds and their spread, in words; empty without replicas."""
     if replicated is None or not replicated.by_seed:
         return replicated.without if replicated else ""
     ends = [format_number(end(replicated.by_seed.values()), digits) for end in (min, max)]
     return f"{' to '.join(ends)};{format_replicas(replicated, max(digits, 1))}".strip(";")
 
 
+def _robustness_draws(robustness: EffectiveRobustness, line: Line) -> Sequence[float]:
+    if line == "curved":
+        return robustness.curved.draws if robustness.curved else []
+    return robustness.draws
+
+
+def _around(value: float | int, draws: np.ndarray) -> Estimate:
+    """Return a value ± t · SD over its draws."""
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(draws) - 1, (1 + CONFIDENCE) / 2)) * stdev(draws.tolist())
+    return Estimate(value, value - half, value + half)
+
+
 def _difference(
     first: StudyEncoder,
     second: StudyEncoder,
-    estimate: Estimate,
-    name: str,
-    family: str,
+    own: Estimate,
+    replicated: Replicated | None,
+    draws: np.ndarray,
     *,
+    family: str,
     digits: int,
 ) -> Case:
     """Return a difference as a case: in the family's group, or in its own."""
-    replicated = difference_over_seeds(first, second, name)
+    number: Estimate | None = own
+    if replicated is not None:
+        values = [*replicated.by_seed.values()]
+        error = stdev(draws.tolist()) if len(draws) > 1 else 0.0
+        number = mean_with_interval(values, error) if values else None
     trainings = " minus ".join(TRAININGS[e.entry.training] for e in (first, second))
     return Case(
         group=family or _pair(first, second),
         name=trainings if family else "difference",
         training=first.entry.training,
-        number=estimate,
+        number=number,
         digits=digits,
-        widest=over_replicas(estimate, replicated),
         seeds=seed_text(replicated, digits),
     )
 

@@ -3,33 +3,30 @@
 An interval is over images, lines or draws of one trained encoder; it does not cover the encoder
 that another seed would have given. The study of replicas trains each encoder of the default study
 with five seeds, and a few further encoders that only it has. `python -m tools replicas` writes that
-study and the table of its results, and the page shows the spread after the intervals. The paper
-trains each encoder once and reports no such spread.
+study and the table of its results, and the page shows means over seeds. The paper trains each
+encoder once and reports no such spread.
 
 A replica with a shift on which no standard model has a similar ImageNet accuracy decides nothing
 about effective robustness: numbers that are read from a line leave it out, and all others keep it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 import msgspec
 import pandas as pd
 
-from interpreting_clip.config.params import convert
 from interpreting_clip.encoders.encoder_entries import EncoderEntry
 from interpreting_clip.formats.csv_tables import read_table
-from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.study.encoder_results import EncoderResults
 
-FURTHER = Path("studies/replicas/further.yaml")
-"""The encoders that only the study of replicas has."""
-
 IDENTITY = ("encoder", "seed")
 """The columns of the table before the numbers."""
+
+ON_LINES = (".robustness", ".natural", ".style", ".curved.limit")
+"""How the names of numbers end that are read from the lines of effective robustness."""
 
 OUTSIDE = "robustness.extrapolated"
 """The number of shifts on which a replica lies outside the range of the standard models."""
@@ -77,12 +74,6 @@ class ReplicatedEncoder(msgspec.Struct, frozen=True, kw_only=True):
     replicas: dict[str, Replicated] = {}
 
 
-class FurtherEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
-    """An encoder that only the replicas' study has, and the study's encoder to compare it with."""
-
-    other: ReplicatedEncoder
-
-
 def difference_over_seeds(
     first: ReplicatedEncoder, second: ReplicatedEncoder, name: str
 ) -> Replicated | None:
@@ -97,18 +88,12 @@ def difference_over_seeds(
     return Replicated(by_seed=differences, left_out=left_out)
 
 
-def over_replicas(estimate: Estimate, replicated: Replicated | None) -> Estimate:
-    """Widen an interval to hold the values of all replicas that count: claims hold beyond both."""
-    values = [*estimate.ends, *(replicated.by_seed.values() if replicated else ())]
-    return Estimate(estimate.value, min(values), max(values))
-
-
 def is_on_a_line(name: str) -> bool:
     """Return whether a number is read from the lines of effective robustness."""
     measure, _, field = name.partition(".")
     if measure == "prunable":
         return field in ("prunable", "by_robustness")
-    return measure == "robustness" and name.endswith((".robustness", ".natural", ".style"))
+    return measure == "robustness" and name.endswith(ON_LINES)
 
 
 def format_replicas(replicated: Replicated | None, digits: int = 1) -> str:
@@ -170,23 +155,3 @@ def _replicated(numbers: pd.DataFrame, outside: pd.Series) -> dict[str, Replicat
                 left_out=int(left_out.sum()),
             )
     return replicated
-
-
-def read_further(
-    further: Mapping[str, Any],
-    replicas: Mapping[str, dict[str, Replicated]],
-    own: Sequence[ReplicatedEncoder],
-) -> list[FurtherEncoder]:
-    """Return the further encoders that can be compared with a study's `own`.
-
-    There are none unless the table has current numbers of the encoder that they are compared with.
-    """
-    entries = convert(further["encoders"], dict[str, EncoderEntry], "encoders", FURTHER)
-    others = [e for e in own if e.key == further["compared_with"] and e.replicas]
-    keys = {e.key for e in own}
-    return [
-        FurtherEncoder(key=key, entry=entry, replicas=replicas[key], other=other)
-        for other in others
-        for key, entry in entries.items()
-        if key in replicas and key not in keys
-    ]

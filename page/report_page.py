@@ -31,9 +31,10 @@ from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.training.saved_baseline import Baseline
 from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
-from page.claims import mean_over, study_claims
+from page.claims import study_claims
 from page.drawings import panel_drawing
 from page.families import families
+from page.further_encoders import FurtherEncoder
 from page.names import (
     DATASETS,
     REPRESENTATIONS,
@@ -48,9 +49,10 @@ from page.names import (
 )
 from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
 from page.rendering import template_environment
-from page.replicas import FurtherEncoder, difference_over_seeds, format_replicas
+from page.robustness_claims import mean_over
+from page.seed_means import format_over_seeds, over_seeds
+from page.standing import standing
 from page.study_results import StudyEncoder, first_complete, moved, own_shifts, reasons
-from page.verdicts import NEEDED_PAIRS
 
 WITH_A_SECTION = (
     "robustness",
@@ -64,18 +66,19 @@ WITH_A_SECTION = (
 
 
 FILTERS = {
-    "difference_over_seeds": difference_over_seeds,
     "estimate": format_estimate,
     "interval": format_interval,
     "mark": mark,
     "measure_title": measure_title,
     "moved": moved,
     "number_rows": number_rows,
+    "over_seeds": over_seeds,
+    "shown": format_over_seeds,
     "p_among": rank_p_value,
     "percents": format_percents,
-    "seeds": format_replicas,
     "spans": line_spans,
     "spread": format_spread,
+    "standing": standing,
 }
 
 
@@ -157,7 +160,6 @@ def report_page(report: Report) -> str:
         "shifts": {key: names[key] for key in TESTBED_SHIFTS},
         "shift_kinds": {"natural": NATURAL, "style": STYLE},
         "trainings": TRAININGS,
-        "needed_pairs": NEEDED_PAIRS,
     }
     return template_environment("report", FILTERS).get_template("page.html.jinja").render(view)
 

@@ -11,21 +11,13 @@ import pandas as pd
 from interpreting_clip.charts.cases import CASES, NUMBERS
 from interpreting_clip.charts.panels import Legend
 from interpreting_clip.formats.result import Estimate
-from interpreting_clip.statistics.nulls import rank_p_value
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS, format_estimate, mark
 
-Verdict = Literal["supported", "not supported", "undecided", "mixed"]
-
-LEVEL = 0.05
-"""A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
-it means at or near the top."""
+Verdict = Literal["supported", "contradicted", "undecided", "mixed"]
 
 NO_DIFFERENCE = (0.0, "no difference")
 """The reference in a chart of differences."""
-
-NEEDED_PAIRS = 5
-"""The pairs that have to agree: the one-sided p of a sign test, 1 / 2 ** 5, is below `LEVEL`."""
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +28,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     group : the family or source whose cases stand together; empty if there is none
     name : the encoder, or what is subtracted from what
     training : a key of `TRAININGS`, which colours the mark
-    number : with its interval; None if no seed counts
+    number : with its interval, over seeds where there are replicas; None if no seed counts
     digits : decimals that are shown
-    widest : the number with its interval widened to hold the values of all seeds
-    seeds : the spread over seeds, in words
+    seeds : the range and the spread over seeds, in words
     null : the lowest and the highest value by chance
     chance : the chance level, in words
     extrapolated : whether the number was read from an extrapolated line
-    verdict : what the case decides, together with the others of its group
+    columns : what else its row of the table shows, by the heading
+    verdict : what the case decides, together with the others of its group; None if it is not judged
     """
 
     name: str
@@ -51,11 +43,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     number: Estimate | None
     group: str = ""
     digits: int = 1
-    widest: Estimate | None = None
     seeds: str = ""
     null: tuple[float, float] | None = None
     chance: str = ""
     extrapolated: bool = False
+    columns: dict[str, str] = {}
     verdict: Verdict | None = None
 
     @property
@@ -73,8 +65,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     chart : the figure that shows more
     axis : what the numbers of its cases are
     reference : a number to compare them with, drawn as an upright mark, and its words
-    whose : whose claim it is where it is not the paper's
-    elsewhere : the lines under which a claim about published models has another verdict
+    whose : whose claim it is where it is not the published paper's
+    ours : whether it stands apart, since the paper does not make it
+    elsewhere : the lines under which it has another verdict
     """
 
     key: str
@@ -86,6 +79,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     axis: str
     reference: tuple[float, str] | None = None
     whose: str = ""
+    ours: bool = False
     elsewhere: tuple[str, ...] = ()
 
     @property
@@ -110,7 +104,7 @@ def case_table(cases: Sequence[Case], reference: tuple[float, str] | None = None
     for case in cases:
         if case.number is None:
             continue
-        ends = (*case.number.ends, *(case.widest or case.number).ends, *(case.null or (None, None)))
+        ends = (*case.number.ends, *(case.null or (None, None)))
         numbers = dict(zip(NUMBERS, (case.number.value, *ends), strict=True))
         words = {"group": case.group, "name": case.name, "text": case.text}
         rows.append(words | {"training": TRAININGS[case.training]} | numbers)
@@ -128,41 +122,46 @@ def case_drawing(
 
 
 def overall(cases: Sequence[Case]) -> Verdict:
-    """Return the verdict that all cases share, or that they are mixed."""
+    """Return the verdict of a claim from its cases, leaving out cases that are not judged.
+
+    *Supported* or *contradicted* if every case is; *mixed* if one is supported and another
+    contradicted; otherwise *undecided*, as it is without a case. A claim is made of every case, so
+    one that is undecided leaves it open. The rule is ours.
+    """
     verdicts: set[Verdict] = {case.verdict for case in cases if case.verdict}
-    return verdicts.pop() if len(verdicts) == 1 else "mixed"
+    if "mixed" in verdicts or verdicts >= {"supported", "contradicted"}:
+        return "mixed"
+    return verdicts.pop() if len(verdicts) == 1 else "undecided"
 
 
 def supported(cases: Sequence[Case], what: str) -> str:
-    """Return how many of the cases, counted by their groups, support a claim: `1 of 2 families`."""
-    groups = {case.group or case.name: case.verdict for case in cases}
-    return f"{sum(verdict == 'supported' for verdict in groups.values())} of {len(groups)} {what}"
+    """Return how many of the cases, counted by their groups, support a claim: `1 of 2 families`.
+
+    Cases that are not judged do not count.
+    """
+    judged = [*_verdicts(cases).values()]
+    return f"{judged.count('supported')} of {len(judged)} {what}"
+
+
+def not_judged(cases: Sequence[Case], why: str) -> str:
+    """Return how many cases, counted by their groups, have no verdict; empty if all have one."""
+    judged = _verdicts(cases)
+    left = {case.group or case.name for case in cases} - judged.keys()
+    return f" Not judged: {len(left)} more, {why}." if left else ""
+
+
+def _verdicts(cases: Sequence[Case]) -> dict[str, Verdict]:
+    return {case.group or case.name: case.verdict for case in cases if case.verdict}
 
 
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
     """Judge whether differences are positive: supported if all their intervals are above zero.
 
-    Not supported if one of the intervals is below zero; otherwise undecided.
+    Contradicted if one of the intervals is below zero; otherwise undecided. A difference without an
+    interval decides nothing.
     """
-    if any(estimate.ends[1] < 0 for estimate in estimates):
-        return "not supported"
-    above = bool(estimates) and all(estimate.ends[0] > 0 for estimate in estimates)
+    known = [one for one in estimates if one.low is not None and one.high is not None]
+    if any(one.ends[1] < 0 for one in known):
+        return "contradicted"
+    above = len(known) == len(estimates) > 0 and all(one.ends[0] > 0 for one in known)
     return "supported" if above else "undecided"
-
-
-def judge_pairs(differences: Sequence[float]) -> Verdict:
-    """Judge whether the first of each pair is above: decided only if all agree, and are enough."""
-    if len(differences) < NEEDED_PAIRS or min(differences) <= 0 <= max(differences):
-        return "undecided"
-    return "supported" if differences[0] > 0 else "not supported"
-
-
-def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
-    """Judge whether a value is above a null by its rank, at both ends of the value's interval.
-
-    Undecided if only one end is, or if the null has too few draws for any p to reach the level.
-    """
-    if rank_p_value(float("inf"), null) > LEVEL:
-        return "undecided"
-    above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
-    return "supported" if all(above) else "undecided" if any(above) else "not supported"

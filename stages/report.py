@@ -22,8 +22,9 @@ from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, Tr
 from interpreting_clip.training.saved_baseline import Baseline
 from page.array_sections import ArrayEntry, array_tables
 from page.families import with_null
+from page.further_encoders import FROM_SCRATCH, FURTHER, FurtherEncoder, read_further
 from page.provenance import Provenance, study_names
-from page.replicas import FURTHER, FurtherEncoder, read_further, read_replicas
+from page.replicas import read_replicas
 from page.report_page import Report, report_page, study_charts
 from page.study_results import StudyEncoder, UntrainedNull, report_order
 from page.study_tables import study_tables
@@ -106,7 +107,10 @@ def read_encoders(
             key=key, number=number, entry=entries[key], browsable=key in browsed, **known
         )
         encoders.append(with_null(encoder, nulls))
-    return encoders, read_further(load_tree(inputs[FURTHER]), replicas, encoders), outdated
+    sections = ("datasets", "recipes", *FROM_SCRATCH)
+    study = {section: params.read(section, dict[str, Any]) for section in sections}
+    further = read_further(load_tree(inputs[FURTHER]), study, replicas, encoders)
+    return encoders, further, outdated
 
 
 def read_own_shifts(params: ListedParams, inputs: Inputs) -> dict[str, dict[str, ShiftResults]]:

@@ -22,7 +22,8 @@ from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.study.encoder_results import EncoderResults
-from page.replicas import FURTHER, IDENTITY
+from page.further_encoders import FURTHER
+from page.replicas import IDENTITY
 from tools.jobs import TRAINING_STAGES
 
 TABLE = Path("studies/replicas.csv")

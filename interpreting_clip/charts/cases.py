@@ -21,7 +21,7 @@ from interpreting_clip.charts.theme import (
     training_shape,
 )
 
-NUMBERS = ("value", "low", "high", "widest_low", "widest_high", "null_low", "null_high")
+NUMBERS = ("value", "low", "high", "null_low", "null_high")
 """The columns that are drawn along the axis, besides `reference`."""
 
 
@@ -29,7 +29,7 @@ def cases_panel(ends: Ends) -> Layers:
     """Draw a row per case, with its intervals, what chance gives and the reference."""
     base = alt.Chart().encode(
         y=row_names("name", "place").scale(padding=0.65),
-        tooltip=tooltip("name", "training", "text", "widest_text", "null_text"),
+        tooltip=tooltip("name", "training", "text", "null_text"),
     )
     zero_line = alt.condition(
         "datum.value === 0", alt.value(LIGHT["frame"]), alt.value(LIGHT["grid"])
@@ -46,16 +46,12 @@ def cases_panel(ends: Ends) -> Layers:
         alt.layer(
             reference.encode(alt.X("reference:Q")),
             null_layer(base),
-            interval_layer(base, "widest_low", "widest_high", 1),
             interval_layer(base, width=3),
             point,
             name_layer(base, room="6 + 5.9 * length(datum.text)"),
             number_layer(base, "text"),
         )
-        .transform_calculate(
-            widest_text=interval_text("widest_low", "widest_high", ".1f"),
-            null_text=interval_text("null_low", "null_high", ".1f"),
-        )
+        .transform_calculate(null_text=interval_text("null_low", "null_high", ".1f"))
         .properties(width=WIDTH, height=alt.Step(30))
     )
 

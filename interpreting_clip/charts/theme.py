@@ -100,7 +100,6 @@ TITLES = {
     "outlier_features": "outlier features",
     "null_text": "by chance",
     "random_text": "of random directions",
-    "widest_text": "widest interval",
     "over_all": "against all images",
     "first_label": "across",
     "second_label": "up",

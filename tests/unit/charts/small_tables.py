@@ -14,7 +14,7 @@ SAME: dict[str, Any] = {
     **{"label": "a", "head": "head", "basis": "directions"},
     **{"representation": "linear", "shift": "ImageNet-R", "text": "3 [2, 5]", "limit": 0.8},
     **{"low": 2, "high": 5, "null": 3, "random": None, "over_all": 1},
-    **{"widest_low": 1, "widest_high": 6, "null_low": -1, "null_high": 0, "reference": 8},
+    **{"null_low": -1, "null_high": 0, "reference": 8},
     # of published models
     **{"over": "all shifts", "data": "LAION-2B", "extrapolated": "", "said": "greedy"},
     **{"imagenet": 60, "accuracy": 50, "baseline": 45, "effective_robustness": 5, "mean": 5},

@@ -7,9 +7,9 @@ import pytest
 from interpreting_clip.config.params import convert
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.study.dataset_entries import Shifts
-from page.claims import robustness_order
 from page.names import DATASETS, TESTBED_SHIFTS
 from page.provenance import Provenance
+from page.robustness_claims import robustness_order
 from tests.pipeline.workspace import NANO
 from tests.unit.page.conftest import cells, interval, read, study_page, table, tables_of, undrawn
 
@@ -26,6 +26,7 @@ def with_own(study) -> dict[str, Any]:
         name: {"listed": baseline[name]["imagenet_v2"]} for name in ("lines", "chance")
     }
     of_listed |= {"abscissa": {"listed": "imagenet"}, "at_chance": {"listed": ["m0"]}}
+    of_listed |= {"curves": {}}
     of_listed["models"] = [
         {"name": f"m{i}", "imagenet": 60.0 + i, "listed": 40.0 + i} for i in range(4)
     ]
@@ -43,9 +44,10 @@ def with_own(study) -> dict[str, Any]:
 def test_one_with_a_line_has_rows_and_its_own_models_but_no_part_in_means_and_claims(with_own):
     def summary():
         rows = tables_of(with_own, DATASETS | NAMES)["effective_robustness"]
-        return rows, robustness_order(read(with_own)).cases
+        return rows, robustness_order(read(with_own), line="straight").cases
 
     rows, before = summary()
+    assert before
     assert set(rows["shift"]) == {*TESTBED_SHIFTS.values(), NAMES["listed"]}
     by_kind = rows[rows["shift"] == NAMES["listed"]].groupby("kind")
     assert list(by_kind["label"].unique()["standard"]) == ["m1", "m2", "m3"]

@@ -9,17 +9,12 @@ import pytest
 
 from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.encoders.encoder_entries import EncoderEntry
 from interpreting_clip.formats.csv_tables import write_table
-from page.claims import coverage_of_data, narrower_data
-from page.replicas import (
-    FURTHER,
-    OUTSIDE,
-    FurtherEncoder,
-    Replicated,
-    format_replicas,
-    read_replicas,
-)
+from interpreting_clip.formats.result import Estimate
+from page.further_encoders import FURTHER, FurtherEncoder, read_further
+from page.replicas import OUTSIDE, Replicated, format_replicas, read_replicas
+from page.robustness_claims import coverage_of_data, narrower_data
+from page.verdicts import Claim
 from runner.graph import read_entry
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -30,6 +25,7 @@ from tests.unit.page.conftest import read
 ZERO_SHOT, FINETUNED = "rn_web_broad", "rn_web_broad_finetuned"
 CONTROL, NARROW = "rn_web_broad_labels", "rn_web_narrow"
 KURTOSIS, ROBUSTNESS = "kurtosis.kurtosis", "robustness.robustness"
+CURVED = "robustness.curved.robustness"
 OWN_SEED = 1
 
 
@@ -102,40 +98,64 @@ def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(study,
     assert (none.mean, none.seeds) == (None, 3)
 
 
+def by_seed(start: float, spread: float = 1.0) -> dict[int, float]:
+    return {seed: start + spread * seed for seed in range(5)}
+
+
 @pytest.fixture
 def further(study) -> list[FurtherEncoder]:
-    """Return the control and the encoder of narrower images, with five seeds and higher ones."""
-    (other,) = (e for e in read(study) if e.key == ZERO_SHOT)
-    entries = msgspec.convert(load_tree(ROOT / FURTHER)["encoders"], dict[str, EncoderEntry])
-    low, high = ({seed: at + float(seed) for seed in range(5)} for at in (10, 12))
-    other = msgspec.structs.replace(other, replicas={ROBUSTNESS: Replicated(by_seed=low)})
-    replicas = {ROBUSTNESS: Replicated(by_seed=high)}
-    return [
-        FurtherEncoder(key=key, entry=entry, replicas=replicas, other=other)
-        for key, entry in entries.items()
-    ]
+    """Return the control and the encoder of narrower images, 20 points above the study's encoder.
+
+    The lines' error has a standard deviation of 2 points.
+    """
+    robustness = study["results"][ZERO_SHOT]["robustness"]
+    curve = {"robustness": {"value": 0.0}, "limit": 9.0, "draws": [-2.0, 0.0, 2.0]}
+    robustness["curved"] = curve | {"knees": {}, "per_shift": {}, "standard": 0.0}
+    (own,) = (e for e in read(study) if e.key == ZERO_SHOT)
+    own = msgspec.structs.replace(own, replicas={CURVED: Replicated(by_seed=by_seed(10))})
+    replicas = {
+        key: {CURVED: Replicated(by_seed=by_seed(30.0, spread))}
+        for key, spread in ((CONTROL, 1.0), (NARROW, 2.0))
+    }
+    return read_further(load_tree(ROOT / FURTHER), load_tree(ROOT / PARAMS), replicas, [own])
 
 
-def test_further_encoders_are_compared_seed_by_seed(study, further):
-    # The ranges overlap, but each is two points above the other of its seed.
+def numbers(claim: Claim) -> list[Estimate]:
+    return [case.number for case in claim.cases if case.number]
+
+
+def test_further_encoders_are_compared_seed_by_seed_with_the_error_of_the_lines(study, further):
     labels = coverage_of_data(read(study), further=further)
     narrow = narrower_data(read(study), further=further)
-    assert (labels.verdict, narrow.verdict) == ("supported", "not supported")
-    control = further[1]
-    control.replicas[ROBUSTNESS].by_seed[0] += 1
-    (case,) = coverage_of_data(read(study), further=further).cases
-    assert case.group == f"{control.entry.label} minus {control.other.entry.label}"
-    assert case.widest and (case.widest.value, *case.widest.ends) == pytest.approx((2.2, 2, 3))
+    assert (labels.verdict, narrow.verdict) == ("supported", "contradicted")
+    (number,) = numbers(labels)
+    half = 2.776445 * 2  # t of four degrees of freedom; the differences are equal
+    assert (number.value, *number.ends) == pytest.approx((20, 20 - half, 20 + half))
+    pair = labels.cases[0].group
+    assert pair.startswith("RN supervised, web-broad labels (control) minus RN zero-shot")
+    (number,) = numbers(narrow)
+    half = 2.776445 * (4 + 2.5 / 5) ** 0.5  # and with a variance over seeds of 2.5
+    assert (number.value, number.high) == pytest.approx((-22, -22 + half))
 
 
-def test_five_seeds_have_to_count_for_both_and_without_any_no_number_is_shown(study, further):
-    other = further[0].other.replicas[ROBUSTNESS].by_seed
-    del other[0]
+def test_the_reason_names_what_else_differs_between_the_trainings(study, further):
+    labels, narrow = further[1], further[0]
+    assert (labels.key, labels.differs) == (CONTROL, ())
+    reason = narrower_data(read(study), further=further).reason
+    for words in ("images (16,000 in place of 20,000)", "styles", "epochs (2 in place of 4)"):
+        assert words in reason
+    assert "warmup steps (25 in place of 94)" in narrow.differs and "seed" not in reason
+
+
+def test_few_seeds_or_seeds_that_disagree_leave_a_comparison_open(study, further):
+    control = further[1].replicas[CURVED].by_seed
+    control |= {0: -200.0}
     assert coverage_of_data(read(study), further=further).verdict == "undecided"
-    other |= {0: 99.0}  # one seed disagrees
-    assert coverage_of_data(read(study), further=further).verdict == "undecided"
-    for one in further:
-        one.replicas[ROBUSTNESS] = Replicated(by_seed={}, left_out=5)
-    labels = coverage_of_data(read(study), further=further)
-    assert labels.verdict == "undecided" and labels.cases[0].number is labels.drawing is None
-    assert "without 5 of 5 seeds" in labels.cases[0].seeds
+    for seed in (0, 1, 2, 3):
+        del control[seed]
+    one = coverage_of_data(read(study), further=further)
+    assert (one.verdict, numbers(one)[0].low) == ("undecided", None)
+    further[1].replicas[CURVED] = Replicated(by_seed={}, left_out=5)
+    none = coverage_of_data(read(study), further=further)
+    assert none.verdict == "undecided" and none.cases[0].number is none.drawing is None
+    assert "without 5 of 5 seeds" in none.cases[0].seeds

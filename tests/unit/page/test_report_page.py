@@ -8,17 +8,18 @@ import pytest
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.result_tables import format_number as number
 from interpreting_clip.study.dataset_entries import DatasetEntry
+from page.further_encoders import FurtherEncoder
 from page.names import format_estimate as estimate
-from page.names import format_percent as percent
 from page.names import format_spread
 from page.provenance import Provenance
-from page.replicas import FurtherEncoder, Replicated
+from page.replicas import Replicated
 from page.report_page import study_charts
 from tests.reads import ROOT
 from tests.unit.page.conftest import (
     SHIFTS,
     Tags,
     cells,
+    interval,
     load_study,
     read,
     study_page,
@@ -48,8 +49,18 @@ def changed() -> str:
     study["replicas"], study["outdated"] = {"rn_web_broad": replicas}, ["concepts", "prunable"]
     (other,) = (e for e in read(study) if e.key == "rn_web_broad")
     narrow = msgspec.structs.replace(other.entry, label="RN narrow")
-    known = {"replicas": {"kurtosis.kurtosis": SPREAD, "robustness.robustness": LOWER}}
-    study["further"] = [FurtherEncoder(key="rn_narrow", entry=narrow, other=other, **known)]
+    known = {"kurtosis.kurtosis": SPREAD, "robustness.robustness": LOWER}
+    study["further"] = [
+        FurtherEncoder(key="rn_narrow", entry=narrow, other=other, replicas=known, differs=("x",))
+    ]
+    vits = {"vit_web_broad": 40.0, "vit_web_broad_finetuned": 2.0, "vit_supervised": 0.0}
+    for key, mean in vits.items():
+        curve = {"robustness": interval(mean), "limit": 4.0, "draws": [mean] * 1000}
+        curve |= {"knees": {}, "per_shift": {}, "standard": 0.0}
+        results[key]["robustness"] |= {"curved": curve, "extrapolated": 0}
+        for one in results[key]["robustness"]["per_shift"].values():
+            one["extrapolated"] = False
+        results[key]["kurtosis"]["outliers"]["outlier_features"] = int(mean > 4)
     results["rn_web_broad"]["robustness"]["extrapolated"] = 1
     results["rn_web_broad"]["robustness"]["per_shift"]["objectnet"]["extrapolated"] = True
     results["rn_web_broad"]["kurtosis"] |= {"centred": None, "centred_outliers": 0}
@@ -85,20 +96,22 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
     on_shift = [robustness.per_shift[shift] for shift in SHIFTS]
     accuracies = [robustness.imagenet, *(one.accuracy.value for one in on_shift)]
     heights = [one.robustness and one.robustness.value for one in on_shift]
+    curved = robustness.curved
+    on_curve = (estimate(curved and curved.robustness), number(curved and curved.limit))
     means = map(estimate, (robustness.robustness, robustness.natural, robustness.style))
     p_value = (sum(one >= kurtosis.value for one in null) + 1) / (len(null) + 1)
-    assert found.concepts and found.concepts.directions
+    assert found.concepts and found.concepts.directions and prunable.prunable is not None
     tables = {
         "Accuracy": [*map(number, accuracies), number(robustness.shift_accuracy)],
-        "Effective robustness": [*means, *map(number, heights)],
+        "Effective robustness": [*on_curve, *means, *map(number, heights)],
         "Kurtosis and outlier features": [
             *(estimate(kurtosis, 2), estimate(found.kurtosis.centred, 2)),
             *(format_spread(null, 2), number(p_value, 3)),
         ],
         "Unique concepts of directions": [estimate(found.concepts.directions.unique, 0)],
         "Privileged directions": [
-            *(str(found.directions.directions), percent(prunable.prunable)),
-            percent(prunable.by_accuracy),
+            *(str(found.directions.directions), number(100 * prunable.prunable, 0)),
+            number(100 * prunable.by_accuracy, 0),
         ],
     }
     for caption, known in tables.items():
@@ -116,25 +129,51 @@ def test_only_a_study_of_synthetic_images_says_that_it_does_not_test_the_paper(f
     assert "synthetic ImageNet-R" in synthetic
 
 
+def test_robust_encoders_are_marked_and_claims_have_their_table(changed):
+    robustness = table(changed, "Effective robustness")
+    found = [cells(robustness, f"ViT {kind}, web-broad")[:2] for kind in ("zero-shot", "finetuned")]
+    assert found == [["40.0 [39.0, 41.0]▲", "4.0"], ["2.0 [1.0, 3.0]", "4.0"]]
+    claim = changed[changed.index('id="claim-outliers-indicate-robustness"') :]
+    assert "1 of 1 robust encoders and 0 of 2 that are not robust" in claim
+    rows = table(claim, "outlier features")
+    assert cells(rows, "ViT zero-shot, web-broad")[:4] == ["1", "yes", "40.0 [39.0, 41.0]", "4.0"]
+    verdicts = [
+        cells(rows, row)[-1] for row in ("ViT zero-shot, web-broad", "RN finetuned, web-broad")
+    ]
+    assert verdicts == ["supported", "–"]
+    ours = changed.index("Claims that are not the paper’s")
+    for key, is_ours in (("concept-order", False), ("prunable", False), ("robustness-order", True)):
+        assert (f'id="claim-{key}"' in changed[ours:]) == is_ours
+
+
 def test_extrapolated_numbers_are_marked_and_what_lacks_is_a_dash(changed):
     both = table(changed, "Effective robustness")
-    assert "]‡<" in cells(both, ZERO_SHOT)[0]
-    marked = [i for i, cell in enumerate(cells(both, ZERO_SHOT)) if cell.endswith("‡")]
-    assert marked == [1, 6]
-    assert cells(both, SUPERVISED)[1] == "–" and "‡" not in "".join(cells(both, SUPERVISED))
+    # the mean over the seeds that count, and of the study's own training
+    assert cells(both, ZERO_SHOT)[2].endswith("]‡")
+    own = cells(table(changed, "Effective robustness of the study’s own training"), ZERO_SHOT)
+    marked = [i for i, cell in enumerate(own) if cell.endswith("‡") and i > 1]
+    assert marked == [2, 3, 8]
+    assert cells(both, SUPERVISED)[3] == "–" and "‡" not in "".join(cells(both, SUPERVISED))
     # each kind of representation has a table
     kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
     assert SUPERVISED not in kurtosis and cells(kurtosis, ZERO_SHOT)[1] == "–"
 
 
-def test_the_spread_over_seeds_is_shown_of_what_is_current(changed):
+def test_means_over_seeds_are_shown_of_what_is_current(changed, study):
     robustness = cells(table(changed, "Effective robustness"), ZERO_SHOT)
-    assert "± 2.8 (without 1 of 3 seeds ‡)" in robustness[0]
+    assert robustness[2].startswith("22.0 [")
+    own = study["results"]["rn_web_broad"]["robustness"]["robustness"]["value"]
+    of_own = cells(table(changed, "Effective robustness of the study’s own training"), ZERO_SHOT)
+    assert of_own[2].startswith(f"{number(own)} [")
+    kurtosis = table(changed, "Kurtosis and outlier features: linear representations")
+    assert cells(kurtosis, ZERO_SHOT)[0].startswith("3.00 [")
+    # no replicas: the study's own
+    assert cells(kurtosis, "RN finetuned, web-broad")[0].startswith("2.")
     seeds = cells(table(changed, "The encoders over seeds"), ZERO_SHOT)
-    assert seeds[4:] == ["–"] * 4
+    assert seeds[5:] == ["–"] * 4 and "22.0 ± 2.8" in seeds[3]
     assert "replicas of concepts, prunable are out of date" in changed
-    further = cells(table(changed, "Encoders of the study of replicas alone"), "RN narrow")
-    assert "21.0 ± 1.4" in further[2]
+    further = cells(table(changed, "Encoders that only the study of replicas has"), "RN narrow")
+    assert "21.0 ± 1.4" in further[3]
 
 
 def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
@@ -147,7 +186,7 @@ def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
         for results in fewer["results"].values():
             results["concepts"] = None
         bare = study_page(fewer)
-    for caption in ("Accuracy", "Effective robustness"):
-        dashes = [cells(table(text, caption), row).count("–") for row in (ZERO_SHOT, SUPERVISED)]
-        assert dashes == [4, 2]
+    for caption, curved in (("Accuracy", 0), ("Effective robustness", 2)):
+        found = [cells(table(text, caption), row) for row in (ZERO_SHOT, SUPERVISED)]
+        assert [row[curved:].count("–") for row in found] == [4, 2]
     assert 'id="figure-concepts"' in text and 'id="figure-concepts"' not in bare

@@ -10,7 +10,8 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.formats.json import read_json, write_json
 from interpreting_clip.study.check import check
-from page.replicas import FURTHER, IDENTITY
+from page.further_encoders import FURTHER
+from page.replicas import IDENTITY
 from tests.reads import ROOT
 from tools.replicas import SEEDS, TABLE, main
 
