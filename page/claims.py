@@ -198,7 +198,7 @@ def outlier_features(encoders: Sequence[StudyEncoder]) -> Claim:
         kind: [e.results.kurtosis.outliers.outlier_features for e in trained(linear, kind)]
         for kind in ("zero_shot", "supervised")
     }
-    verdict: Verdict = "not supported"
+    verdict: Verdict = "contradicted"
     if any(counts["zero_shot"]):
         shown = all(counts["zero_shot"]) and not any(counts["supervised"])
         verdict = "supported" if shown else "mixed"
@@ -234,7 +234,7 @@ def prunable_directions(encoders: Sequence[StudyEncoder], names: Names = DATASET
         reached = {share >= PRUNABLE for share in shares}
         verdict: Verdict = "undecided"
         if len(reached) == 1:
-            verdict = "supported" if reached.pop() else "not supported"
+            verdict = "supported" if reached.pop() else "contradicted"
         chance = prunable.accuracy_chance
         value = Estimate(100 * prunable.by_accuracy)
         case = Case(

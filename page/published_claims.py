@@ -65,7 +65,7 @@ def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) 
         key="published",
         chart="published",
         text="Zero-shot CLIP models are more robust than standard models on the real datasets.",
-        verdict="supported" if above.all() else "mixed" if above.any() else "not supported",
+        verdict="supported" if above.all() else "mixed" if above.any() else "contradicted",
         reason=f"{above.sum()} of {len(counted)} zero-shot models have an interval above "
         f"{format_number(limit)} points, the limit for one more standard model"
         f"{_not_counted(models, counted)}.",
@@ -98,7 +98,7 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
         key="finetuning",
         chart="finetuning",
         text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
-        verdict="supported" if less.all() else "not supported" if more.all() else "mixed",
+        verdict="supported" if less.all() else "contradicted" if more.all() else "mixed",
         reason=f"{less.sum()} of {len(counted)} finetuned models have an interval of the change "
         f"below zero{_not_counted(models, counted)}.",
         cases=cases,

@@ -15,7 +15,7 @@ from interpreting_clip.statistics.nulls import rank_p_value
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS, format_estimate, mark
 
-Verdict = Literal["supported", "not supported", "undecided", "mixed"]
+Verdict = Literal["supported", "contradicted", "undecided", "mixed"]
 
 LEVEL = 0.05
 """A value is above a null if its p is at most this; the choice is ours, and with 19 draws or more
@@ -142,10 +142,10 @@ def supported(cases: Sequence[Case], what: str) -> str:
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
     """Judge whether differences are positive: supported if all their intervals are above zero.
 
-    Not supported if one of the intervals is below zero; otherwise undecided.
+    Contradicted if one of the intervals is below zero; otherwise undecided.
     """
     if any(estimate.ends[1] < 0 for estimate in estimates):
-        return "not supported"
+        return "contradicted"
     above = bool(estimates) and all(estimate.ends[0] > 0 for estimate in estimates)
     return "supported" if above else "undecided"
 
@@ -154,7 +154,7 @@ def judge_pairs(differences: Sequence[float]) -> Verdict:
     """Judge whether the first of each pair is above: decided only if all agree, and are enough."""
     if len(differences) < NEEDED_PAIRS or min(differences) <= 0 <= max(differences):
         return "undecided"
-    return "supported" if differences[0] > 0 else "not supported"
+    return "supported" if differences[0] > 0 else "contradicted"
 
 
 def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdict:
@@ -165,4 +165,4 @@ def judge_against_null(low: float, high: float, null: Sequence[float]) -> Verdic
     if rank_p_value(float("inf"), null) > LEVEL:
         return "undecided"
     above = [rank_p_value(end, null) <= LEVEL for end in (low, high)]
-    return "supported" if all(above) else "undecided" if any(above) else "not supported"
+    return "supported" if all(above) else "undecided" if any(above) else "contradicted"

@@ -48,11 +48,11 @@ def judged(claim, study) -> Any:
 def test_pairs_have_to_agree_and_a_value_is_above_a_null_at_both_of_its_ends():
     pairs = {
         (1.0, 2.0, 3.0, 1.0, 2.0): "supported",
-        (-1.0, -2.0, -1.0, -1.0, -9.0): "not supported",
+        (-1.0, -2.0, -1.0, -1.0, -9.0): "contradicted",
     }
     pairs |= dict.fromkeys(((1.0, 2.0, 3.0, 1.0, 0.0), (1.0, 1.0, 1.0, 1.0), ()), "undecided")
     assert {differences: judge_pairs(differences) for differences in pairs} == pairs
-    ends = {(3.5, 3.6): "supported", (3.3, 3.6): "undecided", (3.2, 3.3): "not supported"}
+    ends = {(3.5, 3.6): "supported", (3.3, 3.6): "undecided", (3.2, 3.3): "contradicted"}
     assert {(low, high): judge_against_null(low, high, NULL) for low, high in ends} == ends
     # The smallest p of so few is above the level.
     assert judge_against_null(3.5, 3.6, NULL[-18:]) == "undecided"
@@ -63,8 +63,8 @@ def test_differences_are_judged_by_whether_their_intervals_hold_zero():
         ((1, 3), (2, 9)): "supported",
         ((1, 3), (-1, 9)): "undecided",
         ((0, 3),): "undecided",
-        ((1, 3), (-9, -1)): "not supported",
-        ((-1, 3), (-9, -1)): "not supported",
+        ((1, 3), (-9, -1)): "contradicted",
+        ((-1, 3), (-9, -1)): "contradicted",
         (): "undecided",
     }
     found = {
@@ -81,7 +81,7 @@ def test_backbones_that_differ_are_mixed_and_the_chart_has_their_numbers(study):
     supervised = study["results"]["rn_supervised"]["robustness"]
     found = judged(robustness_order, study)
     assert found.verdict == "mixed" and "1 of 2 families" in found.reason
-    assert [case.verdict for case in found.cases] == ["supported"] * 2 + ["not supported"] * 2
+    assert [case.verdict for case in found.cases] == ["supported"] * 2 + ["contradicted"] * 2
     assert found.cases[0].number == Estimate(20, 20, 20) and found.drawing
     names = ["zero-shot minus finetuned", "finetuned minus supervised"]
     assert [case.name for case in found.cases] == names * 2
@@ -130,7 +130,7 @@ def test_seeds_widen_a_difference_and_count_only_if_both_do(study):
 def test_the_control_decides_between_data_and_language_unless_extrapolated(study):
     add_control(study)
     control = study["results"][CONTROL]["robustness"]
-    for mean, verdict in ((5, "not supported"), (40, "supported")):
+    for mean, verdict in ((5, "contradicted"), (40, "supported")):
         set_robustness(study, rn_web_broad=28, **{CONTROL: mean})
         found = judged(coverage_of_data, study)
         assert found.verdict == verdict and found.cases[0].number.value == mean - 28
@@ -141,7 +141,7 @@ def test_the_control_decides_between_data_and_language_unless_extrapolated(study
 def test_kurtosis_is_judged_against_many_untrained_encoders(study):
     for null in study["nulls"].values():
         null["numbers"]["kurtosis"] = NULL
-    for kurtosis, verdict in ((9.0, "supported"), (3.0, "not supported")):
+    for kurtosis, verdict in ((9.0, "supported"), (3.0, "contradicted")):
         for results in study["results"].values():
             results["kurtosis"]["kurtosis"] = interval(kurtosis, 0.1)
         found = judged(kurtosis_above_null, study)
@@ -157,7 +157,7 @@ def test_outlier_features_are_counted(study):
     assert found.drawing is None  # all numbers are equal
     for zero_shot, supervised, verdict in (
         (2, 0, "supported"),
-        (0, 3, "not supported"),
+        (0, 3, "contradicted"),
         (2, 1, "mixed"),
     ):
         counts = {"zero_shot": zero_shot, "supervised": supervised}
@@ -171,7 +171,7 @@ def test_outlier_features_are_counted(study):
 def test_prunable_is_compared_with_the_paper_by_accuracy_with_every_seed(study):
     for share, seeds, verdict in (
         (0.8, {}, "supported"),
-        (0.7, {}, "not supported"),
+        (0.7, {}, "contradicted"),
         (0.8, {0: 0.8, 1: 0.9}, "supported"),
         (0.8, {0: 0.8, 1: 0.7}, "undecided"),
     ):
@@ -191,9 +191,9 @@ def test_concepts_are_compared_within_a_family(study):
         # The counts overlap, but not in one draw.
         ([18, 15, 17], [16, 14, 16], [9, 9, 9], "supported"),
         ([18, 15], [16, 16], [9, 9], "undecided"),
-        ([14], [16], [16], "not supported"),
+        ([14], [16], [16], "contradicted"),
         # One other encoder has surely more.
-        ([16, 17], [16, 16], [30, 29], "not supported"),
+        ([16, 17], [16, 16], [30, 29], "contradicted"),
     ):
         for backbone in ("rn", "vit"):
             for key, draws in zip(FAMILY, (zero_shot, finetuned, supervised), strict=True):

@@ -58,7 +58,7 @@ def test_a_zero_shot_model_has_to_lie_beyond_where_a_standard_model_would():
     assert cases[1] == ("highest: RN50/openai", "20.0 [19.5, 20.5]")
     assert cases[0][0] == "lowest: RN50/cc12m"  # the line is extrapolated to the tiny one
     verdicts = [claims(*cards, limit=limit)["published"].verdict for limit in (2.8, 20.0)]
-    assert verdicts == ["supported", "not supported"]
+    assert verdicts == ["supported", "contradicted"]
 
 
 def test_finetuning_is_judged_by_the_difference_from_the_start():
@@ -66,7 +66,7 @@ def test_finetuning_is_judged_by_the_difference_from_the_start():
     known = {
         (less, least): "supported",
         (less, more): "mixed",
-        ((5, 4, 6), (3, 2, 4)): "not supported",
+        ((5, 4, 6), (3, 2, 4)): "contradicted",
     }
     for changes, verdict in known.items():
         cards = [card(f"b/{c}", "finetuned", 5.0, change=c) for c in changes]
@@ -99,7 +99,7 @@ def test_an_order_depends_on_the_line_where_its_difference_does():
         [[5, -1, 9], [9, 8, 10]],
         [[5, 4, 6], [-2, -3, -1]],
     )
-    for other, verdict in ((unsure, "undecided"), (reversed_, "not supported")):
+    for other, verdict in ((unsure, "undecided"), (reversed_, "contradicted")):
         found = claims(*backbone(), differences=sure, timm=other)["published-order"]
         assert found.elsewhere == (f"{verdict} under “timm’s standard models”",)
 
