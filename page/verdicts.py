@@ -128,15 +128,36 @@ def case_drawing(
 
 
 def overall(cases: Sequence[Case]) -> Verdict:
-    """Return the verdict that all cases share, or that they are mixed."""
+    """Return the verdict of a claim from its cases, leaving out cases that are not judged.
+
+    *Supported* or *contradicted* if every case is; *mixed* if one is supported and another
+    contradicted; otherwise *undecided*, as it is without a case. A claim is made of every case, so
+    one that is undecided leaves it open. The rule is ours.
+    """
     verdicts: set[Verdict] = {case.verdict for case in cases if case.verdict}
-    return verdicts.pop() if len(verdicts) == 1 else "mixed"
+    if "mixed" in verdicts or verdicts >= {"supported", "contradicted"}:
+        return "mixed"
+    return verdicts.pop() if len(verdicts) == 1 else "undecided"
 
 
 def supported(cases: Sequence[Case], what: str) -> str:
-    """Return how many of the cases, counted by their groups, support a claim: `1 of 2 families`."""
-    groups = {case.group or case.name: case.verdict for case in cases}
-    return f"{sum(verdict == 'supported' for verdict in groups.values())} of {len(groups)} {what}"
+    """Return how many of the cases, counted by their groups, support a claim: `1 of 2 families`.
+
+    Cases that are not judged do not count.
+    """
+    judged = [*_verdicts(cases).values()]
+    return f"{judged.count('supported')} of {len(judged)} {what}"
+
+
+def not_judged(cases: Sequence[Case], why: str) -> str:
+    """Return how many cases, counted by their groups, have no verdict; empty if all have one."""
+    judged = _verdicts(cases)
+    left = {case.group or case.name for case in cases} - judged.keys()
+    return f" Not judged: {len(left)} more, {why}." if left else ""
+
+
+def _verdicts(cases: Sequence[Case]) -> dict[str, Verdict]:
+    return {case.group or case.name: case.verdict for case in cases if case.verdict}
 
 
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:
