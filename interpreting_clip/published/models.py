@@ -18,6 +18,7 @@ from interpreting_clip.published.figures import (
     RECIPE,
     Published,
 )
+from interpreting_clip.published.limit_check import check_limit
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
 from interpreting_clip.published.line_fits import Robustness
 from interpreting_clip.published.schema import (
@@ -88,6 +89,7 @@ def published_models(
             for key, source in published.sources.items()
         },
         choices={key: choice_card(key, analysis, settings) for key in CHOICES},
+        limit_check=check_limit(published, analysis, settings),
         models=msgspec.convert(cards, list[ModelCard]),
     )
 
@@ -133,6 +135,7 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
         models=int(lines["models"].max()),
         families=int(lines["families"].max()),
         spread=analysis.spreads[key],
+        limits=analysis.limits[key],
         comparisons=comparisons(models, robustness, settings.confidence),
         leaders=leaders(choice, robustness, models, settings.confidence),
     )
