@@ -213,7 +213,7 @@ def line_table(analysis: Analysis) -> pd.DataFrame:
     """
     by_choice = {key: fits.lines for key, fits in analysis.fits.items()}
     lines = pd.concat(by_choice, names=["choice", "shift"])
-    for name in ("slope", "second_slope", "intercept"):
+    for name in ("slope", "second_slope", "intercept", "bend"):
         lines[name] = lines[name].map("{:.12f}".format, na_action="ignore")
     return lines.reset_index()
 
