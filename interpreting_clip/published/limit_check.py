@@ -24,7 +24,7 @@ from interpreting_clip.statistics.published_accuracies import Settings
 MEAN = "without_objectnet"
 """The mean that timm's models have."""
 
-RANGES = ((0, 100), (0, 70), (70, 75), (75, 80), (80, 84), (84, 100))
+RANGES = ((0.0, 100.0), (0.0, 70.0), (70.0, 75.0), (75.0, 80.0), (80.0, 84.0), (84.0, 100.0))
 """Ranges of ImageNet accuracy in percent; above 84 % the testbed has three standard models."""
 
 
