@@ -149,10 +149,11 @@ def leaders(
     These are the model with the highest mean effective robustness over all shifts of the choice,
     and the models whose difference from it has an interval that includes 0. The difference is taken
     on each resampled line, so an error of the line that is common to both models cancels; the
-    intervals of the two means would overlap because of it. The intervals hold at once, by
-    Bonferroni's correction for the number of models that are compared with the highest. Resamples
-    are too few for such quantiles, so they are Student's, with the draws' standard deviation.
-    Models to which a line is extrapolated, or that lack a shift, are left out.
+    intervals of the two means would overlap because of it. The intervals have Bonferroni's
+    correction for the number of models that are compared with the highest, so that the most robust
+    model is among the leaders with at least this confidence. Resamples are too few for such
+    quantiles, so these are Student's, with the draws' standard deviation. Models to which a line is
+    extrapolated, or that lack a shift, are left out.
     """
     values, draws = robustness.mean(choice.shifts)
     within = values.notna() & ~robustness.extrapolated.any(axis=1)
