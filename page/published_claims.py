@@ -161,7 +161,7 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles
         key="published-order",
         chart="counterparts",
         text="Zero-shot models are more robust than their finetuned versions, and these more than "
-        "supervised models of the backbone (mean without ObjectNet; ‡ extrapolated).",
+        "supervised models of the backbone (mean without ObjectNet; models in the lines’ range).",
         verdict=overall(cases),
         reason=f"In {_count(one_each, 'comparisons')}({named}), the interval of every difference "
         f"is above zero{_outside(one_each)}.",
