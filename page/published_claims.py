@@ -1,7 +1,8 @@
-"""What published accuracies of real models show, under every choice of the line."""
+"""What published accuracies of real models show, on curved lines and under every other choice."""
 
-from collections.abc import Mapping
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
+from math import isnan
 from typing import Any
 
 import msgspec
@@ -9,98 +10,116 @@ import pandas as pd
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
 from page.published_results import PUBLISHED_TRAININGS
-from page.verdicts import NO_DIFFERENCE, Case, Claim, judge_differences, overall, supported
+from page.published_tables import limits
+from page.verdicts import (
+    NO_DIFFERENCE,
+    Case,
+    Claim,
+    Verdict,
+    judge_differences,
+    overall,
+)
 
 Titles = Mapping[str, str]
 """The titles of the sources."""
 
 
 def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Return every claim that the published models can decide, on the default line.
+    """Return every claim that the published models can decide, on the curved lines.
 
-    `elsewhere` lists the other lines with another verdict. `tables` has the models by choice.
+    The reason names the models that straight lines judge otherwise, and `elsewhere` lists the lines
+    with another verdict. `tables` has the models by choice.
     """
     titles = {key: source.title for key, source in published.sources.items()}
     claims = []
-    for judge in (zero_shot_robust, finetuning_reduces, order_of_trainings):
+    for judge, subject in (
+        (zero_shot_robust, "name"),
+        (finetuning_reduces, "name"),
+        (order_of_trainings, "group"),
+    ):
         judged = {
-            published.choices[key].label: judge(table, published.choices[key], titles)
-            for key, table in tables.items()
+            key: judge(table, published.choices[key], titles) for key, table in tables.items()
         }
-        default = judged[published.choices[DEFAULT].label]
-        if default.cases:
-            elsewhere = [
-                f"{claim.verdict} under “{label}”"
-                for label, claim in judged.items()
-                if claim.cases and claim.verdict != default.verdict
-            ]
-            claims.append(msgspec.structs.replace(default, elsewhere=tuple(elsewhere)))
+        claim, straight = judged[CURVED], judged[DEFAULT]
+        if not claim.cases:
+            continue
+        elsewhere = [
+            f"{other.verdict} under “{published.choices[key].label}”"
+            for key, other in judged.items()
+            if other.cases and other.verdict != claim.verdict
+        ]
+        claims.append(
+            msgspec.structs.replace(
+                claim,
+                reason=claim.reason + _otherwise(claim.cases, straight.cases, subject),
+                # Of many models, the ends are enough.
+                cases=_ends(claim.cases) if subject == "name" else claim.cases,
+                elsewhere=tuple(elsewhere),
+            )
+        )
     return claims
 
 
-def zero_shot_robust(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim:
-    """Count the zero-shot models that are more robust than one more standard model would be.
+def zero_shot_robust(models: pd.DataFrame, _choice: ChoiceCard, _titles: Titles) -> Claim:
+    """Judge whether zero-shot models are more robust than one more standard model would be.
 
-    The interval of their mean robustness has to be above the prediction limit. Models to which a
-    line is extrapolated are not counted.
+    The interval of a model's mean robustness has to be above the limit at its ImageNet accuracy.
     """
     models = models[models["training"] == "zero_shot"].dropna(subset=["mean_all"])
-    counted = models[~models["extrapolated"]].sort_values(["mean_all", "name"])
-    limit = choice.spread["all"].limit
-    above = counted["low_all"] > limit
     cases = [
         Case(
-            name=f"{which}: {model['name']}",
+            name=model["name"],
             training="zero_shot",
             number=Estimate(model["mean_all"], model["low_all"], model["high_all"]),
-            null=(-limit, limit),
-            chance=f"up to {format_number(limit)}",
+            null=limits(model["limit_all"]),
+            chance=f"up to {format_number(model['limit_all'])}",
+            extrapolated=model["extrapolated"],
+            verdict=_judge(model["low_all"], model["high_all"], model["limit_all"], model),
         )
-        for which, model in _lowest_and_highest(counted)
+        for model in models.sort_values(["mean_all", "name"]).to_dict("records")
     ]
     return Claim(
         key="published",
         chart="published",
         text="Zero-shot CLIP models are more robust than standard models on the real datasets.",
-        verdict="supported" if above.all() else "mixed" if above.any() else "contradicted",
-        reason=f"{above.sum()} of {len(counted)} zero-shot models have an interval above "
-        f"{format_number(limit)} points, the limit for one more standard model"
-        f"{_not_counted(models, counted)}.",
+        verdict=overall(cases),
+        reason=_count(cases, "zero-shot models")
+        + "have an interval above the limit for one more standard model with the same ImageNet "
+        f"accuracy{_outside(cases)}.",
         cases=cases,
         axis="mean effective robustness (points); grey: one more standard model",
     )
 
 
 def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles) -> Claim:
-    """Count the finetuned models that are less robust than the model that they started from.
+    """Judge whether finetuned models are less robust than the model that they started from.
 
     The difference is taken on each resampled line, over the shifts that both were measured on.
     """
     models = models[models["training"].isin(["finetuned", "finetuned_12k"])].dropna(
         subset=["mean_change"]
     )
-    counted = models[~models["extrapolated"]].sort_values("mean_change", kind="stable")
-    less, more = counted["high_change"] < 0, counted["low_change"] > 0
     cases = [
         Case(
-            group=titles[str(source)],
-            name=f"{which}: {model['name']}",
+            group=titles[model["source"]],
+            name=model["name"],
             training="finetuned",
             number=Estimate(model["mean_change"], model["low_change"], model["high_change"]),
+            extrapolated=model["extrapolated"],
+            verdict=_judge(-model["high_change"], -model["low_change"], 0.0, model),
         )
-        for source, group in counted.groupby("source")
-        for which, model in _lowest_and_highest(group)
+        for model in models.sort_values(["source", "mean_change", "name"]).to_dict("records")
     ]
     return Claim(
         key="finetuning",
         chart="finetuning",
         text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
-        verdict="supported" if less.all() else "contradicted" if more.all() else "mixed",
-        reason=f"{less.sum()} of {len(counted)} finetuned models have an interval of the change "
-        f"below zero{_not_counted(models, counted)}.",
+        verdict=overall(cases),
+        reason=_count(cases, "finetuned models")
+        + f"have an interval of the change below zero{_outside(cases)}.",
         cases=cases,
         axis="change of mean effective robustness (points)",
         reference=NO_DIFFERENCE,
@@ -110,18 +129,19 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
 def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
-    The intervals of the differences decide. A case is undecided if a line is extrapolated to one of
-    the models, and cannot be supported without a model of each kind.
+    The intervals of the differences decide. A case is not judged if a line is extrapolated to one
+    of the models, and cannot be supported without a model of each kind.
     """
     by_name = models.set_index("name", drop=False)
     cases = []
     for comparison in choice.comparisons:
         compared = by_name.loc[comparison.models]
         differences = [Estimate(*interval) for interval in comparison.differences]
-        verdict = judge_differences(differences)
-        lacks_a_kind = len(comparison.models) < len(COMPARED)
-        if compared["extrapolated"].any() or (verdict == "supported" and lacks_a_kind):
+        verdict: Verdict | None = judge_differences(differences)
+        if verdict == "supported" and len(comparison.models) < len(COMPARED):
             verdict = "undecided"
+        if compared["extrapolated"].any():
+            verdict = None
         pairs = zip(pairwise(compared.to_dict("records")), differences, strict=True)
         cases += [
             Case(
@@ -134,32 +154,66 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles
             )
             for pair, difference in pairs
         ]
+    # The differences of a comparison share its verdict.
+    one_each = [next(same) for _, same in groupby(cases, lambda case: case.group)]
+    named = "; ".join(case.group for case in one_each if case.verdict) or "none"
     return Claim(
         key="published-order",
         chart="counterparts",
         text="Zero-shot models are more robust than their finetuned versions, and these more than "
-        "supervised models of the backbone (mean without ObjectNet; ‡ extrapolated).",
+        "supervised models of the backbone (mean without ObjectNet; models in the lines’ range).",
         verdict=overall(cases),
-        reason=f"In {supported(cases, 'backbones')}, the interval of every difference is above "
-        "zero, on a line that is not extrapolated.",
+        reason=f"In {_count(one_each, 'comparisons')}({named}), the interval of every difference "
+        f"is above zero{_outside(one_each)}.",
         cases=cases,
         axis="difference in points",
         reference=NO_DIFFERENCE,
     )
 
 
-def _lowest_and_highest(models: pd.DataFrame) -> list[tuple[str, dict[Any, Any]]]:
-    """Return the first and the last of sorted models; nothing if there are none."""
-    ends = models.iloc[[0, -1]] if len(models) else models
-    return list(zip(("lowest", "highest"), ends.to_dict("records"), strict=False))
+def _judge(low: float, high: float, least: float, model: Mapping[Any, Any]) -> Verdict | None:
+    """Judge whether an interval is above a number; None outside the line's range."""
+    if model["extrapolated"] or isnan(least):
+        return None
+    return "supported" if low > least else "contradicted" if high < least else "undecided"
+
+
+def _count(cases: Sequence[Case], what: str) -> str:
+    """Return how many of the cases that are judged support a claim: `1 of 2 models in range `."""
+    judged = [case.verdict for case in cases if case.verdict]
+    return f"{judged.count('supported')} of {len(judged)} {what} in range "
+
+
+def _outside(cases: Sequence[Case]) -> str:
+    """Return how many cases are not judged; empty if all are."""
+    left = sum(case.verdict is None for case in cases)
+    return f"; {left} more lie outside the line’s range" if left else ""
+
+
+def _otherwise(cases: Sequence[Case], straight: Sequence[Case], subject: str) -> str:
+    """Name the subjects that straight lines judge otherwise; empty if there are none."""
+    verdicts = {(case.group, case.name): case.verdict for case in straight}
+    others = {
+        f"{getattr(case, subject)} ({verdict})": None
+        for case in cases
+        if (verdict := verdicts.get((case.group, case.name))) and verdict != case.verdict
+    }
+    return f" Straight lines judge otherwise: {'; '.join(others)}." if others else ""
+
+
+def _ends(cases: Sequence[Case]) -> list[Case]:
+    """Return the lowest and the highest case of each source, among those that are judged."""
+    shown = []
+    for _, group in groupby((case for case in cases if case.verdict), lambda case: case.group):
+        judged = list(group)
+        shown += [
+            msgspec.structs.replace(case, name=f"{which}: {case.name}")
+            for which, case in (("lowest", judged[0]), ("highest", judged[-1]))
+        ]
+    return shown
 
 
 def _training(model: Mapping[Any, Any]) -> str:
     """Return a model's training, with the note on other differences."""
     note = f" ({model['note']})" if model["note"] else ""
     return f"{PUBLISHED_TRAININGS[model['training']]}{note}"
-
-
-def _not_counted(models: pd.DataFrame, counted: pd.DataFrame) -> str:
-    outside = len(models) - len(counted)
-    return f"; {outside} more lie outside the line’s range" if outside else ""

@@ -12,7 +12,7 @@ import pandas as pd
 
 from interpreting_clip.charts.panels import by_training
 from interpreting_clip.formats.csv_tables import records
-from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import PublishedModels, SourceCard
 from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
@@ -25,6 +25,7 @@ from page.published_results import (
     Draws,
     by_robustness,
     interval,
+    limit_at,
     model_table,
 )
 from page.published_tables import (
@@ -33,13 +34,16 @@ from page.published_tables import (
     counterparts,
     default_lines,
     finetuning_table,
-    limit_check,
+    limit_rows,
     published_table,
     scaling_table,
     soup_table,
 )
 from page.rendering import template_environment
 from page.verdicts import case_drawing, case_table
+
+LIMIT_AT = (60.0, 70.0, 75.0, 80.0, 84.0)
+"""The ImageNet accuracies, in percent, at which the page states the limit."""
 
 VIT_SIZES = {
     **{"Ti": "tiny", "S": "small", "M": "medium", "B": "base", "L": "large", "H": "huge"},
@@ -48,7 +52,7 @@ VIT_SIZES = {
 """The sizes of vision transformers as papers name them, and as timm does."""
 
 
-_OF_CHOICES = ("label", "text", "shifts", "standard", "second", "spread")
+_OF_CHOICES = ("label", "text", "shifts", "standard", "second", "spread", "limits")
 """The fields of a choice's card that the script needs."""
 
 
@@ -67,8 +71,7 @@ def published_page(
     tables = {choice: model_table(published, choice) for choice in published.choices}
     models, default = tables[DEFAULT], published.choices[DEFAULT]
     ordered = by_robustness(models)
-    listed, backbones = ordered[ordered["listed"]], counterparts(models)
-    limit = default.spread["without_objectnet"].limit
+    listed, backbones = ordered[ordered["listed"]], counterparts(tables[CURVED])
     points = published_table(standard, models, lines)
     panels = [TESTBED_SHIFTS[shift] for shift in SHIFT_ORDER]
     line_order = [*published.choices, *SHIFT_ORDER]
@@ -96,12 +99,14 @@ def published_page(
         "backbones": case_drawing(
             "counterparts",
             "mean effective robustness without ObjectNet (points)",
-            case_table(counterpart_cases(backbones, limit)),
+            case_table(counterpart_cases(backbones)),
             (by_training("shape"),),
         ),
         "claims": published_claims(published, tables),
         "models": records(listed),
-        "limit_check": limit_check(models, limit),
+        "limits": limit_rows(published),
+        "limit_at": [(x, limit_at(published.choices[CURVED], "all", x)) for x in LIMIT_AT],
+        "accurate": (standard["imagenet"] > published.limit_check.others[-1].low).sum(),
         "ranked": listed["rank"].max(),
         "leaders": records(
             ordered[ordered["rank"].notna() & ordered["name"].isin(default.leaders)]
@@ -160,6 +165,8 @@ def _numbers(
             "slope": line["slope"],
             "second": line["second_slope"],
             "intercept": line["intercept"],
+            "knee": line["knee"],
+            "bend": line["bend"],
             "ranges": [ends for ends in ranges if ends[0] is not None],
         }
     return {

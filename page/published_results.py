@@ -10,7 +10,13 @@ import pandas as pd
 from interpreting_clip.formats.csv_tables import read_table
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import DEFAULT, MEANS
-from interpreting_clip.published.schema import LINE_COLUMNS, Interval, PublishedModels, UnderChoice
+from interpreting_clip.published.schema import (
+    LINE_COLUMNS,
+    ChoiceCard,
+    Interval,
+    PublishedModels,
+    UnderChoice,
+)
 from page.names import format_interval, mark
 
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")
@@ -60,6 +66,7 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
     * accuracies in percent, by test set, and `robustness_<shift>` in points;
     * `mean_<mean>`, `low_<mean>`, `high_<mean>`: the means of `MEANS` with their intervals, and
       `text_<mean>`, the same in words; with `change` for a mean, what finetuning changed;
+    * `limit_<mean>`, the limit for one more standard model with the same ImageNet accuracy;
     * `mark_<mean>` and `mark_<shift>`, ‡ where a line is extrapolated to the model, and
       `extrapolated`, whether any line is;
     * `mean_text`, the mean over all shifts in words, or over all but ObjectNet;
@@ -82,6 +89,7 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
         row |= {f"robustness_{shift}": under.shifts.get(shift, nan) for shift in SHIFT_ORDER}
         for name in MEANS:
             row |= _interval_cells(name, under.means.get(name))
+            row[f"limit_{name}"] = limit_at(published.choices[choice], name, m.accuracy["imagenet"])
         row |= _interval_cells("change", under.change)
         for name, shifts in _MARKED.items():
             row[f"mark_{name}"] = mark(not set(shifts).isdisjoint(under.extrapolated))
@@ -91,6 +99,18 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
     part = models["text_without_objectnet"] + models["mark_all"] + " without ObjectNet"
     part = part.where(models["mean_without_objectnet"].notna(), format_number(None))
     return models.assign(mean_text=whole.where(models["mean_all"].notna(), part))
+
+
+def limit_at(choice: ChoiceCard, mean: str, imagenet: float) -> float:
+    """Return the limit for one more standard model at an ImageNet accuracy in percent, in points.
+
+    It is constant on straight lines. NaN where none is known.
+    """
+    if limit := choice.limits.get(mean):
+        found = limit.at(imagenet / 100)
+    else:
+        found = choice.spread[mean].limit if mean in choice.spread else None
+    return nan if found is None else found
 
 
 def _interval_cells(name: str, interval: Interval | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The tables of the published models' charts, `plots/published.csv` and those only on the page."""
 
-from math import nan
+from math import isnan, nan
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,11 +9,11 @@ import pandas as pd
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.charts.standard_lines import standard_line_rows
 from interpreting_clip.formats.result import Estimate
-from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.published.schema import START
+from interpreting_clip.published.line_choices import CURVED, DEFAULT
+from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.statistics.logit_line import LogitLine
 from page.names import TESTBED_SHIFTS
-from page.published_results import PUBLISHED_TRAININGS
+from page.published_results import PUBLISHED_TRAININGS, limit_at
 from page.verdicts import Case
 
 STANDARD = "standard models"
@@ -76,27 +77,21 @@ PUBLISHED_FRAME = {"imagenet": (25.0, 91.0), "accuracy": (0.5, 97.5)}
 """What the chart of published models shows, in percent: tiny models would shrink the rest."""
 
 
-ACCURATE = 80
-"""The accuracy on ImageNet, in percent, above which standard models leave their line."""
+def limit_rows(published: PublishedModels) -> list[dict[str, Any]]:
+    """Return the checks of the limit on other models, with the limit at both ends of each range.
 
-
-def limit_check(models: pd.DataFrame, limit: float) -> dict[str, int | float]:
-    """Return the shares of timm's supervised models that lie within a limit on the default lines.
-
-    These lines were not fitted to them. `models` are all published models with their means on these
-    lines; the share `held` is of all `models` within their range, `accurate_held` of those `above`
-    an accuracy.
+    The first row is of the whole range.
     """
-    others = models[(models["training"] == "supervised") & ~models["extrapolated"]]
-    others = others.dropna(subset=["mean_without_objectnet"])
-    inside = others["mean_without_objectnet"].abs() <= limit
-    accurate = inside[others["imagenet"] > ACCURATE]
-    return {
-        "models": len(inside),
-        "held": inside.mean(),
-        "above": ACCURATE,
-        "accurate_held": accurate.mean(),
-    }
+    choice = published.choices[CURVED]
+    return [
+        {
+            "others": others,
+            "ends": [
+                limit_at(choice, "without_objectnet", end) for end in (others.low, others.high)
+            ],
+        }
+        for others in published.limit_check.others
+    ]
 
 
 AUGMENTATIONS = ("without augmentation", "RandAugment")
@@ -172,10 +167,10 @@ def counterparts(models: pd.DataFrame) -> pd.DataFrame:
     return known.sort_values(["counterpart_of", "supervised", "data", "place", "name"])
 
 
-def counterpart_cases(models: pd.DataFrame, limit: float) -> list[Case]:
+def counterpart_cases(models: pd.DataFrame) -> list[Case]:
     """Return `counterparts` as cases, for those with a mean without ObjectNet.
 
-    The grey band shows where one more standard model would lie.
+    The grey band shows where one more standard model with the same ImageNet accuracy would lie.
     """
     known = models.dropna(subset=["mean_without_objectnet"]).to_dict("records")
     return [
@@ -186,8 +181,13 @@ def counterpart_cases(models: pd.DataFrame, limit: float) -> list[Case]:
             number=Estimate(
                 *(model[f"{part}_without_objectnet"] for part in ("mean", "low", "high"))
             ),
-            null=(-limit, limit),
+            null=limits(model["limit_without_objectnet"]),
             extrapolated=bool(model["mark_all"]),
         )
         for model in known
     ]
+
+
+def limits(limit: float) -> tuple[float, float] | None:
+    """Return the band within which one more standard model would lie; None where it is unknown."""
+    return None if isnan(limit) else (-limit, limit)

@@ -14,7 +14,7 @@ import pandas as pd
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.published.line_choices import DEFAULT
+from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
 from page.claims import study_claims
@@ -88,9 +88,14 @@ def model_row(name: str, label: str = "") -> tuple[str, ...]:
 
 
 def published_clips() -> str:
-    """Return a few CLIPs, and how robust one more standard model would be."""
-    limit = published().choices[DEFAULT].spread["all"].limit
-    return table(MODEL, [*map(model_row, README_CLIPS), limit_row(limit)])
+    """Return a few CLIPs, also on curved lines with the limit for one more standard model."""
+    curved = model_table(published(), CURVED).set_index("name")
+    rows = []
+    for name in README_CLIPS:
+        model = curved.loc[name]
+        on_curve = model["text_all"] + model["mark_all"]
+        rows.append((*model_row(name), on_curve, format_number(model["limit_all"])))
+    return table((*MODEL, "on curved lines", "limit there"), rows)
 
 
 def limit_row(limit: float) -> tuple[str, ...]:
@@ -100,15 +105,21 @@ def limit_row(limit: float) -> tuple[str, ...]:
 
 def one_backbone() -> str:
     """Return the differences between zero-shot, finetuned and supervised models of a backbone."""
+    choices = [published().choices[key] for key in (CURVED, DEFAULT)]
     rows = []
-    for comparison in published().choices[DEFAULT].comparisons:
-        outside = models().loc[comparison.models, "extrapolated"]
-        differences = [
-            interval(difference) + mark(any(pair))
-            for difference, pair in zip(comparison.differences, pairwise(outside), strict=True)
-        ]
-        rows.append((f"{comparison.backbone}, {comparison.data}", *differences, NONE)[:3])
-    return table(("backbone, data", "zero-shot − finetuned", "finetuned − supervised"), rows)
+    for comparisons in zip(*(choice.comparisons for choice in choices), strict=True):
+        cells = []
+        for comparison in comparisons:
+            outside = models().loc[comparison.models, "extrapolated"]
+            differences = [
+                interval(difference) + mark(any(pair))
+                for difference, pair in zip(comparison.differences, pairwise(outside), strict=True)
+            ]
+            cells += [*differences, NONE][:2]
+        rows.append((f"{comparisons[0].backbone}, {comparisons[0].data}", *cells))
+    differences = ("zero-shot − finetuned", "finetuned − supervised")
+    straight = (f"{difference}, straight lines" for difference in differences)
+    return table(("backbone, data", *differences, *straight), rows)
 
 
 def finetuning() -> str:

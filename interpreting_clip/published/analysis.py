@@ -1,8 +1,10 @@
 """Every published model on every line: the numbers behind the results of stage `published`."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
@@ -14,14 +16,16 @@ from interpreting_clip.published.figures import (
     distinct_models,
     timm_standard_models,
 )
-from interpreting_clip.published.line_choices import CHOICES, MEANS, Choice
+from interpreting_clip.published.line_choices import CHOICES, CURVED, MEANS, Choice
 from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
 from interpreting_clip.published.schema import Interval, Spread
 from interpreting_clip.statistics.published_accuracies import (
     Settings,
+    family_numbers,
     fractions_above_chance,
     standard_models,
 )
+from interpreting_clip.statistics.standard_limit import StandardLimit, StandardModels
 from interpreting_clip.statistics.standard_spread import standard_spread
 
 DIGITS = 3
@@ -40,6 +44,7 @@ class Analysis:
     fits : by choice
     found : by choice
     spreads : how far the standard models lie from their lines, by choice and mean or shift
+    limits : for one more standard model, by choice and mean; for curved lines
     means : by choice and the name of the mean, as `intervals`
     """
 
@@ -48,6 +53,7 @@ class Analysis:
     fits: dict[str, Fits]
     found: dict[str, Robustness]
     spreads: dict[str, dict[str, Spread]]
+    limits: dict[str, dict[str, StandardLimit]]
     means: dict[tuple[str, str], pd.DataFrame]
 
 
@@ -55,32 +61,41 @@ def analyse(published: Published, settings: Settings) -> Analysis:
     """Fit the line under every choice, and place every model that the table shows."""
     models, aliases = shown_models(published)
     standard = standard_models_by_source(published)
-    fits, robustness_by_choice, spreads, means = {}, {}, {}, {}
+    fits = {
+        key: fit_choice(choice, standard[choice.standard], settings)
+        for key, choice in CHOICES.items()
+    }
+    robustness_by_choice, spreads, limits, means = {}, {}, {}, {}
     for key, choice in CHOICES.items():
         fitted = standard[choice.standard]
-        fits[key] = fit_choice(choice, fitted, settings)
+        distances = standard_distances(choice, fits[key], fitted)
         robustness_by_choice[key] = robustness(choice, fits[key], models)
-        spreads[key] = spreads_of_standard_models(choice, fits[key], fitted, settings.confidence)
+        spreads[key] = spreads_of_standard_models(distances, fitted, settings.confidence)
+        spreads[key] |= without_limits(spreads[key], choice, fits[CURVED].knees)
+        limits[key] = limits_by_accuracy(choice, distances, fitted, settings.confidence)
         for name, shifts in MEANS.items():
             values, draws = robustness_by_choice[key].mean(shifts)
             means[key, name] = intervals(values, draws, settings.confidence)
-    return Analysis(models, aliases, fits, robustness_by_choice, spreads, means)
+    return Analysis(models, aliases, fits, robustness_by_choice, spreads, limits, means)
+
+
+def standard_distances(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
+    """Compute how far standard models lie from the lines that were fitted to them."""
+    # A shift's line was not fitted to models that are at chance on the shift.
+    above = {s: models[s].where(~np.isnan(fractions_above_chance(models, s))) for s in fits.draws}
+    return robustness(choice, fits, models.assign(**above))
 
 
 def spreads_of_standard_models(
-    choice: Choice, fits: Fits, models: pd.DataFrame, confidence: float
+    distances: Robustness, models: pd.DataFrame, confidence: float
 ) -> dict[str, Spread]:
-    """Compute how far standard models lie from the lines that were fitted to them.
+    """Summarise how far standard models lie from their lines, by each of `MEANS` and each shift.
 
-    The result is by each of the `MEANS` and each shift, over the models that all lines of it were
-    fitted to.
+    Each spread is over the models that all of its lines were fitted to.
     """
-    # A shift's line was not fitted to models that are at chance on the shift.
-    above = {s: models[s].where(~np.isnan(fractions_above_chance(models, s))) for s in fits.draws}
-    distances = robustness(choice, fits, models.assign(**above))
     spreads = {}
-    for name, shifts in {**MEANS, **{shift: (shift,) for shift in fits.draws}}.items():
-        over = [distances.points[shift].to_numpy() for shift in shifts if shift in fits.draws]
+    for name, shifts in {**MEANS, **{shift: (shift,) for shift in distances.draws}}.items():
+        over = [distances.points[s].to_numpy() for s in shifts if s in distances.draws]
         if spread := standard_spread(over, confidence):
             ends = intervals(*distances.mean(shifts), confidence)
             spreads[name] = Spread(
@@ -92,6 +107,30 @@ def spreads_of_standard_models(
                 off_the_line=int(((ends["low"] > 0) | (ends["high"] < 0)).sum()),
             )
     return spreads
+
+
+def without_limits(
+    spreads: dict[str, Spread], choice: Choice, knees: Sequence[str]
+) -> dict[str, Spread]:
+    """Return the spreads that lose their constant limit, as `Spread` says."""
+    bent = [name for name in spreads if name in knees]
+    if choice.curved:
+        bent += [name for name, shifts in MEANS.items() if not set(shifts).isdisjoint(knees)]
+    return {name: msgspec.structs.replace(spreads[name], limit=None) for name in bent}
+
+
+def limits_by_accuracy(
+    choice: Choice, distances: Robustness, models: pd.DataFrame, confidence: float
+) -> dict[str, StandardLimit]:
+    """Return the limit of each mean over enough shifts around curved lines, else nothing."""
+    standard = StandardModels(
+        imagenet=models["imagenet"].to_numpy(float) / 100,
+        residuals={},
+        curved_residuals={s: points.to_numpy() for s, points in distances.points.items()},
+        families=family_numbers(models),
+    )
+    found = {name: standard.limit(shifts, confidence) for name, shifts in MEANS.items()}
+    return {name: limit for name, limit in found.items() if limit} if choice.curved else {}
 
 
 def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:

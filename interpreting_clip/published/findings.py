@@ -1,5 +1,6 @@
 """Findings of published models on finetuning, averaging weights and pretraining data."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,9 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     explains less, and settings with none cost as much as the others. Models with equal accuracies
     count once. The linear probe, which the others started from, has no recipe and stands apart.
 
+    Each coefficient has a p value, corrected for the number of coefficients in all `regressions`
+    (`holm`): some interval of so many excludes zero by chance.
+
     Returns
     -------
     findings
@@ -79,6 +83,10 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
             ("label smoothing", "with it"): recipes["label_smoothing"] > 0,
         }
     )
+    regressions = [regression(name, tuned[name], variables, settings) for name in OUTCOMES]
+    terms = [term for one in regressions for term in one["terms"]]
+    for term, p_value in zip(terms, holm([term["p"] for term in terms]), strict=True):
+        term["p"] = rounded(p_value)
     return {
         "start": {name: rounded(start[name]) for name in MEANS},
         "probe": rounded(probe),
@@ -87,7 +95,7 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
         "lowest": rounded(models["all"].min()),
         "median": rounded(models["all"].median()),
         "highest": rounded(models["all"].max()),
-        "regressions": [regression(name, tuned[name], variables, settings) for name in OUTCOMES],
+        "regressions": regressions,
     }
 
 
@@ -178,22 +186,45 @@ def contrast(
 def regression(
     outcome: str, points: pd.Series, variables: pd.DataFrame, settings: Settings
 ) -> dict[str, Any]:
-    """Regress points of effective robustness on variables, columns of a name and a unit."""
+    """Regress points of effective robustness on variables, columns of a name and a unit.
+
+    `p` is that of Student's t, two-sided, with the standard error of the draws.
+    """
+    from scipy.special import stdtr  # takes longer to import than the library
+
     x, y = variables.to_numpy(float), points.to_numpy()
     fit = LinearRegression().fit(x, y)
     draws = resample_coefficients(
         np.column_stack([x, np.ones(len(y))]), y, settings.resamples, settings.seed
     )
+    freedom = len(y) - draws.shape[1]
+    # The draws vary as Student's t does, whose standard deviation is sqrt(freedom / (freedom - 2)).
+    errors = draws.std(axis=0) * np.sqrt((freedom - 2) / freedom)
     terms = []
     for i, (name, unit) in enumerate(variables.columns.to_list()):
         estimate = percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
-        terms.append({"name": name, "unit": unit, "estimate": rounded_interval(estimate)})
+        p_value = 2 * float(stdtr(freedom, -abs(fit.coef_[i] / errors[i])))
+        terms.append(
+            {"name": name, "unit": unit, "estimate": rounded_interval(estimate), "p": p_value}
+        )
     return {
         "outcome": outcome,
         "models": len(y),
         "r_squared": rounded(fit.score(x, y)),
         "terms": terms,
     }
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p values for their number (Holm 1979), whatever their dependence.
+
+    Rejecting those at most at a level makes an error with at most this probability.
+    """
+    order = np.argsort(p_values)
+    steps = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected.tolist()
 
 
 FINETUNING_COLUMNS = (

@@ -30,6 +30,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     shifts : those that it has a line for
     standard : the source of the standard models
     second : a second in-distribution accuracy that the fit starts from (Shi et al. 2023)
+    curved : whether a line has a knee where the standard models support one (`fit_curve`)
     """
 
     label: str
@@ -37,14 +38,21 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     shifts: tuple[str, ...] = TESTBED_SHIFTS
     standard: Literal["testbed", "timm"] = "testbed"
     second: Literal["imagenet_v2"] | None = None
+    curved: bool = False
 
 
-DEFAULT = "default"
+DEFAULT, CURVED = "default", "curved"
 
 CHOICES = {
     DEFAULT: Choice(
         label="logit (Taori et al. 2020)",
         text="A least-squares line in logit space through the testbed's standard models.",
+    ),
+    CURVED: Choice(
+        label="curved",
+        text="The same, but two straight pieces that meet at a knee where the standard models "
+        "support one, as they do on ImageNet-A alone.",
+        curved=True,
     ),
     "timm": Choice(
         label="timm’s standard models",

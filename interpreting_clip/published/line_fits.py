@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from interpreting_clip.errors import InputError
 from interpreting_clip.published.line_choices import Choice
+from interpreting_clip.statistics.curved_line import fit_curve
 from interpreting_clip.statistics.least_squares import (
     fit_coefficients,
     r_squared,
@@ -25,11 +26,29 @@ class Fits:
     Attributes
     ----------
     lines : by shift, the columns of `plots/published_lines.csv`
-    draws : by shift, resamples of the coefficients, a row each
+    draws : by shift, resamples of the coefficients, a row each; with the `knee`, in percent, and
+        the `bend` where the line is curved
     """
 
     lines: pd.DataFrame
     draws: dict[str, pd.DataFrame]
+
+    @property
+    def knees(self) -> list[str]:
+        """The shifts whose line has a knee."""
+        return [shift for shift, drawn in self.draws.items() if "knee" in drawn]
+
+    @property
+    def freedom(self) -> int:
+        """The degrees of freedom of the draws, which have the tails of Student's t.
+
+        These are the families less the coefficients that `wild_noise` counts, a knee's bend but not
+        its place among them; of the shift that has fewest.
+        """
+        return min(
+            int(self.lines.loc[shift, "families"]) - len(drawn.columns.difference(["knee"]))
+            for shift, drawn in self.draws.items()
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +122,28 @@ def fit_choice(choice: Choice, models: pd.DataFrame, settings: Settings) -> Fits
             ends = 100 * fractions
             line |= {f"lowest_{name}": ends.min(), f"highest_{name}": ends.max()}
         lines[shift], draws[shift] = line, pd.DataFrame(drawn, columns=names)
+        if choice.curved:
+            curve, drawn = _curve(models, end, families, settings)
+            lines[shift], draws[shift] = line | curve, draws[shift] if drawn is None else drawn
     return Fits(pd.DataFrame.from_dict(lines, orient="index"), draws)
+
+
+def _curve(
+    models: pd.DataFrame,
+    shift: Float[np.ndarray, " model"],
+    families: Int[np.ndarray, " model"],
+    settings: Settings,
+) -> tuple[dict[str, float], pd.DataFrame | None]:
+    """Return what a knee changes of a line, and its resamples; nothing without a knee."""
+    imagenet = models["imagenet"].to_numpy(float) / 100
+    fit = fit_curve(imagenet, shift, settings.resamples, settings.seed, families)
+    if fit is None:
+        return {}, None
+    line, drawn = (
+        {"slope": one.slope, "intercept": one.intercept, "knee": 100 * one.knee, "bend": one.bend}
+        for one in fit
+    )
+    return {**line, "r_squared": fit[0].r_squared}, pd.DataFrame(drawn)
 
 
 def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
@@ -115,10 +155,22 @@ def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
         line = fits.lines.loc[shift]
         with np.errstate(invalid="ignore"):
             design = np.column_stack([logit(start / 100), np.ones(len(start))])
-            points[shift] = 100 * (measured - expit(design @ line[drawn.columns].to_numpy(float)))
-            draws[shift] = 100 * (measured - expit(drawn.to_numpy() @ design.T))
+            fitted = line[drawn.columns].to_frame().T.astype(float)
+            points[shift] = 100 * (measured - expit(_log_odds(fitted, design)[0]))
+            draws[shift] = 100 * (measured - expit(_log_odds(drawn, design)))
         low, high = (line.filter(like=end).dropna().to_numpy(float) for end in ("low", "high"))
         outside = (start < low - 100 * ROUNDING) | (start > high + 100 * ROUNDING)
         extrapolated[shift] = outside.any(axis=1) & ~np.isnan(measured)
     index = models.index
     return Robustness(pd.DataFrame(points, index), pd.DataFrame(extrapolated, index), draws)
+
+
+def _log_odds(
+    lines: pd.DataFrame, design: Float[np.ndarray, "model coefficient"]
+) -> Float[np.ndarray, "line model"]:
+    """Return the log odds that lines, a row each, predict of models."""
+    if "knee" not in lines:
+        return lines.to_numpy() @ design.T
+    straight = lines[["slope", "intercept"]].to_numpy() @ design.T
+    knee, bend = logit(lines["knee"].to_numpy() / 100), lines["bend"].to_numpy()
+    return straight + bend[:, None] * np.maximum(design[:, 0] - knee[:, None], 0)

@@ -18,8 +18,9 @@ from interpreting_clip.published.figures import (
     RECIPE,
     Published,
 )
+from interpreting_clip.published.limit_check import check_limit
 from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
-from interpreting_clip.published.line_fits import Robustness
+from interpreting_clip.published.line_fits import Fits, Robustness
 from interpreting_clip.published.schema import (
     COMPARED,
     Also,
@@ -88,6 +89,7 @@ def published_models(
             for key, source in published.sources.items()
         },
         choices={key: choice_card(key, analysis, settings) for key in CHOICES},
+        limit_check=check_limit(published, analysis, settings),
         models=msgspec.convert(cards, list[ModelCard]),
     )
 
@@ -133,29 +135,41 @@ def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
         models=int(lines["models"].max()),
         families=int(lines["families"].max()),
         spread=analysis.spreads[key],
+        limits=analysis.limits[key],
         comparisons=comparisons(models, robustness, settings.confidence),
-        leaders=leaders(choice, robustness, models, settings.confidence),
+        leaders=leaders(choice, analysis.fits[key], robustness, models, settings.confidence),
     )
 
 
 def leaders(
-    choice: Choice, robustness: Robustness, models: pd.DataFrame, confidence: float
+    choice: Choice, fits: Fits, robustness: Robustness, models: pd.DataFrame, confidence: float
 ) -> list[str]:
     """Return the names of the zero-shot models that may be the most robust, the highest first.
 
     These are the model with the highest mean effective robustness over all shifts of the choice,
     and the models whose difference from it has an interval that includes 0. The difference is taken
     on each resampled line, so an error of the line that is common to both models cancels; the
-    intervals of the two means would overlap because of it. Models to which a line is extrapolated,
-    or that lack a shift, are left out.
+    intervals of the two means would overlap because of it. The intervals have Bonferroni's
+    correction for the number of models that are compared with the highest, so that the most robust
+    model is among the leaders with at least this confidence. Resamples are too few for such
+    quantiles, so these are Student's, with the draws' standard deviation. Models to which a line is
+    extrapolated, or that lack a shift, are left out.
     """
     values, draws = robustness.mean(choice.shifts)
     within = values.notna() & ~robustness.extrapolated.any(axis=1)
     judged = models.assign(mean=values)[within & (models["training"] == "zero_shot")]
     judged = judged.sort_values(["mean", "name"], ascending=[False, True])
-    behind = draws[:, judged.index[:1]] - draws[:, judged.index]
-    low = np.quantile(behind, (1 - confidence) / 2, axis=0)
-    return judged.loc[low <= 0, "name"].tolist()
+    if judged.empty:
+        return []
+    from scipy.special import stdtrit  # takes longer to import than the library
+
+    best, freedom = judged.index[0], fits.freedom
+    behind = values[best] - judged["mean"]
+    # The draws vary as Student's t does, whose standard deviation is sqrt(freedom / (freedom - 2)).
+    spread = np.std(draws[:, [best]] - draws[:, judged.index], axis=0)
+    error = spread * np.sqrt((freedom - 2) / freedom)
+    tail = (1 - confidence) / 2 / max(len(judged) - 1, 1)
+    return judged.loc[behind <= stdtrit(freedom, 1 - tail) * error, "name"].tolist()
 
 
 def comparisons(
@@ -200,7 +214,7 @@ def line_table(analysis: Analysis) -> pd.DataFrame:
     """
     by_choice = {key: fits.lines for key, fits in analysis.fits.items()}
     lines = pd.concat(by_choice, names=["choice", "shift"])
-    for name in ("slope", "second_slope", "intercept"):
+    for name in ("slope", "second_slope", "intercept", "bend"):
         lines[name] = lines[name].map("{:.12f}".format, na_action="ignore")
     return lines.reset_index()
 

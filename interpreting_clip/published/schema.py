@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from interpreting_clip.published.line_choices import Choice
+from interpreting_clip.statistics.standard_limit import StandardLimit
 
 START = "ViT-B-32/openai"
 """The zero-shot CLIP that the ingredients of the soups were finetuned from."""
@@ -18,11 +19,15 @@ COMPARED = ("zero_shot", "finetuned", "supervised")
 """The kinds of training that the paper compares, in its order."""
 
 LINE_COLUMNS = (
-    *("choice", "shift", "slope", "second_slope", "intercept", "r_squared"),
+    *("choice", "shift", "slope", "second_slope", "intercept", "knee", "bend", "r_squared"),
     *("models", "families", "lowest_imagenet", "highest_imagenet"),
     *("lowest_second", "highest_second"),
 )
-"""Columns of `plots/published_lines.csv`; ranges are in percent, of each line's own abscissas."""
+"""Columns of `plots/published_lines.csv`.
+
+Ranges are in percent, of each line's own abscissas. Above the `knee`, an ImageNet accuracy in
+percent, the slope is `slope + bend`.
+"""
 
 Interval = tuple[float, float, float]
 """A value and the ends of its interval, in points."""
@@ -51,17 +56,19 @@ class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
 class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """How far standard models lie from the lines that were fitted to them, in points.
 
-    `deviation` is their standard deviation, `limit` the prediction limit: one more standard model
-    would lie within it, on either side of the line, with the results' confidence. It takes the
-    `models` as independent, which those of one of the `families` are not, so it is optimistic.
-    `largest` is the distance of the model that is farthest off. The interval of the line excludes
-    zero for `off_the_line` of the models.
+    `deviation` is their standard deviation, `limit` a constant prediction limit: one more standard
+    model would lie within it, on either side of the line, with the results' confidence, if all
+    scattered alike. It takes the `models` as independent, which those of one of the `families` are
+    not, so it is optimistic. It is None on a shift that bends the curved line, where distances
+    depend on accuracy, and for means that are read from such a line. `largest` is the distance of
+    the model that is farthest off. The interval of the line excludes zero for `off_the_line` of the
+    models.
     """
 
     models: int
     families: int
     deviation: float
-    limit: float
+    limit: float | None
     largest: float
     off_the_line: int
 
@@ -83,15 +90,46 @@ class ChoiceCard(Choice, frozen=True, kw_only=True):
     """A choice of the line, and what it makes of the models.
 
     `spread` is by the means and the shifts, over the standard models that all their lines were
-    fitted to. `leaders` are the zero-shot models within the lines' range that may be the most
-    robust.
+    fitted to. `limits` are those that depend on accuracy, by mean, for the curved lines. `leaders`
+    are the zero-shot models within the lines' range that may be the most robust.
     """
 
     models: int
     families: int
     spread: dict[str, Spread]
+    limits: dict[str, StandardLimit]
     comparisons: list[Comparison]
     leaders: list[str]
+
+
+class Holdout(msgspec.Struct, frozen=True, kw_only=True):
+    """How far supervised models lie that no line was fitted to, in a range of ImageNet accuracies.
+
+    The `models` of timm, without the testbed's own weights, have an accuracy above `low` and up to
+    `high` percent; their mean is without ObjectNet. On curved lines, `within` of them lie within
+    the limit at their accuracy, and on straight lines `within_constant` within the constant limit.
+    All models of one more family would lie within `family_limit` points of the curved lines with
+    the results' confidence; None if there are too few `families` to tell.
+    """
+
+    low: float
+    high: float
+    models: int
+    families: int
+    within: int
+    within_constant: int
+    family_limit: float | None
+
+
+class LimitCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How well the limit for one more standard model holds.
+
+    `left_out` is the share of the testbed's standard models that lie within the limit if lines and
+    limit are fitted without their family, by mean. `others` are timm's models, first all.
+    """
+
+    left_out: dict[str, float]
+    others: list[Holdout]
 
 
 class UnderChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,6 +194,7 @@ class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
     trainings: dict[str, str]
     sources: dict[str, SourceCard]
     choices: dict[str, ChoiceCard]
+    limit_check: LimitCheck
     models: list[ModelCard]
 
 

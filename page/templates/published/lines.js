@@ -18,12 +18,17 @@ function abscissas(choice) {
   return second ? ["imagenet", second] : ["imagenet"];
 }
 
+// How far a curved line has risen above its straight piece: nothing below the knee, which is in percent.
+function bent(x, knee, bend) {
+  return knee == null ? 0 : bend * Math.max(x - logit(knee / 100), 0);
+}
+
 // The accuracy in percent that a line predicts; null where an accuracy that it starts from is unknown.
 function expected(line, starts) {
   if (starts.some((value) => value == null)) return null;
   const slopes = [line.slope, line.second];
   const rise = starts.reduce((sum, x, i) => sum + slopes[i] * logit(x / 100), 0);
-  return 100 * expit(rise + line.intercept);
+  return 100 * expit(rise + line.intercept + bent(logit(starts[0] / 100), line.knee, line.bend));
 }
 
 function startsOf(choice, accuracy) {
@@ -68,6 +73,16 @@ function meanOver(robustness, over) {
   return average(over.map((shift) => robustness[shift]));
 }
 
+// How far one more standard model with this ImageNet accuracy may lie from the lines, on average over all
+// shifts; null outside their range.
+function limitAt(choice, imagenet) {
+  const { spread, limits } = choices[choice];
+  if (!limits.all) return spread.all.limit;
+  const { level, rise, low, high } = limits.all;
+  const outside = imagenet < 100 * low - ROUNDING || imagenet > 100 * high + ROUNDING;
+  return outside ? null : Math.exp(level + rise * logit(imagenet / 100));
+}
+
 // --- Intervals
 
 const decoded = {};
@@ -95,8 +110,8 @@ function drawn(choice, accuracy, over) {
   const [x, y] = startsOf(choice, accuracy).map((value) => logit(value / 100));
   return Object.fromEntries(
     over.map((shift) => {
-      const { slope, second_slope: second, intercept } = drawsOf(choice)[shift];
-      const rise = (i) => slope[i] * x + (second ? second[i] * y : 0);
+      const { slope, second_slope: second, intercept, knee, bend } = drawsOf(choice)[shift];
+      const rise = (i) => slope[i] * x + (second ? second[i] * y : 0) + (knee ? bent(x, knee[i], bend[i]) : 0);
       return [shift, slope.map((_, i) => accuracy[shift] - 100 * expit(rise(i) + intercept[i]))];
     }),
   );

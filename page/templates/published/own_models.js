@@ -67,7 +67,8 @@ function answer(own) {
   const interval = ends(drawnMean(drawn(state.choice, own.accuracy, measured), measured));
   const over = measured.length === 1 ? "this shift" : `these ${measured.length} shifts`;
   const isWhole = measured.length === choices[state.choice].shifts.length;
-  const limit = isWhole ? ` (standard models ±${number(choices[state.choice].spread.all.limit)})` : "";
+  const points = isWhole ? limitAt(state.choice, own.accuracy.imagenet) : null;
+  const limit = points === null ? "" : ` (standard models ±${number(points)})`;
   const others = models
     .filter((model) => model.rank !== null)
     .map((model) => meanOver(model.robustness, measured))

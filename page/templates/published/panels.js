@@ -56,7 +56,9 @@ function linePoints(shift) {
   const line = lines[state.choice][shift];
   const plane = choices[state.choice].second !== null;
   const [low, high] = plane ? PLANE_FRAME : line.ranges[0];
-  const between = (from, to) => Array.from({ length: 33 }, (_, i) => from + ((to - from) * i) / 32);
+  const knee = line.knee ?? [];
+  const between = (from, to) =>
+    Array.from({ length: 33 }, (_, i) => from + ((to - from) * i) / 32).concat(knee).sort((a, b) => a - b);
   const points = (kind, xs) =>
     xs
       .map((x) => ({ kind, imagenet: x, accuracy: plane ? x : expected(line, [x]) }))

@@ -172,10 +172,16 @@ def test_an_own_models_interval_is_that_of_the_command(opened: Page):
         **{"objectnet": 43.9, "imagenet_a": 31.5},
     }
     add_own(opened, OWN, known)
-    robustness = ic.effective_robustness(known, images=dict.fromkeys(known)).robustness
-    assert robustness is not None
-    text = "mean over these 5 shifts " + format_estimate(robustness)
+    found = ic.effective_robustness(known, images=dict.fromkeys(known))
+    assert found.robustness and found.curved and found.curved.robustness and found.curved.limit
+    text = "mean over these 5 shifts " + format_estimate(found.robustness)
     expect(opened.locator("#own-models")).to_contain_text(text)
+    opened.locator("[name=line]").select_option("curved")
+    text = "mean over these 5 shifts " + format_estimate(found.curved.robustness)
+    limit = f" (standard models ±{found.curved.limit:.1f})"
+    expect(opened.locator("#own-models")).to_contain_text(text + limit)
+    add_own(opened, OWN, known | {"imagenet": 90})  # beyond all standard models
+    expect(opened.locator("#own-models")).not_to_contain_text("standard models ±")
 
 
 def test_table_and_figure_can_be_downloaded(opened: Page, tmp_path: Path):

@@ -5,7 +5,6 @@ import re
 from html import unescape
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from interpreting_clip.published.schema import PublishedModels
 from interpreting_clip.statistics.published_accuracies import TESTBED, standard_models
 from page.published_page import backbone_names, published_page
 from page.published_results import model_table, read_lines
-from page.published_tables import ACCURATE, limit_check, published_table
+from page.published_tables import counterpart_cases, counterparts, limit_rows, published_table
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, undrawn
 
@@ -81,7 +80,7 @@ def test_the_page_ranks_within_the_lines_and_has_them_at_full_precision(publishe
     assert f"<strong>{best[0]}</strong> leads the {len(ranked)} ranked" in page
     for choice in published.choices.values():
         limit = choice.spread["without_objectnet"].limit
-        assert f"<small>±{format_number(limit)}</small>" in page
+        assert (f"<small>±{format_number(limit)}</small>" in page) == (not choice.limits)
     for line in LINES.to_dict("records"):
         drawn = numbers["lines"][line["choice"]][line["shift"]]
         assert (drawn["slope"], drawn["intercept"]) == (line["slope"], line["intercept"])
@@ -116,14 +115,27 @@ def test_a_backbone_can_be_searched_by_its_names_in_papers_and_in_timm(architect
     assert backbone_names(architecture) == names
 
 
-def test_the_limit_is_tried_on_models_that_the_line_was_not_fitted_to(published):
-    limit, held = published.choices["default"].spread["without_objectnet"].limit, {}
-    for model in published.models:
-        under = model.robustness.get("default")
-        mean = under and under.means.get("without_objectnet")
-        if under and mean and model.training == "supervised" and not under.extrapolated:
-            accurate = held.setdefault(model.accuracy["imagenet"] > ACCURATE, [])
-            accurate.append(-limit <= mean[0] <= limit)
-    every, found = held[False] + held[True], limit_check(model_table(published), limit)
-    assert (found["models"], found["held"]) == (len(every), pytest.approx(np.mean(every)))
-    assert found["accurate_held"] == pytest.approx(np.mean(held[True]))
+def test_a_limit_is_constant_on_straight_lines_and_rises_with_accuracy_on_curved_ones(published):
+    models = {key: model_table(published, key) for key in ("default", "curved")}
+    spread = published.choices["default"].spread
+    for mean in ("all", "without_objectnet"):
+        assert set(models["default"][f"limit_{mean}"]) == {spread[mean].limit}
+        curved = models["curved"].dropna(subset=[f"limit_{mean}"]).sort_values("imagenet")
+        within = published.choices["curved"].limits[mean]
+        assert curved["imagenet"].between(100 * within.low, 100 * within.high).all()
+        assert curved[f"limit_{mean}"].is_monotonic_increasing
+    assert models["curved"]["limit_natural"].isna().all()
+
+
+def test_the_limits_table_and_bands_hold_the_limit_at_each_accuracy(published, page):
+    limit = published.choices["curved"].limits["without_objectnet"]
+    for row in limit_rows(published):
+        ends = (row["others"].low / 100, row["others"].high / 100)
+        assert row["ends"] == [limit.at(end) for end in ends]
+        cells = f"{format_number(row['ends'][0])} to {format_number(row['ends'][1])}"
+        assert f"<td>{cells}</td><td>{row['others'].models}</td>" in page
+    models = counterparts(model_table(published, "curved"))
+    for case in counterpart_cases(models):
+        (imagenet,) = models.loc[models["name"] == case.name, "imagenet"].unique()
+        known = limit.at(imagenet / 100)
+        assert case.null == (known and pytest.approx((-known, known)))

@@ -9,12 +9,13 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.published.findings import (
     finetuning,
     finetuning_table,
+    holm,
     regression,
     scaling,
     scaling_table,
 )
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.statistics.published_accuracies import published_lines
+from interpreting_clip.statistics.published_accuracies import Settings, published_lines
 from tests.unit.published.conftest import SETTINGS
 
 
@@ -60,7 +61,44 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
     assert every["learning rate"][2] < -4 < -3 < every["augmentation"][2] < -2
     for name in ("weight decay", "label smoothing", "mixup"):
         assert every[name][1] < 0 < every[name][2]
+    # One of eighteen intervals excludes zero by chance.
     assert style["mixup"][1] > 0
+    p_values = {
+        (one["outcome"], term["name"]): term["p"]
+        for one in found["regressions"]
+        for term in one["terms"]
+    }
+    assert len(p_values) == 18 and p_values["style", "mixup"] > 0.05
+    seen = {name for (_, name), p in p_values.items() if p <= 0.05}
+    assert seen == {"learning rate", "epochs", "augmentation"}
+
+
+def test_holm_s_correction_is_that_of_its_definition():
+    """Holm 1979: reject the smallest p while it is at most the level over those that are left."""
+    generator = np.random.default_rng(0)
+    for _ in range(50):
+        p_values = (generator.uniform(size=7) ** 3).tolist()
+        corrected = holm(p_values)
+        for level in (0.01, 0.05, 0.3):
+            rejected, left = set(), sorted(range(7), key=p_values.__getitem__)
+            while left and p_values[left[0]] <= level / len(left):
+                rejected.add(left.pop(0))
+            assert rejected == {i for i, p in enumerate(corrected) if p <= level}
+    assert holm([0.5, 0.9]) == [1, 1]
+
+
+def test_coefficients_of_noise_seldom_differ_from_zero():
+    """With Holm's correction, in at most one study of twenty; with single p values, in a third."""
+    generator, trials = np.random.default_rng(0), 200
+    settings = Settings(resamples=300)
+    singly = corrected = 0
+    for _ in range(trials):
+        variables = pd.DataFrame({(n, "unit"): generator.normal(size=40) for n in "abcdefgh"})
+        y = pd.Series(generator.normal(size=40))
+        p_values = [term["p"] for term in regression("all", y, variables, settings)["terms"]]
+        singly += min(p_values) <= 0.05
+        corrected += min(holm(p_values)) <= 0.05
+    assert corrected / trials <= 0.08 and singly / trials > 0.2
 
 
 def contrasts(models) -> dict[tuple[str, str], dict[str, Any]]:

@@ -3,8 +3,9 @@ import pytest
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError
+from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.published.analysis import standard_models_by_source
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, Choice
+from interpreting_clip.published.line_choices import CHOICES, CURVED, DEFAULT, Choice
 from interpreting_clip.published.line_fits import fit_choice, robustness
 from interpreting_clip.statistics.logit_line import expit, logit
 from interpreting_clip.statistics.published_accuracies import published_lines
@@ -26,6 +27,60 @@ def test_the_default_is_the_study_s_own_line_with_its_draws(analysis):
         ends = (fit["lowest_imagenet"], fit["highest_imagenet"])
         assert ends == pytest.approx((100 * line.low, 100 * line.high))
         assert (fit["models"], fit["r_squared"]) == (line.models, pytest.approx(line.r_squared))
+
+
+def test_curved_lines_are_the_library_s_with_their_draws_and_its_limit(analysis, published):
+    starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
+    known = published_lines(starts, resamples=SETTINGS.resamples, seed=SETTINGS.seed)
+    fits = analysis.fits[CURVED]
+    assert fits.knees == list(known.curves) == ["imagenet_a"] and fits.freedom == 15
+    line, fit = known.curves["imagenet_a"], fits.lines.loc["imagenet_a"]
+    for name in ("slope", "intercept", "bend", "r_squared"):
+        assert fit[name] == pytest.approx(getattr(line, name), rel=1e-9)
+    assert fit["knee"] == pytest.approx(100 * line.knee)
+    straight = analysis.fits[DEFAULT].draws["imagenet_r"]
+    np.testing.assert_array_equal(fits.draws["imagenet_r"], straight)
+    models = published.of("openclip").dropna(subset=list(TESTBED_SHIFTS))[:3]
+    found = robustness(CHOICES[CURVED], fits, models)
+    values, draws = found.mean(TESTBED_SHIFTS)
+    for place, (index, model) in enumerate(models[["imagenet", *TESTBED_SHIFTS]].iterrows()):
+        one = effective_robustness(
+            model.to_dict(),
+            images=dict.fromkeys(model.index),
+            resamples=SETTINGS.resamples,
+            seed=SETTINGS.seed,
+        ).curved
+        assert one and one.robustness and one.limit
+        assert values[index] == pytest.approx(one.robustness.value, abs=1e-9)
+        np.testing.assert_allclose(draws[:, place], one.draws, atol=1e-4)
+        limit = analysis.limits[CURVED]["all"].at(model["imagenet"] / 100)
+        assert limit == pytest.approx(one.limit, rel=1e-9)
+
+
+def test_a_knee_is_found_where_there_is_one():
+    """Twelve families around two pieces, straight on one shift and bent on the other."""
+    x = RNG.uniform(0.55, 0.85, size=60)
+    beyond = np.maximum(logit(x) - logit(np.array([0.72]))[0], 0)
+    noise = 0.05 * RNG.normal(size=(2, 60))
+    columns = {
+        "imagenet": 100 * x,
+        "imagenet_r": 100 * expit(0.9 * logit(x) - 1 + noise[0]),
+        "imagenet_a": 100 * expit(0.9 * logit(x) - 3 + 4 * beyond + noise[1]),
+    }
+    models = frame(*({"family": str(i % 12)} for i in range(60))).assign(**columns)
+    choice = Choice(label="", text="", shifts=("imagenet_r", "imagenet_a"), curved=True)
+    fits = fit_choice(choice, models, SETTINGS)
+    assert fits.knees == ["imagenet_a"]
+    line = fits.lines.loc["imagenet_a"]
+    assert (line["knee"], line["slope"], line["bend"]) == (
+        pytest.approx(72, abs=1.5),
+        pytest.approx(0.9, abs=0.2),
+        pytest.approx(4, abs=0.4),
+    )
+    found = robustness(choice, fits, models)
+    assert np.abs(found.points["imagenet_a"]).max() < 4
+    low, high = np.quantile(found.draws["imagenet_a"], [0.001, 0.999], axis=0)
+    assert np.mean((low < 2) & (high > -2)) == 1
 
 
 def test_models_on_the_line_are_not_robust():
