@@ -92,7 +92,7 @@ def published_clips() -> str:
     curved = model_table(published(), CURVED).set_index("name")
     rows = []
     for name in README_CLIPS:
-        model = curved.loc[name]
+        model = curved.loc[name].to_dict()
         on_curve = model["text_all"] + model["mark_all"]
         rows.append((*model_row(name), on_curve, format_number(model["limit_all"])))
     return table((*MODEL, "on curved lines", "limit there"), rows)

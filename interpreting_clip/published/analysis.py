@@ -126,7 +126,7 @@ def limits_by_accuracy(
     standard = StandardModels(
         imagenet=models["imagenet"].to_numpy(float) / 100,
         residuals={},
-        curved_residuals={s: points.to_numpy() for s, points in distances.points.items()},
+        curved_residuals={shift: distances.points[shift].to_numpy() for shift in distances.draws},
         families=family_numbers(models),
     )
     found = {name: standard.limit(shifts, confidence) for name, shifts in MEANS.items()}

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import ceil
+from statistics import fmean
 
 import msgspec
 import numpy as np
@@ -56,7 +57,7 @@ def held_without_family(models: pd.DataFrame, settings: Settings) -> dict[str, f
             distance = left.mean(MEANS[name])[0].abs().dropna()
             accuracy = family.loc[distance.index, "imagenet"] / 100
             held.setdefault(name, []).extend(distance <= accuracy.map(everywhere.at))
-    return {name: rounded(np.mean(inside)) for name, inside in held.items()}
+    return {name: rounded(fmean(inside)) for name, inside in held.items()}
 
 
 def other_models(published: Published, analysis: Analysis) -> pd.DataFrame:

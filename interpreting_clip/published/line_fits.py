@@ -45,8 +45,9 @@ class Fits:
         These are the families less the coefficients that `wild_noise` counts, a knee's bend but not
         its place among them; of the shift that has fewest.
         """
+        families = self.lines["families"]
         return min(
-            int(self.lines.loc[shift, "families"]) - len(drawn.columns.difference(["knee"]))
+            int(families[shift]) - len(drawn.columns.difference(["knee"]))
             for shift, drawn in self.draws.items()
         )
 
@@ -139,11 +140,10 @@ def _curve(
     fit = fit_curve(imagenet, shift, settings.resamples, settings.seed, families)
     if fit is None:
         return {}, None
-    line, drawn = (
-        {"slope": one.slope, "intercept": one.intercept, "knee": 100 * one.knee, "bend": one.bend}
-        for one in fit
-    )
-    return {**line, "r_squared": fit[0].r_squared}, pd.DataFrame(drawn)
+    names = ["slope", "intercept", "knee", "bend"]
+    line = {name: getattr(fit[0], name) for name in [*names, "r_squared"]}
+    drawn = pd.DataFrame({name: getattr(fit[1], name) for name in names})
+    return line | {"knee": 100 * line["knee"]}, drawn.assign(knee=100 * drawn["knee"])
 
 
 def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
@@ -152,13 +152,13 @@ def robustness(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
     for shift, drawn in fits.draws.items():
         start = models[abscissas(choice)].to_numpy(float)
         measured = models[shift].to_numpy(float) / 100
-        line = fits.lines.loc[shift]
+        line = fits.lines.loc[[shift]]
         with np.errstate(invalid="ignore"):
             design = np.column_stack([logit(start / 100), np.ones(len(start))])
-            fitted = line[drawn.columns].to_frame().T.astype(float)
-            points[shift] = 100 * (measured - expit(_log_odds(fitted, design)[0]))
+            points[shift] = 100 * (measured - expit(_log_odds(line[drawn.columns], design)[0]))
             draws[shift] = 100 * (measured - expit(_log_odds(drawn, design)))
-        low, high = (line.filter(like=end).dropna().to_numpy(float) for end in ("low", "high"))
+        ends = (line.filter(like=end).dropna(axis=1).to_numpy() for end in ("low", "high"))
+        low, high = ends
         outside = (start < low - 100 * ROUNDING) | (start > high + 100 * ROUNDING)
         extrapolated[shift] = outside.any(axis=1) & ~np.isnan(measured)
     index = models.index
