@@ -30,7 +30,7 @@ from interpreting_clip.quantities import (
     Sweep,
     ThreadCount,
 )
-from interpreting_clip.statistics.average_precision import Examples
+from interpreting_clip.statistics.average_precision import Examples, Resample
 from interpreting_clip.statistics.chance import fewest_images
 from interpreting_clip.statistics.chunks import Features
 from interpreting_clip.statistics.concept_counts import BasisConcepts, Named, basis_concepts
@@ -40,6 +40,7 @@ from interpreting_clip.statistics.concept_labels import (
     concept_examples,
     labels_and_numbers,
     positive_images,
+    resample_examples,
 )
 from interpreting_clip.statistics.concept_nulls import RandomBest, score_random_directions
 from interpreting_clip.statistics.concept_scores import Sign, score_concepts
@@ -55,9 +56,9 @@ ORTHONORMAL = 1e-3
 class Settings(StrictStruct, frozen=True, kw_only=True):
     """A concept's negatives, and the threshold of its average precision, with a sweep.
 
-    `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
-    other image. With `either`, the negative side of a direction counts too. `rotations` are the
-    draws of the null.
+    `balanced` draws as many negatives as there are positives; `all` takes every other image. With
+    `either`, the negative side of a direction counts too. `draws` are the resamples of the images
+    for the intervals, `rotations` the draws of the null.
     """
 
     negatives: Annotated[
@@ -72,9 +73,9 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1000),
         Described(
-            "how often these negatives are drawn. Counts are those of the first draw, with the "
-            "smallest and the largest of all draws as interval: with n draws, another one falls "
-            "between them with a probability of (n − 1) / (n + 1). With `all` there is no interval",
+            "how often the images are resampled, and negatives drawn from the resample. Intervals "
+            "at 95 % are the count ± t times the standard deviation over draws; with one draw, "
+            "there is none",
             "draws",
             paper="not given",
         ),
@@ -99,8 +100,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Meta(ge=0, le=1000),
         Described(
             "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
-            "counted in the first draw. With 50, the standard error of a p near 0.05 is about "
-            "0.01; it falls with the square root. At 0, there is no chance level",
+            "counted with the same negatives. With 50, the standard error of a p near 0.05 is "
+            "about 0.01; it falls with the square root. At 0, there is no chance level",
             "rotations",
             paper="not given",
         ),
@@ -136,9 +137,8 @@ class Concepts(Result):
     """
 
     CAPTION: ClassVar[str] = (
-        "Interval: the lowest and the highest count over draws of the negatives. Chance: the mean "
-        "over sets of as many random directions, in the first draw. p: the share of these sets "
-        "that encode at least as many concepts."
+        "Interval, at 95 %: over images and negatives. Chance: the mean over sets of as many "
+        "random directions. p: the share of these sets that encode at least as many concepts."
     )
 
     directions: Annotated[BasisConcepts | None, Part("directions")]
@@ -201,7 +201,7 @@ def concepts(
     categories : that of each concept, such as "color"; None: they have none
     negatives : `balanced`: as many images without a concept as with it, at random, as in the paper;
         `all`: every other image
-    draws : how often the negatives of `balanced` are drawn, for the interval
+    draws : how often the images are resampled, and negatives drawn anew, for the interval
     seed : of the draws
     sign : `fixed`: a direction or feature counts as it is; `either`: the better side counts
     threshold : average precision at which a concept counts as encoded; 0.9 in the paper
@@ -308,10 +308,16 @@ class ChosenConcepts:
     left_out: list[str]
     minimum_images: int
 
-    def examples(self, images: int, settings: Settings, draws: int) -> list[Examples]:
-        """Return the positives of each concept, and its negatives in so many draws."""
+    def examples(self, images: int, settings: Settings) -> list[Examples]:
+        """Return the positives and the negatives of each concept."""
         how = settings.negatives, settings.seed
-        return concept_examples(self.labels, self.numbers, images, *how, draws=draws)
+        return concept_examples(self.labels, self.numbers, images, *how)
+
+    def resamples(self, images: int, settings: Settings) -> list[Resample]:
+        """Return the same in each resample of the images."""
+        how = settings.negatives, settings.seed
+        draws = settings.draws
+        return resample_examples(self.labels, self.numbers, images, *how, draws=draws)
 
 
 def choose_concepts(
@@ -354,13 +360,13 @@ def random_concepts(
 ) -> list[RandomBest]:
     """Return what sets of random directions encode, for each size of a set.
 
-    It depends neither on the threshold nor on the number of draws of the negatives. Other
-    parameters are as in `concepts`.
+    It depends neither on the threshold nor on the number of draws. Other parameters are as in
+    `concepts`.
     """
     return score_random_directions(
         activations,
         sizes,
-        chosen.examples(len(activations), settings, draws=1),
+        chosen.examples(len(activations), settings),
         rotations=settings.rotations,
         seed=settings.seed,
         sign=settings.sign,
@@ -379,8 +385,9 @@ def _bases(
     workers: int,
 ) -> list[BasisConcepts]:
     """Measure what each basis encodes; its key is the number of its first direction or feature."""
-    examples = chosen.examples(len(activations), settings, settings.draws)
+    examples = chosen.examples(len(activations), settings)
     threshold, how = settings.threshold, {"sign": settings.sign, "workers": workers}
+    how["resamples"] = chosen.resamples(len(activations), settings)
     return [
         basis_concepts(
             score_concepts(activations, vectors, examples, threshold, **how),
