@@ -137,12 +137,14 @@ def counted(strength, shown, rng, number):
 
 
 def test_intervals_cover_the_expected_count_and_draws_of_negatives_do_not():
-    rng, strength = np.random.default_rng(0), np.linspace(1.2, 2.4, 15)
-    rates = np.linspace(0.1, 0.4, 15)
-    found = [counted(strength, rng.random((150, 15)) < rates, rng, number) for number in range(90)]
+    # Images differ in how clearly they show what is on them, so that counts depend on the images.
+    rng, rates = np.random.default_rng(0), np.linspace(0.15, 0.4, 12)
+    clarity = np.exp(rng.standard_normal((80, 100, 1)))
+    strength, shown = np.linspace(1.5, 4, 12) * clarity, rng.random((80, 100, 12)) < rates
+    found = [counted(*one, rng, n) for n, one in enumerate(zip(strength, shown, strict=True))]
     value, *deviations = np.array(found).T
     error, t = np.abs(value - value.mean()), student.ppf(0.975, 9)
     both, negatives = ((error <= t * one).mean() for one in deviations)
-    assert both >= 0.9 and negatives < 0.9
+    assert both >= 0.9 and negatives < 0.87
     whole, part = (np.sqrt(np.mean(one**2)) for one in deviations)
-    assert whole == pytest.approx(value.std(ddof=1), rel=0.15) and part < 0.9 * whole
+    assert whole == pytest.approx(value.std(ddof=1), rel=0.15) and part < 0.75 * whole
