@@ -43,7 +43,7 @@ from interpreting_clip.statistics.concept_labels import (
     resample_examples,
 )
 from interpreting_clip.statistics.concept_nulls import RandomBest, score_random_directions
-from interpreting_clip.statistics.concept_scores import Sign, score_concepts
+from interpreting_clip.statistics.concept_scores import Sign, best_precisions, score_concepts
 from interpreting_clip.statistics.nulls import Progress
 
 SWEEP = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -253,7 +253,6 @@ def count_concepts(
     names: Sequence[str] | None = None,
     categories: Sequence[str] | None = None,
     numbers: Sequence[int] | None = None,
-    left_out: Sequence[str] = (),
     random: Sequence[RandomBest] | None = None,
     settings: Settings,
     workers: int = 1,
@@ -265,7 +264,6 @@ def count_concepts(
     ----------
     activations : one row per image; may be memory-mapped
     numbers : of the concepts, which seed the draws of their negatives; None: their columns
-    left_out : names of further concepts, on too few images
     random : of directions, if there are any, and of features, what `random_concepts` returns; None:
         computed here
     """
@@ -282,8 +280,8 @@ def count_concepts(
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
-        concepts=[name for name, _ in found.named],
-        left_out=[*left_out, *found.left_out],
+        concepts=[name for name, _ in found.measured],
+        left_out=found.left_out,
         minimum_images=found.minimum_images,
         threshold=settings.threshold,
         rotations=settings.rotations,
@@ -292,21 +290,28 @@ def count_concepts(
 
 @dataclass(frozen=True, eq=False)
 class ChosenConcepts:
-    """The concepts on enough images, and not on all.
+    """The concepts that can be probed: on some image, and not on all.
 
     Attributes
     ----------
     labels : which image shows which concept, those of other concepts too
     numbers, named : of each concept
-    left_out : names of the others
+    enough : whether it is on enough images
+    left_out : names of those that are not, and of concepts that cannot be probed
     minimum_images : how many are enough
     """
 
     labels: ConceptLabels
     numbers: Int[np.ndarray, " concept"]
     named: list[Named]
+    enough: Bool[np.ndarray, " concept"]
     left_out: list[str]
     minimum_images: int
+
+    @property
+    def measured(self) -> list[Named]:
+        """Name and category of the concepts on enough images."""
+        return [one for one, enough in zip(self.named, self.enough, strict=True) if enough]
 
     def examples(self, images: int, settings: Settings) -> list[Examples]:
         """Return the positives and the negatives of each concept."""
@@ -314,10 +319,10 @@ class ChosenConcepts:
         return concept_examples(self.labels, self.numbers, images, *how)
 
     def resamples(self, images: int, settings: Settings) -> list[Resample]:
-        """Return the same in each resample of the images."""
+        """Return each resample of the images, for the concepts on enough images."""
         how = settings.negatives, settings.seed
-        draws = settings.draws
-        return resample_examples(self.labels, self.numbers, images, *how, draws=draws)
+        numbers = self.numbers[self.enough]
+        return resample_examples(self.labels, numbers, images, *how, draws=settings.draws)
 
 
 def choose_concepts(
@@ -329,14 +334,15 @@ def choose_concepts(
     numbers: Sequence[int] | None = None,
     settings: Settings = Settings(),
 ) -> ChosenConcepts:
-    """Choose the concepts to measure; arguments and errors are as in `concepts`."""
+    """Choose the concepts to probe; arguments and errors are as in `concepts`."""
     pairs, columns = labels_and_numbers(labels, numbers)
     every, (images, features) = _named(names, categories, len(columns)), activations.shape
     minimum = settings.minimum_images or fewest_images(
         settings.threshold, features, len(columns), sides=settings.sides
     )
     positives = np.array([len(each) for each in positive_images(pairs, columns, images)])
-    kept = (positives >= minimum) & (positives < images)
+    probed = (positives > 0) & (positives < images)
+    kept = probed & (positives >= minimum)
     if not kept.any():
         most = int(np.argmax(np.where(positives < images, positives, 0)))
         raise ValueError(
@@ -344,9 +350,9 @@ def choose_concepts(
             f"{images:,}; the most frequent, {every[most][0]}, is on {positives[most]:,}; pass "
             "more images, or a lower `minimum_images`, with which chance alone finds concepts"
         )
-    chosen = [one for one, is_kept in zip(every, kept, strict=True) if is_kept]
+    named = [one for one, is_probed in zip(every, probed, strict=True) if is_probed]
     left_out = [name for (name, _), is_kept in zip(every, kept, strict=True) if not is_kept]
-    return ChosenConcepts(pairs, columns[kept], chosen, left_out, minimum)
+    return ChosenConcepts(pairs, columns[probed], named, kept[probed], left_out, minimum)
 
 
 def random_concepts(
@@ -385,14 +391,18 @@ def _bases(
     workers: int,
 ) -> list[BasisConcepts]:
     """Measure what each basis encodes; its key is the number of its first direction or feature."""
-    examples = chosen.examples(len(activations), settings)
-    threshold, how = settings.threshold, {"sign": settings.sign, "workers": workers}
-    how["resamples"] = chosen.resamples(len(activations), settings)
+    images, enough = len(activations), chosen.enough
+    both = list(zip(chosen.examples(images, settings), enough.tolist(), strict=True))
+    measured, rare = ([one for one, kept in both if kept is which] for which in (True, False))
+    resamples, threshold = chosen.resamples(images, settings), settings.threshold
+    how = {"sign": settings.sign, "workers": workers}
     return [
         basis_concepts(
-            score_concepts(activations, vectors, examples, threshold, **how),
+            score_concepts(activations, vectors, measured, threshold, resamples=resamples, **how),
+            best_precisions(activations, vectors, rare, **how),
             by_chance,
-            chosen.named,
+            chosen.measured,
+            enough=enough,
             threshold=threshold,
             sweep=settings.sweep,
             first=first,

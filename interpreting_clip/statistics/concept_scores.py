@@ -86,6 +86,20 @@ def score_concepts(
     return ConceptScores(precisions, negative, encoded, best, best_over_all)
 
 
+def best_precisions(
+    activations: Features,
+    vectors: Vectors | None,
+    concepts: Sequence[Examples],
+    *,
+    sign: Sign = "fixed",
+    workers: int = 1,
+) -> Float[np.ndarray, " concept"]:
+    """Return the highest average precision of any direction, as in `score_concepts`."""
+    if not concepts:
+        return np.empty(0)
+    return score_concepts(activations, vectors, concepts, 1.0, sign=sign, workers=workers).best[0]
+
+
 def _precisions(
     scores: Float[np.ndarray, "image direction"],
     concepts: Sequence[Examples],

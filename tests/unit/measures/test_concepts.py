@@ -74,6 +74,19 @@ def test_counts_agree_with_average_precisions(negatives):
     assert features.names == sorted(f"{NAMES[c]} ({KINDS[c]})" for c in np.flatnonzero(shown))
 
 
+def test_the_count_with_rare_concepts_is_that_of_a_fewest_image_of_one():
+    given = asdict(msgspec.structs.replace(FEW, threshold=0.6, rotations=4))
+    few, every = (
+        concepts(PLANTED, labels=SHOWN, **given | {"minimum_images": least}) for least in (10, 1)
+    )
+    assert (few.left_out, every.left_out) == (["concept 3", "concept 4"], ["concept 4"])
+    (rare, all_of_them) = few.features, every.features
+    counts = [(one.with_rare, one.with_rare_random) for one in (rare, all_of_them)]
+    assert counts[0] == counts[1] == (all_of_them.unique.value, all_of_them.random)
+    assert rare.with_rare > rare.unique.value
+    assert rare.random == concepts(PLANTED, labels=SHOWN[:, :3], **given).features.random
+
+
 def test_directions_are_numbered_from_one_and_features_from_none():
     turned = np.linalg.qr(RNG.standard_normal((FEATURES, FEATURES))).Q
     found = concepts(PLANTED @ turned, labels=SHOWN, directions=turned[:2], **asdict(FEW))
