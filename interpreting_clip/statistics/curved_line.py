@@ -132,7 +132,7 @@ def fit_curve(
     if rank_p_value(float(fit.explained[0]), explained.tolist()) > KNEE_LEVEL:
         return None
     knee, bend = float(fit.knee[0]), float(fit.bend[0])
-    hinge = np.maximum(logit(x) - logit(np.array(knee)), 0.0)
+    hinge = np.maximum(logit(x) - logit(np.array([knee])), 0.0)
     bent = np.column_stack([design, hinge])
     fitted = bent @ [fit.slope[0], fit.intercept[0], bend]
     noise = wild_noise(bent, y - fitted, usable, resamples=resamples, seed=seed, families=families)
@@ -204,7 +204,7 @@ class _Hinges:
 
 def _possible_hinges(imagenet: Models, families: Int[np.ndarray, " model"]) -> _Hinges | None:
     """Return the hinges at the models' accuracies; None if too few models are on both sides."""
-    least = max(LEAST_FAMILIES, LEAST_SHARE * len(imagenet))
+    least = max(float(LEAST_FAMILIES), LEAST_SHARE * len(imagenet))
     knees = [
         knee
         for knee in np.unique(imagenet)
@@ -221,4 +221,4 @@ def _possible_hinges(imagenet: Models, families: Int[np.ndarray, " model"]) -> _
 def _is_enough(
     side: Bool[np.ndarray, " model"], families: Int[np.ndarray, " model"], least: float
 ) -> bool:
-    return side.sum() >= least and len(np.unique(families[side])) >= LEAST_FAMILIES
+    return bool(side.sum() >= least) and len(np.unique(families[side])) >= LEAST_FAMILIES

@@ -220,6 +220,6 @@ def _predict(line: LogitLine | ResampledLines, imagenet: Models) -> Models:
         log_odds = logit(imagenet)
         rise = np.where(np.equal(line.slope, 0.0), 0.0, line.slope * log_odds)
         if line.knee is not None and line.bend is not None:
-            beyond = np.maximum(log_odds - logit(np.asarray(line.knee)), 0.0)
+            beyond = np.maximum(log_odds - logit(np.atleast_1d(line.knee)), 0.0)
             rise = rise + np.where(beyond > 0, line.bend * beyond, 0.0)
     return expit(rise + line.intercept)

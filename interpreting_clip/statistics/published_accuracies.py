@@ -145,11 +145,12 @@ def lines_above_chance(
 
     An accuracy at chance says nothing about robustness. The rule is ours. Of the testbed's models,
     it leaves out the ResNet-50 that ImageNet-A was selected against, on ImageNet-A. A shift on
-    which fewer than `MIN_MODELS` are above chance has no line.
+    which models of fewer than `MIN_MODELS` families are above chance has no line.
 
     Parameters
     ----------
-    models : as `standard_models`, measured on all of the shifts
+    models : as `standard_models`, measured on all of the shifts; without the column `family` they
+        are independent, each a family of its own
     guessing : the chance level of each shift
     starts : the name of the ImageNet accuracy that a shift's line starts from
     resamples, seed : as in `resample_lines`
@@ -160,14 +161,16 @@ def lines_above_chance(
         The models do not allow a line.
     """
     above = {s: fractions_above_chance(models, s, chance) for s, chance in guessing.items()}
-    with_line = [s for s, y in above.items() if np.count_nonzero(~np.isnan(y)) >= MIN_MODELS]
+    families = family_numbers(models)
+    groups = np.arange(len(models)) if families is None else families
+    with_line = [s for s, y in above.items() if len(np.unique(groups[~np.isnan(y)])) >= MIN_MODELS]
     return baseline_lines(
         {shift: models[starts[shift]].to_numpy(float) / 100 for shift in with_line},
         # A model that is left out keeps its place, and so all others their resamples.
         {shift: above[shift] for shift in with_line},
         resamples,
         seed,
-        family_numbers(models),
+        families,
     )
 
 

@@ -45,7 +45,7 @@ class StandardLimit:
         """Return the limit at an ImageNet accuracy, a fraction; None outside the models' range."""
         if not self.low - ROUNDING <= imagenet <= self.high + ROUNDING:
             return None
-        return float(np.exp(self.level + self.rise * logit(np.array(imagenet))))
+        return float(np.exp(self.level + self.rise * logit(np.array([imagenet]))[0]))
 
 
 @dataclass(frozen=True, eq=False)

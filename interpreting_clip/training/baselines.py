@@ -77,8 +77,7 @@ def trained_models(
     sets = {name: load(folder) for name, folder in folders.items()}
     train, imagenet = sets.pop("imagenet_train"), sets.pop(TEST_SETS[0])
     with error_context("the baseline's standard models", ValueError):
-        accuracies = standard_model_accuracies(train, imagenet, sets, settings.seed)
-    models = pd.DataFrame([{"name": name, **row} for name, row in accuracies.items()])
+        models = pd.DataFrame(standard_model_accuracies(train, imagenet, sets, settings.seed))
     tests = {"imagenet": imagenet, **sets}
     classes = {name: test.class_indices.tolist() for name, test in tests.items()}
     guessing = {

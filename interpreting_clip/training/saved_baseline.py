@@ -123,7 +123,7 @@ class FittedBaseline(Baseline):
         if shift not in self.lines:
             return (
                 f"{len(self.at_chance[shift])} of {len(self.models)} standard models are "
-                f"not above chance on it, and a line needs {MIN_MODELS} that are"
+                f"not above chance on it, and a line needs models of {MIN_MODELS} families that are"
             )
         held = {shift: {*test.class_indices}, "imagenet": {*imagenet.class_indices}}
         needed = {name: {*self.classes[name]} for name in held}

@@ -13,8 +13,8 @@ from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.formats.csv_tables import records
 from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.statistics.curved_line import ShiftLines, baseline_lines
 from interpreting_clip.statistics.guessing import Guessing
-from interpreting_clip.statistics.logit_line import baseline_lines
 from interpreting_clip.statistics.published_accuracies import (
     GUESSING,
     published_lines,
@@ -32,6 +32,15 @@ from tests.reads import run_stage
 pytestmark = pytest.mark.usefixtures("tiny")
 
 DATASETS, FILE = Path("data/datasets"), Path("data/baseline/baseline.json")
+
+
+def rows_of(*names: str) -> list[dict[str, Any]]:
+    """Return made accuracies of nine models, three of each kind."""
+    return [
+        {"name": f"m{i}", "family": f"kind {i // 3}"}
+        | {name: 30.0 + 5 * k + i for k, name in enumerate(names)}
+        for i in range(9)
+    ]
 
 
 OWN_MODELS = {"x": [20.0, 30.0, 39.0, 48.0, 57.0], "y": [33.0, 40.0, 55.0, 54.0, 69.0]}
@@ -61,13 +70,11 @@ def own_shifts(tiny: None) -> None:
     Path("data/baselines/listed.csv").write_text(table)
 
 
-def fitted(lines: Any, guessing: Any, found: FittedBaseline, **parts: Any) -> FittedBaseline:
+def fitted(lines: ShiftLines, guessing: Any, found: FittedBaseline, **parts: Any) -> FittedBaseline:
     """Return a baseline of these lines, with the classes of the one that was found."""
-    known = {s: guessing[s] for s in lines[0]}
+    known = {s: guessing[s] for s in lines.lines}
     chance = {s: ChanceLevel(100 * g.accuracy, 100 * g.above) for s, g in known.items()}
-    return FittedBaseline(
-        lines=lines[0], resampled=lines[1], chance=chance, classes=found.classes, **parts
-    )
+    return FittedBaseline(**vars(lines), chance=chance, classes=found.classes, **parts)
 
 
 @pytest.mark.parametrize("abscissa", ["shift_classes", "all_classes"])
@@ -126,10 +133,10 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(study, monkeypatch
     change(baseline={"source": "trained", "seed": 9})
     asked: list[Any] = []
     names = ("imagenet", *TESTBED_SHIFTS, *map(on_classes, TESTBED_SHIFTS))
-    accuracies = {f"m{i}": {n: 30.0 + 5 * k + i for k, n in enumerate(names)} for i in range(5)}
-    for i in range(3):  # fewer than three are above chance
-        accuracies[f"m{i}"]["imagenet_sketch"] = 0.5
-    measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
+    rows = rows_of(*names)
+    for row in rows[:3]:  # models of fewer than three kinds are above chance
+        row["imagenet_sketch"] = 0.5
+    measure = lambda *given: asked.extend(given) or rows  # noqa: E731
     monkeypatch.setattr(baselines, "standard_model_accuracies", measure)
     run_stage("baseline")
     train, imagenet, shifts, seed = asked
@@ -141,11 +148,16 @@ def test_the_trained_baseline_learns_from_the_train_set_alone(study, monkeypatch
             np.testing.assert_array_equal(given.classes, data.classes)
             np.testing.assert_array_equal(given.images[-1], data[len(data) - 1])
     found = read_result(FILE, FittedBaseline)
-    assert found.models == [{"name": name, **row} for name, row in accuracies.items()]
+    assert found.models == rows
     sets = {"imagenet": imagenet, **shifts}
     assert found.classes == {name: one.class_indices.tolist() for name, one in sets.items()}
     assert found.at_chance["imagenet_sketch"] == ["m0", "m1", "m2"]
     assert found.lines.keys() == {*TESTBED_SHIFTS} - {"imagenet_sketch"}
+    x, y = ([row[n] / 100 for row in rows] for n in (on_classes("imagenet_v2"), "imagenet_v2"))
+    kinds = np.arange(9) // 3
+    expected = baseline_lines({"v2": np.array(x)}, {"v2": np.array(y)}, 100, 9, kinds)
+    written, drawn = found.resampled["imagenet_v2"], expected.resampled["v2"]
+    np.testing.assert_allclose(written.slope, drawn.slope, atol=1e-6)
 
 
 def test_the_line_of_a_drawn_shift_is_through_the_trained_models(study, monkeypatch):
@@ -154,14 +166,14 @@ def test_the_line_of_a_drawn_shift_is_through_the_trained_models(study, monkeypa
     change(baseline={"source": "trained", "seed": 9}, shifts={"mine": drawn})
     asked: list[Any] = []
     names = ("imagenet", "mine", on_classes("mine"))
-    accuracies = {f"m{i}": {n: 30.0 + 5 * k + i for k, n in enumerate(names)} for i in range(5)}
-    measure = lambda *given: asked.extend(given) or accuracies  # noqa: E731
+    rows = rows_of(*names)
+    measure = lambda *given: asked.extend(given) or rows  # noqa: E731
     monkeypatch.setattr(baselines, "standard_model_accuracies", measure)
     run_stage("shift_baseline", "mine")
     _, imagenet, shifts, seed = asked
     assert seed == 9 and list(shifts) == ["mine"]
     found = read_result(Path("data/shift_baselines/mine/baseline.json"), FittedBaseline)
-    assert found.models == [{"name": name, **row} for name, row in accuracies.items()]
+    assert found.models == rows
     sets = {"imagenet": imagenet, **shifts}
     assert found.classes == {name: one.class_indices.tolist() for name, one in sets.items()}
     assert found.lines.keys() == {"mine"} and found.abscissa == {"mine": on_classes("mine")}

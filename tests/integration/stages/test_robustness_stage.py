@@ -21,6 +21,8 @@ from interpreting_clip.measures.effective_robustness import (
 )
 from interpreting_clip.measures.prunable import prunable
 from interpreting_clip.measures.pruning import PruningCurves
+from interpreting_clip.statistics.curved_line import ShiftLines
+from interpreting_clip.statistics.standard_limit import StandardModels
 from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.saved_baseline import Baseline, FittedBaseline
 from tests.drawn_directions import filled
@@ -71,17 +73,20 @@ def expected(key: str, starts: dict[str, str], **own: Any) -> EffectiveRobustnes
     return compare_with_lines(
         accuracy(key, "imagenet_val"),
         {shift: accuracy(key, shift) for shift in TESTBED_SHIFTS},
-        lines=LINES,
-        resampled=RESAMPLED,
+        lines=ShiftLines(LINES, RESAMPLED, {}, {}),
         starts={shift: accuracy(key, "imagenet_val", held) for shift, held in starts.items()},
-        residuals={
-            shift: residuals(shift, on_classes(shift) if held else "imagenet")
-            for shift, held in starts.items()
-            if shift in LINES
-        },
+        standard=standard(
+            {shift: on_classes(shift) if held else "imagenet" for shift, held in starts.items()}
+        ),
         settings=Params().read("robustness", Settings),
         **own,
     )
+
+
+def standard(starts: dict[str, str]) -> StandardModels:
+    """Return the standard models at these abscissas, whose lines are straight."""
+    known = {shift: residuals(shift, start) for shift, start in starts.items() if shift in LINES}
+    return StandardModels(np.array([model["imagenet"] for model in MODELS]) / 100, known, known)
 
 
 @pytest.mark.parametrize(("key", "classes"), [("first", "shift"), ("second", "all")])
@@ -142,11 +147,11 @@ def test_an_own_shift_is_measured_by_itself(abscissa, low):
     write_own_shift("listed", baseline)
     run_stage("measure_shift", "entry")
     found = robustness_on_own_shift(
+        "listed",
         accuracy("first", "listed"),
         accuracy("first", "imagenet_val", "" if abscissa == "imagenet" else "listed"),
-        line=line,
-        resampled=RESAMPLED["listed"],
-        residuals=residuals("listed", abscissa),
+        lines=baseline.shift_lines,
+        standard=standard({"listed": abscissa}),
         settings=Params().read("robustness", Settings),
     )
     shown = Baseline(**{name: getattr(baseline, name) for name in Baseline.__annotations__})

@@ -15,15 +15,16 @@ from interpreting_clip.measures.effective_robustness import (
     robustness_on_own_shift,
 )
 from interpreting_clip.statistics.accuracy_draws import MeasuredAccuracy
+from interpreting_clip.statistics.curved_line import ShiftLines, baseline_lines
 from interpreting_clip.statistics.intervals import wilson_interval
 from interpreting_clip.statistics.logit_line import (
     ResampledLines,
-    baseline_lines,
     expit,
     fit_line,
     logit,
     resample_lines,
 )
+from interpreting_clip.statistics.standard_limit import StandardModels, standard_limit
 from interpreting_clip.statistics.standard_spread import standard_spread
 
 RNG = np.random.default_rng(0)
@@ -35,21 +36,32 @@ STANDARD = {
 LINES = {shift: fit_line(IMAGENET, accuracies) for shift, accuracies in STANDARD.items()}
 RESAMPLED = {shift: resample_lines(IMAGENET, acc, 2000, 0) for shift, acc in STANDARD.items()}
 
+
+def straight(lines: Any, resampled: Any) -> ShiftLines:
+    return ShiftLines(lines, resampled, {}, {})
+
+
+STRAIGHT = straight(LINES, RESAMPLED)
+DIAGONAL = fit_line(IMAGENET, IMAGENET)
 # The line through 0.5 and 0.5, and nothing but the images is uncertain.
-IDENTITY = dict.fromkeys(STANDARD, fit_line(IMAGENET, IMAGENET))
-FIXED = dict.fromkeys(STANDARD, ResampledLines(np.full(9999, 1.0), np.full(9999, 0.0)))
+FIXED = straight(
+    dict.fromkeys(STANDARD, DIAGONAL),
+    dict.fromkeys(STANDARD, ResampledLines(np.full(9999, 1.0), np.full(9999, 0.0))),
+)
 
 
 def share(fraction: float, images: int | None = None) -> MeasuredAccuracy:
     return MeasuredAccuracy(fraction, images, 10)
 
 
-def estimate(start, shifts, lines=LINES, resampled=RESAMPLED, **how) -> Any:
+def estimate(start, shifts, lines=STRAIGHT, **how) -> Any:
     if not isinstance(start, dict):
         start = dict.fromkeys(list(shifts), start)
-    return compare_with_lines(
-        share(0.7), shifts, lines=lines, resampled=resampled, starts=start, **how
-    )
+    return compare_with_lines(share(0.7), shifts, lines=lines, starts=start, **how)
+
+
+def with_distances(residuals) -> StandardModels:
+    return StandardModels(IMAGENET, residuals, residuals)
 
 
 def width(one):
@@ -57,7 +69,7 @@ def width(one):
 
 
 def test_is_the_height_above_the_line_in_points():
-    assert above_line(0.6, 0.75, IDENTITY["near"]).tolist() == pytest.approx([15])
+    assert above_line(0.6, 0.75, DIAGONAL).tolist() == pytest.approx([15])
     found = estimate(share(0.7), {"near": share(0.6), "far": share(0.5)})
     at = np.array([0.7])
     heights = [60 - 100 * LINES["near"].predict(at)[0], 50 - 100 * LINES["far"].predict(at)[0]]
@@ -78,7 +90,7 @@ def test_intervals_hold_the_planted_robustness_as_often_as_stated(points):
         x, common, at = rng.normal(1.8, 1.3, 16), rng.normal(size=16), rng.uniform(1.8, 3.1)
         # Residuals in logits are correlated between shifts, as in the miniature.
         noise = {shift: 0.4 * (common + rng.normal(size=16)) for shift in STANDARD}
-        lines, drawn = baseline_lines(
+        lines = baseline_lines(
             dict.fromkeys(STANDARD, expit(x)),
             {shift: expit(0.6 * x - 1 + one) for shift, one in noise.items()},
             resamples=100,
@@ -90,7 +102,7 @@ def test_intervals_hold_the_planted_robustness_as_often_as_stated(points):
             for truth in (imagenet, *[on_line + points / 100] * 2)
         )
         shifts = dict(zip(STANDARD, shifts, strict=True))
-        found = estimate(start, shifts, lines, drawn, settings=Settings(seed=seed))
+        found = estimate(start, shifts, lines, settings=Settings(seed=seed))
         every = (found.per_shift["near"].robustness, found.robustness)
         held.append([one.low <= points <= one.high for one in every])
     # Percentiles of 100 draws hold the truth with a probability of 0.95 · 99 / 101.
@@ -101,9 +113,9 @@ def test_intervals_hold_the_planted_robustness_as_often_as_stated(points):
 
 def test_photographs_and_renditions_have_means_of_their_own():
     shifts = {shift: share(0.6 - i / 10) for i, shift in enumerate((*NATURAL, *STYLE))}
-    lines, drawn = (dict.fromkeys(shifts, one["near"]) for one in (LINES, RESAMPLED))
+    lines = straight(*(dict.fromkeys(shifts, one["near"]) for one in (LINES, RESAMPLED)))
     residuals = {shift: i * IMAGENET for i, shift in enumerate(shifts, 1)}
-    found = estimate(share(0.7), shifts, lines, drawn, residuals=residuals)
+    found = estimate(share(0.7), shifts, lines, standard=with_distances(residuals))
     for mean, spread, kind in (
         (found.natural, found.natural_spread, NATURAL),
         (found.style, found.style_spread, STYLE),
@@ -139,39 +151,83 @@ def test_what_does_not_compare_has_an_accuracy_alone():
 
 
 def test_an_own_shift_is_measured_like_one_that_follows_those_of_the_testbed():
-    residuals, accuracy, start = 2 * IMAGENET, share(0.5, 100), share(0.7, 90)
-    line, drawn = LINES["far"], RESAMPLED["far"]
+    accuracy, start = share(0.5, 100), share(0.7, 90)
     shifts = {**dict.fromkeys((*NATURAL, *STYLE), share(0.6, 80)), "mine": accuracy}
-    every = (dict.fromkeys(shifts, line), dict.fromkeys(shifts, drawn))
-    whole = estimate(start, shifts, *every, residuals=dict.fromkeys(shifts, residuals))
-    found = robustness_on_own_shift(
-        accuracy, start, line=line, resampled=drawn, residuals=residuals
-    )
-    assert plain(found) == plain(whole.per_shift["mine"])
-    height = 50 - 100 * line.predict(np.array([0.7]))[0]
+    lines = straight(*(dict.fromkeys(shifts, one["far"]) for one in (LINES, RESAMPLED)))
+    standard = with_distances(dict.fromkeys(shifts, 2 * IMAGENET))
+    whole = estimate(start, shifts, lines, standard=standard)
+    found = robustness_on_own_shift("mine", accuracy, start, lines=lines, standard=standard)
+    assert found.spread and plain(found) == plain(whole.per_shift["mine"])
+    height = 50 - 100 * LINES["far"].predict(np.array([0.7]))[0]
     assert found.robustness and found.robustness.value == pytest.approx(height)
 
 
 def test_an_own_shift_that_does_not_compare_has_an_accuracy_alone():
-    for line, drawn in ((None, None), (LINES["far"], RESAMPLED["far"])):
+    for lines in (straight({}, {}), STRAIGHT):
         found = robustness_on_own_shift(
-            share(0.5, 100), share(0.7, 90), line=line, resampled=drawn, reason="no line"
+            "far", share(0.5, 100), share(0.7, 90), lines=lines, reason="no line"
         )
         assert (found.robustness, found.spread, found.left_out) == (None, None, "no line")
         assert (found.accuracy.value, found.imagenet) == (50, pytest.approx(70))
 
 
+CURVED = replace(
+    FIXED,
+    curves={"far": replace(DIAGONAL, slope=1.0, intercept=0.0, knee=0.6, bend=2.0)},
+    resampled_curves={"far": ResampledLines(*(np.full(9999, x) for x in (1.0, 0.0, 0.6, 2.0)))},
+)
+
+
+def test_a_curved_line_changes_what_is_above_its_knee_and_nothing_else():
+    shifts = {"near": share(0.5, 400), "far": share(0.5, 400)}
+    below, above = (estimate(share(at), shifts, CURVED) for at in (0.55, 0.7))
+    plain_one = estimate(share(0.7), shifts, FIXED)
+    assert plain(below.curved.robustness) == pytest.approx(plain(below.robustness))
+    assert below.curved.knees == {"far": pytest.approx(60)}
+    # logit(0.7) + 2 (logit(0.7) - logit(0.6))
+    odds = 7 / 3 * (7 / 3 / 1.5) ** 2
+    on_curve = 50 - 100 * odds / (1 + odds)
+    assert above.curved.per_shift["far"].value == pytest.approx(on_curve)
+    assert above.curved.robustness.value == pytest.approx((on_curve - 20) / 2)
+    # The straight line's numbers and draws stay.
+    assert above.robustness == plain_one.robustness and above.draws == plain_one.draws
+    assert plain_one.curved.draws == plain_one.draws and plain_one.curved.knees == {}
+
+
+def test_is_robust_if_the_interval_lies_above_the_limit_at_its_accuracy():
+    shifts = dict.fromkeys((*NATURAL[:2], *STYLE), share(0.75))
+    lines = straight(
+        *(dict.fromkeys(shifts, one["near"]) for one in (FIXED.lines, FIXED.resampled))
+    )
+    residuals = np.where(np.arange(60) % 2, 1.0, -1.0) * IMAGENET
+    standard = with_distances(dict.fromkeys(shifts, residuals))
+    limit = standard_limit(IMAGENET, residuals, 0.95)
+    found = estimate(share(0.7), shifts, lines, standard=standard)
+    assert limit and found.curved.limit == limit.at(0.7) and found.curved.limit < 5
+    assert found.is_robust and found.is_robust_on_straight_lines
+    wide = replace(standard, curved_residuals=dict.fromkeys(shifts, 5 * residuals))
+    found = estimate(share(0.7), shifts, lines, standard=wide)
+    assert (found.is_robust, found.is_robust_on_straight_lines) == (False, True)
+    assert any("decide otherwise" in note for note in found.notes)
+    # Three shifts have no limit, and neither has an encoder outside the models' range.
+    three = {shift: shifts[shift] for shift in [*shifts][:3]}
+    assert estimate(share(0.7), three, lines, standard=standard).is_robust is None
+    narrow = replace(standard, imagenet=IMAGENET / 2)
+    assert estimate(share(0.7), shifts, lines, standard=narrow).curved.limit is None
+
+
 def test_says_which_shifts_line_is_extrapolated():
     narrow = LINES | {"far": replace(LINES["far"], low=0.75)}
     for at, expected in ((0.8, []), (0.7, ["far"]), (0.2, [*LINES])):
-        found = estimate(share(at), {"near": share(0.6), "far": share(0.5)}, narrow)
+        lines = replace(STRAIGHT, lines=narrow)
+        found = estimate(share(at), {"near": share(0.6), "far": share(0.5)}, lines)
         assert found.extrapolated_shifts == expected and found.extrapolated == len(expected)
 
 
 @pytest.mark.parametrize(("fraction", "images"), [(0.6, 500), (0.0, 10)])
 def test_with_a_fixed_line_the_interval_is_that_of_jeffreys_posterior(fraction, images):
     right, shifts = fraction * images, {"near": share(fraction, images)}
-    found = estimate(share(0.7), shifts, IDENTITY, FIXED).robustness
+    found = estimate(share(0.7), shifts, FIXED).robustness
     ends = 100 * stats.beta(right + 0.5, images - right + 0.5).ppf([0.025, 0.975]) - 70
     assert found.ends == pytest.approx(tuple(ends), rel=0.05, abs=0.1)
 
@@ -179,7 +235,7 @@ def test_with_a_fixed_line_the_interval_is_that_of_jeffreys_posterior(fraction, 
 def test_each_shift_is_read_at_its_own_imagenet_accuracy():
     """Parts of the same images do not average out: their draws go together."""
     starts = {"near": share(0.7, 400), "far": share(0.4, 900)}
-    found = estimate(starts, dict.fromkeys(STANDARD, share(0.5)), IDENTITY, FIXED)
+    found = estimate(starts, dict.fromkeys(STANDARD, share(0.5)), FIXED)
     for name, right, images in (("near", 280, 400), ("far", 360, 900)):
         ends = 50 - 100 * stats.beta(right + 0.5, images - right + 0.5).ppf([0.975, 0.025])
         one = found.per_shift[name].robustness

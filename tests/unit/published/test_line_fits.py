@@ -15,12 +15,14 @@ RNG = np.random.default_rng(0)
 
 def test_the_default_is_the_study_s_own_line_with_its_draws(analysis):
     starts = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
-    lines, resampled = published_lines(starts, resamples=SETTINGS.resamples, seed=SETTINGS.seed)
-    for shift, line in lines.items():
+    known = published_lines(starts, resamples=SETTINGS.resamples, seed=SETTINGS.seed)
+    for shift, line in known.lines.items():
         fit, drawn = analysis.fits[DEFAULT].lines.loc[shift], analysis.fits[DEFAULT].draws[shift]
         for name in ("slope", "intercept"):
             assert fit[name] == pytest.approx(getattr(line, name), rel=1e-9)
-            np.testing.assert_allclose(drawn[name], getattr(resampled[shift], name), rtol=1e-9)
+            np.testing.assert_allclose(
+                drawn[name], getattr(known.resampled[shift], name), rtol=1e-9
+            )
         ends = (fit["lowest_imagenet"], fit["highest_imagenet"])
         assert ends == pytest.approx((100 * line.low, 100 * line.high))
         assert (fit["models"], fit["r_squared"]) == (line.models, pytest.approx(line.r_squared))

@@ -69,7 +69,8 @@ def baseline(**parts: Any) -> FittedBaseline:
         "lines": dict.fromkeys(("v2", "r"), LogitLine(1.0, 0.0, 1.0, 9, 0.2, 0.9)),
         "abscissa": {"v2": "imagenet", "r": "imagenet_on_r_classes"},
         "classes": HELD,
-        **{"chance": {}, "at_chance": {"v2": [], "r": []}, "resampled": {}},
+        **{"chance": {}, "at_chance": {"v2": [], "r": []}},
+        **{"resampled": {}, "curves": {}, "resampled_curves": {}},
     }
     return FittedBaseline(**whole | parts)
 

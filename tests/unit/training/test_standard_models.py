@@ -1,3 +1,4 @@
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -10,12 +11,7 @@ from interpreting_clip.training.standard_models import (
     LabelledImages,
     accuracy,
     class_means,
-    colours,
-    edges,
-    edges_and_colours,
-    grey,
     neighbours,
-    orientations,
     perceptron,
     standard_model_accuracies,
 )
@@ -45,11 +41,17 @@ def learnt():
 
 
 def test_every_model_learns_what_there_is_and_guesses_at_noise(learnt):
-    assert len(learnt) == len(module.standard_models(0))
-    for name, measured in learnt.items():
-        # In noise, which orientation an edge has says nothing of which third is brighter.
-        assert "orientations" in name or measured["imagenet"] > 60, name
-        assert 15 < measured["noise"] < 55, name
+    assert [row["name"] for row in learnt] == list(module.standard_models(0))
+    for row in learnt:
+        # In noise, neither an edge's orientation nor its pattern says which third is brighter.
+        blind = row["family"] in {"orientations", "patterns"}
+        assert blind or row["imagenet"] > 60, row
+        assert 15 < row["noise"] < 55, row
+
+
+def test_there_are_more_kinds_than_models_of_a_kind(learnt):
+    models = Counter(row["family"] for row in learnt)
+    assert len(models) >= 10 and set(models.values()) == {2}
 
 
 RNG = np.random.default_rng(0)
@@ -78,57 +80,6 @@ def test_nearest_neighbours_are_those_of_whole_numbers(number):
             assert found[class_] == -sum(nearest) / len(nearest)
 
 
-def test_features_are_sums_over_blocks_of_pixels():
-    images = RNG.integers(0, 256, (2, 7, 10, 3)).astype(np.uint8)
-    rows, columns = (
-        [slice(0, 2), slice(2, 4), slice(4, 7)],
-        [slice(0, 3), slice(3, 6), slice(6, 10)],
-    )
-    blocks = [
-        [image[r, c].reshape(-1, 3).sum(axis=0) for r in rows for c in columns] for image in images
-    ]
-    np.testing.assert_array_equal(colours(3, images), np.array(blocks).reshape(2, -1))
-    np.testing.assert_array_equal(grey(3, images), np.array(blocks).sum(axis=2))
-    both = edges_and_colours(3, images)
-    np.testing.assert_array_equal(both[:, :72], edges(3, images))
-    np.testing.assert_array_equal(both[:, 72:], colours(3, images) // 2)
-
-
-def test_edges_have_the_direction_in_which_an_image_brightens():
-    ramp = np.broadcast_to(np.arange(8, dtype=np.uint8)[:, None], (8, 8, 3))
-    right, down = edges(1, np.stack([ramp, ramp.swapaxes(0, 1)]))
-    # 36 pixels inside the border, each with a change of two steps in three channels
-    assert down.tolist() == [0, 0, 36 * 6, 0, 0, 0, 0, 0]
-    assert right.tolist() == [0, 0, 0, 0, 0, 36 * 6, 0, 0]
-    assert not edges(2, np.full((1, 8, 8, 3), 200, np.uint8)).any()
-
-
-def test_orientations_see_neither_contrast_nor_which_side_is_brighter():
-    images = RNG.integers(0, 128, (5, 20, 20, 3)).astype(np.uint8)
-    expected = orientations(3, images)
-    np.testing.assert_array_equal(orientations(3, 2 * images), expected)
-    np.testing.assert_array_equal(orientations(3, 255 - images), orientations_by_hand(images, -1))
-    np.testing.assert_array_equal(expected, orientations_by_hand(images, 1))
-    assert not orientations(2, np.full((1, 8, 8, 3), 200, np.uint8)).any()
-
-
-def orientations_by_hand(images, sign):
-    """Return `orientations(3, ...)` pixel by pixel, of gradients that are turned by `sign`."""
-    found = np.zeros((len(images), 3, 3, 4), np.int64)
-    size = images.shape[1] - 2
-    for i, image in enumerate(images.astype(int)):
-        for y in range(size):
-            for x in range(size):
-                right = sign * (image[y + 1, x + 2] - image[y + 1, x])
-                down = sign * (image[y + 2, x + 1] - image[y, x + 1])
-                channel = int((abs(right) + abs(down)).argmax())
-                a, b = int(right[channel]), int(down[channel])
-                orientation = 2 * ((a > 0) == (b > 0)) + (abs(a) > abs(b))
-                found[i, y * 3 // size, x * 3 // size, orientation] += abs(a) + abs(b)
-    flat = found.reshape(len(images), -1)
-    return 2**16 * flat // flat.sum(axis=1, keepdims=True)
-
-
 SCORES = np.tile([0.1, 0.6, 0.3], (4, 1))
 COLUMNS = np.array([0, 2, 5])
 
@@ -147,15 +98,15 @@ def test_predicts_among_the_classes_that_a_test_set_holds(held, aliases, classes
 
 
 def test_imagenet_on_a_shifts_classes_is_measured_on_their_images_alone(monkeypatch):
-    few(monkeypatch, "neighbours_colours_8")
+    few(monkeypatch, "perceptron_colours")
     imagenet, shift = draw(150, 1, signal=5), draw(90, 2, signal=5)
     pair = np.isin(shift.classes, [0, 2])
     shift = LabelledImages(shift.images[pair], shift.classes[pair], np.array([0, 2]))
     some = np.isin(imagenet.classes, [0, 2])
     part = LabelledImages(imagenet.images[some], imagenet.classes[some], np.array([0, 2]))
     train = draw(300, 0, signal=5)
-    (found,) = standard_model_accuracies(train, imagenet, {"imagenet_r": shift}, 0).values()
-    (other,) = standard_model_accuracies(train, part, {}, 0).values()
+    (found,) = standard_model_accuracies(train, imagenet, {"imagenet_r": shift}, 0)
+    (other,) = standard_model_accuracies(train, part, {}, 0)
     assert found["imagenet_on_r_classes"] == other["imagenet"] != found["imagenet"]
 
 
