@@ -18,10 +18,7 @@ Counts = Int[np.ndarray, "direction positive"]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """A concept's positive and negative images, as often as they occur.
-
-    `negatives` is None if all other images are negatives.
-    """
+    """A concept's positive and negative images; None if all other images are negatives."""
 
     positives: Int[np.ndarray, " positive"]
     negatives: Int[np.ndarray, " negative"] | None
@@ -158,16 +155,16 @@ def _in_resamples(
     shape = len(resamples), 1 + negated, len(ranks.last), len(concepts)
     found = np.zeros(shape)
     for number, resample in enumerate(resamples):
-        counts, drawn = resample.counts, resample.negatives
-        every = _sums(counts[ranks.order]) if drawn is None else None
+        counts = resample.counts
+        # How many images have one of the first 0, 1, … ranks, if all others are negatives.
+        drawn = resample.negatives or [_sums(counts[ranks.order])] * len(concepts)
         for place, concept in enumerate(concepts):
             occur = counts[concept.positives] > 0
             positives = concept.positives[occur]
             weights = counts[positives].astype(np.int32)
             if 0 < weights.sum() < counts.sum():
-                negatives = drawn[place] if every is None else every
                 found[number, ..., place] = _resampled_precisions(
-                    ranks, positives, weights, negatives, negated
+                    ranks, positives, weights, drawn[place], negated
                 )
     return found
 
