@@ -81,7 +81,7 @@ def compared(
         feature, concept = (int(generator.integers(count)) for count in precisions.shape)
         chosen, images = examples[concept], np.arange(len(scores))
         if chosen.negatives is not None:
-            images = np.concatenate([chosen.positives, chosen.negatives[0]])
+            images = np.concatenate([chosen.positives, chosen.negatives])
         shown, column = np.isin(images, chosen.positives), scores[images, feature]
         start = time.perf_counter()
         expected = average_precision_score(shown, column)

@@ -92,7 +92,7 @@ def is_on_a_line(name: str) -> bool:
     """Return whether a number is read from the lines of effective robustness."""
     measure, _, field = name.partition(".")
     if measure == "prunable":
-        return field in ("prunable", "by_robustness")
+        return field.removeprefix("other_") in ("prunable", "by_robustness")
     return measure == "robustness" and name.endswith(ON_LINES)
 
 

@@ -25,7 +25,7 @@ from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_pa
 from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
-from interpreting_clip.statistics.nulls import rank_p_value
+from interpreting_clip.statistics.nulls import holm, rank_p_value
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.training.saved_baseline import Baseline
@@ -143,6 +143,7 @@ def report_page(report: Report) -> str:
             if (members := [e for e in encoders if e.representation == kind])
         },
         "labels": {e.key: e.entry.label for e in encoders},
+        "corrected": corrected(encoders),
         "on_shift_classes": any(name != "imagenet" for name in baseline.abscissa.values()),
         "found_concepts": concept_finder(encoders, report.probed),
         "further_measures": further_measures(encoders[0].results) if encoders else [],
@@ -162,6 +163,13 @@ def report_page(report: Report) -> str:
         "trainings": TRAININGS,
     }
     return template_environment("report", FILTERS).get_template("page.html.jinja").render(view)
+
+
+def corrected(encoders: Sequence[StudyEncoder]) -> dict[str, float]:
+    """Return the p of each trained encoder's kurtosis among rotations, by Holm over all of them."""
+    trained = {e.key: e for e in encoders if e.entry.training != "untrained"}
+    found = holm([e.results.privileged_basis.kurtosis_p for e in trained.values()])
+    return dict(zip(trained, found, strict=True))
 
 
 def further_measures(results: EncoderResults) -> list[str]:

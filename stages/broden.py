@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.csv_tables import write_table
-from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.concepts import Concepts, Settings, as_directions, count_concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.quantities import Count
 from interpreting_clip.statistics.concept_counts import encoded_pairs
 from interpreting_clip.statistics.concept_labels import ConceptLabels
 from interpreting_clip.statistics.concept_nulls import RandomBest
@@ -28,11 +27,10 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """
     folder, shown = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
-    named = read_json(shown / "concepts.json")
+    named = read_concepts(shown)
     labels = read_tensors(shown / "labels.safetensors", "image", "concept")
     null = read_tensors(inputs[f"data/concept_nulls/{key}"] / "best.safetensors")
     settings = params.read("concepts", Settings)
-    categories = [concept["category"] for concept in named]
     with error_context(f"{folder} and {shown}", ValueError):
         activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
         directions = read_result(privileged / "directions.json", PrivilegedDirections)
@@ -42,8 +40,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             as_directions(directions, activations.shape[1]),
             numbers=[concept["number"] for concept in named],
             names=[concept["name"] for concept in named],
-            categories=categories,
-            left_out=rare_concepts(shown, params.read("concepts.minimum_images", Count)),
+            categories=[concept["category"] for concept in named],
             random=[
                 RandomBest(null[f"{basis}.drawn"], null[f"{basis}.over_all"])
                 for basis in ("directions", "features")
@@ -52,14 +49,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             workers=read_machine().workers,
         )
     write_result(out / "concepts.json", result)
-    write_pairs(out / "encoded.csv", result, categories)
-
-
-def rare_concepts(folder: Path, minimum: int) -> list[str]:
-    """Return the concepts that some images show, but too few."""
-    file = folder / "left_out.json"
-    others = read_json(file) if file.exists() else []
-    return [concept["name"] for concept in others if 0 < concept["images"] < minimum]
+    kept = read_concepts(shown, result.minimum_images)
+    write_pairs(out / "encoded.csv", result, [concept["category"] for concept in kept])
 
 
 PAIR_COLUMNS = ("basis", "number", "side", "concept", "category", "precision")

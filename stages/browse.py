@@ -1,8 +1,9 @@
 """Stage `browse`: pages for browsing an encoder's directions and outlier features."""
 
+from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.encoders.encoder_entries import ShownImages
-from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.concepts import Concepts
@@ -64,9 +65,10 @@ def read_probe(
     labels, folder = inputs["data/broden_labels"], inputs[f"data/broden_activations/{key}"]
     shown = read_tensors(labels / "labels.safetensors", "image", "concept")
     activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
+    found = read_result(inputs[f"data/concepts/{key}"] / "concepts.json", Concepts)
     return ProbeResults(
-        found=read_result(inputs[f"data/concepts/{key}"] / "concepts.json", Concepts),
-        concepts=read_json(labels / "concepts.json"),
+        found=found,
+        concepts=read_concepts(labels, found.minimum_images),
         labels=ConceptLabels(shown["image"], shown["concept"]),
         thumbnails=Thumbnails.read(inputs["data/thumbnails"]),
         ends={

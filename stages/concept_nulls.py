@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
+from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.errors import error_context
-from interpreting_clip.formats.json import read_json
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.tensors import read_tensors, write_tensors
 from interpreting_clip.measures.concepts import Settings, choose_concepts, random_concepts
@@ -16,23 +16,24 @@ from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Outputs
 
-SETTINGS = ("minimum_images", "negatives", "rotations", "seed", "sign")
+SETTINGS = ("negatives", "rotations", "seed", "sign")
 """The parameters in section `concepts` that the null depends on."""
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write the highest average precisions of random directions in encoder `key`'s activations.
 
-    A change of the threshold, which only counts them, leaves them as they are.
+    Concepts on few images have them, too. A change of the threshold or of the fewest images leaves
+    them as they are.
     """
     folder, shown = inputs[f"data/broden_activations/{key}"], inputs["data/broden_labels"]
     file = inputs[f"data/directions/{key}"] / "directions.json"
     directions = read_result(file, PrivilegedDirections, arrays=False).directions
     activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     labels = read_tensors(shown / "labels.safetensors", "image", "concept")
-    numbers = [concept["number"] for concept in read_json(shown / "concepts.json")]
+    numbers = [concept["number"] for concept in read_concepts(shown)]
     read = {name: params.read(f"concepts.{name}", Any) for name in SETTINGS}
-    settings = msgspec.convert(read, Settings)
+    settings = msgspec.convert({**read, "minimum_images": 1}, Settings)
     with error_context(f"{folder} and {shown}", ValueError):
         chosen = choose_concepts(
             activations,

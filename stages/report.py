@@ -5,9 +5,10 @@ from typing import Any, TypeVar
 
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.config.syntax import load_tree
+from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.encoders.encoder_entries import EncoderEntry
 from interpreting_clip.formats.csv_tables import write_table
-from interpreting_clip.formats.json import read_json, write_whole
+from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.quantities import Key
@@ -66,7 +67,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         provenance=provenance,
         further=further,
         outdated=outdated,
-        probed=read_probed(inputs.if_present("data/broden_labels")),
+        probed=read_probed(inputs.if_present("data/broden_labels"), encoders),
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
     chart, *_ = study_charts(names["imagenet"])
@@ -147,7 +148,8 @@ def read_provenance(params: ListedParams, inputs: Inputs) -> Provenance:
     )
 
 
-def read_probed(folder: Path | None) -> list[tuple[str, str]]:
-    """Return name and category of every concept that the encoders were probed for."""
-    concepts = read_json(folder / "concepts.json") if folder else []
+def read_probed(folder: Path | None, encoders: list[StudyEncoder]) -> list[tuple[str, str]]:
+    """Return name and category of every concept on enough images that encoders were probed for."""
+    results = [e.results.concepts for e in encoders if e.results.concepts]
+    concepts = read_concepts(folder, results[0].minimum_images) if folder and results else []
     return [(concept["name"], concept["category"]) for concept in concepts]

@@ -144,7 +144,7 @@ ALL = "all"
 
 
 def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) -> Layers:
-    """Draw an encoder per row: its concepts by category, and the totals of all draws."""
+    """Draw an encoder per row: its concepts by category, and the totals with their intervals."""
     unique = number_tip("unique", "unique concepts", "d")
     base = alt.Chart().encode(y=row_names("label", "number"))
     total = base.transform_filter(alt.datum.category == ALL).encode(
@@ -172,14 +172,15 @@ def concepts_panel(ends: Ends, colours: Mapping[str, str] = CATEGORY_COLOURS) ->
     random = total.mark_tick(color=INK, thickness=2, size=18, **DRAWN).encode(
         alt.X("random:Q"), opacity=shown_if("isValid(datum.random)", 0.55)
     )
-    brackets = f"{HAS_INTERVAL} ? ' [' + datum.low + ', ' + datum.high + ']' : ''"
+    rounded = "format(datum.low, '.0f') + ', ' + format(datum.high, '.0f')"
+    brackets = f"{HAS_INTERVAL} ? ' [' + {rounded} + ']' : ''"
     return (
         alt.layer(bar, *interval, random, number_layer(total, "total"), name_layer(total))
         .transform_calculate(
             order=f"indexof({list(colours)}, datum.category)",
             name=ENCODER,
             total=f"datum.unique + ({brackets})",
-            interval=interval_text("low", "high", "d"),
+            interval=interval_text("low", "high", ".0f"),
             random_text=number_text("random", ".1f"),
         )
         .properties(width=WIDTH, height=alt.Step(ROW))

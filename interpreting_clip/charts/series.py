@@ -33,8 +33,8 @@ LEAST_SHARE = 1e-6
 
 COUNTS = {
     "unique": "Int64",
-    "low": "Int64",
-    "high": "Int64",
+    "low": "float",
+    "high": "float",
     "polysemanticity": "float",
     "random": "float",
     "random_low": "Int64",

@@ -30,7 +30,7 @@ from interpreting_clip.quantities import (
     Sweep,
     ThreadCount,
 )
-from interpreting_clip.statistics.average_precision import Examples
+from interpreting_clip.statistics.average_precision import Examples, Resample
 from interpreting_clip.statistics.chance import fewest_images
 from interpreting_clip.statistics.chunks import Features
 from interpreting_clip.statistics.concept_counts import BasisConcepts, Named, basis_concepts
@@ -40,9 +40,10 @@ from interpreting_clip.statistics.concept_labels import (
     concept_examples,
     labels_and_numbers,
     positive_images,
+    resample_examples,
 )
 from interpreting_clip.statistics.concept_nulls import RandomBest, score_random_directions
-from interpreting_clip.statistics.concept_scores import Sign, score_concepts
+from interpreting_clip.statistics.concept_scores import Sign, best_precisions, score_concepts
 from interpreting_clip.statistics.nulls import Progress
 
 SWEEP = (0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
@@ -55,9 +56,9 @@ ORTHONORMAL = 1e-3
 class Settings(StrictStruct, frozen=True, kw_only=True):
     """A concept's negatives, and the threshold of its average precision, with a sweep.
 
-    `balanced` draws as many negatives as there are positives, `draws` times; `all` takes every
-    other image. With `either`, the negative side of a direction counts too. `rotations` are the
-    draws of the null.
+    `balanced` draws as many negatives as there are positives; `all` takes every other image. With
+    `either`, the negative side of a direction counts too. `draws` are the resamples of the images
+    for the intervals, `rotations` the draws of the null.
     """
 
     negatives: Annotated[
@@ -72,9 +73,9 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=1000),
         Described(
-            "how often these negatives are drawn. Counts are those of the first draw, with the "
-            "smallest and the largest of all draws as interval: with n draws, another one falls "
-            "between them with a probability of (n − 1) / (n + 1). With `all` there is no interval",
+            "how often the images are resampled, and negatives drawn from the resample. Intervals "
+            "at 95 % are the count ± t times the standard deviation over draws; with one draw, "
+            "there is none",
             "draws",
             paper="not given",
         ),
@@ -99,8 +100,8 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         Meta(ge=0, le=1000),
         Described(
             "random rotations, whose rows are the [random directions](measures.md#chance-levels), "
-            "counted in the first draw. With 50, the standard error of a p near 0.05 is about "
-            "0.01; it falls with the square root. At 0, there is no chance level",
+            "counted with the same negatives. With 50, the standard error of a p near 0.05 is "
+            "about 0.01; it falls with the square root. At 0, there is no chance level",
             "rotations",
             paper="not given",
         ),
@@ -136,9 +137,8 @@ class Concepts(Result):
     """
 
     CAPTION: ClassVar[str] = (
-        "Interval: the lowest and the highest count over draws of the negatives. Chance: the mean "
-        "over sets of as many random directions, in the first draw. p: the share of these sets "
-        "that encode at least as many concepts."
+        "Interval, at 95 %: over images and negatives. Chance: the mean over sets of as many "
+        "random directions. p: the share of these sets that encode at least as many concepts."
     )
 
     directions: Annotated[BasisConcepts | None, Part("directions")]
@@ -201,7 +201,7 @@ def concepts(
     categories : that of each concept, such as "color"; None: they have none
     negatives : `balanced`: as many images without a concept as with it, at random, as in the paper;
         `all`: every other image
-    draws : how often the negatives of `balanced` are drawn, for the interval
+    draws : how often the images are resampled, and negatives drawn anew, for the interval
     seed : of the draws
     sign : `fixed`: a direction or feature counts as it is; `either`: the better side counts
     threshold : average precision at which a concept counts as encoded; 0.9 in the paper
@@ -253,7 +253,6 @@ def count_concepts(
     names: Sequence[str] | None = None,
     categories: Sequence[str] | None = None,
     numbers: Sequence[int] | None = None,
-    left_out: Sequence[str] = (),
     random: Sequence[RandomBest] | None = None,
     settings: Settings,
     workers: int = 1,
@@ -265,7 +264,6 @@ def count_concepts(
     ----------
     activations : one row per image; may be memory-mapped
     numbers : of the concepts, which seed the draws of their negatives; None: their columns
-    left_out : names of further concepts, on too few images
     random : of directions, if there are any, and of features, what `random_concepts` returns; None:
         computed here
     """
@@ -282,8 +280,8 @@ def count_concepts(
     return Concepts(
         directions=of_directions[0] if of_directions else None,
         features=of_features,
-        concepts=[name for name, _ in found.named],
-        left_out=[*left_out, *found.left_out],
+        concepts=[name for name, _ in found.measured],
+        left_out=found.left_out,
         minimum_images=found.minimum_images,
         threshold=settings.threshold,
         rotations=settings.rotations,
@@ -292,26 +290,39 @@ def count_concepts(
 
 @dataclass(frozen=True, eq=False)
 class ChosenConcepts:
-    """The concepts on enough images, and not on all.
+    """The concepts that can be probed: on some image, and not on all.
 
     Attributes
     ----------
     labels : which image shows which concept, those of other concepts too
     numbers, named : of each concept
-    left_out : names of the others
+    enough : whether it is on enough images
+    left_out : names of those that are not, and of concepts that cannot be probed
     minimum_images : how many are enough
     """
 
     labels: ConceptLabels
     numbers: Int[np.ndarray, " concept"]
     named: list[Named]
+    enough: Bool[np.ndarray, " concept"]
     left_out: list[str]
     minimum_images: int
 
-    def examples(self, images: int, settings: Settings, draws: int) -> list[Examples]:
-        """Return the positives of each concept, and its negatives in so many draws."""
+    @property
+    def measured(self) -> list[Named]:
+        """Name and category of the concepts on enough images."""
+        return [one for one, enough in zip(self.named, self.enough, strict=True) if enough]
+
+    def examples(self, images: int, settings: Settings) -> list[Examples]:
+        """Return the positives and the negatives of each concept."""
         how = settings.negatives, settings.seed
-        return concept_examples(self.labels, self.numbers, images, *how, draws=draws)
+        return concept_examples(self.labels, self.numbers, images, *how)
+
+    def resamples(self, images: int, settings: Settings) -> list[Resample]:
+        """Return each resample of the images, for the concepts on enough images."""
+        how = settings.negatives, settings.seed
+        numbers = self.numbers[self.enough]
+        return resample_examples(self.labels, numbers, images, *how, draws=settings.draws)
 
 
 def choose_concepts(
@@ -323,14 +334,15 @@ def choose_concepts(
     numbers: Sequence[int] | None = None,
     settings: Settings = Settings(),
 ) -> ChosenConcepts:
-    """Choose the concepts to measure; arguments and errors are as in `concepts`."""
+    """Choose the concepts to probe; arguments and errors are as in `concepts`."""
     pairs, columns = labels_and_numbers(labels, numbers)
     every, (images, features) = _named(names, categories, len(columns)), activations.shape
     minimum = settings.minimum_images or fewest_images(
         settings.threshold, features, len(columns), sides=settings.sides
     )
     positives = np.array([len(each) for each in positive_images(pairs, columns, images)])
-    kept = (positives >= minimum) & (positives < images)
+    probed = (positives > 0) & (positives < images)
+    kept = probed & (positives >= minimum)
     if not kept.any():
         most = int(np.argmax(np.where(positives < images, positives, 0)))
         raise ValueError(
@@ -338,9 +350,9 @@ def choose_concepts(
             f"{images:,}; the most frequent, {every[most][0]}, is on {positives[most]:,}; pass "
             "more images, or a lower `minimum_images`, with which chance alone finds concepts"
         )
-    chosen = [one for one, is_kept in zip(every, kept, strict=True) if is_kept]
+    named = [one for one, is_probed in zip(every, probed, strict=True) if is_probed]
     left_out = [name for (name, _), is_kept in zip(every, kept, strict=True) if not is_kept]
-    return ChosenConcepts(pairs, columns[kept], chosen, left_out, minimum)
+    return ChosenConcepts(pairs, columns[probed], named, kept[probed], left_out, minimum)
 
 
 def random_concepts(
@@ -354,13 +366,13 @@ def random_concepts(
 ) -> list[RandomBest]:
     """Return what sets of random directions encode, for each size of a set.
 
-    It depends neither on the threshold nor on the number of draws of the negatives. Other
-    parameters are as in `concepts`.
+    It depends neither on the threshold nor on the number of draws. Other parameters are as in
+    `concepts`.
     """
     return score_random_directions(
         activations,
         sizes,
-        chosen.examples(len(activations), settings, draws=1),
+        chosen.examples(len(activations), settings),
         rotations=settings.rotations,
         seed=settings.seed,
         sign=settings.sign,
@@ -379,13 +391,18 @@ def _bases(
     workers: int,
 ) -> list[BasisConcepts]:
     """Measure what each basis encodes; its key is the number of its first direction or feature."""
-    examples = chosen.examples(len(activations), settings, settings.draws)
-    threshold, how = settings.threshold, {"sign": settings.sign, "workers": workers}
+    images, enough = len(activations), chosen.enough
+    both = list(zip(chosen.examples(images, settings), enough.tolist(), strict=True))
+    measured, rare = ([one for one, kept in both if kept is which] for which in (True, False))
+    resamples, threshold = chosen.resamples(images, settings), settings.threshold
+    how = {"sign": settings.sign, "workers": workers}
     return [
         basis_concepts(
-            score_concepts(activations, vectors, examples, threshold, **how),
+            score_concepts(activations, vectors, measured, threshold, resamples=resamples, **how),
+            best_precisions(activations, vectors, rare, **how),
             by_chance,
-            chosen.named,
+            chosen.measured,
+            enough=enough,
             threshold=threshold,
             sweep=settings.sweep,
             first=first,

@@ -40,13 +40,15 @@ class Prunable(Result):
     ----------
     prunable : without harm to accuracy and robustness; None if the latter is not known
     by_accuracy, by_robustness : the same for each alone
-    other_by_accuracy : `by_accuracy` with the other centring of the head
+    other_prunable, other_by_accuracy, other_by_robustness : the same with the other centring of the
+        head, which is the paper's where `directions.centre` is `classes`
     accuracy_chance : the mean of `by_accuracy` over random heads, with the quantiles of 5 and 95 %;
         None without them
     harmless : the tolerated loss, in points
     fractions : the pruned shares
     robustness : mean effective robustness in points at each; None without it
     extrapolated : the shares at which the line of a shift is extrapolated to the pruned encoder
+    other_robustness, other_extrapolated : the same with the other centring
     """
 
     prunable: Annotated[
@@ -65,16 +67,24 @@ class Prunable(Result):
         float | None,
         Label("share that can be pruned, by mean effective robustness alone", 3),
     ]
+    other_prunable: Annotated[
+        float | None,
+        Label("the same share, with the other centring of the head", 3),
+    ]
     other_by_accuracy: float
+    other_by_robustness: float | None
     accuracy_chance: Estimate | None
     harmless: float
     fractions: list[float]
     robustness: list[float] | None
     extrapolated: list[float]
+    other_robustness: list[float] | None
+    other_extrapolated: list[float]
 
-    def is_extrapolated(self, share: float | None) -> bool:
-        """Return whether a line is extrapolated at a share up to this one."""
-        return share is not None and any(one <= share for one in self.extrapolated)
+    def is_extrapolated(self, share: float | None, other: bool = False) -> bool:
+        """Return whether a line is extrapolated at a share up to this one, of either centring."""
+        shares = self.other_extrapolated if other else self.extrapolated
+        return share is not None and any(one <= share for one in shares)
 
 
 def prunable(
@@ -99,31 +109,66 @@ def prunable(
         not there: ImageNet's images of the shift's classes, where these are fewer
     harmless : the tolerated loss of either, in points
     """
-    imagenet = pruning["imagenet"]
-    fractions = imagenet.fractions
-    x = {shift: pruning.get(starts.get(shift, ""), imagenet).accuracy / 100 for shift in lines}
-    heights = [above_line(x[s], pruning[s].accuracy / 100, line) for s, line in lines.items()]
-    robustness = np.mean(heights, axis=0) if lines else None
-    by_accuracy = prunable_fraction(fractions, imagenet.accuracy, harmless)
-    by_robustness = (
-        None if robustness is None else prunable_fraction(fractions, robustness, harmless)
+    fractions = pruning["imagenet"].fractions
+    own, other = (
+        _judge(pruning, lines, starts, harmless, name) for name in ("accuracy", "other_accuracy")
     )
-    random = [prunable_fraction(fractions, one, harmless) for one in imagenet.random_accuracy]
+    random = [
+        prunable_fraction(fractions, one, harmless) for one in pruning["imagenet"].random_accuracy
+    ]
+    return Prunable(
+        prunable=own.prunable,
+        by_accuracy=own.by_accuracy,
+        by_robustness=own.by_robustness,
+        other_prunable=other.prunable,
+        other_by_accuracy=other.by_accuracy,
+        other_by_robustness=other.by_robustness,
+        accuracy_chance=_spread(random) if random else None,
+        harmless=harmless,
+        fractions=fractions.tolist(),
+        robustness=own.robustness,
+        extrapolated=own.extrapolated,
+        other_robustness=other.robustness,
+        other_extrapolated=other.extrapolated,
+    )
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What `Prunable` has for one centring of the head."""
+
+    by_accuracy: float
+    by_robustness: float | None
+    robustness: list[float] | None
+    extrapolated: list[float]
+
+    @property
+    def prunable(self) -> float | None:
+        return None if self.by_robustness is None else min(self.by_accuracy, self.by_robustness)
+
+
+def _judge(
+    pruning: Mapping[str, PruningCurves],
+    lines: Mapping[str, LogitLine],
+    starts: Mapping[str, str],
+    harmless: float,
+    name: str,
+) -> _Judged:
+    """Judge the curves in field `name`."""
+    fractions = pruning["imagenet"].fractions
+    accuracy = {test: getattr(curves, name) for test, curves in pruning.items()}
+    by_accuracy = prunable_fraction(fractions, accuracy["imagenet"], harmless)
+    if not lines:
+        return _Judged(by_accuracy, None, None, [])
+    x = {s: accuracy.get(starts.get(s, ""), accuracy["imagenet"]) / 100 for s in lines}
+    heights = [above_line(x[s], accuracy[s] / 100, line) for s, line in lines.items()]
+    robustness = np.mean(heights, axis=0)
     outside = [
         any(line.is_extrapolated(float(x[shift][i])) for shift, line in lines.items())
         for i in range(len(fractions))
     ]
-    return Prunable(
-        prunable=None if by_robustness is None else min(by_accuracy, by_robustness),
-        by_accuracy=by_accuracy,
-        by_robustness=by_robustness,
-        other_by_accuracy=prunable_fraction(fractions, imagenet.other_accuracy, harmless),
-        accuracy_chance=_spread(random) if random else None,
-        harmless=harmless,
-        fractions=fractions.tolist(),
-        robustness=None if robustness is None else robustness.tolist(),
-        extrapolated=fractions[outside].tolist(),
-    )
+    by_robustness = prunable_fraction(fractions, robustness, harmless)
+    return _Judged(by_accuracy, by_robustness, robustness.tolist(), fractions[outside].tolist())
 
 
 def _spread(values: list[float]) -> Estimate:

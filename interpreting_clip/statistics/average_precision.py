@@ -18,13 +18,24 @@ Counts = Int[np.ndarray, "direction positive"]
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """A concept's positive images, and its negatives in each draw.
-
-    `negatives` is None if all other images are negatives, so that there is nothing to draw.
-    """
+    """A concept's positive and negative images; None if all other images are negatives."""
 
     positives: Int[np.ndarray, " positive"]
-    negatives: Int[np.ndarray, "draw negative"] | None
+    negatives: Int[np.ndarray, " negative"] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Resample:
+    """A bootstrap resample of the images, with the negatives of each concept in it.
+
+    Attributes
+    ----------
+    counts : how often each image occurs
+    negatives : of each concept, as often as they occur; None if all other images are negatives
+    """
+
+    counts: Int[np.ndarray, " image"]
+    negatives: list[Int[np.ndarray, " _negative"]] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +44,12 @@ class Precisions:
 
     Attributes
     ----------
-    drawn : above 0, at most 1, for each draw of the negatives. If asked for, the negated directions
-        follow all others
-    over_all : the same if all other images are negatives
+    drawn : above 0, at most 1, for the images themselves, then for each resample; 0 for a concept
+        without examples in a resample. If asked for, the negated directions follow all others
+    over_all : those for the images themselves if all other images are negatives
     """
 
-    drawn: Float[np.ndarray, "draw direction concept"]
+    drawn: Float[np.ndarray, "sample direction concept"]
     over_all: Float[np.ndarray, "direction concept"]
 
 
@@ -47,8 +58,9 @@ def average_precisions(
     concepts: Sequence[Examples],
     workers: int = 1,
     negated: bool = False,
+    resamples: Sequence[Resample] = (),
 ) -> Precisions:
-    """Compute the average precision of each direction for each concept, in every draw.
+    """Compute the average precision of each direction for each concept, in every resample too.
 
     `AP = Σ_n (R_n - R_{n-1}) P_n` over the distinct scores in descending order, with precision P_n
     and recall R_n among the images with at least that score, as scikit-learn's
@@ -56,17 +68,18 @@ def average_precisions(
 
     Images are ranked once per direction. A concept's precisions then follow from the ranks of its
     own examples, for many directions at a time. The result does not depend on the number of
-    workers, nor a draw's result on the other draws.
+    workers, nor a resample's result on the other resamples.
 
     Parameters
     ----------
     scores : higher means more likely positive
-    concepts : each has a positive and a negative, and all have as many draws
+    concepts : each has a positive and a negative
     workers : number of threads
     negated : measure the negated scores, too, which share the ranking
+    resamples : of the images, with the same concepts
     """
     directions, sides = scores.shape[1], 1 + negated
-    drawn = np.empty((number_of_draws(concepts), sides, directions, len(concepts)))
+    drawn = np.zeros((1 + len(resamples), sides, directions, len(concepts)))
     over_all = np.empty(drawn.shape[1:])
     # Few enough for memory, and at least one part for each worker.
     step = max(1, min(SCORES_AT_A_TIME // len(scores), -(-directions // workers)))
@@ -79,23 +92,19 @@ def average_precisions(
             raise ValueError(
                 f"image {image}, direction {first + column}: its score is not a finite number"
             )
-        ranks = rank_images(columns)
+        ranks, part = rank_images(columns), slice(first, first + step)
         for place, concept in enumerate(concepts):
-            precisions = _concept_precisions(ranks, concept, negated)
-            drawn[:, :, first : first + step, place] = precisions[:-1]
-            over_all[:, first : first + step, place] = precisions[-1]
+            drawn[0, :, part, place], over_all[:, part, place] = _concept_precisions(
+                ranks, concept, negated
+            )
+        if resamples:
+            drawn[1:, :, part] = _in_resamples(ranks, concepts, resamples, negated)
 
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(fill, range(0, directions, step)))
     return Precisions(
         drawn.reshape(len(drawn), -1, len(concepts)), over_all.reshape(-1, len(concepts))
     )
-
-
-def number_of_draws(concepts: Sequence[Examples]) -> int:
-    """Return how often the concepts' negatives were drawn; all other images count as one draw."""
-    negatives = concepts[0].negatives
-    return 1 if negatives is None else len(negatives)
 
 
 def encodes_concepts(
@@ -111,11 +120,13 @@ class Ranks:
 
     Attributes
     ----------
+    order : the images, by descending score
     last : how many images have at least the image's score
     before : how many have a higher score
     distinct : whether no two scores of any direction are equal
     """
 
+    order: Int[np.ndarray, "direction image"]
     last: Int[np.ndarray, "direction image"]
     before: Int[np.ndarray, "direction image"]
     distinct: bool
@@ -135,34 +146,112 @@ def rank_images(scores: Float[np.ndarray, "direction image"]) -> Ranks:
     last, before = np.empty_like(stops), np.empty_like(starts)
     np.put_along_axis(last, order, stops, axis=1)
     np.put_along_axis(before, order, starts, axis=1)
-    return Ranks(last, before, bool(bounds.all()))
+    return Ranks(order, last, before, bool(bounds.all()))
+
+
+def _in_resamples(
+    ranks: Ranks, concepts: Sequence[Examples], resamples: Sequence[Resample], negated: bool
+) -> Float[np.ndarray, "resample side direction concept"]:
+    shape = len(resamples), 1 + negated, len(ranks.last), len(concepts)
+    found = np.zeros(shape)
+    for number, resample in enumerate(resamples):
+        counts = resample.counts
+        # How many images have one of the first 0, 1, … ranks, if all others are negatives.
+        drawn = resample.negatives or [_sums(counts[ranks.order])] * len(concepts)
+        for place, concept in enumerate(concepts):
+            occur = counts[concept.positives] > 0
+            positives = concept.positives[occur]
+            weights = counts[positives].astype(np.int32)
+            if 0 < weights.sum() < counts.sum():
+                found[number, ..., place] = _resampled_precisions(
+                    ranks, positives, weights, drawn[place], negated
+                )
+    return found
 
 
 def _concept_precisions(
     ranks: Ranks, concept: Examples, negated: bool
 ) -> Float[np.ndarray, "column side direction"]:
-    """Return average precisions for a concept, in each draw and, last, over all images."""
+    """Return average precisions for a concept with its negatives and, second, over all images."""
     count, images = len(concept.positives), ranks.last.shape[1]
     last = np.sort(np.take(ranks.last, concept.positives, axis=1), axis=1)
     # Without equal scores, counts of positives are their places, and a step is a single image.
     places = np.arange(count)
     hits = places + 1 if ranks.distinct else _count_up_to(last, last)
-    over_all, drawn = [_mean_in_order(hits / last)], []
+    over_all = [_mean_in_order(hits / last)]
     if negated:
         rest = count - (places if ranks.distinct else _count_up_to(last - 1, last))
         before = np.sort(np.take(ranks.before, concept.positives, axis=1), axis=1)
         over_all.append(_mean_in_order(rest / (images - before)))
-    for negatives in [] if concept.negatives is None else concept.negatives:
-        others = np.take(ranks.last, negatives, axis=1)
-        misses = _count_up_to(last, others)
-        drawn.append([_mean_in_order(hits / (hits + misses))])
+    if concept.negatives is None:
+        return np.array([over_all, over_all])
+    others = np.take(ranks.last, concept.negatives, axis=1)
+    misses = _count_up_to(last, others)
+    drawn = [_mean_in_order(hits / (hits + misses))]
+    if negated:
+        higher = misses if ranks.distinct else _count_up_to(last - 1, others)
+        # `rest` is bound: `negated` is as above
+        drawn.append(
+            _mean_in_order(rest / (rest + len(concept.negatives) - higher))  # pyright: ignore
+        )
+    return np.array([drawn, over_all])
+
+
+def _resampled_precisions(
+    ranks: Ranks,
+    positives: Int[np.ndarray, " positive"],
+    weights: Int[np.ndarray, " positive"],
+    negatives: Int[np.ndarray, " negative"] | Int[np.ndarray, "direction end"],
+    negated: bool,
+) -> Float[np.ndarray, "side direction"]:
+    """Return average precisions for a concept in a resample.
+
+    Parameters
+    ----------
+    ranks : of the images themselves
+    positives, weights : those that occur, and how often each does
+    negatives : as often as they occur; or, if all other images are, how many images have one of the
+        first 0, 1, … ranks
+    """
+    last = np.take(ranks.last, positives, axis=1)
+    drawn = np.take(ranks.last, negatives if negatives.ndim == 1 else positives[:0], axis=1)
+    # Sorted together, as in `_count_up_to`, with the weights as the lowest bits.
+    bits = int(weights.max()).bit_length()
+    both = np.concatenate([((2 * last + 1) << bits) + weights, (2 * drawn) << bits], axis=1)
+    both.sort(axis=1)
+    found = np.flatnonzero((both >> bits & 1).astype(np.bool_)).reshape(last.shape)
+    picked = both.ravel()[found]
+    last, weights = picked >> (bits + 1), picked & ((1 << bits) - 1)
+    sums = _sums(weights)
+    hits, higher = sums[:, 1:], sums[:, :-1]
+    if not ranks.distinct:
+        # Equal scores are one step: all of them count up to its end.
+        ends = np.where(np.diff(last, append=0) != 0, hits, hits[:, -1:])
+        hits = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
         if negated:
-            higher = misses if ranks.distinct else _count_up_to(last - 1, others)
-            # `rest` is bound: `negated` is as above
-            drawn[-1].append(
-                _mean_in_order(rest / (rest + len(negatives) - higher))  # pyright: ignore
-            )
-    return np.array([*(drawn or [over_all]), over_all])
+            higher = np.take_along_axis(sums, _count_up_to(last - 1, last), axis=1)
+    if negatives.ndim == 1:
+        others = negatives.size
+        misses = found - np.arange(last.shape[1]) - both.shape[1] * np.arange(len(both))[:, None]
+        passed = misses if ranks.distinct or not negated else _count_up_to(last - 1, drawn)
+    else:
+        before = np.sort(np.take(ranks.before, positives, axis=1), axis=1)
+        others = negatives[:, -1:] - sums[:, -1:]
+        misses = np.take_along_axis(negatives, last, axis=1) - hits
+        passed = np.take_along_axis(negatives, before, axis=1) - higher
+    precisions = [weights * (hits / (hits + misses))]
+    if negated:
+        rest = sums[:, -1:] - higher
+        precisions.append(weights * (rest / (rest + others - passed)))
+    scale = positives.size / sums[0, -1]
+    return np.array([_mean_in_order(each) for each in precisions]) * scale
+
+
+def _sums(counts: Int[np.ndarray, "direction place"]) -> Int[np.ndarray, "direction end"]:
+    """Add up the first 0, 1, … counts of each row."""
+    sums = np.zeros((len(counts), counts.shape[1] + 1), np.int32)
+    np.cumsum(counts, axis=1, out=sums[:, 1:])
+    return sums
 
 
 def _count_up_to(

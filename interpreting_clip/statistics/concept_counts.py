@@ -1,7 +1,7 @@
-"""How many concepts directions encode, in every draw of the negatives, and how many by chance."""
+"""How many concepts directions encode, with an interval, and how many by chance."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -11,10 +11,14 @@ from interpreting_clip.formats.result import Estimate, Label, Result, beside
 from interpreting_clip.statistics.average_precision import encodes_concepts
 from interpreting_clip.statistics.concept_nulls import RandomBest
 from interpreting_clip.statistics.concept_scores import ConceptScores
+from interpreting_clip.statistics.intervals import deviation_interval
 from interpreting_clip.statistics.nulls import grouped_p_value
 
 Named = tuple[str, str]
 """The name of a concept, and its category; empty where it has none."""
+
+CONFIDENCE = 0.95
+"""Of the intervals of concept counts."""
 
 STRONGEST = 300
 """At most this many encoded pairs of each basis are listed in its result."""
@@ -47,31 +51,34 @@ class EncodedPair(Result):
 class BasisConcepts(Result):
     """The concepts that directions, or features, encode.
 
-    The values come from the first draw of the negatives, not from medians, so that counts,
-    categories and average precisions agree and all encoders have the same negatives. An interval
-    has the smallest and the largest value over all draws: with n draws, another draw falls between
-    them with a probability of at least (n - 1) / (n + 1). The paper has no interval; the choice is
-    ours.
+    Values come from the images themselves and one draw of the negatives, the same for all
+    encoders. An interval, at 95 %, is the value ± t times the standard deviation over resamples of
+    the images, with negatives of their own (`resample_examples`, `deviation_interval`). It would be
+    too narrow over negatives only, and percentiles would repeat the bias that a count at a
+    threshold has in resamples. The paper has no interval; the choice is ours.
 
     Attributes
     ----------
     unique : concepts that some direction encodes; no interval with a single draw
-    random : the same of as many random directions in the first draw, the mean and the middle 90 %
-        of the sets; None without rotations
+    random : the same of as many random directions, the mean and the middle 90 % of the sets; None
+        without rotations
     over_all, over_all_random : both counts if all other images are negatives
+    with_rare, with_rare_random : both counts with the concepts on fewer images than
+        `minimum_images`, which the paper counts, too. With few images chance is enough: a random
+        direction reaches an average precision of 0.9 for 5 positives with a probability of 0.03
     encoding_directions : how many directions encode some concept
     polysemanticity : mean number of concepts per direction that encodes any; 0 where none does
     random_p : share of the sets of as many random directions that encode at least as many concepts
-        in the same draw of the negatives; None without rotations
+        with the same negatives; None without rotations
     random_p_error : its standard error; None with fewer than two rotations
     categories : the unique concepts of each category; empty where concepts have none
     sweep : the unique concepts at further thresholds
     pairs : how many pairs of a direction and a concept that it encodes there are
     encoded : the strongest of them, in the order of directions and concepts
     names : the concepts that any direction encodes, as `name (category)`
-    draws : the count of unique concepts in each draw of the negatives. A concept's negatives depend
-        on images, labels and seed alone, so the counts of two encoders can be subtracted
-    precisions : average precision of each direction for each concept, in the first draw
+    draws : the count of unique concepts in each resample. Images and negatives are the same for all
+        encoders, so the counts of two encoders can be subtracted
+    precisions : average precision of each direction for each concept
     negative : whether it is that of the negated scores
     """
 
@@ -81,6 +88,10 @@ class BasisConcepts(Result):
         int, Label("unique concepts against all images", 0, chance="over_all_random")
     ]
     over_all_random: Estimate | None
+    with_rare: Annotated[
+        int, Label("unique concepts, on few images too", 0, chance="with_rare_random")
+    ]
+    with_rare_random: Estimate | None
     encoding_directions: int
     polysemanticity: Estimate
     random_p: Annotated[float | None, Label("p among random directions", 3)]
@@ -97,9 +108,11 @@ class BasisConcepts(Result):
 
 def basis_concepts(
     scores: ConceptScores,
+    rare: Float[np.ndarray, " rare"],
     random: RandomBest,
     named: Sequence[Named],
     *,
+    enough: Bool[np.ndarray, " probed"],
     threshold: float,
     sweep: Sequence[float],
     first: int,
@@ -108,15 +121,20 @@ def basis_concepts(
 
     Parameters
     ----------
-    scores, random : of the directions, and of as many random ones
-    named : the concepts, in the order of the columns
+    scores : of the directions, for the concepts on enough images
+    rare : the highest average precision of any direction, for the others
+    random : of as many random directions, for all
+    named : the concepts on enough images, in the order of the columns
+    enough : which of all are
     threshold, sweep : of the average precision, above 0, at most 1
     first : number of the first direction or feature
     """
     draws = encodes_concepts(scores.best, threshold)
     unique = [named[place] for place in np.flatnonzero(draws[0]).tolist()]
+    with_rare_by_chance = encodes_concepts(random.drawn, threshold).sum(axis=-1)
     by_chance, over_all_by_chance = (
-        encodes_concepts(best, threshold).sum(axis=-1) for best in (random.drawn, random.over_all)
+        encodes_concepts(best[..., enough], threshold).sum(axis=-1)
+        for best in (random.drawn, random.over_all)
     )
     p_value, error = grouped_p_value(len(unique), by_chance) if by_chance.size else (None, None)
     encoding = np.count_nonzero(scores.encoded, axis=1)
@@ -126,6 +144,8 @@ def basis_concepts(
         random=chance_level(by_chance),
         over_all=int(encodes_concepts(scores.best_over_all, threshold).sum()),
         over_all_random=chance_level(over_all_by_chance),
+        with_rare=len(unique) + int(encodes_concepts(rare, threshold).sum()),
+        with_rare_random=chance_level(with_rare_by_chance),
         encoding_directions=int(encoding[0]),
         # 0 where no direction encodes anything, and not NaN, which JSON does not have.
         polysemanticity=_over_draws(scores.encoded.sum(axis=1) / np.maximum(encoding, 1)),
@@ -141,7 +161,7 @@ def basis_concepts(
         pairs=int(scores.encoded[0].sum()),
         encoded=list(encoded_pairs(scores, threshold, named, first=first, most=STRONGEST)),
         names=sorted(name + (f" ({kind})" if kind else "") for name, kind in unique),
-        draws=draws.sum(axis=1).tolist(),
+        draws=draws[1:].sum(axis=1).tolist(),
         precisions=scores.precisions,
         negative=scores.negative,
     )
@@ -191,7 +211,7 @@ def chance_level(counts: Int[np.ndarray, "*draw"]) -> Estimate | None:
     return Estimate(float(counts.mean()), low, high)
 
 
-def _over_draws(counts: Shaped[np.ndarray, " draw"]) -> Estimate:
-    # The first draw, not a median: so counts agree with the average precisions that are kept.
-    first, *others = counts.tolist()
-    return Estimate(first, *([min(first, *others), max(first, *others)] if others else []))
+def _over_draws(counts: Shaped[np.ndarray, " sample"]) -> Estimate:
+    """Return the images' own number with the interval that the resamples give, not below 0."""
+    found = deviation_interval(counts[0].item(), counts[1:], CONFIDENCE)
+    return found if found.low is None else replace(found, low=max(0.0, found.low))

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Int
 
-from interpreting_clip.statistics.average_precision import Examples
+from interpreting_clip.statistics.average_precision import Examples, Resample
 from interpreting_clip.statistics.random_numbers import generator
 
 Negatives = Literal["balanced", "all"]
@@ -74,14 +74,12 @@ def concept_examples(
     images: int,
     negatives: Negatives,
     seed: int,
-    *,
-    draws: int = 1,
 ) -> list[Examples]:
     """Choose the positives and negatives of each concept, for any scores of these images.
 
     Positives are the images labelled with the concept. `balanced` draws as many negatives from the
-    other images, without replacement, or takes all of these if there are fewer. Draws are
-    independent. `all` takes all other images, once.
+    other images, without replacement, or takes all of these if there are fewer. `all` takes all
+    other images.
 
     Parameters
     ----------
@@ -91,23 +89,72 @@ def concept_examples(
     images : number of images
     negatives : `balanced` or `all`
     seed : not negative
-    draws : how often `balanced` draws negatives
     """
     shown = positive_images(labels, concepts, images)
-    examples = []
-    for concept, positives in zip(concepts.tolist(), shown, strict=True):
-        if negatives == "all":
-            examples.append(Examples(positives, None))
-            continue
-        candidates = np.setdiff1d(np.arange(images), positives, assume_unique=True)
-        count = min(len(positives), len(candidates))
-        # A generator per concept and draw: a concept's negatives do not depend on which other
-        # concepts are measured, nor a draw on the number of draws.
-        generators = (generator(seed, "negatives", concept, draw) for draw in range(draws))
+    if negatives == "all":
+        return [Examples(positives, None) for positives in shown]
+    once = np.ones(images, np.int64)
+    # A generator per concept: its negatives do not depend on which other concepts are measured.
+    return [
+        Examples(shows, draw_negatives(shows, once, generator(seed, "negatives", concept, 0)))
+        for concept, shows in zip(concepts.tolist(), shown, strict=True)
+    ]
+
+
+def resample_examples(
+    labels: ConceptLabels,
+    concepts: Int[np.ndarray, " concept"],
+    images: int,
+    negatives: Negatives,
+    seed: int,
+    *,
+    draws: int,
+) -> list[Resample]:
+    """Repeat the choice of `concept_examples` in bootstrap resamples of the images.
+
+    Each draw takes as many images, with replacement, and then chooses anew: positives occur as
+    often as they were drawn, and `balanced` negatives are drawn from the other images in the
+    resample. So draws vary like new images with new negatives. New negatives with weights on them
+    would count the variance of the negatives twice. The choice is ours; the paper has no interval.
+
+    Draws depend on the images, the labels and the seed, so that they are the same for all encoders,
+    and images are the same for all concepts.
+
+    Parameters
+    ----------
+    labels, concepts, images, negatives, seed : as in `concept_examples`
+    draws : how many resamples; more leave the first ones as they are
+    """
+    shown = list(positive_images(labels, concepts, images))
+    resamples = []
+    for draw in range(draws):
+        rng = generator(seed, "resampled images", draw)
+        counts = np.bincount(rng.integers(images, size=images), minlength=images)
         drawn = [
-            # Negatives are a set, so shuffling them would only cost time.
-            each.choice(candidates, count, replace=False, shuffle=False)
-            for each in generators
+            draw_negatives(shows, counts, generator(seed, "resampled negatives", concept, draw))
+            for concept, shows in zip(concepts.tolist(), shown, strict=True)
+            if negatives == "balanced"
         ]
-        examples.append(Examples(positives, np.stack(drawn)))
-    return examples
+        resamples.append(Resample(counts, drawn or None))
+    return resamples
+
+
+def draw_negatives(
+    positives: Int[np.ndarray, " positive"],
+    counts: Int[np.ndarray, " image"],
+    rng: np.random.Generator,
+) -> Int[np.ndarray, " negative"]:
+    """Draw as many negatives as positives without replacement, or take all if there are fewer.
+
+    Parameters
+    ----------
+    positives : which images are
+    counts : how often each image occurs
+    rng : draws
+    """
+    others = counts.copy()
+    others[positives] = 0
+    candidates = np.repeat(np.arange(len(counts)), others)
+    count = min(int(counts[positives].sum()), len(candidates))
+    # Negatives are a set, so shuffling them would only cost time.
+    return rng.choice(candidates, count, replace=False, shuffle=False)

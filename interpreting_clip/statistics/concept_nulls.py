@@ -39,7 +39,7 @@ def random_directions(features: int, seed: int, rotation: int) -> Vectors:
 class RandomBest:
     """The highest average precision of any direction of each random set, for each concept.
 
-    `drawn` is that in the first draw of the negatives, `over_all` that against all other images.
+    `drawn` is that with the concept's negatives, `over_all` that against all other images.
     """
 
     drawn: Float[np.ndarray, "rotation set concept"]
@@ -76,9 +76,8 @@ def score_random_directions(
 
     Parameters
     ----------
-    activations, sign, workers : as in `score_concepts`
+    activations, concepts, sign, workers : as in `score_concepts`
     numbers : of directions in a set, each at most as many as features
-    concepts : of their draws of the negatives the first counts, so pass no more than one
     rotations : how many are drawn; more leave the first ones as they are
     seed : of the rotations
     progress : goes through the rotations

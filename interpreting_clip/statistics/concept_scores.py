@@ -11,9 +11,9 @@ from interpreting_clip.statistics.average_precision import (
     ROUNDING,
     Examples,
     Precisions,
+    Resample,
     average_precisions,
     encodes_concepts,
-    number_of_draws,
 )
 from interpreting_clip.statistics.chunks import Features, chunks
 
@@ -31,17 +31,17 @@ class ConceptScores:
 
     Attributes
     ----------
-    precisions : average precision in the first draw of the negatives
+    precisions : average precision
     negative : whether it is that of the negated scores
-    encoded : how many concepts each direction encodes in each draw
-    best : the highest average precision of any direction
+    encoded : how many concepts each direction encodes, for the images and then for each resample
+    best : the highest average precision of any direction, for the same
     best_over_all : the same if all other images are negatives
     """
 
     precisions: Float[np.ndarray, "direction concept"]
     negative: Bool[np.ndarray, "direction concept"]
-    encoded: Int[np.ndarray, "draw direction"]
-    best: Float[np.ndarray, "draw concept"]
+    encoded: Int[np.ndarray, "sample direction"]
+    best: Float[np.ndarray, "sample concept"]
     best_over_all: Float[np.ndarray, " concept"]
 
 
@@ -51,14 +51,15 @@ def score_concepts(
     concepts: Sequence[Examples],
     threshold: float,
     *,
+    resamples: Sequence[Resample] = (),
     sign: Sign = "fixed",
     workers: int = 1,
 ) -> ConceptScores:
-    """Measure what directions encode by their projections `⟨v_i, h⟩`, in every draw.
+    """Measure what directions encode by their projections `⟨v_i, h⟩`, in every resample too.
 
     The sign of a direction is arbitrary (`singular_directions`), and the paper does not say whether
     its negative side counts. `fixed` takes the scores unchanged; `either` takes the larger of the
-    average precisions of the scores and of the negated scores, in each draw.
+    average precisions of the scores and of the negated scores, in each resample.
 
     At most 2^24 scores and 2^24 average precisions are held at a time, or one direction's scores if
     that is more.
@@ -67,17 +68,17 @@ def score_concepts(
     ----------
     activations : one row per image; may be memory-mapped
     vectors : the directions; None: each feature is a direction
-    concepts, workers : as in `average_precisions`
+    concepts, resamples, workers : as in `average_precisions`
     threshold : of the average precision at which a direction encodes a concept
     sign : `fixed` or `either`
     """
     count = activations.shape[1] if vectors is None else len(vectors)
-    shape, draws = (count, len(concepts)), number_of_draws(concepts)
+    shape, samples = (count, len(concepts)), 1 + len(resamples)
     precisions, negative = np.empty(shape), np.empty(shape, np.bool_)
-    encoded = np.empty((draws, count), np.int64)
-    best, best_over_all = np.zeros((draws, len(concepts))), np.zeros(len(concepts))
-    for part, scores in score_parts(activations, vectors, (draws + 1) * len(concepts)):
-        averages, negative[part] = _precisions(scores, concepts, sign, workers)
+    encoded = np.empty((samples, count), np.int64)
+    best, best_over_all = np.zeros((samples, len(concepts))), np.zeros(len(concepts))
+    for part, scores in score_parts(activations, vectors, (samples + 1) * len(concepts)):
+        averages, negative[part] = _precisions(scores, concepts, resamples, sign, workers)
         precisions[part] = averages.drawn[0]
         encoded[:, part] = encodes_concepts(averages.drawn, threshold).sum(axis=2)
         np.maximum(best, averages.drawn.max(axis=1), out=best)
@@ -85,15 +86,30 @@ def score_concepts(
     return ConceptScores(precisions, negative, encoded, best, best_over_all)
 
 
+def best_precisions(
+    activations: Features,
+    vectors: Vectors | None,
+    concepts: Sequence[Examples],
+    *,
+    sign: Sign = "fixed",
+    workers: int = 1,
+) -> Float[np.ndarray, " concept"]:
+    """Return the highest average precision of any direction, as in `score_concepts`."""
+    if not concepts:
+        return np.empty(0)
+    return score_concepts(activations, vectors, concepts, 1.0, sign=sign, workers=workers).best[0]
+
+
 def _precisions(
     scores: Float[np.ndarray, "image direction"],
     concepts: Sequence[Examples],
+    resamples: Sequence[Resample],
     sign: Sign,
     workers: int,
 ) -> tuple[Precisions, Bool[np.ndarray, "direction concept"]]:
-    """Return average precisions, and which of the first draw are of the negated scores."""
+    """Return average precisions, and which of the images' own are of the negated scores."""
     either = sign == "either"
-    averages = average_precisions(scores, concepts, workers, either)
+    averages = average_precisions(scores, concepts, workers, either, resamples)
     if not either:
         return averages, np.zeros(averages.over_all.shape, np.bool_)
     drawn, negated = np.split(averages.drawn, 2, axis=1)

@@ -53,6 +53,24 @@ def two_sided_p_value(value: float, null: Sequence[float]) -> float:
     return min(1.0, 2 * min(rank_p_value(value, null), below))
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number, which holds all errors together (Holm 1979).
+
+    The i-th smallest of m is multiplied by `m - i + 1`; none is below a smaller one's, or above 1.
+    At a level α, the probability that any true null is refused is then at most α, whatever their
+    dependence. With N rotations, the smallest of m two-sided p values can be `2 m / (N + 1)`.
+
+    Parameters
+    ----------
+    p_values : of one family of tests, in any order
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = len(p_values) - np.arange(len(p_values))
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.maximum.accumulate(factors * np.asarray(p_values)[order])
+    return np.minimum(corrected, 1.0).tolist()
+
+
 def grouped_p_value(
     value: float | int, null: Shaped[np.ndarray, "group draw"]
 ) -> tuple[float, float | None]:

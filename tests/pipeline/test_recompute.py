@@ -177,6 +177,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
         ("concepts.threshold", 0.85, "broden browse"),
         ("prunable.harmless", 2.0, "robustness arrays"),
         ("concepts.rotations", 3, "concept_nulls broden"),
+        ("concepts.minimum_images", 12, "broden"),
         ("browse.images", 3, "browse"),
         ("study.title", "Another title", "report"),
         ("robustness.confidence", 0.9, "robustness measure_shift arrays"),

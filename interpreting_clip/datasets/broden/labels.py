@@ -1,12 +1,14 @@
 """Label maps, and the concepts that each image of Broden shows."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
 
 from interpreting_clip.datasets.broden.reader import CATEGORIES, Broden, IndexRow
+from interpreting_clip.formats.json import read_json
 from interpreting_clip.quantities import Described, Fraction, StrictStruct
 
 LabelMap = Int64[np.ndarray, "height width"]
@@ -79,6 +81,19 @@ def can_be_probed(shown: Bool[np.ndarray, "image concept"]) -> Bool[np.ndarray, 
     """
     images = shown.sum(axis=0)
     return (images > 0) & (images < len(shown))
+
+
+def read_concepts(folder: Path, minimum: int = 1) -> list[dict[str, Any]]:
+    """Return number, name and category of each concept on enough images.
+
+    Parameters
+    ----------
+    folder : that stage `broden_labels` wrote, with every concept that can be probed
+    minimum : how many images are enough
+    """
+    every = read_json(folder / "concepts.json")
+    kept = [concept for concept in every if concept["images"] >= minimum]
+    return [{name: concept[name] for name in ("number", "name", "category")} for concept in kept]
 
 
 def _label_shares(broden: Broden, row: IndexRow, category: str) -> dict[int, float]:

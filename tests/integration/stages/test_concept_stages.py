@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 
 from interpreting_clip.config.params import Params
-from interpreting_clip.config.syntax import load_tree
-from interpreting_clip.datasets.broden.labels import concept_presence
+from interpreting_clip.datasets.broden.labels import concept_presence, read_concepts
 from interpreting_clip.datasets.broden.reader import open_broden
 from interpreting_clip.datasets.card import is_absent, write_absent
-from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.result_files import write_result
 from interpreting_clip.formats.tensors import read_tensors
 from interpreting_clip.measures.concepts import Settings, count_concepts
@@ -20,7 +18,6 @@ from tests.integration.stages.two_encoders import (
     CATEGORIES,
     CONCEPTS,
     FEATURES,
-    IMAGES,
     broden_activations,
     concept_labels,
     generator,
@@ -39,9 +36,6 @@ def test_broden():
     drawn = generator("second", "directions").standard_normal((FEATURES, 4))
     found = directions_of(np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4), np.ones(4))
     write_result(Path("data/directions/second/directions.json"), found)
-    rare = ((1, 0), (2, 2), (9, IMAGES))
-    left_out = [{"number": n, "name": f"c{n}", "images": images} for n, images in rare]
-    write_json(Path("data/broden_labels/left_out.json"), left_out)
     run_stage("concept_nulls", "second")
     run_stage("broden", "second")
     expected = count_concepts(
@@ -51,9 +45,9 @@ def test_broden():
         numbers=list(CATEGORIES),
         names=[concept["name"] for concept in CONCEPTS],
         categories=list(CATEGORIES.values()),
-        left_out=["c2"],
         settings=Params().read("concepts", Settings),
     )
+    assert expected.left_out == ["c8"]
     require_written(f"{OUT}/concepts.json", expected)
     rows = []
     for basis, own in expected.bases.items():
@@ -68,27 +62,29 @@ def test_broden():
     assert {side for _, _, side, *_ in rows} == {"negative", "positive"}
 
 
-def test_broden_labels(study):
+def test_broden_labels(study, monkeypatch):
     change(presence={"pixels": 0.1})
     with open_broden(Path("data/datasets/broden")) as broden:
         shown = concept_presence(broden, 0.1)
     run_stage("broden_labels")
     images, column = shown.sum(axis=0).tolist(), range(shown.shape[1])
-    least = load_tree(Path("params.yaml"))["concepts"]["minimum_images"]
-    kept = [c for c in column if least <= images[c] < len(shown)]
+    kept = [c for c in column if 0 < images[c] < len(shown)]
     numbers = [concept.number for concept in broden.concepts]
     named = result("data/broden_labels/concepts.json")
-    assert [concept["number"] for concept in named] == [numbers[c] for c in kept]
+    listed = [(concept["number"], concept["images"]) for concept in named]
+    assert listed == [(numbers[c], images[c]) for c in kept]
+    least = sorted(images[c] for c in kept)[1]
+    enough = read_concepts(Path("data/broden_labels"), least)
+    assert [concept["number"] for concept in enough] == [
+        numbers[c] for c in kept if images[c] >= least
+    ]
     pairs = read_tensors(Path("data/broden_labels/labels.safetensors"))
     found = list(zip(pairs["concept"].tolist(), pairs["image"].tolist(), strict=True))
     expected = {(numbers[c], i) for c in kept for i in np.flatnonzero(shown[:, c]).tolist()}
     assert found == sorted(found) and set(found) == expected
-    left_out = result("data/broden_labels/left_out.json")
-    assert [(concept["number"], concept["images"]) for concept in left_out] == [
-        (numbers[c], images[c]) for c in column if c not in kept
-    ]
-    change(concepts={"minimum_images": len(shown)})
-    assert "lower `concepts.minimum_images`" in refused("broden_labels")
+    none = np.zeros(shown.shape[1], np.bool_)
+    monkeypatch.setattr("stages.broden_labels.can_be_probed", lambda shown: none)
+    assert "lower `presence.pixels`" in refused("broden_labels")
 
 
 def test_without_broden_labels_and_concepts_are_absent():

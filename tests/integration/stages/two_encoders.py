@@ -51,7 +51,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "privileged_basis": {"rotations": 6},
     "directions": {"pruning_steps": 5},
     "prunable": {"harmless": 20.0},
-    "concepts": {"sign": "either", "threshold": 0.6, "minimum_images": 3, "sweep": [0.5, 0.6]},
+    "concepts": {"sign": "either", "threshold": 0.6, "minimum_images": 6, "sweep": [0.5, 0.6]},
     "baseline": {"source": "published", "seed": 9, "resamples": 20},
     "published": {"resamples": 30},
     "layers": {"images": 36, "minibatch": 12},
@@ -150,7 +150,9 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_head(Path("data/heads") / key, head(key), "random")
         file = Path("data/broden_activations") / key / "activations.safetensors"
         write_tensors(file, {"activations": broden_activations(key)})
-    write_json(Path("data/broden_labels/concepts.json"), CONCEPTS)
+    images = np.bincount(concept_labels().concept).tolist()
+    listed = [{**concept, "images": images[concept["number"]]} for concept in CONCEPTS]
+    write_json(Path("data/broden_labels/concepts.json"), listed)
     write_tensors(Path("data/broden_labels/labels.safetensors"), vars(concept_labels()))
 
 

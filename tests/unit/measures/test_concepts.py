@@ -6,13 +6,24 @@ import msgspec
 import numpy as np
 import pytest
 from msgspec.structs import asdict
+from scipy.stats import t as student
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.concepts import Settings, concepts
-from interpreting_clip.statistics.average_precision import average_precisions
+from interpreting_clip.statistics.average_precision import (
+    Examples,
+    Resample,
+    average_precisions,
+    encodes_concepts,
+)
 from interpreting_clip.statistics.chance import fewest_images
 from interpreting_clip.statistics.concept_counts import chance_level
-from interpreting_clip.statistics.concept_labels import concept_examples, labels_and_numbers
+from interpreting_clip.statistics.concept_labels import (
+    concept_examples,
+    draw_negatives,
+    labels_and_numbers,
+    resample_examples,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES, FEATURES = 300, 6
@@ -42,24 +53,37 @@ def test_planted_concepts_are_found_on_their_features():
 def test_counts_agree_with_average_precisions(negatives):
     settings = msgspec.structs.replace(FEW, negatives=negatives, threshold=0.6, sweep=[0.5, 0.7])
     found = concepts(NOISE, labels=SHOWN, names=NAMES, categories=KINDS, **asdict(settings))
-    drawn = concept_examples(*FREQUENT, IMAGES, negatives, 0, draws=4)
-    every = average_precisions(NOISE, drawn).drawn
+    examples = concept_examples(*FREQUENT, IMAGES, negatives, 0)
+    resamples = resample_examples(*FREQUENT, IMAGES, negatives, 0, draws=4)
+    every = average_precisions(NOISE, examples, resamples=resamples).drawn
     over_all = average_precisions(NOISE, concept_examples(*FREQUENT, IMAGES, "all", 0)).drawn[0]
     features, encodes = found.features, every >= 0.6
     unique, encoding = encodes.any(axis=1).sum(axis=1), encodes.any(axis=2).sum(axis=1)
     means = encodes.sum(axis=(1, 2)) / np.maximum(encoding, 1)
     assert (features.unique.value, features.encoding_directions) == (unique[0], encoding[0])
-    assert features.unique.ends == (unique.min(), unique.max())
-    assert (features.unique.low is None) is (negatives == "all")
-    assert features.polysemanticity.value == means[0]
-    assert features.polysemanticity.ends == (means.min(), means.max())
+    for estimate, values in ((features.unique, unique), (features.polysemanticity, means)):
+        half = student.ppf(0.975, 3) * values[1:].std(ddof=1)
+        ends = max(0, values[0] - half), values[0] + half
+        assert (estimate.value, estimate.ends) == (values[0], pytest.approx(ends))
     assert features.over_all == (over_all >= 0.6).any(axis=0).sum()
-    assert features.draws == unique.tolist()
+    assert features.draws == unique[1:].tolist()
     for one in features.sweep:
         assert one.unique == (every[0] >= one.threshold).any(axis=0).sum()
     shown = encodes[0].any(axis=0)
     assert features.categories == {"color": shown[0], "part": shown[1:].sum()}
     assert features.names == sorted(f"{NAMES[c]} ({KINDS[c]})" for c in np.flatnonzero(shown))
+
+
+def test_the_count_with_rare_concepts_is_that_of_a_fewest_image_of_one():
+    given: Any = asdict(msgspec.structs.replace(FEW, threshold=0.6, rotations=4))
+    few = concepts(PLANTED, labels=SHOWN, **given)
+    every = concepts(PLANTED, labels=SHOWN, **given | {"minimum_images": 1})
+    assert (few.left_out, every.left_out) == (["concept 3", "concept 4"], ["concept 4"])
+    rare, all_of_them = few.features, every.features
+    counts = [(one.with_rare, one.with_rare_random) for one in (rare, all_of_them)]
+    assert counts[0] == counts[1] == (all_of_them.unique.value, all_of_them.random)
+    assert rare.with_rare > rare.unique.value
+    assert rare.random == concepts(PLANTED, labels=SHOWN[:, :3], **given).features.random
 
 
 def test_directions_are_numbered_from_one_and_features_from_none():
@@ -105,3 +129,34 @@ def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
 def test_refuses_what_does_not_fit(given, message):
     with pytest.raises(ValueError, match=message):
         concepts(NOISE, labels=SHOWN, **(asdict(FEW) | given))
+
+
+def counted(strength, shown, rng, number):
+    """Return the count of concepts, each on its feature, and its SDs over two kinds of draws."""
+    scores = strength * shown + rng.standard_normal(shown.shape)
+    given = {"draws": 10, "rotations": 0, "minimum_images": 1, "seed": number}
+    found = concepts(scores, labels=shown, **given).features
+    examples = [Examples(np.flatnonzero(column), None) for column in shown.T]
+    once = np.ones(len(shown), np.int64)
+    # The same images, with other negatives.
+    redrawn = [
+        Resample(once, [draw_negatives(one.positives, once, rng) for one in examples])
+        for _ in range(10)
+    ]
+    best = average_precisions(scores, examples, resamples=redrawn).drawn[1:].max(axis=1)
+    counts = encodes_concepts(best, 0.9).sum(axis=1)
+    return found.unique.value, np.std(found.draws, ddof=1), np.std(counts, ddof=1)
+
+
+def test_intervals_cover_the_expected_count_and_draws_of_negatives_do_not():
+    # Images differ in how clearly they show what is on them, so that counts depend on the images.
+    rng, rates = np.random.default_rng(0), np.linspace(0.15, 0.4, 12)
+    clarity = np.exp(rng.standard_normal((80, 100, 1)))
+    strength, shown = np.linspace(1.5, 4, 12) * clarity, rng.random((80, 100, 12)) < rates
+    found = [counted(*one, rng, n) for n, one in enumerate(zip(strength, shown, strict=True))]
+    value, *deviations = np.array(found).T
+    error, t = np.abs(value - value.mean()), student.ppf(0.975, 9)
+    both, negatives = ((error <= t * one).mean() for one in deviations)
+    assert both >= 0.9 and negatives < 0.87
+    whole, part = (np.sqrt(np.mean(one**2)) for one in deviations)
+    assert whole == pytest.approx(value.std(ddof=1), rel=0.15) and part < 0.75 * whole

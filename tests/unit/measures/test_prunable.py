@@ -26,6 +26,8 @@ def curves(accuracy, random=(), other=None) -> PruningCurves:
     )
 
 
+NUMBERS = ("prunable", "by_accuracy", "by_robustness", "robustness", "extrapolated")
+
 FLAT, FALLS = [80.0, 80.0, 80.0, 80.0], [80.0, 79.5, 78.0, 78.0]
 
 
@@ -46,25 +48,30 @@ def test_agrees_with_the_plain_definition():
     names = ("imagenet", "imagenet_on_far_classes", *LINES)
     drawn = {name: RNG.uniform(20, 90, 4) for name in names}
     random = RNG.uniform(20, 90, (20, 4))
-    other = RNG.uniform(20, 90, 4)
-    sets = {name: curves(row) for name, row in drawn.items()}
-    sets["imagenet"] = curves(drawn["imagenet"], random, other)
+    others = {name: RNG.uniform(20, 90, 4) for name in names}
+    others["imagenet"][2] = 95.0
+    sets = {name: curves(row, other=others[name]) for name, row in drawn.items()}
+    sets["imagenet"] = curves(drawn["imagenet"], random, others["imagenet"])
     starts = {"near": "imagenet_on_near_classes", "far": "imagenet_on_far_classes"}
     found: Any = prunable(sets, LINES, starts=starts, harmless=30.0)
-    # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
-    at = {"near": drawn["imagenet"] / 100, "far": drawn["imagenet_on_far_classes"] / 100}
-    heights = [drawn[shift] - 100 * line.predict(at[shift]) for shift, line in LINES.items()]
-    robust = np.mean(heights, axis=0)
-    assert found.robustness == pytest.approx(robust) and found.harmless == 30.0
-    alone = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in (drawn["imagenet"], robust)]
-    assert [found.by_accuracy, found.by_robustness] == alone and found.prunable == min(alone)
-    assert found.other_by_accuracy == prunable_fraction(FRACTIONS, other, 30.0)
+    assert found.harmless == 30.0
+    for prefix, accuracy in (("", drawn), ("other_", others)):
+        own = {name: getattr(found, prefix + name) for name in NUMBERS}
+        # All of ImageNet's classes are those of `near`, so it has no curve of its own there.
+        at = {"near": accuracy["imagenet"] / 100, "far": accuracy["imagenet_on_far_classes"] / 100}
+        heights = [accuracy[shift] - 100 * line.predict(at[shift]) for shift, line in LINES.items()]
+        robust = np.mean(heights, axis=0)
+        assert own["robustness"] == pytest.approx(robust)
+        alone = [prunable_fraction(FRACTIONS, one, 30.0) for one in (accuracy["imagenet"], robust)]
+        assert [own["by_accuracy"], own["by_robustness"]] == alone and own["prunable"] == min(alone)
+        # Outside 30 to 90 %, where the line of `near` has models.
+        outside = FRACTIONS[abs(accuracy["imagenet"] - 60) > 30].tolist()
+        assert own["extrapolated"] == outside != []
+        assert found.is_extrapolated(outside[0], bool(prefix))
+        assert not found.is_extrapolated(outside[0] - 0.1, bool(prefix))
     by_chance = [prunable_fraction(FRACTIONS, curve, 30.0) for curve in random]
     chance = found.accuracy_chance.value, *found.accuracy_chance.ends
     assert chance == pytest.approx((np.mean(by_chance), *np.quantile(by_chance, (0.05, 0.95))))
-    # Outside 30 to 90 %, where the line of `near` has models.
-    outside = abs(drawn["imagenet"] - 60) > 30
-    assert found.extrapolated == FRACTIONS[outside].tolist() != []
 
 
 def test_without_robustness_there_is_the_share_by_accuracy_alone():

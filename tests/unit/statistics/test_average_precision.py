@@ -5,6 +5,7 @@ from sklearn.metrics import average_precision_score
 from interpreting_clip.statistics import average_precision
 from interpreting_clip.statistics.average_precision import (
     Examples,
+    Resample,
     average_precisions,
     encodes_concepts,
 )
@@ -34,7 +35,7 @@ def test_each_concept_agrees_with_scikit_learn(seed):
     concepts = [np.split(order, [rng.integers(1, images)]) for order in orders]
     for everything in (False, True):
         examples = [
-            Examples(np.sort(positives), None if everything else others[None, : len(positives)])
+            Examples(np.sort(positives), None if everything else others[: len(positives)])
             for positives, others in concepts
         ]
         found = average_precisions(scores, examples, workers=1 + seed % 3).drawn[0]
@@ -48,19 +49,48 @@ def test_each_concept_agrees_with_scikit_learn(seed):
 def test_negated_scores_and_parts_of_the_directions_give_the_same(monkeypatch):
     scores = np.round(RNG.normal(size=(60, 7)), 1)
     examples = [
-        Examples(np.sort(one[:count]), np.stack([one[-count:], one[-count - 1 : -1]]))
+        Examples(np.sort(one[:count]), one[-count:])
         for count in (1, 4, 12, 25)
         for one in [RNG.permutation(60)]
     ]
-    whole = average_precisions(scores, examples, negated=True)
-    other = average_precisions(-scores, examples)
+    resamples = [resample(60, examples, everything) for everything in (False, True)]
+    whole = average_precisions(scores, examples, negated=True, resamples=resamples)
+    other = average_precisions(-scores, examples, resamples=resamples)
     monkeypatch.setattr(average_precision, "SCORES_AT_A_TIME", 1)
-    parts = average_precisions(scores, examples, workers=2, negated=True)
+    parts = average_precisions(scores, examples, workers=2, negated=True, resamples=resamples)
     for name in ("drawn", "over_all"):
         found, negated = np.split(getattr(whole, name), 2, axis=-2)
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
         np.testing.assert_allclose(negated, getattr(other, name), rtol=1e-12)
         assert (found != negated).mean() > 0.9
+
+
+def resample(images, examples, everything):
+    counts = np.bincount(RNG.integers(images, size=images), minlength=images)
+    others = [np.setdiff1d(np.arange(images), one.positives) for one in examples]
+    drawn = [RNG.choice(some, len(some) // 2) for some in others]
+    return Resample(counts, None if everything else drawn)
+
+
+@pytest.mark.parametrize("everything", [False, True])
+@pytest.mark.parametrize("decimals", [1, 9])
+def test_a_resample_agrees_with_scikit_learn(decimals, everything):
+    scores = RNG.normal(size=(50, 3)).round(decimals)
+    examples = [Examples(np.sort(RNG.permutation(50)[:count]), None) for count in (1, 6, 20, 49)]
+    resamples = [resample(50, examples, everything) for _ in range(8)]
+    found = average_precisions(scores, examples, negated=True, resamples=resamples).drawn[1:]
+    for one, precisions in zip(resamples, found, strict=True):
+        for column, concept in enumerate(examples):
+            shown = np.isin(np.arange(50), concept.positives)
+            weights = one.counts.copy()
+            if one.negatives is not None:
+                weights[~shown] = np.bincount(one.negatives[column], minlength=50)[~shown]
+            probed = 0 < one.counts[shown].sum() < 50
+            expected = [
+                average_precision_score(shown, own, sample_weight=weights) if probed else 0.0
+                for own in np.hstack([scores, -scores]).T
+            ]
+            np.testing.assert_allclose(precisions[:, column], expected, rtol=1e-12)
 
 
 def test_only_the_order_of_scores_counts():

@@ -8,6 +8,7 @@ from interpreting_clip.statistics.concept_labels import (
     ConceptLabels,
     concept_examples,
     labels_and_numbers,
+    resample_examples,
 )
 
 RNG = np.random.default_rng(0)
@@ -18,32 +19,49 @@ LABELS, CONCEPTS = labels_and_numbers(SHOWN, NUMBERS)
 
 
 def test_balanced_draws_as_many_images_that_lack_the_concept():
+    examples = concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1)
+    for shown, one in zip(SHOWN.T, examples, strict=True):
+        assert one.negatives is not None
+        np.testing.assert_array_equal(one.positives, np.flatnonzero(shown))
+        assert len(np.unique(one.negatives)) == min(shown.sum(), (~shown).sum())
+        assert not shown[one.negatives].any()
+
+
+def test_a_resample_draws_negatives_from_its_own_images():
     few, many = (
-        list(concept_examples(LABELS, CONCEPTS, 200, "balanced", seed=1, draws=draws))
-        for draws in (2, 4)
+        resample_examples(LABELS, CONCEPTS, 200, "balanced", 1, draws=draws) for draws in (2, 4)
     )
-    for shown, less, more in zip(SHOWN.T, few, many, strict=True):
-        assert less.negatives is not None and more.negatives is not None
-        np.testing.assert_array_equal(more.positives, np.flatnonzero(shown))
-        np.testing.assert_array_equal(more.negatives[:2], less.negatives)
-        assert len({frozenset(drawn) for drawn in more.negatives.tolist()}) == (
-            4 if shown.mean() < 0.5 else 1
-        )
-        for drawn in more.negatives:
-            assert len(np.unique(drawn)) == min(shown.sum(), (~shown).sum())
-            assert not shown[drawn].any()
+    assert len({one.counts.tobytes() for one in many}) == 4
+    for less, more in zip(few, many, strict=False):
+        np.testing.assert_array_equal(less.counts, more.counts)
+        assert less.negatives and more.negatives
+        for shown, one, same in zip(SHOWN.T, less.negatives, more.negatives, strict=True):
+            np.testing.assert_array_equal(one, same)
+            positives, others = (int(less.counts[which].sum()) for which in (shown, ~shown))
+            assert positives + others == 200 and len(one) == min(positives, others)
+            drawn = np.bincount(one, minlength=200)
+            assert (drawn <= less.counts).all() and not drawn[shown].any()
+
+
+def test_resamples_of_all_images_draw_no_negatives():
+    drawn = resample_examples(LABELS, CONCEPTS, 200, "balanced", 1, draws=2)
+    for one, same in zip(
+        resample_examples(LABELS, CONCEPTS, 200, "all", 1, draws=2), drawn, strict=True
+    ):
+        assert one.negatives is None
+        np.testing.assert_array_equal(one.counts, same.counts)
 
 
 @pytest.mark.parametrize("negatives", ["balanced", "all"])
 def test_negatives_depend_on_a_concepts_number_alone(negatives):
     def precisions(labels, concepts):
-        return average_precisions(
-            SCORES, concept_examples(labels, concepts, 200, negatives, 2)
-        ).drawn[0]
+        how = labels, concepts, 200, negatives, 2
+        resamples = resample_examples(*how, draws=2)
+        return average_precisions(SCORES, concept_examples(*how), resamples=resamples).drawn
 
     whole, shuffled = precisions(LABELS, CONCEPTS), RNG.permutation(len(LABELS.image))
     part = precisions(*labels_and_numbers(SHOWN[:, [4, 1]], [21, 10]))
-    np.testing.assert_array_equal(part, whole[:, [4, 1]])
+    np.testing.assert_array_equal(part, whole[..., [4, 1]])
     moved = ConceptLabels(LABELS.image[shuffled], LABELS.concept[shuffled])
     np.testing.assert_array_equal(precisions(*labels_and_numbers(moved)), whole)
 

@@ -3,6 +3,7 @@ import pytest
 
 from interpreting_clip.statistics.nulls import (
     grouped_p_value,
+    holm,
     random_frame,
     random_rotation,
     rank_p_value,
@@ -31,6 +32,20 @@ def test_rotations_and_their_rows_are_orthonormal_and_uniform(draw, size, moment
 def test_draws_that_equal_the_value_count_against_it():
     found = [rank_p_value(value, [1.0, 2.0, 3.0]) for value in (9.0, 2.0, 0.0)]
     assert found == [1 / 4, 3 / 4, 1]
+
+
+def test_holm_agrees_with_its_steps_and_holds_the_errors_of_all_true_nulls():
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.5, 0.9]) == [1.0, 1.0] and holm([0.2]) == [0.2] and holm([]) == []
+    rng = np.random.default_rng(0)
+    # Seven true nulls that share half of their variance, each in a null of 299 draws.
+    shared, own = rng.standard_normal((400, 300, 1)), rng.standard_normal((400, 300, 7))
+    refused, uncorrected = [], []
+    for values in shared + own:
+        p_values = [two_sided_p_value(first, null) for first, *null in values.T.tolist()]
+        uncorrected.append(min(p_values) <= 0.05)
+        refused.append(min(holm(p_values)) <= 0.05)
+    assert np.mean(refused) <= 0.075 and np.mean(uncorrected) > 0.15
 
 
 def test_two_sides_are_twice_the_nearer_one_at_most_one():
