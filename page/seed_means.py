@@ -64,7 +64,12 @@ def over_seeds(encoder: StudyEncoder | FurtherEncoder, name: str) -> Estimate | 
     if replicated is None:
         return own_number(measured, name) if measured is encoder else None
     values = [*replicated.by_seed.values()]
-    return mean_with_interval(values, standard_error(measured.results, name)) if values else None
+    if not values:
+        return None
+    mean = mean_with_interval(values, standard_error(measured.results, name))
+    if name.startswith("concepts.") and mean.low is not None:  # a count is not below 0
+        return Estimate(mean.value, max(0.0, mean.low), mean.high)
+    return mean
 
 
 def own_number(encoder: StudyEncoder, name: str) -> Estimate | None:

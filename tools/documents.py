@@ -22,6 +22,7 @@ from page.further_encoders import FurtherEncoder
 from page.names import format_estimate, format_interval, mark
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
+from page.published_tables import limit_rows
 from page.seed_means import format_over_seeds
 from page.standing import LIMITS, ROBUSTNESS
 from page.study_results import StudyEncoder
@@ -98,9 +99,25 @@ def published_clips() -> str:
     return table((*MODEL, "on curved lines", "limit there"), rows)
 
 
-def limit_row(limit: float) -> tuple[str, ...]:
-    """Return the row of the limit within which one more standard model would be."""
-    return ("limit for one more standard model", NONE, NONE, f"±{format_number(limit)}")
+def limit_of_published() -> str:
+    """Return the limit for one more standard model, and how many of timm's models lie within."""
+    rows = []
+    for row in limit_rows(published()):
+        others = row["others"]
+        low, high = others.low, others.high
+        shares = [
+            100 * inside / others.models for inside in (others.within, others.within_constant)
+        ]
+        rows.append(
+            (
+                f"{format_number(low)} to {format_number(high)}",
+                " to ".join(map(format_number, row["ends"])),
+                str(others.models),
+                *map(format_number, (*shares, others.family_limit)),
+            )
+        )
+    header = ("ImageNet, %", "limit, points", "models", "within it, %")
+    return table((*header, "within the constant limit, %", "timm’s own limit, points"), rows)
 
 
 def one_backbone() -> str:
@@ -255,6 +272,7 @@ def verdicts_of_miniature() -> str:
 
 RESULT_TABLES = {
     "published CLIPs": published_clips,
+    "limit of published models": limit_of_published,
     "published verdicts": published_verdicts,
     "models of one backbone": one_backbone,
     "finetuning": finetuning,

@@ -53,6 +53,8 @@ def changed() -> str:
     study["further"] = [
         FurtherEncoder(key="rn_narrow", entry=narrow, other=other, replicas=known, differs=("x",))
     ]
+    for key in results:
+        results[key]["robustness"]["curved"] = None
     vits = {"vit_web_broad": 40.0, "vit_web_broad_finetuned": 2.0, "vit_supervised": 0.0}
     for key, mean in vits.items():
         curve = {"robustness": interval(mean), "limit": 4.0, "draws": [mean] * 1000}
