@@ -195,7 +195,7 @@ def test_a_curved_line_changes_what_is_above_its_knee_and_nothing_else():
 
 
 def test_is_robust_if_the_interval_lies_above_the_limit_at_its_accuracy():
-    shifts = dict.fromkeys((*NATURAL[:2], *STYLE), share(0.75))
+    shifts: dict[str, MeasuredAccuracy] = dict.fromkeys((*NATURAL[:2], *STYLE), share(0.75))
     lines = straight(
         *(dict.fromkeys(shifts, one["near"]) for one in (FIXED.lines, FIXED.resampled))
     )

@@ -41,7 +41,9 @@ def test_only_imagenet_a_has_a_knee():
     assert [*found.curves] == ["imagenet_a"]
     assert curve.knee == pytest.approx(0.7554, abs=1e-4)
     assert (curve.slope, curve.slope + curve.bend) == pytest.approx((1.04, 5.79), abs=0.01)
-    low, high = np.quantile(found.resampled_curves["imagenet_a"].knee, [0.025, 0.975])
+    knees = found.resampled_curves["imagenet_a"].knee
+    assert knees is not None
+    low, high = np.quantile(knees, [0.025, 0.975])
     assert 0.72 < low < curve.knee < high < 0.80
     # At an accuracy of 50 % the models of ImageNet-A are above chance, and the line still rises.
     ends = curve.predict(np.array([0.25, 0.5, 0.9]))
@@ -57,6 +59,7 @@ def test_most_standard_models_lie_within_the_limit_of_the_others():
         others = models[~mine].reset_index(drop=True)
         lines = lines_above_chance(others, GUESSING, starts, resamples=2, seed=0)
         limit = models_on_lines(others, starts, lines).limit(TESTBED_SHIFTS, 0.95)
+        assert limit
         left = models_on_lines(models[mine].reset_index(drop=True), starts, lines)
         means = np.mean([*left.curved_residuals.values()], axis=0)
         allowed = np.exp(limit.level + limit.rise * logit(left.imagenet))

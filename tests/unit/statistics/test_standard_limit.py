@@ -20,7 +20,7 @@ def limit(residuals=RESIDUALS, families=None, confidence=0.95, imagenet=IMAGENET
 
 def test_is_the_maximum_likelihood_of_a_log_linear_spread():
     def loss(c):
-        return -stats.norm(scale=np.exp(c[0] + c[1] * X)).logpdf(RESIDUALS).sum()
+        return -stats.norm.logpdf(RESIDUALS, scale=np.exp(c[0] + c[1] * X)).sum()
 
     best = optimize.minimize(loss, [0.0, 0.0], method="Nelder-Mead", options={"xatol": 1e-8}).x
     found = limit(families=FAMILIES)
@@ -33,7 +33,8 @@ def test_is_the_maximum_likelihood_of_a_log_linear_spread():
 
 
 def test_scales_with_the_residuals_and_ignores_what_is_unknown():
-    assert limit(3 * RESIDUALS).at(0.7) == pytest.approx(3 * limit().at(0.7))
+    one, three = limit().at(0.7), limit(3 * RESIDUALS).at(0.7)
+    assert one and three == pytest.approx(3 * one)
     more = limit(np.append(RESIDUALS, np.nan), imagenet=np.append(IMAGENET, 0.99))
     assert more == limit()
 
