@@ -2,48 +2,43 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 from msgspec.structs import asdict
 
-from interpreting_clip.arrays.conversions import as_head, as_matrix
+from interpreting_clip.arrays.conversions import as_head
 from interpreting_clip.catalogue import (
     COMPARISONS,
     OF_ARRAYS,
     comparisons_of_arrays,
     measures_of_arrays,
 )
-from interpreting_clip.errors import InputError, error_context, listed
-from interpreting_clip.formats.array_files import read_arrays
-from interpreting_clip.formats.files import require_digest
+from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.result import Number, plain
+from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures.outlier_axes import outlier_axes
+from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
-from interpreting_clip.study.measured_arrays import NONE, OWN_ROW, MeasuredArrays
+from interpreting_clip.study.measured_arrays import MeasuredArrays, read_given_arrays
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
 
-ROUNDED = 0.01
-"""How far the length of a normalised activation may be from 1; half precision gives 0.001."""
+ROTATIONS = "privileged_basis"
+"""The measure that stage `array_rotations` has computed."""
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write what is measured of entry `key`, and its headline numbers for DVC's tables."""
     entry = params.read(f"arrays.{key}", MeasuredArrays)
-    file = inputs[entry.file]
-    if entry.sha256:  # that of a download is known
-        advice = "get the file again, or correct `sha256` in params.yaml"
-        require_digest(file, entry.sha256, advice)
-    keywords = read_keywords(params)
+    file, keywords = inputs[entry.file], read_keywords(params)
+    rotations = inputs[f"data/array_rotations/{key}"] / f"{ROTATIONS}.json"
     with error_context(file, ValueError), error_context(file, TypeError):
-        given = read_given(file, entry)
-        results = measured(given, entry, keywords)
+        given = read_given_arrays(file, entry)
+        results = measured(given, entry, keywords, read_result(rotations, PrivilegedBasis))
     headline = {n.headline: n.value for n in results.numbers if n.headline}
     write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=2)
     write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
@@ -61,62 +56,23 @@ def read_keywords(params: ListedParams) -> dict[str, dict[str, Any]]:
             **{name: params.read(path, float) for name, path in measure.elsewhere.items()},
         }
         for measure in (*OF_ARRAYS, *COMPARISONS)
+        if measure.name != ROTATIONS
     }
 
 
-def read_given(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
-    """Return the arguments that the arrays give measures, and `compare`, arrays by name."""
-    arrays = read_arrays(file)
-
-    def read(name: str) -> np.ndarray:
-        if name not in arrays:
-            raise InputError(f"{file}: no array '{name}'; it holds {listed([*arrays])}")
-        return arrays[name].numbers()
-
-    images = as_matrix(read(entry.activations), entry.activations)
-    require_length(images, entry)
-    given: dict[str, Any] = {"activations": images}
-    if entry.head != NONE:
-        given["head"] = {
-            "head": read(entry.head),
-            "bias": None if entry.bias is None else read(entry.bias),
-            "normalize_features": entry.normalize_features,
-        }
-    if entry.classes != NONE:
-        own_row = entry.classes == OWN_ROW
-        classes = np.arange(len(images)) if own_row else read(entry.classes)
-        given["labels"] = {"activations": images, "classes": classes}
-    given["compare"] = {name: read(name) for name in entry.compare}
-    return given
-
-
-def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredArrays) -> None:
-    """Refuse activations whose lengths contradict the study's `unit_length`.
-
-    Raises
-    ------
-    ValueError
-        Names an activation, and its length.
-    """
-    lengths = np.linalg.norm(images.astype(np.float64), axis=1)
-    off = np.abs(lengths - 1)
-    if entry.unit_length != bool((off <= ROUNDED).all()):
-        worst = int(np.argmax(off))
-        raise ValueError(
-            f"{entry.activations}: image {worst} has the length {lengths[worst]:.4f}, the furthest "
-            f"from 1; set `unit_length: {str(not entry.unit_length).lower()}`"
-        )
-
-
 def measured(
-    given: Mapping[str, Any], entry: MeasuredArrays, keywords: dict[str, dict[str, Any]]
+    given: Mapping[str, Any],
+    entry: MeasuredArrays,
+    keywords: dict[str, dict[str, Any]],
+    rotations: PrivilegedBasis,
 ) -> ArrayResults:
     """Return the results of every measure whose arguments are given; the others are None."""
     fields: dict[str, Any] = {
         name: measure()
         for name, _, needs, measure in measures_of_arrays(given, keywords)
-        if given.keys() >= {*needs}
+        if given.keys() >= {*needs} and name != ROTATIONS
     }
+    fields[ROTATIONS] = rotations
     fields["comparisons"] = {
         name: compared({**given, "compare": other}, keywords)
         for name, other in given["compare"].items()

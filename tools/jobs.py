@@ -40,7 +40,7 @@ PROBING = ("extract_train", "probe")
 
 SINGLE_STAGE_JOBS = (
     *(*TRAINING_STAGES, *PROBING, "weights", "interpolate", "fetch"),
-    *("extract_untrained", "untrained", "arrays", "fetch_arrays", *OWN_SHIFTS),
+    *("extract_untrained", "untrained", "fetch_arrays", "array_rotations", "arrays", *OWN_SHIFTS),
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 

@@ -1,7 +1,16 @@
 """Activations that others have published: the sections `arrays` and `array_downloads`."""
 
 import re
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
+from interpreting_clip.arrays.conversions import as_matrix
+from interpreting_clip.errors import InputError, listed
+from interpreting_clip.formats.array_files import read_arrays
+from interpreting_clip.formats.files import require_digest
 from interpreting_clip.quantities import Name, Place, Sha256, StrictStruct, Url, require_public
 
 DOWNLOADED = "data/downloaded_arrays/{key}.safetensors"
@@ -12,6 +21,9 @@ IN_GIT = re.compile(r"data/arrays/[\w./-]{1,200}\.safetensors")
 
 NONE, OWN_ROW = "none", "own_row"
 """What may stand in place of the name of an array."""
+
+ROUNDED = 0.01
+"""How far the length of a normalised activation may be from 1; half precision gives 0.001."""
 
 
 class ArrayDownload(StrictStruct, frozen=True, kw_only=True):
@@ -48,3 +60,57 @@ class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     classes: Name
     normalize_features: bool
     unit_length: bool
+
+
+def read_given_arrays(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
+    """Return the arguments that the arrays give measures, and `compare`, arrays by name.
+
+    Raises
+    ------
+    InputError
+        The file has another digest than the study says, or lacks an array.
+    ValueError
+        An array is none of activations, or contradicts the study's `unit_length`.
+    """
+    if entry.sha256:  # that of a download is known
+        require_digest(file, entry.sha256, "get the file again, or correct `sha256` in params.yaml")
+    arrays = read_arrays(file)
+
+    def read(name: str) -> np.ndarray:
+        if name not in arrays:
+            raise InputError(f"{file}: no array '{name}'; it holds {listed([*arrays])}")
+        return arrays[name].numbers()
+
+    images = as_matrix(read(entry.activations), entry.activations)
+    require_length(images, entry)
+    given: dict[str, Any] = {"activations": images}
+    if entry.head != NONE:
+        given["head"] = {
+            "head": read(entry.head),
+            "bias": None if entry.bias is None else read(entry.bias),
+            "normalize_features": entry.normalize_features,
+        }
+    if entry.classes != NONE:
+        own_row = entry.classes == OWN_ROW
+        classes = np.arange(len(images)) if own_row else read(entry.classes)
+        given["labels"] = {"activations": images, "classes": classes}
+    given["compare"] = {name: read(name) for name in entry.compare}
+    return given
+
+
+def require_length(images: Float[np.ndarray, "image feature"], entry: MeasuredArrays) -> None:
+    """Refuse activations whose lengths contradict the study's `unit_length`.
+
+    Raises
+    ------
+    ValueError
+        Names an activation, and its length.
+    """
+    lengths = np.linalg.norm(images.astype(np.float64), axis=1)
+    off = np.abs(lengths - 1)
+    if entry.unit_length != bool((off <= ROUNDED).all()):
+        worst = int(np.argmax(off))
+        raise ValueError(
+            f"{entry.activations}: image {worst} has the length {lengths[worst]:.4f}, the furthest "
+            f"from 1; set `unit_length: {str(not entry.unit_length).lower()}`"
+        )

@@ -21,6 +21,7 @@ ONCE = {"study", "report"}
 UNOPENED = {
     "study": {"data/baselines"},
     "arrays": {"data/study"},
+    "array_rotations": {"data/study"},
     "fetch": {"data/study"},
     "fetch_shift": {"data/study"},
     "weights": {"data/study"},
