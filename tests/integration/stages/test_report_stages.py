@@ -79,7 +79,8 @@ def test_report():
     write_untrained("linear")
     run_stage("untrained", "rn")
     write_arrays()
-    run_stage("arrays", "mine")
+    for stage in ("array_rotations", "arrays"):
+        run_stage(stage, "mine")
     measured = filled(OnOwnShift, accuracy=Estimate(62.5), images=40, left_out="no models")
     own = ShiftResults(robustness=measured, baseline=filled(Baseline))
     write_result(Path("plots/shifts/entry.json"), own)
