@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -152,21 +152,25 @@ def rank_images(scores: Float[np.ndarray, "direction image"]) -> Ranks:
 def _in_resamples(
     ranks: Ranks, concepts: Sequence[Examples], resamples: Sequence[Resample], negated: bool
 ) -> Float[np.ndarray, "resample side direction concept"]:
-    shape = len(resamples), 1 + negated, len(ranks.last), len(concepts)
-    found = np.zeros(shape)
+    found = np.zeros((len(resamples), 1 + negated, len(ranks.last), len(concepts)))
     for number, resample in enumerate(resamples):
-        counts = resample.counts
-        # How many images have one of the first 0, 1, … ranks, if all others are negatives.
-        drawn = resample.negatives or [_sums(counts[ranks.order])] * len(concepts)
+        counts, drawn = resample.counts, resample.negatives
+        # Copies of an image have equal scores.
+        resampled = replace(_among(ranks, counts) if drawn is None else ranks, distinct=False)
         for place, concept in enumerate(concepts):
-            occur = counts[concept.positives] > 0
-            positives = concept.positives[occur]
-            weights = counts[positives].astype(np.int32)
-            if 0 < weights.sum() < counts.sum():
-                found[number, ..., place] = _resampled_precisions(
-                    ranks, positives, weights, drawn[place], negated
-                )
+            positives = np.repeat(concept.positives, counts[concept.positives])
+            examples = Examples(positives, None if drawn is None else drawn[place])
+            if 0 < len(positives) < counts.sum():
+                found[number, ..., place] = _concept_precisions(resampled, examples, negated)[0]
     return found
+
+
+def _among(ranks: Ranks, counts: Int[np.ndarray, " image"]) -> Ranks:
+    """Return the ranks among the images of a resample, where each occurs `counts` times."""
+    sums = np.zeros((len(ranks.order), ranks.order.shape[1] + 1), np.int32)
+    np.cumsum(counts[ranks.order], axis=1, out=sums[:, 1:])
+    last, before = (np.take_along_axis(sums, ends, axis=1) for ends in (ranks.last, ranks.before))
+    return replace(ranks, last=last, before=before)
 
 
 def _concept_precisions(
@@ -195,63 +199,6 @@ def _concept_precisions(
             _mean_in_order(rest / (rest + len(concept.negatives) - higher))  # pyright: ignore
         )
     return np.array([drawn, over_all])
-
-
-def _resampled_precisions(
-    ranks: Ranks,
-    positives: Int[np.ndarray, " positive"],
-    weights: Int[np.ndarray, " positive"],
-    negatives: Int[np.ndarray, " negative"] | Int[np.ndarray, "direction end"],
-    negated: bool,
-) -> Float[np.ndarray, "side direction"]:
-    """Return average precisions for a concept in a resample.
-
-    Parameters
-    ----------
-    ranks : of the images themselves
-    positives, weights : those that occur, and how often each does
-    negatives : as often as they occur; or, if all other images are, how many images have one of the
-        first 0, 1, … ranks
-    """
-    last = np.take(ranks.last, positives, axis=1)
-    drawn = np.take(ranks.last, negatives if negatives.ndim == 1 else positives[:0], axis=1)
-    # Sorted together, as in `_count_up_to`, with the weights as the lowest bits.
-    bits = int(weights.max()).bit_length()
-    both = np.concatenate([((2 * last + 1) << bits) + weights, (2 * drawn) << bits], axis=1)
-    both.sort(axis=1)
-    found = np.flatnonzero((both >> bits & 1).astype(np.bool_)).reshape(last.shape)
-    picked = both.ravel()[found]
-    last, weights = picked >> (bits + 1), picked & ((1 << bits) - 1)
-    sums = _sums(weights)
-    hits, higher = sums[:, 1:], sums[:, :-1]
-    if not ranks.distinct:
-        # Equal scores are one step: all of them count up to its end.
-        ends = np.where(np.diff(last, append=0) != 0, hits, hits[:, -1:])
-        hits = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
-        if negated:
-            higher = np.take_along_axis(sums, _count_up_to(last - 1, last), axis=1)
-    if negatives.ndim == 1:
-        others = negatives.size
-        misses = found - np.arange(last.shape[1]) - both.shape[1] * np.arange(len(both))[:, None]
-        passed = misses if ranks.distinct or not negated else _count_up_to(last - 1, drawn)
-    else:
-        before = np.sort(np.take(ranks.before, positives, axis=1), axis=1)
-        others = negatives[:, -1:] - sums[:, -1:]
-        misses = np.take_along_axis(negatives, last, axis=1) - hits
-        passed = np.take_along_axis(negatives, before, axis=1) - higher
-    precisions = [weights * (hits / (hits + misses))]
-    if negated:
-        rest = sums[:, -1:] - higher
-        precisions.append(weights * (rest / (rest + others - passed)))
-    scale = positives.size / sums[0, -1]
-    return np.array([_mean_in_order(each) for each in precisions]) * scale
-
-
-def _sums(counts: Int[np.ndarray, "direction place"]) -> Int[np.ndarray, "direction end"]:
-    """Add up the first 0, 1, … counts of each row."""
-    sums = np.zeros((len(counts), counts.shape[1] + 1), np.int32)
-    np.cumsum(counts, axis=1, out=sums[:, 1:])
-    return sums
 
 
 def _count_up_to(
