@@ -20,10 +20,11 @@ from interpreting_clip.published.line_choices import CHOICES, CURVED, MEANS, Cho
 from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
 from interpreting_clip.published.schema import Interval, Spread
 from interpreting_clip.statistics.published_accuracies import (
+    GUESSING,
     Settings,
     family_numbers,
-    fractions_above_chance,
     standard_models,
+    without_guessing,
 )
 from interpreting_clip.statistics.standard_limit import StandardLimit, StandardModels
 from interpreting_clip.statistics.standard_spread import standard_spread
@@ -82,8 +83,8 @@ def analyse(published: Published, settings: Settings) -> Analysis:
 def standard_distances(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
     """Compute how far standard models lie from the lines that were fitted to them."""
     # A shift's line was not fitted to models that are at chance on the shift.
-    above = {s: models[s].where(~np.isnan(fractions_above_chance(models, s))) for s in fits.draws}
-    return robustness(choice, fits, models.assign(**above))
+    guessing = {shift: GUESSING[shift] for shift in fits.draws}
+    return robustness(choice, fits, without_guessing(models, guessing))
 
 
 def spreads_of_standard_models(
@@ -123,6 +124,8 @@ def limits_by_accuracy(
     choice: Choice, distances: Robustness, models: pd.DataFrame, confidence: float
 ) -> dict[str, StandardLimit]:
     """Return the limit of each mean over enough shifts around curved lines, else nothing."""
+    if not choice.curved:
+        return {}
     standard = StandardModels(
         imagenet=models["imagenet"].to_numpy(float) / 100,
         residuals={},
@@ -130,7 +133,7 @@ def limits_by_accuracy(
         families=family_numbers(models),
     )
     found = {name: standard.limit(shifts, confidence) for name, shifts in MEANS.items()}
-    return {name: limit for name, limit in found.items() if limit} if choice.curved else {}
+    return {name: limit for name, limit in found.items() if limit}
 
 
 def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:

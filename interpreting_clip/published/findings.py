@@ -1,6 +1,5 @@
 """Findings of published models on finetuning, averaging weights and pretraining data."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
 from interpreting_clip.published.line_fits import Fits, robustness
 from interpreting_clip.published.schema import START
 from interpreting_clip.statistics.intervals import percentile_interval
-from interpreting_clip.statistics.least_squares import resample_coefficients
+from interpreting_clip.statistics.least_squares import resample_coefficients, standard_errors
+from interpreting_clip.statistics.nulls import holm
 from interpreting_clip.statistics.published_accuracies import Settings
 
 SOUPS = "model_soups"
@@ -198,8 +198,7 @@ def regression(
         np.column_stack([x, np.ones(len(y))]), y, settings.resamples, settings.seed
     )
     freedom = len(y) - draws.shape[1]
-    # The draws vary as Student's t does, whose standard deviation is sqrt(freedom / (freedom - 2)).
-    errors = draws.std(axis=0) * np.sqrt((freedom - 2) / freedom)
+    errors = standard_errors(draws, freedom)
     terms = []
     for i, (name, unit) in enumerate(variables.columns.to_list()):
         estimate = percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
@@ -213,18 +212,6 @@ def regression(
         "r_squared": rounded(fit.score(x, y)),
         "terms": terms,
     }
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values for their number (Holm 1979), whatever their dependence.
-
-    Rejecting those at most at a level makes an error with at most this probability.
-    """
-    order = np.argsort(p_values)
-    steps = np.array(p_values)[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected.tolist()
 
 
 FINETUNING_COLUMNS = (

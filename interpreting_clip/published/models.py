@@ -32,6 +32,7 @@ from interpreting_clip.published.schema import (
     SourceCard,
     UnderChoice,
 )
+from interpreting_clip.statistics.least_squares import standard_errors
 from interpreting_clip.statistics.published_accuracies import Settings
 
 
@@ -165,9 +166,7 @@ def leaders(
 
     best, freedom = judged.index[0], fits.freedom
     behind = values[best] - judged["mean"]
-    # The draws vary as Student's t does, whose standard deviation is sqrt(freedom / (freedom - 2)).
-    spread = np.std(draws[:, [best]] - draws[:, judged.index], axis=0)
-    error = spread * np.sqrt((freedom - 2) / freedom)
+    error = standard_errors(draws[:, [best]] - draws[:, judged.index], freedom)
     tail = (1 - confidence) / 2 / max(len(judged) - 1, 1)
     return judged.loc[behind <= stdtrit(freedom, 1 - tail) * error, "name"].tolist()
 

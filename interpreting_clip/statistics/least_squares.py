@@ -46,6 +46,21 @@ def resample_coefficients(
     return coefficients + noise @ np.linalg.pinv(design).T
 
 
+def standard_errors(
+    draws: Float[np.ndarray, "resample quantity"], freedom: int
+) -> Float[np.ndarray, " quantity"]:
+    """Return the standard errors behind draws that have the tails of Student's t (`wild_noise`).
+
+    Such draws have `sqrt(freedom / (freedom - 2))` times the standard error as their deviation.
+
+    Parameters
+    ----------
+    draws : of coefficients, or of what is linear in them
+    freedom : the degrees of freedom, 3 or more
+    """
+    return draws.std(axis=0) * np.sqrt((freedom - 2) / freedom)
+
+
 def wild_noise(
     design: Float[np.ndarray, "fitted coefficient"],
     residuals: Float[np.ndarray, " fitted"],

@@ -213,7 +213,10 @@ def without_guessing(
     models: "pd.DataFrame", guessing: Mapping[str, Guessing] = MappingProxyType(GUESSING)
 ) -> "pd.DataFrame":
     """Return models with NaN for accuracies on shifts that are not above chance."""
-    above = {s: 100 * fractions_above_chance(models, s, chance) for s, chance in guessing.items()}
+    above = {
+        shift: models[shift].where(~np.isnan(fractions_above_chance(models, shift, chance)))
+        for shift, chance in guessing.items()
+    }
     return models.assign(**above)
 
 
