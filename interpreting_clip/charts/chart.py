@@ -25,10 +25,9 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
 from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.statistics.logit_line import LogitLine
+from interpreting_clip.statistics.logit_line import LogitLine, Models, fit_line
 from interpreting_clip.statistics.published_accuracies import (
     fractions_above_chance,
-    published_lines,
     standard_models,
 )
 
@@ -217,9 +216,10 @@ def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
     for shift, name in SHIFT_NAMES.items():
         on_shift = encoders[encoders["shift"] == name]
         if len(on_shift):
-            start, line = _line_of(shift, on_shift)
+            accuracies = fractions_above_chance(models, shift)
+            start, line = _line_of(shift, on_shift, models, accuracies)
             points = models[["name", start]].set_axis(["label", "imagenet"], axis="columns")
-            points = points.assign(accuracy=100 * fractions_above_chance(models, shift)).dropna()
+            points = points.assign(accuracy=100 * accuracies).dropna()
             parts += [
                 points.assign(kind="standard", shift=name),
                 pd.DataFrame(standard_line_rows(name, line, on_shift["imagenet"])),
@@ -227,13 +227,15 @@ def standard_table(encoders: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def _line_of(shift: str, encoders: pd.DataFrame) -> tuple[str, LogitLine]:
+def _line_of(
+    shift: str, encoders: pd.DataFrame, models: pd.DataFrame, accuracies: Models
+) -> tuple[str, LogitLine]:
     """Return the line that encoders were compared with, and the ImageNet accuracy it starts from.
 
     That accuracy is over all classes, or over the shift's classes only.
     """
     for start in ("imagenet", on_classes(shift)):
-        line = published_lines({shift: start}, resamples=1).lines[shift]
+        line = fit_line(models[start].to_numpy(float) / 100, accuracies)
         on_line = 100 * line.predict(encoders["imagenet"].to_numpy(float) / 100)
         above = encoders["accuracy"] - on_line
         # Accuracies are rounded to ten-thousandths of a percent.
