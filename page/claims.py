@@ -84,24 +84,19 @@ def robust_have_outliers(encoders: Sequence[StudyEncoder]) -> Claim:
         _outlier_case(e, verdicts.get(has_outliers(e), "undecided") if e in robust else None)
         for e in members
     ]
-    return Claim(
+    counted = (
+        f"{len(have)} of {len(robust)} robust zero-shot encoders have an outlier feature."
+        if robust
+        else "No zero-shot encoder is shown to be robust."
+    )
+    return _outlier_claim(
         key="robust-have-outliers",
-        chart="kurtosis",
         text="Robust zero-shot encoders have outlier features, ResNets and ViTs alike"
         f"{_linear_only(encoders)}.",
         verdict=overall(cases),
-        reason=_sentences(
-            f"{len(have)} of {len(robust)} robust zero-shot encoders have an outlier feature."
-            if robust
-            else "No zero-shot encoder is shown to be robust.",
-            _seeds_differ(robust),
-            _between(members),
-            _without_standing(members),
-            line_note(members),
-            ROBUST,
-        ),
-        cases=cases if any(map(standing, members)) else [],
-        axis="outlier features",
+        reasons=(counted, _seeds_differ(robust)),
+        members=members,
+        cases=cases,
     )
 
 
@@ -125,21 +120,38 @@ def outliers_indicate_robustness(encoders: Sequence[StudyEncoder]) -> Claim:
         kind: f"{len(counts[kind, True])} of {len(counts[kind, True] + counts[kind, False])}"
         for kind in ("robust", "not robust")
     }
-    return Claim(
+    counted = (
+        f"{numbers['robust']} robust encoders and {numbers['not robust']} that are not robust "
+        "have an outlier feature."
+    )
+    return _outlier_claim(
         key="outliers-indicate-robustness",
-        chart="kurtosis",
         text="An outlier feature indicates robustness: only robust encoders have one"
         f"{_linear_only(encoders)}.",
         verdict=verdict,
-        reason=_sentences(
-            f"{numbers['robust']} robust encoders and {numbers['not robust']} that are not robust "
-            "have an outlier feature.",
-            _seeds_differ(members),
-            _between(members),
-            _without_standing(members),
-            line_note(members),
-            ROBUST,
-        ),
+        reasons=(counted, _seeds_differ(members)),
+        members=members,
+        cases=cases,
+    )
+
+
+def _outlier_claim(
+    *,
+    key: str,
+    text: str,
+    verdict: Verdict,
+    reasons: Sequence[str],
+    members: Sequence[StudyEncoder],
+    cases: list[Case],
+) -> Claim:
+    """Return a claim on outlier features and robustness; without cases if no member is judged."""
+    judged = (_between(members), _without_standing(members), line_note(members), ROBUST)
+    return Claim(
+        key=key,
+        chart="kurtosis",
+        text=text,
+        verdict=verdict,
+        reason=" ".join(part for part in (*reasons, *judged) if part),
         cases=cases if any(map(standing, members)) else [],
         axis="outlier features",
     )
@@ -206,10 +218,6 @@ def _without_standing(encoders: Sequence[StudyEncoder]) -> str:
     left = [e for e in encoders if standing(e) is None]
     why = "outside the range of the standard models or without a limit"
     return f"Not judged, {why}: {labels(left)}." if left else ""
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
 
 
 # --- Concepts

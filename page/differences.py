@@ -14,7 +14,7 @@ import numpy as np
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
-from interpreting_clip.statistics.intervals import percentile_interval
+from interpreting_clip.statistics.intervals import deviation_interval, percentile_interval
 from page.further_encoders import FurtherEncoder
 from page.names import TRAININGS
 from page.replicas import Replicated, ReplicatedEncoder, difference_over_seeds, format_replicas
@@ -62,9 +62,7 @@ def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str = 
     results = [e.results.concepts for e in (first, second)]
     left, right = (result.directions for result in results if result and result.directions)
     draws = np.subtract(left.draws, right.draws)
-    own = Estimate(left.unique.value - right.unique.value)
-    if len(draws) > 1:
-        own = _around(own.value, draws)
+    own = deviation_interval(left.unique.value - right.unique.value, draws, CONFIDENCE)
     replicated = difference_over_seeds(first, second, CONCEPTS)
     case = _difference(first, second, own, replicated, draws, family=family, digits=1)
     chance = ""
@@ -125,14 +123,6 @@ def _robustness_draws(robustness: EffectiveRobustness, line: Line) -> Sequence[f
     if line == "curved":
         return robustness.curved.draws if robustness.curved else []
     return robustness.draws
-
-
-def _around(value: float | int, draws: np.ndarray) -> Estimate:
-    """Return a value ± t · SD over its draws."""
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(draws) - 1, (1 + CONFIDENCE) / 2)) * stdev(draws.tolist())
-    return Estimate(value, value - half, value + half)
 
 
 def _difference(

@@ -51,18 +51,14 @@ def robustness_order(
             robustness_difference(*pair, family.name, line) for pair in pairwise(family.members)
         ]
         cases += _judged_if_known(differences)
-    return Claim(
+    return _claim(
         key="robustness-order",
-        chart="effective_robustness",
-        whose="After Radford et al. (2021).",
         text="Zero-shot encoders are more robust than their finetuned versions, and these more "
         f"than supervised encoders (mean effective robustness{mean_over(encoders, names)}).",
-        verdict=overall(cases),
-        reason=f"In {supported(cases, 'families')}, the interval of every difference is above "
-        f"zero.{not_judged(cases, EXTRAPOLATED)}",
+        whose="After Radford et al. (2021).",
+        counted=f"In {supported(cases, 'families')}, the interval of every difference is above "
+        "zero.",
         cases=cases,
-        axis=POINTS,
-        reference=NO_DIFFERENCE,
     )
 
 
@@ -80,17 +76,13 @@ def coverage_of_data(
     for control in controls:
         cases += _judged_if_known([seed_difference(control, control.other, line)])
     over = f" (mean effective robustness{mean})" if (mean := mean_over(encoders, names)) else ""
-    return Claim(
+    return _claim(
         key="coverage",
-        chart="effective_robustness",
-        whose="After Fang et al. (2022), who trace robustness to the images and not to language.",
         text=f"Labels give more robustness than captions of the same images{over}.",
-        verdict=overall(cases),
-        reason=f"In {supported(cases, 'pairs')}, the interval of the difference is above zero."
-        f"{not_judged(cases, EXTRAPOLATED)}{_differences(controls)}",
+        whose="After Fang et al. (2022), who trace robustness to the images and not to language.",
+        counted=f"In {supported(cases, 'pairs')}, the interval of the difference is above zero.",
         cases=cases,
-        axis=POINTS,
-        reference=NO_DIFFERENCE,
+        further=controls,
     )
 
 
@@ -105,15 +97,34 @@ def narrower_data(
     narrower = [e for e in further if e.entry.training == "zero_shot"]
     for encoder in narrower:
         cases += _judged_if_known([seed_difference(encoder.other, encoder, line)])
-    return Claim(
+    return _claim(
         key="narrower-data",
-        chart="effective_robustness",
-        whose="After Fang et al. (2022).",
         text="An encoder that learnt from captions of narrower images is less robust than one that "
         f"learnt from broader ones (mean effective robustness{mean_over(encoders, names)}).",
+        whose="After Fang et al. (2022).",
+        counted=f"In {supported(cases, 'pairs')}, the interval of the difference is above zero.",
+        cases=cases,
+        further=narrower,
+    )
+
+
+def _claim(
+    *,
+    key: str,
+    text: str,
+    whose: str,
+    counted: str,
+    cases: list[Case],
+    further: Sequence[FurtherEncoder] = (),
+) -> Claim:
+    """Return a claim that is judged by differences; `counted` says how many support it."""
+    return Claim(
+        key=key,
+        chart="effective_robustness",
+        whose=whose,
+        text=text,
         verdict=overall(cases),
-        reason=f"In {supported(cases, 'pairs')}, the interval of the difference is above zero."
-        f"{not_judged(cases, EXTRAPOLATED)}{_differences(narrower)}",
+        reason=f"{counted}{not_judged(cases, EXTRAPOLATED)}{_differences(further)}",
         cases=cases,
         axis=POINTS,
         reference=NO_DIFFERENCE,

@@ -162,7 +162,8 @@ def published_verdicts() -> str:
 
 def verdicts(claims: Iterable[Claim]) -> str:
     """Return claims with their verdicts."""
-    return table(("claim", "verdict"), ((claim.text, claim.verdict) for claim in claims))
+    rows = ((f"{claim.text}{' (ours)' * claim.ours}", claim.verdict) for claim in claims)
+    return table(("claim", "verdict"), rows)
 
 
 # --- A real CLIP
@@ -219,18 +220,16 @@ def over_seeds(
     encoders: Iterable[StudyEncoder | FurtherEncoder], numbers: Mapping[str, tuple[str, int]]
 ) -> str:
     """Return means over seeds with these labels and digits, and the intervals of all but limits."""
-    rows = (
-        (
-            e.entry.label,
-            *(
-                format_over_seeds(e, name, digits, interval=not is_limit, words=not is_limit)
-                for name, (_, digits) in numbers.items()
-                for is_limit in [name in LIMITS.values()]
-            ),
-        )
+
+    def cell(encoder: StudyEncoder | FurtherEncoder, name: str, digits: int) -> str:
+        whole = name not in LIMITS.values()
+        return format_over_seeds(encoder, name, digits, interval=whole, words=whole)
+
+    rows = [
+        (e.entry.label, *(cell(e, name, digits) for name, (_, digits) in numbers.items()))
         for e in encoders
         if e.replicas
-    )
+    ]
     return table(("encoder", *(label for label, _ in numbers.values())), rows)
 
 
@@ -263,13 +262,6 @@ def spaces_of_miniature() -> str:
     return over_seeds([*encoders, *further], numbers)
 
 
-def verdicts_of_miniature() -> str:
-    """Return the verdicts on claims about the miniature, ours after the paper's."""
-    _, _, claims = miniature()
-    rows = ((f"{claim.text}{' (ours)' * claim.ours}", claim.verdict) for claim in claims)
-    return table(("claim", "verdict"), rows)
-
-
 RESULT_TABLES = {
     "published CLIPs": published_clips,
     "limit of published models": limit_of_published,
@@ -280,6 +272,6 @@ RESULT_TABLES = {
     "real CLIP in full": lambda: real_clip(CLIP_NUMBERS + FURTHER_CLIP_NUMBERS),
     "encoders of the miniature": encoders_of_miniature,
     "spaces of the miniature": spaces_of_miniature,
-    "verdicts of the miniature": verdicts_of_miniature,
+    "verdicts of the miniature": lambda: verdicts(miniature()[2]),
 }
 """What writes each table, by its name in the documents."""
