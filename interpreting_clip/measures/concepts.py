@@ -33,7 +33,13 @@ from interpreting_clip.quantities import (
 from interpreting_clip.statistics.average_precision import Examples, Resample
 from interpreting_clip.statistics.chance import fewest_images
 from interpreting_clip.statistics.chunks import Features
-from interpreting_clip.statistics.concept_counts import BasisConcepts, Named, basis_concepts
+from interpreting_clip.statistics.concept_counts import (
+    BasisConcepts,
+    Named,
+    SpanNull,
+    basis_concepts,
+    span_null,
+)
 from interpreting_clip.statistics.concept_labels import (
     ConceptLabels,
     Negatives,
@@ -43,6 +49,7 @@ from interpreting_clip.statistics.concept_labels import (
     resample_examples,
 )
 from interpreting_clip.statistics.concept_nulls import RandomBest, score_random_directions
+from interpreting_clip.statistics.concept_rows import RowConcepts, row_concepts
 from interpreting_clip.statistics.concept_scores import Sign, best_precisions, score_concepts
 from interpreting_clip.statistics.nulls import Progress
 
@@ -134,6 +141,9 @@ class Concepts(Result):
     concepts : names of the concepts that were measured, in the order of the columns
     left_out : names of those on too few images, or on all
     minimum_images, threshold, rotations : see `Settings`
+    in_span : random directions in the span of the head's; None where they are not drawn, as in a
+        study's encoders
+    rows : of each concept's own row; None without rows
     """
 
     CAPTION: ClassVar[str] = (
@@ -148,6 +158,8 @@ class Concepts(Result):
     minimum_images: int
     threshold: float
     rotations: int
+    in_span: Annotated[SpanNull | None, Part("directions")] = None
+    rows: Annotated[RowConcepts | None, Part("rows")] = None
 
     @property
     def bases(self) -> dict[str, BasisConcepts]:
@@ -173,6 +185,7 @@ def concepts(
     *,
     labels: ArrayLike | Mapping[str, ArrayLike],
     directions: ArrayLike | PrivilegedDirections | None = None,
+    rows: ArrayLike | None = None,
     names: Sequence[str] | None = None,
     categories: Sequence[str] | None = None,
     negatives: Negatives = "balanced",
@@ -197,6 +210,7 @@ def concepts(
     labels : which image shows which concept: a row for each image and a column for each concept, or
         an array with an entry for each image by the name of each concept
     directions : the result of `directions`, or orthonormal rows; None: features alone are measured
+    rows : a vector for each concept, such as the text embedding of its name (`row_concepts`)
     names : of the concepts; None: the keys of `labels`, or "concept 0" and so on
     categories : that of each concept, such as "color"; None: they have none
     negatives : `balanced`: as many images without a concept as with it, at random, as in the paper;
@@ -233,10 +247,12 @@ def concepts(
         rotations=rotations,
         minimum_images=minimum_images,
     )
+    shown = as_labels(labels, "labels", images)
     return count_concepts(
         activations,
-        as_labels(labels, "labels", images),
+        shown,
         None if directions is None else as_directions(directions, features),
+        rows=None if rows is None else as_rows(rows, shown.shape[1], features),
         names=None if names is None else as_texts(names, "names"),
         categories=None if categories is None else as_texts(categories, "categories"),
         settings=settings,
@@ -250,10 +266,12 @@ def count_concepts(
     labels: Bool[np.ndarray, "image concept"] | ConceptLabels,
     directions: Float[np.ndarray, "direction feature"] | None,
     *,
+    rows: Float[np.ndarray, "concept feature"] | None = None,
     names: Sequence[str] | None = None,
     categories: Sequence[str] | None = None,
     numbers: Sequence[int] | None = None,
     random: Sequence[RandomBest] | None = None,
+    in_span: RandomBest | None = None,
     settings: Settings,
     workers: int = 1,
     progress: Progress = iter,
@@ -266,6 +284,8 @@ def count_concepts(
     numbers : of the concepts, which seed the draws of their negatives; None: their columns
     random : of directions, if there are any, and of features, what `random_concepts` returns; None:
         computed here
+    in_span : the same of random directions in the span of the directions; None: computed here if
+        `random` is
     """
     found = choose_concepts(
         activations, labels, names=names, categories=categories, numbers=numbers, settings=settings
@@ -276,15 +296,23 @@ def count_concepts(
     if random is None:
         sizes = [activations.shape[1] if one is None else len(one) for one in bases.values()]
         random = random_concepts(activations, found, sizes, progress=progress, **how)
+        if directions is not None:
+            (in_span,) = random_concepts(
+                activations, found, sizes[:1], span=directions, progress=progress, **how
+            )
     *of_directions, of_features = _bases(activations, bases, found, random, **how)
+    known = of_directions[0] if of_directions else None
+    unique = int(known.unique.value) if known else 0
     return Concepts(
-        directions=of_directions[0] if of_directions else None,
+        directions=known,
         features=of_features,
         concepts=[name for name, _ in found.measured],
         left_out=found.left_out,
         minimum_images=found.minimum_images,
         threshold=settings.threshold,
         rotations=settings.rotations,
+        in_span=in_span and span_null(unique, in_span, found.enough, settings.threshold),
+        rows=None if rows is None else _rows(activations, rows, found, **how),
     )
 
 
@@ -296,6 +324,7 @@ class ChosenConcepts:
     ----------
     labels : which image shows which concept, those of other concepts too
     numbers, named : of each concept
+    places : of each among all concepts that were given
     enough : whether it is on enough images
     left_out : names of those that are not, and of concepts that cannot be probed
     minimum_images : how many are enough
@@ -303,6 +332,7 @@ class ChosenConcepts:
 
     labels: ConceptLabels
     numbers: Int[np.ndarray, " concept"]
+    places: Int[np.ndarray, " concept"]
     named: list[Named]
     enough: Bool[np.ndarray, " concept"]
     left_out: list[str]
@@ -352,7 +382,8 @@ def choose_concepts(
         )
     named = [one for one, is_probed in zip(every, probed, strict=True) if is_probed]
     left_out = [name for (name, _), is_kept in zip(every, kept, strict=True) if not is_kept]
-    return ChosenConcepts(pairs, columns[probed], named, kept[probed], left_out, minimum)
+    places = np.flatnonzero(probed)
+    return ChosenConcepts(pairs, columns[probed], places, named, kept[probed], left_out, minimum)
 
 
 def random_concepts(
@@ -360,14 +391,15 @@ def random_concepts(
     chosen: ChosenConcepts,
     sizes: Sequence[int],
     *,
+    span: Float[np.ndarray, "direction feature"] | None = None,
     settings: Settings,
     workers: int = 1,
     progress: Progress = iter,
 ) -> list[RandomBest]:
     """Return what sets of random directions encode, for each size of a set.
 
-    It depends neither on the threshold nor on the number of draws. Other parameters are as in
-    `concepts`.
+    It depends neither on the threshold nor on the number of draws. With `span`, orthonormal rows,
+    the random directions lie in it. Other parameters are as in `concepts`.
     """
     return score_random_directions(
         activations,
@@ -376,6 +408,7 @@ def random_concepts(
         rotations=settings.rotations,
         seed=settings.seed,
         sign=settings.sign,
+        span=span,
         workers=workers,
         progress=progress,
     )
@@ -411,6 +444,28 @@ def _bases(
     ]
 
 
+def _rows(
+    activations: Features,
+    rows: Float[np.ndarray, "concept feature"],
+    chosen: ChosenConcepts,
+    *,
+    settings: Settings,
+    workers: int,
+) -> RowConcepts:
+    """Measure the rows of the concepts on enough images."""
+    images, enough = len(activations), chosen.enough
+    both = zip(chosen.examples(images, settings), enough.tolist(), strict=True)
+    return row_concepts(
+        activations,
+        rows,
+        chosen.places[enough],
+        [one for one, kept in both if kept],
+        settings.threshold,
+        resamples=chosen.resamples(images, settings),
+        workers=workers,
+    )
+
+
 def _named(
     names: Sequence[str] | None, categories: Sequence[str] | None, concepts: int
 ) -> list[Named]:
@@ -437,3 +492,15 @@ def as_directions(
             "vectors, or np.linalg.qr(rows.T).Q.T"
         )
     return vectors
+
+
+def as_rows(value: ArrayLike, concepts: int, features: int) -> Float[np.ndarray, "concept feature"]:
+    """Return a row for each concept, at least two of them, with so many features."""
+    rows = as_matrix(value, "rows", "concept")
+    require_width("rows", rows, features)
+    if len(rows) != concepts or concepts < 2:
+        raise ValueError(
+            f"rows: expected {max(concepts, 2):,}, one for each concept in `labels` and at least "
+            f"two, got {len(rows):,}"
+        )
+    return rows

@@ -92,7 +92,7 @@ class BasisConcepts(Result):
         int, Label("unique concepts, on few images too", 0, chance="with_rare_random")
     ]
     with_rare_random: Estimate | None
-    encoding_directions: int
+    encoding_directions: Estimate
     polysemanticity: Estimate
     random_p: Annotated[float | None, Label("p among random directions", 3)]
     random_p_error: Annotated[float | None, Label("standard error of this p", 3)]
@@ -104,6 +104,51 @@ class BasisConcepts(Result):
     draws: list[int] = field(default_factory=list)
     precisions: Float[np.ndarray, "_direction _concept"] = beside(2)
     negative: Bool[np.ndarray, "_direction _concept"] = beside(2)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class SpanNull(Result):
+    """What random directions encode that lie in the span of the directions themselves.
+
+    Random directions of the whole space ask whether the directions are privileged, by their span or
+    within it. These ask whether they are privileged within their span. The choice is ours.
+
+    Attributes
+    ----------
+    random : unique concepts of as many of them, the mean and the middle 90 % of the sets
+    over_all_random : the same if all other images are negatives
+    random_p, random_p_error : as in `BasisConcepts`
+    """
+
+    random: Annotated[Estimate, Label("unique concepts of random directions in their span", 1)]
+    over_all_random: Annotated[Estimate, Label("unique concepts of these against all images", 1)]
+    random_p: Annotated[float, Label("p in their span", 3)]
+    random_p_error: float | None
+
+
+def span_null(
+    unique: int, random: RandomBest, enough: Bool[np.ndarray, " probed"], threshold: float
+) -> SpanNull | None:
+    """Compare a count of unique concepts with random directions in the same span.
+
+    Parameters
+    ----------
+    unique : the count
+    random : of as many random directions in the span, for all concepts
+    enough : which of these are counted
+    threshold : of the average precision
+    """
+    by_chance, over_all = (
+        encodes_concepts(best[..., enough], threshold).sum(axis=-1)
+        for best in (random.drawn, random.over_all)
+    )
+    levels = chance_level(by_chance), chance_level(over_all)
+    if levels[0] is None or levels[1] is None:
+        return None
+    p_value, error = grouped_p_value(unique, by_chance)
+    return SpanNull(
+        random=levels[0], over_all_random=levels[1], random_p=p_value, random_p_error=error
+    )
 
 
 def basis_concepts(
@@ -146,7 +191,7 @@ def basis_concepts(
         over_all_random=chance_level(over_all_by_chance),
         with_rare=len(unique) + int(encodes_concepts(rare, threshold).sum()),
         with_rare_random=chance_level(with_rare_by_chance),
-        encoding_directions=int(encoding[0]),
+        encoding_directions=_over_draws(encoding),
         # 0 where no direction encodes anything, and not NaN, which JSON does not have.
         polysemanticity=_over_draws(scores.encoded.sum(axis=1) / np.maximum(encoding, 1)),
         random_p=p_value,

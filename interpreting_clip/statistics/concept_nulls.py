@@ -54,6 +54,7 @@ def score_random_directions(
     rotations: int,
     seed: int,
     sign: Sign = "fixed",
+    span: Vectors | None = None,
     workers: int = 1,
     progress: Progress = iter,
 ) -> list[RandomBest]:
@@ -77,22 +78,24 @@ def score_random_directions(
     Parameters
     ----------
     activations, concepts, sign, workers : as in `score_concepts`
-    numbers : of directions in a set, each at most as many as features
+    numbers : of directions in a set, each at most as many as features, or as rows of `span`
+    span : orthonormal rows; the random directions lie in their span. None: anywhere
     rotations : how many are drawn; more leave the first ones as they are
     seed : of the rotations
     progress : goes through the rotations
     """
-    features = activations.shape[1]
+    dimensions = activations.shape[1] if span is None else len(span)
     shape = len(numbers), rotations, SETS, len(concepts)
     drawn, over_all = np.empty(shape), np.empty(shape)
     for rotation in progress(range(rotations)):
-        vectors = random_directions(features, seed, rotation)
+        vectors = random_directions(dimensions, seed, rotation)
+        vectors = vectors if span is None else vectors @ span
         both = _both_signs(activations, vectors, concepts, sign, workers)
         for place, number in enumerate(numbers):
             # A generator each, so that a size has the same sets whatever else is measured.
             rng = generator(seed, "sets of random directions", rotation, number)
             for set_number in range(SETS):
-                rows = rng.permutation(features)[:number]
+                rows = rng.permutation(dimensions)[:number]
                 signs = rng.integers(2, size=number)
                 drawn[place, rotation, set_number] = both[0][signs, rows].max(axis=0)
                 over_all[place, rotation, set_number] = both[1][signs, rows].max(axis=0)

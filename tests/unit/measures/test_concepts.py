@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict
 from scipy.stats import t as student
+from sklearn.metrics import average_precision_score
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.concepts import Settings, concepts
@@ -60,8 +61,9 @@ def test_counts_agree_with_average_precisions(negatives):
     features, encodes = found.features, every >= 0.6
     unique, encoding = encodes.any(axis=1).sum(axis=1), encodes.any(axis=2).sum(axis=1)
     means = encodes.sum(axis=(1, 2)) / np.maximum(encoding, 1)
-    assert (features.unique.value, features.encoding_directions) == (unique[0], encoding[0])
-    for estimate, values in ((features.unique, unique), (features.polysemanticity, means)):
+    assert (features.unique.value, features.encoding_directions.value) == (unique[0], encoding[0])
+    estimates = features.unique, features.encoding_directions, features.polysemanticity
+    for estimate, values in zip(estimates, (unique, encoding, means), strict=True):
         half = student.ppf(0.975, 3) * values[1:].std(ddof=1)
         ends = max(0, values[0] - half), values[0] + half
         assert (estimate.value, estimate.ends) == (values[0], pytest.approx(ends))
@@ -107,6 +109,55 @@ def test_p_is_the_share_of_random_sets_that_encode_as_many():
     assert planted.random_p >= 1 / 501
 
 
+def test_directions_are_also_compared_with_random_ones_in_their_span():
+    given: Any = asdict(msgspec.structs.replace(FEW, threshold=0.6, rotations=4))
+    span = np.linalg.qr(RNG.standard_normal((FEATURES, 3))).Q.T
+    found: Any = concepts(PLANTED, labels=SHOWN, directions=span, **given)
+    projected: Any = concepts(PLANTED @ span.T, labels=SHOWN, **given).features
+    in_span, counts = found.in_span, (projected.random, projected.over_all_random)
+    assert (in_span.random, in_span.over_all_random) == counts
+    assert (in_span.random_p, in_span.random_p_error) == (
+        projected.random_p,
+        projected.random_p_error,
+    )
+    assert concepts(PLANTED, labels=SHOWN, **given).in_span is None
+
+
+def test_a_span_can_be_privileged_where_its_directions_are_not():
+    # Any directions in the span of the features 0, 1 and 3 see the concepts, most others do not.
+    turned = np.linalg.qr(np.random.default_rng(5).standard_normal((3, 3))).Q
+    span = turned @ np.eye(FEATURES)[[0, 1, 3]]
+    given: Any = asdict(msgspec.structs.replace(FEW, threshold=0.75, rotations=20))
+    loud = 10 * np.random.default_rng(6).standard_normal((IMAGES, 20))
+    wide = np.concatenate([PLANTED, loud], axis=1)
+    found: Any = concepts(
+        wide, labels=SHOWN[:, :3], directions=np.pad(span, ((0, 0), (0, 20))), **given
+    )
+    assert found.directions.random_p < 0.05 < found.in_span.random_p
+
+
+def test_rows_of_concepts_rank_images_as_scikit_learn_says():
+    rows = np.eye(FEATURES)[[0, 1, 3, 4, 5]] + 5  # what all of them have in common is subtracted
+    settings = msgspec.structs.replace(FEW, negatives="all")
+    found: Any = concepts(PLANTED, labels=SHOWN, rows=rows, **asdict(settings)).rows
+    scores = PLANTED @ (rows - rows.mean(axis=0)).T
+    every = np.array(
+        [[average_precision_score(SHOWN[:, c], scores[:, r]) for c in range(3)] for r in range(5)]
+    )
+    own = np.diagonal(every)
+    others = (every.sum(axis=0) - own) / 4
+    np.testing.assert_allclose(found.precisions, own)
+    assert found.encoded.value == found.over_all == (own >= 0.9).sum() >= 2
+    assert (
+        found.by_others
+        == found.over_all_by_others
+        == pytest.approx(((every >= 0.9).sum(axis=0) - (own >= 0.9)).sum() / 4)
+    )
+    assert found.precision == pytest.approx(own.mean())
+    assert found.precision_by_others == pytest.approx(others.mean())
+    assert found.encoded.low <= found.encoded.value <= found.encoded.high
+
+
 def test_a_chance_level_is_a_mean_with_counts_that_were_drawn():
     assert chance_level(np.array([[0, 0], [1, 3]])) == Estimate(1.0, 0, 3)
     assert chance_level(np.arange(100)) == Estimate(49.5, 4, 94)
@@ -123,6 +174,8 @@ def test_the_fewest_images_are_those_that_chance_allows_if_none_is_set():
     [
         ({"names": ["one"]}, "names: expected 5.*got 1"),
         ({"directions": np.ones((2, FEATURES))}, "right angles"),
+        ({"rows": np.ones((4, FEATURES))}, "rows: expected 5, one for each concept.* got 4"),
+        ({"rows": np.ones((5, 2))}, "rows: expected 6 columns|rows: expected 6 .* got 2"),
         ({"minimum_images": 200}, "the most frequent, concept 2,"),
     ],
 )
