@@ -19,7 +19,7 @@ from interpreting_clip.arrays.head import Head
 from interpreting_clip.commands.given_files import read_names
 from interpreting_clip.errors import error_context
 from interpreting_clip.measures import cka, mutual_neighbours
-from interpreting_clip.measures.concepts import choose_concepts
+from interpreting_clip.measures.concepts import as_rows, choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
 from interpreting_clip.statistics.chunks import Features, require_variation
 from interpreting_clip.statistics.predictions import as_class_map, restrict_head
@@ -66,7 +66,11 @@ def require_fit(
         with refused_in(files["concepts"]):
             features = as_matrix(concepts["activations"], "activations")
             labels = as_labels(concepts["labels"], "labels", len(features))
-            choose_concepts(features, labels)
+            choose_concepts(features, labels, names=concepts["names"])
+        if "rows" in concepts:
+            with refused_in(files["concept_rows"]):
+                as_rows(concepts["rows"], labels.shape[1], features.shape[1])
+        with refused_in(files["concepts"]):
             if head and known:  # its directions are those that concepts take
                 as_head(**head, features=features.shape[1])
         if concept_names:

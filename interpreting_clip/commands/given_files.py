@@ -32,7 +32,8 @@ NAMES = {
     "compare": (2, ACTIVATIONS),
     "labels": (1, ("classes", "labels", "targets")),
     "head": (2, ("weight", "head.weight", "head", "classifier.weight", "fc.weight", "W")),
-    "concepts": (2, ("concepts", "labels")),
+    "concepts": (2, ("concepts", "labels", "objects")),
+    "concept_rows": (2, ("rows", "head", "weight")),
 }
 """By the role of an array, its number of dimensions, and the names to look for."""
 

@@ -25,6 +25,7 @@ from interpreting_clip.commands.report import Study, encoder_name, require_repor
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import InputError, error_context
+from interpreting_clip.formats.array_files import column_names
 from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import table
 from interpreting_clip.measures.accuracy import accuracy
@@ -70,6 +71,7 @@ REQUIRES = {
     "shift": ("activations", "head", "labels"),
     "compare": ("activations",),
     "concept_names": ("concepts",),
+    "concept_rows": ("concepts",),
     "normalize_features": ("head",),
     "name": ("report",),
 }
@@ -106,6 +108,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **several)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
+    rows = "a vector for each concept, such as the text embedding of its name"
+    add("--concept-rows", metavar="FILE", help=rows)
     add("--compare", metavar="FILE", help="activations of another encoder")
     known = "an accuracy that you know: imagenet, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
@@ -209,7 +213,13 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         labels = array("concepts", options.concepts)
         images = labels.beside_it("activations") or study.inputs.get("activations")
         images = images or labels.required_beside_it("activations")
-        given["concepts"] = {"activations": images.values, "labels": labels.values}
+        given["concepts"] = {
+            "activations": images.values,
+            "labels": labels.values,
+            "names": column_names(labels.file, labels.name),
+        }
+        if options.concept_rows:
+            given["concepts"]["rows"] = array("concept_rows", options.concept_rows).values
     if options.compare:
         given["compare"] = array("compare", options.compare).values
     require_enough(options, given)

@@ -162,3 +162,15 @@ def read_safetensors(file: Path, advice: str = "copy or save it again") -> dict[
             values = np.memmap(file, dtype, "r", end, tuple(shape))
         arrays[key] = StoredArray(file, values, kind == "BF16")
     return dict(sorted(arrays.items()))
+
+
+def column_names(file: Path, name: str) -> list[str] | None:
+    """Return the names of an array's columns in the metadata of a safetensors file; None without.
+
+    The metadata have them under the name of the array, one a line.
+    """
+    if file.suffix != ".safetensors":
+        return None
+    with safe_open(file, framework="numpy") as stored:
+        text = (stored.metadata() or {}).get(name)
+    return None if text is None else text.splitlines()

@@ -157,11 +157,26 @@ def test_concepts_are_those_of_their_own_images_with_names_that_are_escaped():
     page()
 
 
+def test_a_file_of_concepts_may_have_their_names_and_rows():
+    shown = np.stack([VALUES[:, 0] > 0.3, VALUES[:, 1] > 0.3], axis=1)
+    arrays = {"objects": shown, "rows": np.eye(2, VALUES.shape[1], dtype=VALUES.dtype)}
+    save_file(arrays, "concepts.safetensors", {"objects": f"{HOSTILE}\nb"})
+    given = ("--concepts", "concepts.safetensors", "--concept-rows", "concepts.safetensors")
+    found = report(*MINE, *given)["measures"]["concepts"]
+    expected = ic.concepts(VALUES, labels=shown, rows=arrays["rows"], rotations=0).rows
+    assert expected is not None
+    assert found["concepts"] == [HOSTILE, "b"]
+    assert found["rows"]["precisions"] == pytest.approx(expected.precisions, abs=1e-6)
+    assert found["rows"]["encoded"]["value"] == expected.encoded.value
+    page()
+
+
 REFUSED = {
     "nothing": ([], "expected a FILE of activations"),
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
     "other images": ([*MINE, "--compare", "narrow.npy"], r"narrow\.npy: first has 120.*second 4"),
+    "rows": ([*MINE, "--concepts", "shown.npy", "--concept-rows", "few.npy"], r"few\.npy: rows: "),
     "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),
     "below a file": ([*MINE, "--report", "classes.npy/out"], r"classes\.npy: expected a folder"),
 }  # fmt: skip
@@ -176,6 +191,7 @@ def test_refuses_in_one_line_before_anything_is_measured(case, monkeypatch):
     np.save("nan.npy", np.where(np.arange(IMAGES)[:, None] == 3, np.nan, VALUES))
     np.save("narrow.npy", HEAD[:, 1:])
     np.save("few.npy", CLASS[:5])
+    np.save("shown.npy", VALUES[:, :2] > 0.3)
     before = sorted(Path().iterdir())
     with pytest.raises(InputError, match=said) as caught:
         main(["measure", "--report", "out", *words])
