@@ -60,7 +60,10 @@ FORMAT = 1
 Its code counts nowhere.
 """
 
-SHOWING = ("arrays", "browse", "published", "published_page", "report")
+SHOWING = (
+    *("array_concepts", "arrays", "browse", "labelled_arrays", "published", "published_page"),
+    "report",
+)
 """The stages that write labels, units and captions into pages and tables."""
 
 KERNELS = "interpreting_clip.kernels.use_kernels"

@@ -35,12 +35,14 @@ FIRST = ("code", "study")
 TRAINING_STAGES = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 OWN_SHIFTS = ("fetch_shift", "shift_baseline", "extract_shift", "measure_shift")
+LABELLED = ("labelled_arrays", "array_concepts")
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
 SINGLE_STAGE_JOBS = (
     *(*TRAINING_STAGES, *PROBING, "weights", "interpolate", "fetch"),
-    *("extract_untrained", "untrained", "fetch_arrays", "array_rotations", "arrays", *OWN_SHIFTS),
+    *("extract_untrained", "untrained", "fetch_arrays", "array_rotations", "arrays", *LABELLED),
+    *OWN_SHIFTS,
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
 

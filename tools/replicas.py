@@ -66,7 +66,7 @@ def with_further(study: dict[str, Any], further: dict[str, Any]) -> dict[str, An
 
 def replicated(study: dict[str, Any]) -> dict[str, Any]:
     """Return a study with each trained encoder once for each seed, from that of its recipe on."""
-    empty = ("comparisons", "probe", "arrays", "array_downloads", "weights")
+    empty = ("comparisons", "probe", "arrays", "labelled_arrays", "array_downloads", "weights")
     made = study | {"study": STUDY_TEXTS} | {section: {} for section in empty}
     made["browse"] = study["browse"] | {"encoders": []}
     made["encoders"] = {

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 
-from interpreting_clip.errors import InputError, require_content
+from interpreting_clip.errors import InputError, listed, require_content
 
 SUFFIXES = (".safetensors", ".npy")
 
@@ -162,6 +162,14 @@ def read_safetensors(file: Path, advice: str = "copy or save it again") -> dict[
             values = np.memmap(file, dtype, "r", end, tuple(shape))
         arrays[key] = StoredArray(file, values, kind == "BF16")
     return dict(sorted(arrays.items()))
+
+
+def named_array(file: Path, name: str) -> np.ndarray:
+    """Return an array of a file by its name."""
+    arrays = read_arrays(file)
+    if name not in arrays:
+        raise InputError(f"{file}: no array '{name}'; it holds {listed([*arrays])}")
+    return arrays[name].numbers()
 
 
 def column_names(file: Path, name: str) -> list[str] | None:

@@ -75,7 +75,8 @@ def row_concepts(
     concepts, resamples, workers : as in `average_precisions`
     threshold : of the average precision, above 0, at most 1
     """
-    scores = np.asarray(activations @ (rows - rows.mean(axis=0)).T, np.float64)
+    rows = np.asarray(rows, np.float64)
+    scores = activations @ (rows - rows.mean(axis=0)).T
     every = average_precisions(scores, concepts, workers, resamples=resamples)
     places = np.arange(len(own))
     drawn = every.drawn[:, own, places]

@@ -21,6 +21,7 @@ from interpreting_clip.study.check_datasets import (
     Drawn,
     check_arrays,
     check_baseline,
+    check_labelled_arrays,
     check_labels,
     check_needed_datasets,
     check_own_shifts,
@@ -265,6 +266,7 @@ CHECKS: tuple[Callable[[Sections], Complaints], ...] = (
     check_probed_sets,
     check_untrained,
     check_arrays,
+    check_labelled_arrays,
     check_comparisons,
     check_unused,
 )

@@ -71,10 +71,13 @@ def check_labels(study: Sections) -> Complaints:
     """No two encoders, shifts, or arrays of one section of the page have the same label."""
     shifts = {"imagenet": "ImageNet", **SHIFT_NAMES}
     shifts |= {f"shifts.{key}": entry.label for key, entry in study.shifts.items()}
-    arrays, labels = study.arrays.items(), dict[str, tuple[str, str]]()
+    arrays = study.arrays.items()
+    labels = dict[str, tuple[str, str]]()
     labels |= {path: ("shifts", label.casefold()) for path, label in shifts.items()}
     labels |= {f"encoders.{key}": ("encoders", one.label) for key, one in study.encoders.items()}
     labels |= {f"arrays.{key}": (f"arrays {one.section}", one.label) for key, one in arrays}
+    for key, one in study.labelled_arrays.items():
+        labels[f"labelled_arrays.{key}"] = f"labelled {one.section}", one.label
     first: dict[tuple[str, str], str] = {}
     for path, label in labels.items():
         if (other := first.setdefault(label, path)) != path:
@@ -256,3 +259,18 @@ def check_arrays(study: Sections) -> Complaints:
         if entry.head == NONE and (entry.classes != NONE or entry.bias or entry.normalize_features):
             wrong = "there is none, which `classes`, `bias` and `normalize_features` would need"
             yield problem(f"arrays.{key}.head", f"{wrong}; name one, or take them out")
+
+
+def check_labelled_arrays(study: Sections) -> Complaints:
+    """Activations are those of an entry of `arrays`; labels are in git or downloaded."""
+    activations = sorted({entry.file for entry in study.arrays.values()})
+    downloads = [DOWNLOADED.format(key=key) for key in study.array_downloads]
+    for key, entry in study.labelled_arrays.items():
+        if entry.file not in activations:
+            wrong = f"got {short(entry.file)}; expected the file of an entry of `arrays`"
+            yield problem(f"labelled_arrays.{key}.file", wrong, activations)
+        in_git = IN_GIT.fullmatch(entry.labelled) and Path(entry.labelled).is_file()
+        if not in_git and entry.labelled not in downloads:
+            wrong = f"there is no {short(entry.labelled)}"
+            legal = ["data/arrays/….safetensors", *downloads]
+            yield problem(f"labelled_arrays.{key}.labelled", wrong, legal)

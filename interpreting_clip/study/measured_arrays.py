@@ -1,6 +1,7 @@
 """Activations that others have published: the sections `arrays` and `array_downloads`."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.arrays.conversions import as_matrix
-from interpreting_clip.errors import InputError, listed
-from interpreting_clip.formats.array_files import read_arrays
+from interpreting_clip.formats.array_files import named_array
 from interpreting_clip.formats.files import require_digest
 from interpreting_clip.quantities import Name, Place, Sha256, StrictStruct, Url, require_public
 
@@ -74,13 +74,7 @@ def read_given_arrays(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
     """
     if entry.sha256:  # that of a download is known
         require_digest(file, entry.sha256, "get the file again, or correct `sha256` in params.yaml")
-    arrays = read_arrays(file)
-
-    def read(name: str) -> np.ndarray:
-        if name not in arrays:
-            raise InputError(f"{file}: no array '{name}'; it holds {listed([*arrays])}")
-        return arrays[name].numbers()
-
+    read = partial(named_array, file)
     images = as_matrix(read(entry.activations), entry.activations)
     require_length(images, entry)
     given: dict[str, Any] = {"activations": images}

@@ -32,6 +32,7 @@ from interpreting_clip.measures import (
 from interpreting_clip.quantities import LINES, Key, Name, StrictStruct
 from interpreting_clip.statistics import logit_line, published_accuracies
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEncoder, Shifts, Sources
+from interpreting_clip.study.labelled_arrays import LabelledArrays
 from interpreting_clip.study.measured_arrays import ArrayDownload, MeasuredArrays
 from interpreting_clip.training.probes import HeadsWithProbe, Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
@@ -68,6 +69,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     untrained: dict[Key, UntrainedEntry]
     array_downloads: dict[Key, ArrayDownload]
     arrays: dict[Key, MeasuredArrays]
+    labelled_arrays: dict[Key, LabelledArrays]
     layers: Layers
     comparisons: dict[Key, Comparison]
     cka: cka.Settings

@@ -22,6 +22,8 @@ UNOPENED = {
     "study": {"data/baselines"},
     "arrays": {"data/study"},
     "array_rotations": {"data/study"},
+    "labelled_arrays": {"data/study"},
+    "array_concepts": {"data/study"},
     "fetch": {"data/study"},
     "fetch_shift": {"data/study"},
     "weights": {"data/study"},

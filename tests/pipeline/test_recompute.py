@@ -175,13 +175,13 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
             "head extract extract_broden extract_layers extract_shift extract_train "
             "extract_untrained probe",
         ),
-        ("concepts.threshold", 0.85, "broden browse"),
-        ("prunable.harmless", 2.0, "robustness arrays"),
-        ("concepts.rotations", 3, "concept_nulls broden"),
-        ("concepts.minimum_images", 12, "broden"),
+        ("concepts.threshold", 0.85, "array_concepts broden browse"),
+        ("prunable.harmless", 2.0, "robustness arrays labelled_arrays"),
+        ("concepts.rotations", 3, "concept_nulls broden labelled_arrays array_concepts"),
+        ("concepts.minimum_images", 12, "array_concepts broden"),
         ("browse.images", 3, "browse"),
         ("study.title", "Another title", "report"),
-        ("robustness.confidence", 0.9, "robustness measure_shift arrays"),
+        ("robustness.confidence", 0.9, "robustness measure_shift arrays labelled_arrays"),
         ("backbones.rn.embedding", 32, "weights pretrain extract_untrained"),
     ],
 )
@@ -194,7 +194,7 @@ def test_a_parameter_reaches_the_stages_that_read_it(edited, path, value, expect
     ("path", "value", "expected"),
     [
         ("browse.images", 3, "browse"),
-        ("concepts.threshold", 0.7, "broden browse summarize report"),
+        ("concepts.threshold", 0.7, "array_concepts broden browse summarize report"),
     ],
 )
 def test_an_edit_runs_these_stages_and_no_others(clean, path, value, expected):

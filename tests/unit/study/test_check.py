@@ -81,6 +81,7 @@ MISFITS = [
 
 
 DOWNLOAD = {"url": "https://example.org/a.npy", "sha256": "0" * 64}
+OBJECTS = "labelled_arrays/clip_objects"
 FETCHED = "data/downloaded_arrays/mine.safetensors"
 ARRAYS = [
     ({"arrays/clip/file": "data/arrays/gone.safetensors"}, "'arrays.clip.file': .*gone"),
@@ -90,6 +91,8 @@ ARRAYS = [
         "clip.head': .*classes",
     ),
     ({"arrays/again": TREE["arrays"]["clip"]}, "'arrays.again.label': .*'arrays.clip'"),
+    ({f"{OBJECTS}/file": "data/arrays/gone.safetensors"}, "clip_objects.file': .*gone.*clip_vit"),
+    ({f"{OBJECTS}/labelled": "data/arrays/gone.safetensors"}, "clip_objects.labelled': .*gone"),
     (
         {"array_downloads/mine": DOWNLOAD | {"url": "https://me:secret@example.org/a"}},
         "'array_downloads.mine': .*login",
