@@ -243,9 +243,7 @@ def as_classes(
     array = numeric(value, name, 1)
     images = array.size if images is None else images
     expected = f"a class for each of {images:,} images"
-    advice = f"; {name}.argmax(1) makes classes of one-hot rows" if array.ndim == 2 else ""
-    if array.size == images:
-        advice = f"; pass {name}.ravel()"
+    advice = f"; pass {name}.ravel()" if array.size == images else ""
     require_shape(array.shape == (images,), name, expected, array, advice)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{name}: expected whole numbers from 0, got numbers of {array.dtype}")

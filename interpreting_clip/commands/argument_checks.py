@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.arrays.conversions import (
-    as_classes,
     as_head,
     as_labels,
     as_matrix,
@@ -22,7 +21,7 @@ from interpreting_clip.measures import cka, mutual_neighbours
 from interpreting_clip.measures.concepts import as_rows, choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
 from interpreting_clip.statistics.chunks import Features, require_variation
-from interpreting_clip.statistics.predictions import as_class_map, restrict_head
+from interpreting_clip.statistics.predictions import as_true_classes, restrict_head
 from interpreting_clip.statistics.singular_directions import singular_directions
 
 FEWEST_IN_BLOCKS = 4
@@ -104,8 +103,7 @@ def require_test_set(
     """Refuse a test set that a head does not fit, or whose classes it cannot predict."""
     images = as_matrix(activations, "activations")
     as_head(head, None, False, images.shape[1])
-    own = as_classes(classes, "classes", len(head.weight), len(images))
-    restrict_head(head, own, as_class_map(among, aliases, len(head.weight)))
+    restrict_head(head, *as_true_classes(classes, among, aliases, len(head.weight), len(images)))
 
 
 def require_comparable(

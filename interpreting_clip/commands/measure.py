@@ -44,7 +44,8 @@ EPILOG = f"""\
 Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
 names is taken, or the only array with as many dimensions:
   activations  {", ".join(NAMES["activations"][1])}  [image, feature]
-  classes      {", ".join(NAMES["labels"][1])}  [image]; also beside the activations
+  classes      {", ".join(NAMES["labels"][1])}  [image]; also beside the activations.
+               An array that is named may be [image, class]: which image shows which class
   head         {", ".join(NAMES["head"][1])}
                [class, feature], with bias [class]; also beside the activations
   concepts     {", ".join(NAMES["concepts"][1])}  [image, concept], with activations of its own
@@ -102,7 +103,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         help="the head takes activations of unit length, as CLIP's zero-shot heads do; a file of "
         "`extract` says so itself",
     )
-    add("--labels", metavar="FILE", help="the class of each image")
+    add("--labels", metavar="FILE", help="the class of each image, or which classes it shows")
     several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
     shifts = f"{', '.join(TESTBED_SHIFTS)}; any other has an accuracy, but no effective robustness"
     add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **several)
@@ -313,7 +314,10 @@ def comparable_accuracies(
     for name, test in tests.items():
         among, imagenet = test["among"], IMAGENET in accuracies or IMAGENET in known
         classes = len(given["head"]["head"] if among is None else np.unique(among))
-        if reason := no_line(name, classes, test["aliases"], imagenet):
+        reason = no_line(name, classes, test["aliases"], imagenet)
+        if np.ndim(test["classes"]) > 1:
+            reason = "one class for each image, as standard models are judged by"
+        if reason:
             if name not in known:
                 where = "from this accuracy" if name == IMAGENET else f"on {name}"
                 study.missing[f"Effective robustness {where}"] = reason

@@ -13,7 +13,7 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import OutlierFeatures
 from interpreting_clip.statistics.chunks import chunks
 from interpreting_clip.statistics.outliers import most_extreme_first
-from interpreting_clip.statistics.predictions import Activations, restrict_head
+from interpreting_clip.statistics.predictions import Activations, are_right, restrict_head
 
 TOP = (1, 3, 10, 30, 100)
 """Numbers of most important directions in whose span an axis is looked for."""
@@ -177,14 +177,14 @@ def pruning_costs(
         # What cancellation leaves of a length that is 0 must not be scaled up to 1.
         rounding = whole * chunk.shape[1] * np.finfo(np.float64).eps
         logits = to_logits(product, np.sqrt(whole), head)
-        before = predictions[np.argmax(logits, axis=1)] == test.classes[rows]
+        before = are_right(predictions[np.argmax(logits, axis=1)], test.classes[rows])
         for i, feature in enumerate(features):
             values, level = chunk[:, feature], levels[i]
             squares = whole - values**2 + level**2
             lengths = np.sqrt(np.where(squares > rounding, squares, 0.0))
             removed = np.outer(values - level, weight[:, feature])
             logits = to_logits(product - removed, lengths, head)
-            after = predictions[np.argmax(logits, axis=1)] == test.classes[rows]
+            after = are_right(predictions[np.argmax(logits, axis=1)], test.classes[rows])
             lost[i] += np.count_nonzero(before & ~after)
             gained[i] += np.count_nonzero(after & ~before)
     # Half an image for each outcome: right both times, lost, gained, wrong both times.

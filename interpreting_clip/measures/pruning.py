@@ -10,7 +10,6 @@ from jaxtyping import Float, Int
 from interpreting_clip.arrays.conversions import (
     ArrayLike,
     HeadLike,
-    as_classes,
     as_head,
     as_matrix,
     as_progress,
@@ -23,7 +22,12 @@ from interpreting_clip.measures.directions import Candidates, Settings, find_can
 from interpreting_clip.quantities import Percents
 from interpreting_clip.statistics.chunks import Features, chunks
 from interpreting_clip.statistics.nulls import Progress
-from interpreting_clip.statistics.predictions import as_class_map, restrict_head
+from interpreting_clip.statistics.predictions import (
+    TrueClasses,
+    are_right,
+    as_true_classes,
+    restrict_head,
+)
 from interpreting_clip.statistics.singular_directions import Centre, RankedDirections
 
 ROUNDING = 1e-6
@@ -114,7 +118,9 @@ def pruning(
     """
     activations = as_matrix(activations, "activations")
     head = as_head(head, bias, normalize_features, activations.shape[1])
-    classes = as_classes(classes, "classes", len(head.weight), len(activations))
+    classes, class_map = as_true_classes(
+        classes, among, aliases, len(head.weight), len(activations)
+    )
     settings = as_settings(
         Settings,
         centre=centre,
@@ -123,7 +129,6 @@ def pruning(
         random_head_seed=random_head_seed,
     )
     harmless, progress = as_value(harmless, Percents, "harmless"), as_progress(progress)
-    class_map = as_class_map(among, aliases, len(head.weight))
     restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
     known = find_candidates(activations, head, settings, progress)
     curves = pruning_curves(
@@ -150,7 +155,7 @@ def pruning(
 
 def pruning_curves(
     activations: Features,
-    classes: Int[np.ndarray, " image"],
+    classes: TrueClasses,
     head: Head,
     known: Candidates,
     *,
@@ -194,7 +199,7 @@ def count_removed(
 
 def pruned_accuracies(
     activations: Features,
-    classes: Int[np.ndarray, " image"],
+    classes: TrueClasses,
     head: Head,
     directions: RankedDirections,
     *,
@@ -226,8 +231,8 @@ def pruned_accuracies(
     correct = np.zeros(len(fractions), dtype=np.int64)
     for rows, chunk in chunks(activations):
         for fraction, logits in _pruned_logits(chunk, head, basis, removed):
-            predicted = predictions[np.argmax(logits, axis=1)]
-            correct[fraction] += np.count_nonzero(predicted == classes[rows])
+            right = are_right(predictions[np.argmax(logits, axis=1)], classes[rows])
+            correct[fraction] += np.count_nonzero(right)
     return correct / len(classes)
 
 

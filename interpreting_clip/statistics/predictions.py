@@ -6,12 +6,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from interpreting_clip.arrays.conversions import ArrayLike, as_classes, as_mapping
+from interpreting_clip.arrays.conversions import (
+    ArrayLike,
+    as_classes,
+    as_labels,
+    as_mapping,
+    numeric,
+    require_shape,
+)
 from interpreting_clip.arrays.head import Head, logits
 from interpreting_clip.statistics.chunks import Features, chunks
 
 ClassIndices = Iterable[int] | Int[np.ndarray, " own_class"]
 """Some of a head's classes."""
+
+TrueClasses = Int[np.ndarray, " image"] | Bool[np.ndarray, "image class_"]
+"""The class of each image, or which image shows which class of the head."""
 
 ABSENT = -1
 """The class map's entry for a class that the test set does not have."""
@@ -24,14 +34,14 @@ class Activations:
     Attributes
     ----------
     values : the vectors that feed the head, before L2 normalisation
-    classes : the true class of each image
+    classes : the true class of each image, or which image shows which class of the head
     class_indices : the classes that the test set has, sorted
     aliases : further classes, each with the member of `class_indices` that it counts as: ObjectNet
         merges classes
     """
 
     values: Float[np.ndarray, "image feature"]
-    classes: Int[np.ndarray, " image"]
+    classes: TrueClasses
     class_indices: Int[np.ndarray, " class_"]
     aliases: Mapping[int, int] = field(default_factory=dict)
 
@@ -101,13 +111,40 @@ def map_classes(
     return class_map
 
 
-def as_class_map(
-    among: ArrayLike | None, aliases: Mapping[int, int] | None, classes: int
-) -> Int[np.ndarray, " class_"]:
-    """Return `map_classes` of what people have as the classes of a test set."""
+def as_true_classes(
+    value: ArrayLike,
+    among: ArrayLike | None,
+    aliases: Mapping[int, int] | None,
+    classes: int,
+    images: int,
+) -> tuple[TrueClasses, Int[np.ndarray, " class_"]]:
+    """Return what people have as the classes of images, and the class map of their test set.
+
+    Parameters
+    ----------
+    value : the class of each image; or booleans, or 0 and 1, with a row for each image and a column
+        for each class of the head
+    among, aliases : the classes of the test set, and further ones that count as these
+        (`map_classes`); None with a table, which has every class of the head
+    classes : how many the head has
+    images : how many there are
+    """
+    array = numeric(value, "classes", 1)
+    if array.ndim == 2 and array.size != images:  # else it is a single row or column of classes
+        expected = (
+            f"a class for each of {images:,} images, or a row for each and {classes:,} columns"
+        )
+        require_shape(array.shape == (images, classes), "classes", expected, array)
+        if among is not None or aliases:
+            raise ValueError(
+                "classes: a table has a column for each class of the head; leave out among and "
+                "aliases, or pass one class for each image"
+            )
+        return as_labels(array, "classes", images), np.arange(classes)
+    known = as_classes(array, "classes", classes, images)
     listed = None if among is None else np.unique(as_classes(among, "among", classes)).tolist()
     counted = None if aliases is None else as_mapping(aliases, "aliases")
-    return map_classes(listed, classes, counted)
+    return known, map_classes(listed, classes, counted)
 
 
 def images_of_classes(
@@ -138,32 +175,54 @@ def images_of_classes(
 
 def correct_predictions(
     activations: Features,
-    classes: Int[np.ndarray, " image"],
+    classes: TrueClasses,
     head: Head,
     class_map: Int[np.ndarray, " class_"] | None = None,
 ) -> Bool[np.ndarray, " image"]:
-    """Return for each image whether its highest logit is that of its class.
+    """Return for each image whether the class of its highest logit is right (`predict`)."""
+    return are_right(predict(activations, classes, head, class_map), classes)
+
+
+def predict(
+    activations: Features,
+    classes: TrueClasses,
+    head: Head,
+    class_map: Int[np.ndarray, " class_"] | None = None,
+) -> Int[np.ndarray, " image"]:
+    """Return the class of each image's highest logit, as the test set counts it.
 
     If logits are equal, the class with the lowest index is predicted.
 
     Parameters
     ----------
     activations : one row per image
-    classes : the class of each image, an index into the head's classes
+    classes : the class of each image, an index into the head's classes; or which image shows which
+        class of the head, and then without a class map
     head : with as many features as the activations
     class_map : what each class of the head counts as (`map_classes`); None: itself
     """
     head, predictions = restrict_head(head, classes, class_map)
-    correct = np.empty(len(classes), dtype=np.bool_)
+    predicted = np.empty(len(classes), dtype=np.int64)
     for rows, chunk in chunks(activations):
-        correct[rows] = predictions[np.argmax(logits(chunk, head), axis=1)] == classes[rows]
-    return correct
+        predicted[rows] = predictions[np.argmax(logits(chunk, head), axis=1)]
+    return predicted
+
+
+def are_right(
+    predicted: Int[np.ndarray, " image"], classes: TrueClasses
+) -> Bool[np.ndarray, " image"]:
+    """Return for each image whether the predicted class is its own, or one that it shows."""
+    if classes.ndim == 1:
+        return predicted == classes
+    return classes[np.arange(len(classes)), predicted]
 
 
 def restrict_head(
-    head: Head, classes: Int[np.ndarray, " image"], class_map: Int[np.ndarray, " class_"] | None
+    head: Head, classes: TrueClasses, class_map: Int[np.ndarray, " class_"] | None
 ) -> tuple[Head, Int[np.ndarray, " kept"]]:
     """Keep the head's classes that exist in a test set, without duplicates and scaling.
+
+    An image may show none of the classes: no prediction is right there.
 
     Returns
     -------
@@ -177,8 +236,8 @@ def restrict_head(
     if class_map is None:
         class_map = np.arange(len(head.weight))
     columns = np.flatnonzero(class_map != ABSENT)
-    possible = np.isin(classes, class_map[columns])
-    if not possible.all():
+    possible = classes.ndim == 2 or np.isin(classes, class_map[columns])
+    if not np.all(possible):
         image = int(np.argmin(possible))
         raise ValueError(
             f"image {image} is of class {int(classes[image])}, which the head cannot predict: "

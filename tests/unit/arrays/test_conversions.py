@@ -75,7 +75,7 @@ def test_classes_are_whole_numbers_of_the_head():
     ("value", "error", "said"),
     [
         ([0.0, 1.0, 2.0], TypeError, "float64"),
-        (np.eye(3), ValueError, r"\(3, 3\).*argmax\(1\)"),
+        ([[0], [1], [2]], ValueError, r"\(3, 1\).*classes\.ravel\(\)"),
         ([1, 2, 3], ValueError, "entry 2: .*3"),
     ],
 )

@@ -113,6 +113,18 @@ def test_a_shift_that_has_no_line_has_an_accuracy_and_a_reason():
     assert "1,000 classes" in needs["Effective robustness on imagenet_r"]
 
 
+def test_labels_may_show_several_classes_of_an_image_and_are_then_compared_with_no_line():
+    shown = np.arange(CLASSES) <= CLASS[:, None]
+    np.savez("shown.npz", shown=shown, classes=CLASS)
+    found = report(*MINE, "--labels", "shown.npz:shown")
+    own = ic.accuracy(VALUES, head=HEAD, classes=shown)
+    measured = found["measures"]["accuracy"]
+    assert measured["accuracy"]["value"] == pytest.approx(own.accuracy.value, abs=1e-6)
+    assert measured["guessing"] == pytest.approx(own.guessing, abs=1e-6)
+    assert "one class" in found["not_measured"]["Effective robustness from this accuracy"]
+    assert "shown.npz" in found["inputs"]["labels"]["file"]
+
+
 def test_measured_accuracies_on_shifts_have_an_effective_robustness():
     rng = np.random.default_rng(2)
     head, classes = rng.normal(size=(1000, 12)).astype(np.float32), np.repeat(np.arange(1000), 2)

@@ -64,6 +64,54 @@ def test_the_images_of_another_sets_classes_count_as_its_classes():
         images.of_classes(Activations(other.values, other.classes, np.array([2])), classes=6)
 
 
+def test_any_class_that_an_image_shows_is_right_and_an_image_without_one_is_wrong():
+    # Predicted are the classes 0, 0, 1, 1, 2 and, of equal rows, never 3.
+    images = np.eye(3)[[0, 0, 1, 1, 2]]
+    head = Head(np.eye(3)[[0, 1, 2, 1]], None, normalize_features=False)
+    shown = [[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1], [1, 1, 1, 1], [0, 0, 0, 0]]
+    for table in (shown, np.array(shown, bool), np.array(shown, np.float16)):
+        found = accuracy(images, head=head, classes=table)
+        assert found.correct.tolist() == [True, False, False, True, False]
+        assert (found.images, found.classes, found.showing_none) == (5, 4, 1)
+        # 2 of 5 predictions times the 2 of 5 images that show class 0, 2 times 3, and 1 times 2.
+        assert found.guessing == pytest.approx(100 * (2 * 2 + 2 * 3 + 1 * 2) / 25)
+    assert "1 of 5 images" in found.notes[-1]
+
+
+def test_a_table_with_one_class_an_image_agrees_with_these_classes():
+    one_hot = CLASSES[:, None] == np.arange(10)
+    weight = HEAD.weight.copy()
+    weight[7] = weight[2]
+    head = Head(weight, None, normalize_features=True)
+    found, listed = (accuracy(ACTIVATIONS, head=head, classes=one) for one in (one_hot, CLASSES))
+    np.testing.assert_array_equal(found.correct, listed.correct)
+    assert found.accuracy == listed.accuracy and not found.correct[CLASSES == 7].any()
+    assert (found.showing_none, listed.showing_none, listed.guessing) == (0, None, 10)
+    assert listed.notes == [listed.CAPTION]
+
+
+def test_guessing_with_a_table_is_the_mean_over_predictions_that_change_their_images():
+    shown = RNG.random((500, 10)) < 0.3
+    found = accuracy(ACTIVATIONS, head=HEAD, classes=shown)
+    predicted = np.argmax(ACTIVATIONS @ HEAD.weight.T, axis=1)
+    # Every image takes every prediction once.
+    moved = [shown[np.arange(500), np.roll(predicted, step)].mean() for step in range(500)]
+    assert found.guessing == pytest.approx(100 * np.mean(moved))
+
+
+@pytest.mark.parametrize(
+    ("table", "among", "message"),
+    [
+        (np.ones((500, 9)), None, r"^classes: .*10 columns.*\(500, 9\)"),
+        (np.full((500, 10), 0.5), None, "^classes: .*threshold"),
+        (np.ones((500, 10)), [0, 1], "^classes: .*leave out among"),
+    ],
+)
+def test_refuses_a_table_that_does_not_fit(table, among, message):
+    with pytest.raises(ValueError, match=message):
+        accuracy(ACTIVATIONS, head=HEAD, classes=table, among=among)
+
+
 @pytest.mark.parametrize(
     ("among", "aliases", "message"),
     [

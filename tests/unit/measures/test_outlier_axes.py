@@ -100,6 +100,10 @@ def test_without_outlier_features_the_most_extreme_feature_is_examined():
 def test_pruning_the_feature_of_a_class_costs_that_class():
     images = np.eye(4)[[0, 0, 0, 1, 2]] + [0, 0, 0, 0.1]
     head = Head(np.eye(4), None, normalize_features=False)
+    several = [[1, 0, 0, 1], [1, 0, 0, 0], [0, 1, 1, 0], [0, 1, 0, 1], [0, 0, 0, 0]]
+    found = costs(drawn(images, np.array(several, bool), range(4)), head, np.arange(4))
+    # Without feature 0, the first three images have class 3, which only the first one shows.
+    np.testing.assert_allclose(found[0], [0.2, 0, 0, 0])
     for classes, lost in (([0, 0, 0, 1, 2], 0.6), ([3, 3, 0, 1, 2], (1 - 2) / 5)):
         found = costs(drawn(images, np.array(classes), range(4)), head, np.arange(4))
         np.testing.assert_allclose(found[0], [lost, 0.2, 0.2, 0])

@@ -100,6 +100,13 @@ def test_own_directions_other_centring_and_random_heads_are_pruned_alike(draws):
     assert judged.whole == curves[0][0]
 
 
+def test_a_table_of_classes_is_pruned_as_its_classes_and_shows_more_of_them():
+    one_hot = CLASSES[:, None] == np.arange(10)
+    np.testing.assert_array_equal(prune(classes=one_hot), prune())
+    # Where images show every class but one, what is right is what is not that one.
+    np.testing.assert_allclose(prune(classes=~one_hot), 1 - prune())
+
+
 def test_images_without_a_class_stay_at_chance_at_every_fraction():
     noise, classes = RNG.normal(size=(3000, 24)), RNG.integers(10, size=3000)
     # Four standard errors of 3,000 images and ten classes.
