@@ -15,6 +15,7 @@ from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
+from page.labelled_sections import LabelledEntry
 from page.study_tables import measure_table
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -60,9 +61,17 @@ def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number
     return rows
 
 
-def array_tables(entries: Sequence[ArrayEntry]) -> dict[str, pd.DataFrame]:
+def array_tables(
+    entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
+) -> dict[str, pd.DataFrame]:
     """Return the table of each CSV in `COLUMNS`: every number, and the curves of pruning."""
-    numbers = [measure_table(e.results).assign(key=e.key, label=e.entry.label) for e in entries]
+    numbers = [
+        measure_table(one).assign(key=e.key, label=e.entry.label)
+        for e, one in (
+            *((e, e.results.numbers) for e in entries),
+            *((e, e.numbers) for e in labelled),
+        )
+    ]
     found = {
         "arrays": pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame(),
         "arrays_pruning": pruning_table(entries),

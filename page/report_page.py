@@ -35,6 +35,7 @@ from page.claims import study_claims
 from page.drawings import panel_drawing
 from page.families import families
 from page.further_encoders import FurtherEncoder
+from page.labelled_sections import LabelledEntry, labelled_rows
 from page.names import (
     DATASETS,
     REPRESENTATIONS,
@@ -72,6 +73,7 @@ FILTERS = {
     "measure_title": measure_title,
     "moved": moved,
     "number_rows": number_rows,
+    "labelled_rows": labelled_rows,
     "over_seeds": over_seeds,
     "shown": format_over_seeds,
     "p_among": rank_p_value,
@@ -97,6 +99,7 @@ class Report:
     """What the page is made of.
 
     `tables` are the tables of the CSVs by name, `arrays` activations that others have published,
+    `labelled` heads on them whose classes are labelled in the images,
     `further` encoders that only the study of replicas has, `outdated` measures whose replicas are
     out of date, and `probed` name and category of every concept that encoders were probed for.
     """
@@ -109,6 +112,7 @@ class Report:
     tables: Mapping[str, pd.DataFrame]
     provenance: Provenance
     arrays: Sequence[ArrayEntry] = ()
+    labelled: Sequence[LabelledEntry] = ()
     further: list[FurtherEncoder] = field(default_factory=list)
     outdated: Sequence[str] = ()
     probed: Sequence[tuple[str, str]] = ()

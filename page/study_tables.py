@@ -9,7 +9,7 @@ import pandas as pd
 
 from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
-from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.effective_robustness import OnShift
 from interpreting_clip.training.saved_baseline import Baseline
@@ -72,7 +72,7 @@ def study_tables(
         "concepts": {n: tables.concept_table(c) for n, c in concepts.items()},
         "sweep": {n: tables.sweep_table(c) for n, c in concepts.items()},
         "training": {n: tables.training_table(r.training) for n, r in results.items()},
-        "measures": {e.number: measure_table(e.results, e.own) for e in encoders},
+        "measures": {e.number: measure_table(e.results.numbers, e.own) for e in encoders},
     }
     tables_by_name = {
         "effective_robustness": robustness_table(encoders, baseline, names),
@@ -160,9 +160,9 @@ def cka_table(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka])
 
 
 def measure_table(
-    results: Result, on_shifts: Mapping[str, Result] = MappingProxyType({})
+    own: Sequence[Number], on_shifts: Mapping[str, Result] = MappingProxyType({})
 ) -> pd.DataFrame:
-    """Return every number of every measure, with its interval and its chance level.
+    """Return the numbers of all measures, with their intervals and their chance levels.
 
     `on_shifts` are further results, on shifts of the study's own.
     """
@@ -171,8 +171,6 @@ def measure_table(
         for shift, result in on_shifts.items()
         for number in result.numbers
     ]
-    numbers = pd.DataFrame([*results.numbers, *shift_numbers]).rename(
-        columns={"label": "number_of_measure"}
-    )
+    numbers = pd.DataFrame([*own, *shift_numbers]).rename(columns={"label": "number_of_measure"})
     numeric = dict.fromkeys(("value", "low", "high", "chance"), float)
     return numbers.assign(measure=numbers["name"].str.partition(".")[0]).astype(numeric)

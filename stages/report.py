@@ -11,11 +11,13 @@ from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.json import write_whole
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.kernels import Kernels
+from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.quantities import Key
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEncoder, Shifts
 from interpreting_clip.study.encoder_results import EncoderResults
+from interpreting_clip.study.labelled_arrays import LabelledArrays, LabelledResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
 from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.probes import Probe
@@ -24,6 +26,7 @@ from interpreting_clip.training.saved_baseline import Baseline
 from page.array_sections import ArrayEntry, array_tables
 from page.families import with_null
 from page.further_encoders import FROM_SCRATCH, FURTHER, FurtherEncoder, read_further
+from page.labelled_sections import LabelledEntry
 from page.provenance import Provenance, study_names
 from page.replicas import read_replicas
 from page.report_page import Report, report_page, study_charts
@@ -52,9 +55,16 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     entries = params.read("arrays", dict[str, MeasuredArrays])
     measured = read_each(params, inputs, "arrays", ArrayResults)
     arrays = [ArrayEntry(key=k, entry=entries[k], results=result) for k, result in measured.items()]
+    heads = params.read("labelled_arrays", dict[str, LabelledArrays])
+    counted = read_each(params, inputs, "array_concepts", Concepts, "labelled_arrays")
+    measured_heads = read_each(params, inputs, "labelled_arrays", LabelledResults)
+    labelled = [
+        LabelledEntry(key=k, entry=heads[k], results=result, concepts=counted[k])
+        for k, result in measured_heads.items()
+    ]
     layers = [comparison.cka for comparison in comparisons]
     tables = study_tables(encoders, layers, baseline, names)
-    for name, table in (tables | array_tables(arrays)).items():
+    for name, table in (tables | array_tables(arrays, labelled)).items():
         write_table(outputs[PLOTS / f"{name}.csv"], table, list(table.columns))
     report = Report(
         title=params.read("study.title", str),
@@ -64,6 +74,7 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
         baseline=baseline,
         tables=tables,
         arrays=arrays,
+        labelled=labelled,
         provenance=provenance,
         further=further,
         outdated=outdated,
@@ -76,13 +87,11 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
 
 
 def read_each(
-    params: ListedParams, inputs: Inputs, section: str, kind: type[Kind]
+    params: ListedParams, inputs: Inputs, name: str, kind: type[Kind], section: str = ""
 ) -> dict[str, Kind]:
-    """Return the results of each entry of a section, from the folder of the section's name."""
-    folder = inputs[PLOTS / section]
-    return {
-        k: read_result(folder / f"{k}.json", kind) for k in params.read(section, dict[str, Any])
-    }
+    """Return the results in a folder of each entry of the section of this name, or of another."""
+    folder, keys = inputs[PLOTS / name], params.read(section or name, dict[str, Any])
+    return {k: read_result(folder / f"{k}.json", kind) for k in keys}
 
 
 def read_encoders(
