@@ -28,6 +28,7 @@ from interpreting_clip.statistics.predictions import (
     as_true_classes,
     restrict_head,
 )
+from interpreting_clip.statistics.principal_components import accuracies_with_components
 from interpreting_clip.statistics.singular_directions import Centre, RankedDirections
 
 ROUNDING = 1e-6
@@ -63,6 +64,9 @@ class Pruning(PruningCurves):
     whole : accuracy in percent with all directions
     accuracy_chance : the mean of `by_accuracy` over random heads; None without them
     other_by_accuracy : the same with the other centring of the head
+    by_covariance : the same if the principal components of the activations are pruned instead
+    covariance_accuracy : in percent at each share, of the principal components
+    spanned : how many dimensions the components of each half of the images span
     """
 
     CAPTION: ClassVar[str] = "Chance: the mean of random heads, pruned in the same way."
@@ -79,6 +83,11 @@ class Pruning(PruningCurves):
     whole: Annotated[float, Label("accuracy with all directions", 1, unit="%")]
     accuracy_chance: float | None
     other_by_accuracy: float
+    by_covariance: Annotated[
+        float, Label("share of the principal components that can be pruned instead", 3)
+    ]
+    covariance_accuracy: Float[np.ndarray, " _fraction"]
+    spanned: list[int]
 
 
 def pruning(
@@ -102,6 +111,10 @@ def pruning(
     They are taken out of every activation, `h - Σ_i ⟨v_i, h⟩ v_i`, and the head stays as it is
     (Crabbé et al. 2024).
 
+    A rival explanation of a large prunable share is that the activations hardly vary in most
+    dimensions, whatever the head reads. So the same curve is measured for their principal
+    components (`covariance_curve`), which know nothing of the head. This comparison is ours.
+
     Parameters
     ----------
     activations, head, bias, normalize_features, classes, among, aliases : as in `accuracy`
@@ -114,9 +127,11 @@ def pruning(
     Raises
     ------
     TypeError, ValueError
-        As in `accuracy` and `directions`.
+        As in `accuracy` and `directions`; or there is a single image.
     """
     activations = as_matrix(activations, "activations")
+    if len(activations) < 2:
+        raise ValueError("activations: expected two images or more, since halves of them are used")
     head = as_head(head, bias, normalize_features, activations.shape[1])
     classes, class_map = as_true_classes(
         classes, among, aliases, len(head.weight), len(activations)
@@ -140,9 +155,13 @@ def pruning(
         class_map=class_map,
         progress=progress,
     )
-    by_accuracy, by_other, *by_random = (
+    count = len(known.heads[settings.centre].vectors)
+    covariance, spanned = covariance_curve(
+        activations, classes, head, directions=count, curves=curves, class_map=class_map
+    )
+    by_accuracy, by_other, by_covariance, *by_random = (
         prunable_fraction(curves.fractions, curve, harmless)
-        for curve in (curves.accuracy, curves.other_accuracy, *curves.random_accuracy)
+        for curve in (curves.accuracy, curves.other_accuracy, covariance, *curves.random_accuracy)
     )
     return Pruning(
         **vars(curves),
@@ -150,7 +169,41 @@ def pruning(
         whole=float(curves.accuracy[0]),
         accuracy_chance=float(np.mean(by_random)) if by_random else None,
         other_by_accuracy=by_other,
+        by_covariance=by_covariance,
+        covariance_accuracy=covariance,
+        spanned=spanned,
     )
+
+
+def covariance_curve(
+    activations: Features,
+    classes: TrueClasses,
+    head: Head,
+    *,
+    directions: int,
+    curves: PruningCurves,
+    class_map: Int[np.ndarray, " class_"],
+) -> tuple[Float[np.ndarray, " fraction"], list[int]]:
+    """Measure accuracy when principal components are pruned in place of the head's directions.
+
+    At each share as many dimensions stay as there stay directions, those of the largest variance
+    (`accuracies_with_components`). The components of a half of the images may span fewer
+    dimensions; what they do not span is pruned first, as one block. Where no direction is pruned,
+    nothing is.
+
+    Parameters
+    ----------
+    activations, classes, head, class_map : as in `pruned_accuracies`
+    directions : how many the head has
+    curves : of these directions
+    """
+    removed = count_removed(curves.fractions, directions)
+    accuracy = np.full(len(removed), curves.accuracy[0])
+    measured, spanned = accuracies_with_components(
+        activations, classes, head, directions - removed[removed > 0], class_map
+    )
+    accuracy[removed > 0] = 100 * measured
+    return accuracy, spanned
 
 
 def pruning_curves(

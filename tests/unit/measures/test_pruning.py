@@ -113,6 +113,83 @@ def test_images_without_a_class_stay_at_chance_at_every_fraction():
     np.testing.assert_allclose(prune(noise, classes), 0.1, atol=4 * 0.3 / 3000**0.5)
 
 
+def plain_covariance_accuracy(images, head, classes, kept: int) -> float:
+    """Return the accuracy in percent with so many singular vectors of the other half's images."""
+    correct = []
+    for fitted, pruned in ((0, 1), (1, 0)):
+        half, other = images[fitted::2], images[pruned::2]
+        mean = half.mean(axis=0)
+        _, values, vectors = np.linalg.svd(half - mean, full_matrices=False)
+        spanned = np.linalg.matrix_rank(half - mean)
+        assert len(values) >= spanned
+        top = vectors[: min(kept, spanned)]
+        rest = mean + (other - mean) @ top.T @ top
+        correct += [*correct_predictions(rest, classes[pruned::2], head)]
+    return 100 * float(np.mean(correct))
+
+
+@pytest.mark.parametrize("images", [15, 40, 299])
+@pytest.mark.parametrize("rank", [24, 4])
+def test_pruning_by_covariance_agrees_with_the_plain_definition(images, rank):
+    # In a few dimensions far from the origin, fewer than there are directions; or in all.
+    within = np.linalg.qr(RNG.normal(size=(24, rank))).Q
+    values, classes = ACTIVATIONS[:images] @ within @ within.T + 5, CLASSES[:images]
+    found = pruning(values, head=HEAD, classes=classes, random_heads=0, centre="none")
+    halves = [values[start::2] - values[start::2].mean(axis=0) for start in (0, 1)]
+    assert found.spanned == [np.linalg.matrix_rank(half) for half in halves]
+    removed = count_removed(found.fractions, 10)
+    plain = [plain_covariance_accuracy(values, HEAD, classes, 10 - n) for n in removed[1:]]
+    np.testing.assert_allclose(found.covariance_accuracy[1:], plain)
+    assert found.covariance_accuracy[0] == found.whole
+    assert found.by_covariance == prunable_fraction(found.fractions, found.covariance_accuracy, 1.0)
+
+
+def test_variance_that_the_head_ignores_is_no_reason_to_keep_a_component():
+    # Of eight directions four tell the classes; eight further features vary far more.
+    weight = np.diag([1.0] * 4 + [0.01] * 4)
+    classes = np.arange(400) % 4
+    ignored = 20 * RNG.normal(size=(400, 8))
+    images = np.concatenate([weight[classes] + 0.1 * RNG.normal(size=(400, 8)), ignored], axis=1)
+    head = Head(np.concatenate([weight, np.zeros((8, 8))], axis=1), None, False)
+    found = pruning(
+        images, head=head, classes=classes, centre="none", pruning_steps=8, random_heads=0
+    )
+    assert (found.by_accuracy, found.by_covariance) == (0.5, 0.0)
+    assert found.whole > 99 and found.covariance_accuracy[1:].max() < 60
+
+
+def test_important_directions_in_which_nothing_varies_need_no_component():
+    # Features 2 to 7 are large and constant, and their classes are never predicted.
+    bias = np.array([0.0, 0, *[-100] * 6])
+    sign = np.resize([1.0, 1, -1, -1], 80)  # both signs are in either half
+    images = np.concatenate([np.outer(sign, [1.0, -1]), np.full((80, 6), 5.0)], axis=1)
+    head = Head(np.diag(np.linspace(1, 1.01, 8)), bias, False)
+    found = pruning(
+        images,
+        head=head,
+        classes=(sign < 0).astype(int),
+        centre="none",
+        pruning_steps=8,
+        random_heads=0,
+    )
+    assert (found.by_accuracy, found.by_covariance) == (1 / 8, 7 / 8)
+    assert found.spanned == [1, 1] and found.whole == 100
+
+
+def test_halves_of_equal_images_span_nothing_and_keep_their_mean():
+    images = np.tile(ACTIVATIONS[:2], (20, 1))
+    classes = np.argmax(HEAD.weight @ images[:2].T / np.linalg.norm(images[:2], axis=1), axis=0)
+    head, classes = replace(HEAD, bias=None), np.tile(classes, 20)
+    found = pruning(images, head=head, classes=classes, centre="none", random_heads=0)
+    other = 100 * float(np.mean(classes[0] == classes[1]))
+    assert found.spanned == [0, 0] and found.covariance_accuracy.tolist() == [100, *[other] * 9]
+
+
+def test_refuses_a_single_image():
+    with pytest.raises(ValueError, match="two images"):
+        pruning(ACTIVATIONS[:1], head=HEAD, classes=CLASSES[:1])
+
+
 def test_refuses_a_class_that_the_head_cannot_predict():
     with pytest.raises(ValueError, match="cannot predict"):
         pruning(ACTIVATIONS, head=HEAD, classes=CLASSES, among=[0, 1])
