@@ -221,7 +221,7 @@ def modality_gap(
         half=int(np.count_nonzero(np.cumsum(share[order]) < 0.5)) + 1,
         remaining={
             name: measure_again(*sides, settings)
-            for name, sides in removals(images, texts, order[0], feature).items()
+            for name, sides in removals(images, texts, order[:1], feature).items()
             if all(map(have_directions, sides))
         },
         exchanged=float(np.sqrt(distance / len(within))),
@@ -263,11 +263,14 @@ def areas(images: Features, captions: Features) -> Float[np.ndarray, " feature"]
 
 
 def removals(
-    images: Features, captions: Features, largest: int, separating: Int[np.ndarray, " feature"]
+    images: Features,
+    captions: Features,
+    largest: Int[np.ndarray, " _feature"],
+    separating: Int[np.ndarray, " _feature"],
 ) -> dict[str, tuple[Features, Features]]:
     """Return both sides with nothing removed, and without each part of the gap."""
 
-    def without(features: int | Int[np.ndarray, " feature"]) -> tuple[Features, Features]:
+    def without(features: Int[np.ndarray, " _feature"]) -> tuple[Features, Features]:
         kept = np.ones(images.shape[1])
         kept[features] = 0
         return images * kept, captions * kept
