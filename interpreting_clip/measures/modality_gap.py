@@ -96,7 +96,8 @@ class ModalityGap(Result):
     separating : how many features separate images from captions
     largest_share : the largest share, 0 to 1, of ‖Δ‖² that one feature carries
     half : the fewest features that together carry half of ‖Δ‖²
-    remaining : what removing part of the gap leaves; see `modality_gap`
+    whole, without_largest, without_separating, centred : what removing nothing, or part of the gap,
+        leaves (see `modality_gap`); None if it leaves a row 0, or all rows of a side the same
     largest : index of the feature with the largest share, from 0
     separates : the least area of a feature that separates
     feature : index of each feature that separates, from 0, the one with the largest share first
@@ -118,7 +119,10 @@ class ModalityGap(Result):
     separating: Annotated[int, Label("features that separate images from captions", 0)]
     largest_share: Annotated[float, Label("largest share of the squared gap in one feature", 3)]
     half: Annotated[int, Label("features that carry half of the squared gap", 0)]
-    remaining: Annotated[dict[str, Remaining], Part("", headline=False)]
+    whole: Annotated[Remaining, Part("with nothing removed")]
+    without_largest: Annotated[Remaining | None, Part("without the feature of the largest share")]
+    without_separating: Annotated[Remaining | None, Part("without the features that separate")]
+    centred: Annotated[Remaining | None, Part("with each side minus its mean")]
     exchanged: float
     share_if_exchanged: float
     largest: int
@@ -170,7 +174,7 @@ def modality_gap(
     What removing does is measured four times, each time with rows scaled to unit length again:
     `whole`, with nothing removed; `without_largest`, with the feature of the largest share set to 0
     on both sides; `without_separating`, with all that separate set to 0; `centred`, with each side
-    minus its mean. A case is left out if it leaves a row 0, or all rows of a side the same.
+    minus its mean.
 
     Parameters
     ----------
@@ -219,11 +223,12 @@ def modality_gap(
         separating=len(feature),
         largest_share=float(share[order[0]]),
         half=int(np.count_nonzero(np.cumsum(share[order]) < 0.5)) + 1,
-        remaining={
-            name: measure_again(*sides, settings)
-            for name, sides in removals(images, texts, order[:1], feature).items()
-            if all(map(have_directions, sides))
-        },
+        whole=measure_again(images, texts, settings),
+        without_largest=measure_without(images, texts, order[:1], settings),
+        without_separating=measure_without(images, texts, feature, settings),
+        centred=measure_if_directed(
+            images - images.mean(axis=0), texts - texts.mean(axis=0), settings
+        ),
         exchanged=float(np.sqrt(distance / len(within))),
         share_if_exchanged=1 / len(within),
         largest=int(order[0]),
@@ -262,31 +267,24 @@ def areas(images: Features, captions: Features) -> Float[np.ndarray, " feature"]
     return np.maximum(found, 1 - found)
 
 
-def removals(
-    images: Features,
-    captions: Features,
-    largest: Int[np.ndarray, " _feature"],
-    separating: Int[np.ndarray, " _feature"],
-) -> dict[str, tuple[Features, Features]]:
-    """Return both sides with nothing removed, and without each part of the gap."""
-
-    def without(features: Int[np.ndarray, " _feature"]) -> tuple[Features, Features]:
-        kept = np.ones(images.shape[1])
-        kept[features] = 0
-        return images * kept, captions * kept
-
-    return {
-        "whole": (images, captions),
-        "without_largest": without(largest),
-        "without_separating": without(separating),
-        "centred": (images - images.mean(axis=0), captions - captions.mean(axis=0)),
-    }
+def measure_without(
+    images: Features, captions: Features, features: Int[np.ndarray, " _removed"], settings: Settings
+) -> Remaining | None:
+    """Measure both sides again with some features set to 0."""
+    kept = np.ones(images.shape[1])
+    kept[features] = 0
+    return measure_if_directed(images * kept, captions * kept, settings)
 
 
-def have_directions(values: Features) -> bool:
-    """Return whether no row is 0, and not all rows have the same direction."""
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    return bool(lengths.all() and np.ptp(values / lengths, axis=0).any())
+def measure_if_directed(
+    images: Features, captions: Features, settings: Settings
+) -> Remaining | None:
+    """Measure both sides again, unless a row is 0 or all rows of a side have one direction."""
+    for side in (images, captions):
+        lengths = np.linalg.norm(side, axis=1, keepdims=True)
+        if not (lengths.all() and np.ptp(side / lengths, axis=0).any()):
+            return None
+    return measure_again(images, captions, settings)
 
 
 def measure_again(images: Features, captions: Features, settings: Settings) -> Remaining:

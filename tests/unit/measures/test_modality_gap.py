@@ -67,13 +67,12 @@ def test_agrees_with_a_plain_computation():
         "without_separating": (ux * kept, uy * kept),
         "centred": (ux - ux.mean(axis=0), uy - uy.mean(axis=0)),
     }
-    assert found.remaining.keys() == cases.keys()
     for name, sides in cases.items():
-        left = found.remaining[name]
+        left = getattr(found, name)
         numbers = left.length, left.accuracy.value, left.neighbours
         assert numbers == pytest.approx(plain_remaining(*sides, k=5)), name
         assert (left.guessing, left.unrelated) == pytest.approx((100 / 60, 5 / 59))
-    assert found.remaining["without_largest"].length < found.length.value / 2
+    assert found.without_largest and found.without_largest.length < found.length.value / 2
 
 
 def test_pairs_that_differ_by_one_vector_have_nothing_but_the_gap():
@@ -86,7 +85,8 @@ def test_pairs_that_differ_by_one_vector_have_nothing_but_the_gap():
     assert found.length.ends == pytest.approx((1.2, 1.2))
     assert (found.feature.tolist(), found.half) == ([2], 1)
     assert found.area_of_every_feature == pytest.approx([0.5, 0.5, 1])
-    left = found.remaining["without_separating"]
+    left = found.without_separating
+    assert left
     assert (left.length, left.accuracy.value) == pytest.approx((0, 100), abs=1e-12)
 
 
@@ -149,8 +149,8 @@ def test_a_removal_that_leaves_no_direction_is_left_out():
     x = np.column_stack([RNG.uniform(1, 2, 30), RNG.uniform(1, 2, 30)])
     found = measure((x, x * [1, -1] - [0, 1]))
     assert found.feature.tolist() == [1]
-    assert {"without_largest", "without_separating"}.isdisjoint(found.remaining)
-    assert {"whole", "centred"} == found.remaining.keys()
+    assert (found.without_largest, found.without_separating) == (None, None)
+    assert found.whole and found.centred
 
 
 @pytest.mark.parametrize(
