@@ -8,6 +8,7 @@
 * activations alone: `kurtosis`, `outlier_features`, `participation_ratio`, `privileged_basis`
 * and a head: `accuracy`, `directions`, `pruning`
 * and which image shows which concept: `concepts`
+* and the captions of the images: `modality_gap`
 * the same images through two encoders: `cka` and others
 * accuracies alone: `effective_robustness`
 * `chart` draws a result, or those of several encoders
@@ -34,6 +35,7 @@ if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imp
     )
     from interpreting_clip.measures.kurtosis import kurtosis as kurtosis
     from interpreting_clip.measures.kurtosis import outlier_features as outlier_features
+    from interpreting_clip.measures.modality_gap import modality_gap as modality_gap
     from interpreting_clip.measures.mutual_neighbours import mutual_neighbours as mutual_neighbours
     from interpreting_clip.measures.participation_ratio import (
         participation_ratio as participation_ratio,

@@ -24,6 +24,8 @@ from interpreting_clip.measures.directions import directions
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.kurtosis import Settings as KurtosisSettings
 from interpreting_clip.measures.kurtosis import kurtosis, outlier_features
+from interpreting_clip.measures.modality_gap import Settings as ModalityGapSettings
+from interpreting_clip.measures.modality_gap import modality_gap
 from interpreting_clip.measures.mutual_neighbours import Settings as MutualNeighboursSettings
 from interpreting_clip.measures.mutual_neighbours import mutual_neighbours
 from interpreting_clip.measures.participation_ratio import Settings as ParticipationRatioSettings
@@ -34,7 +36,7 @@ from interpreting_clip.measures.pruning import pruning
 from interpreting_clip.statistics.published_accuracies import Settings as PublishedSettings
 
 ACTIVATIONS, HEAD, CLASSES = "activations", "head", "labels"
-CONCEPTS, COMPARE, ACCURACIES = "concepts", "compare", "accuracies"
+CONCEPTS, CAPTIONS, COMPARE, ACCURACIES = "concepts", "captions", "compare", "accuracies"
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Measure:
     ----------
     function : the measure
     needs : what gives its arguments: activations, a head, the classes of images, which image shows
-        which concept, a second representation of the same images, or accuracies
+        which concept, captions of the images, a second representation of the same images, or
+        accuracies
     settings : the type of its section of params.yaml; None if it has none
     section : of params.yaml, if it has another name than the measure
     elsewhere : by keyword, the path in params.yaml of a value that is in another section
@@ -110,6 +113,7 @@ MEASURES = {
             section="directions",
             elsewhere={"harmless": "prunable.harmless"},
         ),
+        Measure(modality_gap, (ACTIVATIONS, CAPTIONS), ModalityGapSettings),
         Measure(effective_robustness, (ACCURACIES,), PublishedSettings, section="published"),
         Measure(cka, (ACTIVATIONS, COMPARE), CkaSettings),
         Measure(mutual_neighbours, (ACTIVATIONS, COMPARE), MutualNeighboursSettings),
@@ -121,9 +125,9 @@ MEASURES = {
 OF_ARRAYS = [
     one
     for one in MEASURES.values()
-    if {*one.needs} <= {ACTIVATIONS, HEAD, CLASSES} and not one.within
+    if {*one.needs} <= {ACTIVATIONS, HEAD, CLASSES, CAPTIONS} and not one.within
 ]
-"""The measures of activations, and of a head and classes beside them."""
+"""The measures of activations, and of a head, classes and captions beside them."""
 
 COMPARISONS = [one for one in MEASURES.values() if COMPARE in one.needs]
 """The measures of two representations of the same images."""
@@ -138,13 +142,14 @@ Step = tuple[str, str, tuple[str, ...], Callable[[], Result]]
 def measures_of_arrays(
     given: Mapping[str, Any], keywords: Keywords = MappingProxyType({})
 ) -> Iterator[Step]:
-    """Yield every measure of activations and of a head on them, with what it needs.
+    """Yield every measure of activations, and of a head or captions, with what it needs.
 
     Parameters
     ----------
     given : `activations`; `head`, the keywords for a head; `labels`, the activations and their
-        classes as keywords of `accuracy`. A measure can be called if all that it needs is here.
-        Where there are too few images, its needs also name their number, such as `4 images`
+        classes as keywords of `accuracy`; `captions`, a row for each image. A measure can be called
+        if all that it needs is here. Where there are too few images, its needs also name their
+        number, such as `4 images`
     keywords : further ones
     """
     images = given.get(ACTIVATIONS)
@@ -157,6 +162,8 @@ def measures_of_arrays(
         arrays = labelled if CLASSES in measure.needs else {"activations": images}
         needs = (*measure.needs, *too_few(measure, images, more))
         of_head = head if HEAD in measure.needs else {}
+        if CAPTIONS in measure.needs:
+            more[CAPTIONS] = given.get(CAPTIONS)
         yield (
             measure.name,
             measure.title,

@@ -30,6 +30,17 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 LEFT_OUT = {"hiding", "features", "directions", "images", "classes", "whole", "rotated_outliers"}
 """Numbers of any measure that the page's table leaves out: sizes, and what another row shows."""
 
+REMOVED = {
+    "whole": "nothing",
+    "without_largest": "the feature with the largest share",
+    "without_separating": "the features that separate",
+    "centred": "the mean of each side",
+}
+"""What is removed from images and captions, by the field of `ModalityGap`."""
+
+OWN_TABLES = ("comparisons.", *(f"modality_gap.{field}." for field in REMOVED))
+"""How the names of numbers begin that stand in tables of their own."""
+
 
 class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of `arrays` with its results: `plots/arrays/<key>.json`."""
@@ -55,7 +66,7 @@ def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number
     for name in dict.fromkeys(name for one in each for name in one):
         found = [one.get(name) for one in each]
         known = [one for one in found if one and one.value is not None]
-        left_out = name.startswith("comparisons.") or name.rpartition(".")[2] in LEFT_OUT
+        left_out = name.startswith(OWN_TABLES) or name.rpartition(".")[2] in LEFT_OUT
         if known and not left_out:
             rows.append((known[0], found))
     return rows

@@ -30,7 +30,7 @@ from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.training.saved_baseline import Baseline
 from page.across_encoders import concept_finder, shared_concepts
-from page.array_sections import ArrayEntry, array_charts, array_sections, number_rows
+from page.array_sections import REMOVED, ArrayEntry, array_charts, array_sections, number_rows
 from page.claims import study_claims
 from page.drawings import panel_drawing
 from page.families import families
@@ -165,6 +165,7 @@ def report_page(report: Report) -> str:
         "shifts": {key: names[key] for key in TESTBED_SHIFTS},
         "shift_kinds": {"natural": NATURAL, "style": STYLE},
         "trainings": TRAININGS,
+        "removed": REMOVED,
     }
     return template_environment("report", FILTERS).get_template("page.html.jinja").render(view)
 

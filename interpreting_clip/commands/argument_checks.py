@@ -20,6 +20,7 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.measures import cka, mutual_neighbours
 from interpreting_clip.measures.concepts import as_rows, choose_concepts
 from interpreting_clip.measures.kurtosis import standardized
+from interpreting_clip.measures.modality_gap import as_pairs
 from interpreting_clip.statistics.chunks import Features, require_variation
 from interpreting_clip.statistics.predictions import as_true_classes, restrict_head
 from interpreting_clip.statistics.singular_directions import singular_directions
@@ -44,8 +45,8 @@ def require_fit(
     InputError
         Numbers are not finite, shapes do not fit, all features of an image are equal or all images
         are, a head tells no classes apart, a class is not one of the head's or of the test set's,
-        names are not as many as concepts, all concepts are too rare, or an image to compare has no
-        direction.
+        names are not as many as concepts, all concepts are too rare, captions are not as many as
+        images or have other features, or a caption or an image to compare has no direction.
     """
     images, head = given.get("activations"), given.get("head")
     known: Head | None = None
@@ -76,6 +77,9 @@ def require_fit(
             concepts["names"] = read_names(concept_names)
             with refused_in(concept_names):
                 choose_concepts(features, labels, names=concepts["names"])
+    if "captions" in given:
+        with refused_in(files["captions"]):
+            as_pairs(images, given["captions"])
     if "compare" in given:
         with refused_in(files["compare"]):
             second = as_representation(given["compare"], "second")

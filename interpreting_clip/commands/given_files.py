@@ -29,6 +29,7 @@ ACTIVATIONS = ("activations", "features", "embeddings", "image_features")
 
 NAMES = {
     "activations": (2, ACTIVATIONS),
+    "captions": (2, ("captions", "text_features", "text_embeddings", *ACTIVATIONS)),
     "compare": (2, ACTIVATIONS),
     "labels": (1, ("classes", "labels", "targets")),
     "head": (2, ("weight", "head.weight", "head", "classifier.weight", "fc.weight", "W")),

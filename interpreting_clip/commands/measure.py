@@ -50,6 +50,7 @@ names is taken, or the only array with as many dimensions:
                [class, feature], with bias [class]; also beside the activations
   concepts     {", ".join(NAMES["concepts"][1])}  [image, concept], with activations of its own
                images, if these are others
+  captions     {", ".join(NAMES["captions"][1][:3])}, …  [image, feature]
 A file of a shift has classes beside the activations, and may have `class_indices`, the classes of
 the set, and `aliases`, rows of a class of the head and the one that it counts as.
 """
@@ -59,6 +60,7 @@ NEEDS = {
     "head": "--head, of the same encoder, or an array `weight` beside the activations",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
+    "captions": "--captions, embeddings of what belongs to each image, in the same space",
     "compare": "--compare, activations of another encoder on the same images",
     "report": "--report",
     "--accuracy": "accuracies on ImageNet and a shift: --accuracy imagenet=… and, for example, "
@@ -70,6 +72,7 @@ REQUIRES = {
     "head": ("activations",),
     "labels": ("activations", "head"),
     "shift": ("activations", "head", "labels"),
+    "captions": ("activations",),
     "compare": ("activations",),
     "concept_names": ("concepts",),
     "concept_rows": ("concepts",),
@@ -111,6 +114,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows)
+    add("--captions", metavar="FILE", help="text embeddings of what belongs to each image")
     add("--compare", metavar="FILE", help="activations of another encoder")
     known = "an accuracy that you know: imagenet, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
@@ -221,6 +225,8 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         }
         if options.concept_rows:
             given["concepts"]["rows"] = array("concept_rows", options.concept_rows).values
+    if options.captions:
+        given["captions"] = array("captions", options.captions).values
     if options.compare:
         given["compare"] = array("compare", options.compare).values
     require_enough(options, given)

@@ -6,6 +6,7 @@ from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.modality_gap import ModalityGap
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
@@ -24,6 +25,7 @@ class ArrayResults(Result):
     participation_ratio : None of fewer than four images
     directions : None without a head
     accuracy, pruning, outlier_axes : None without a head or classes
+    modality_gap : None without captions, or of too few images
     comparisons : by the name of another array, the numbers of every measure of two representations
         of the same images; their names begin with the measure's
     """
@@ -37,6 +39,7 @@ class ArrayResults(Result):
     directions: PrivilegedDirections | None = None
     pruning: Pruning | None = None
     outlier_axes: OutlierAxes | None = None
+    modality_gap: ModalityGap | None = None
     comparisons: dict[str, list[Number]]
 
     @property

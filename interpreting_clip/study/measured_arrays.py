@@ -40,11 +40,11 @@ class ArrayDownload(StrictStruct, frozen=True, kw_only=True):
 class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     """Arrays in a file, and what each of them is.
 
-    `activations`, `compare`, `head`, its `bias` and `classes` are names of arrays in `file`. Of
-    `head` and `classes`, `none` says that there is none; `classes: own_row` that image i is of
-    class i, as where each image has a caption of its own. Entries with the same `section` stand in
-    one section of the page. `sha256` is that of a file in git; `array_downloads` has that of
-    another one.
+    `activations`, `compare`, `head`, its `bias`, `classes` and `captions`, the embeddings of what
+    belongs to each image in the same space, are names of arrays in `file`. Of `head` and `classes`,
+    `none` says that there is none; `classes: own_row` that image i is of class i, as where each
+    image has a caption of its own. Entries with the same `section` stand in one section of the
+    page. `sha256` is that of a file in git; `array_downloads` has that of another one.
     """
 
     label: Name
@@ -58,6 +58,7 @@ class MeasuredArrays(StrictStruct, frozen=True, kw_only=True):
     head: Name
     bias: Name | None = None
     classes: Name
+    captions: Name | None = None
     normalize_features: bool
     unit_length: bool
 
@@ -88,6 +89,8 @@ def read_given_arrays(file: Path, entry: MeasuredArrays) -> dict[str, Any]:
         own_row = entry.classes == OWN_ROW
         classes = np.arange(len(images)) if own_row else read(entry.classes)
         given["labels"] = {"activations": images, "classes": classes}
+    if entry.captions:
+        given["captions"] = read(entry.captions)
     given["compare"] = {name: read(name) for name in entry.compare}
     return given
 

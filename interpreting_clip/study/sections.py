@@ -24,6 +24,7 @@ from interpreting_clip.measures import (
     directions,
     effective_robustness,
     kurtosis,
+    modality_gap,
     mutual_neighbours,
     participation_ratio,
     privileged_basis,
@@ -82,6 +83,7 @@ class Sections(StrictStruct, frozen=True, kw_only=True):
     browse: Browse
     published: published_accuracies.Settings
     mutual_neighbours: mutual_neighbours.Settings
+    modality_gap: modality_gap.Settings
     participation_ratio: participation_ratio.Settings
     privileged_basis: privileged_basis.Settings
     prunable: prunable.Settings

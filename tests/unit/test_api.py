@@ -39,6 +39,7 @@ CALLS = {
     "pruning": lambda h, w: ic.pruning(h, head=w, classes=CLASS, random_heads=2),
     "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, rotations=2),
     "cka": lambda h, w: ic.cka(h, VALUES[:, ::2]),
+    "modality_gap": lambda h, w: ic.modality_gap(h, captions=VALUES[:, ::-1]),
     "mutual_neighbours": lambda h, w: ic.mutual_neighbours(h, VALUES[:, ::2]),
 }
 

@@ -18,7 +18,7 @@ from interpreting_clip.config.params import Params
 from interpreting_clip.formats.json import rounded
 from interpreting_clip.formats.result import plain
 from interpreting_clip.formats.result_files import read_result
-from interpreting_clip.measures import directions, kurtosis, participation_ratio
+from interpreting_clip.measures import directions, kurtosis, modality_gap, participation_ratio
 from interpreting_clip.measures.outlier_axes import pruning_costs
 from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.array_results import ArrayResults
@@ -95,6 +95,16 @@ def test_without_a_head_and_with_few_images_what_needs_them_is_left_out():
     assert found.participation_ratio is not None and found.participation_ratio.features == 8
 
 
+def test_captions_have_the_gap_and_too_few_or_none_have_not():
+    arrays = write_arrays()
+    assert measured().modality_gap is None
+    settings = Params().read("modality_gap", modality_gap.Settings)
+    expected = ic.modality_gap(arrays["images"], captions=arrays["others"], **asdict(settings))
+    assert same(measured(captions="others").modality_gap, expected)
+    write_arrays(**{name: one[:10] for name, one in arrays.items() if name != "weights"})
+    assert measured(captions="others").modality_gap is None
+
+
 def test_an_images_own_row_is_its_class():
     images = RNG.standard_normal((IMAGES, 8)).astype(np.float32)
     unit = images / np.linalg.norm(images, axis=1, keepdims=True)
@@ -119,6 +129,7 @@ def test_a_head_may_have_a_bias():
     [
         ({"sha256": "0" * 64}, "SHA-256 0000"),
         ({"compare": ["gone"]}, "no array 'gone'"),
+        ({"captions": "gone"}, "no array 'gone'"),
         ({"unit_length": True}, "length .*unit_length: false"),
     ],
 )

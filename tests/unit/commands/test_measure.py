@@ -59,19 +59,23 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     assert {*found["measures"]} == {*ALONE}
     missing = found["not_measured"]
     assert "--head" in missing["Privileged directions"] and "--labels" in missing["Pruning"]
-    assert "--compare" in missing["CKA"]
+    assert "--compare" in missing["CKA"] and "--captions" in missing["Modality gap"]
     assert capsys.readouterr().out.endswith("out/index.html\nout/measures.json\n")
     assert page().count("<svg") == 2
 
 
 def test_the_results_are_those_of_the_functions():
-    found = report(*MINE, "--labels", "classes.npy", "--compare", "mine.safetensors")
+    texts = VALUES[:, ::-1].copy()
+    np.save("texts.npy", texts)
+    files = ("--labels", "classes.npy", "--captions", "texts.npy", "--compare", "mine.safetensors")
+    found = report(*MINE, *files)
     head = {"head": HEAD, "bias": np.zeros(CLASSES)}
     results = {
         "kurtosis": ic.kurtosis(VALUES),
         "directions": ic.directions(VALUES, head=HEAD),
         "accuracy": ic.accuracy(VALUES, **head, classes=CLASS),
         "pruning": ic.pruning(VALUES, **head, classes=CLASS),
+        "modality_gap": ic.modality_gap(VALUES, captions=texts),
         **{one.name: one.function(VALUES, VALUES) for one in COMPARISONS},
     }
     assert {*found["measures"]} == {*ALONE, *results}
@@ -187,6 +191,7 @@ REFUSED = {
     "nothing": ([], "expected a FILE of activations"),
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
+    "other captions": ([*MINE, "--captions", "narrow.npy"], r"narrow\.npy: captions: .*120.*4"),
     "other images": ([*MINE, "--compare", "narrow.npy"], r"narrow\.npy: first has 120.*second 4"),
     "rows": ([*MINE, "--concepts", "shown.npy", "--concept-rows", "few.npy"], r"few\.npy: rows: "),
     "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),

@@ -1,11 +1,13 @@
 """Published activations on the page and in the CSVs."""
 
 import re
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 import pytest
 
+import interpreting_clip as ic
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
@@ -52,6 +54,26 @@ def test_the_section_has_each_number_beside_chance(entries):
     sections = re.findall(r'<section id="([^"]+)"', found)
     bar = found.partition("<nav")[2].partition("</nav>")[0]
     assert re.findall('href="#([^"]+)"', bar) == sections and "shows" not in sections
+
+
+def test_the_gap_has_a_table_of_what_is_left_without_its_parts(entries):
+    images = np.random.default_rng(0).standard_normal((40, 6))
+    gap = ic.modality_gap(images, captions=images + 9 * np.eye(6)[2], resamples=5)
+    found = page(
+        [msgspec.structs.replace(entries[0], results=replace(entries[0].results, modality_gap=gap))]
+    )
+    assert Tags(found).wrong == []
+    label = entries[0].entry.label
+    assert f"<p>{label}: Features that separate images from captions: 2 (" in found
+    left = table(found, "A real &lt;CLIP&gt;: images and captions without parts of the gap")
+    centred = gap.centred
+    assert centred
+    row = left.partition("the mean of each side")[2].partition("</tr>")[0]
+    shown = [format_number(centred.length, 3), format_estimate(centred.accuracy), "2.5"]
+    assert re.findall("<td>(.*?)</td>", row)[:3] == shown
+    assert left.count("<tr><th") == 4
+    numbers = table(found, "A real &lt;CLIP&gt;: each number and its chance level")
+    assert "Length of the modality gap" in numbers and "own caption" not in numbers
 
 
 def test_the_csvs_have_every_number_and_every_curve(entries):
