@@ -22,6 +22,7 @@ from tests.integration.stages.two_encoders import (
     result,
     rows,
     write_arrays,
+    write_objects,
     write_untrained,
 )
 from tests.pipeline.refusals import change
@@ -79,14 +80,23 @@ def test_report():
     write_untrained("linear")
     run_stage("untrained", "rn")
     write_arrays()
-    for stage in ("array_rotations", "arrays"):
+    write_objects()
+    for stage in ("array_rotations", "arrays", "labelled_arrays", "array_concepts"):
         run_stage(stage, "mine")
     measured = filled(OnOwnShift, accuracy=Estimate(62.5), images=40, left_out="no models")
     own = ShiftResults(robustness=measured, baseline=filled(Baseline))
     write_result(Path("plots/shifts/entry.json"), own)
     tilted = load_tree(NANO)["shifts"]["tilted"] | {"label": "My photographs"}
     change(shifts={"mine": tilted}, shift_encoders={"entry": {"shift": "mine", "encoder": "first"}})
-    for folder in ("arrays", "encoders", "untrained", "comparisons", "shifts"):
+    for folder in (
+        "arrays",
+        "array_concepts",
+        "labelled_arrays",
+        "encoders",
+        "untrained",
+        "comparisons",
+        "shifts",
+    ):
         Path("plots", folder, "removed.json").write_text("{}")
     run_stage("report")
     labels = ["the first", "the second"]  # not in the order of params.yaml
@@ -101,6 +111,13 @@ def test_report():
     study, page = load_tree(Path("params.yaml"))["study"], Path("plots/report.html").read_text()
     assert all(
         word in page
-        for word in (*labels, "Of others", "My photographs", study["title"], study["description"])
+        for word in (
+            *labels,
+            "Of others",
+            "drawn objects",
+            "My photographs",
+            study["title"],
+            study["description"],
+        )
     )
     assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")

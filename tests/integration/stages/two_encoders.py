@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TEST_SETS, TESTBED_SHIFTS, on_classes, result_name
@@ -77,6 +78,23 @@ MINE = {
 }
 """An entry of `arrays`."""
 
+OBJECTS = Path("data/arrays/objects.safetensors")
+
+LABELLED = {
+    "label": "Mine",
+    "section": "Of others",
+    "concepts": "drawn objects",
+    "origin": "this test",
+    "file": str(ARRAYS),
+    "activations": "images",
+    "labelled": str(OBJECTS),
+    "sha256": "0" * 64,  # `write_objects` knows it
+    "labels": "objects",
+    "head": "head",
+    "normalize_features": True,
+}
+"""An entry of `labelled_arrays`."""
+
 LINES = {
     shift: LogitLine(0.8 + 0.1 * i, -0.1 * i, 0.9, 9, 0.2, 0.9)
     for i, shift in enumerate((*TESTBED_SHIFTS, "listed"))
@@ -128,7 +146,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry["training"] = "supervised"
     study["encoders"] = {key: entry | {"label": f"the {key}"} for key in reversed(KEYS)}
     study["shifts"], study["shift_encoders"] = {}, {}
-    study["arrays"] = {"mine": MINE}
+    study["arrays"], study["labelled_arrays"] = {"mine": MINE}, {"mine": LABELLED}
     study["comparisons"] = {"pair": {"first": "first", "second": "second"}}
     Path("params.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     baseline = filled(
@@ -243,6 +261,20 @@ def write_arrays(**changed: np.ndarray) -> dict[str, np.ndarray]:
     }
     write_tensors(ARRAYS, arrays)
     change(arrays={"mine": MINE | {"sha256": file_digest(ARRAYS)}})
+    return arrays
+
+
+def write_objects(
+    names: tuple[str, ...] = ("a", "b", "c", "d", "e"), **changed: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Write the labels and the head of `LABELLED`, other ones in place of some."""
+    test = activations("first", "imagenet_val")
+    shown = np.random.default_rng(3).random((len(test.classes), CLASSES)) < 0.3
+    shown[np.arange(len(shown)), test.classes] = True
+    arrays = {"objects": shown.astype(np.uint8), "head": head("first").weight, **changed}
+    OBJECTS.parent.mkdir(exist_ok=True)
+    save_file(arrays, OBJECTS, {"objects": "\n".join(names)})
+    change(labelled_arrays={"mine": LABELLED | {"sha256": file_digest(OBJECTS)}})
     return arrays
 
 
