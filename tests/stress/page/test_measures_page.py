@@ -18,11 +18,13 @@ def report(tmp_path, monkeypatch) -> Path:
     head, classes = RNG.normal(size=(4, 12)), np.arange(80) % 4
     values = RNG.normal(size=(80, 12)) + head[classes]
     hostile = HOSTILE.replace("/", "")
+    np.save("texts.npy", values[:, ::-1])
     for name, array in (("w", head), ("y", classes), (hostile, values), ("c", values[:, :2] > 0)):
         np.save(f"{name}.npy", array)
     Path("names.txt").write_text(f"{HOSTILE}\nb\n")
     words = ["measure", f"{hostile}.npy", "--head", "w.npy", "--labels", "y.npy", "--report", "out"]
     words += ["--concepts", "c.npy", "--concept-names", "names.txt", "--compare", f"{hostile}.npy"]
+    words += ["--captions", "texts.npy"]
     main([*words, "--accuracy", "imagenet=76", "--accuracy", "objectnet=30"])
     return tmp_path / "out/index.html"
 
@@ -31,7 +33,7 @@ def report(tmp_path, monkeypatch) -> Path:
 def test_the_page_runs_nothing_loads_nothing_and_can_be_read(page, report, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(report.as_uri())
-    assert page.locator("section").count() == 10
+    assert page.locator("section").count() == 11
     assert page.locator("svg").count() == page.locator(".panels > div").count() > 5
     assert HOSTILE in page.locator("body").inner_text()
     # the children of a picture are nobody's but axe's: a reader hears its alternative text
