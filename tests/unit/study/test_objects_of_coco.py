@@ -1,4 +1,4 @@
-"""The objects of the photographs whose activations `data/arrays` has: they are those of its rows."""
+"""The objects of COCO in `data/arrays` are in the photographs that its activations are of."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_captions_are_of_the_same_photographs():
     # Caption embeddings and objects come from different sources, with the order in common.
     frequent = SHOWN.sum(axis=0) >= 10
     centred = (HEAD - HEAD.mean(axis=0)).T
-    for name, least in (("captions", 0.85), ("images", 0.9)):
+    for name, least in (("captions", 0.8), ("images", 0.8)):
         scores = ARRAYS[name] @ centred
         areas = [roc_auc_score(SHOWN[:, c], scores[:, c]) for c in np.flatnonzero(frequent)]
         assert np.mean(areas) > least
