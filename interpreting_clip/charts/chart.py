@@ -11,7 +11,13 @@ import pandas as pd
 from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
-from interpreting_clip.charts.lines import IMPORTANCE, OUTLIER_SHARES, PRUNING, SWEEP
+from interpreting_clip.charts.lines import (
+    IMPORTANCE,
+    OUTLIER_SHARES,
+    PRUNING,
+    SWEEP,
+    pruning_and_covariance_panel,
+)
 from interpreting_clip.charts.panels import PanelChart, whole_chart
 from interpreting_clip.charts.rows import CATEGORY_COLOURS, CONCEPTS, KURTOSIS, concepts_panel
 from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS
@@ -88,6 +94,7 @@ OTHER = "other"
 
 HEAD_AND_RANDOM = {"head": ("head", "random head")}
 RANDOM_HEADS = "Dashed: the mean of random heads."
+PRUNED_INSTEAD = f"{RANDOM_HEADS} Dash-dotted: principal components are pruned instead."
 
 OUTLIERS = ResultChart(
     OUTLIER_SHARES,
@@ -110,7 +117,14 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     },
     Pruning: {
         "pruning": ResultChart(
-            replace(PRUNING, panel="", only=HEAD_AND_RANDOM), pruning_table, RANDOM_HEADS
+            replace(
+                PRUNING,
+                panel="",
+                draw=pruning_and_covariance_panel,
+                only={"head": (*HEAD_AND_RANDOM["head"], tables.COMPONENTS)},
+            ),
+            pruning_table,
+            PRUNED_INSTEAD,
         )
     },
     Concepts: {

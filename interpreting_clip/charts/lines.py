@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart, by_training
-from interpreting_clip.charts.series import MEAN_OF_SHIFTS
+from interpreting_clip.charts.series import COMPONENTS, MEAN_OF_SHIFTS
 from interpreting_clip.charts.theme import (
     GREY,
     GROUND,
@@ -130,21 +130,47 @@ def importance_panel(ends: Ends) -> Layers:
 
 def pruning_panel(_ends: Ends) -> Layers:
     """Draw accuracy against the fraction of directions pruned, and where the paper prunes."""
-    x = alt.X("fraction:Q", title="directions pruned")
-    y = alt.Y("accuracy:Q", title="accuracy (%)").scale(domain=[0, 100])
+    x, y, tips = pruning_encoding()
     paper = alt.Chart(alt.InlineData(values=[{"paper": 0.8}])).encode(alt.X("paper:Q"))
     name = paper.mark_text(color=SOFT_INK, baseline="bottom")
     return encoder_lines(
-        x.axis(format=".0%", tickCount=5, grid=False),
-        y.axis(tickCount=5),
+        x,
+        y,
+        tips,
+        paper.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
+        name.encode(alt.YValue(-3), alt.TextValue("paper: 80 %")),
+    )
+
+
+def pruning_encoding() -> tuple[alt.X, alt.Y, Sequence[str | alt.Tooltip]]:
+    """Return the axes of a pruning curve, and its tooltip."""
+    return (
+        alt.X("fraction:Q", title="directions pruned").axis(format=".0%", tickCount=5, grid=False),
+        alt.Y("accuracy:Q", title="accuracy (%)").scale(domain=[0, 100]).axis(tickCount=5),
         (
             "dataset",
             number_tip("fraction", "directions pruned", ".0%"),
             number_tip("accuracy", "accuracy (%)", ".1f"),
         ),
-        paper.mark_rule(color=SOFT_INK, strokeDash=[2, 3]),
-        name.encode(alt.YValue(-3), alt.TextValue("paper: 80 %")),
     )
+
+
+def pruning_and_covariance_panel(ends: Ends) -> Layers:
+    """Draw `pruning_panel` and, dash-dotted, accuracy with principal components pruned instead."""
+    x, y, tips = pruning_encoding()
+    of_heads = pruning_panel(ends)
+    of_heads.transform = [
+        alt.FilterTransform(f"datum.head !== '{COMPONENTS}'"),
+        *of_heads.transform,
+    ]
+    base = alt.Chart().transform_filter(f"datum.head === '{COMPONENTS}'").encode(x=x, y=y)
+    line = base.encode(detail=[alt.Detail("label:N")]).mark_line(
+        strokeWidth=1.5, strokeDash=[8, 3, 2, 3], color=SOFT_INK
+    )
+    points = base.mark_point(filled=True, size=120, opacity=0).encode(
+        tooltip=tooltip("label", "head", *tips)
+    )
+    return alt.layer(of_heads, line, points, width=WIDTH, height=HEIGHT)
 
 
 IMPORTANCE = encoder_chart(

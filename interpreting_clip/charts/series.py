@@ -19,11 +19,14 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import OnShift
 from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
-from interpreting_clip.measures.pruning import PruningCurves
+from interpreting_clip.measures.pruning import Pruning, PruningCurves
 from interpreting_clip.statistics.concept_counts import BasisConcepts
 
 HEAD_LABELS = ("head", "other centring", "random head")
 """The head, the head with the centring that is not used, and the mean of random heads."""
+
+COMPONENTS = "principal components"
+"""What is pruned in place of the directions of a head."""
 
 MEAN_OF_SHIFTS = "the shifts, mean"
 """The `dataset` of the mean accuracy over the testbed's shifts."""
@@ -90,7 +93,7 @@ def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
 
 def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]) -> pd.DataFrame:
     """Return accuracy by the fraction of directions pruned, per dataset and for each of
-    `HEAD_LABELS`.
+    `HEAD_LABELS`, and for `COMPONENTS` where these were pruned as well.
 
     It has the test sets of `names`, in their order; `results` are by key, too. The last rows are
     `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
@@ -111,11 +114,15 @@ def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]
 
 
 def _pruning_curves(result: PruningCurves) -> pd.DataFrame:
-    """Return a row for each fraction, and a column for each of `HEAD_LABELS` that was pruned."""
+    """Return a row for each fraction, and a column for what was pruned: `HEAD_LABELS`, and
+    `COMPONENTS`.
+    """
     head, other, random = HEAD_LABELS
     curves = {head: result.accuracy, other: result.other_accuracy}
     if len(result.random_accuracy):
         curves[random] = result.random_accuracy.mean(axis=0)
+    if isinstance(result, Pruning):
+        curves[COMPONENTS] = result.covariance_accuracy
     return pd.DataFrame(curves, index=result.fractions)
 
 

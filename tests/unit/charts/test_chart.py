@@ -57,8 +57,9 @@ def test_every_chart_draws_one_encoder_and_two_without_a_warning(kind, name, war
 def test_what_chance_gives_stands_beside_a_result():
     kurtosis = rows(ic.chart(RESULTS["kurtosis"]))
     assert float(kurtosis["null"][0]) == pytest.approx(RESULTS["kurtosis"].isotropic, rel=1e-4)
-    for name in ("importance", "pruning"):
-        assert {*rows(ic.chart(RESULTS[name]))["head"]} == {"head", "random head"}
+    heads = {name: {*rows(ic.chart(RESULTS[name]))["head"]} for name in ("importance", "pruning")}
+    assert heads["importance"] == {"head", "random head"}
+    assert heads["pruning"] == {"head", "random head", "principal components"}
     robustness = rows(ic.chart(RESULTS["effective_robustness"]))
     drawn = pd.crosstab(robustness["shift"], robustness["kind"])
     assert [*drawn.index] == ["ImageNet-R", "ObjectNet"] and (drawn["standard"] > 50).all()
