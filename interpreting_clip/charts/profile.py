@@ -1,5 +1,7 @@
 """The chart of all features of an image, with those far from the others named."""
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -64,9 +66,9 @@ def names(far: alt.Chart) -> list[alt.Chart]:
     halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
     texts = []
     for side, align, dx in (("!datum.left", "right", -8), ("datum.left", "left", 8)):
+        look: dict[str, Any] = {"align": align, "dx": dx, "fontWeight": "bold"}
         text = named.transform_filter(side)
-        texts += [text.mark_text(align=align, dx=dx, fontWeight="bold", **halo)]
-        texts += [text.mark_text(align=align, dx=dx, fontWeight="bold", color=INK)]
+        texts += [text.mark_text(**look, **halo), text.mark_text(**look, color=INK)]
     return texts
 
 

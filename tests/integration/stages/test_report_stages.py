@@ -103,4 +103,5 @@ def test_report():
         word in page
         for word in (*labels, "Of others", "My photographs", study["title"], study["description"])
     )
-    assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")
+    for name in ("effective_robustness", "real_clip"):
+        assert Path(f"plots/{name}.svg").read_text().startswith("<svg")
