@@ -52,7 +52,7 @@ def limits() -> list[alt.Chart]:
 
 def names(far: alt.Chart) -> list[alt.Chart]:
     """Write the most extreme features, from their points towards the middle of the panel."""
-    order: list[alt.SortField] = [alt.SortField("distance", order="descending")]
+    order: list[alt.SortField | dict[str, str]] = [alt.SortField("distance", order="descending")]
     named = (
         far.transform_calculate(
             distance="abs(datum.z)",
