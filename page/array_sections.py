@@ -9,6 +9,7 @@ import pandas as pd
 from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.chart import CHARTS, encoders_table
 from interpreting_clip.charts.panels import PanelChart
+from interpreting_clip.charts.profile import PROFILE
 from interpreting_clip.charts.theme import GIVEN
 from interpreting_clip.formats.result import Number
 from interpreting_clip.measures.kurtosis import Kurtosis
@@ -24,8 +25,16 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("value", "low", "high", "chance"),
     ),
     "arrays_pruning": ("key", "label", "dataset", "head", "fraction", "accuracy"),
+    "mean_images": (
+        *("key", "label", "features", "kurtosis", "chance", "outlier_features"),
+        *("feature", "z", "energy"),
+    ),
 }
-"""Columns of `plots/<name>.csv`; accuracies are in percent."""
+"""Columns of `plots/<name>.csv`; accuracies are in percent.
+
+Of mean images, each feature beyond the limit has a row: how many standard deviations `z` it is from
+the mean of the features, and its share of the `energy`, 0 to 1.
+"""
 
 LEFT_OUT = {"hiding", "features", "directions", "images", "classes", "whole", "rotated_outliers"}
 """Numbers of any measure that the page's table leaves out: sizes, and what another row shows."""
@@ -56,6 +65,15 @@ def array_sections(entries: Sequence[ArrayEntry]) -> dict[str, list[ArrayEntry]]
     return {title: [e for e in entries if e.entry.section == title] for title in titles}
 
 
+def encodings(entries: Sequence[ArrayEntry]) -> list[ArrayEntry]:
+    """Return the first entry of each array of several images; others may have another head."""
+    arrays: dict[tuple[str, str], ArrayEntry] = {}
+    for e in entries:
+        if e.results.images > 1:
+            arrays.setdefault((e.entry.file, e.entry.activations), e)
+    return [*arrays.values()]
+
+
 def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number | None]]]:
     """Return each number of the activations or of a head, and that of every entry, if it has it.
 
@@ -75,7 +93,7 @@ def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number
 def array_tables(
     entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
 ) -> dict[str, pd.DataFrame]:
-    """Return the table of each CSV in `COLUMNS`: every number, and the curves of pruning."""
+    """Return the table of each CSV in `COLUMNS`: every number, curves of pruning, mean images."""
     numbers = [
         measure_table(one).assign(key=e.key, label=e.entry.label)
         for e, one in (
@@ -86,6 +104,7 @@ def array_tables(
     found = {
         "arrays": pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame(),
         "arrays_pruning": pruning_table(entries),
+        "mean_images": mean_image_table(entries),
     }
     return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
 
@@ -94,24 +113,75 @@ def array_charts(entries: Sequence[ArrayEntry]) -> dict[str, tuple[PanelChart, p
     """Return the charts of a section that have something to draw, with their tables."""
     kurtosis, pruning = CHARTS[Kurtosis]["kurtosis"].chart, CHARTS[Pruning]["pruning"].chart
     drawn = {
+        "profile": (PROFILE, profile_table(entries)),
         "kurtosis": (replace(kurtosis, panel=""), kurtosis_table(entries)),
         "pruning": (replace(pruning, panel="{label}"), pruning_table(entries)),
     }
     return {name: (chart, table) for name, (chart, table) in drawn.items() if len(table)}
 
 
+def profile_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
+    """Return every feature of the first image and of the mean image, for each of `encodings`."""
+    parts = []
+    for e in encodings(entries):
+        profile, outliers = e.results.profile, e.results.kurtosis.outliers
+        images = {
+            "one image": profile.first_image,
+            f"the mean of {e.results.images:,} images": profile.mean_image,
+        }
+        parts += [
+            pd.DataFrame({"feature": range(len(z)), "z": z}).assign(
+                label=e.entry.label,
+                image=image,
+                features=e.results.features,
+                limit=outliers.outlier_sigma,
+            )
+            for image, z in images.items()
+        ]
+    columns = ["label", "image", "feature", "z", "features", "limit"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def mean_image_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
+    """Return the features beyond the limit of each entry with a single row, such as a mean image.
+
+    An entry without such a feature has a row, too, without one.
+    """
+    rows = []
+    for e in entries:
+        if e.results.images == 1:
+            outliers = e.results.kurtosis.outliers
+            of_entry = {
+                "key": e.key,
+                "label": e.entry.label,
+                "features": e.results.features,
+                "kurtosis": e.results.kurtosis.kurtosis.value,
+                "chance": e.results.kurtosis.isotropic,
+                "outlier_features": outliers.outlier_features,
+            }
+            z = e.results.profile.first_image[outliers.feature]
+            far = zip(outliers.feature, z, outliers.energy, strict=True)
+            rows += [
+                {**of_entry, "feature": feature, "z": distance, "energy": share}
+                for feature, distance, share in far
+            ] or [of_entry]
+    return pd.DataFrame(rows).astype({"feature": "Int64"}) if rows else pd.DataFrame()
+
+
 def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
-    """Return each entry's kurtosis, and below it that minus the mean image.
+    """Return the kurtosis of each of `encodings`, and below it that minus the mean image.
 
     Entries have no numbers: those on the page count the study's encoders.
     """
     named = {}
-    for e in entries:
+    for e in encodings(entries):
         whole = named[e.entry.label] = e.results.kurtosis
         if whole.centred:
             outliers = replace(whole.outliers, outlier_features=whole.centred_outliers)
             centred = replace(whole, kurtosis=whole.centred, outliers=outliers)
             named[f"{e.entry.label}, minus the mean image"] = centred
+    if not named:
+        return pd.DataFrame()
     return encoders_table(CHARTS[Kurtosis]["kurtosis"], named).assign(number=None)
 
 

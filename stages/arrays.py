@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from msgspec.structs import asdict
 
 from interpreting_clip.arrays.conversions import as_head
@@ -18,10 +19,11 @@ from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.result import Number, plain
 from interpreting_clip.formats.result_files import read_result
+from interpreting_clip.measures.kurtosis import standardized
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
 from interpreting_clip.statistics.predictions import Activations
-from interpreting_clip.study.array_results import ArrayResults
+from interpreting_clip.study.array_results import ArrayResults, Profile
 from interpreting_clip.study.measured_arrays import MeasuredArrays, read_given_arrays
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
@@ -78,7 +80,9 @@ def measured(
         for name, other in given["compare"].items()
     }
     images = given["activations"]
-    results = ArrayResults(images=len(images), features=images.shape[1], **fields)
+    results = ArrayResults(
+        images=len(images), features=images.shape[1], profile=profile(images), **fields
+    )
     if results.accuracy is None or results.directions is None:
         return results
     weight, bias, normalize = given["head"].values()
@@ -92,6 +96,21 @@ def measured(
         confidence=keywords["kurtosis"]["confidence"],
     )
     return replace(results, outlier_axes=axes)
+
+
+def profile(images: Float[np.ndarray, "image feature"]) -> Profile:
+    """Return how far each feature of the first image and of the mean image lies from the others."""
+    mean = images.mean(axis=0, dtype=np.float64)
+    same = mean.max() == mean.min()
+    return Profile(
+        first_image=z_scores(images[0]), mean_image=np.empty(0) if same else z_scores(mean)
+    )
+
+
+def z_scores(image: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " feature"]:
+    """Return the features of one image in standard deviations from their mean."""
+    ((_, z),) = standardized(image[None])
+    return z[0]
 
 
 def compared(given: Mapping[str, Any], keywords: dict[str, dict[str, Any]]) -> list[Number]:

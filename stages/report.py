@@ -1,9 +1,13 @@
-"""Stage `report`: the tables behind the plots, the README's figure and the report page."""
+"""Stage `report`: the tables behind the plots, the README's figures and the report page."""
 
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
+
+from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.pictures import chart_svg
+from interpreting_clip.charts.profile import PROFILE
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.encoders.encoder_entries import EncoderEntry
@@ -23,7 +27,7 @@ from interpreting_clip.study.shift_results import ShiftResults
 from interpreting_clip.training.probes import Probe
 from interpreting_clip.training.recipes import Finetune, Pretrain, Supervise, TrainingRecipe
 from interpreting_clip.training.saved_baseline import Baseline
-from page.array_sections import ArrayEntry, array_tables
+from page.array_sections import ArrayEntry, array_sections, array_tables, profile_table
 from page.families import with_null
 from page.further_encoders import FROM_SCRATCH, FURTHER, FurtherEncoder, read_further
 from page.labelled_sections import LabelledEntry
@@ -42,7 +46,7 @@ Kind = TypeVar("Kind")
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write `plots/*.csv`, the README's figure and `plots/report.html`.
+    """Write `plots/*.csv`, the README's figures and `plots/report.html`.
 
     The study's encoders, nulls and comparisons are listed in params.yaml: the folders may still
     hold results of removed entries.
@@ -82,8 +86,15 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     )
     write_whole(outputs[PLOTS / "report.html"], report_page(report).encode())
     chart, *_ = study_charts(names["imagenet"])
-    compact = chart_svg(chart, tables[chart.name], (180, 200))
-    write_whole(outputs[PLOTS / f"{chart.name}.svg"], f"{compact}\n".encode())
+    write_figure(outputs[PLOTS / f"{chart.name}.svg"], chart, tables[chart.name], (180, 200))
+    first_section = next(iter(array_sections(arrays).values()), [])
+    real_clip = profile_table(first_section)
+    write_figure(outputs[PLOTS / "real_clip.svg"], PROFILE, real_clip, (330, 165))
+
+
+def write_figure(file: Path, chart: PanelChart, table: pd.DataFrame, size: tuple[int, int]) -> None:
+    """Write a chart as SVG, with panels of this size in pixels; without rows it is empty."""
+    write_whole(file, f"{chart_svg(chart, table, size)}\n".encode())
 
 
 def read_each(

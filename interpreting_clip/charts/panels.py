@@ -148,7 +148,7 @@ def whole_chart(
     rows = thinned(chart.rows(table))
     ends = chart.ends(rows) if len(rows) else {}
     spec = with_legends(facets(chart, ends).to_dict(validate=False), rows)
-    spec["data"] = {"values": csv_text(rows, chart, spec), "format": _csv(chart)}
+    spec["data"] = {"values": csv_text(rows, spec, chart.panel), "format": _csv(chart)}
     if size:
         spec["spec"] |= dict(zip(("width", "height"), size, strict=True))
     return _finished(spec)
@@ -237,20 +237,18 @@ def panel_spec(chart: PanelChart, ends: Ends, colours: Mapping[str, str] = VARIA
 def panel_values(chart: PanelChart, rows: pd.DataFrame, spec: Spec) -> dict[str, str]:
     """Return the rows of each panel as CSV, by its title, in the order of `chart.rows`."""
     panels = thinned(rows).groupby("panel", sort=False)
-    return {
-        str(title): csv_text(panel.drop(columns="panel"), chart, spec) for title, panel in panels
-    }
+    return {str(title): csv_text(panel.drop(columns="panel"), spec) for title, panel in panels}
 
 
 # --- Rows
 
 
-def csv_text(rows: pd.DataFrame, chart: PanelChart, spec: Spec) -> str:
-    """Return rows as CSV, with only the columns that a chart's specification names.
+def csv_text(rows: pd.DataFrame, spec: Spec, title: str = "") -> str:
+    """Return rows as CSV, with only the columns that a specification or a panel's title names.
 
     Five significant digits are a ten-thousandth of an axis.
     """
-    named = set(re.findall(r"\w+", f"{json.dumps(spec)} {chart.panel}"))
+    named = set(re.findall(r"\w+", f"{json.dumps(spec)} {title}"))
     columns = [name for name in rows if name in named]
     return rows[columns].to_csv(index=False, float_format="%.5g", lineterminator="\n")
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+from jaxtyping import Float
+
 from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.directions import PrivilegedDirections
@@ -16,12 +19,27 @@ OUTLIERS = "kurtosis.outliers.outlier_features"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Profile(Result):
+    """How far each feature of an image lies from the others: `(h - μ) / σ`, as in `kurtosis`.
+
+    Attributes
+    ----------
+    first_image, mean_image : of the first image, and of the mean over all images; that of a mean
+        image whose features are all equal is empty
+    """
+
+    first_image: Float[np.ndarray, " _feature"]
+    mean_image: Float[np.ndarray, " _feature"]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class ArrayResults(Result):
     """What is measured of one entry of `arrays`: `plots/arrays/<key>.json`.
 
     Attributes
     ----------
     images, features : of the activations
+    profile : every feature of the first image, and of the mean image
     participation_ratio : None of fewer than four images
     directions : None without a head
     accuracy, pruning, outlier_axes : None without a head or classes
@@ -32,6 +50,7 @@ class ArrayResults(Result):
 
     images: int
     features: int
+    profile: Profile
     kurtosis: Kurtosis
     participation_ratio: ParticipationRatio | None = None
     privileged_basis: PrivilegedBasis

@@ -72,6 +72,11 @@ def test_every_measure_is_the_librarys_with_the_settings_of_the_study():
     limits: dict[str, Any] = {"outlier_sigma": 1.5, "outlier_share": 0.1}
     basis = ic.privileged_basis(images, **limits, rotations=6)
     assert same(found.privileged_basis, basis)
+    for z, image in (
+        (found.profile.first_image, images[0]),
+        (found.profile.mean_image, images.mean(0)),
+    ):
+        assert z == pytest.approx((image - image.mean()) / image.std(), abs=1e-5)
     cka = ic.cka(images, arrays["others"], **limits)
     compared = {n.name: n for n in found.numbers if n.name.startswith("comparisons.others.cka.")}
     assert len(compared) == len(cka.numbers)
@@ -103,6 +108,20 @@ def test_captions_have_the_gap_and_too_few_or_none_have_not():
     assert same(measured(captions="others").modality_gap, expected)
     write_arrays(**{name: one[:10] for name, one in arrays.items() if name != "weights"})
     assert measured(captions="others").modality_gap is None
+
+
+def test_a_mean_image_can_be_measured_alone_and_one_without_spread_has_no_profile():
+    images = write_arrays()["images"]
+    mean = images.mean(axis=0, keepdims=True)
+    write_arrays(images=mean)
+    alone = {"head": "none", "classes": "none", "normalize_features": False, "compare": []}
+    found = measured(**alone)
+    assert same(found.kurtosis.kurtosis, ic.kurtosis(mean).kurtosis)
+    assert (found.images, found.participation_ratio) == (1, None)
+    assert np.array_equal(found.profile.first_image, found.profile.mean_image)
+    write_arrays(images=np.concatenate([images, -images]))
+    found = measured(**alone)
+    assert len(found.profile.first_image) == 8 and not len(found.profile.mean_image)
 
 
 def test_an_images_own_row_is_its_class():

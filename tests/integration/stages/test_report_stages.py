@@ -120,4 +120,5 @@ def test_report():
             study["description"],
         )
     )
-    assert Path("plots/effective_robustness.svg").read_text().startswith("<svg")
+    for name in ("effective_robustness", "real_clip"):
+        assert Path(f"plots/{name}.svg").read_text().startswith("<svg")

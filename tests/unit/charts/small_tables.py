@@ -73,6 +73,9 @@ SWEEPS = rows(ENCODERS, {"threshold": [0.6, 0.7, 0.8], "unique": [8, 6, 4]})
 # The second step did not log its accuracy.
 TRAINING = rows(ENCODERS, {"step": [1, 2, 3], "loss": [3, 2, 1], "accuracy": [10, None, 30]})
 OUTLIERS = rows({"rank": [1, 2, 3], "share": [0.9, 0.4, 0.1]})
+PROFILES = rows(
+    {"label": ["a", "b"]}, {"feature": [0, 1, 2], "z": [0.1, -0.2, 3]}, image="one", features=3
+)
 KURTOSES = rows(ENCODERS, kurtosis=5, high=[6, None, 6], outlier_features=2)
 CONCEPT_COUNTS = rows(
     {"number": [1, 2], "label": ["a", "b"], "high": [5, None]},

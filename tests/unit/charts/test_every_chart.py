@@ -18,6 +18,7 @@ from interpreting_clip.charts.lines import (
 )
 from interpreting_clip.charts.panels import PanelChart, facets
 from interpreting_clip.charts.pictures import chart_svg
+from interpreting_clip.charts.profile import PROFILE
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
@@ -39,6 +40,7 @@ from tests.unit.charts.small_tables import (
     IMPORTANCES,
     KURTOSES,
     OUTLIERS,
+    PROFILES,
     PRUNINGS,
     PUBLISHED_MODELS,
     SWEEPS,
@@ -59,6 +61,7 @@ CASES = [
     (TRAINING_LOSS, TRAINING, 9, 3),
     (TRAINING_ACCURACY, TRAINING, 6, 3),
     (OUTLIER_SHARES, OUTLIERS, 3, 1),
+    (PROFILE, PROFILES, 2, 2),  # the features beyond the limit
     (KURTOSIS, KURTOSES, 3, 1),
     (CONCEPTS, CONCEPT_COUNTS, 8, 2),  # no random directions
     (CKA, similarities(FEW), FEW**2, 1),
@@ -106,6 +109,7 @@ def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, pa
     [
         (IMPORTANCE, IMPORTANCES, {"share": (0.1, 1)}),  # a decade
         (SWEEP, SWEEPS, {"threshold": (0.6, 0.8), "unique": (0, 8)}),
+        (PROFILE, PROFILES, {"z": (-1.03, 3.23)}),  # with the limits, and some room
         (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
         (CLAIM_CASES, CLAIM, {"value": (-1, 8)}),  # with chance and the reference

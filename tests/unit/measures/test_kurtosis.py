@@ -196,3 +196,30 @@ def test_so_many_equal_outliers_hide_each_other_and_one_less_is_found(width, hid
         found = outliers(1e6 * (np.arange(width)[None] < raised))
         assert found.feature.tolist() == (list(range(raised)) if raised < hiding else [])
         assert found.hiding == hiding
+
+
+@pytest.mark.parametrize(
+    ("name", "whole", "outliers"),
+    [
+        ("openai_rn50", 286.1803, {526: 0.52172, 9: 0.04831, 361: 0.04393, 222: 0.03967}),
+        ("openai_vit_b16", 300.4847, {442: 0.76666}),
+        ("openai_vit_b32", 302.0644, {92: 0.76808}),
+        ("laion2b_s34b_b79k_vit_b32", 82.4697, {307: 0.27694, 152: 0.27680}),
+    ],
+)
+def test_the_mean_image_of_a_real_clip_has_outlier_features(name, whole, outliers):
+    # The expected values come from NumPy alone.
+    found = kurtosis(read_tensors(ROOT / "data/arrays/mean_images.safetensors", name)[name])
+    assert found.kurtosis.value == pytest.approx(whole, abs=1e-4) and found.centred is None
+    assert found.outliers.feature.tolist() == [*outliers]
+    assert found.outliers.energy == pytest.approx([*outliers.values()], abs=1e-5)
+
+
+def test_a_published_mean_image_resembles_the_mean_of_500_images_of_the_same_clip():
+    files = {"mean_images": "openai_vit_b16", "clip_vit_b16_coco": "images"}
+    means = [
+        read_tensors(ROOT / f"data/arrays/{file}.safetensors", name)[name].mean(axis=0, dtype=float)
+        for file, name in files.items()
+    ]
+    published, own = (mean / np.linalg.norm(mean) for mean in means)
+    assert published @ own == pytest.approx(0.983, abs=5e-4)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 import interpreting_clip as ic
+from interpreting_clip.charts.pictures import chart_svg
+from interpreting_clip.charts.profile import PROFILE
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
-from page.array_sections import ArrayEntry, array_tables
+from page.array_sections import ArrayEntry, array_tables, profile_table
 from page.names import format_estimate
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, study_page, table, undrawn
@@ -88,3 +90,35 @@ def test_the_csvs_have_every_number_and_every_curve(entries):
     pruning = entries[0].results.pruning
     own = curve[curve["key"] == entries[0].key]
     assert pruning is not None and np.array_equal(own["accuracy"], pruning.accuracy)
+
+
+def test_the_features_of_an_image_and_of_the_mean_image_are_drawn_once_per_array(entries):
+    again = msgspec.structs.replace(entries[0], key="again")
+    table = profile_table([*entries, again])
+    images = [e for e in entries if e.results.images > 1]
+    assert len(table) == sum(2 * e.results.features for e in images)
+    mean = table[(table["label"] == images[0].entry.label) & (table["image"] != "one image")]
+    assert mean.set_index("feature")["z"].abs().idxmax() == 442  # as `kurtosis` finds
+    (drawn,) = {
+        *re.findall("feature [0-9]+: [^<]*", chart_svg(PROFILE, mean.assign(image="the mean")))
+    }
+    assert drawn == "feature 442: 19 σ"
+
+
+def test_without_arrays_the_picture_is_empty():
+    assert chart_svg(PROFILE, profile_table([])).startswith("<svg")
+
+
+def test_single_rows_have_a_table_of_their_features_beyond_the_limit(entries):
+    (label, expected) = ("CLIP ViT-B/32 (OpenAI), mean image", "92 at −19.8 σ (77 %)")
+    rows = table(page(entries), "A real &lt;CLIP&gt;: single rows")
+    assert cells(rows, label) == ["512", "302.1", "2.99", expected]
+    csv = array_tables(entries)["mean_images"].set_index("label")
+    assert csv.loc[label, "feature"] == 92
+    whole = table(page(entries), "A real &lt;CLIP&gt;: each number and its chance level")
+    assert label not in whole
+
+
+def test_a_section_of_single_rows_has_no_other_table(entries):
+    found = page([e for e in entries if e.results.images == 1])
+    assert "single rows</caption>" in found and "each number and its chance" not in found
