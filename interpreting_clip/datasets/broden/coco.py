@@ -123,7 +123,8 @@ def read_instances(data: bytes, where: str) -> Instances:
     Raises
     ------
     InputError
-        It is another file, or an annotation names an image or a category that it does not list.
+        It is another file, lists an id twice, or has an annotation of an image or a category that
+        it does not list.
     """
     try:
         found = msgspec.json.decode(data, type=Instances)
@@ -135,22 +136,23 @@ def read_instances(data: bytes, where: str) -> Instances:
         ) from error
     images = {image.id for image in found.images}
     categories = {category.id for category in found.categories}
-    unknown = [
-        *(f"image {one.image_id}" for one in found.annotations if one.image_id not in images),
-        *(
-            f"category {one.category_id}"
-            for one in found.annotations
-            if one.category_id not in categories
-        ),
-    ]
-    if unknown:
-        raise InputError(
-            f"{where}: {len(unknown):,} annotations name an image or a category that the file does "
-            f"not list, {unknown[0]} for example; get it again"
-        )
     if len(images) < len(found.images) or len(categories) < len(found.categories):
         raise InputError(
             f"{where}: expected each id of an image or a category once; get the file again"
+        )
+    unknown = [
+        name
+        for one in found.annotations
+        for name, known in (
+            (f"image {one.image_id}", one.image_id in images),
+            (f"category {one.category_id}", one.category_id in categories),
+        )
+        if not known
+    ]
+    if unknown:
+        raise InputError(
+            f"{where}: annotations name an image or a category that the file does not list, "
+            f"{unknown[0]} for example; get it again"
         )
     return found
 
