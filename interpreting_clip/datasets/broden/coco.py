@@ -174,13 +174,14 @@ def _read_source(entry: CocoEntry, place: OpenedSource) -> tuple[Instances, dict
             f"{place.where}: expected one file called {entry.annotations}, got "
             f"{', '.join(tables) or 'none'}; correct the path or `annotations` in params.yaml"
         )
-    instances = read_instances(*tables.values(), f"{place.where}: {min(tables)}")
+    ((table, data),) = tables.items()
+    instances = read_instances(data, f"{place.where}: {table}")
     names = [_file_name(image) for image in instances.images]
     # The label maps of an image are called by its stem.
     stems = {PurePosixPath(name).stem for name in names}
     twice = [paths[name] for name in names if len(paths[name]) > 1]
     if len(stems) < len(names) or twice:
-        example = " and ".join(twice[0]) if twice else f"`file_name`s in {min(tables)}"
+        example = " and ".join(twice[0]) if twice else f"`file_name`s in {table}"
         raise InputError(
             f"{place.where}: expected one image of each name, got several ({example}); rename or "
             "remove them"
