@@ -50,9 +50,9 @@ class Browser:
     """What an encoder's browser shows.
 
     `centred`: whether the head's mean row was subtracted. `features`: the examined features.
-    `concepts`: the concepts that the finder lists, by name. `imagenet`: the study's name for
-    ImageNet. `probe`: None without probe images. `outliers`: the encoder's number of outlier
-    features.
+    `concepts`: the concepts that the finder lists, by name, from `concept_set`. `imagenet`: the
+    study's name for ImageNet. `probe`: None without probe images. `outliers`: the encoder's number
+    of outlier features.
     """
 
     label: str
@@ -63,6 +63,7 @@ class Browser:
     outliers: int
     concepts: Sequence[FoundConcept]
     imagenet: str = DATASETS["imagenet"]
+    concept_set: str = "Broden"
     probe: ProbeResults | None = None
 
     @property

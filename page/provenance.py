@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from interpreting_clip.datasets.entries import Absent, RealSet
+from interpreting_clip.datasets.entries import Absent, CocoEntry, RealSet
 from interpreting_clip.kernels import Kernels
 from interpreting_clip.study.dataset_entries import DatasetEntry, ShiftEntry
 from interpreting_clip.training.probes import Probe
@@ -43,6 +43,11 @@ def study_names(
         if dataset in datasets and not isinstance(datasets[dataset], RealSet | Absent)
     ]
     return set_names(synthetic) | {key: entry.label for key, entry in shifts.items()}
+
+
+def concept_set(datasets: Mapping[str, DatasetEntry]) -> str:
+    """Return the name of the set that a study's concepts are from."""
+    return "COCO" if isinstance(datasets.get("broden"), CocoEntry) else "Broden"
 
 
 def all_synthetic(datasets: Mapping[str, DatasetEntry]) -> bool:

@@ -48,7 +48,7 @@ from page.names import (
     line_spans,
     mark,
 )
-from page.provenance import Provenance, all_synthetic, dataset_rows, study_names
+from page.provenance import Provenance, all_synthetic, concept_set, dataset_rows, study_names
 from page.rendering import template_environment
 from page.robustness_claims import mean_over
 from page.seed_means import format_over_seeds, over_seeds
@@ -84,12 +84,14 @@ FILTERS = {
 }
 
 
-def study_charts(imagenet: str = "ImageNet") -> list[PanelChart]:
-    """Return all charts of a study; `imagenet` is what it calls that test set."""
+def study_charts(imagenet: str = "ImageNet", concepts: str = "Broden") -> list[PanelChart]:
+    """Return all charts of a study; `imagenet` and `concepts` are the names of two of its sets."""
     robustness = partial(robustness_panel, imagenet=imagenet)
     return [
         replace(EFFECTIVE_ROBUSTNESS, draw=robustness),
-        *(KURTOSIS, IMPORTANCE, PRUNING, CONCEPTS, SWEEP, CKA),
+        *(KURTOSIS, IMPORTANCE, PRUNING),
+        replace(CONCEPTS, title=CONCEPTS.title.replace("Broden", concepts)),
+        *(SWEEP, CKA),
         *(TRAINING_LOSS, TRAINING_ACCURACY),
     ]
 
@@ -122,6 +124,7 @@ def report_page(report: Report) -> str:
     """Return the whole page; the same results give the same bytes."""
     encoders, baseline, provenance = report.encoders, report.baseline, report.provenance
     names = study_names(provenance.datasets, provenance.shifts)
+    concepts = concept_set(provenance.datasets)
     claims = study_claims(encoders, names, report.further)
     sections = array_sections(report.arrays)
     view = vars(report) | {
@@ -136,7 +139,7 @@ def report_page(report: Report) -> str:
         ],
         "figures": {
             chart.name: panel_drawing(chart, table)
-            for chart in study_charts(names["imagenet"])
+            for chart in study_charts(names["imagenet"], concepts)
             if len(table := report.tables[chart.table or chart.name])
         },
         "comparisons": [comparison.cka for comparison in report.comparisons],
@@ -149,6 +152,7 @@ def report_page(report: Report) -> str:
         "labels": {e.key: e.entry.label for e in encoders},
         "corrected": corrected(encoders),
         "on_shift_classes": any(name != "imagenet" for name in baseline.abscissa.values()),
+        "concept_set": concepts,
         "found_concepts": concept_finder(encoders, report.probed),
         "further_measures": further_measures(encoders[0].results) if encoders else [],
         "complete": first_complete(encoders),

@@ -31,6 +31,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     label = params.read(f"encoders.{key}.label", Name)
     drawn = params.read("datasets.imagenet_val.source", str) == "world"
     threshold = params.read("concepts.threshold", Share)
+    kind = params.read("datasets.broden.kind", str)
     privileged, extreme = inputs[f"data/directions/{key}"], inputs[f"data/kurtosis/{key}"]
     concepts = inputs.if_present(f"data/concepts/{key}")
     directions = read_result(privileged / "directions.json", PrivilegedDirections)
@@ -48,6 +49,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         features=feature_entries(outliers, axes, probe),
         outliers=outliers.outlier_features,
         concepts=probe.found_concepts() if probe else [],
+        concept_set="COCO" if kind == "coco" else "Broden",
         probe=probe,
     )
     out = outputs[f"plots/directions/{key}"]

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from interpreting_clip.datasets.imagenet import PublishedSet
@@ -14,9 +14,8 @@ from interpreting_clip.datasets.layout import (
     SourceImage,
     is_image,
     is_stray,
-    walk,
+    source_files,
 )
-from interpreting_clip.downloads.archives import iterate_archive
 
 SOLUTION = "LOC_val_solution.csv"
 SYNSETS = "imagenet_2012_validation_synset_labels.txt"
@@ -43,7 +42,7 @@ def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
     def is_read(path: str) -> bool:
         return wanted(path) or PurePosixPath(path).name in GROUND_TRUTH
 
-    for path, read in _files(place, is_read):
+    for path, read in source_files(place, is_read):
         name, folder = PurePosixPath(path).name, PurePosixPath(path).parent.name
         if name in GROUND_TRUTH:
             tables[name] = read()
@@ -68,18 +67,8 @@ def images(place: OpenedSource, wanted: IsWanted) -> Iterator[SourceImage]:
     if flat:
         classes = _flat_classes(flat, tables, known)
         # Again, since the ground truth may come after the images.
-        files = _files(place, lambda path: path in flat and wanted(path))
+        files = source_files(place, lambda path: path in flat and wanted(path))
         yield from (SourceImage(path, classes[path], read) for path, read in files if path in flat)
-
-
-def _files(place: OpenedSource, wanted: IsWanted) -> Iterator[tuple[str, Callable[[], bytes]]]:
-    """Yield all paths below the folder or in the archives, with a reader for the wanted files."""
-    if place.folder is not None:
-        for path, file in walk(place.folder):
-            yield path, file.read_bytes
-    for url, archive in place.files.items():
-        for path, data in iterate_archive(archive, url, wanted):
-            yield path, lambda data=data: data
 
 
 def _validation_number(name: str) -> int | None:

@@ -111,6 +111,27 @@ class BrodenEntry(RealSet, frozen=True, kw_only=True, tag="broden"):
             )
 
 
+class CocoEntry(RealSet, frozen=True, kw_only=True, tag="coco"):
+    """Images with objects, annotated as COCO is (Lin et al. 2014), in place of Broden1.
+
+    `annotations` is the name of the `instances_*.json`, in the folder or in an archive. An image
+    shows an object that has a box in it, of any size (`boxes`), or one whose segmentation covers at
+    least the share `presence.pixels` of it (`masks`).
+    """
+
+    annotations: Name
+    presence: Literal["boxes", "masks"]
+
+    def __post_init__(self) -> None:
+        """Refuse a source that COCO is not published in."""
+        super().__post_init__()
+        if self.hub is not None or (self.folder or "").endswith(".parquet"):
+            raise ValueError(
+                "COCO is read from `source: folder` or `source: archive`, where its images and "
+                "its annotations are"
+            )
+
+
 class Captions(RealSet, frozen=True, kw_only=True, tag="captions"):
     """Webdataset shards of images, each with a `.txt` caption; no classes."""
 
@@ -145,7 +166,7 @@ ImageNetLike = ImageNet | ImageNetV2 | ImageNetR | ImageNetSketch | ObjectNet | 
 IMAGENET_LIKE = {tag(kind): kind for kind in get_args(ImageNetLike)}
 """The same by `kind`, which for a shift of the testbed is its name."""
 
-RealEntry = ImageNetLike | BrodenEntry | Captions | ImageNetCaptions
+RealEntry = ImageNetLike | BrodenEntry | CocoEntry | Captions | ImageNetCaptions
 
 
 CLASS = r"(n\d{8}|\d|[1-9]\d|[1-9]\d\d)"

@@ -13,6 +13,7 @@ from typing import NamedTuple, NoReturn, Protocol
 from interpreting_clip.datasets.entries import RealSet
 from interpreting_clip.datasets.imagenet import PublishedSet
 from interpreting_clip.datasets.images import SUFFIXES
+from interpreting_clip.downloads.archives import iterate_archive
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import natural_order
 
@@ -80,6 +81,18 @@ def walk(root: Path) -> Iterator[tuple[str, Path]]:
         for name in sorted(names, key=natural_order):
             file = Path(directory) / name
             yield file.relative_to(root).as_posix(), file
+
+
+def source_files(
+    place: OpenedSource, wanted: IsWanted
+) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Yield all paths below the folder or in the archives, with a reader for the wanted files."""
+    if place.folder is not None:
+        for path, file in walk(place.folder):
+            yield path, file.read_bytes
+    for url, archive in place.files.items():
+        for path, data in iterate_archive(archive, url, wanted):
+            yield path, lambda data=data: data
 
 
 def _refuse(error: OSError) -> NoReturn:

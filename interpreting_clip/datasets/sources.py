@@ -16,12 +16,14 @@ from pathlib import Path, PurePosixPath
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets import class_folders, parquet, webdataset
 from interpreting_clip.datasets.broden.broden1 import write_real_broden
+from interpreting_clip.datasets.broden.coco import write_coco
 from interpreting_clip.datasets.captions import captioned, read_captions
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.completeness import SPLITS, require_complete, split_images
 from interpreting_clip.datasets.entries import (
     BrodenEntry,
     Captions,
+    CocoEntry,
     ImageNetCaptions,
     RealEntry,
     RealSet,
@@ -120,6 +122,10 @@ def folder_state(entry: RealSet, machine: Machine) -> str:
 def _write_dataset(
     key: str, entry: RealEntry | RealShift, shards: Shards, directory: Path, machine: Machine
 ) -> None:
+    if isinstance(entry, CocoEntry):
+        place = locate(entry, CAPTIONED, machine)
+        write_coco(key, entry, place, shards, directory, workers=machine.workers)
+        return
     if isinstance(entry, BrodenEntry):
         place = locate(entry, CAPTIONED, machine)
         write_real_broden(key, place, shards, directory, machine.workers)

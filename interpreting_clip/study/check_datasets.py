@@ -45,7 +45,7 @@ DATASET_KINDS = {
     "imagenet_train": Drawn | datasets.ImageNet | datasets.Absent,
     "imagenet_val": Drawn | datasets.ImageNet,
     **{name: Drawn | datasets.IMAGENET_LIKE[name] | datasets.Absent for name in TESTBED_SHIFTS},
-    "broden": synthetic.ProbeSet | datasets.BrodenEntry | datasets.Absent,
+    "broden": synthetic.ProbeSet | datasets.BrodenEntry | datasets.CocoEntry | datasets.Absent,
 }
 """The kinds that each needed dataset can be of."""
 

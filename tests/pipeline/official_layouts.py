@@ -153,3 +153,48 @@ def captions_file(names: list[str]) -> bytes:
         for name, word in zip(names, words, strict=True)
     ]
     return json.dumps(entries).encode()
+
+
+def coco_files() -> Files:
+    """Return COCO's validation set with four images of 8 × 6 pixels, three of them with objects.
+
+    It has polygons, both kinds of run lengths, a crowd, objects that overlap, and a box without
+    area, as train2017 has.
+    """
+    objects = [
+        # image, category, box and segmentation: two persons side by side, a toothbrush on one
+        (139, 1, [0, 0, 4, 3], [[0, 0, 4, 0, 4, 3, 0, 3]]),
+        (139, 1, [4, 0, 4, 3], [[4, 0, 6, 0, 6, 3, 4, 3], [6, 0, 8, 0, 8, 3, 6, 3]]),
+        (139, 90, [1, 1, 2, 2], [[1, 1, 3, 1, 3, 3, 1, 3]]),
+        (139, 15, [3.5, 2, 1.5, 0], [[3.5, 2, 3.5, 2, 5, 2, 5, 2]]),
+        # a crowd: of each column the third pixel
+        (285, 15, [0, 2, 8, 1], {"size": [6, 8], "counts": [2, 1, *[5, 1] * 7, 3]}),
+        # the two columns on the left, as text: 0 zeros, 12 ones and 36 zeros
+        (724, 1, [0, 0, 2, 6], {"size": [6, 8], "counts": "0<T1"}),
+        (724, 15, [4, 0, 2, 6], [[4, 0, 6, 0, 6, 6, 4, 6]]),
+    ]
+    ids = (139, 285, 632, 724)
+    names = {id_: f"{id_:012d}.jpg" for id_ in ids}
+    listed = [{"id": id_, "file_name": names[id_], "height": 6, "width": 8} for id_ in ids]
+    annotations = [
+        {
+            "id": number,
+            "image_id": image,
+            "category_id": category,
+            "bbox": box,
+            "segmentation": segmentation,
+            "iscrowd": int(isinstance(segmentation, dict)),
+        }
+        for number, (image, category, box, segmentation) in enumerate(objects)
+    ]
+    categories = [
+        {"id": id_, "name": name, "supercategory": "any"}
+        for id_, name in ((1, "person"), (15, "bench"), (90, "toothbrush"))
+    ]
+    instances = {"images": listed, "annotations": annotations, "categories": categories}
+    captions = [{"id": 1, "image_id": 139, "caption": "Two persons."}]
+    texts = {"images": listed, "annotations": captions}
+    return {f"val2017/{names[id_]}": jpeg(photograph("coco", id_, (6, 8))) for id_ in ids} | {
+        "annotations/captions_val2017.json": json.dumps(texts).encode(),
+        "annotations/instances_val2017.json": json.dumps(instances).encode(),
+    }

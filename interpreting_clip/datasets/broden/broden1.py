@@ -22,7 +22,7 @@ from interpreting_clip.datasets.broden.reader import (
     files_reader,
     read_broden,
 )
-from interpreting_clip.datasets.broden.writer import table_file
+from interpreting_clip.datasets.broden.writer import digested, table_file
 from interpreting_clip.datasets.card import DatasetCard, write_card
 from interpreting_clip.datasets.entries import Shards
 from interpreting_clip.datasets.images import decode_image
@@ -56,7 +56,7 @@ def write_real_broden(
             )
         rows = _choose(broden.rows, entry.limit)
         digest = hashlib.sha256()
-        files = _image_files(broden, rows, digest, workers)
+        files = digested(_image_files(broden, rows, workers), digest)
         written = write_shards(files, shards.images_per_shard, directory)
         card = DatasetCard(
             dataset=key,
@@ -83,13 +83,11 @@ def _choose(rows: list[IndexRow], limit: int | None) -> list[IndexRow]:
     return [row for row in rows if row.image in kept]
 
 
-def _image_files(
-    broden: Broden, rows: Sequence[IndexRow], digest: "hashlib._Hash", workers: int
-) -> Iterator[list[File]]:
+def _image_files(broden: Broden, rows: Sequence[IndexRow], workers: int) -> Iterator[list[File]]:
     """Yield the tables with the first image, then the files of each image, in the index's order.
 
-    Several threads read and decode them; each file is added to the common digest. A label map that
-    several rows name comes with the first of them.
+    Several threads read and decode them. A label map that several rows name comes with the first of
+    them.
     """
 
     def image(row: IndexRow) -> list[File]:
@@ -114,10 +112,6 @@ def _image_files(
             for files in pool.map(image, rows[start : start + 64]):
                 group = tables + [file for file in files if file[0] not in seen]
                 seen.update(name for name, _ in group)
-                for name, data in group:
-                    # Name and length come first, so that no other files give the same digest.
-                    digest.update(f"{name} {len(data)}\n".encode())
-                    digest.update(data)
                 yield group
                 tables = []
 

@@ -1,9 +1,11 @@
-"""Writes drawn images and their segmentation in the layout of Broden1."""
+"""Writes images and their segmentation in the layout of Broden1."""
 
 import csv
+import hashlib
 import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +19,16 @@ Row = dict[str, str | int]
 
 
 class Segmented(NamedTuple):
-    """An image with its label maps (several per category) and its image-wise numbers."""
+    """An image with its label maps (several per category) and its image-wise numbers.
+
+    `file` is the image's name and content; without it the image is stored as PNG and called by its
+    position.
+    """
 
     image: UInt8[np.ndarray, "height width 3"]
     maps: Mapping[str, Sequence[LabelMap]]
     numbers: Mapping[str, Sequence[int]]
+    file: File | None = None
 
 
 def broden_files(
@@ -34,19 +41,20 @@ def broden_files(
     """
     rows: list[Row] = []
     frequency, coverage = defaultdict[int, int](int), defaultdict[int, float](float)
-    for position, (image, maps, numbers) in enumerate(images):
-        stem = f"{source}/{position:08d}"
-        files = [(f"images/{stem}.png", encode_png(image))]
+    for position, (image, maps, numbers, file) in enumerate(images):
+        name, data = file or (f"{position:08d}.png", encode_png(image))
+        stem = f"{source}/{PurePosixPath(name).stem}"
+        files = [(f"images/{source}/{name}", data)]
         cells = {category: ";".join(map(str, values)) for category, values in numbers.items()}
         shares = [dict.fromkeys(values, 1.0) for values in numbers.values()]
         for category, planes in maps.items():
             suffixes = [f"_{plane}" for plane in range(1, len(planes) + 1)]
             # NetDissect numbers the maps of a category only if there are several.
-            names = [f"{stem}_{category}{s}.png" for s in (suffixes if len(planes) > 1 else [""])]
-            for name, plane in zip(names, planes, strict=True):
+            paths = [f"{stem}_{category}{s}.png" for s in (suffixes if len(planes) > 1 else [""])]
+            for path, plane in zip(paths, planes, strict=True):
                 # Label maps are flat areas, which compress well even at the fastest level.
-                files.append((f"images/{name}", encode_png(to_channels(plane), compress_level=1)))
-            cells[category] = ";".join(names)
+                files.append((f"images/{path}", encode_png(to_channels(plane), compress_level=1)))
+            cells[category] = ";".join(paths)
             shares.append(label_shares(planes))
         for number, share in (item for category in shares for item in category.items()):
             frequency[number] += 1
@@ -56,9 +64,19 @@ def broden_files(
         split = "val" if position % 5 == 4 else "train"
         size = {"ih": height, "iw": width, "sh": height, "sw": width}
         every = {category: cells.get(category, "") for category in CATEGORIES}
-        rows.append({"image": f"{stem}.png", "split": split, **size, **every})
+        rows.append({"image": f"{source}/{name}", "split": split, **size, **every})
         yield files
     yield _tables(rows, concepts, frequency, coverage)
+
+
+def digested(groups: Iterable[list[File]], digest: "hashlib._Hash") -> Iterator[list[File]]:
+    """Yield groups of files, and add each file to a common digest."""
+    for group in groups:
+        for name, data in group:
+            # Name and length come first, so that no other files give the same digest.
+            digest.update(f"{name} {len(data)}\n".encode())
+            digest.update(data)
+        yield group
 
 
 def _tables(

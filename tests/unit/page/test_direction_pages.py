@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from html import unescape
 
 import pytest
@@ -77,3 +78,11 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
         # the finder is on the index
         assert not Tags(text).wrong and text.count("<script") == (name == "index.html")
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
+
+
+def test_the_set_of_the_concepts_is_named(browser, files):
+    coco = texts(dict(browser_files(replace(browser, concept_set="COCO"))))
+    of_broden = [name for name, text in texts(files).items() if "outline in Broden" in text]
+    assert of_broden
+    for name in of_broden:
+        assert "outline in COCO" in coco[name] and "outline in Broden" not in coco[name]

@@ -178,6 +178,21 @@ def test_means_over_seeds_are_shown_of_what_is_current(changed, study):
     assert "21.0 ± 1.4" in further[3]
 
 
+def test_the_set_of_the_concepts_is_named(study):
+    given = {"source": "folder", "folder": "coco", "presence": "boxes"}
+    sets = {"broden": {"kind": "coco", "annotations": "instances_val2017.json"} | given}
+    with undrawn():
+        text = study_page(
+            study, Provenance(datasets=msgspec.convert(sets, dict[str, DatasetEntry]))
+        )
+        other = study_page(study)
+    named = "{} concepts that are encoded", "{}’s labels", "{} concepts at least", "In {}’s names"
+    for words in named:
+        assert words.format("Broden") in other and words.format("Broden") not in text
+    for words in named[:3]:
+        assert words.format("COCO") in text
+
+
 def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
     robustness = fewer["results"]["rn_web_broad"]["robustness"]  # the first encoder's
     del robustness["per_shift"]["imagenet_r"]

@@ -75,7 +75,7 @@ def test_a_probe_set_comes_back_with_its_true_presence(tmp_path: Path):
         shown, stored = concept_presence(broden, 0.005), [broden[row] for row in range(150)]
     assert isinstance(probe, ProbeSet)
     truth, images = set(), []
-    for image, (pixels, maps, numbers) in enumerate(draw_probe(probe, WORLD)):
+    for image, (pixels, maps, numbers, _) in enumerate(draw_probe(probe, WORLD)):
         images.append(pixels)
         values = np.concatenate([np.ravel(plane) for planes in maps.values() for plane in planes])
         found = np.flatnonzero(np.bincount(values) >= 0.005 * 16 * 16).tolist()
