@@ -14,8 +14,7 @@ ARRAYS = {
     for name, array in read_arrays(file).items()
 }
 SHOWN, HEAD = ARRAYS["objects"].astype(bool), ARRAYS["head"].astype(float)
-NAMES = column_names(FILE, "objects")
-assert NAMES
+NAMES = column_names(FILE, "objects") or []
 
 
 def right(images: np.ndarray, shown: np.ndarray = SHOWN) -> float:
