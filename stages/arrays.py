@@ -22,7 +22,7 @@ from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures.kurtosis import standardized
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
-from interpreting_clip.statistics.predictions import Activations
+from interpreting_clip.statistics.predictions import Activations, as_true_classes
 from interpreting_clip.study.array_results import ArrayResults, Profile
 from interpreting_clip.study.measured_arrays import MeasuredArrays, read_given_arrays
 from runner.inputs import Inputs
@@ -87,9 +87,11 @@ def measured(
         return results
     weight, bias, normalize = given["head"].values()
     head = as_head(weight, bias, normalize, images.shape[1])
-    classes = np.asarray(given["labels"]["classes"])
+    classes, every = as_true_classes(
+        given["labels"]["classes"], None, None, len(head.weight), len(images)
+    )
     axes = outlier_axes(
-        {entry.activations: Activations(images, classes, np.arange(len(head.weight)))},
+        {entry.activations: Activations(images, classes, every)},
         head=head,
         directions=results.directions,
         outliers=results.kurtosis.outliers,
