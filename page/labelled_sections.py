@@ -91,6 +91,9 @@ def concept_numbers(concepts: Concepts) -> Iterator[Number]:
             0,
             (counts.unique, counts.random),
         )
+        yield number(
+            f"concepts.{basis}.p", "p among as many random directions", 3, (counts.random_p, None)
+        )
         if basis == "directions" and (in_span := concepts.in_span):
             yield number(
                 "concepts.in_span",
@@ -98,6 +101,8 @@ def concept_numbers(concepts: Concepts) -> Iterator[Number]:
                 0,
                 (counts.unique, in_span.random),
             )
+            label = "p among random directions in their span"
+            yield number("concepts.in_span.p", label, 3, (in_span.random_p, None))
         yield number(
             f"concepts.{basis}.over_all",
             "the same against all other images",
@@ -141,14 +146,16 @@ def number(
     name: str,
     label: str,
     digits: int,
-    value_and_chance: tuple[Estimate | float, Estimate | float | None],
+    value_and_chance: tuple[Estimate | float | None, Estimate | float | None],
     unit: str = "",
 ) -> Number:
     """Return a number of a table with its interval and its chance level."""
     value, chance = value_and_chance
-    known = value if isinstance(value, Estimate) else Estimate(value)
     by_chance = chance.value if isinstance(chance, Estimate) else chance
-    return Number(name, label, unit, digits, "", known.value, *(known.low, known.high), by_chance)
+    low = high = None
+    if isinstance(value, Estimate):
+        value, low, high = value.value, value.low, value.high
+    return Number(name, label, unit, digits, "", value, low, high, by_chance)
 
 
 def labelled_rows(entries: Sequence[LabelledEntry]) -> list[tuple[Number, list[Number | None]]]:
@@ -157,3 +164,9 @@ def labelled_rows(entries: Sequence[LabelledEntry]) -> list[tuple[Number, list[N
     names = dict.fromkeys(name for numbers in each for name in numbers)
     found = [[numbers.get(name) for numbers in each] for name in names]
     return [(next(one for one in row if one), row) for row in found]
+
+
+def largest_p_error(entries: Sequence[LabelledEntry]) -> float:
+    """Return the largest standard error of the p values that the page shows; 0 without any."""
+    nulls = [null for e in entries for null in (*e.concepts.bases.values(), e.concepts.in_span)]
+    return max((null.random_p_error or 0.0 for null in nulls if null), default=0.0)

@@ -35,7 +35,7 @@ from page.claims import study_claims
 from page.drawings import panel_drawing
 from page.families import families
 from page.further_encoders import FurtherEncoder
-from page.labelled_sections import LabelledEntry, labelled_rows
+from page.labelled_sections import LabelledEntry, labelled_rows, largest_p_error
 from page.names import (
     DATASETS,
     REPRESENTATIONS,
@@ -74,6 +74,7 @@ FILTERS = {
     "moved": moved,
     "number_rows": number_rows,
     "labelled_rows": labelled_rows,
+    "largest_p_error": largest_p_error,
     "over_seeds": over_seeds,
     "shown": format_over_seeds,
     "p_among": rank_p_value,

@@ -5,20 +5,25 @@ by hand. Numbers are rounded as on the pages.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from interpreting_clip.errors import InputError
+from interpreting_clip.formats.result import Number
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
+from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
+from interpreting_clip.study.labelled_arrays import LabelledResults
+from page.array_sections import REMOVED
 from page.claims import study_claims
 from page.further_encoders import FurtherEncoder
+from page.labelled_sections import concept_numbers, head_numbers
 from page.names import format_estimate, format_interval, mark
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
@@ -181,6 +186,13 @@ FURTHER_CLIP_NUMBERS = (
 )
 
 
+OBJECT_NUMBERS = (
+    *("accuracy.accuracy", "concepts.features.unique", "concepts.directions.unique"),
+    *("concepts.in_span", "concepts.rows.encoded"),
+)
+"""The numbers of the objects that the README shows."""
+
+
 def real_clip(names: Sequence[str] = CLIP_NUMBERS) -> str:
     """Return numbers of the real CLIP, of random weights and by chance."""
     clip, random = (
@@ -200,6 +212,68 @@ def real_clip(names: Sequence[str] = CLIP_NUMBERS) -> str:
             label = f"accuracy lost if outlier feature {axis.feature} is {value}, points"
             rows.append((label, format_estimate(costs["images"]), NONE, NONE))
     return table(("", "OpenAI's weights", "random weights", "by chance"), rows)
+
+
+def real_clip_objects(names: Sequence[str] = ()) -> str:
+    """Return numbers of the head of COCO's objects, and of the concepts; all of them by default."""
+    of_clip, of_random = (
+        {
+            one.name: one
+            for one in (
+                *head_numbers(read_result(PLOTS / f"labelled_arrays/{key}.json", LabelledResults)),
+                *concept_numbers(read_result(PLOTS / f"array_concepts/{key}.json", Concepts)),
+            )
+        }
+        for key in ("clip_vit_b16_objects", "clip_vit_b16_random_objects")
+    )
+    rows = [
+        (f"{one.label}, {one.unit}".rstrip(", "), *both(one), *both(of_random.get(name)))
+        for name, one in of_clip.items()
+        if not names or name in names
+    ]
+    return table(("", "OpenAI's weights", "by chance", "random weights", "by chance"), rows)
+
+
+def both(number: Number | None) -> tuple[str, str]:
+    """Return a number with its interval, and its chance level."""
+    if number is None:
+        return NONE, NONE
+    value = format_interval(number.value, number.low, number.high, number.digits)
+    return value, format_number(number.chance, max(number.digits, 1))
+
+
+def real_clip_gap() -> str:
+    """Return what removing parts of the modality gap does to the real CLIP."""
+    gap = read_result(PLOTS / "arrays/clip_vit_b16.json", ArrayResults).modality_gap
+    if gap is None:
+        raise KeyError("modality_gap")
+    left = {what: getattr(gap, field) for field, what in REMOVED.items()}
+    header = []
+    for one in gap.whole.numbers:
+        by_chance = f" (by chance {format_number(one.chance, one.digits)})" if one.chance else ""
+        header.append(f"{one.label}, {one.unit}".rstrip(", ") + by_chance)
+    rows = [
+        (what, *(format_interval(n.value, n.low, n.high, n.digits) for n in one.numbers))
+        for what, one in left.items()
+        if one
+    ]
+    return table(("removed", *header), rows)
+
+
+def mean_images() -> str:
+    """Return the features of mean images that lie furthest from the others."""
+    every = pd.read_csv(PLOTS / "mean_images.csv")
+    rows = []
+    for label, found in every.groupby("label", sort=False):
+        far = [
+            f"{one.feature} at {format_number(one.z, 1)} σ ({100 * one.energy:.0f} %)"
+            for one in found.itertuples()
+        ]
+        first = found.iloc[0]
+        cells = f"{first['features']:,}", format_number(first["kurtosis"], 1), ", ".join(far)
+        rows.append((str(label), *cells))
+    beyond = "features beyond 6 σ (share of the energy)"
+    return table(("mean image", "features", "kurtosis", beyond), rows)
 
 
 # --- The miniature
@@ -270,6 +344,10 @@ RESULT_TABLES = {
     "finetuning": finetuning,
     "real CLIP": real_clip,
     "real CLIP in full": lambda: real_clip(CLIP_NUMBERS + FURTHER_CLIP_NUMBERS),
+    "objects of a real CLIP": partial(real_clip_objects, OBJECT_NUMBERS),
+    "objects of a real CLIP in full": real_clip_objects,
+    "gap of a real CLIP": real_clip_gap,
+    "mean images": mean_images,
     "encoders of the miniature": encoders_of_miniature,
     "spaces of the miniature": spaces_of_miniature,
     "verdicts of the miniature": lambda: verdicts(miniature()[2]),
