@@ -56,7 +56,7 @@ def names(far: alt.Chart) -> list[alt.Chart]:
     named = (
         far.transform_calculate(
             distance="abs(datum.z)",
-            left="datum.feature < 0.45 * datum.features",
+            left="datum.feature < 0.5 * datum.features",
             text="'feature ' + datum.feature + ': ' + format(datum.z, '.0f') + ' σ'",
         )
         .transform_window(place="row_number()", sort=order, groupby=["panel"])
