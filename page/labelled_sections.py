@@ -146,7 +146,7 @@ def number(
     name: str,
     label: str,
     digits: int,
-    value_and_chance: tuple[Estimate | float | None, Estimate | float | None],
+    value_and_chance: tuple[Estimate | float | int | None, Estimate | float | int | None],
     unit: str = "",
 ) -> Number:
     """Return a number of a table with its interval and its chance level."""

@@ -224,7 +224,12 @@ EDITS = [
         "Chance is after a random",
         {"arrays", "browse", "report"},
     ),
-    (KURTOSIS, 'Label("outlier features"', 'Label("outliers"', {"arrays", "browse", "report"}),
+    (
+        KURTOSIS,
+        'Label("outlier features"',
+        'Label("outliers"',
+        {"arrays", "browse", "labelled_arrays", "report"},
+    ),
     # what runs a training and does not change it
     (f"{TRAINING}/callbacks.py", "60.0", "90.0", set()),
     (f"{TRAINING}/callbacks.py", "log: Callable[[Point], None]", "log: Callable", set()),
