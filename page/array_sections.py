@@ -103,19 +103,21 @@ def array_tables(
     ]
     found = {
         "arrays": pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame(),
-        "arrays_pruning": pruning_table(entries),
+        "arrays_pruning": pruning_table(entries, labelled),
         "mean_images": mean_image_table(entries),
     }
     return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
 
 
-def array_charts(entries: Sequence[ArrayEntry]) -> dict[str, tuple[PanelChart, pd.DataFrame]]:
+def array_charts(
+    entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
+) -> dict[str, tuple[PanelChart, pd.DataFrame]]:
     """Return the charts of a section that have something to draw, with their tables."""
     kurtosis, pruning = CHARTS[Kurtosis]["kurtosis"].chart, CHARTS[Pruning]["pruning"].chart
     drawn = {
         "profile": (PROFILE, profile_table(entries)),
         "kurtosis": (replace(kurtosis, panel=""), kurtosis_table(entries)),
-        "pruning": (replace(pruning, panel="{label}"), pruning_table(entries)),
+        "pruning": (replace(pruning, panel="{label}"), pruning_table(entries, labelled)),
     }
     return {name: (chart, table) for name, (chart, table) in drawn.items() if len(table)}
 
@@ -185,13 +187,17 @@ def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
     return encoders_table(CHARTS[Kurtosis]["kurtosis"], named).assign(number=None)
 
 
-def pruning_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
+def pruning_table(
+    entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
+) -> pd.DataFrame:
     """Return the accuracies of the entries that have a head and classes, at each pruned share."""
+    heads = [(e, e.entry.label, e.entry.images) for e in entries]
+    heads += [(e, f"{e.entry.label}, labelled classes", e.entry.concepts) for e in labelled]
     parts = [
-        tables.pruning_table({e.key: e.results.pruning}, {e.key: e.entry.images}).assign(
-            key=e.key, label=e.entry.label, training=GIVEN, number=None
+        tables.pruning_table({e.key: e.results.pruning}, {e.key: dataset}).assign(
+            key=e.key, label=label, training=GIVEN, number=None
         )
-        for e in entries
+        for e, label, dataset in heads
         if e.results.pruning
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -134,9 +134,11 @@ def report_page(report: Report) -> str:
         "array_figures": [
             {
                 name: panel_drawing(replace(chart, name=f"arrays_{name}_{number}"), table)
-                for name, (chart, table) in array_charts(entries).items()
+                for name, (chart, table) in array_charts(
+                    entries, [e for e in report.labelled if e.entry.section == title]
+                ).items()
             }
-            for number, entries in enumerate(sections.values(), 1)
+            for number, (title, entries) in enumerate(sections.items(), 1)
         ],
         "figures": {
             chart.name: panel_drawing(chart, table)

@@ -266,8 +266,8 @@ def mean_images() -> str:
     rows = []
     for label, found in every.groupby("label", sort=False):
         far = [
-            f"{one.feature} at {format_number(one.z, 1)} σ ({100 * one.energy:.0f} %)"
-            for one in found.itertuples()
+            f"{feature} at {format_number(float(z), 1)} σ ({100 * float(energy):.0f} %)"
+            for feature, z, energy in found[["feature", "z", "energy"]].astype(str).to_numpy()
         ]
         first = found.iloc[0]
         cells = f"{first['features']:,}", format_number(first["kurtosis"], 1), ", ".join(far)
