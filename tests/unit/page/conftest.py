@@ -64,6 +64,7 @@ def load_study() -> dict[str, Any]:
         "further": [],
         "outdated": [],
         "arrays": [],
+        "labelled": [],
     }
 
 
@@ -114,6 +115,7 @@ def study_page(study: dict[str, Any], provenance: Provenance = Provenance()) -> 
         further=study["further"],
         outdated=study["outdated"],
         arrays=study["arrays"],
+        labelled=study["labelled"],
         tables=tables_of(study, study_names({}, provenance.shifts)),
         provenance=provenance,
     )
