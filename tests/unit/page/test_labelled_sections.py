@@ -1,6 +1,7 @@
 """Heads with labelled classes on published activations: on the page, and in the CSVs."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -31,7 +32,7 @@ def labelled() -> LabelledEntry:
     shown = rng.random((90, 4)) < 0.4
     scores = rng.standard_normal((90, 6)) + 3 * shown @ np.eye(6)[:4]
     names = ["a <b>", "c", "d", "e"]
-    given = {"rotations": 3, "draws": 3, "minimum_images": 5}
+    given: Any = {"rotations": 3, "draws": 3, "minimum_images": 5}
     return LabelledEntry(
         key=KEY,
         entry=msgspec.convert(STUDY["labelled_arrays"][KEY], LabelledArrays),
@@ -88,7 +89,7 @@ def test_a_number_that_an_entry_lacks_is_a_gap_in_its_column(labelled):
     assert rows["concepts.rows.encoded"][0] is None and rows["concepts.in_span"][0] is None
     assert all(rows["concepts.features.unique"])
     assert isinstance(labelled.concepts, Concepts)
-    errors = [one.random_p_error for one in labelled.concepts.bases.values()]
+    errors = [one.random_p_error or 0 for one in labelled.concepts.bases.values()]
     assert largest_p_error([bare]) == max(errors)
 
 
