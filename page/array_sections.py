@@ -16,7 +16,7 @@ from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
-from page.labelled_sections import LabelledEntry
+from page.labelled_sections import LabelledEntry, rows_by_name
 from page.study_tables import measure_table
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -79,15 +79,11 @@ def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number
 
     Numbers that no entry has are left out.
     """
-    each = [{one.name: one for one in e.results.numbers} for e in entries]
-    rows = []
-    for name in dict.fromkeys(name for one in each for name in one):
-        found = [one.get(name) for one in each]
-        known = [one for one in found if one and one.value is not None]
-        left_out = name.startswith(OWN_TABLES) or name.rpartition(".")[2] in LEFT_OUT
-        if known and not left_out:
-            rows.append((known[0], found))
-    return rows
+    return [
+        (one, found)
+        for one, found in rows_by_name([e.results.numbers for e in entries])
+        if not (one.name.startswith(OWN_TABLES) or one.name.rpartition(".")[2] in LEFT_OUT)
+    ]
 
 
 def array_tables(

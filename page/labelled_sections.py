@@ -1,6 +1,6 @@
 """Heads and labelled concepts of published activations: their numbers on the page."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -160,10 +160,20 @@ def number(
 
 def labelled_rows(entries: Sequence[LabelledEntry]) -> list[tuple[Number, list[Number | None]]]:
     """Return each number of any entry, and that of every entry, if it has it."""
-    each = [{one.name: one for one in e.numbers} for e in entries]
-    names = dict.fromkeys(name for numbers in each for name in numbers)
-    found = [[numbers.get(name) for numbers in each] for name in names]
-    return [(next(one for one in row if one), row) for row in found]
+    return rows_by_name([e.numbers for e in entries])
+
+
+def rows_by_name(
+    numbers: Sequence[Iterable[Number]],
+) -> list[tuple[Number, list[Number | None]]]:
+    """Return each number that is known in some list, and that of every list, if it has it."""
+    each = [{one.name: one for one in some} for some in numbers]
+    rows = []
+    for name in dict.fromkeys(name for one in each for name in one):
+        found = [one.get(name) for one in each]
+        if known := [one for one in found if one and one.value is not None]:
+            rows.append((known[0], found))
+    return rows
 
 
 def largest_p_error(entries: Sequence[LabelledEntry]) -> float:

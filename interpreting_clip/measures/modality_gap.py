@@ -198,11 +198,6 @@ def modality_gap(
     settings = as_settings(
         Settings, separates=separates, k=k, resamples=resamples, seed=seed, confidence=confidence
     )
-    if len(images) < settings.least_images:
-        raise ValueError(
-            f"{k} neighbours among {len(images)} images: expected more images than neighbours; "
-            "lower `k` or give more images"
-        )
     within = images - texts
     gap = within.mean(axis=0)
     length = float(np.linalg.norm(gap))

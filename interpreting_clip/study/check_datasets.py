@@ -249,7 +249,7 @@ def check_arrays(study: Sections) -> Complaints:
     """Files of arrays are in git or downloaded, and classes have a head."""
     files = {DOWNLOADED.format(key=key): key for key in study.array_downloads}
     for key, entry in study.arrays.items():
-        in_git = IN_GIT.fullmatch(entry.file) and Path(entry.file).is_file()
+        in_git = is_in_git(entry.file)
         if not in_git and entry.file not in files:
             legal = ["data/arrays/….safetensors", *(files or [DOWNLOADED.format(key="<download>")])]
             yield problem(f"arrays.{key}.file", f"there is no {short(entry.file)}", legal)
@@ -261,6 +261,11 @@ def check_arrays(study: Sections) -> Complaints:
             yield problem(f"arrays.{key}.head", f"{wrong}; name one, or take them out")
 
 
+def is_in_git(file: str) -> bool:
+    """Say whether a file of arrays lies where git tracks them."""
+    return bool(IN_GIT.fullmatch(file)) and Path(file).is_file()
+
+
 def check_labelled_arrays(study: Sections) -> Complaints:
     """Activations are those of an entry of `arrays`; labels are in git or downloaded."""
     activations = sorted({entry.file for entry in study.arrays.values()})
@@ -269,8 +274,7 @@ def check_labelled_arrays(study: Sections) -> Complaints:
         if entry.file not in activations:
             wrong = f"got {short(entry.file)}; expected the file of an entry of `arrays`"
             yield problem(f"labelled_arrays.{key}.file", wrong, activations)
-        in_git = IN_GIT.fullmatch(entry.labelled) and Path(entry.labelled).is_file()
-        if not in_git and entry.labelled not in downloads:
+        if not is_in_git(entry.labelled) and entry.labelled not in downloads:
             wrong = f"there is no {short(entry.labelled)}"
             legal = ["data/arrays/….safetensors", *downloads]
             yield problem(f"labelled_arrays.{key}.labelled", wrong, legal)
