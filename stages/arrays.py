@@ -17,7 +17,7 @@ from interpreting_clip.catalogue import (
 )
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.result import Number, plain
+from interpreting_clip.formats.result import Number, headline_numbers, plain
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.measures.kurtosis import standardized
 from interpreting_clip.measures.outlier_axes import outlier_axes
@@ -41,8 +41,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     with error_context(file, ValueError), error_context(file, TypeError):
         given = read_given_arrays(file, entry)
         results = measured(given, entry, keywords, read_result(rotations, PrivilegedBasis))
-    headline = {n.headline: n.value for n in results.numbers if n.headline}
-    write_json(outputs[f"metrics/arrays/{key}.json"], headline, digits=2)
+    write_json(outputs[f"metrics/arrays/{key}.json"], headline_numbers(results), digits=2)
     write_json(outputs[f"plots/arrays/{key}.json"], plain(results, without_beside=True))
 
 

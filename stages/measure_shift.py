@@ -5,6 +5,7 @@ from interpreting_clip.encoders.saved_activations import read_activations
 from interpreting_clip.encoders.saved_heads import read_head
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
+from interpreting_clip.formats.result import headline_numbers
 from interpreting_clip.formats.result_files import read_result, write_result
 from interpreting_clip.measures.effective_robustness import Settings, robustness_on_own_shift
 from interpreting_clip.statistics.accuracy_draws import measure_accuracy, measure_on_classes
@@ -43,7 +44,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         reason=baseline.reasons({TEST_SETS[0]: imagenet, shift: test}).get(shift, ""),
         settings=settings,
     )
-    headline = {n.headline: n.value for n in robustness.numbers if n.headline}
+    headline = headline_numbers(robustness)
     if robustness.robustness is None or robustness.extrapolated:  # no place for its mark
         del headline["robust"]
     write_json(outputs[f"metrics/shifts/{key}.json"], headline, digits=2)

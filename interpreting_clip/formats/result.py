@@ -129,6 +129,11 @@ class Result:
         return html(self)
 
 
+def headline_numbers(result: Result) -> dict[str, float | int | None]:
+    """Return the numbers that `dvc metrics show` lists, by their names there."""
+    return {number.headline: number.value for number in result.numbers if number.headline}
+
+
 def labels(kind: type) -> dict[str, Label]:
     """Return the labels of a result's own numbers, by field."""
     return {
