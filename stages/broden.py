@@ -12,7 +12,7 @@ from interpreting_clip.measures.concepts import Concepts, Settings, as_direction
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.statistics.concept_counts import encoded_pairs
 from interpreting_clip.statistics.concept_labels import ConceptLabels
-from interpreting_clip.statistics.concept_nulls import RandomBest
+from interpreting_clip.statistics.concept_nulls import read_nulls
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
@@ -29,7 +29,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     privileged, out = inputs[f"data/directions/{key}"], outputs[f"data/concepts/{key}"]
     named = read_concepts(shown)
     labels = read_tensors(shown / "labels.safetensors", "image", "concept")
-    null = read_tensors(inputs[f"data/concept_nulls/{key}"] / "best.safetensors")
+    null = inputs[f"data/concept_nulls/{key}"] / "best.safetensors"
     settings = params.read("concepts", Settings)
     with error_context(f"{folder} and {shown}", ValueError):
         activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
@@ -41,10 +41,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             numbers=[concept["number"] for concept in named],
             names=[concept["name"] for concept in named],
             categories=[concept["category"] for concept in named],
-            random=[
-                RandomBest(null[f"{basis}.drawn"], null[f"{basis}.over_all"])
-                for basis in ("directions", "features")
-            ],
+            random=read_nulls(null, "directions", "features"),
             settings=settings,
             workers=read_machine().workers,
         )

@@ -2,22 +2,23 @@
 
 from typing import Any
 
-import msgspec
-
 from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.result_files import read_result
-from interpreting_clip.formats.tensors import read_tensors, write_tensors
-from interpreting_clip.measures.concepts import Settings, choose_concepts, random_concepts
+from interpreting_clip.formats.tensors import read_tensors
+from interpreting_clip.measures.concepts import (
+    OF_NULLS,
+    choose_concepts,
+    null_settings,
+    random_concepts,
+)
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.statistics.concept_labels import ConceptLabels
+from interpreting_clip.statistics.concept_nulls import RandomBest, write_nulls
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Outputs
-
-SETTINGS = ("negatives", "rotations", "seed", "sign")
-"""The parameters in section `concepts` that the null depends on."""
 
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
@@ -32,8 +33,7 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     activations = read_tensors(folder / "activations.safetensors", "activations")["activations"]
     labels = read_tensors(shown / "labels.safetensors", "image", "concept")
     numbers = [concept["number"] for concept in read_concepts(shown)]
-    read = {name: params.read(f"concepts.{name}", Any) for name in SETTINGS}
-    settings = msgspec.convert({**read, "minimum_images": 1}, Settings)
+    settings = null_settings({name: params.read(f"concepts.{name}", Any) for name in OF_NULLS})
     with error_context(f"{folder} and {shown}", ValueError):
         chosen = choose_concepts(
             activations,
@@ -44,6 +44,5 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         sizes = [directions, activations.shape[1]]
         workers = read_machine().workers
         nulls = random_concepts(activations, chosen, sizes, settings=settings, workers=workers)
-    named = zip(("directions", "features"), nulls, strict=True)
-    tensors = {f"{basis}.{name}": array for basis, n in named for name, array in vars(n).items()}
-    write_tensors(outputs[f"data/concept_nulls/{key}"] / "best.safetensors", tensors)
+    named: dict[str, RandomBest] = dict(zip(("directions", "features"), nulls, strict=True))
+    write_nulls(outputs[f"data/concept_nulls/{key}"] / "best.safetensors", named)

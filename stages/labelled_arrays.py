@@ -2,24 +2,27 @@
 
 from typing import Any
 
-import msgspec
 import numpy as np
 from msgspec.structs import asdict
 
 from interpreting_clip.errors import error_context
 from interpreting_clip.formats.json import write_json
-from interpreting_clip.formats.result import plain
+from interpreting_clip.formats.result import headline_numbers, plain
 from interpreting_clip.formats.result_files import write_result
-from interpreting_clip.formats.tensors import write_tensors
-from interpreting_clip.measures import concepts, directions
+from interpreting_clip.measures import directions
 from interpreting_clip.measures.accuracy import accuracy
-from interpreting_clip.measures.concepts import choose_concepts, random_concepts
+from interpreting_clip.measures.concepts import (
+    OF_NULLS,
+    choose_concepts,
+    null_settings,
+    random_concepts,
+)
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import outlier_features
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.pruning import pruning
 from interpreting_clip.quantities import Confidence, Percents, Positive, Share
-from interpreting_clip.statistics.concept_nulls import RandomBest
+from interpreting_clip.statistics.concept_nulls import RandomBest, write_nulls
 from interpreting_clip.statistics.predictions import Activations
 from interpreting_clip.study.labelled_arrays import (
     Labelled,
@@ -32,9 +35,6 @@ from runner.listed_params import ListedParams
 from runner.machine_settings import read_machine
 from runner.outputs import Outputs
 
-NULL_SETTINGS = ("negatives", "rotations", "seed", "sign")
-"""The parameters in section `concepts` that the null depends on."""
-
 
 def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     """Write what the head of entry `key` gives, and which concepts random directions encode."""
@@ -44,15 +44,11 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
         given = read_labelled(file, labelled, entry)
         results = measured(given, params)
         nulls = concept_nulls(given, results.directions, params)
-    headline = {n.headline: n.value for n in results.numbers if n.headline}
-    write_json(outputs[f"metrics/labelled_arrays/{key}.json"], headline, digits=2)
+    write_json(outputs[f"metrics/labelled_arrays/{key}.json"], headline_numbers(results), digits=2)
     write_json(outputs[f"plots/labelled_arrays/{key}.json"], plain(results, without_beside=True))
     out = outputs[f"data/labelled_arrays/{key}"]
     write_result(out / "directions.json", results.directions)
-    tensors = {
-        f"{basis}.{k}": one for basis, null in nulls.items() for k, one in vars(null).items()
-    }
-    write_tensors(out / "random.safetensors", tensors)
+    write_nulls(out / "random.safetensors", nulls)
 
 
 def measured(given: Labelled, params: ListedParams) -> LabelledResults:
@@ -91,8 +87,7 @@ def concept_nulls(
     given: Labelled, privileged: PrivilegedDirections, params: ListedParams
 ) -> dict[str, RandomBest]:
     """Return what random directions encode: as many as the head's, as features, in its span."""
-    read = {name: params.read(f"concepts.{name}", Any) for name in NULL_SETTINGS}
-    settings = msgspec.convert({**read, "minimum_images": 1}, concepts.Settings)
+    settings = null_settings({name: params.read(f"concepts.{name}", Any) for name in OF_NULLS})
     chosen = choose_concepts(given.activations, given.shown, settings=settings)
     how: dict[str, Any] = {"settings": settings, "workers": read_machine().workers}
     sizes = [privileged.directions, given.activations.shape[1]]

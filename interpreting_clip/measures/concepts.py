@@ -130,6 +130,15 @@ class Settings(StrictStruct, frozen=True, kw_only=True):
         return 2 if self.sign == "either" else 1
 
 
+OF_NULLS = ("negatives", "rotations", "seed", "sign")
+"""The settings that a null depends on."""
+
+
+def null_settings(values: Mapping[str, Any]) -> Settings:
+    """Return settings with these of a null, which concepts on few images have, too."""
+    return msgspec.convert({**values, "minimum_images": 1}, Settings)
+
+
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Concepts(Result):
     """The concepts that directions and features encode, with their chance levels.
@@ -300,7 +309,24 @@ def count_concepts(
             (in_span,) = random_concepts(
                 activations, found, sizes[:1], span=directions, progress=progress, **how
             )
-    *of_directions, of_features = _bases(activations, bases, found, random, **how)
+    measured, rare = found.split_examples(len(activations), settings)
+    resamples = found.resamples(len(activations), settings)
+    sign = {"sign": settings.sign, "workers": workers}
+    *of_directions, of_features = (
+        basis_concepts(
+            score_concepts(
+                activations, vectors, measured, settings.threshold, resamples=resamples, **sign
+            ),
+            best_precisions(activations, vectors, rare, **sign),
+            by_chance,
+            found.measured,
+            enough=found.enough,
+            threshold=settings.threshold,
+            sweep=settings.sweep,
+            first=first,
+        )
+        for (first, vectors), by_chance in zip(bases.items(), random, strict=True)
+    )
     known = of_directions[0] if of_directions else None
     unique = int(known.unique.value) if known else 0
     return Concepts(
@@ -312,7 +338,17 @@ def count_concepts(
         threshold=settings.threshold,
         rotations=settings.rotations,
         in_span=in_span and span_null(unique, in_span, found.enough, settings.threshold),
-        rows=None if rows is None else _rows(activations, rows, found, **how),
+        rows=None
+        if rows is None
+        else row_concepts(
+            activations,
+            rows,
+            found.places[found.enough],
+            measured,
+            settings.threshold,
+            resamples=resamples,
+            workers=workers,
+        ),
     )
 
 
@@ -347,6 +383,14 @@ class ChosenConcepts:
         """Return the positives and the negatives of each concept."""
         how = settings.negatives, settings.seed
         return concept_examples(self.labels, self.numbers, images, *how)
+
+    def split_examples(
+        self, images: int, settings: Settings
+    ) -> tuple[list[Examples], list[Examples]]:
+        """Return the examples of the concepts on enough images, and of the others."""
+        both = list(zip(self.examples(images, settings), self.enough.tolist(), strict=True))
+        measured, rare = ([one for one, kept in both if kept is which] for which in (True, False))
+        return measured, rare
 
     def resamples(self, images: int, settings: Settings) -> list[Resample]:
         """Return each resample of the images, for the concepts on enough images."""
@@ -411,58 +455,6 @@ def random_concepts(
         span=span,
         workers=workers,
         progress=progress,
-    )
-
-
-def _bases(
-    activations: Features,
-    bases: Mapping[int, Float[np.ndarray, "direction feature"] | None],
-    chosen: ChosenConcepts,
-    random: Sequence[RandomBest],
-    *,
-    settings: Settings,
-    workers: int,
-) -> list[BasisConcepts]:
-    """Measure what each basis encodes; its key is the number of its first direction or feature."""
-    images, enough = len(activations), chosen.enough
-    both = list(zip(chosen.examples(images, settings), enough.tolist(), strict=True))
-    measured, rare = ([one for one, kept in both if kept is which] for which in (True, False))
-    resamples, threshold = chosen.resamples(images, settings), settings.threshold
-    how = {"sign": settings.sign, "workers": workers}
-    return [
-        basis_concepts(
-            score_concepts(activations, vectors, measured, threshold, resamples=resamples, **how),
-            best_precisions(activations, vectors, rare, **how),
-            by_chance,
-            chosen.measured,
-            enough=enough,
-            threshold=threshold,
-            sweep=settings.sweep,
-            first=first,
-        )
-        for (first, vectors), by_chance in zip(bases.items(), random, strict=True)
-    ]
-
-
-def _rows(
-    activations: Features,
-    rows: Float[np.ndarray, "concept feature"],
-    chosen: ChosenConcepts,
-    *,
-    settings: Settings,
-    workers: int,
-) -> RowConcepts:
-    """Measure the rows of the concepts on enough images."""
-    images, enough = len(activations), chosen.enough
-    both = zip(chosen.examples(images, settings), enough.tolist(), strict=True)
-    return row_concepts(
-        activations,
-        rows,
-        chosen.places[enough],
-        [one for one, kept in both if kept],
-        settings.threshold,
-        resamples=chosen.resamples(images, settings),
-        workers=workers,
     )
 
 

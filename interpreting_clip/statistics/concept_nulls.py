@@ -5,12 +5,14 @@ privileged or not.
 The paper has no null; this one is ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
+from interpreting_clip.formats.tensors import read_tensors, write_tensors
 from interpreting_clip.statistics.average_precision import Examples, average_precisions
 from interpreting_clip.statistics.chunks import Features
 from interpreting_clip.statistics.concept_scores import Sign, Vectors, score_parts
@@ -44,6 +46,19 @@ class RandomBest:
 
     drawn: Float[np.ndarray, "rotation set concept"]
     over_all: Float[np.ndarray, "rotation set concept"]
+
+
+def write_nulls(file: Path, nulls: Mapping[str, RandomBest]) -> None:
+    """Write the nulls of several bases into one file of tensors, by the name of the basis."""
+    named = nulls.items()
+    tensors = {f"{basis}.{name}": array for basis, n in named for name, array in vars(n).items()}
+    write_tensors(file, tensors)
+
+
+def read_nulls(file: Path, *bases: str) -> list[RandomBest]:
+    """Read the nulls of these bases from a file that `write_nulls` wrote."""
+    tensors = read_tensors(file)
+    return [RandomBest(tensors[f"{b}.drawn"], tensors[f"{b}.over_all"]) for b in bases]
 
 
 def score_random_directions(
