@@ -52,11 +52,23 @@ def main(*, to: Path = Path("site")) -> None:
 
 
 def copy_pages() -> None:
-    """Copy the study's pages and their data, with the links to documents leading to the site's."""
+    """Copy the study's pages and their data; the documents that they name become links."""
     shutil.copytree("plots", BUILT / "plots")
-    for readme in Path("data").glob("*/README.md"):
-        (BUILT / readme.parent).mkdir(parents=True)
-        shutil.copy(readme, BUILT / readme)
     for page in PAGES:
-        text = (BUILT / page).read_text("utf-8").replace('="../README.md', '="../index.html')
-        (BUILT / page).write_text(re.sub(r'="\.\./docs/([\w/]+)\.md', r'="../\1.html', text))
+        text = (BUILT / page).read_text("utf-8")
+        (BUILT / page).write_text(DOCUMENT.sub(link_to_document, text), "utf-8")
+
+
+DOCUMENT = re.compile(r'<span class="document" data-path="([^"]+)">(.*?) \(<code>.*?</span>')
+
+
+def link_to_document(named: re.Match[str]) -> str:
+    """Return a link to the site's page of a document; other documents keep their path."""
+    path, words = named.groups()
+    file, _, section = path.partition("#")
+    page = "index.md" if file == "README.md" else file.removeprefix("docs/")
+    target = (BUILT / page).with_suffix(".html")
+    if not target.is_file():
+        return named[0]
+    address = f"../{target.relative_to(BUILT)}{'#' * bool(section)}{section}"
+    return f'<a href="{address}">{words}</a>'
