@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from page.families import families
-from page.names import direction_href
 from page.study_results import StudyEncoder
 
 
@@ -41,26 +40,26 @@ def shared_concepts(encoders: Sequence[StudyEncoder]) -> list[dict[str, Any]]:
 def concept_finder(
     encoders: Sequence[StudyEncoder], probed: Iterable[tuple[str, str]] = ()
 ) -> list[dict[str, Any]]:
-    """Return each concept that was probed, by name, with its `pairs`, the strongest first.
+    """Return each concept that was probed, by name, with the encoders that encode it.
 
-    A pair has the encoder, the basis, the direction or feature that encodes the concept, and the
-    address of its page, None if the encoder has no pages or the feature was not examined.
+    `encoders` are pairs of an encoder and its `directions` and `features` by number, the strongest
+    first. `cut`: whether the result of some encoder does not list all of its pairs.
     """
-    pairs: dict[tuple[str, str], list[dict[str, Any]]] = {concept: [] for concept in probed}
+    found: dict[tuple[str, str], list[tuple[StudyEncoder, dict[str, list[int]]]]]
+    found = {concept: [] for concept in probed}
+    cut = False
     for e in encoders:
-        examined = {axis.feature for axis in e.results.outlier_axes.axes}
+        numbers: dict[tuple[str, str], dict[str, list[int]]] = {}
         for basis, counts in (e.results.concepts.bases if e.results.concepts else {}).items():
-            for pair in counts.encoded:
-                shown = e.browsable and (basis == "directions" or pair.number in examined)
-                href = direction_href(e.key, basis, pair.number) if shown else None
-                place = {"encoder": e, "basis": basis, "pair": pair, "href": href}
-                pairs.setdefault((pair.concept, pair.category), []).append(place)
+            cut = cut or len(counts.encoded) < counts.pairs
+            for pair in sorted(counts.encoded, key=lambda pair: -pair.precision):
+                known = numbers.setdefault(
+                    (pair.concept, pair.category), {"directions": [], "features": []}
+                )
+                known[basis].append(pair.number)
+        for concept, known in numbers.items():
+            found.setdefault(concept, []).append((e, known))
     return [
-        {
-            "name": name,
-            "category": category,
-            # The sort is stable: equal precisions keep the order of the study.
-            "pairs": sorted(places, key=lambda place: -place["pair"].precision),
-        }
-        for (name, category), places in sorted(pairs.items())
+        {"name": name, "category": category, "encoders": members, "cut": cut}
+        for (name, category), members in sorted(found.items(), key=lambda item: item[0])
     ]

@@ -24,23 +24,22 @@ from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_panel
 from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import measure_title
-from interpreting_clip.measures.effective_robustness import NATURAL, STYLE
 from interpreting_clip.statistics.nulls import holm, rank_p_value
 from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.training.saved_baseline import Baseline
 from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import REMOVED, ArrayEntry, array_charts, array_sections, number_rows
-from page.claims import study_claims
-from page.drawings import panel_drawing
-from page.families import families
+from page.claims import insights, study_claims
+from page.drawings import PanelDrawing, panel_drawing
+from page.first_screen import real_encoders
 from page.further_encoders import FurtherEncoder
 from page.labelled_sections import LabelledEntry, labelled_rows, largest_p_error
 from page.names import (
-    DATASETS,
     REPRESENTATIONS,
     TESTBED_SHIFTS,
     TRAININGS,
+    direction_href,
     format_estimate,
     format_interval,
     format_percents,
@@ -50,6 +49,7 @@ from page.names import (
 )
 from page.provenance import Provenance, all_synthetic, concept_set, dataset_rows, study_names
 from page.rendering import template_environment
+from page.replicas import Replicated
 from page.robustness_claims import mean_over
 from page.seed_means import format_over_seeds, over_seeds
 from page.standing import standing
@@ -66,6 +66,9 @@ WITH_A_SECTION = (
 """The measures whose sections are written by hand; all others share one."""
 
 
+UNFOLDED = 2
+"""How many comparisons of layers are drawn where the page opens."""
+
 FILTERS = {
     "estimate": format_estimate,
     "interval": format_interval,
@@ -80,6 +83,8 @@ FILTERS = {
     "p_among": rank_p_value,
     "percents": format_percents,
     "spans": line_spans,
+    "direction_href": direction_href,
+    "seeds_of": seeds_of,
     "spread": format_spread,
     "standing": standing,
 }
@@ -140,11 +145,11 @@ def report_page(report: Report) -> str:
             }
             for number, (title, entries) in enumerate(sections.items(), 1)
         ],
-        "figures": {
-            chart.name: panel_drawing(chart, table)
-            for chart in study_charts(names["imagenet"], concepts)
-            if len(table := report.tables[chart.table or chart.name])
-        },
+        "figures": figures(report.tables, names["imagenet"], concepts),
+        "trained": [e for e in encoders if e.entry.training != "untrained"],
+        "replicated": [e for e in encoders if e.replicas],
+        "insights": insights(claims),
+        "real_encoders": real_encoders(report.arrays, report.labelled),
         "comparisons": [comparison.cka for comparison in report.comparisons],
         "compared": compared(report.comparisons),
         "by_representation": {
@@ -161,20 +166,38 @@ def report_page(report: Report) -> str:
         "complete": first_complete(encoders),
         "reasons": reasons(encoders),
         "mean_over": mean_over(encoders, names),
-        "families": families(encoders),
         "shared_concepts": shared_concepts(encoders),
         "dataset_rows": dataset_rows({**provenance.datasets, **provenance.shifts}, encoders),
         "imagenet": names["imagenet"],
         "test_sets": names,
         "synthetic": all_synthetic(provenance.datasets),
         "own_shifts": own_shifts(encoders),
-        "datasets": {key: names[key] for key in DATASETS},
-        "shifts": {key: names[key] for key in TESTBED_SHIFTS},
-        "shift_kinds": {"natural": NATURAL, "style": STYLE},
+        "shifts": TESTBED_SHIFTS,
         "trainings": TRAININGS,
         "removed": REMOVED,
     }
     return template_environment("report", FILTERS).get_template("page.html.jinja").render(view)
+
+
+def figures(
+    tables: Mapping[str, pd.DataFrame], imagenet: str, concepts: str
+) -> dict[str, PanelDrawing]:
+    """Return the study's charts that have rows, by name; only two comparisons stand unfolded."""
+    charts = {chart.name: chart for chart in study_charts(imagenet, concepts)}
+    drawn = {name: (chart, tables[chart.table or name]) for name, chart in charts.items()}
+    compared = drawn.pop(CKA.name)[1]
+    pairs = compared.groupby(["first_label", "second_label"], sort=False).ngroup()
+    drawn[CKA.name] = CKA, compared[pairs < UNFOLDED]
+    further = replace(CKA, name="cka_further", title="Similarity of layers, further comparisons")
+    drawn[further.name] = further, compared[pairs >= UNFOLDED]
+    return {
+        name: panel_drawing(chart, table) for name, (chart, table) in drawn.items() if len(table)
+    }
+
+
+def seeds_of(replicas: Mapping[str, Replicated]) -> int:
+    """Return how many seeds an encoder's numbers have, whether they count or not."""
+    return max(replicated.seeds for replicated in replicas.values())
 
 
 def corrected(encoders: Sequence[StudyEncoder]) -> dict[str, float]:

@@ -4,29 +4,35 @@
   if (!field) return;
   const count = document.getElementById("found-concepts");
   const rows = [...document.querySelectorAll("#concept-table tbody tr")];
-  const words = rows.map((row) => row.dataset.words.toLowerCase());
-  const directionsOnly = document.getElementById("directions-only");
   const filter = () => {
     const wanted = field.value.toLowerCase().split(",").map((word) => word.trim()).filter(Boolean);
-    const any = directionsOnly.checked ? ".directions" : ".pair";
-    let found = 0;
-    rows.forEach((row, index) => {
-      let encoders = 0;
-      for (const finding of row.querySelectorAll(".finding:has(.pair)")) {
-        finding.hidden = !finding.querySelector(any);
-        encoders += finding.hidden ? 0 : 1;
-      }
-      for (const pair of row.querySelectorAll(".pair.features")) pair.hidden = directionsOnly.checked;
-      row.querySelector(".encoders").textContent = encoders;
-      const left = directionsOnly.checked && !encoders;
-      row.hidden = left || (wanted.length && !wanted.some((word) => words[index].includes(word)));
-      found += row.hidden ? 0 : 1;
-    });
-    count.textContent = `${found} of ${rows.length} concepts`;
+    for (const row of rows) {
+      row.hidden = wanted.length && !wanted.some((word) => row.dataset.words.toLowerCase().includes(word));
+    }
+    count.textContent = `${rows.filter((row) => !row.hidden).length} of ${rows.length} concepts`;
   };
-  for (const control of [field, directionsOnly]) {
-    control.addEventListener("input", filter);
-    control.closest("label").hidden = false;
-  }
+  field.addEventListener("input", filter);
+  field.closest("label").hidden = false;
   filter();
+})();
+
+// Pages of directions, which git does not have: names of them become links where the pages are. An <object>
+// asks for a file without a message in the console.
+(() => {
+  const links = [...document.querySelectorAll("[data-page]")];
+  const folders = new Set(links.map((link) => link.dataset.page.split("/").slice(0, 2).join("/")));
+  for (const folder of folders) {
+    const probe = document.createElement("object");
+    probe.setAttribute("aria-hidden", "true");
+    probe.tabIndex = -1;
+    probe.className = "probe";
+    probe.onload = () => {
+      for (const link of links) if (link.dataset.page.startsWith(`${folder}/`)) link.href = link.dataset.page;
+      for (const note of document.querySelectorAll(".without-pages")) note.hidden = true;
+      probe.remove();
+    };
+    probe.onerror = () => probe.remove();
+    probe.data = `${folder}/directions_1.jpg`;
+    document.body.append(probe);
+  }
 })();
