@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 
 import numpy as np
 from jaxtyping import AbstractArray
+from page.extreme_images import extreme_images
 
 from interpreting_clip.datasets.broden.thumbnails import (
     GRID,
@@ -27,7 +28,6 @@ from page.direction_entries import (
     feature_entries,
 )
 from page.direction_pages import Browser
-from page.extreme_images import extreme_images
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from page.extreme_images import direction_extremes, extreme_images
 
 from interpreting_clip.statistics import concept_scores
-from page.extreme_images import direction_extremes, extreme_images
 
 RNG = np.random.default_rng(0)
 SCORES = np.round(RNG.standard_normal((300, 7)), 1)  # some scores are equal
