@@ -1,6 +1,6 @@
 """What the pages of an encoder's directions show: directions, outlier features and concepts."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
     """
 
     number: int
-    facts: Any
+    facts: Mapping[Hashable, Any]
     concepts: list[Any]
     outlined: Any | None
     images: list[int]
@@ -147,7 +147,7 @@ def concept_pairs(facts: pd.DataFrame, basis: BasisConcepts, probe: Probe) -> pd
     return pairs.sort_values("precision", ascending=False, kind="stable")
 
 
-def listed_pairs(pairs: pd.DataFrame, by: str) -> dict[int, list[Any]]:
+def listed_pairs(pairs: pd.DataFrame, by: str) -> dict[Any, list[Any]]:
     """Return the encoded pairs by `number` or by `concept`, but the first three at the least."""
     shown = pairs[pairs["encoded"] | (pairs.groupby(by).cumcount() < FEWEST_LISTED)]
     return {key: list(rows.itertuples(index=False)) for key, rows in shown.groupby(by)}
@@ -161,18 +161,12 @@ def make_entries(
 ) -> list[Entry]:
     """Return the entries of all rows of `facts`."""
     listed, segmented = listed_pairs(pairs, "number"), set(thumbnails.mask_concepts.tolist())
-    return [
-        Entry(
-            number=fact.number,
-            facts=fact,
-            concepts=listed[fact.number],
-            outlined=next(
-                (p for p in listed[fact.number] if p.encoded and p.concept in segmented), None
-            ),
-            images=shown,
-        )
-        for fact, shown in zip(facts.itertuples(), images.tolist(), strict=True)
-    ]
+    entries = []
+    for row, shown in zip(facts.to_dict("records"), images.tolist(), strict=True):
+        concepts = listed[row["number"]]
+        outlined = (p for p in concepts if p.encoded and p.concept in segmented)
+        entries.append(Entry(row["number"], row, concepts, next(outlined, None), shown))
+    return entries
 
 
 def extreme_images(
@@ -192,7 +186,7 @@ def extreme_images(
     )
 
 
-def name_images(labels: ConceptLabels, concepts: pd.DataFrame) -> dict[int, str]:
+def name_images(labels: ConceptLabels, concepts: pd.DataFrame) -> dict[Any, str]:
     """Return the names of at most six concepts of each image that has any, scenes first."""
     shown = pd.DataFrame({"image": labels.image, "number": labels.concept}).merge(concepts)
     shown["category"] = pd.Categorical(shown["category"], KINDS)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask
+from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask, Thumbnails
 from page.direction_entries import Browser, Entry
 from page.names import direction_href
 from page.rendering import template_environment
@@ -40,24 +40,21 @@ def browser_files(label: str, browser: Browser | None) -> Iterator[File]:
     Without probe images (None), the index is the only page and says so.
     """
     environment = template_environment("browser", {"href": href})
-    pages = list(entry_pages(browser)) if browser else []
-    entries = (entry for page in pages for entry in page.entries)
-    negative = any(pair.negative for entry in entries for pair in entry.concepts)
-    shared = {
-        "label": label,
-        "browser": browser,
-        "pages": pages,
-        "negative": negative,
-        "side": SIDE,
-    }
-    index = environment.get_template("browser_index.html.jinja")
-    title = "Privileged directions"
-    yield "index.html", index.render(shared, file="index.html", title=title).encode()
-    template = environment.get_template("browser_page.html.jinja")
+    index, template = (
+        environment.get_template(f"browser_{name}.html.jinja") for name in ("index", "page")
+    )
+    heading = {"label": label, "file": "index.html", "title": "Privileged directions"}
+    if browser is None:
+        yield "index.html", index.render(heading, pages=[]).encode()
+        return
+    pages = list(entry_pages(browser))
+    pairs = (pair for page in pages for entry in page.entries for pair in entry.concepts)
+    shared = {"browser": browser, "pages": pages, "negative": any(pair.negative for pair in pairs)}
+    yield "index.html", index.render(heading | shared).encode()
     for page in pages:
-        yield page.file, template.render(shared, side=SIDE, **page._asdict()).encode()
+        yield page.file, template.render(heading | shared | page._asdict(), side=SIDE).encode()
         for entry in page.entries:
-            yield f"{page.basis}_{entry.number}.jpg", sprite(browser, entry)
+            yield f"{page.basis}_{entry.number}.jpg", sprite(browser.thumbnails, entry)
 
 
 def href(number: int, basis: str) -> str:
@@ -75,11 +72,11 @@ def entry_pages(browser: Browser) -> Iterator[Page]:
     yield Page("features.html", "Outlier features", "features", browser.features)
 
 
-def sprite(browser: Browser, entry: Entry) -> bytes:
+def sprite(thumbnails: Thumbnails, entry: Entry) -> bytes:
     """Return an entry's images as JPEG: the highest values in the first row, then the lowest."""
     from PIL import Image
 
-    columns, thumbnails = len(entry.images) // 2, browser.thumbnails
+    columns = len(entry.images) // 2
     sheet = Image.new("RGB", (columns * SIDE, 2 * SIDE))
     for place, image in enumerate(entry.images):
         mask = thumbnails.mask(image, entry.outlined.concept) if entry.outlined else None
@@ -104,7 +101,7 @@ def tile(pixels: UInt8[np.ndarray, "height width 3"], mask: Mask | None) -> "Ima
     if mask is not None:
         grey = Image.fromarray(mask.astype(np.uint8) * 255)
         smooth = grey.resize(image.size, Image.Resampling.BILINEAR)
-        inside = smooth.point(lambda value: 255 * (value >= 128))
+        inside = smooth.point([0] * 128 + [255] * 128)
         wider, narrower = inside.filter(MaxFilter(3)), inside.filter(MinFilter(3))
         image.paste("black", mask=ImageChops.subtract(wider, inside))
         image.paste("white", mask=ImageChops.subtract(inside, narrower))

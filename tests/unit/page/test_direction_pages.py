@@ -54,12 +54,12 @@ def test_what_is_shown_of_a_direction_or_feature_is_its_own(files, browser, basi
         for pair in entry.concepts:
             link = f'<a href="index.html#concept-{pair.concept}">{pair.name}</a>'
             assert f">{'−' * pair.negative}{link} {pair.precision:.3f}" in article
-        facts = entry.facts
-        share = f"{100 * facts.share:.2g} % of the sum"
+        share, cosine, nearest = map(entry.facts.__getitem__, ("share", "cosine", "nearest"))
+        text = f"{100 * share:.2g} % of the sum"
         if basis == "features":
-            share = f"Extreme in {100 * facts.share:.1f} % of the images"
-        assert share in article and f"|cos| {facts.cosine:.2f}" in article
-        assert direction_href("", other, facts.nearest).rpartition("/")[2] in article
+            text = f"Extreme in {100 * share:.1f} % of the images"
+        assert text in article and f"|cos| {cosine:.2f}" in article
+        assert direction_href("", other, nearest).rpartition("/")[2] in article
         outlined = re.findall(r"Outlined: (.*?)\.</p>", article)
         assert outlined == ([entry.outlined.name] if entry.outlined else [])
         names = [browser.names.get(image, "no labelled concept") for image in entry.images]
