@@ -9,7 +9,7 @@ import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.colours import VARIABLES, recoloured
-from interpreting_clip.charts.panels import Legend, Look, PanelChart, panel_spec, panel_values
+from interpreting_clip.charts.panels import Legend, Look, PanelChart, single_panels
 from interpreting_clip.charts.pictures import panel_pictures
 
 
@@ -35,7 +35,6 @@ class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
     panels: dict[str, str]
     legend: list[LegendEntry]
     spec: str
-    small: bool  # the page shows four panels in a row instead of three
 
 
 def panel_drawing(
@@ -50,17 +49,15 @@ def panel_drawing(
     With `holds_rows=False`, a script of the page sets the rows of `spec`. `in_words` has the
     alternative text of panels by their titles; by default it is the title.
     """
-    rows = chart.rows(table)
-    spec = panel_spec(chart, chart.ends(rows) if len(rows) else {})
-    values = panel_values(chart, rows, spec)
+    spec, values = single_panels(chart, table)
     data = [{"title": k, "values": text if holds_rows else ""} for k, text in values.items()]
+    rows = chart.rows(table)
     return PanelDrawing(
         name=chart.name,
         title=chart.title,
         panels=panel_pictures(chart, spec, values, in_words),
         legend=[entry for legend in chart.legend for entry in legend_entries(legend, rows)],
         spec=script_json({"spec": spec, "panels": data}),
-        small=spec["width"] < 220,
     )
 
 
@@ -76,8 +73,6 @@ def legend_entries(legend: Legend, rows: pd.DataFrame) -> Iterator[LegendEntry]:
     """Yield an entry for each name that is drawn."""
     for name, look in legend.looks.items():
         drawn = rows[rows[legend.column] == name] if legend.column in rows else rows
-        if legend.counted:
-            drawn = drawn[drawn[legend.counted] > 0]
         if len(drawn) or legend.column not in rows:
             yield LegendEntry(
                 text=name,

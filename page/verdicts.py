@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts.cases import CASES, NUMBERS
 from interpreting_clip.charts.panels import Legend
+from interpreting_clip.charts.rows import CASES, NUMBERS
 from interpreting_clip.formats.result import Estimate
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS, format_estimate, mark

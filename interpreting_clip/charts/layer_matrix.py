@@ -2,14 +2,14 @@
 
 import altair as alt
 
-from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart
+from interpreting_clip.charts.panels import OWN_SCALES, Ends, Layers, Legend, Look, PanelChart
 from interpreting_clip.charts.theme import GROUND, INK, PURPLE, number_tip, tooltip
 
 SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
 """The values in the legend, which are also the opacities."""
 
 FEW = 8
-"""Matrices with fewer layers have their numbers in the cells."""
+"""Matrices of at most so many layers have their numbers in the cells."""
 
 
 def cka_panel(_ends: Ends) -> Layers:
@@ -20,10 +20,7 @@ def cka_panel(_ends: Ends) -> Layers:
     base = alt.Chart().encode(
         x=alt.X("first_layer:N", sort=first, title=None).axis(labelAngle=-40, **bare),
         y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
-        tooltip=tooltip(
-            *("first_label", "first_layer", "second_label", "second_layer"),
-            number_tip("cka", "CKA", ".2f"),
-        ),
+        tooltip=tooltip("first_layer", "second_layer", number_tip("cka", "CKA", ".2f")),
     )
     shade = alt.Opacity("cka:Q", title="CKA").legend(
         **{"symbolType": "square", "symbolStrokeWidth": 0, "symbolFillColor": PURPLE},
@@ -33,7 +30,7 @@ def cka_panel(_ends: Ends) -> Layers:
         opacity=shade.scale(domainMin=0, domainMax=1, range=[0, 1], clamp=True)
     )
     numbers = (
-        base.transform_filter(f"datum.last_first < {FEW} && datum.last_second < {FEW}")
+        base.transform_filter(f"datum.cells <= {FEW**2}")
         .mark_text()
         .encode(
             text=alt.Text("cka:Q", format=".2f"),
@@ -42,9 +39,7 @@ def cka_panel(_ends: Ends) -> Layers:
     )
     return (
         alt.layer(cells, numbers)
-        .transform_joinaggregate(
-            last_first="max(first_index)", last_second="max(second_index)", groupby=["panel"]
-        )
+        .transform_joinaggregate(cells="count()", groupby=["panel"])
         .properties(width=235, height=225)
     )
 
@@ -61,6 +56,5 @@ CKA = PanelChart(
         ),
     ),
     panel="{first_label} (across)\n{second_label} (up)",
-    facets={"bounds": "flush", "spacing": {"column": 92, "row": 112}},
-    independent={"scale": "xy"},
+    facets=OWN_SCALES,
 )

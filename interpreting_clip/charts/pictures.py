@@ -33,7 +33,7 @@ def chart_svg(chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | No
     """
     spec = whole_chart(chart, table, size)
     del spec["title"]
-    return draw_svg(compiled(spec), chart.name, chart.alternative)
+    return draw_svg(compiled(spec), chart.name, f"{chart.title}. {chart.caption}".strip())
 
 
 def panel_pictures(
@@ -47,7 +47,7 @@ def panel_pictures(
     Parameters
     ----------
     chart : of the panels
-    spec, values : a panel without its rows, and the rows of each (`panel_spec`, `panel_values`)
+    spec, values : a panel without its rows, and the rows of each (`single_panels`)
     in_words : alternative texts of panels by their titles; by default the title
     """
     vega = compiled(spec)

@@ -97,16 +97,8 @@ def by_name(names: Iterable[str], values: Iterable[Any]) -> alt.Scale:
 TITLES = {
     "label": "name",
     "robustness_text": "effective robustness",
-    "outlier_features": "outlier features",
-    "null_text": "by chance",
-    "random_text": "of random directions",
-    "over_all": "against all images",
-    "first_label": "across",
-    "second_label": "up",
-    "dataset": "accuracy on",
-    "basis": "concepts of",
-    "first_layer": "layer of the first encoder",
-    "second_layer": "layer of the second encoder",
+    "first_layer": "across",
+    "second_layer": "up",
     "text": "value",
 }
 """What a tooltip calls a column; other columns have their own names."""
@@ -127,20 +119,7 @@ def number_tip(column: str, title: str, form: str) -> alt.Tooltip:
     return alt.Tooltip(field=column, type="quantitative", title=title, format=form)
 
 
-def shown_if(test: str, opacity: float = 1) -> alt.OpacityValue:
-    """Hide the rows that fail a test; without them, their panel might have no such axis."""
-    return alt.OpacityValue(0, condition=[{"test": test, "value": opacity}])
-
-
-# --- Texts, as expressions of Vega
-
-
-def interval_text(low: str, high: str, form: str) -> str:
-    """Return an expression: both ends of an interval, or a dash where one is missing."""
-    ends = " + ', ' + ".join(f"format(datum['{end}'], '{form}')" for end in (low, high))
-    return f"isValid(datum['{low}']) && isValid(datum['{high}']) ? '[' + {ends} + ']' : '–'"
-
-
-def number_text(column: str, form: str, more: str = "''") -> str:
-    """Return an expression: a number and what another expression adds to it, or a dash."""
-    return f"isValid(datum['{column}']) ? format(datum['{column}'], '{form}') + {more} : '–'"
+def with_halo(texts: alt.Chart, **look: Any) -> list[alt.Chart]:
+    """Write texts on a halo of the ground's colour, so that no line runs through the letters."""
+    halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
+    return [texts.mark_text(**look, **halo), texts.mark_text(**look, color=INK)]

@@ -70,9 +70,7 @@ PRUNINGS = rows(
     {"fraction": [0, 0.5, 0.9], "accuracy": [80, 60, 20]},
 )
 SWEEPS = rows(ENCODERS, {"threshold": [0.6, 0.7, 0.8], "unique": [8, 6, 4]})
-# The second step did not log its accuracy.
-TRAINING = rows(ENCODERS, {"step": [1, 2, 3], "loss": [3, 2, 1], "accuracy": [10, None, 30]})
-OUTLIERS = rows({"rank": [1, 2, 3], "share": [0.9, 0.4, 0.1]})
+TRAININGS = rows(ENCODERS, {"step": [1, 2, 3], "loss": [3, 2, 1]})
 PROFILES = rows(
     {"label": ["a", "b"]}, {"feature": [0, 1, 2], "z": [0.1, -0.2, 3]}, image="one", features=3
 )

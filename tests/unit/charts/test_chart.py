@@ -22,7 +22,6 @@ ACCURACIES = {"imagenet": 63.3, "imagenet_r": 69.3, "objectnet": 44.3}
 
 RESULTS: dict[str, Any] = {
     "kurtosis": ic.kurtosis(VALUES),
-    "outlier_features": ic.outlier_features(VALUES),
     "importance": ic.directions(VALUES, head=HEAD, random_heads=2),
     "pruning": ic.pruning(VALUES, head=HEAD, classes=CLASS, random_heads=2),
     "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, rotations=2),
@@ -34,7 +33,7 @@ RESULTS: dict[str, Any] = {
     ),
 }
 CASES = [(name, name) for name in RESULTS]
-CASES += [("kurtosis", "outlier_features"), ("concepts", "sweep")]
+CASES += [("concepts", "sweep")]
 
 
 def rows(chart: alt.FacetChart) -> pd.DataFrame:

@@ -6,19 +6,17 @@ import re
 import pandas as pd
 import pytest
 
-from interpreting_clip.charts.cases import CASES as CLAIM_CASES
 from interpreting_clip.charts.layer_matrix import CKA, FEW
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
-    OUTLIER_SHARES,
     PRUNING,
     SWEEP,
-    TRAINING_ACCURACY,
-    TRAINING_LOSS,
+    TRAINING,
 )
 from interpreting_clip.charts.panels import PanelChart, facets
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.charts.profile import PROFILE
+from interpreting_clip.charts.rows import CASES as CLAIM_CASES
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
@@ -39,12 +37,11 @@ from tests.unit.charts.small_tables import (
     CONCEPT_COUNTS,
     IMPORTANCES,
     KURTOSES,
-    OUTLIERS,
     PROFILES,
     PRUNINGS,
     PUBLISHED_MODELS,
     SWEEPS,
-    TRAINING,
+    TRAININGS,
     marks,
     models,
     panels,
@@ -58,9 +55,7 @@ CASES = [
     (IMPORTANCE, IMPORTANCES, 9, 2),  # without random heads
     (PRUNING, PRUNINGS, 18, 4),  # of two of the three test sets
     (SWEEP, SWEEPS, 9, 2),
-    (TRAINING_LOSS, TRAINING, 9, 3),
-    (TRAINING_ACCURACY, TRAINING, 6, 3),
-    (OUTLIER_SHARES, OUTLIERS, 3, 1),
+    (TRAINING, TRAININGS, 9, 3),
     (PROFILE, PROFILES, 2, 2),  # the features beyond the limit
     (KURTOSIS, KURTOSES, 3, 1),
     (CONCEPTS, CONCEPT_COUNTS, 8, 2),  # no random directions
@@ -75,7 +70,7 @@ CASES = [
 ]
 
 
-LINES = (IMPORTANCE, PRUNING, SWEEP, TRAINING_LOSS, TRAINING_ACCURACY)
+LINES = (IMPORTANCE, PRUNING, SWEEP, TRAINING)
 
 
 def drawn_rows(chart: PanelChart, svg: str) -> int:
