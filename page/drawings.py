@@ -1,8 +1,7 @@
 """A chart as a page shows it: a picture per panel, a legend in HTML, and data for its script."""
 
 import json
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -38,16 +37,11 @@ class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def panel_drawing(
-    chart: PanelChart,
-    table: pd.DataFrame,
-    *,
-    holds_rows: bool = True,
-    in_words: Mapping[str, str] | pd.Series = MappingProxyType({}),
+    chart: PanelChart, table: pd.DataFrame, *, holds_rows: bool = True
 ) -> PanelDrawing:
     """Draw a chart panel by panel, in the order in which the panels first occur among the rows.
 
-    With `holds_rows=False`, a script of the page sets the rows of `spec`. `in_words` has the
-    alternative text of panels by their titles; by default it is the title.
+    With `holds_rows=False`, a script of the page sets the rows of `spec`.
     """
     spec, values = single_panels(chart, table)
     data = [{"title": k, "values": text if holds_rows else ""} for k, text in values.items()]
@@ -55,7 +49,7 @@ def panel_drawing(
     return PanelDrawing(
         name=chart.name,
         title=chart.title,
-        panels=panel_pictures(chart, spec, values, in_words),
+        panels=panel_pictures(chart, spec, values),
         legend=[entry for legend in chart.legend for entry in legend_entries(legend, rows)],
         spec=script_json({"spec": spec, "panels": data}),
     )
@@ -72,8 +66,8 @@ def script_json(value: Any) -> str:
 def legend_entries(legend: Legend, rows: pd.DataFrame) -> Iterator[LegendEntry]:
     """Yield an entry for each name that is drawn."""
     for name, look in legend.looks.items():
-        drawn = rows[rows[legend.column] == name] if legend.column in rows else rows
-        if len(drawn) or legend.column not in rows:
+        drawn = rows[rows[legend.column] == name]
+        if len(drawn):
             yield LegendEntry(
                 text=name,
                 look=look,

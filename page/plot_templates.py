@@ -20,14 +20,11 @@ CHECK = "--check"
 
 def template_files() -> dict[Path, bytes]:
     """Return the content of each template by its file, which has the name of the chart."""
-    charts = (*study_charts(), PUBLISHED)
-    return {
-        FOLDER / f"{chart.name}.json": json.dumps(
-            template(chart), ensure_ascii=False, separators=(",", ":")
-        ).encode()
-        + b"\n"
-        for chart in charts
+    texts = {
+        chart.name: json.dumps(template(chart), ensure_ascii=False, separators=(",", ":"))
+        for chart in (*study_charts(), PUBLISHED)
     }
+    return {FOLDER / f"{name}.json": f"{text}\n".encode() for name, text in texts.items()}
 
 
 def main(option: str = "") -> None:

@@ -115,10 +115,8 @@ def case_table(cases: Sequence[Case], reference: tuple[float, str] | None = None
 def case_drawing(
     name: str, axis: str, table: pd.DataFrame, legend: tuple[Legend, ...] = ()
 ) -> PanelDrawing:
-    """Draw cases along an axis; the alternative text of a panel has its numbers in words."""
-    words = (table["name"] + ": " + table["text"]).groupby(table["group"]).agg("; ".join)
-    chart = replace(CASES, name=name, title=axis, legend=legend)
-    return panel_drawing(chart, table, in_words=words)
+    """Draw cases along an axis."""
+    return panel_drawing(replace(CASES, name=name, title=axis, legend=legend), table)
 
 
 def overall(cases: Sequence[Case]) -> Verdict:

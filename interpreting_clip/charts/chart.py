@@ -11,7 +11,7 @@ import pandas as pd
 from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
-from interpreting_clip.charts.lines import HEAD, IMPORTANCE, PRUNING, RANDOM_HEAD, SWEEP
+from interpreting_clip.charts.lines import HEAD, IMPORTANCE, PRUNING, REFERENCE_DASHES, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS
@@ -42,53 +42,56 @@ class ResultChart:
     table: Callable[[Any], pd.DataFrame]
 
 
-RANDOM_HEADS = "Dashed: the mean of random heads."
+def outside_study(
+    chart: PanelChart, table: Callable[[Any], pd.DataFrame], caption: str = "", **changes: Any
+) -> ResultChart:
+    """Return a chart of the study in one panel, unless `changes` name others, with a caption."""
+    return ResultChart(
+        replace(chart, **{"panel": "", "columns": 3, "caption": caption, **changes}), table
+    )
+
+
+WITH_REFERENCES = {"head": (HEAD, *REFERENCE_DASHES)}
 
 CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
     Kurtosis: {
-        "kurtosis": ResultChart(
-            replace(KURTOSIS, panel="", caption="Upright mark: after a random rotation."),
-            tables.kurtosis_table,
+        "kurtosis": outside_study(
+            KURTOSIS, tables.kurtosis_table, "Upright mark: after a random rotation."
         ),
     },
     PrivilegedDirections: {
-        "importance": ResultChart(
-            replace(IMPORTANCE, panel="", only={"head": (HEAD, RANDOM_HEAD)}, caption=RANDOM_HEADS),
+        "importance": outside_study(
+            IMPORTANCE,
             tables.importance_table,
+            "Dashed: the mean of random heads.",
+            only=WITH_REFERENCES,
         )
     },
     Pruning: {
-        "pruning": ResultChart(
-            replace(
-                PRUNING,
-                panel="",
-                only={"head": (HEAD, RANDOM_HEAD, tables.COMPONENTS)},
-                caption=f"{RANDOM_HEADS} Dash-dotted: principal components are pruned instead.",
-            ),
+        "pruning": outside_study(
+            PRUNING,
             tables.pruning_table,
+            "Dashed: the mean of random heads. Dash-dotted: principal components are pruned "
+            "instead.",
+            only=WITH_REFERENCES,
         )
     },
     Concepts: {
-        "concepts": ResultChart(
-            replace(
-                CONCEPTS,
-                title="Concepts that are encoded",
-                panel="{basis}",
-                caption="Ticks: the mean for as many random directions.",
-            ),
+        "concepts": outside_study(
+            CONCEPTS,
             tables.concept_table,
+            "Upright mark and band: the mean and the middle 90 % of as many random directions.",
+            title="Concepts that are encoded",
+            panel="{basis}",
         ),
-        "sweep": ResultChart(replace(SWEEP, panel="{basis}"), tables.sweep_table),
+        "sweep": outside_study(SWEEP, tables.sweep_table, panel="{basis}"),
     },
     EffectiveRobustness: {
-        "effective_robustness": ResultChart(
-            replace(
-                EFFECTIVE_ROBUSTNESS,
-                columns=3,
-                caption="Grey points: standard models. Line: fitted to them, dashed where it is "
-                "extrapolated.",
-            ),
+        "effective_robustness": outside_study(
+            EFFECTIVE_ROBUSTNESS,
             lambda result: tables.robustness_table(result.per_shift),
+            "Grey points: standard models. Line: fitted to them, dashed where it is extrapolated.",
+            panel="{shift}",
         )
     },
     LayerCka: {"cka": ResultChart(CKA, tables.cka_table)},

@@ -2,11 +2,8 @@
 
 import altair as alt
 
-from interpreting_clip.charts.panels import OWN_SCALES, Ends, Layers, Legend, Look, PanelChart
+from interpreting_clip.charts.panels import OWN_SCALES, Ends, Layers, PanelChart
 from interpreting_clip.charts.theme import GROUND, INK, PURPLE, number_tip, tooltip
-
-SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
-"""The values in the legend, which are also the opacities."""
 
 FEW = 8
 """Matrices of at most so many layers have their numbers in the cells."""
@@ -22,12 +19,9 @@ def cka_panel(_ends: Ends) -> Layers:
         y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
         tooltip=tooltip("first_layer", "second_layer", number_tip("cka", "CKA", ".2f")),
     )
-    shade = alt.Opacity("cka:Q", title="CKA").legend(
-        **{"symbolType": "square", "symbolStrokeWidth": 0, "symbolFillColor": PURPLE},
-        **{"values": SHADES, "format": ".2~f"},
-    )
+    shade = alt.Opacity("cka:Q", title="CKA").scale(domainMin=0, domainMax=1, range=[0, 1])
     cells = base.mark_rect(color=PURPLE).encode(
-        opacity=shade.scale(domainMin=0, domainMax=1, range=[0, 1], clamp=True)
+        shade.legend(symbolType="square", symbolFillColor=PURPLE, symbolStrokeWidth=0)
     )
     numbers = (
         base.transform_filter(f"datum.cells <= {FEW**2}")
@@ -49,12 +43,6 @@ CKA = PanelChart(
     title="Similarity of layers (CKA)",
     numbers=("first_index", "second_index", "cka"),
     draw=cka_panel,
-    legend=(
-        Legend(
-            column="",
-            looks={f"CKA {v:g}": Look(colour=PURPLE, shape="square", opacity=v) for v in SHADES},
-        ),
-    ),
     panel="{first_label} (across)\n{second_label} (up)",
     facets=OWN_SCALES,
 )

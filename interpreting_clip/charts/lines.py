@@ -3,11 +3,9 @@
 from functools import partial
 
 import altair as alt
-import pandas as pd
 
 from interpreting_clip.charts.panels import (
     OWN_AXES,
-    OWN_SCALES,
     Ends,
     Layers,
     PanelChart,
@@ -32,11 +30,7 @@ HEAD, _, RANDOM_HEAD = HEAD_LABELS
 REFERENCE_DASHES = {RANDOM_HEAD: [4, 3], COMPONENTS: [8, 3, 2, 3]}
 """The dash of the grey lines that an encoder is compared with, by `head`."""
 
-encoder_chart = partial(
-    PanelChart,
-    legend=(by_training("dash", numbered=True),),
-    facets=OWN_AXES,
-)
+encoder_chart = partial(PanelChart, legend=(by_training("dash", numbered=True),), facets=OWN_AXES)
 
 
 def encoder_lines(x: alt.X, y: alt.Y, *tips: alt.Tooltip) -> alt.LayerChart:
@@ -127,7 +121,6 @@ PRUNING = encoder_chart(
     numbers=("number", "fraction", "accuracy"),
     draw=pruning_panel,
     panel="Backbone {backbone}: {dataset}",
-    columns=2,
     only={"head": (HEAD,), "dataset": ("ImageNet", "synthetic ImageNet", MEAN_OF_SHIFTS)},
 )
 
@@ -137,9 +130,7 @@ PRUNING = encoder_chart(
 
 def sweep_panel(ends: Ends) -> Layers:
     """Draw the number of unique concepts against the threshold."""
-    x = alt.X("threshold:Q", title="threshold of average precision").scale(
-        zero=False, nice=False, domain=ends.get("threshold", alt.Undefined)
-    )
+    x = alt.X("threshold:Q", title="threshold of average precision").scale(zero=False, nice=False)
     y = alt.Y("unique:Q", title="unique concepts").scale(domain=ends.get("unique", alt.Undefined))
     return encoder_lines(
         x.axis(tickCount=5, grid=False, format=".2~f"),
@@ -149,20 +140,13 @@ def sweep_panel(ends: Ends) -> Layers:
     )
 
 
-def threshold_ends(table: pd.DataFrame) -> Ends:
-    """Return the ends of the threshold, and of the count of concepts from zero."""
-    low, high = table["threshold"].min(), table["threshold"].max()
-    return {"threshold": (low, high), "unique": (0.0, max(float(table["unique"].max()), 1.0))}
-
-
 SWEEP = encoder_chart(
     name="sweep",
     title="Unique concepts against the threshold",
     numbers=("number", "threshold", "unique"),
     draw=sweep_panel,
     panel="Backbone {backbone}: {basis}",
-    columns=2,
-    ends=threshold_ends,
+    ends=lambda table: {"unique": (0.0, max(float(table["unique"].max()), 1.0))},
 )
 
 
@@ -171,23 +155,18 @@ SWEEP = encoder_chart(
 
 def training_panel(_ends: Ends) -> Layers:
     """Draw the loss over the course of a training."""
-    base = alt.Chart().encode(
-        x=alt.X("step:Q").scale(nice=False).axis(tickCount=4, grid=False, labelFlush=True),
-        y=alt.Y("loss:Q", title="loss (nats)").axis(tickCount=4),
-        color=training_color(),
+    return encoder_lines(
+        alt.X("step:Q").scale(nice=False).axis(tickCount=4, grid=False, labelFlush=True),
+        alt.Y("loss:Q", title="loss (nats)").axis(tickCount=4),
+        number_tip("step", "step", ",d"),
+        number_tip("loss", "loss (nats)", ".2f"),
     )
-    line = base.mark_line(strokeWidth=1.4).encode(strokeDash=training_dash())
-    tips = number_tip("step", "step", ",d"), number_tip("loss", "loss (nats)", ".2f")
-    points = base.mark_point(size=120, opacity=0).encode(tooltip=tooltip("label", *tips))
-    return alt.layer(line, points).properties(width=WIDTH, height=110)
 
 
-TRAINING = PanelChart(
+TRAINING = encoder_chart(
     name="training",
     title="Training: loss",
-    numbers=("step", "loss"),
+    numbers=("number", "step", "loss"),
     draw=training_panel,
-    legend=(by_training("dash"),),
     panel="{label}",
-    facets=OWN_SCALES,
 )

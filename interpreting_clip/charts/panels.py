@@ -47,7 +47,6 @@ class Look:
     colour: str
     shape: str = ""
     dash: Sequence[int] = ()
-    opacity: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +54,7 @@ class Legend:
     """The looks of a column's values, by name in the order in which a page lists those it draws.
 
     `numbered`: whether the chart writes encoders' numbers without their names, so that the legend
-    has to name them. If the table lacks `column`, all names are listed.
+    has to name them.
     """
 
     column: str
@@ -100,7 +99,7 @@ class PanelChart:
     caption: str = ""
     legend: tuple[Legend, ...] = ()
     panel: str = ""
-    columns: int = 3
+    columns: int = 2
     facets: Mapping[str, Any] = field(default_factory=dict)
     ends: Callable[[pd.DataFrame], Ends] = lambda _rows: {}
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -125,8 +124,7 @@ def template(chart: PanelChart) -> Spec:
     names = [n for legend in chart.legend if legend.column == "training" for n in legend.looks]
     listed = pd.DataFrame({"training": names or [*TRAINING_COLOURS]})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
-    parse = dict.fromkeys(chart.numbers, "number")
-    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": parse}}
+    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": _format(chart, "json")}
     return _finished(spec)
 
 
@@ -137,7 +135,7 @@ def whole_chart(
     rows = thinned(chart.rows(table))
     ends = chart.ends(rows) if len(rows) else {}
     spec = with_legends(facets(chart, ends).to_dict(validate=False), rows)
-    spec["data"] = {"values": csv_text(rows, spec, chart.panel), "format": _csv(chart)}
+    spec["data"] = {"values": csv_text(rows, spec, chart.panel), "format": _format(chart, "csv")}
     if size:
         spec["spec"] |= dict(zip(("width", "height"), size, strict=True))
     return _finished(spec)
@@ -202,7 +200,7 @@ def single_panels(chart: PanelChart, table: pd.DataFrame) -> tuple[Spec, dict[st
     rows = chart.rows(table)
     drawn = chart.draw(chart.ends(rows) if len(rows) else {})
     spec = with_legends(drawn.properties(data=alt.NamedData("rows")).to_dict(validate=False), None)
-    spec["data"] = {"name": "rows", "format": _csv(chart)}
+    spec["data"] = {"name": "rows", "format": _format(chart, "csv")}
     # One alternative text describes all of a picture, so its marks have none.
     quiet = {"aria": False, "background": "transparent"}
     panels = thinned(rows).groupby("panel", sort=False)
@@ -233,8 +231,8 @@ def thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(place % every == 0) | (place < 10) | (place == length - 1)]
 
 
-def _csv(chart: PanelChart) -> Spec:
-    return {"type": "csv", "parse": dict.fromkeys(chart.numbers, "number")}
+def _format(chart: PanelChart, kind: Literal["csv", "json"]) -> Spec:
+    return {"type": kind, "parse": dict.fromkeys(chart.numbers, "number")}
 
 
 def _finished(spec: Spec, config: Mapping[str, Any] = MappingProxyType({})) -> Spec:

@@ -17,7 +17,7 @@ def profile_panel(ends: Ends) -> Layers:
     """Draw every feature's distance from the mean, and name those beyond the limits."""
     x = alt.X("feature:Q", title="feature").scale(nice=False)
     y = alt.Y("z:Q", title="value (standard deviations)").scale(
-        nice=False, domain=ends.get("z", alt.Undefined)
+        nice=False, padding=10, domain=ends.get("z", alt.Undefined)
     )
     base = alt.Chart().encode(
         x=x.axis(tickCount=5, format="d", grid=False), y=y.axis(tickCount=6, format="d")
@@ -69,8 +69,7 @@ def names(far: alt.Chart) -> list[alt.Chart]:
 def same_distances(rows: pd.DataFrame) -> Ends:
     """Return the ends of what all panels draw, with the limits."""
     drawn = pd.concat([rows["z"], rows["limit"], -rows["limit"]]).astype(float)
-    room = 0.06 * (drawn.max() - drawn.min())
-    return {"z": (round(drawn.min() - room, 2), round(drawn.max() + room, 2))}
+    return {"z": (drawn.min(), drawn.max())}
 
 
 PROFILE = PanelChart(

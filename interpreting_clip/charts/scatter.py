@@ -133,6 +133,5 @@ EFFECTIVE_ROBUSTNESS = PanelChart(
     legend=(by_training("shape", numbered=True),),
     panel="{shift}",
     columns=5,
-    facets={"spacing": 24},
     ends=same_logits,
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from interpreting_clip.charts.rows import ALL, CATEGORY_COLOURS, OTHER
+from interpreting_clip.charts.rows import ALL
 from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.formats.csv_tables import TrainingStep
@@ -107,8 +107,7 @@ def pruning_table(result: PruningCurves, dataset: str = "the images") -> pd.Data
 def concept_table(result: Concepts) -> pd.DataFrame:
     """Return the unique concepts of each basis, of `ALL` and of each category.
 
-    Only the count of `ALL` has an interval, a null and a count against all images. Concepts without
-    a category of Broden's are `OTHER`.
+    Only the count of `ALL` has an interval, a null and a count against all images.
     """
     rows = []
     for basis, counts in result.bases.items():
@@ -126,8 +125,7 @@ def concept_table(result: Concepts) -> pd.DataFrame:
             "over_all_random": over_all_random.value,
         }
         rows.append({"basis": basis, "category": ALL, **total})
-        for name, unique in (counts.categories or {OTHER: counts.unique.value}).items():
-            category = name if name in CATEGORY_COLOURS else OTHER
+        for category, unique in counts.categories.items():
             rows.append({"basis": basis, "category": category, "unique": unique})
     return pd.DataFrame(rows, columns=["basis", "category", *COUNTS]).astype(COUNTS)
 
@@ -190,8 +188,7 @@ def robustness_table(
         for shift, on_shift in shifts.items()
         if on_shift.robustness is not None
     ]
-    columns = ["kind", "shift", "imagenet", "accuracy", "baseline", "effective_robustness"]
-    return pd.DataFrame(rows, columns=[*columns, "extrapolated"])
+    return pd.DataFrame(rows)
 
 
 def standard_table(

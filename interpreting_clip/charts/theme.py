@@ -42,29 +42,21 @@ CONFIG: dict[str, Any] = {
         "gridColor": LIGHT["grid"],
         "domainColor": LIGHT["axis"],
         "tickColor": LIGHT["axis"],
-        "tickSize": 3,
     },
     "legend": {
         "labelColor": SOFT_INK,
         "titleColor": INK,
         "titleFontWeight": "normal",
         "labelFontSize": 12,
-        "titleFontSize": 12,
         "orient": "bottom",
         "labelLimit": 0,
         "columnPadding": 40,  # readers' fonts may be wider than the measured font
         "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
     },
-    "header": {
-        "labelColor": INK,
-        "labelFontSize": 12.5,
-        "labelFontWeight": "bold",
-        "labelPadding": 4,
-        "labelLimit": 0,
-    },
+    "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 0},
     "title": {"color": INK, "fontSize": 14, "fontWeight": "bold", "offset": 12, "anchor": "start"},
-    "text": {"fontSize": 11, "color": INK},
+    "text": {"color": INK},
 }
 """Vega-Lite's configuration of every chart."""
 

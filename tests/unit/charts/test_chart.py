@@ -79,12 +79,6 @@ def test_the_line_is_the_one_that_was_compared_with():
         ic.chart(other)
 
 
-def test_concepts_of_other_categories_than_brodens_have_bars():
-    own = ic.concepts(VALUES, labels=SHOWN, categories=["hue", "color", "hue"], rotations=0)
-    for result, categories in ((own, {"other", "color"}), (RESULTS["concepts"], {"other"})):
-        assert {*rows(ic.chart(result))["category"]} == categories | {"all"}
-
-
 REFUSED = [
     (ic.participation_ratio(VALUES), "", TypeError, "Kurtosis, .*got ParticipationRatio"),
     (RESULTS["concepts"], "sweeps", ValueError, "concepts or sweep, got 'sweeps'"),
