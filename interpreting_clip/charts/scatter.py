@@ -81,8 +81,9 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
     encoder = alt.Chart().transform_filter("datum.kind === 'encoder'")
     distance = encoder.mark_rule(strokeWidth=1, opacity=0.55)
     point = encoder.mark_point(filled=True, size=75, opacity=1, stroke=GROUND, strokeWidth=0.8)
-    # Of neighbours, one has its number at the upper left, the next at the lower right.
-    dx, dy = (alt.expr(f"datum.nth % 2 ? -{pixels} : {pixels}") for pixels in (10, 7))
+    # Numbers stand on the side away from the line, those of neighbours to the left and the right.
+    dx = alt.expr("datum.nth % 2 ? -4 : 4")
+    dy = alt.expr("datum.effective_robustness < 0 ? 12 : -12")
     look = {"dx": dx, "dy": dy, "baseline": "middle", "fontWeight": "bold"}
     number = encoder.transform_filter("datum.number").encode(alt.Text("number:Q", format="d"))
     layers = alt.LayerChart(
@@ -92,12 +93,12 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
             ),
             *baseline_lines(),
             distance.encode(alt.Y2("baseline_logit"), color=training_color()),
+            *with_halo(number, **look),
             point.encode(
                 training_color(),
                 training_shape(),
                 tooltip=tooltip("label", "training", *tips, "robustness_text"),
             ),
-            *with_halo(number, **look),
         ],
         transform=logit_columns(),
         width=285,
@@ -112,7 +113,7 @@ def robustness_panel(ends: Ends, imagenet: str = "ImageNet") -> Layers:
             domain=ends.get("x_logit", alt.Undefined), zero=False, nice=False, padding=12
         ),
         y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
-            domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=14
+            domain=ends.get("y_logit", alt.Undefined), zero=False, nice=False, padding=20
         ),
     )
 
