@@ -95,9 +95,8 @@ def robustness_table(
     shifts that the study does not have, and its own shifts without a line. ImageNet accuracy
     is over the classes that the baseline's `abscissa` names.
     """
-    own = own_shifts(encoders)
     baselines = dict.fromkeys(measured_shifts(encoders) if encoders else (), baseline)
-    baselines |= {shift: results.baseline for shift, results in own.items()}
+    baselines |= {shift: results.baseline for shift, results in own_shifts(encoders).items()}
     by_number = {
         e.number: tables.robustness_table(
             e.results.robustness.per_shift | {shift: e.own[shift].robustness for shift in e.own},

@@ -113,20 +113,18 @@ def chart(
     Raises
     ------
     TypeError
-        The results are of several measures, or of a measure without a chart.
+        There are none, or they are of several measures or of a measure without a chart.
     ValueError
-        There are none, there is no chart of this name, or accuracies were compared with no
-        standard models, or with others than the published ones.
+        There is no chart of this name, or accuracies were compared with no standard models, or with
+        others than the published ones.
     """
     named = dict(results) if isinstance(results, Mapping) else {"": results}
-    if not named:
-        raise ValueError("results: expected at least one, got none")
     kinds = {type(result) for result in named.values()}
-    known = CHARTS.get(next(iter(kinds)))
+    known = CHARTS.get(next(iter(kinds), Result))
     if len(kinds) > 1 or not known:
         raise TypeError(
             f"results: expected one kind of {', '.join(kind.__name__ for kind in CHARTS)}, "
-            f"got {', '.join(sorted(kind.__name__ for kind in kinds))}"
+            f"got {', '.join(sorted(kind.__name__ for kind in kinds)) or 'none'}"
         )
     if name and name not in known:
         raise ValueError(f"name: expected {' or '.join(known)}, got {name!r}")

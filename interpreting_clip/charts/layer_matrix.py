@@ -11,12 +11,10 @@ FEW = 8
 
 def cka_panel(_ends: Ends) -> Layers:
     """Draw a matrix of layers, with its numbers if they fit into the cells."""
-    first = alt.EncodingSortField(field="first_index", op="min")
-    second = alt.EncodingSortField(field="second_index", op="min", order="descending")
     bare = {"labelLimit": 0, "ticks": False, "domain": False, "grid": False}
     base = alt.Chart().encode(
-        x=alt.X("first_layer:N", sort=first, title=None).axis(labelAngle=-40, **bare),
-        y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
+        x=alt.X("first_layer:N", sort=[], title=None).axis(labelAngle=-40, **bare),
+        y=alt.Y("second_layer:N", sort=[], title=None).axis(**bare).scale(reverse=True),
         tooltip=tooltip("first_layer", "second_layer", number_tip("cka", "CKA", ".2f")),
     )
     shade = alt.Opacity("cka:Q", title="CKA").scale(domainMin=0, domainMax=1, range=[0, 1])
@@ -41,7 +39,7 @@ def cka_panel(_ends: Ends) -> Layers:
 CKA = PanelChart(
     name="cka",
     title="Similarity of layers (CKA)",
-    numbers=("first_index", "second_index", "cka"),
+    numbers=("cka",),
     draw=cka_panel,
     panel="{first_label} (across)\n{second_label} (up)",
     facets=OWN_SCALES,

@@ -1,6 +1,7 @@
 """Charts with a line per encoder, most with its number on it."""
 
 from functools import partial
+from typing import Any
 
 import altair as alt
 
@@ -33,7 +34,7 @@ REFERENCE_DASHES = {RANDOM_HEAD: [4, 3], COMPONENTS: [8, 3, 2, 3]}
 encoder_chart = partial(PanelChart, legend=(by_training("dash", numbered=True),), facets=OWN_AXES)
 
 
-def encoder_lines(x: alt.X, y: alt.Y, *tips: alt.Tooltip) -> alt.LayerChart:
+def encoder_lines(x: alt.X, y: alt.Y, *tips: alt.Tooltip) -> Layers:
     """Draw a line per encoder with its number on it; lines to compare with are grey without one.
 
     A line has one tooltip for all of its points, so invisible points lie on it. A line of a single
@@ -50,7 +51,8 @@ def encoder_lines(x: alt.X, y: alt.Y, *tips: alt.Tooltip) -> alt.LayerChart:
     ]
     place = "1 + round(datum.nth_line / (datum.lines + 1) * (datum.points - 1))"
     number = encoder.transform_filter(f"datum.number && datum.nth === {place}")
-    column, line = x.shorthand.removesuffix(":Q"), ["panel", "number", "head"]
+    column = x.shorthand.removesuffix(":Q")
+    line: list[Any] = ["panel", "number", "head"]
     only_point = alt.when("datum.points === 1").then(alt.value(1))
     return (
         alt.layer(

@@ -64,12 +64,11 @@ class Legend:
 
 def by_training(channel: Literal["shape", "dash"], *, numbered: bool = False) -> Legend:
     """Return the legend of points or lines whose colour and shape or dash is the training."""
-    values = SHAPES if channel == "shape" else DASHES
-    looks = {
-        name: Look(colour=colour, **{channel: value})
-        for (name, colour), value in zip(TRAINING_COLOURS.items(), values, strict=True)
-        if name != GIVEN
-    }
+    looks = {}
+    for (name, colour), shape, dash in zip(TRAINING_COLOURS.items(), SHAPES, DASHES, strict=True):
+        if name != GIVEN:
+            point, line = Look(colour=colour, shape=shape), Look(colour=colour, dash=dash)
+            looks[name] = point if channel == "shape" else line
     return Legend(column="training", looks=looks, numbered=numbered)
 
 

@@ -13,11 +13,11 @@ from interpreting_clip.charts.theme import (
     with_halo,
 )
 
-WIDTH, ROW = 325, 38
+WIDTH, ROW = 325, 32
 """The width of a chart and the height of a row, in pixels."""
 
 
-def rows(row: str, order: str, value: alt.X, chance: str, reference: str) -> alt.LayerChart:
+def rows(row: str, order: str, value: alt.X, chance: str, reference: str) -> Layers:
     """Draw a row for each value of a column, in the order of another.
 
     It has a mark on its interval from `low` to `high`, a band between the columns `<chance>_low`
@@ -44,7 +44,7 @@ def rows(row: str, order: str, value: alt.X, chance: str, reference: str) -> alt
     ).properties(width=WIDTH, height=alt.Step(ROW))
 
 
-def encoder_rows(value: alt.X, form: str, chance: str) -> alt.LayerChart:
+def encoder_rows(value: alt.X, form: str, chance: str) -> Layers:
     """Draw a row per encoder, with its number and name, and the value with its interval as text."""
     column = value.shorthand.removesuffix(":Q")
     number, low, high = (f"format(datum.{one}, '{form}')" for one in (column, "low", "high"))

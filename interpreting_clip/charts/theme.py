@@ -51,7 +51,6 @@ CONFIG: dict[str, Any] = {
         "orient": "bottom",
         "labelLimit": 0,
         "columnPadding": 40,  # readers' fonts may be wider than the measured font
-        "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
     },
     "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 0},

@@ -80,6 +80,7 @@ def test_the_line_is_the_one_that_was_compared_with():
 
 
 REFUSED = [
+    ({}, "", TypeError, "Kurtosis, .*got none"),
     (ic.participation_ratio(VALUES), "", TypeError, "Kurtosis, .*got ParticipationRatio"),
     (RESULTS["concepts"], "sweeps", ValueError, "concepts or sweep, got 'sweeps'"),
 ]
