@@ -7,6 +7,7 @@ import altair as alt
 
 from interpreting_clip.charts.panels import (
     OWN_AXES,
+    OWN_SCALES,
     Ends,
     Layers,
     PanelChart,
@@ -171,4 +172,5 @@ TRAINING = encoder_chart(
     numbers=("number", "step", "loss"),
     draw=training_panel,
     panel="{label}",
+    facets=OWN_SCALES,
 )

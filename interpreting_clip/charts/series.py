@@ -53,11 +53,10 @@ def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
 
     `null` is the kurtosis after a random rotation.
     """
-    kurtosis = result.kurtosis
     row = {
-        "kurtosis": kurtosis.value,
-        "low": kurtosis.low,
-        "high": kurtosis.high,
+        "kurtosis": result.kurtosis.value,
+        "low": result.kurtosis.low,
+        "high": result.kurtosis.high,
         "null": result.isotropic,
         "outlier_features": result.outliers.outlier_features,
     }
