@@ -16,8 +16,7 @@ from interpreting_clip.charts.lines import (
     IMPORTANCE,
     PRUNING,
     SWEEP,
-    TRAINING_ACCURACY,
-    TRAINING_LOSS,
+    TRAINING,
 )
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
@@ -93,7 +92,7 @@ def study_charts(imagenet: str = "ImageNet", concepts: str = "Broden") -> list[P
         *(KURTOSIS, IMPORTANCE, PRUNING),
         replace(CONCEPTS, title=CONCEPTS.title.replace("Broden", concepts)),
         *(SWEEP, CKA),
-        *(TRAINING_LOSS, TRAINING_ACCURACY),
+        TRAINING,
     ]
 
 
@@ -143,7 +142,7 @@ def report_page(report: Report) -> str:
         "figures": {
             chart.name: panel_drawing(chart, table)
             for chart in study_charts(names["imagenet"], concepts)
-            if len(table := report.tables[chart.table or chart.name])
+            if len(table := report.tables[chart.name])
         },
         "comparisons": [comparison.cka for comparison in report.comparisons],
         "compared": compared(report.comparisons),
