@@ -112,7 +112,7 @@ def array_charts(
     kurtosis, pruning = CHARTS[Kurtosis]["kurtosis"].chart, CHARTS[Pruning]["pruning"].chart
     drawn = {
         "profile": (PROFILE, profile_table(entries)),
-        "kurtosis": (replace(kurtosis, panel=""), kurtosis_table(entries)),
+        "kurtosis": (kurtosis, kurtosis_table(entries)),
         "pruning": (replace(pruning, panel="{label}"), pruning_table(entries, labelled)),
     }
     return {name: (chart, table) for name, (chart, table) in drawn.items() if len(table)}
@@ -190,7 +190,7 @@ def pruning_table(
     heads = [(e, e.entry.label, e.entry.images) for e in entries]
     heads += [(e, f"{e.entry.label}, labelled classes", e.entry.concepts) for e in labelled]
     parts = [
-        tables.pruning_table({e.key: e.results.pruning}, {e.key: dataset}).assign(
+        tables.pruning_table(e.results.pruning, dataset).assign(
             key=e.key, label=label, training=GIVEN, number=None
         )
         for e, label, dataset in heads

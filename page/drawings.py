@@ -1,15 +1,14 @@
 """A chart as a page shows it: a picture per panel, a legend in HTML, and data for its script."""
 
 import json
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pandas as pd
 
 from interpreting_clip.charts.colours import VARIABLES, recoloured
-from interpreting_clip.charts.panels import Legend, Look, PanelChart, panel_spec, panel_values
+from interpreting_clip.charts.panels import Legend, Look, PanelChart, single_panels
 from interpreting_clip.charts.pictures import panel_pictures
 
 
@@ -35,32 +34,24 @@ class PanelDrawing(msgspec.Struct, frozen=True, kw_only=True):
     panels: dict[str, str]
     legend: list[LegendEntry]
     spec: str
-    small: bool  # the page shows four panels in a row instead of three
 
 
 def panel_drawing(
-    chart: PanelChart,
-    table: pd.DataFrame,
-    *,
-    holds_rows: bool = True,
-    in_words: Mapping[str, str] | pd.Series = MappingProxyType({}),
+    chart: PanelChart, table: pd.DataFrame, *, holds_rows: bool = True
 ) -> PanelDrawing:
     """Draw a chart panel by panel, in the order in which the panels first occur among the rows.
 
-    With `holds_rows=False`, a script of the page sets the rows of `spec`. `in_words` has the
-    alternative text of panels by their titles; by default it is the title.
+    With `holds_rows=False`, a script of the page sets the rows of `spec`.
     """
-    rows = chart.rows(table)
-    spec = panel_spec(chart, chart.ends(rows) if len(rows) else {})
-    values = panel_values(chart, rows, spec)
+    spec, values = single_panels(chart, table)
     data = [{"title": k, "values": text if holds_rows else ""} for k, text in values.items()]
+    rows = chart.rows(table)
     return PanelDrawing(
         name=chart.name,
         title=chart.title,
-        panels=panel_pictures(chart, spec, values, in_words),
+        panels=panel_pictures(chart, spec, values),
         legend=[entry for legend in chart.legend for entry in legend_entries(legend, rows)],
         spec=script_json({"spec": spec, "panels": data}),
-        small=spec["width"] < 220,
     )
 
 
@@ -75,10 +66,8 @@ def script_json(value: Any) -> str:
 def legend_entries(legend: Legend, rows: pd.DataFrame) -> Iterator[LegendEntry]:
     """Yield an entry for each name that is drawn."""
     for name, look in legend.looks.items():
-        drawn = rows[rows[legend.column] == name] if legend.column in rows else rows
-        if legend.counted:
-            drawn = drawn[drawn[legend.counted] > 0]
-        if len(drawn) or legend.column not in rows:
+        drawn = rows[rows[legend.column] == name]
+        if len(drawn):
             yield LegendEntry(
                 text=name,
                 look=look,

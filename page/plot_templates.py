@@ -20,14 +20,11 @@ CHECK = "--check"
 
 def template_files() -> dict[Path, bytes]:
     """Return the content of each template by its file, which has the name of the chart."""
-    charts = (*study_charts(), PUBLISHED)
-    return {
-        FOLDER / f"{chart.name}.json": json.dumps(
-            template(chart), ensure_ascii=False, separators=(",", ":")
-        ).encode()
-        + b"\n"
-        for chart in charts
+    texts = {
+        chart.name: json.dumps(template(chart), ensure_ascii=False, separators=(",", ":"))
+        for chart in (*study_charts(), PUBLISHED)
     }
+    return {FOLDER / f"{name}.json": f"{text}\n".encode() for name, text in texts.items()}
 
 
 def main(option: str = "") -> None:
@@ -35,15 +32,12 @@ def main(option: str = "") -> None:
     if option not in ("", CHECK):
         raise InputError(f"expected {CHECK} or nothing, got {option!r}")
     files = template_files()
-    if not option:
-        for file, content in files.items():
-            write_whole(file, content)
-        return
-    stale = [f.name for f, content in files.items() if not f.exists() or f.read_bytes() != content]
-    if stale:
-        raise InputError(
-            f"{FOLDER}: out of date for {', '.join(stale)}; run `make docs` and commit"
-        )
+    stale = [f for f, content in files.items() if not f.exists() or f.read_bytes() != content]
+    if option and stale:
+        names = ", ".join(file.name for file in stale)
+        raise InputError(f"{FOLDER}: out of date for {names}; run `make docs` and commit")
+    for file in stale:
+        write_whole(file, files[file])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.charts.scatter import DRAWN_RANGE
-from interpreting_clip.charts.standard_lines import standard_line_rows
+from interpreting_clip.charts.series import standard_line_rows
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import START, PublishedModels

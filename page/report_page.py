@@ -16,8 +16,7 @@ from interpreting_clip.charts.lines import (
     IMPORTANCE,
     PRUNING,
     SWEEP,
-    TRAINING_ACCURACY,
-    TRAINING_LOSS,
+    TRAINING,
 )
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
@@ -98,7 +97,7 @@ def study_charts(imagenet: str = "ImageNet", concepts: str = "Broden") -> list[P
         *(KURTOSIS, IMPORTANCE, PRUNING),
         replace(CONCEPTS, title=CONCEPTS.title.replace("Broden", concepts)),
         *(SWEEP, CKA),
-        *(TRAINING_LOSS, TRAINING_ACCURACY),
+        TRAINING,
     ]
 
 
@@ -184,7 +183,7 @@ def figures(
 ) -> dict[str, PanelDrawing]:
     """Return the study's charts that have rows, by name; only two comparisons stand unfolded."""
     charts = {chart.name: chart for chart in study_charts(imagenet, concepts)}
-    drawn = {name: (chart, tables[chart.table or name]) for name, chart in charts.items()}
+    drawn = {name: (chart, tables[name]) for name, chart in charts.items()}
     compared = drawn.pop(CKA.name)[1]
     pairs = compared.groupby(["first_label", "second_label"], sort=False).ngroup()
     drawn[CKA.name] = CKA, compared[pairs < UNFOLDED]

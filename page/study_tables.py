@@ -8,10 +8,10 @@ from types import MappingProxyType
 import pandas as pd
 
 from interpreting_clip.charts import series as tables
-from interpreting_clip.charts.standard_lines import baseline_accuracy, standard_line_rows
+from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.cka import LayerCka
-from interpreting_clip.measures.effective_robustness import OnShift
+from interpreting_clip.measures.pruning import PruningCurves
 from interpreting_clip.training.saved_baseline import Baseline
 from page.families import untrained_null
 from page.names import DATASETS
@@ -67,22 +67,22 @@ def study_tables(
     results = {e.number: e.results for e in encoders}
     concepts = {n: result.concepts for n, result in results.items() if result.concepts}
     by_encoder = {
+        "kurtosis": {e.number: kurtosis_table(e, encoders) for e in encoders},
         "importance": {n: tables.importance_table(r.directions) for n, r in results.items()},
-        "pruning": {n: tables.pruning_table(r.pruning, names) for n, r in results.items()},
+        "pruning": {n: pruning_table(r.pruning, names) for n, r in results.items()},
         "concepts": {n: tables.concept_table(c) for n, c in concepts.items()},
         "sweep": {n: tables.sweep_table(c) for n, c in concepts.items()},
         "training": {n: tables.training_table(r.training) for n, r in results.items()},
         "measures": {e.number: measure_table(e.results.numbers, e.own) for e in encoders},
     }
-    tables_by_name = {
-        "effective_robustness": robustness_table(encoders, baseline, names),
-        "kurtosis": kurtosis_table(encoders),
-        "cka": cka_table(encoders, comparisons),
-        **{name: over_encoders(encoders, by_number) for name, by_number in by_encoder.items()},
-    }
-    return {
-        name: tables_by_name[name].reindex(columns=columns) for name, columns in COLUMNS.items()
-    }
+    joined = {name: over_encoders(encoders, by_number) for name, by_number in by_encoder.items()}
+    joined["effective_robustness"] = robustness_table(encoders, baseline, names)
+    labels = {e.key: e.entry.label for e in encoders}
+    layers = [tables.cka_table(comparison) for comparison in comparisons]
+    joined["cka"] = pd.concat([pd.DataFrame(), *layers], ignore_index=True).replace(
+        {"first_label": labels, "second_label": labels}
+    )
+    return {name: joined[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
 
 
 def robustness_table(
@@ -95,68 +95,54 @@ def robustness_table(
     shifts that the study does not have, and its own shifts without a line. ImageNet accuracy
     is over the classes that the baseline's `abscissa` names.
     """
-    trained = [e for e in encoders if e.entry.training != "untrained"]
-    accuracies = over_encoders(
-        trained, {e.number: tables.robustness_table(_on_shifts(e), names) for e in trained}
-    ).reindex(columns=COLUMNS["effective_robustness"])
     baselines = dict.fromkeys(measured_shifts(encoders) if encoders else (), baseline)
     baselines |= {shift: results.baseline for shift, results in own_shifts(encoders).items()}
-    parts = []
-    for shift, baseline_of_shift in baselines.items():
-        if shift not in baseline_of_shift.lines:
-            continue
-        line, name = baseline_of_shift.lines[shift], names[shift]
-        points = accuracies[accuracies["shift"] == name]
-        drawn = [baseline_accuracy(line, x) for x in points["imagenet"]]
-        parts += [
-            _standard_table(baseline_of_shift, shift).assign(shift=name),
-            pd.DataFrame(standard_line_rows(name, line, points["imagenet"])),
-            points.assign(kind="encoder", baseline=drawn),
-        ]
-    joined = pd.concat([part for part in parts if len(part)]) if parts else accuracies
-    return joined.astype({"number": "Int64"})
+    by_number = {
+        e.number: tables.robustness_table(
+            e.results.robustness.per_shift | {shift: e.own[shift].robustness for shift in e.own},
+            names,
+        )
+        for e in encoders
+        if e.entry.training != "untrained"
+    }
+    accuracies = over_encoders(encoders, by_number).reindex(columns=COLUMNS["effective_robustness"])
+    parts = [accuracies.head(0)]
+    for shift, of_shift in baselines.items():
+        if shift in of_shift.lines:
+            models = pd.DataFrame(of_shift.models)
+            models = models[~models["name"].isin(of_shift.at_chance.get(shift, []))]
+            models = models[["name", of_shift.abscissa[shift], shift]]
+            models = models.set_axis(["label", "imagenet", "accuracy"], axis="columns")
+            points = accuracies[accuracies["shift"] == names[shift]]
+            line = of_shift.lines[shift]
+            parts += [tables.standard_table(names[shift], models, line, points["imagenet"]), points]
+    return pd.concat(parts).astype({"number": "Int64"})
 
 
-def _on_shifts(encoder: StudyEncoder) -> dict[str, OnShift]:
-    """Return an encoder's results on the testbed's shifts and on the study's own."""
-    own = {shift: results.robustness for shift, results in encoder.own.items()}
-    return {**encoder.results.robustness.per_shift, **own}
-
-
-def _standard_table(baseline: Baseline, shift: str) -> pd.DataFrame:
-    """Return the accuracies of the standard models that a shift's line was fitted to."""
-    models = pd.DataFrame(baseline.models)
-    models = models[~models["name"].isin(baseline.at_chance.get(shift, []))]
-    columns = {"name": "label", baseline.abscissa[shift]: "imagenet", shift: "accuracy"}
-    known = models[list(columns)].rename(columns=columns).dropna()
-    return known.assign(kind="standard")
-
-
-def kurtosis_table(encoders: Sequence[StudyEncoder]) -> pd.DataFrame:
-    """Return each encoder's kurtosis with the mean, lowest and highest of its null.
+def kurtosis_table(encoder: StudyEncoder, encoders: Sequence[StudyEncoder]) -> pd.DataFrame:
+    """Return an encoder's kurtosis with the mean, lowest and highest of its null.
 
     Without many untrained encoders of its backbone, `null` is from the study's untrained encoder.
     """
-    rows = {}
-    for e in encoders:
-        if e.null:
-            null = e.null.numbers["kurtosis"]
-            level = {"null": fmean(null), "null_low": min(null), "null_high": max(null)}
-        else:
-            single = untrained_null(e, encoders)
-            level = {"null": single.results.kurtosis.kurtosis.value} if single else {}
-        rows[e.number] = tables.kurtosis_table(e.results.kurtosis).assign(**level)
-    return over_encoders(encoders, rows)
+    table = tables.kurtosis_table(encoder.results.kurtosis)
+    if encoder.null:
+        null = encoder.null.numbers["kurtosis"]
+        return table.assign(null=fmean(null), null_low=min(null), null_high=max(null))
+    single = untrained_null(encoder, encoders)
+    return table.assign(null=single.results.kurtosis.kurtosis.value if single else None)
 
 
-def cka_table(encoders: Sequence[StudyEncoder], comparisons: Sequence[LayerCka]) -> pd.DataFrame:
-    """Return CKA of each pair of layers of each comparison."""
-    labels = {e.key: e.entry.label for e in encoders}
-    parts = [
-        tables.cka_table(c).assign(first_label=labels[c.first], second_label=labels[c.second])
-        for c in comparisons
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the curves of pruning on the test sets of `names`, in their order.
+
+    The last are of `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
+    """
+    curves = {k: tables.pruning_table(results[k], names[k]) for k in names if k in results}
+    shifts = [curves[key] for key in SHIFT_NAMES if key in curves]
+    if shifts:
+        mean = pd.concat(shifts).groupby(level=0)["accuracy"].mean()
+        curves["mean"] = shifts[0].assign(dataset=tables.MEAN_OF_SHIFTS, accuracy=mean)
+    return pd.concat([pd.DataFrame(), *curves.values()])
 
 
 def measure_table(

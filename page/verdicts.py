@@ -8,8 +8,8 @@ from typing import Literal
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts.cases import CASES, NUMBERS
 from interpreting_clip.charts.panels import Legend
+from interpreting_clip.charts.rows import CASES, NUMBERS
 from interpreting_clip.formats.result import Estimate
 from page.drawings import PanelDrawing, panel_drawing
 from page.names import TRAININGS, format_estimate, mark
@@ -115,10 +115,8 @@ def case_table(cases: Sequence[Case], reference: tuple[float, str] | None = None
 def case_drawing(
     name: str, axis: str, table: pd.DataFrame, legend: tuple[Legend, ...] = ()
 ) -> PanelDrawing:
-    """Draw cases along an axis; the alternative text of a panel has its numbers in words."""
-    words = (table["name"] + ": " + table["text"]).groupby(table["group"]).agg("; ".join)
-    chart = replace(CASES, name=name, title=axis, legend=legend)
-    return panel_drawing(chart, table, in_words=words)
+    """Draw cases along an axis."""
+    return panel_drawing(replace(CASES, name=name, title=axis, legend=legend), table)
 
 
 def overall(cases: Sequence[Case]) -> Verdict:

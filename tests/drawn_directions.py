@@ -1,10 +1,11 @@
-"""A direction browser of drawn numbers and images, of any size."""
+"""Pages of directions from drawn numbers and images, of any size."""
 
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+import pandas as pd
 from jaxtyping import AbstractArray
 
 from interpreting_clip.datasets.broden.thumbnails import (
@@ -14,31 +15,25 @@ from interpreting_clip.datasets.broden.thumbnails import (
     small_jpeg,
     write_thumbnails,
 )
-from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.concepts import BasisConcepts, Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.kurtosis import OutlierFeatures
-from interpreting_clip.measures.outlier_axes import OutlierAxes, OutlierAxis
-from interpreting_clip.measures.pruning import PruningCurves
+from interpreting_clip.measures.outlier_axes import OutlierAxis
 from interpreting_clip.statistics.concept_labels import ConceptLabels
-from page.direction_entries import (
-    ProbeResults,
-    direction_entries,
-    feature_entries,
-)
-from page.direction_pages import Browser
-from page.extreme_images import extreme_images
+from page.direction_entries import Browser, Probe, make_browser
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9
 Kind = TypeVar("Kind")
-NAMES = ("imagenet", "imagenet_r")
 
 
-def draw_browser(
+def draw_browser(folder: Path, **sizes: Any) -> Browser:
+    """Draw what an encoder's pages show; the sizes are those of `draw_results`."""
+    return make_browser(*draw_results(folder, **sizes))
+
+
+def draw_results(
     folder: Path,
     *,
-    label: str = "an encoder",
     directions: int = 7,
     concepts: int = 9,
     images: int = 30,
@@ -46,8 +41,8 @@ def draw_browser(
     features: int = 12,
     outliers: int = 2,
     name: str = "concept {}",
-) -> Browser:
-    """Draw what an encoder's browser shows; of the categories, scenes alone are not segmented."""
+) -> tuple[PrivilegedDirections, list[OutlierAxis], Probe]:
+    """Draw an encoder's results; of the categories, only scenes are not segmented."""
     rng = np.random.default_rng(0)
     named = [
         {"number": n + 1, "name": name.format(n), "category": CATEGORIES[n % len(CATEGORIES)]}
@@ -56,28 +51,32 @@ def draw_browser(
     holds = rng.random((images, concepts)) < 0.3
     folder.mkdir(exist_ok=True)
     write_thumbnails(folder, (draw_thumbnail(rng, named, row) for row in holds))
-    image, column = np.nonzero(holds)
     sizes = {"directions": directions, "features": features}
-    bases = {
-        name: draw_basis(rng.uniform(0.4, 0.97, (count, concepts))) for name, count in sizes.items()
-    }
-    ends = {
-        name: extreme_images(rng.standard_normal((images, count)), shown)
-        for name, count in sizes.items()
-    }
+    bases = {basis: draw_basis(rng, n, concepts) for basis, n in sizes.items()}
     bases["directions"].precisions[0] = np.linspace(0.5, 0.89, concepts)  # encodes nothing
-    names = [concept["name"] for concept in named]
-    found = filled(Concepts, **bases, concepts=names, threshold=THRESHOLD)
-    labels = ConceptLabels(image, column + 1)
-    probe = ProbeResults(found, named, labels, Thumbnails.read(folder), ends)
-    return browser_of(
-        probe, label=label, directions=directions, features=features, outliers=outliers
+    image, column = np.nonzero(holds)
+    probe = Probe(
+        found=filled(Concepts, **bases, threshold=THRESHOLD),
+        concepts=pd.DataFrame(named),
+        labels=ConceptLabels(image, column + 1),
+        thumbnails=Thumbnails.read(folder),
+        activations=rng.standard_normal((images, features)),
+        shown=shown,
     )
+    vectors = np.linalg.qr(rng.standard_normal((max(sizes.values()), directions))).Q.T
+    importance = np.sort(rng.uniform(0.01, 1, directions))[::-1]
+    ranks = rng.integers(1, directions + 1, max(outliers, 1)).tolist()
+    axes = draw_axes(list(range(3, 3 + len(ranks))), ranks, outlier=outliers > 0)
+    return directions_of(vectors[:, :features], importance), axes, probe
 
 
-def draw_basis(precisions: np.ndarray) -> BasisConcepts:
-    """Return what directions encode; low precisions are those of their negative sides."""
-    return filled(BasisConcepts, precisions=precisions, negative=precisions < 0.5)
+def draw_basis(rng: np.random.Generator, directions: int, concepts: int) -> BasisConcepts:
+    """Draw what directions encode, some of it by their negative sides."""
+    precisions, draws = (
+        rng.uniform(0.4, 0.97, (directions, concepts)),
+        rng.random((directions, concepts)),
+    )
+    return filled(BasisConcepts, precisions=precisions, negative=draws < 0.3)
 
 
 def draw_thumbnail(rng: np.random.Generator, concepts: list[dict], holds: np.ndarray) -> Thumbnail:
@@ -92,67 +91,21 @@ def draw_thumbnail(rng: np.random.Generator, concepts: list[dict], holds: np.nda
     return Thumbnail(small_jpeg(pixels), masks)
 
 
-def browser_of(
-    probe: ProbeResults | None, *, label: str, directions: int, features: int, outliers: int
-) -> Browser:
-    """Draw the directions and the outlier features that go with what the probe images say."""
-    rng = np.random.default_rng(1)
-    vectors = np.linalg.qr(rng.standard_normal((max(features, directions), directions))).Q.T
-    importance = np.sort(rng.uniform(0.01, 1, directions))[::-1]
-    privileged = directions_of(vectors[:, :features], np.linspace(3, 1, directions), importance)
-    examined = list(range(3, 3 + max(outliers, 1)))
-    axes = draw_axes(examined, rng.integers(1, directions + 1, len(examined)).tolist())
-    numbers = np.array(examined[:outliers], np.int64)
-    extreme = filled(OutlierFeatures, outlier_features=outliers, feature=numbers)
-    curve = curve_of([step / 10 for step in range(10)], [60.0 - 5 * step for step in range(10)])
-    return Browser(
-        label=label,
-        centred=True,
-        threshold=THRESHOLD,
-        directions=direction_entries(privileged, curve, axes, probe),
-        features=feature_entries(extreme, axes, probe),
-        outliers=outliers,
-        concepts=probe.found_concepts() if probe else [],
-        probe=probe,
-    )
-
-
-def directions_of(
-    vectors: np.ndarray, singular_values: np.ndarray, importance: np.ndarray
-) -> PrivilegedDirections:
+def directions_of(vectors: np.ndarray, importance: np.ndarray) -> PrivilegedDirections:
     """Return directions whose shares of the logits' variance are those of their importance."""
+    shares = importance / importance.sum()
     return filled(
-        PrivilegedDirections,
-        centre="classes",
-        importance=importance,
-        logit_variance=importance / importance.sum(),
-        vectors=vectors,
-        directions=len(vectors),
-        singular_values=singular_values,
+        PrivilegedDirections, importance=importance, logit_variance=shares, vectors=vectors
     )
 
 
-def curve_of(fractions: list[float], accuracies: list[float]) -> PruningCurves:
-    """Return the accuracy at each pruned share."""
-    own = np.array(accuracies)
-    curves = {"accuracy": own, "other_accuracy": own, "random_accuracy": own[None]}
-    return filled(PruningCurves, fractions=np.array(fractions), **curves)
-
-
-def draw_axes(features: list[int], ranks: list[int]) -> OutlierAxes:
+def draw_axes(features: list[int], ranks: list[int], *, outlier: bool = True) -> list[OutlierAxis]:
     """Return the axes of features, with the rank of the direction nearest to each."""
     numbers = np.linspace(0.1, 0.7, len(features)).tolist()
-    axes = [
-        filled(
-            OutlierAxis,
-            feature=feature,
-            rank=rank,
-            **dict.fromkeys(("share", "cosine", "within"), number),
-            costs={name: Estimate(number) for name in NAMES},
-        )
-        for feature, rank, number in zip(features, ranks, numbers, strict=True)
+    return [
+        filled(OutlierAxis, feature=feature, rank=rank, share=n, cosine=n, outlier=outlier)
+        for feature, rank, n in zip(features, ranks, numbers, strict=True)
     ]
-    return filled(OutlierAxes, axes=axes)
 
 
 def filled(kind: type[Kind], **known: Any) -> Kind:

@@ -4,34 +4,25 @@
 by hand. Numbers are rounded as on the pages.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
 from interpreting_clip.errors import InputError
-from interpreting_clip.formats.result import Number
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.measures.concepts import Concepts
-from interpreting_clip.published.line_choices import CURVED, DEFAULT
+from interpreting_clip.published.line_choices import CURVED
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
-from interpreting_clip.study.labelled_arrays import LabelledResults
-from page.array_sections import REMOVED
-from page.claims import study_claims
 from page.further_encoders import FurtherEncoder
-from page.labelled_sections import concept_numbers, head_numbers
 from page.names import format_estimate, format_interval, mark
-from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
-from page.published_tables import limit_rows
 from page.seed_means import format_over_seeds
 from page.standing import LIMITS, ROBUSTNESS
 from page.study_results import StudyEncoder
-from page.verdicts import Claim
 from runner.fingerprint import recorded_fingerprint
 from runner.graph import read_entry
 from runner.inputs import Inputs
@@ -104,199 +95,121 @@ def published_clips() -> str:
     return table((*MODEL, "on curved lines", "limit there"), rows)
 
 
-def limit_of_published() -> str:
-    """Return the limit for one more standard model, and how many of timm's models lie within."""
-    rows = []
-    for row in limit_rows(published()):
-        others = row["others"]
-        low, high = others.low, others.high
-        shares = [
-            100 * inside / others.models for inside in (others.within, others.within_constant)
-        ]
-        rows.append(
-            (
-                f"{format_number(low)} to {format_number(high)}",
-                " to ".join(map(format_number, row["ends"])),
-                str(others.models),
-                *map(format_number, (*shares, others.family_limit)),
-            )
-        )
-    header = ("ImageNet, %", "limit, points", "models", "within it, %")
-    return table((*header, "within the constant limit, %", "timm’s own limit, points"), rows)
-
-
 def one_backbone() -> str:
-    """Return the differences between zero-shot, finetuned and supervised models of a backbone."""
-    choices = [published().choices[key] for key in (CURVED, DEFAULT)]
+    """Return the differences between models of a backbone: OpenAI's, and others within range."""
     rows = []
-    for comparisons in zip(*(choice.comparisons for choice in choices), strict=True):
-        cells = []
-        for comparison in comparisons:
-            outside = models().loc[comparison.models, "extrapolated"]
+    for comparison in published().choices[CURVED].comparisons:
+        outside = models().loc[comparison.models, "extrapolated"]
+        if comparison.data == "OpenAI" or not outside.any():
             differences = [
                 interval(difference) + mark(any(pair))
                 for difference, pair in zip(comparison.differences, pairwise(outside), strict=True)
             ]
-            cells += [*differences, NONE][:2]
-        rows.append((f"{comparisons[0].backbone}, {comparisons[0].data}", *cells))
-    differences = ("zero-shot − finetuned", "finetuned − supervised")
-    straight = (f"{difference}, straight lines" for difference in differences)
-    return table(("backbone, data", *differences, *straight), rows)
+            rows.append((f"{comparison.backbone}, {comparison.data}", *differences))
+    return table(("backbone, data", "zero-shot − finetuned", "finetuned − supervised"), rows)
 
 
 def finetuning() -> str:
-    """Return the models that were finetuned from one CLIP, and their soups."""
+    """Return a CLIP, its linear probe, and the median of the models finetuned from it."""
     soups = models()[models()["source"] == "model_soups"].sort_values("mean_all")
     names = {kind: [*group["name"]] for kind, group in soups.groupby("training")}
     tuned = names["finetuned"]
-    middle = {0: "least robust", len(tuned) // 2: "median", -1: "most robust"}
     rows = [
         model_row(START, "zero-shot"),
         model_row(names["probed"][0], "linear probe"),
-        *(model_row(tuned[i], f"{text} of {len(tuned)} finetuned") for i, text in middle.items()),
-        *(model_row(name, name.partition("/")[2].replace("_", " ")) for name in names["soup"]),
+        model_row(tuned[len(tuned) // 2], f"median of {len(tuned)} finetuned"),
     ]
     return table(MODEL, rows)
 
 
-def published_verdicts() -> str:
-    """Return the verdicts on claims about published models."""
-    tables = {choice: model_table(published(), choice) for choice in published().choices}
-    return verdicts(published_claims(published(), tables))
-
-
-def verdicts(claims: Iterable[Claim]) -> str:
-    """Return claims with their verdicts."""
-    rows = ((f"{claim.text}{' (ours)' * claim.ours}", claim.verdict) for claim in claims)
-    return table(("claim", "verdict"), rows)
-
-
 # --- A real CLIP
 
-CLIP_NUMBERS = (
-    *("kurtosis.kurtosis", "kurtosis.centred", "kurtosis.outliers.outlier_features"),
-    *("kurtosis.outliers.total_energy", "kurtosis.outliers.total_constant", "accuracy.accuracy"),
-)
-"""The numbers that the README shows."""
+CLIP, RANDOM = "clip_vit_b16", "clip_vit_b16_random"
+"""The array of the CLIP, and that of random weights."""
 
-FURTHER_CLIP_NUMBERS = (
-    *("kurtosis.centred_outliers", "privileged_basis.rotated_kurtosis"),
-    *("privileged_basis.kurtosis_p", "participation_ratio.dimensions", "pruning.by_accuracy"),
-    *("comparisons.captions.cka.cka", "comparisons.captions.mutual_neighbours.alignment"),
-)
+OUTLIER_NUMBERS = {
+    "kurtosis.kurtosis": 2,
+    "kurtosis.outliers.outlier_features": 0,
+    "kurtosis.outliers.total_constant": 3,
+}
+"""The decimals of each number that docs/results.md shows."""
+
+README_OUTLIER_NUMBERS = {
+    "kurtosis.kurtosis": 2,
+    "kurtosis.centred": 2,
+    "kurtosis.outliers.outlier_features": 0,
+    "kurtosis.outliers.total_energy": 3,
+    "kurtosis.outliers.total_constant": 3,
+    "accuracy.accuracy": 1,
+}
+
+OBJECT_NUMBERS = {
+    "accuracy.accuracy": 1,
+    "concepts.features.unique": 0,
+    "concepts.directions.unique": 0,
+    "concepts.in_span": 0,
+    "concepts.rows.encoded": 0,
+}
 
 
-OBJECT_NUMBERS = (
-    *("accuracy.accuracy", "concepts.features.unique", "concepts.directions.unique"),
-    *("concepts.in_span", "concepts.rows.encoded"),
-)
-"""The numbers of the objects that the README shows."""
+def array_numbers(keys: Sequence[str], decimals: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield the label of each number, and for each array its value and its chance level."""
+    every = pd.read_csv(PLOTS / "arrays.csv").astype(object)
+    records = every.where(every.notna(), None).to_dict("records")
+    by_name = {(record["name"], record["key"]): record for record in records}
+    for name, digits in decimals.items():
+        first, *_ = numbers = [by_name[name, key] for key in keys]
+        cells = [", ".join(filter(None, (first["number_of_measure"], first["unit"])))]
+        for number in numbers:
+            cells += [
+                format_interval(number["value"], number["low"], number["high"], digits),
+                format_number(number["chance"], max(digits, 1)),
+            ]
+        yield cells
 
 
-def real_clip(names: Sequence[str] = CLIP_NUMBERS) -> str:
+def real_clip(decimals: Mapping[str, int]) -> str:
     """Return numbers of the real CLIP, of random weights and by chance."""
-    clip, random = (
-        read_result(PLOTS / f"arrays/{key}.json", ArrayResults)
-        for key in ("clip_vit_b16", "clip_vit_b16_random")
-    )
-    numbers = {number.name: number for number in clip.numbers}
-    others = {n.name.replace("random_captions", "captions"): n for n in random.numbers}
-    rows = []
-    for name in names:
-        pair = [numbers[name], others[name]]
-        cells = (format_interval(n.value, n.low, n.high, n.digits) for n in pair)
-        label = f"{pair[0].label}, {pair[0].unit}".rstrip(", ")
-        rows.append((label, *cells, format_number(pair[0].chance, pair[0].digits)))
-    for axis in clip.outlier_axes.axes if clip.outlier_axes else ():
+    rows = [
+        (label, clip, random, chance)
+        for label, clip, chance, random, _ in array_numbers((CLIP, RANDOM), decimals)
+    ]
+    results = read_result(PLOTS / f"arrays/{CLIP}.json", ArrayResults)
+    for axis in results.outlier_axes.axes if results.outlier_axes else ():
         for value, costs in {"0": axis.costs, "its mean": axis.costs_at_mean}.items():
             label = f"accuracy lost if outlier feature {axis.feature} is {value}, points"
             rows.append((label, format_estimate(costs["images"]), NONE, NONE))
     return table(("", "OpenAI's weights", "random weights", "by chance"), rows)
 
 
-def real_clip_objects(names: Sequence[str] = ()) -> str:
-    """Return numbers of the head of COCO's objects, and of the concepts; all of them by default."""
-    of_clip, of_random = (
-        {
-            one.name: one
-            for one in (
-                *head_numbers(read_result(PLOTS / f"labelled_arrays/{key}.json", LabelledResults)),
-                *concept_numbers(read_result(PLOTS / f"array_concepts/{key}.json", Concepts)),
-            )
-        }
-        for key in ("clip_vit_b16_objects", "clip_vit_b16_random_objects")
-    )
-    rows = [
-        (f"{one.label}, {one.unit}".rstrip(", "), *both(one), *both(of_random.get(name)))
-        for name, one in of_clip.items()
-        if not names or name in names
-    ]
-    return table(("", "OpenAI's weights", "by chance", "random weights", "by chance"), rows)
-
-
-def both(number: Number | None) -> tuple[str, str]:
-    """Return a number with its interval, and its chance level."""
-    if number is None:
-        return NONE, NONE
-    value = format_interval(number.value, number.low, number.high, number.digits)
-    return value, format_number(number.chance, max(number.digits, 1))
-
-
-def real_clip_gap() -> str:
-    """Return what removing parts of the modality gap does to the real CLIP."""
-    gap = read_result(PLOTS / "arrays/clip_vit_b16.json", ArrayResults).modality_gap
-    if gap is None:
-        raise KeyError("modality_gap")
-    left = {what: getattr(gap, field) for field, what in REMOVED.items()}
-    header = []
-    for one in gap.whole.numbers:
-        by_chance = f" (by chance {format_number(one.chance, one.digits)})" if one.chance else ""
-        header.append(f"{one.label}, {one.unit}".rstrip(", ") + by_chance)
-    rows = [
-        (what, *(format_interval(n.value, n.low, n.high, n.digits) for n in one.numbers))
-        for what, one in left.items()
-        if one
-    ]
-    return table(("removed", *header), rows)
-
-
-def mean_images() -> str:
-    """Return the features of mean images that lie furthest from the others."""
-    every = pd.read_csv(PLOTS / "mean_images.csv")
-    rows = []
-    for label, found in every.groupby("label", sort=False):
-        far = [
-            f"{feature} at {format_number(float(z), 1)} σ ({100 * float(energy):.0f} %)"
-            for feature, z, energy in found[["feature", "z", "energy"]].astype(str).to_numpy()
-        ]
-        first = found.iloc[0]
-        cells = f"{first['features']:,}", format_number(first["kurtosis"], 1), ", ".join(far)
-        rows.append((str(label), *cells))
-    beyond = "features beyond 6 σ (share of the energy)"
-    return table(("mean image", "features", "kurtosis", beyond), rows)
+def real_clip_objects() -> str:
+    """Return how many of COCO's objects the real CLIP and random weights encode."""
+    keys = (f"{CLIP}_objects", f"{RANDOM}_objects")
+    header = ("", "OpenAI's weights", "by chance", "random weights", "by chance")
+    return table(header, array_numbers(keys, OBJECT_NUMBERS))
 
 
 # --- The miniature
 
 
 @cache
-def miniature() -> tuple[list[StudyEncoder], list[FurtherEncoder], list[Claim]]:
-    """Return the study's encoders, further encoders of the replicas, and the claims."""
+def miniature() -> tuple[list[StudyEncoder], list[FurtherEncoder]]:
+    """Return the study's encoders, and further encoders that only replicas have."""
     study = Params()
     entry = read_entry("report", "", study.tree)
     params = ListedParams(study, entry.params, entry.stage, recorded_fingerprint(entry))
     inputs = Inputs(entry.deps, entry.stage)
     encoders, further, _ = report.read_encoders(params, inputs)
-    return encoders, further, study_claims(encoders, further=further)
+    return encoders, further
 
 
 def over_seeds(
     encoders: Iterable[StudyEncoder | FurtherEncoder], numbers: Mapping[str, tuple[str, int]]
 ) -> str:
-    """Return means over seeds with these labels and digits, and the intervals of all but limits."""
+    """Return means over seeds with these labels and decimals; limits and chance levels are bare."""
 
     def cell(encoder: StudyEncoder | FurtherEncoder, name: str, digits: int) -> str:
-        whole = name not in LIMITS.values()
+        whole = name not in BARE
         return format_over_seeds(encoder, name, digits, interval=whole, words=whole)
 
     rows = [
@@ -307,29 +220,34 @@ def over_seeds(
     return table(("encoder", *(label for label, _ in numbers.values())), rows)
 
 
+BARE = {
+    *LIMITS.values(),
+    "privileged_basis.rotated_kurtosis",
+    "concepts.directions.random",
+}
+"""Numbers that are shown without their intervals."""
+
+
 def encoders_of_miniature() -> str:
     """Return the accuracies of the miniature's encoders, and how robust they are."""
-    encoders, _, _ = miniature()
-    return over_seeds(
-        encoders,
-        {
-            "robustness.imagenet": ("ImageNet, %", 1),
-            "robustness.shift_accuracy": ("shifts, %", 1),
-            ROBUSTNESS["curved"]: ("effective robustness, points", 1),
-            LIMITS["curved"]: ("limit, points", 1),
-        },
-    )
+    encoders, _ = miniature()
+    numbers = {
+        "robustness.imagenet": ("ImageNet, %", 1),
+        "robustness.shift_accuracy": ("shifts, %", 1),
+        ROBUSTNESS["curved"]: ("effective robustness, points", 1),
+        LIMITS["curved"]: ("limit, points", 1),
+    }
+    return over_seeds(encoders, numbers)
 
 
 def spaces_of_miniature() -> str:
-    """Return numbers of the spaces of these encoders, and of encoders that only replicas have."""
-    encoders, further, _ = miniature()
+    """Return numbers of the spaces of all these encoders."""
+    encoders, further = miniature()
     numbers = {
         ROBUSTNESS["curved"]: ("effective robustness, points", 1),
         "kurtosis.kurtosis": ("kurtosis", 2),
         "privileged_basis.rotated_kurtosis": ("rotated", 2),
         "prunable.by_accuracy": ("prunable share", 2),
-        "directions.mean_row.energy": ("energy in the mean row", 2),
         "concepts.directions.unique": ("concepts", 1),
         "concepts.directions.random": ("by random directions", 1),
     }
@@ -338,18 +256,12 @@ def spaces_of_miniature() -> str:
 
 RESULT_TABLES = {
     "published CLIPs": published_clips,
-    "limit of published models": limit_of_published,
-    "published verdicts": published_verdicts,
     "models of one backbone": one_backbone,
     "finetuning": finetuning,
-    "real CLIP": real_clip,
-    "real CLIP in full": lambda: real_clip(CLIP_NUMBERS + FURTHER_CLIP_NUMBERS),
-    "objects of a real CLIP": partial(real_clip_objects, OBJECT_NUMBERS),
-    "objects of a real CLIP in full": real_clip_objects,
-    "gap of a real CLIP": real_clip_gap,
-    "mean images": mean_images,
+    "real CLIP": lambda: real_clip(README_OUTLIER_NUMBERS),
+    "outlier feature of a real CLIP": lambda: real_clip(OUTLIER_NUMBERS),
+    "objects of a real CLIP": real_clip_objects,
     "encoders of the miniature": encoders_of_miniature,
     "spaces of the miniature": spaces_of_miniature,
-    "verdicts of the miniature": lambda: verdicts(miniature()[2]),
 }
 """What writes each table, by its name in the documents."""

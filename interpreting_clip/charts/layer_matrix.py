@@ -2,38 +2,27 @@
 
 import altair as alt
 
-from interpreting_clip.charts.panels import Ends, Layers, Legend, Look, PanelChart
+from interpreting_clip.charts.panels import OWN_SCALES, Ends, Layers, PanelChart
 from interpreting_clip.charts.theme import GROUND, INK, PURPLE, number_tip, tooltip
 
-SHADES = [0.1, 0.25, 0.5, 0.75, 1.0]
-"""The values in the legend, which are also the opacities."""
-
 FEW = 8
-"""Matrices with fewer layers have their numbers in the cells."""
+"""Matrices of at most so many layers have their numbers in the cells."""
 
 
 def cka_panel(_ends: Ends) -> Layers:
     """Draw a matrix of layers, with its numbers if they fit into the cells."""
-    first = alt.EncodingSortField(field="first_index", op="min")
-    second = alt.EncodingSortField(field="second_index", op="min", order="descending")
     bare = {"labelLimit": 0, "ticks": False, "domain": False, "grid": False}
     base = alt.Chart().encode(
-        x=alt.X("first_layer:N", sort=first, title=None).axis(labelAngle=-40, **bare),
-        y=alt.Y("second_layer:N", sort=second, title=None).axis(**bare),
-        tooltip=tooltip(
-            *("first_label", "first_layer", "second_label", "second_layer"),
-            number_tip("cka", "CKA", ".2f"),
-        ),
+        x=alt.X("first_layer:N", sort=[], title=None).axis(labelAngle=-40, **bare),
+        y=alt.Y("second_layer:N", sort=[], title=None).axis(**bare).scale(reverse=True),
+        tooltip=tooltip("first_layer", "second_layer", number_tip("cka", "CKA", ".2f")),
     )
-    shade = alt.Opacity("cka:Q", title="CKA").legend(
-        **{"symbolType": "square", "symbolStrokeWidth": 0, "symbolFillColor": PURPLE},
-        **{"values": SHADES, "format": ".2~f"},
-    )
+    shade = alt.Opacity("cka:Q", title="CKA").scale(domainMin=0, domainMax=1, range=[0, 1])
     cells = base.mark_rect(color=PURPLE).encode(
-        opacity=shade.scale(domainMin=0, domainMax=1, range=[0, 1], clamp=True)
+        shade.legend(symbolType="square", symbolFillColor=PURPLE, symbolStrokeWidth=0)
     )
     numbers = (
-        base.transform_filter(f"datum.last_first < {FEW} && datum.last_second < {FEW}")
+        base.transform_filter(f"datum.cells <= {FEW**2}")
         .mark_text()
         .encode(
             text=alt.Text("cka:Q", format=".2f"),
@@ -42,9 +31,7 @@ def cka_panel(_ends: Ends) -> Layers:
     )
     return (
         alt.layer(cells, numbers)
-        .transform_joinaggregate(
-            last_first="max(first_index)", last_second="max(second_index)", groupby=["panel"]
-        )
+        .transform_joinaggregate(cells="count()", groupby=["panel"])
         .properties(width=235, height=225)
     )
 
@@ -52,15 +39,8 @@ def cka_panel(_ends: Ends) -> Layers:
 CKA = PanelChart(
     name="cka",
     title="Similarity of layers (CKA)",
-    numbers=("first_index", "second_index", "cka"),
+    numbers=("cka",),
     draw=cka_panel,
-    legend=(
-        Legend(
-            column="",
-            looks={f"CKA {v:g}": Look(colour=PURPLE, shape="square", opacity=v) for v in SHADES},
-        ),
-    ),
     panel="{first_label} (across)\n{second_label} (up)",
-    facets={"bounds": "flush", "spacing": {"column": 92, "row": 112}},
-    independent={"scale": "xy"},
+    facets=OWN_SCALES,
 )

@@ -32,6 +32,10 @@ Layers = alt.LayerChart | alt.Chart | alt.FacetChart
 Spec = dict[str, Any]
 """A specification in Vega-Lite."""
 
+OWN_SCALES = {"resolve": {"scale": {"x": "independent", "y": "independent"}}}
+OWN_AXES = {"resolve": {"axis": {"x": "independent", "y": "independent"}}}
+"""What the panels of `facets` do not share; each of a page has its own axes."""
+
 POINTS = 60
 """The most points per line that a page draws: an encoder may have a thousand directions."""
 
@@ -43,7 +47,6 @@ class Look:
     colour: str
     shape: str = ""
     dash: Sequence[int] = ()
-    opacity: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +54,12 @@ class Legend:
     """The looks of a column's values, by name in the order in which a page lists those it draws.
 
     `numbered`: whether the chart writes encoders' numbers without their names, so that the legend
-    has to name them. `counted` is a column of counts: a name whose counts are all 0 is not drawn.
-    If the table lacks `column`, all names are listed.
+    has to name them.
     """
 
     column: str
     looks: Mapping[str, Look]
     numbered: bool = False
-    counted: str = ""
 
 
 def by_training(channel: Literal["shape", "dash"], *, numbered: bool = False) -> Legend:
@@ -66,7 +67,7 @@ def by_training(channel: Literal["shape", "dash"], *, numbered: bool = False) ->
     looks = {}
     for (name, colour), shape, dash in zip(TRAINING_COLOURS.items(), SHAPES, DASHES, strict=True):
         if name != GIVEN:
-            line, point = Look(colour=colour, dash=dash), Look(colour=colour, shape=shape)
+            point, line = Look(colour=colour, shape=shape), Look(colour=colour, dash=dash)
             looks[name] = point if channel == "shape" else line
     return Legend(column="training", looks=looks, numbered=numbered)
 
@@ -77,22 +78,17 @@ class PanelChart:
 
     Attributes
     ----------
-    name, title
+    name, title : the name is that of its CSV in `plots/`, too
     caption : the text below it, unless the page's template has it
     numbers : the columns of numbers that it draws; all others are text
     draw : returns what one panel draws, without data, for the ends of the axes that panels share.
         Its transforms see the rows of all panels in `facets`, so they group by `panel`
-    table : the CSV in `plots/` that it draws, if that has another name than the chart
     legend : what its colours, shapes and dashes stand for
     panel : the title of the panel that a row is in, with columns in braces; empty for one panel
     columns : panels in a row of `facets`
-    order : a column that panels of `facets` are ordered by, so that those of two revisions are
-        neighbours; the others stand in the order of the rows
     facets : further properties of the facets, such as `{"spacing": …}`
-    independent : what panels do not share in `facets`: `{"scale": "xy", "axis": "x"}`
     ends : the ends that the panels of a page share
     only : the rows that it draws, by column: `{"head": ("head",)}`; the others are only in the CSV
-    revisions_together : whether revisions that DVC compares share a panel; else each has its own
     """
 
     name: str
@@ -100,21 +96,12 @@ class PanelChart:
     numbers: tuple[str, ...]
     draw: Callable[[Ends], Layers]
     caption: str = ""
-    table: str = ""
     legend: tuple[Legend, ...] = ()
     panel: str = ""
-    columns: int = 3
-    order: str = ""
+    columns: int = 2
     facets: Mapping[str, Any] = field(default_factory=dict)
-    independent: Mapping[str, str] = field(default_factory=dict)
     ends: Callable[[pd.DataFrame], Ends] = lambda _rows: {}
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    revisions_together: bool = False
-
-    @property
-    def alternative(self) -> str:
-        """The alternative text."""
-        return f"{self.title}. {self.caption}".strip()
 
     def rows(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the rows that the chart draws, with the title of their panel as `panel`."""
@@ -130,14 +117,13 @@ class PanelChart:
 def template(chart: PanelChart) -> Spec:
     """Return all panels of a chart as DVC's template, which DVC fills with the rows of its CSV.
 
-    Rows of several revisions have panels of their own, or share them (`revisions_together`).
+    Each revision has panels of its own.
     """
     # The legends of published models list other kinds of training than those of encoders.
     names = [n for legend in chart.legend if legend.column == "training" for n in legend.looks]
     listed = pd.DataFrame({"training": names or [*TRAINING_COLOURS]})
     spec = with_legends(facets(chart).to_dict(validate=False), listed)
-    parse = dict.fromkeys(chart.numbers, "number")
-    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": {"parse": parse}}
+    spec["data"] = {"values": "<DVC_METRIC_DATA>", "format": _format(chart, "json")}
     return _finished(spec)
 
 
@@ -148,7 +134,7 @@ def whole_chart(
     rows = thinned(chart.rows(table))
     ends = chart.ends(rows) if len(rows) else {}
     spec = with_legends(facets(chart, ends).to_dict(validate=False), rows)
-    spec["data"] = {"values": csv_text(rows, spec, chart.panel), "format": _csv(chart)}
+    spec["data"] = {"values": csv_text(rows, spec, chart.panel), "format": _format(chart, "csv")}
     if size:
         spec["spec"] |= dict(zip(("width", "height"), size, strict=True))
     return _finished(spec)
@@ -161,40 +147,28 @@ def facets(chart: PanelChart, ends: Ends = MappingProxyType({})) -> alt.FacetCha
         for column, values in chart.only.items()
     ]
     title = alt.CalculateTransform.from_dict({"calculate": panel_expression(chart), "as": "panel"})
-    resolve = {
-        part: dict.fromkeys(names, "independent") for part, names in chart.independent.items()
-    }
+    header = alt.Header(labelExpr="split(datum.label, '\\n')", labelAnchor="start")
     return alt.FacetChart(
         data=alt.NamedData(name="rows"),
         transform=[*filters, title],
-        facet=alt.Facet(
-            "panel:N",
-            title=None,
-            # In the order of the rows, which an empty list keeps and `None` does not.
-            sort=alt.EncodingSortField(chart.order, op="min") if chart.order else [],
-            header=alt.Header(labelExpr="split(datum.label, '\\n')", labelAnchor="start"),
-        ),
+        # In the order of the rows, which an empty list keeps and `None` does not.
+        facet=alt.Facet("panel:N", title=None, sort=[], header=header),
         spec=chart.draw(ends),
         columns=chart.columns,
-        resolve=resolve,
         title=chart.title,
         **chart.facets,
     )
 
 
 def panel_expression(chart: PanelChart) -> str:
-    """Return the title of a panel as an expression of Vega, with the revision where it is apart."""
+    """Return the title of a panel as an expression of Vega, followed by the revision if any."""
     parts = re.split(r"\{(\w+)\}", chart.panel)
     texts = [f"datum['{part}']" if i % 2 else json.dumps(part) for i, part in enumerate(parts)]
-    revision = [] if chart.revisions_together else ["(datum.rev ? '\\n' + datum.rev : '')"]
-    return " + ".join([*texts, *revision])
+    return " + ".join([*texts, "(datum.rev ? '\\n' + datum.rev : '')"])
 
 
 def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
-    """Return a specification whose legends and tooltips leave out values unknown in some rows.
-
-    Without rows it has no legends at all.
-    """
+    """Return a specification whose legends list only what some rows have; without rows, none."""
     if isinstance(spec, list):
         return [with_legends(item, rows) for item in spec]
     if not isinstance(spec, dict):
@@ -207,37 +181,30 @@ def with_legends(spec: Any, rows: pd.DataFrame | None) -> Any:
         if rows is None:
             encoding["legend"] = None
         elif encoding["field"] in rows and "domain" in encoding.get("scale", {}):
-            drawn = set(rows[encoding["field"]])
-            listed = [name for name in encoding["scale"]["domain"] if name in drawn - {GIVEN}]
-            if encoding.get("legend", {}) is not None:
-                legend = {**encoding.get("legend", {}), "values": listed}
-                encoding["legend"] = legend if listed else None
-    if rows is not None and isinstance(filtered.get("tooltip"), list):
-        filtered["tooltip"] = [tip for tip in filtered["tooltip"] if _is_known(tip["field"], rows)]
+            drawn = set(rows[encoding["field"]]) - {GIVEN}
+            listed = [name for name in encoding["scale"]["domain"] if name in drawn]
+            legend = {**encoding.get("legend", {}), "values": listed}
+            encoding["legend"] = legend if listed else None
     return filtered
-
-
-def _is_known(column: str, rows: pd.DataFrame) -> bool:
-    return column not in rows or not set(rows[column].dropna()) <= {"", GIVEN}
 
 
 # --- Each panel by itself
 
 
-def panel_spec(chart: PanelChart, ends: Ends, colours: Mapping[str, str] = VARIABLES) -> Spec:
-    """Return the specification of any one panel of a page, without rows and without legends."""
-    drawn = chart.draw(ends).properties(data=alt.NamedData(name="rows"))
-    spec = with_legends(drawn.to_dict(validate=False), None)
-    spec["data"] = {"name": "rows", "format": _csv(chart)}
+def single_panels(chart: PanelChart, table: pd.DataFrame) -> tuple[Spec, dict[str, str]]:
+    """Return the specification of any one panel of a page, without rows and without legends.
+
+    Then the rows of each panel as CSV, by its title, in the order in which they first occur.
+    """
+    rows = chart.rows(table)
+    drawn = chart.draw(chart.ends(rows) if len(rows) else {})
+    spec = with_legends(drawn.properties(data=alt.NamedData("rows")).to_dict(validate=False), None)
+    spec["data"] = {"name": "rows", "format": _format(chart, "csv")}
     # One alternative text describes all of a picture, so its marks have none.
     quiet = {"aria": False, "background": "transparent"}
-    return recoloured(_finished(spec, quiet), colours)
-
-
-def panel_values(chart: PanelChart, rows: pd.DataFrame, spec: Spec) -> dict[str, str]:
-    """Return the rows of each panel as CSV, by its title, in the order of `chart.rows`."""
     panels = thinned(rows).groupby("panel", sort=False)
-    return {str(title): csv_text(panel.drop(columns="panel"), spec) for title, panel in panels}
+    values = {str(title): csv_text(panel.drop(columns="panel"), spec) for title, panel in panels}
+    return recoloured(_finished(spec, quiet), VARIABLES), values
 
 
 # --- Rows
@@ -263,8 +230,8 @@ def thinned(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(place % every == 0) | (place < 10) | (place == length - 1)]
 
 
-def _csv(chart: PanelChart) -> Spec:
-    return {"type": "csv", "parse": dict.fromkeys(chart.numbers, "number")}
+def _format(chart: PanelChart, kind: Literal["csv", "json"]) -> Spec:
+    return {"type": kind, "parse": dict.fromkeys(chart.numbers, "number")}
 
 
 def _finished(spec: Spec, config: Mapping[str, Any] = MappingProxyType({})) -> Spec:

@@ -5,7 +5,6 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from types import MappingProxyType
 from xml.sax.saxutils import quoteattr
 
 import pandas as pd
@@ -33,22 +32,16 @@ def chart_svg(chart: PanelChart, table: pd.DataFrame, size: tuple[int, int] | No
     """
     spec = whole_chart(chart, table, size)
     del spec["title"]
-    return draw_svg(compiled(spec), chart.name, chart.alternative)
+    return draw_svg(compiled(spec), chart.name, f"{chart.title}. {chart.caption}".strip())
 
 
-def panel_pictures(
-    chart: PanelChart,
-    spec: Spec,
-    values: Mapping[str, str],
-    in_words: Mapping[str, str] | pd.Series = MappingProxyType({}),
-) -> dict[str, str]:
+def panel_pictures(chart: PanelChart, spec: Spec, values: Mapping[str, str]) -> dict[str, str]:
     """Draw each panel of a chart as SVG, by its title; panels differ in their rows only.
 
     Parameters
     ----------
     chart : of the panels
-    spec, values : a panel without its rows, and the rows of each (`panel_spec`, `panel_values`)
-    in_words : alternative texts of panels by their titles; by default the title
+    spec, values : a panel without its rows, and the rows of each (`single_panels`)
     """
     vega = compiled(spec)
     data, drawn = {source["name"]: source for source in vega["data"]}, spec["data"]["name"]
@@ -56,18 +49,17 @@ def panel_pictures(
         title: draw_svg(
             {**vega, "data": [*(data | {drawn: {**data[drawn], "values": rows}}).values()]},
             f"{chart.name}-{place}",
-            f"{chart.title}. {in_words.get(title, title)}".strip(),
+            f"{chart.title}. {title}".strip(),
         )
         for place, (title, rows) in enumerate(values.items())
     }
 
 
 def compiled(spec: Spec) -> Spec:
-    """Return a specification in Vega-Lite as one in Vega, whose marks have no alternative text."""
+    """Return a specification in Vega-Lite as one in Vega."""
     import vl_convert
 
-    quiet = {**spec, "config": {**spec.get("config", {}), "aria": False}}
-    return vl_convert.vegalite_to_vega(quiet, vl_version=VEGA_LITE)
+    return vl_convert.vegalite_to_vega(spec, vl_version=VEGA_LITE)
 
 
 def draw_svg(spec: Spec, name: str, alternative: str) -> str:

@@ -1,15 +1,13 @@
 """The chart of all features of an image, with those far from the others named."""
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
 
 from interpreting_clip.charts.panels import Ends, Layers, PanelChart
-from interpreting_clip.charts.theme import GROUND, INK, PURPLE, SOFT_INK, number_tip
+from interpreting_clip.charts.theme import PURPLE, SOFT_INK, number_tip, with_halo
 
-WIDTH, HEIGHT = 210, 165
-"""The size of a panel's axes in pixels: a page shows four in a row."""
+WIDTH, HEIGHT = 270, 165
+"""The size of a panel's axes in pixels."""
 
 NAMED = 3
 """How many features are named in a panel, at most."""
@@ -19,7 +17,7 @@ def profile_panel(ends: Ends) -> Layers:
     """Draw every feature's distance from the mean, and name those beyond the limits."""
     x = alt.X("feature:Q", title="feature").scale(nice=False)
     y = alt.Y("z:Q", title="value (standard deviations)").scale(
-        nice=False, domain=ends.get("z", alt.Undefined)
+        nice=False, padding=10, domain=ends.get("z", alt.Undefined)
     )
     base = alt.Chart().encode(
         x=x.axis(tickCount=5, format="d", grid=False), y=y.axis(tickCount=6, format="d")
@@ -38,16 +36,13 @@ def profile_panel(ends: Ends) -> Layers:
 def limits() -> list[alt.Chart]:
     """Draw both limits beyond which a feature is extreme, and write the upper one."""
     row = alt.Chart().transform_filter("datum.feature === 0")
-    lines = [
-        row.transform_calculate(end=f"{sign} * datum.limit")
-        .mark_rule(color=SOFT_INK, strokeDash=[2, 3])
-        .encode(alt.Y("end:Q"))
-        for sign in (1, -1)
+    row = row.transform_calculate(lower="-datum.limit", text="datum.limit + ' σ'")
+    rule = row.mark_rule(color=SOFT_INK, strokeDash=[2, 3])
+    name = row.mark_text(color=SOFT_INK, align="left", baseline="bottom", dx=3, dy=-2)
+    return [
+        *(rule.encode(alt.Y(f"{end}:Q")) for end in ("limit", "lower")),
+        name.encode(alt.XValue(0), alt.Y("limit:Q"), alt.Text("text:N")),
     ]
-    name = row.transform_calculate(text="datum.limit + ' σ'").mark_text(
-        color=SOFT_INK, align="left", baseline="bottom", dx=3, dy=-2
-    )
-    return [*lines, name.encode(alt.XValue(0), alt.Y("limit:Q"), alt.Text("text:N"))]
 
 
 def names(far: alt.Chart) -> list[alt.Chart]:
@@ -63,20 +58,18 @@ def names(far: alt.Chart) -> list[alt.Chart]:
         .transform_filter(f"datum.place <= {NAMED}")
         .encode(alt.Text("text:N"))
     )
-    halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
-    texts = []
-    for side, align, dx in (("!datum.left", "right", -8), ("datum.left", "left", 8)):
-        look: dict[str, Any] = {"align": align, "dx": dx, "fontWeight": "bold"}
-        text = named.transform_filter(side)
-        texts += [text.mark_text(**look, **halo), text.mark_text(**look, color=INK)]
-    return texts
+    look = {
+        "align": alt.expr("datum.left ? 'left' : 'right'"),
+        "dx": alt.expr("datum.left ? 8 : -8"),
+        "fontWeight": "bold",
+    }
+    return with_halo(named, **look)
 
 
 def same_distances(rows: pd.DataFrame) -> Ends:
     """Return the ends of what all panels draw, with the limits."""
     drawn = pd.concat([rows["z"], rows["limit"], -rows["limit"]]).astype(float)
-    room = 0.06 * (drawn.max() - drawn.min())
-    return {"z": (round(drawn.min() - room, 2), round(drawn.max() + room, 2))}
+    return {"z": (drawn.min(), drawn.max())}
 
 
 PROFILE = PanelChart(

@@ -4,13 +4,13 @@ A notebook's chart, the page and `plots/*.csv` share them: the tables of a study
 tables, one below the other. Accuracies are in percent, robustness is in percentage points.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from interpreting_clip.charts.rows import ALL
+from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.formats.csv_tables import TrainingStep
 from interpreting_clip.formats.result import Estimate
@@ -18,9 +18,9 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import OnShift
-from interpreting_clip.measures.kurtosis import Kurtosis, OutlierFeatures
+from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning, PruningCurves
-from interpreting_clip.statistics.concept_counts import BasisConcepts
+from interpreting_clip.statistics.logit_line import LogitLine, expit, logit
 
 HEAD_LABELS = ("head", "other centring", "random head")
 """The head, the head with the centring that is not used, and the mean of random heads."""
@@ -49,25 +49,18 @@ COUNTS = {
 
 
 def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
-    """Return one row: the mean kurtosis with its interval, and the number of outlier features."""
-    kurtosis = result.kurtosis
+    """Return one row: the mean kurtosis with its interval, and the number of outlier features.
+
+    `null` is the kurtosis after a random rotation.
+    """
     row = {
-        "kurtosis": kurtosis.value,
-        "low": kurtosis.low,
-        "high": kurtosis.high,
+        "kurtosis": result.kurtosis.value,
+        "low": result.kurtosis.low,
+        "high": result.kurtosis.high,
+        "null": result.isotropic,
         "outlier_features": result.outliers.outlier_features,
     }
     return pd.DataFrame([row]).astype({"low": "float", "high": "float"})
-
-
-def outlier_table(result: OutlierFeatures) -> pd.DataFrame:
-    """Return the share of images in which each feature is extreme, by rank from 1.
-
-    `limit` is the share that makes an outlier feature.
-    """
-    shares = np.flip(np.sort(result.share_of_every_feature))
-    ranks = np.arange(1, len(shares) + 1)
-    return pd.DataFrame({"rank": ranks, "share": shares, "limit": result.outlier_share})
 
 
 def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
@@ -91,31 +84,11 @@ def importance_table(result: PrivilegedDirections) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def pruning_table(results: Mapping[str, PruningCurves], names: Mapping[str, str]) -> pd.DataFrame:
-    """Return accuracy by the fraction of directions pruned, per dataset and for each of
-    `HEAD_LABELS`, and for `COMPONENTS` where these were pruned as well.
+def pruning_table(result: PruningCurves, dataset: str = "the images") -> pd.DataFrame:
+    """Return accuracy by the fraction of directions pruned, for each of `HEAD_LABELS`, and for
+    `COMPONENTS` where these were pruned as well.
 
-    It has the test sets of `names`, in their order; `results` are by key, too. The last rows are
-    `MEAN_OF_SHIFTS`, if any of the testbed's shifts was measured.
-    """
-    curves = {key: _pruning_curves(results[key]) for key in names if key in results}
-    if not curves:
-        return pd.DataFrame(columns=["dataset", "fraction", "head", "accuracy"])
-    shifts = [curves[key] for key in SHIFT_NAMES if key in curves]
-    named = {names[key]: curve for key, curve in curves.items()}
-    if shifts:
-        named[MEAN_OF_SHIFTS] = sum(shifts[1:], shifts[0]) / len(shifts)
-    table = pd.concat(named, names=["dataset", "fraction"]).reset_index()
-    rows = table.melt(
-        ["dataset", "fraction"], var_name="head", value_name="accuracy", ignore_index=False
-    )
-    # Only ImageNet has random heads. The order is that of `table`.
-    return rows.dropna().sort_index(kind="stable", ignore_index=True)
-
-
-def _pruning_curves(result: PruningCurves) -> pd.DataFrame:
-    """Return a row for each fraction, and a column for what was pruned: `HEAD_LABELS`, and
-    `COMPONENTS`.
+    Only ImageNet has random heads.
     """
     head, other, random = HEAD_LABELS
     curves = {head: result.accuracy, other: result.other_accuracy}
@@ -123,7 +96,11 @@ def _pruning_curves(result: PruningCurves) -> pd.DataFrame:
         curves[random] = result.random_accuracy.mean(axis=0)
     if isinstance(result, Pruning):
         curves[COMPONENTS] = result.covariance_accuracy
-    return pd.DataFrame(curves, index=result.fractions)
+    table = pd.DataFrame(curves).assign(dataset=dataset, fraction=result.fractions)
+    rows = table.melt(
+        ["dataset", "fraction"], var_name="head", value_name="accuracy", ignore_index=False
+    )
+    return rows.sort_index(kind="stable", ignore_index=True)
 
 
 def concept_table(result: Concepts) -> pd.DataFrame:
@@ -133,13 +110,22 @@ def concept_table(result: Concepts) -> pd.DataFrame:
     """
     rows = []
     for basis, counts in result.bases.items():
-        rows += [
-            {"basis": basis, "category": ALL, **_counts(counts)},
-            *(
-                {"basis": basis, "category": category, "unique": unique}
-                for category, unique in counts.categories.items()
-            ),
-        ]
+        random = counts.random or Estimate(np.nan)
+        over_all_random = counts.over_all_random or Estimate(np.nan)
+        total = {
+            "unique": counts.unique.value,
+            "low": counts.unique.low,
+            "high": counts.unique.high,
+            "polysemanticity": counts.polysemanticity.value,
+            "random": random.value,
+            "random_low": random.low,
+            "random_high": random.high,
+            "over_all": counts.over_all,
+            "over_all_random": over_all_random.value,
+        }
+        rows.append({"basis": basis, "category": ALL, **total})
+        for category, unique in counts.categories.items():
+            rows.append({"basis": basis, "category": category, "unique": unique})
     return pd.DataFrame(rows, columns=["basis", "category", *COUNTS]).astype(COUNTS)
 
 
@@ -153,28 +139,16 @@ def sweep_table(result: Concepts) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["basis", "threshold", "unique"])
 
 
-def _counts(counts: BasisConcepts) -> dict[str, Any]:
-    """Return the columns `COUNTS`."""
-    random = counts.random or Estimate(np.nan)
-    over_all_random = counts.over_all_random or Estimate(np.nan)
-    return {
-        "unique": counts.unique.value,
-        "low": counts.unique.low,
-        "high": counts.unique.high,
-        "polysemanticity": counts.polysemanticity.value,
-        "random": random.value,
-        "random_low": random.low,
-        "random_high": random.high,
-        "over_all": counts.over_all,
-        "over_all_random": over_all_random.value,
-    }
-
-
 def cka_table(result: LayerCka) -> pd.DataFrame:
-    """Return CKA of each pair of layers; indices count the layers of an encoder from 0."""
+    """Return CKA of each pair of layers; indices count the layers of an encoder from 0.
+
+    Encoders are called by their keys.
+    """
     first, second = (index.ravel() for index in np.indices(result.cka.shape))
     return pd.DataFrame(
         {
+            "first_label": result.first,
+            "second_label": result.second,
             "first_layer": np.take(result.first_layers, first),
             "second_layer": np.take(result.second_layers, second),
             "first_index": first,
@@ -190,21 +164,60 @@ def training_table(steps: Sequence[TrainingStep]) -> pd.DataFrame:
     return pd.DataFrame(map(vars, steps), columns=["step", "loss", "accuracy"])
 
 
-def robustness_table(shifts: Mapping[str, OnShift], names: Mapping[str, str]) -> pd.DataFrame:
-    """Return accuracy and effective robustness on each shift that has one.
+# --- Robustness
+
+
+def robustness_table(
+    shifts: Mapping[str, OnShift], names: Mapping[str, str] = SHIFT_NAMES
+) -> pd.DataFrame:
+    """Return accuracy, the line's, and effective robustness on each shift that has one.
 
     `extrapolated` is ‡ where the line is extrapolated to the encoder.
     """
     rows = [
         {
+            "kind": "encoder",
             "shift": names[shift],
             "imagenet": on_shift.imagenet,
             "accuracy": on_shift.accuracy.value,
+            "baseline": np.clip(on_shift.accuracy.value - on_shift.robustness.value, *DRAWN_RANGE),
             "effective_robustness": on_shift.robustness.value,
             "extrapolated": "‡" if on_shift.extrapolated else "",
         }
         for shift, on_shift in shifts.items()
         if on_shift.robustness is not None
     ]
-    columns = ["shift", "imagenet", "accuracy", "effective_robustness", "extrapolated"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows)
+
+
+def standard_table(
+    name: str, models: pd.DataFrame, line: LogitLine, imagenet: Iterable[float]
+) -> pd.DataFrame:
+    """Return the standard models on a shift, and their line as far as `imagenet` reaches.
+
+    `models` have a `label`, `imagenet` and `accuracy`.
+    """
+    line_rows = pd.DataFrame(standard_line_rows(name, line, imagenet))
+    return pd.concat([models.dropna().assign(kind="standard", shift=name), line_rows])
+
+
+def standard_line_rows(
+    name: str, line: LogitLine, imagenet: Iterable[float]
+) -> list[dict[str, str | float]]:
+    """Return the line over the models that it was fitted to, and over all drawn models.
+
+    A steep line leaves the range of the shift's axis before it has crossed ImageNet's; it is cut
+    there, at an end of `DRAWN_RANGE`.
+    """
+    fitted = (100 * line.low, 100 * line.high)
+    rows = []
+    for kind, span in (("line", fitted), ("extrapolated", (*fitted, *imagenet))):
+        low, high = np.clip([min(span), max(span)], *DRAWN_RANGE)
+        if line.slope:
+            leaves = expit((logit(np.array(DRAWN_RANGE) / 100) - line.intercept) / line.slope)
+            low, high = max(low, 100 * leaves.min()), min(high, 100 * leaves.max())
+        for x in (low, high) if low <= high else ():
+            row = {"kind": kind, "label": "baseline", "shift": name}
+            accuracy = 100 * float(line.predict(np.array([x / 100]))[0])
+            rows.append(row | {"imagenet": float(x), "accuracy": accuracy})
+    return rows

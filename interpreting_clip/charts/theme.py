@@ -42,29 +42,20 @@ CONFIG: dict[str, Any] = {
         "gridColor": LIGHT["grid"],
         "domainColor": LIGHT["axis"],
         "tickColor": LIGHT["axis"],
-        "tickSize": 3,
     },
     "legend": {
         "labelColor": SOFT_INK,
         "titleColor": INK,
         "titleFontWeight": "normal",
         "labelFontSize": 12,
-        "titleFontSize": 12,
         "orient": "bottom",
         "labelLimit": 0,
         "columnPadding": 40,  # readers' fonts may be wider than the measured font
-        "symbolStrokeWidth": 2,
         "symbolOpacity": 1,
     },
-    "header": {
-        "labelColor": INK,
-        "labelFontSize": 12.5,
-        "labelFontWeight": "bold",
-        "labelPadding": 4,
-        "labelLimit": 0,
-    },
+    "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": "bold", "labelLimit": 0},
     "title": {"color": INK, "fontSize": 14, "fontWeight": "bold", "offset": 12, "anchor": "start"},
-    "text": {"fontSize": 11, "color": INK},
+    "text": {"color": INK},
 }
 """Vega-Lite's configuration of every chart."""
 
@@ -97,16 +88,8 @@ def by_name(names: Iterable[str], values: Iterable[Any]) -> alt.Scale:
 TITLES = {
     "label": "name",
     "robustness_text": "effective robustness",
-    "outlier_features": "outlier features",
-    "null_text": "by chance",
-    "random_text": "of random directions",
-    "over_all": "against all images",
-    "first_label": "across",
-    "second_label": "up",
-    "dataset": "accuracy on",
-    "basis": "concepts of",
-    "first_layer": "layer of the first encoder",
-    "second_layer": "layer of the second encoder",
+    "first_layer": "across",
+    "second_layer": "up",
     "text": "value",
 }
 """What a tooltip calls a column; other columns have their own names."""
@@ -127,20 +110,7 @@ def number_tip(column: str, title: str, form: str) -> alt.Tooltip:
     return alt.Tooltip(field=column, type="quantitative", title=title, format=form)
 
 
-def shown_if(test: str, opacity: float = 1) -> alt.OpacityValue:
-    """Hide the rows that fail a test; without them, their panel might have no such axis."""
-    return alt.OpacityValue(0, condition=[{"test": test, "value": opacity}])
-
-
-# --- Texts, as expressions of Vega
-
-
-def interval_text(low: str, high: str, form: str) -> str:
-    """Return an expression: both ends of an interval, or a dash where one is missing."""
-    ends = " + ', ' + ".join(f"format(datum['{end}'], '{form}')" for end in (low, high))
-    return f"isValid(datum['{low}']) && isValid(datum['{high}']) ? '[' + {ends} + ']' : '–'"
-
-
-def number_text(column: str, form: str, more: str = "''") -> str:
-    """Return an expression: a number and what another expression adds to it, or a dash."""
-    return f"isValid(datum['{column}']) ? format(datum['{column}'], '{form}') + {more} : '–'"
+def with_halo(texts: alt.Chart, **look: Any) -> list[alt.Chart]:
+    """Write texts on a halo of the ground's colour, so that no line runs through the letters."""
+    halo = {"color": GROUND, "stroke": GROUND, "strokeWidth": 4, "strokeJoin": "round"}
+    return [texts.mark_text(**look, **halo), texts.mark_text(**look, color=INK)]

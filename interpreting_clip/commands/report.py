@@ -179,24 +179,21 @@ def marked(text: str) -> str:
 
 
 def figure(drawn: "ResultChart", result: Result) -> str:
-    """Return a chart of a result, a picture per panel, and what it draws."""
+    """Return a chart of a result, a picture per panel, and its caption."""
     from interpreting_clip.charts.chart import encoders_table
-    from interpreting_clip.charts.panels import panel_spec, panel_values
+    from interpreting_clip.charts.panels import single_panels
     from interpreting_clip.charts.pictures import panel_pictures
 
     chart = drawn.chart
-    rows = chart.rows(encoders_table(drawn, {"": result}))
-    spec = panel_spec(chart, chart.ends(rows))
-    values = panel_values(chart, rows, spec)
-    words = {title: f"{title}. {drawn.words}".removeprefix(". ") for title in values}
-    pictures = panel_pictures(chart, spec, values, words)
+    spec, values = single_panels(chart, encoders_table(drawn, {"": result}))
+    pictures = panel_pictures(chart, spec, values)
     panels = [
         f"<div>{f'<b>{escape(title)}</b>' if title else ''}{svg}</div>"
         for title, svg in pictures.items()
     ]
     return (
         f'<figure><div class="panels">{"".join(panels)}</div>'
-        f"<figcaption>{escape(f'{chart.title}. {drawn.words}'.strip())}</figcaption></figure>"
+        f"<figcaption>{escape(f'{chart.title}. {chart.caption}'.strip())}</figcaption></figure>"
     )
 
 

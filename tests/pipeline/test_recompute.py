@@ -140,7 +140,7 @@ def test_another_setting_of_a_shift_reaches_what_is_measured_on_it(clean):
     # The directions are found on ImageNet, so no concept is counted again.
     found = clean.of_every_encoder("directions")
     assert clean.repro(*found) == extracted | found
-    measured = clean.of_every_encoder("robustness", "kurtosis", "cka", "browse")
+    measured = clean.of_every_encoder("robustness", "kurtosis", "cka")
     # `summarize` is stale where the accuracy of a pruned encoder has changed.
     summarized = clean.of_every_encoder("summarize")
     # which reads ImageNet's activations from the same folder
@@ -175,7 +175,7 @@ def test_other_templates_reach_the_zero_shot_heads_and_what_starts_from_them(edi
             "head extract extract_broden extract_layers extract_shift extract_train "
             "extract_untrained probe",
         ),
-        ("concepts.threshold", 0.85, "array_concepts broden browse"),
+        ("concepts.threshold", 0.85, "array_concepts broden"),
         ("prunable.harmless", 2.0, "robustness arrays labelled_arrays"),
         ("concepts.rotations", 3, "concept_nulls broden labelled_arrays array_concepts"),
         ("concepts.minimum_images", 12, "array_concepts broden"),

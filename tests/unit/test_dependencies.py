@@ -222,13 +222,13 @@ EDITS = [
         KURTOSIS,
         "Chance: after a random",
         "Chance is after a random",
-        {"arrays", "browse", "report"},
+        {"arrays", "report"},
     ),
     (
         KURTOSIS,
         'Label("outlier features"',
         'Label("outliers"',
-        {"arrays", "browse", "labelled_arrays", "report"},
+        {"arrays", "labelled_arrays", "report"},
     ),
     # what runs a training and does not change it
     (f"{TRAINING}/callbacks.py", "60.0", "90.0", set()),

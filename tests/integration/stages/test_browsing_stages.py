@@ -42,4 +42,4 @@ def test_every_direction_has_its_place_in_the_pages_and_without_broden_they_say_
         write_absent("broden", folder)
     run_stage("thumbnails")
     run_stage("browse", KEY)
-    assert "no images with segmented concepts" in (PAGES / "index.html").read_text()
+    assert "no images with labelled concepts" in (PAGES / "index.html").read_text()

@@ -13,8 +13,8 @@ from page.published_charts import TRAINING_LOOKS
 SAME: dict[str, Any] = {
     **{"label": "a", "head": "head", "basis": "directions"},
     **{"representation": "linear", "shift": "ImageNet-R", "text": "3 [2, 5]", "limit": 0.8},
-    **{"low": 2, "high": 5, "null": 3, "random": None, "over_all": 1},
-    **{"null_low": -1, "null_high": 0, "reference": 8},
+    **{"low": 2, "high": 5, "null": 3, "random": None},
+    **{"null_low": -1, "null_high": 0, "random_low": None, "random_high": 6, "reference": 8},
     # of published models
     **{"over": "all shifts", "data": "LAION-2B", "extrapolated": "", "said": "greedy"},
     **{"imagenet": 60, "accuracy": 50, "baseline": 45, "effective_robustness": 5, "mean": 5},
@@ -70,15 +70,13 @@ PRUNINGS = rows(
     {"fraction": [0, 0.5, 0.9], "accuracy": [80, 60, 20]},
 )
 SWEEPS = rows(ENCODERS, {"threshold": [0.6, 0.7, 0.8], "unique": [8, 6, 4]})
-# The second step did not log its accuracy.
-TRAINING = rows(ENCODERS, {"step": [1, 2, 3], "loss": [3, 2, 1], "accuracy": [10, None, 30]})
-OUTLIERS = rows({"rank": [1, 2, 3], "share": [0.9, 0.4, 0.1]})
+TRAININGS = rows(ENCODERS, {"step": [1, 2, 3], "loss": [3, 2, 1]})
 PROFILES = rows(
     {"label": ["a", "b"]}, {"feature": [0, 1, 2], "z": [0.1, -0.2, 3]}, image="one", features=3
 )
-KURTOSES = rows(ENCODERS, kurtosis=5, high=[6, None, 6], outlier_features=2)
+KURTOSES = rows(ENCODERS, kurtosis=5, low=[None, 2, 2], high=[None, 6, 6], null=[None, 3, 3])
 CONCEPT_COUNTS = rows(
-    {"number": [1, 2], "label": ["a", "b"], "high": [5, None]},
+    {"number": [1, 2], "label": ["a", "b"]},
     {"basis": ["directions", "features"]},
     {"category": ["all", "object", "color"], "unique": [3, 2, 1]},
     training="zero-shot",

@@ -22,7 +22,6 @@ ACCURACIES = {"imagenet": 63.3, "imagenet_r": 69.3, "objectnet": 44.3}
 
 RESULTS: dict[str, Any] = {
     "kurtosis": ic.kurtosis(VALUES),
-    "outlier_features": ic.outlier_features(VALUES),
     "importance": ic.directions(VALUES, head=HEAD, random_heads=2),
     "pruning": ic.pruning(VALUES, head=HEAD, classes=CLASS, random_heads=2),
     "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, rotations=2),
@@ -34,7 +33,7 @@ RESULTS: dict[str, Any] = {
     ),
 }
 CASES = [(name, name) for name in RESULTS]
-CASES += [("kurtosis", "outlier_features"), ("concepts", "sweep")]
+CASES += [("concepts", "sweep")]
 
 
 def rows(chart: alt.FacetChart) -> pd.DataFrame:
@@ -80,13 +79,8 @@ def test_the_line_is_the_one_that_was_compared_with():
         ic.chart(other)
 
 
-def test_concepts_of_other_categories_than_brodens_have_bars():
-    own = ic.concepts(VALUES, labels=SHOWN, categories=["hue", "color", "hue"], rotations=0)
-    for result, categories in ((own, {"other", "color"}), (RESULTS["concepts"], {"other"})):
-        assert {*rows(ic.chart(result))["category"]} == categories | {"all"}
-
-
 REFUSED = [
+    ({}, "", TypeError, "Kurtosis, .*got none"),
     (ic.participation_ratio(VALUES), "", TypeError, "Kurtosis, .*got ParticipationRatio"),
     (RESULTS["concepts"], "sweeps", ValueError, "concepts or sweep, got 'sweeps'"),
 ]

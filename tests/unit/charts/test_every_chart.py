@@ -6,19 +6,17 @@ import re
 import pandas as pd
 import pytest
 
-from interpreting_clip.charts.cases import CASES as CLAIM_CASES
 from interpreting_clip.charts.layer_matrix import CKA, FEW
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
-    OUTLIER_SHARES,
     PRUNING,
     SWEEP,
-    TRAINING_ACCURACY,
-    TRAINING_LOSS,
+    TRAINING,
 )
 from interpreting_clip.charts.panels import PanelChart, facets
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.charts.profile import PROFILE
+from interpreting_clip.charts.rows import CASES as CLAIM_CASES
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
@@ -39,12 +37,11 @@ from tests.unit.charts.small_tables import (
     CONCEPT_COUNTS,
     IMPORTANCES,
     KURTOSES,
-    OUTLIERS,
     PROFILES,
     PRUNINGS,
     PUBLISHED_MODELS,
     SWEEPS,
-    TRAINING,
+    TRAININGS,
     marks,
     models,
     panels,
@@ -58,12 +55,10 @@ CASES = [
     (IMPORTANCE, IMPORTANCES, 9, 2),  # without random heads
     (PRUNING, PRUNINGS, 18, 4),  # of two of the three test sets
     (SWEEP, SWEEPS, 9, 2),
-    (TRAINING_LOSS, TRAINING, 9, 3),
-    (TRAINING_ACCURACY, TRAINING, 6, 3),
-    (OUTLIER_SHARES, OUTLIERS, 3, 1),
+    (TRAINING, TRAININGS, 9, 3),
     (PROFILE, PROFILES, 2, 2),  # the features beyond the limit
     (KURTOSIS, KURTOSES, 3, 1),
-    (CONCEPTS, CONCEPT_COUNTS, 8, 2),  # no random directions
+    (CONCEPTS, CONCEPT_COUNTS, 4, 2),  # totals, without random directions
     (CKA, similarities(FEW), FEW**2, 1),
     (EFFECTIVE_ROBUSTNESS, ACCURACIES, 6 + 6, 2),
     (CLAIM_CASES, CLAIM, 2, 1),
@@ -75,14 +70,14 @@ CASES = [
 ]
 
 
-LINES = (IMPORTANCE, PRUNING, SWEEP, TRAINING_LOSS, TRAINING_ACCURACY)
+LINES = (IMPORTANCE, PRUNING, SWEEP, TRAINING)
 
 
 def drawn_rows(chart: PanelChart, svg: str) -> int:
     """Return how many rows a picture shows: marks, or the corners of lines."""
     if chart in LINES:
         return sum(len(re.findall("[ML]", line)) for line in paths(marks(svg, "line")))
-    return len(marks(svg, "rect" if chart in (CKA, CONCEPTS) else "symbol"))
+    return len(marks(svg, "rect" if chart is CKA else "symbol"))
 
 
 def paths(marks: list[str]) -> list[str]:
@@ -104,13 +99,21 @@ def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, pa
     assert len(alone) == parts
 
 
+def test_a_row_without_an_interval_or_a_null_keeps_its_place_and_says_its_number():
+    (svg,) = panels(KURTOSIS, KURTOSES).values()
+    texts = re.findall(r"translate\((?:0|325),(\d+)\)[^>]*ink\)\">([^<]+)<", svg)
+    known = "5.00 [2.00, 6.00]"
+    names, numbers = [("5", "1  a"), ("37", "2  b"), ("69", "3  c")], ["5.00", known, known]
+    assert texts[-6:] == [*names, *zip(("5", "37", "69"), numbers, strict=True)]
+
+
 @pytest.mark.parametrize(
     ("chart", "table", "ends"),
     [
         (IMPORTANCE, IMPORTANCES, {"share": (0.1, 1)}),  # a decade
-        (SWEEP, SWEEPS, {"threshold": (0.6, 0.8), "unique": (0, 8)}),
-        (PROFILE, PROFILES, {"z": (-1.03, 3.23)}),  # with the limits, and some room
-        (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 5)}),  # of an interval
+        (SWEEP, SWEEPS, {"unique": (0, 8)}),
+        (PROFILE, PROFILES, {"z": (-0.8, 3)}),  # with the limits
+        (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 6)}),  # of random directions
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
         (CLAIM_CASES, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
     ],

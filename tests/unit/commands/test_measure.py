@@ -61,7 +61,7 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     assert "--head" in missing["Privileged directions"] and "--labels" in missing["Pruning"]
     assert "--compare" in missing["CKA"] and "--captions" in missing["Modality gap"]
     assert capsys.readouterr().out.endswith("out/index.html\nout/measures.json\n")
-    assert page().count("<svg") == 2
+    assert page().count("<svg") == 1
 
 
 def test_the_results_are_those_of_the_functions():
@@ -84,7 +84,7 @@ def test_the_results_are_those_of_the_functions():
         assert found["measures"][name] == expected
     head = found["inputs"]["head"]
     assert head["array"] == "head.weight" and head["shape"] == [CLASSES, FEATURES]
-    assert page().count("<svg") == 4
+    assert page().count("<svg") == 3
 
 
 def test_a_head_beside_the_activations_is_taken_and_may_want_them_of_unit_length():

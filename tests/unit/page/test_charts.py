@@ -20,8 +20,8 @@ def test_dvc_plots_fills_the_same_charts_which_are_legal(chart, listed, tmp_path
     facets(chart).to_dict()  # validates
     ((file, y),) = listed["y"].items()
     assert (listed["title"], listed["template"]) == (chart.title, chart.name)
-    assert file == f"plots/{chart.table or chart.name}.csv"
-    assert {listed["x"], y} <= {*COLUMNS.get(chart.table or chart.name, PUBLISHED_COLUMNS)}
+    assert file == f"plots/{chart.name}.csv"
+    assert {listed["x"], y} <= {*COLUMNS.get(chart.name, PUBLISHED_COLUMNS)}
     rows = [{"rev": "main", listed["x"]: "0.1", y: "3.0"}]
     (tmp_path / "chart.json").write_text(json.dumps(template(chart)))
     named = {"template": "chart", "template_dir": str(tmp_path), "x": listed["x"], "y": y}

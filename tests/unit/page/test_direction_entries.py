@@ -1,63 +1,81 @@
 import numpy as np
 import pytest
 
-from page.direction_entries import FEWEST_LISTED, direction_entries, pruned_below
-from tests.drawn_directions import THRESHOLD, curve_of, directions_of, draw_axes, draw_browser
+from interpreting_clip.statistics import concept_scores
+from page.direction_entries import direction_facts, extreme_images, make_browser
+from tests.drawn_directions import THRESHOLD, directions_of, draw_axes, draw_results
 
-CURVE = curve_of([0.0, 0.25, 0.5, 0.75], [60.0, 61.0, 50.0, 20.0])
+SCORES = np.round(np.random.default_rng(0).standard_normal((300, 7)), 1)  # some are equal
 
 
 @pytest.fixture
-def browser(tmp_path):
-    return draw_browser(tmp_path)
-
-
-def test_the_cost_is_that_of_the_most_that_prunes_less_important_directions_alone():
-    known = {8: (0, 60, 0), 6: (2, 61, -1), 4: (4, 50, 10), 2: (6, 20, 40), 1: (6, 20, 40)}
-    for number, expected in known.items():
-        found = pruned_below(number, 8, CURVE)
-        assert (found.removed, found.accuracy, found.cost) == expected, number
+def results(tmp_path):
+    return draw_results(tmp_path)
 
 
 def test_directions_are_numbered_by_importance_with_their_nearest_feature():
     vectors = np.array([[0.0, 0.6, -0.8], [0.0, 0.8, 0.6], [1.0, 0.0, 0.0]])
-    directions = directions_of(vectors, np.array([1.0, 2.0, 0.5]), np.array([0.6, 0.3, 0.1]))
-    found = direction_entries(directions, CURVE, draw_axes([1, 2], [1, 1]), None)
-    assert [(entry.number, entry.singular_value) for entry in found] == [(1, 1), (2, 2), (3, 0.5)]
-    for entry, share in zip(found, (0.6, 0.3, 0.1), strict=True):
-        assert (entry.share, entry.logit_variance) == pytest.approx((share, share))
-    assert [(entry.feature, entry.cosine) for entry in found[:2]] == [(2, 0.8), (1, 0.8)]
+    directions = directions_of(vectors, np.array([6.0, 3.0, 1.0]))
+    found = direction_facts(directions, draw_axes([1, 2], [1, 1]))
+    assert found["number"].tolist() == [1, 2, 3]
+    assert found["share"].tolist() == pytest.approx([0.6, 0.3, 0.1])
+    assert found["nearest"].tolist()[:2] == [2, 1] and found["cosine"].tolist() == [0.8, 0.8, 0]
 
 
-def test_concepts_and_images_are_those_of_the_direction(browser):
-    probe = browser.probe
-    basis, ends = probe.found.directions, probe.ends["directions"]
-    names = [concept["name"] for concept in probe.concepts]
-    segmented = np.array([c["category"] != "scene" for c in probe.concepts])
-    for row, entry in enumerate(browser.directions):
-        found, precisions = entry.probed, basis.precisions[row]
-        assert [image.image for image in found.top] == ends.top[row].tolist()
-        assert [image.score for image in found.bottom] == ends.bottom_scores[row].tolist()
-        encodes = precisions >= THRESHOLD
-        assert found.encoded == encodes.sum()
-        listed = [concept.precision for concept in found.concepts]
-        assert listed == sorted(precisions, reverse=True)[: max(found.encoded, FEWEST_LISTED)]
-        assert [concept.encoded for concept in found.concepts] == [p >= THRESHOLD for p in listed]
-        outlined = np.where(segmented & encodes, precisions, 0)
-        best = int(outlined.argmax()) if outlined.any() else None
-        assert (found.outlined, found.outlined_name) == (best, "" if best is None else names[best])
-        for image in (*found.top, *found.bottom):
-            shown = probe.labels.concept[probe.labels.image == image.image]
-            known = {names[number - 1] for number in shown.tolist()}
-            assert set(image.concepts) <= known and len(image.concepts) == min(len(known), 6)
-            mask = probe.outline(image.image, found)
-            assert (mask is not None) == (best is not None and best + 1 in shown)
-    assert {entry.probed.outlined is None for entry in browser.directions} == {True, False}
-    for concept in browser.concepts:
-        column = basis.precisions[:, names.index(concept.name)]
-        assert concept.encoding == (column >= THRESHOLD).sum()
-        # the best directions, or the nearest to one that would encode it
-        best = np.argsort(-column)[: max(concept.encoding, 1)].tolist()
-        assert concept.best == [(row + 1, column[row]) for row in best]
-    assert [concept.name for concept in browser.concepts] == sorted(names)
-    assert {concept.encoding == 0 for concept in browser.concepts} == {True, False}
+@pytest.mark.parametrize("count", [1, 3, 500])
+def test_images_are_those_with_the_highest_and_the_lowest_scores(count, monkeypatch):
+    vectors = np.eye(7)[[4, 2, 0]]
+    ascending = [sorted(range(300), key=column.__getitem__) for column in SCORES.T]
+    descending = [sorted(range(300), key=(-column).__getitem__) for column in SCORES.T]
+    ends = zip(descending, ascending, strict=True)
+    known = [[*highest[:count], *lowest[:count]] for highest, lowest in ends]
+    assert extreme_images(SCORES, None, count).tolist() == known
+    monkeypatch.setattr(concept_scores, "NUMBERS_AT_A_TIME", 1)
+    assert extreme_images(SCORES, vectors, count).tolist() == [known[row] for row in (4, 2, 0)]
+
+
+@pytest.mark.parametrize("basis", ["directions", "features"])
+def test_concepts_and_images_of_an_entry_are_its_own(results, basis):
+    directions, axes, probe = results
+    browser = make_browser(directions, axes, probe)
+    categories = probe.concepts["category"].tolist()
+    vectors = directions.vectors if basis == "directions" else np.eye(probe.activations.shape[1])
+    shift = basis == "directions"  # numbered from 1
+    entries = getattr(browser, basis)
+    for entry in entries:
+        row = entry.number - shift
+        precisions, negative = (
+            getattr(probe.found.bases[basis], name)[row] for name in ("precisions", "negative")
+        )
+        order = np.argsort(-precisions)[: max(3, (precisions >= THRESHOLD).sum())]
+        known = [(n + 1, p := precisions[n], p >= THRESHOLD, negative[n]) for n in order]
+        listed = [(p.concept, p.precision, p.encoded, p.negative) for p in entry.concepts]
+        assert listed == known
+        segmented = [n for n, _, encoded, _ in known if encoded and categories[n - 1] != "scene"]
+        assert (entry.outlined and entry.outlined.concept) == (segmented[0] if segmented else None)
+        scores = probe.activations @ vectors[row]
+        assert entry.images == [*np.argsort(-scores)[:4], *np.argsort(scores)[:4]]
+    assert len(entries) == (7 if shift else 2)
+    assert not shift or {entry.outlined is None for entry in entries} == {True, False}
+
+
+def test_every_concept_has_the_directions_that_encode_it_or_the_nearest(results):
+    browser, probe = make_browser(*results), results[2]
+    precisions = probe.found.directions.precisions
+    assert len(browser.concepts) == len(probe.concepts)
+    for pairs in browser.concepts:
+        column = precisions[:, pairs[0].concept - 1]
+        order = np.argsort(-column)[: max(3, (column >= THRESHOLD).sum())]
+        assert [(p.number, p.precision) for p in pairs] == [(row + 1, column[row]) for row in order]
+    names = [pairs[0].name for pairs in browser.concepts]
+    assert names == sorted(probe.concepts["name"])
+
+
+def test_an_image_is_described_by_its_concepts_with_scenes_first(results):
+    browser, probe = make_browser(*results), results[2]
+    order = {"scene": 0, "object": 1, "part": 2, "color": 3}
+    rows = probe.concepts.to_dict("records")
+    for image in range(30):
+        shown = [rows[n - 1] for n in probe.labels.concept[probe.labels.image == image]]
+        shown.sort(key=lambda c: (order[c["category"]], c["number"]))
+        assert browser.names.get(image, "") == ", ".join(c["name"] for c in shown[:6])
