@@ -32,8 +32,7 @@ def outlier_sentence(entry: ArrayEntry) -> str:
     outliers, label = entry.results.kurtosis.outliers, entry.entry.label
     if not outliers.outlier_features:
         return f"{label} has none."
-    first = outliers.feature[0]
-    share = format_percent(float(outliers.share_of_every_feature[first]))
+    first, share = outliers.feature[0], format_percent(float(outliers.share[0]))
     images = f"{entry.results.images:,} images"
     many = "has one:" if outliers.outlier_features == 1 else f"has {outliers.outlier_features};"
     return f"{label} {many} feature {first}, extreme in {share} of {images}."

@@ -48,7 +48,6 @@ from page.names import (
 )
 from page.provenance import Provenance, all_synthetic, concept_set, dataset_rows, study_names
 from page.rendering import template_environment
-from page.replicas import Replicated
 from page.robustness_claims import mean_over
 from page.seed_means import format_over_seeds, over_seeds
 from page.standing import standing
@@ -83,7 +82,6 @@ FILTERS = {
     "percents": format_percents,
     "spans": line_spans,
     "direction_href": direction_href,
-    "seeds_of": seeds_of,
     "spread": format_spread,
     "standing": standing,
 }
@@ -147,6 +145,7 @@ def report_page(report: Report) -> str:
         "figures": figures(report.tables, names["imagenet"], concepts),
         "trained": [e for e in encoders if e.entry.training != "untrained"],
         "replicated": [e for e in encoders if e.replicas],
+        "seeds": sorted({one.seeds for e in encoders for one in e.replicas.values()}),
         "insights": insights(claims),
         "real_encoders": real_encoders(report.arrays, report.labelled),
         "comparisons": [comparison.cka for comparison in report.comparisons],
@@ -192,11 +191,6 @@ def figures(
     return {
         name: panel_drawing(chart, table) for name, (chart, table) in drawn.items() if len(table)
     }
-
-
-def seeds_of(replicas: Mapping[str, Replicated]) -> int:
-    """Return how many seeds an encoder's numbers have, whether they count or not."""
-    return max(replicated.seeds for replicated in replicas.values())
 
 
 def corrected(encoders: Sequence[StudyEncoder]) -> dict[str, float]:

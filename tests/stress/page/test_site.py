@@ -32,7 +32,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copytree(ROOT / "docs", folder / "docs")
     copytree(ROOT / "plots", folder / "plots", ignore=ignore_patterns("rn_*", "vit_*"))
     for link in re.findall(
-        r'href="(directions/[^"#]+)', (folder / "plots/report.html").read_text()
+        r'data-page="(directions/[^"#]+)', (folder / "plots/report.html").read_text()
     ):
         (folder / "plots" / link).parent.mkdir(exist_ok=True)
         (folder / "plots" / link).write_text("<p>")
@@ -58,6 +58,13 @@ def test_every_link_leads_to_a_file_and_an_element(site: Path):
             assert target.is_file(), (page, link)
             if element and target.parent.parent.name != "directions":
                 assert unquote(element) in ids[target], (page, link)
+
+
+def test_documents_are_links_on_the_site_only(site: Path):
+    path = 'data-path="docs/measures.md#chance-levels"'
+    assert path in (ROOT / "plots/report.html").read_text()
+    page = (site / "plots/report.html").read_text()
+    assert path not in page and 'href="../measures.html#chance-levels"' in page
 
 
 def test_no_page_loads_from_elsewhere_and_the_search_finds(site: Path, browser: Browser):

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.reads import ROOT
@@ -35,6 +36,30 @@ def test_every_chart_comes_alive(report: Page):
     for name in names:
         report.evaluate("(name) => window.charts[name]().then(() => null)", name)
         assert report.locator(f"#chart-{name} svg.marks").count(), name
+
+
+def test_the_first_screen_answers(report: Page):
+    header = report.locator("header")
+    assert header.locator(".insights li").count() == 3
+    assert header.locator(".verdict").count() >= 3
+    box = header.bounding_box()
+    assert box and box["y"] + box["height"] <= 900
+
+
+def test_directions_are_links_only_where_their_pages_are(page: Page, tmp_path: Path):
+    file = shutil.copy(REPORT, tmp_path)
+    shutil.copy(REPORT.with_name("vega.js"), tmp_path)
+    names = page.locator("[data-page]")
+    page.goto(Path(file).as_uri())
+    page.wait_for_function("!document.querySelector('.probe')")
+    assert names.count() and page.locator("[data-page][href]").count() == 0
+    folder = tmp_path / str(names.first.get_attribute("data-page")).rpartition("/")[0]
+    folder.mkdir(parents=True)
+    Image.new("RGB", (9, 9)).save(folder / "directions_1.jpg")
+    page.reload()
+    page.wait_for_function("!document.querySelector('.probe')")
+    expect(page.locator(f"[href^='directions/{folder.name}/']").first).to_be_attached()
+    assert page.locator(".without-pages").is_hidden()
 
 
 def test_concepts_are_found_by_name_and_by_category(report: Page):

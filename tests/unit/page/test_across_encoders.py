@@ -19,19 +19,16 @@ def test_concepts_are_shared_by_name_and_never_across_representations(study):
     assert (features["basis"], features["both"], features["by_chance"]) == ("features", 0, 0)
 
 
-def test_each_concept_has_its_strongest_pairs_and_a_probed_one_may_have_none(study):
-    results = study["results"]["rn_web_broad"]
-    several = [{"number": n, "precision": 0.99 + n / 1000} for n in (4, 7)]
+def test_each_concept_has_its_encoders_and_a_probed_one_may_have_none(study):
+    results = study["results"]["rn_web_broad"]["concepts"]
     pair = {"concept": "circle", "category": "object", "side": "positive"}
-    results["concepts"]["features"]["encoded"] = [pair | one for one in several]
-    results["outlier_axes"]["axes"][0]["feature"] = 4  # and 7 is not examined
-    encoders = read(study)
-    moon, *_ = found = concept_finder(encoders, [("a moon", "object")])
-    assert (moon["name"], moon["pairs"]) == ("a moon", [])
+    results["features"]["encoded"] = [
+        pair | {"number": number, "precision": precision}
+        for number, precision in ((4, 0.91), (7, 0.97))
+    ]
+    moon, *_ = found = concept_finder(read(study), [("a moon", "object")])
+    assert (moon["name"], moon["encoders"]) == ("a moon", [])
     assert [one["name"] for one in found] == sorted(one["name"] for one in found)
     (circle,) = (one for one in found if one["name"] == "circle")
-    pairs = [one["pair"].precision for one in circle["pairs"]]
-    assert pairs == sorted(pairs, reverse=True)
-    folder = "directions/rn_web_broad"
-    addresses = [None, f"{folder}/features.html#feature-4"]
-    assert [one["href"] for one in circle["pairs"][:2]] == addresses
+    numbers = {e.key: known for e, known in circle["encoders"]}
+    assert numbers["rn_web_broad"]["features"] == [7, 4]  # the strongest first
