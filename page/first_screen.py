@@ -1,6 +1,6 @@
 """What the real encoders of a study's published activations say about the paper's insights."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from interpreting_clip.formats.result_tables import format_number
 from page.array_sections import ArrayEntry, encodings
@@ -19,11 +19,10 @@ def real_encoders(
     measured = encodings(arrays)
     if not measured:
         return None
-    concepts = " ".join(counted_concepts(labelled)) or "No concepts were counted."
     return (
         " ".join(map(outlier_sentence, measured)),
         "These activations come without accuracies on shifts.",
-        f"{concepts} No finetuned or supervised encoder to compare.",
+        f"{concept_sentence(labelled)} No finetuned or supervised encoder to compare.",
     )
 
 
@@ -38,15 +37,16 @@ def outlier_sentence(entry: ArrayEntry) -> str:
     return f"{label} {many} feature {first}, extreme in {share} of {images}."
 
 
-def counted_concepts(labelled: Sequence[LabelledEntry]) -> Iterator[str]:
-    """Yield how many concepts the directions of each head encode, and by chance."""
+def concept_sentence(labelled: Sequence[LabelledEntry]) -> str:
+    """Return how many concepts the directions of the first head encode, and by chance."""
     for e in labelled:
         counts, in_span = e.concepts.directions, e.concepts.in_span
         if counts:
             chance = in_span.random if in_span else counts.random
-            known = chance and format_number(chance.value, 1)
-            by_chance = f", random ones {'in their span ' * bool(in_span)}{known}" if known else ""
-            yield (
-                f"{e.entry.label}: directions encode {format_number(counts.unique.value, 0)} of "
-                f"{len(e.concepts.concepts)} concepts{by_chance}."
+            by_chance = f", random ones {'in their span ' * bool(in_span)}"
+            by_chance = f"{by_chance}{format_number(chance.value, 1)}" if chance else ""
+            return (
+                f"The directions of {e.entry.label} encode {format_number(counts.unique.value, 0)} "
+                f"of {len(e.concepts.concepts)} concepts{by_chance}."
             )
+    return "No concepts were counted."
