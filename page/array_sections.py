@@ -1,22 +1,20 @@
 """Activations that others have published: their tables in `plots/`, their sections of the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts import series as tables
-from interpreting_clip.charts.chart import CHARTS, encoders_table
 from interpreting_clip.charts.panels import PanelChart
 from interpreting_clip.charts.profile import PROFILE
-from interpreting_clip.charts.theme import GIVEN
 from interpreting_clip.formats.result import Number
-from interpreting_clip.measures.kurtosis import Kurtosis
-from interpreting_clip.measures.pruning import Pruning
-from interpreting_clip.study.array_results import ArrayResults
+from interpreting_clip.formats.result_tables import format_number
+from interpreting_clip.measures.concepts import Concepts
+from interpreting_clip.measures.outlier_axes import OutlierAxis
+from interpreting_clip.study.array_results import OUTLIERS, ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
-from page.labelled_sections import LabelledEntry, rows_by_name
+from page.labelled_sections import LabelledEntry, concept_numbers
+from page.names import format_estimate, format_interval
 from page.study_tables import measure_table
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -24,7 +22,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("key", "label", "measure", "name", "number_of_measure", "unit"),
         *("value", "low", "high", "chance"),
     ),
-    "arrays_pruning": ("key", "label", "dataset", "head", "fraction", "accuracy"),
     "mean_images": (
         *("key", "label", "features", "kurtosis", "chance", "outlier_features"),
         *("feature", "z", "energy"),
@@ -36,8 +33,19 @@ Of mean images, each feature beyond the limit has a row: how many standard devia
 the mean of the features, and its share of the `energy`, 0 to 1.
 """
 
-LEFT_OUT = {"hiding", "features", "directions", "images", "classes", "whole", "rotated_outliers"}
-"""Numbers of any measure that the page's table leaves out: sizes, and what another row shows."""
+LEFT_OUT = (
+    *("accuracy.", "comparisons.", "modality_gap.", "kurtosis.kurtosis", "kurtosis.outliers"),
+    *("kurtosis.centred_outliers", "participation_ratio.features", "privileged_basis.rotated"),
+    *("directions.directions", "directions.spectrum", "directions.mean_row", "pruning.whole"),
+    "pruning.by_covariance",
+)
+"""How the names of numbers begin that the page shows elsewhere, or that `plots/arrays.csv` has."""
+
+OBJECTS = (
+    *("accuracy.accuracy", "concepts.features.unique", "concepts.directions.unique"),
+    *("concepts.directions.p", "concepts.in_span", "concepts.in_span.p", "concepts.rows.encoded"),
+)
+"""The numbers of labelled concepts that the page shows."""
 
 REMOVED = {
     "whole": "nothing",
@@ -47,8 +55,7 @@ REMOVED = {
 }
 """What is removed from images and captions, by the field of `ModalityGap`."""
 
-OWN_TABLES = ("comparisons.", *(f"modality_gap.{field}." for field in REMOVED))
-"""How the names of numbers begin that stand in tables of their own."""
+NONE = format_number(None)
 
 
 class ArrayEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,77 +72,138 @@ def array_sections(entries: Sequence[ArrayEntry]) -> dict[str, list[ArrayEntry]]
     return {title: [e for e in entries if e.entry.section == title] for title in titles}
 
 
-def encodings(entries: Sequence[ArrayEntry]) -> list[ArrayEntry]:
-    """Return the first entry of each array of several images; others may have another head."""
-    arrays: dict[tuple[str, str], ArrayEntry] = {}
-    for e in entries:
-        if e.results.images > 1:
-            arrays.setdefault((e.entry.file, e.entry.activations), e)
-    return [*arrays.values()]
+def number_rows(
+    results: Sequence[ArrayResults | LabelledEntry],
+) -> dict[str, tuple[Number, list[Number | None]]]:
+    """Return each number that is known in some result, and that of every result, by its name."""
+    each = [{one.name: one for one in result.numbers} for result in results]
+    rows = {}
+    for name in dict.fromkeys(name for numbers in each for name in numbers):
+        found = [numbers.get(name) for numbers in each]
+        if known := [one for one in found if one and one.value is not None]:
+            rows[name] = known[0], found
+    return rows
 
 
-def number_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number | None]]]:
-    """Return each number of the activations or of a head, and that of every entry, if it has it.
+def further_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number | None]]]:
+    """Return the numbers of entries that `headline_rows` and the other tables lack."""
+    rows = number_rows([e.results for e in entries])
+    return [row for name, row in rows.items() if not name.startswith(LEFT_OUT)]
 
-    Numbers that no entry has are left out.
+
+def object_rows(entries: Sequence[LabelledEntry]) -> list[tuple[Number, list[Number | None]]]:
+    """Return the numbers of `OBJECTS`."""
+    return [row for name, row in number_rows(entries).items() if name in OBJECTS]
+
+
+def headlines(
+    entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry]
+) -> list[tuple[str, ...]]:
+    """Return the `headline_rows` of entries."""
+    counted = {(e.entry.file, e.entry.activations): e.concepts for e in labelled}
+    concepts = [counted.get((e.entry.file, e.entry.activations)) for e in entries]
+    return headline_rows([e.results for e in entries], concepts)
+
+
+def headline_rows(
+    arrays: Sequence[ArrayResults], concepts: Sequence[Concepts | None]
+) -> list[tuple[str, ...]]:
+    """Return the main numbers as text: a label, a cell for each array, the first's chance level.
+
+    `concepts` are those of the arrays' images, None where none are labelled. The first array's top
+    outlier feature is the one that is set to 0 and to its mean.
     """
-    return [
-        (one, found)
-        for one, found in rows_by_name([e.results.numbers for e in entries])
-        if not (one.name.startswith(OWN_TABLES) or one.name.rpartition(".")[2] in LEFT_OUT)
+    plain = {}
+    for name, (known, found) in number_rows(arrays).items():
+        label = f"{known.label}, {known.unit}".removesuffix(", ")
+        plain[name] = (label, *map(cell, found), by_chance(known))
+    counts = [{n.name: n for n in concept_numbers(one)} if one else {} for one in concepts]
+    encoded = [one.get("concepts.directions.unique") for one in counts]
+    random = f"{by_chance(encoded[0])} ({by_chance(counts[0].get('concepts.in_span'))} in span)"
+    axes = [outlier_axes(one) for one in arrays]
+    top = next(iter(axes[0]), None)
+    rows = [
+        plain["kurtosis.kurtosis"],
+        plain[OUTLIERS],
+        ("outlier features’ energy (constant part)", *map(outlier_energy, arrays), NONE),
+        plain.get("accuracy.accuracy", ()),
+        ("objects that directions encode", *map(cell, encoded), random),
     ]
+    if top is not None:
+        costs = (lost(one.get(top)) for one in axes)
+        rows.insert(4, (f"points lost with feature {top} at 0 / mean", *costs, NONE))
+    return [row for row in rows if any(text != NONE for text in row[1:-1])]
+
+
+def outlier_axes(results: ArrayResults) -> dict[int, OutlierAxis]:
+    """Return what each outlier feature means to the head, first what is extreme in most images."""
+    axes = results.outlier_axes.axes if results.outlier_axes else []
+    return {axis.feature: axis for axis in axes if axis.outlier}
+
+
+def lost(axis: OutlierAxis | None) -> str:
+    """Return the accuracy lost if a feature is 0, and if it is its mean."""
+    costs = (axis.costs["images"], axis.costs_at_mean["images"]) if axis else (None,)
+    return " / ".join(map(format_estimate, costs))
+
+
+def cell(number: Number | None) -> str:
+    """Return a number with its interval."""
+    return format_interval(number.value, number.low, number.high, number.digits) if number else NONE
+
+
+def by_chance(number: Number | None) -> str:
+    """Return the chance level of a number."""
+    return format_number(number.chance, max(number.digits, 1)) if number else NONE
+
+
+def outlier_energy(results: ArrayResults) -> str:
+    """Return the outlier features' share of the energy, and in brackets how much is constant."""
+    outliers = results.kurtosis.outliers
+    if not outliers.outlier_features:
+        return NONE
+    shares = outliers.total_energy, outliers.total_constant
+    return "{} ({})".format(*(format_number(share, 3) for share in shares))
 
 
 def array_tables(
     entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
 ) -> dict[str, pd.DataFrame]:
-    """Return the table of each CSV in `COLUMNS`: every number, curves of pruning, mean images."""
-    numbers = [
-        measure_table(one).assign(key=e.key, label=e.entry.label)
-        for e, one in (
-            *((e, e.results.numbers) for e in entries),
-            *((e, e.numbers) for e in labelled),
-        )
-    ]
+    """Return the table of each CSV in `COLUMNS`: every number, and mean images."""
+    named = [(e, e.results.numbers) for e in entries] + [(e, e.numbers) for e in labelled]
+    numbers = [measure_table(one).assign(key=e.key, label=e.entry.label) for e, one in named]
     found = {
         "arrays": pd.concat(numbers, ignore_index=True) if numbers else pd.DataFrame(),
-        "arrays_pruning": pruning_table(entries, labelled),
         "mean_images": mean_image_table(entries),
     }
     return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
 
 
-def array_charts(
-    entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
-) -> dict[str, tuple[PanelChart, pd.DataFrame]]:
+def array_charts(entries: Sequence[ArrayEntry]) -> dict[str, tuple[PanelChart, pd.DataFrame]]:
     """Return the charts of a section that have something to draw, with their tables."""
-    kurtosis, pruning = CHARTS[Kurtosis]["kurtosis"].chart, CHARTS[Pruning]["pruning"].chart
-    drawn = {
-        "profile": (PROFILE, profile_table(entries)),
-        "kurtosis": (kurtosis, kurtosis_table(entries)),
-        "pruning": (replace(pruning, panel="{label}"), pruning_table(entries, labelled)),
-    }
-    return {name: (chart, table) for name, (chart, table) in drawn.items() if len(table)}
+    table = profile_table(entries)
+    return {"profile": (PROFILE, table)} if len(table) else {}
 
 
 def profile_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
-    """Return every feature of the first image and of the mean image, for each of `encodings`."""
-    parts = []
-    for e in encodings(entries):
-        profile, outliers = e.results.profile, e.results.kurtosis.outliers
-        images = {
-            "one image": profile.first_image,
-            f"the mean of {e.results.images:,} images": profile.mean_image,
-        }
-        parts += [
-            pd.DataFrame({"feature": range(len(z)), "z": z}).assign(
-                label=e.entry.label,
-                image=image,
-                features=e.results.features,
-                limit=outliers.outlier_sigma,
-            )
-            for image, z in images.items()
-        ]
+    """Return every feature of the first image and of the mean image, once for each array."""
+    arrays: dict[tuple[str, str], ArrayEntry] = {}
+    for e in entries:  # several may have the same activations and other heads
+        if e.results.images > 1:
+            arrays.setdefault((e.entry.file, e.entry.activations), e)
+    parts = [
+        pd.DataFrame({"feature": range(len(z)), "z": z}).assign(
+            label=e.entry.label,
+            image=image,
+            features=e.results.features,
+            limit=e.results.kurtosis.outliers.outlier_sigma,
+        )
+        for e in arrays.values()
+        for image, z in (
+            ("one image", e.results.profile.first_image),
+            (f"the mean of {e.results.images:,} images", e.results.profile.mean_image),
+        )
+    ]
     columns = ["label", "image", "feature", "z", "features", "limit"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
@@ -145,55 +213,21 @@ def mean_image_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
 
     An entry without such a feature has a row, too, without one.
     """
-    rows = []
+    parts = []
     for e in entries:
         if e.results.images == 1:
-            outliers = e.results.kurtosis.outliers
-            of_entry = {
-                "key": e.key,
-                "label": e.entry.label,
-                "features": e.results.features,
-                "kurtosis": e.results.kurtosis.kurtosis.value,
-                "chance": e.results.kurtosis.isotropic,
-                "outlier_features": outliers.outlier_features,
-            }
+            kurtosis, outliers = e.results.kurtosis, e.results.kurtosis.outliers
             z = e.results.profile.first_image[outliers.feature]
-            far = zip(outliers.feature, z, outliers.energy, strict=True)
-            rows += [
-                {**of_entry, "feature": feature, "z": distance, "energy": share}
-                for feature, distance, share in far
-            ] or [of_entry]
-    return pd.DataFrame(rows).astype({"feature": "Int64"}) if rows else pd.DataFrame()
-
-
-def kurtosis_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
-    """Return the kurtosis of each of `encodings`, and below it that minus the mean image.
-
-    Entries have no numbers: those on the page count the study's encoders.
-    """
-    named = {}
-    for e in encodings(entries):
-        whole = named[e.entry.label] = e.results.kurtosis
-        if whole.centred:
-            outliers = replace(whole.outliers, outlier_features=whole.centred_outliers)
-            centred = replace(whole, kurtosis=whole.centred, outliers=outliers)
-            named[f"{e.entry.label}, minus the mean image"] = centred
-    if not named:
-        return pd.DataFrame()
-    return encoders_table(CHARTS[Kurtosis]["kurtosis"], named).assign(number=None)
-
-
-def pruning_table(
-    entries: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry] = ()
-) -> pd.DataFrame:
-    """Return the accuracies of the entries that have a head and classes, at each pruned share."""
-    heads = [(e, e.entry.label, e.entry.images) for e in entries]
-    heads += [(e, f"{e.entry.label}, labelled classes", e.entry.concepts) for e in labelled]
-    parts = [
-        tables.pruning_table(e.results.pruning, dataset).assign(
-            key=e.key, label=label, training=GIVEN, number=None
-        )
-        for e, label, dataset in heads
-        if e.results.pruning
-    ]
+            far = pd.DataFrame({"feature": outliers.feature, "z": z, "energy": outliers.energy})
+            far = far.astype({"feature": "Int64"}) if len(far) else far.reindex([0])
+            parts.append(
+                far.assign(
+                    key=e.key,
+                    label=e.entry.label,
+                    features=e.results.features,
+                    kurtosis=kurtosis.kurtosis.value,
+                    chance=kurtosis.isotropic,
+                    outlier_features=outliers.outlier_features,
+                )
+            )
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -28,12 +28,20 @@ from interpreting_clip.study.comparison_results import ComparisonResults
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.training.saved_baseline import Baseline
 from page.across_encoders import concept_finder, shared_concepts
-from page.array_sections import REMOVED, ArrayEntry, array_charts, array_sections, number_rows
+from page.array_sections import (
+    REMOVED,
+    ArrayEntry,
+    array_charts,
+    array_sections,
+    further_rows,
+    headlines,
+    object_rows,
+)
 from page.claims import insights, study_claims
 from page.drawings import PanelDrawing, panel_drawing
 from page.first_screen import real_encoders
 from page.further_encoders import FurtherEncoder
-from page.labelled_sections import LabelledEntry, labelled_rows, largest_p_error
+from page.labelled_sections import LabelledEntry, largest_p_error
 from page.names import (
     REPRESENTATIONS,
     TESTBED_SHIFTS,
@@ -69,12 +77,13 @@ UNFOLDED = 2
 
 FILTERS = {
     "estimate": format_estimate,
+    "further_rows": further_rows,
+    "headlines": headlines,
     "interval": format_interval,
     "mark": mark,
     "measure_title": measure_title,
     "moved": moved,
-    "number_rows": number_rows,
-    "labelled_rows": labelled_rows,
+    "object_rows": object_rows,
     "largest_p_error": largest_p_error,
     "over_seeds": over_seeds,
     "shown": format_over_seeds,
@@ -136,11 +145,9 @@ def report_page(report: Report) -> str:
         "array_figures": [
             {
                 name: panel_drawing(replace(chart, name=f"arrays_{name}_{number}"), table)
-                for name, (chart, table) in array_charts(
-                    entries, [e for e in report.labelled if e.entry.section == title]
-                ).items()
+                for name, (chart, table) in array_charts(entries).items()
             }
-            for number, (title, entries) in enumerate(sections.items(), 1)
+            for number, entries in enumerate(sections.values(), 1)
         ],
         "figures": figures(report.tables, names["imagenet"], concepts),
         "trained": [e for e in encoders if e.entry.training != "untrained"],

@@ -15,7 +15,7 @@ from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
-from page.array_sections import ArrayEntry, array_tables, profile_table
+from page.array_sections import ArrayEntry, array_tables, headline_rows, profile_table
 from page.names import format_estimate
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, study_page, table, undrawn
@@ -40,22 +40,54 @@ def page(arrays: list[ArrayEntry]) -> str:
         return study_page(load_study() | {"entries": {}, "comparisons": [], "arrays": arrays})
 
 
-def test_the_section_has_each_number_beside_chance(entries):
+def test_the_section_opens_with_its_main_numbers_and_folds_all_else(entries):
     found = page(entries)
     assert Tags(found).wrong == [] and "<h2>A real &lt;CLIP&gt;</h2>" in found
-    numbers = table(found, "A real &lt;CLIP&gt;: each number and its chance level")
-    own = entries[0].results
-    assert own.accuracy
-    accuracy = [format_estimate(own.accuracy.accuracy), f"{100 / own.accuracy.classes:.1f}"]
-    assert cells(numbers, "Top-1 accuracy (%)")[:2] == accuracy
-    compared = table(found, "A real &lt;CLIP&gt;: the same images in two representations")
-    other, comparison = next(iter(own.comparisons.items()))
-    cka = next(one for one in comparison if one.name == "cka.cka")
-    known = [other, format_number(cka.value, 3)]
-    assert cells(compared, entries[0].entry.label)[:2] == known
+    opening, *folds = (
+        found.partition('id="arrays-1"')[2].partition("</section>")[0].split("<details>")
+    )
+    first, random = (e.results for e in entries[:2])
+    assert first.accuracy and random.accuracy
+    accuracy = [format_estimate(one.accuracy.accuracy) for one in (first, random)]
+    assert cells(opening, "Top-1 accuracy, %") == [*accuracy, f"{100 / first.accuracy.classes:.1f}"]
+    assert first.outlier_axes
+    (axis,) = first.outlier_axes.axes
+    costs = format_estimate(axis.costs["images"]), format_estimate(axis.costs_at_mean["images"])
+    lost = cells(opening, f"Points lost with feature {axis.feature} at 0 / mean")
+    assert lost == [" / ".join(costs), "–", "–"]
+    assert f"Feature {axis.feature} is extreme in 100 % of images and acts as a bias" in opening
+    assert [fold.partition("</summary>")[0][9:] for fold in folds] == [
+        "All numbers",
+        "Images and captions (the gap)",
+    ]
+    prunable = cells(folds[0], "Share of the directions that can be pruned")
+    assert first.pruning and prunable[0] == format_number(first.pruning.by_accuracy, 3)
     sections = re.findall(r'<section id="([^"]+)"', found)
     bar = found.partition("<nav")[2].partition("</nav>")[0]
     assert re.findall('href="#([^"]+)"', bar) == sections and "shows" not in sections
+
+
+def test_a_feature_that_costs_as_much_at_its_mean_is_no_bias(entries):
+    results = entries[0].results
+    axis = results.outlier_axes.axes[0]
+    axes = replace(results.outlier_axes, axes=[replace(axis, costs_at_mean=axis.costs)])
+    changed = msgspec.structs.replace(entries[0], results=replace(results, outlier_axes=axes))
+    assert "% of images.</p>" in page([changed])
+
+
+def test_rows_that_no_array_has_are_left_out(entries):
+    random = entries[1].results
+    rows = headline_rows([replace(random, accuracy=None, outlier_axes=None)], [None])
+    assert [row[0] for row in rows] == ["mean kurtosis per image", "outlier features"]
+
+
+def test_only_further_sections_draw_their_features(entries):
+    further = [
+        msgspec.structs.replace(e, entry=msgspec.structs.replace(e.entry, section="Mine"))
+        for e in entries
+    ]
+    found = page([*entries, *further])
+    assert found.count('id="figure-arrays_profile_') == 1 and "figure-arrays_profile_2" in found
 
 
 def test_the_gap_has_a_table_of_what_is_left_without_its_parts(entries):
@@ -65,20 +97,16 @@ def test_the_gap_has_a_table_of_what_is_left_without_its_parts(entries):
         [msgspec.structs.replace(entries[0], results=replace(entries[0].results, modality_gap=gap))]
     )
     assert Tags(found).wrong == []
-    label = entries[0].entry.label
-    assert f"<p>{label}: Features that separate images from captions: 2 (" in found
-    left = table(found, "A real &lt;CLIP&gt;: images and captions without parts of the gap")
+    assert "Features that separate images from captions: 2 (" in found
+    left = table(found, "A real &lt;CLIP&gt;: without parts of the gap")
     centred = gap.centred
     assert centred
-    row = left.partition("the mean of each side")[2].partition("</tr>")[0]
     shown = [format_number(centred.length, 3), format_estimate(centred.accuracy), "2.5"]
-    assert re.findall("<td>(.*?)</td>", row)[:3] == shown
+    assert cells(left, "The mean of each side")[:3] == shown
     assert left.count("<tr><th") == 4
-    numbers = table(found, "A real &lt;CLIP&gt;: each number and its chance level")
-    assert "Length of the modality gap" in numbers and "own caption" not in numbers
 
 
-def test_the_csvs_have_every_number_and_every_curve(entries):
+def test_the_csv_has_every_number(entries):
     tables = array_tables(entries)
     for one in entries:
         rows = tables["arrays"][tables["arrays"]["key"] == one.key]
@@ -86,10 +114,6 @@ def test_the_csvs_have_every_number_and_every_curve(entries):
         assert list(rows["value"].dropna()) == [
             number.value for number in one.results.numbers if number.value is not None
         ]
-    curve = tables["arrays_pruning"].query("head == 'head'")
-    pruning = entries[0].results.pruning
-    own = curve[curve["key"] == entries[0].key]
-    assert pruning is not None and np.array_equal(own["accuracy"], pruning.accuracy)
 
 
 def test_the_features_of_an_image_and_of_the_mean_image_are_drawn_once_per_array(entries):
@@ -112,13 +136,13 @@ def test_without_arrays_the_picture_is_empty():
 def test_single_rows_have_a_table_of_their_features_beyond_the_limit(entries):
     (label, expected) = ("CLIP ViT-B/32 (OpenAI), mean image", "92 at −19.8 σ (77 %)")
     rows = table(page(entries), "A real &lt;CLIP&gt;: single rows")
-    assert cells(rows, label) == ["512", "302.1", "2.99", expected]
+    assert cells(rows, label) == ["302.1", expected]
     csv = array_tables(entries)["mean_images"].set_index("label")
     assert csv.loc[label, "feature"] == 92
-    whole = table(page(entries), "A real &lt;CLIP&gt;: each number and its chance level")
+    whole = table(page(entries), "A real &lt;CLIP&gt;: further numbers")
     assert label not in whole
 
 
 def test_a_section_of_single_rows_has_no_other_table(entries):
     found = page([e for e in entries if e.results.images == 1])
-    assert "single rows</caption>" in found and "each number and its chance" not in found
+    assert "single rows</caption>" in found and "further numbers" not in found

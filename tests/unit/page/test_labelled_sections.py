@@ -15,8 +15,8 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.study.array_results import ArrayResults
 from interpreting_clip.study.labelled_arrays import LabelledArrays, LabelledResults
 from interpreting_clip.study.measured_arrays import MeasuredArrays
-from page.array_sections import ArrayEntry, array_tables
-from page.labelled_sections import LabelledEntry, labelled_rows, largest_p_error
+from page.array_sections import ArrayEntry, array_tables, object_rows
+from page.labelled_sections import LabelledEntry, largest_p_error
 from page.names import format_estimate
 from tests.reads import ROOT
 from tests.unit.page.conftest import PLOTS, Tags, cells, load_study, study_page, table, undrawn
@@ -77,15 +77,17 @@ def test_the_section_has_what_is_encoded_with_each_null(array, labelled):
         format_estimate(counted.rows.encoded, 0),
         format_number(counted.rows.by_others, 1),
     ]
-    assert "no count of concepts" not in found
-    assert "no count of concepts" in page(array)
+    first = cells(found.partition("<details>")[0], "Objects that directions encode")
+    random = [counted.directions.random.value, counted.in_span.random.value]
+    assert first == [unique, "{} ({} in span)".format(*map(format_number, random))]
+    assert "Objects" not in page(array)
 
 
 def test_a_number_that_an_entry_lacks_is_a_gap_in_its_column(labelled):
     bare = msgspec.structs.replace(
         labelled, concepts=replace(labelled.concepts, rows=None, in_span=None)
     )
-    rows = {number.name: both for number, both in labelled_rows([bare, labelled])}
+    rows = {number.name: both for number, both in object_rows([bare, labelled])}
     assert rows["concepts.rows.encoded"][0] is None and rows["concepts.in_span"][0] is None
     assert all(rows["concepts.features.unique"])
     assert isinstance(labelled.concepts, Concepts)
@@ -93,10 +95,6 @@ def test_a_number_that_an_entry_lacks_is_a_gap_in_its_column(labelled):
     assert largest_p_error([bare]) == max(errors)
 
 
-def test_the_csvs_have_these_numbers_and_the_curve_of_pruning(array, labelled):
-    tables = array_tables([array], [labelled])
-    numbers, curves = tables["arrays"], tables["arrays_pruning"]
+def test_the_csv_has_these_numbers(array, labelled):
+    numbers = array_tables([array], [labelled])["arrays"]
     assert set(numbers[numbers["key"] == KEY]["name"]) == {one.name for one in labelled.numbers}
-    assert {array.key, KEY} == set(curves["key"])
-    drawn = curves[(curves["key"] == KEY) & (curves["fraction"] == 0.5)]["accuracy"]
-    assert labelled.results.pruning.accuracy[5] in [pytest.approx(one) for one in drawn]
