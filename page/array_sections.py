@@ -72,6 +72,15 @@ def array_sections(entries: Sequence[ArrayEntry]) -> dict[str, list[ArrayEntry]]
     return {title: [e for e in entries if e.entry.section == title] for title in titles}
 
 
+def encodings(entries: Sequence[ArrayEntry]) -> list[ArrayEntry]:
+    """Return the first entry of each array of several images; others may have another head."""
+    arrays: dict[tuple[str, str], ArrayEntry] = {}
+    for e in entries:
+        if e.results.images > 1:
+            arrays.setdefault((e.entry.file, e.entry.activations), e)
+    return [*arrays.values()]
+
+
 def number_rows(
     results: Sequence[ArrayResults | LabelledEntry],
 ) -> dict[str, tuple[Number, list[Number | None]]]:
@@ -186,11 +195,7 @@ def array_charts(entries: Sequence[ArrayEntry]) -> dict[str, tuple[PanelChart, p
 
 
 def profile_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
-    """Return every feature of the first image and of the mean image, once for each array."""
-    arrays: dict[tuple[str, str], ArrayEntry] = {}
-    for e in entries:  # several may have the same activations and other heads
-        if e.results.images > 1:
-            arrays.setdefault((e.entry.file, e.entry.activations), e)
+    """Return every feature of the first image and of the mean image, for each of `encodings`."""
     parts = [
         pd.DataFrame({"feature": range(len(z)), "z": z}).assign(
             label=e.entry.label,
@@ -198,7 +203,7 @@ def profile_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:
             features=e.results.features,
             limit=e.results.kurtosis.outliers.outlier_sigma,
         )
-        for e in arrays.values()
+        for e in encodings(entries)
         for image, z in (
             ("one image", e.results.profile.first_image),
             (f"the mean of {e.results.images:,} images", e.results.profile.mean_image),
