@@ -60,6 +60,7 @@ def test_the_section_opens_with_its_main_numbers_and_folds_all_else(entries):
         "All numbers",
         "Images and captions (the gap)",
     ]
+    assert entries[0].entry.origin in folds[0]
     prunable = cells(folds[0], "Share of the directions that can be pruned")
     assert first.pruning and prunable[0] == format_number(first.pruning.by_accuracy, 3)
     sections = re.findall(r'<section id="([^"]+)"', found)
