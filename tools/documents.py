@@ -14,9 +14,11 @@ import pandas as pd
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.result_files import read_result
 from interpreting_clip.formats.result_tables import format_number
+from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.published.line_choices import CURVED
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
+from page.array_sections import headline_rows
 from page.further_encoders import FurtherEncoder
 from page.names import format_estimate, format_interval, mark
 from page.published_results import SHIFT_ORDER, interval, model_table
@@ -127,21 +129,14 @@ def finetuning() -> str:
 CLIP, RANDOM = "clip_vit_b16", "clip_vit_b16_random"
 """The array of the CLIP, and that of random weights."""
 
+CLIP_HEADER = ("", "OpenAI's weights", "random weights", "by chance")
+
 OUTLIER_NUMBERS = {
     "kurtosis.kurtosis": 2,
     "kurtosis.outliers.outlier_features": 0,
     "kurtosis.outliers.total_constant": 3,
 }
 """The decimals of each number that docs/results.md shows."""
-
-README_OUTLIER_NUMBERS = {
-    "kurtosis.kurtosis": 2,
-    "kurtosis.centred": 2,
-    "kurtosis.outliers.outlier_features": 0,
-    "kurtosis.outliers.total_energy": 3,
-    "kurtosis.outliers.total_constant": 3,
-    "accuracy.accuracy": 1,
-}
 
 OBJECT_NUMBERS = {
     "accuracy.accuracy": 1,
@@ -168,18 +163,28 @@ def array_numbers(keys: Sequence[str], decimals: Mapping[str, int]) -> Iterator[
         yield cells
 
 
-def real_clip(decimals: Mapping[str, int]) -> str:
-    """Return numbers of the real CLIP, of random weights and by chance."""
+def real_clip() -> str:
+    """Return the main numbers of the real CLIP, as the study's page has them."""
+    arrays = [read_result(PLOTS / f"arrays/{key}.json", ArrayResults) for key in (CLIP, RANDOM)]
+    concepts = [
+        read_result(PLOTS / f"array_concepts/{key}_objects.json", Concepts)
+        for key in (CLIP, RANDOM)
+    ]
+    return table(CLIP_HEADER, headline_rows(arrays, concepts))
+
+
+def outlier_feature() -> str:
+    """Return numbers of the real CLIP's outlier feature, of random weights and by chance."""
     rows = [
         (label, clip, random, chance)
-        for label, clip, chance, random, _ in array_numbers((CLIP, RANDOM), decimals)
+        for label, clip, chance, random, _ in array_numbers((CLIP, RANDOM), OUTLIER_NUMBERS)
     ]
     results = read_result(PLOTS / f"arrays/{CLIP}.json", ArrayResults)
     for axis in results.outlier_axes.axes if results.outlier_axes else ():
         for value, costs in {"0": axis.costs, "its mean": axis.costs_at_mean}.items():
             label = f"accuracy lost if outlier feature {axis.feature} is {value}, points"
             rows.append((label, format_estimate(costs["images"]), NONE, NONE))
-    return table(("", "OpenAI's weights", "random weights", "by chance"), rows)
+    return table(CLIP_HEADER, rows)
 
 
 def real_clip_objects() -> str:
@@ -258,8 +263,8 @@ RESULT_TABLES = {
     "published CLIPs": published_clips,
     "models of one backbone": one_backbone,
     "finetuning": finetuning,
-    "real CLIP": lambda: real_clip(README_OUTLIER_NUMBERS),
-    "outlier feature of a real CLIP": lambda: real_clip(OUTLIER_NUMBERS),
+    "real CLIP": real_clip,
+    "outlier feature of a real CLIP": outlier_feature,
     "objects of a real CLIP": real_clip_objects,
     "encoders of the miniature": encoders_of_miniature,
     "spaces of the miniature": spaces_of_miniature,
