@@ -27,7 +27,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("feature", "z", "energy"),
     ),
 }
-"""Columns of `plots/<name>.csv`; accuracies are in percent.
+"""Columns of `plots/<name>.csv`.
 
 Of mean images, each feature beyond the limit has a row: how many standard deviations `z` it is from
 the mean of the features, and its share of the `energy`, 0 to 1.
@@ -128,7 +128,9 @@ def headline_rows(
         plain[name] = (label, *map(cell, found), by_chance(known))
     counts = [{n.name: n for n in concept_numbers(one)} if one else {} for one in concepts]
     encoded = [one.get("concepts.directions.unique") for one in counts]
-    random = f"{by_chance(encoded[0])} ({by_chance(counts[0].get('concepts.in_span'))} in span)"
+    random = by_chance(encoded[0])
+    if in_span := counts[0].get("concepts.in_span"):
+        random += f" ({by_chance(in_span)} in span)"
     axes = [outlier_axes(one) for one in arrays]
     top = next(iter(axes[0]), None)
     rows = [
