@@ -13,9 +13,8 @@ import msgspec
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
 from page.differences import (
-    CONCEPTS,
-    concept_claim,
     concept_difference,
+    difference_claim,
     judged,
     robustness_difference,
     seed_text,
@@ -24,7 +23,7 @@ from page.families import families, trained
 from page.further_encoders import FurtherEncoder
 from page.names import format_estimate, format_percent
 from page.robustness_claims import our_claims
-from page.seed_means import format_over_seeds, over_seeds, own_number, scaled
+from page.seed_means import format_over_seeds, over_seeds, scaled
 from page.standing import LIMITS, ROBUSTNESS, Standing, standing
 from page.study_results import StudyEncoder
 from page.verdicts import Case, Claim, Verdict, overall, supported
@@ -232,11 +231,12 @@ def concept_order(encoders: Sequence[StudyEncoder]) -> Claim:
     cases = []
     for family in families(encoders):
         first, *others = family.members
-        if _has_concepts(first):
-            others = [e for e in others if family.comparable(e) and _has_concepts(e)]
-            cases += judged([concept_difference(first, e, family.name) for e in others])
-    return concept_claim(
+        others = [e for e in others if family.comparable(e)]
+        differences = (concept_difference(first, e, family.name) for e in others)
+        cases += judged([case for case in differences if case])
+    return difference_claim(
         cases,
+        "concepts",
         "families",
         key="concept-order",
         text="Zero-shot encoders encode more unique concepts than their finetuned and supervised "
@@ -257,29 +257,25 @@ def concepts_and_robustness(encoders: Sequence[StudyEncoder]) -> Claim:
         if more.entry.backbone == less.entry.backbone
         and more.entry.data != less.entry.data
         and more.representation == less.representation
-        and _has_concepts(more)
-        and _has_concepts(less)
+        and concept_difference(less, more)
     ]
     cases = []
     for more, less in pairs:
         for gap in judged([robustness_difference(more, less)]):
             if gap.verdict == "supported":
-                case = concept_difference(less, more)
                 columns = {"Less robust by (points)": gap.text}
-                cases += judged([msgspec.structs.replace(case, columns=columns)])
+                for case in judged([concept_difference(less, more)]):
+                    cases.append(msgspec.structs.replace(case, columns=columns))
     left = len(pairs) // 2 - len(cases)  # each pair is there in both orders
-    return concept_claim(
+    return difference_claim(
         cases,
+        "concepts",
         "pairs",
         key="concepts-and-robustness",
         text="The number of unique concepts does not indicate robustness: of two zero-shot "
         "encoders of one backbone, the less robust one encodes at least as many.",
         note=f"Left out: {left} more, where neither is shown to be less robust." * bool(left),
     )
-
-
-def _has_concepts(encoder: StudyEncoder) -> bool:
-    return own_number(encoder, CONCEPTS) is not None
 
 
 # --- Pruning

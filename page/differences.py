@@ -5,8 +5,7 @@ on the same images and with the same negatives, so their numbers rise and fall t
 difference is known better than either number. The choice is ours; the paper has no intervals.
 """
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from statistics import stdev
 
 import msgspec
@@ -14,13 +13,13 @@ import numpy as np
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.statistics.intervals import deviation_interval, percentile_interval
 from page.further_encoders import FurtherEncoder
 from page.names import TRAININGS, mark
 from page.replicas import Replicated, ReplicatedEncoder, difference_over_seeds
 from page.seed_means import (
     CONFIDENCE,
+    draws_of,
     is_extrapolated,
     mean_with_interval,
     own_number,
@@ -31,7 +30,17 @@ from page.study_results import StudyEncoder
 from page.verdicts import Case, Claim, judge_differences, overall, supported
 
 CONCEPTS = "concepts.directions.unique"
-"""The number of concepts that claims compare, by its name in the table of replicas."""
+RANDOM = "concepts.directions.random"
+"""The numbers of concepts that claims compare, by their names in the table of replicas."""
+
+COMPARED = {
+    "concepts": (
+        "concepts",
+        "difference of unique concepts of directions; by chance: of random directions",
+    ),
+    "points": ("effective_robustness", "difference of mean effective robustness (points)"),
+}
+"""The figure of what is compared, and the caption of differences, by their unit."""
 
 
 def robustness_difference(
@@ -42,30 +51,23 @@ def robustness_difference(
     Over seeds it is the mean of the seeds' differences. The subtraction of the draws is on common
     resampled lines and weights of the images.
     """
-    name, pair = ROBUSTNESS[line], (first, second)
-    values = [own_number(e, name) for e in pair]
-    if values[0] is None or values[1] is None:
-        return None
-    draws = np.subtract(*(_robustness_draws(e.results.robustness, line) for e in pair))
-    own = percentile_interval(float(values[0].value - values[1].value), draws, CONFIDENCE)
-    case = _difference(first, second, name, own, _deviation(draws), family=family)
-    return msgspec.structs.replace(case, extrapolated=any(is_extrapolated(e, name) for e in pair))
+    name = ROBUSTNESS[line]
+    case = _paired(first, second, name, percentile_interval, family)
+    outside = any(is_extrapolated(e, name) for e in (first, second))
+    return case and msgspec.structs.replace(case, extrapolated=outside)
 
 
-def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case:
-    """Subtract the counts of unique concepts of two encoders' directions.
+def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case | None:
+    """Subtract the counts of unique concepts of two encoders' directions; None if one has none.
 
     Without replicas the interval is the difference ± t · SD over common draws of the negatives and
     images. `chance` is the same difference for random directions in the two spaces.
     """
-    results = [e.results.concepts for e in (first, second)]
-    left, right = (result.directions for result in results if result and result.directions)
-    draws = np.subtract(left.draws, right.draws)
-    own = deviation_interval(left.unique.value - right.unique.value, draws, CONFIDENCE)
-    case = _difference(first, second, CONCEPTS, own, _deviation(draws), family=family)
-    chance = ""
-    if left.random and right.random:
-        chance = format_number(left.random.value - right.random.value)
+    case = _paired(first, second, CONCEPTS, deviation_interval, family)
+    by_chance = [own_number(e, RANDOM) for e in (first, second)]
+    if case is None or by_chance[0] is None or by_chance[1] is None:
+        return case
+    chance = format_number(by_chance[0].value - by_chance[1].value)
     return msgspec.structs.replace(case, chance=chance)
 
 
@@ -104,17 +106,9 @@ def judged(differences: Sequence[Case | None]) -> list[Case]:
 
 
 def difference_claim(
-    cases: list[Case],
-    what: str,
-    *,
-    key: str,
-    text: str,
-    chart: str,
-    axis: str,
-    unit: str,
-    note: str = "",
+    cases: list[Case], unit: str, what: str, *, key: str, text: str, note: str = ""
 ) -> Claim:
-    """Return a claim that is judged by differences.
+    """Return a claim that is judged by differences in a unit.
 
     The reason counts the groups of cases, in words `what`, in which all intervals lie above zero,
     and has the difference that lies lowest.
@@ -124,6 +118,7 @@ def difference_claim(
     if known:
         lowest = "; lowest difference" if len(known) > 1 else ""
         reason += f"{lowest}: {min(known)[1]} {unit}"
+    chart, axis = COMPARED[unit]
     return Claim(
         key=key,
         chart=chart,
@@ -136,20 +131,6 @@ def difference_claim(
     )
 
 
-robustness_claim = partial(
-    difference_claim,
-    chart="effective_robustness",
-    axis="difference of mean effective robustness (points)",
-    unit="points",
-)
-concept_claim = partial(
-    difference_claim,
-    chart="concepts",
-    axis="difference of unique concepts of directions; by chance: of random directions",
-    unit="concepts",
-)
-
-
 def seed_text(replicated: Replicated | None, digits: int = 1, scale: float | int = 1) -> str:
     """Return the spread over seeds, marked if some do not count; empty without replicas."""
     if replicated is None:
@@ -159,14 +140,21 @@ def seed_text(replicated: Replicated | None, digits: int = 1, scale: float | int
     return text + mark(replicated.left_out > 0)
 
 
-def _robustness_draws(robustness: EffectiveRobustness, line: Line) -> Sequence[float]:
-    if line == "curved":
-        return robustness.curved.draws if robustness.curved else []
-    return robustness.draws
-
-
-def _deviation(draws: np.ndarray) -> float:
-    return stdev(draws.tolist()) if len(draws) > 1 else 0.0
+def _paired(
+    first: StudyEncoder,
+    second: StudyEncoder,
+    name: str,
+    interval: Callable[[float, np.ndarray, float], Estimate],
+    family: str,
+) -> Case | None:
+    """Subtract a number of two encoders, and their common draws; None if one of them has none."""
+    values = [own_number(e, name) for e in (first, second)]
+    if values[0] is None or values[1] is None:
+        return None
+    draws = np.subtract(draws_of(first.results, name), draws_of(second.results, name))
+    own = interval(float(values[0].value - values[1].value), draws, CONFIDENCE)
+    error = stdev(draws.tolist()) if len(draws) > 1 else 0.0
+    return _difference(first, second, name, own, error, family=family)
 
 
 def _difference(

@@ -6,8 +6,8 @@ from itertools import pairwise
 import msgspec
 
 from page.differences import (
+    difference_claim,
     judged,
-    robustness_claim,
     robustness_difference,
     seed_difference,
 )
@@ -45,8 +45,9 @@ def robustness_order(encoders: Sequence[StudyEncoder], line: Line = "curved") ->
     for family in families(encoders):
         pairs = pairwise(family.members)
         cases += judged([robustness_difference(*pair, family.name, line) for pair in pairs])
-    return robustness_claim(
+    return difference_claim(
         cases,
+        "points",
         "families",
         key="robustness-order",
         text="Zero-shot encoders are more robust than their finetuned versions, and these more "
@@ -66,8 +67,9 @@ def coverage_of_data(
     controls = [e for e in further if e.entry.training == "supervised"]
     pairs = [robustness_difference(*pair, line=line) for pair in label_controls(encoders)]
     pairs += [seed_difference(control, control.other, line) for control in controls]
-    return robustness_claim(
+    return difference_claim(
         [case for pair in pairs for case in judged([pair])],
+        "points",
         "pairs",
         key="coverage",
         text="Labels give more robustness than captions of the same images (after Fang et al. "
@@ -80,8 +82,9 @@ def narrower_data(further: Sequence[FurtherEncoder], line: Line = "curved") -> C
     """Compare an encoder with further encoders that learnt from narrower captioned images."""
     narrower = [e for e in further if e.entry.training == "zero_shot"]
     pairs = [seed_difference(e.other, e, line) for e in narrower]
-    return robustness_claim(
+    return difference_claim(
         [case for pair in pairs for case in judged([pair])],
+        "points",
         "pairs",
         key="narrower-data",
         text="Captions of narrower images give less robustness than captions of broader ones "

@@ -102,15 +102,14 @@ def standard_error(results: EncoderResults, name: str) -> float:
     on ImageNet or in the mean of the shifts; otherwise half the interval, in quantiles of the
     normal distribution. A number with none of these has 0.
     """
-    parent, _, last = name.rpartition(".")
-    robustness = results.robustness
+    robustness, last = results.robustness, name.rpartition(".")[2]
     if name == "robustness.imagenet":
         return _binomial_error(robustness.imagenet, robustness.imagenet_images)
     if name == "robustness.shift_accuracy":
         shifts = [robustness.per_shift[shift] for shift in robustness.compared]
         errors = [_binomial_error(one.accuracy.value, one.images) for one in shifts]
         return sqrt(sum(error**2 for error in errors)) / max(len(errors), 1)
-    draws = getattr(_field(results, parent), "draws", [])
+    draws = draws_of(results, name)
     if last in ("robustness", "unique") and len(draws) > 1:
         return stdev(draws)
     value = _field(results, name)
@@ -118,6 +117,11 @@ def standard_error(results: EncoderResults, name: str) -> float:
         return 0.0
     low, high = value.ends
     return (high - low) / 2 / NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+
+
+def draws_of(results: EncoderResults, name: str) -> list[float]:
+    """Return the draws of a robustness or of a number of concepts; empty without draws."""
+    return [float(x) for x in getattr(_field(results, name.rpartition(".")[0]), "draws", ())]
 
 
 def format_over_seeds(
