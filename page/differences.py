@@ -5,7 +5,7 @@ on the same images and with the same negatives, so their numbers rise and fall t
 difference is known better than either number. The choice is ours; the paper has no intervals.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import stdev
 
 import msgspec
@@ -13,13 +13,13 @@ import numpy as np
 
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
 from interpreting_clip.statistics.intervals import deviation_interval, percentile_interval
 from page.further_encoders import FurtherEncoder
-from page.names import TRAININGS
-from page.replicas import Replicated, ReplicatedEncoder, difference_over_seeds, format_replicas
+from page.names import TRAININGS, mark
+from page.replicas import Replicated, ReplicatedEncoder, difference_over_seeds
 from page.seed_means import (
     CONFIDENCE,
+    draws_of,
     is_extrapolated,
     mean_with_interval,
     own_number,
@@ -27,10 +27,20 @@ from page.seed_means import (
 )
 from page.standing import ROBUSTNESS, Line
 from page.study_results import StudyEncoder
-from page.verdicts import Case, judge_differences
+from page.verdicts import Case, Claim, judge_differences, overall, supported
 
 CONCEPTS = "concepts.directions.unique"
-"""The number of concepts that claims compare, by its name in the table of replicas."""
+RANDOM = "concepts.directions.random"
+"""The numbers of concepts that claims compare, by their names in the table of replicas."""
+
+COMPARED = {
+    "concepts": (
+        "concepts",
+        "difference of unique concepts of directions; by chance: of random directions",
+    ),
+    "points": ("effective_robustness", "difference of mean effective robustness (points)"),
+}
+"""The figure of what is compared, and the caption of differences, by their unit."""
 
 
 def robustness_difference(
@@ -41,33 +51,23 @@ def robustness_difference(
     Over seeds it is the mean of the seeds' differences. The subtraction of the draws is on common
     resampled lines and weights of the images.
     """
-    values = [own_number(e, ROBUSTNESS[line]) for e in (first, second)]
-    if values[0] is None or values[1] is None:
-        return None
-    minuend, subtrahend = (_robustness_draws(e.results.robustness, line) for e in (first, second))
-    draws = np.subtract(minuend, subtrahend)
-    own = percentile_interval(float(values[0].value - values[1].value), draws, CONFIDENCE)
-    replicated = difference_over_seeds(first, second, ROBUSTNESS[line])
-    case = _difference(first, second, own, replicated, draws, family=family, digits=1)
-    outside = any(is_extrapolated(e, ROBUSTNESS[line]) for e in (first, second))
-    return msgspec.structs.replace(case, extrapolated=outside)
+    name = ROBUSTNESS[line]
+    case = _paired(first, second, name, percentile_interval, family)
+    outside = any(is_extrapolated(e, name) for e in (first, second))
+    return case and msgspec.structs.replace(case, extrapolated=outside)
 
 
-def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case:
-    """Subtract the counts of unique concepts of two encoders' directions.
+def concept_difference(first: StudyEncoder, second: StudyEncoder, family: str = "") -> Case | None:
+    """Subtract the counts of unique concepts of two encoders' directions; None if one has none.
 
     Without replicas the interval is the difference ± t · SD over common draws of the negatives and
     images. `chance` is the same difference for random directions in the two spaces.
     """
-    results = [e.results.concepts for e in (first, second)]
-    left, right = (result.directions for result in results if result and result.directions)
-    draws = np.subtract(left.draws, right.draws)
-    own = deviation_interval(left.unique.value - right.unique.value, draws, CONFIDENCE)
-    replicated = difference_over_seeds(first, second, CONCEPTS)
-    case = _difference(first, second, own, replicated, draws, family=family, digits=1)
-    chance = ""
-    if left.random and right.random:
-        chance = f"random directions {format_number(left.random.value - right.random.value)}"
+    case = _paired(first, second, CONCEPTS, deviation_interval, family)
+    by_chance = [own_number(e, RANDOM) for e in (first, second)]
+    if case is None or by_chance[0] is None or by_chance[1] is None:
+        return case
+    chance = format_number(by_chance[0].value - by_chance[1].value)
     return msgspec.structs.replace(case, chance=chance)
 
 
@@ -82,75 +82,103 @@ def seed_difference(
     the error of the encoder that it is compared with stands for that of the difference. It is the
     larger of the two while both encoders have the same error and these correlate at 0.5 or more.
     """
-    replicated = difference_over_seeds(first, second, ROBUSTNESS[line])
-    if replicated is None:
+    name = ROBUSTNESS[line]
+    if any(name not in e.replicas for e in (first, second)):
         return None
     measured = next(e for e in (first, second) if isinstance(e, StudyEncoder))
-    error = standard_error(measured.results, ROBUSTNESS[line])
-    values = [*replicated.by_seed.values()]
-    return Case(
-        group=_pair(first, second),
-        name="difference",
-        training=first.entry.training,
-        number=mean_with_interval(values, error) if values else None,
-        seeds=seed_text(replicated),
+    return _difference(first, second, name, None, standard_error(measured.results, name))
+
+
+def judged(differences: Sequence[Case | None]) -> list[Case]:
+    """Return the differences of a family, with the verdict that they give together.
+
+    None are returned if one is not known. None of them is judged if a line is extrapolated to one
+    of the encoders: effective robustness is a distance to the line; where no standard model has a
+    similar ImageNet accuracy, the line is a guess, and the logit's curve leaves little room near
+    100 %.
+    """
+    cases = [case for case in differences if case]
+    if len(cases) < len(differences):
+        return []
+    known = [case.number for case in cases if case.number and not case.extrapolated]
+    verdict = judge_differences(known) if len(known) == len(cases) else None
+    return [msgspec.structs.replace(case, verdict=verdict) for case in cases]
+
+
+def difference_claim(
+    cases: list[Case], unit: str, what: str, *, key: str, text: str, note: str = ""
+) -> Claim:
+    """Return a claim that is judged by differences in a unit.
+
+    The reason counts the groups of cases, in words `what`, in which all intervals lie above zero,
+    and has the difference that lies lowest.
+    """
+    reason = f"Holds in {supported(cases, what)}"
+    known = [(case.number.ends[0], case.text) for case in cases if case.verdict and case.number]
+    if known:
+        lowest = "; lowest difference" if len(known) > 1 else ""
+        reason += f"{lowest}: {min(known)[1]} {unit}"
+    chart, axis = COMPARED[unit]
+    return Claim(
+        key=key,
+        chart=chart,
+        text=text,
+        verdict=overall(cases),
+        reason=f"{reason}.",
+        note=note,
+        cases=cases,
+        axis=axis,
     )
 
 
-def judged(differences: Sequence[Case]) -> list[Case]:
-    """Return the differences of a family, with the verdict that they give together.
-
-    None of them is judged if a line is extrapolated to one of the encoders: effective robustness is
-    a distance to the line; where no standard model has a similar ImageNet accuracy, the line is a
-    guess, and the logit's curve leaves little room near 100 %.
-    """
-    known = [case.number for case in differences if case.number]
-    verdict = judge_differences(known) if len(known) == len(differences) else None
-    if any(case.extrapolated for case in differences):
-        verdict = None
-    return [msgspec.structs.replace(case, verdict=verdict) for case in differences]
+def seed_text(replicated: Replicated | None, digits: int = 1, scale: float | int = 1) -> str:
+    """Return the spread over seeds, marked if some do not count; empty without replicas."""
+    if replicated is None:
+        return ""
+    deviation = replicated.deviation
+    text = "" if deviation is None else f"± {format_number(scale * deviation, digits)}"
+    return text + mark(replicated.left_out > 0)
 
 
-def seed_text(replicated: Replicated | None, digits: int = 1) -> str:
-    """Return the range over seeds and their spread, in words; empty without replicas."""
-    if replicated is None or not replicated.by_seed:
-        return replicated.without if replicated else ""
-    ends = [format_number(end(replicated.by_seed.values()), digits) for end in (min, max)]
-    return f"{' to '.join(ends)};{format_replicas(replicated, max(digits, 1))}".strip(";")
-
-
-def _robustness_draws(robustness: EffectiveRobustness, line: Line) -> Sequence[float]:
-    if line == "curved":
-        return robustness.curved.draws if robustness.curved else []
-    return robustness.draws
+def _paired(
+    first: StudyEncoder,
+    second: StudyEncoder,
+    name: str,
+    interval: Callable[[float, np.ndarray, float], Estimate],
+    family: str,
+) -> Case | None:
+    """Subtract a number of two encoders, and their common draws; None if one of them has none."""
+    values = [own_number(e, name) for e in (first, second)]
+    if values[0] is None or values[1] is None:
+        return None
+    draws = np.subtract(draws_of(first.results, name), draws_of(second.results, name))
+    own = interval(float(values[0].value - values[1].value), draws, CONFIDENCE)
+    error = stdev(draws.tolist()) if len(draws) > 1 else 0.0
+    return _difference(first, second, name, own, error, family=family)
 
 
 def _difference(
-    first: StudyEncoder,
-    second: StudyEncoder,
-    own: Estimate,
-    replicated: Replicated | None,
-    draws: np.ndarray,
+    first: ReplicatedEncoder,
+    second: ReplicatedEncoder,
+    name: str,
+    own: Estimate | None,
+    error: float,
     *,
-    family: str,
-    digits: int,
+    family: str = "",
 ) -> Case:
-    """Return a difference as a case: in the family's group, or in its own."""
-    number: Estimate | None = own
+    """Return a difference as a case of its family, or of no group: over seeds, or else its `own`.
+
+    `error` is the standard error that all seeds share.
+    """
+    replicated = difference_over_seeds(first, second, name)
     if replicated is not None:
         values = [*replicated.by_seed.values()]
-        error = stdev(draws.tolist()) if len(draws) > 1 else 0.0
-        number = mean_with_interval(values, error) if values else None
-    trainings = " minus ".join(TRAININGS[e.entry.training] for e in (first, second))
+        own = mean_with_interval(values, error) if values else None
+    words = (TRAININGS[e.entry.training] if family else e.entry.label for e in (first, second))
     return Case(
-        group=family or _pair(first, second),
-        name=trainings if family else "difference",
+        group=family,
+        name=" minus ".join(words),
         training=first.entry.training,
-        number=number,
-        digits=digits,
-        seeds=seed_text(replicated, digits),
+        number=own,
+        seeds=seed_text(replicated),
     )
-
-
-def _pair(first: ReplicatedEncoder, second: ReplicatedEncoder) -> str:
-    return f"{first.entry.label} minus {second.entry.label}"

@@ -22,7 +22,7 @@ FROM_SCRATCH = ("pretrain", "supervise")
 class FurtherEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
     """An encoder that only the replicas' study has, and the study's encoder to compare it with.
 
-    `differs` has what differs between the training of both, in words.
+    `differs` names what differs between the trainings of both.
     """
 
     other: StudyEncoder
@@ -60,22 +60,14 @@ def read_further(
 def _differences(
     key: str, other: str, further: Mapping[str, Any], study: Mapping[str, Any]
 ) -> Iterator[str]:
-    """Yield what differs between the trainings of two encoders; numbers with both values."""
+    """Yield the names of what differs between the trainings of two encoders, apart from seeds."""
     sections = ("datasets", "recipes", *FROM_SCRATCH)
     known = {name: study.get(name, {}) | further.get(name, {}) for name in sections}
     trainings = {k: entry for name in FROM_SCRATCH for k, entry in known[name].items()}
-    ours, theirs = trainings.get(key), trainings.get(other)
-    if ours is None or theirs is None:
+    if not {key, other} <= trainings.keys():
         return
     for section, part in (("datasets", "dataset"), ("recipes", "recipe")):
-        first, second = (known[section][training[part]] for training in (ours, theirs))
+        first, second = (known[section][trainings[k][part]] for k in (key, other))
         for name in first:
             if name != "seed" and first[name] != second.get(name):
-                yield _difference(name, first[name], second.get(name))
-
-
-def _difference(name: str, first: Any, second: Any) -> str:
-    words = name.replace("_", " ")
-    if isinstance(first, int | float) and isinstance(second, int | float):
-        return f"{words} ({first:,} in place of {second:,})"
-    return words
+                yield name.replace("_", " ")

@@ -96,20 +96,6 @@ def is_on_a_line(name: str) -> bool:
     return measure == "robustness" and name.endswith(ON_LINES)
 
 
-def format_replicas(replicated: Replicated | None, digits: int = 1) -> str:
-    """Return the standard deviation over replicas with its sign, to stand after an interval.
-
-    It includes how many replicas are left out, if any. Without replicas the text is empty.
-    """
-    if replicated is None:
-        return ""
-    spread = (
-        "" if replicated.deviation is None else f" ± {format_number(replicated.deviation, digits)}"
-    )
-    without = f" ({replicated.without})" if replicated.without else ""
-    return f"{spread}{without}"
-
-
 def read_replicas(
     file: Path, seeds: Mapping[str, int], results: Mapping[str, EncoderResults]
 ) -> tuple[dict[str, dict[str, Replicated]], list[str]]:

@@ -137,7 +137,7 @@ def report_page(report: Report) -> str:
     encoders, baseline, provenance = report.encoders, report.baseline, report.provenance
     names = study_names(provenance.datasets, provenance.shifts)
     concepts = concept_set(provenance.datasets)
-    claims = study_claims(encoders, names, report.further)
+    claims = study_claims(encoders, report.further)
     sections = array_sections(report.arrays)
     view = vars(report) | {
         "claims": claims,

@@ -84,13 +84,10 @@ def is_extrapolated(encoder: StudyEncoder | FurtherEncoder, name: str) -> bool:
     Over seeds it is not while two of them count, since the others are left out.
     """
     replicated = encoder.replicas.get(name)
-    if replicated is not None or not isinstance(encoder, StudyEncoder):
-        return replicated is not None and len(replicated.by_seed) < min(2, replicated.seeds)
-    return is_own_extrapolated(encoder, name)
-
-
-def is_own_extrapolated(encoder: StudyEncoder, name: str) -> bool:
-    """Return whether a number of the study's own training is read from an extrapolated line."""
+    if replicated is not None:
+        return len(replicated.by_seed) < min(2, replicated.seeds)
+    if not isinstance(encoder, StudyEncoder):
+        return False
     outside = encoder.results.robustness.extrapolated_shifts
     *path, last = name.split(".")
     if "per_shift" in path:
@@ -105,15 +102,14 @@ def standard_error(results: EncoderResults, name: str) -> float:
     on ImageNet or in the mean of the shifts; otherwise half the interval, in quantiles of the
     normal distribution. A number with none of these has 0.
     """
-    parent, _, last = name.rpartition(".")
-    robustness = results.robustness
+    robustness, last = results.robustness, name.rpartition(".")[2]
     if name == "robustness.imagenet":
         return _binomial_error(robustness.imagenet, robustness.imagenet_images)
     if name == "robustness.shift_accuracy":
         shifts = [robustness.per_shift[shift] for shift in robustness.compared]
         errors = [_binomial_error(one.accuracy.value, one.images) for one in shifts]
         return sqrt(sum(error**2 for error in errors)) / max(len(errors), 1)
-    draws = getattr(_field(results, parent), "draws", [])
+    draws = draws_of(results, name)
     if last in ("robustness", "unique") and len(draws) > 1:
         return stdev(draws)
     value = _field(results, name)
@@ -123,6 +119,11 @@ def standard_error(results: EncoderResults, name: str) -> float:
     return (high - low) / 2 / NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 
+def draws_of(results: EncoderResults, name: str) -> list[float]:
+    """Return the draws of a robustness or of a number of concepts; empty without draws."""
+    return [float(x) for x in getattr(_field(results, name.rpartition(".")[0]), "draws", ())]
+
+
 def format_over_seeds(
     encoder: StudyEncoder | FurtherEncoder,
     name: str,
@@ -130,26 +131,22 @@ def format_over_seeds(
     scale: float | int = 1,
     *,
     interval: bool = True,
-    words: bool = True,
     own: bool = False,
 ) -> str:
-    """Return a number over seeds, with its interval and how many seeds are left out, if any.
+    """Return a number over seeds, with its interval and a mark if seeds are left out.
 
     Parameters
     ----------
     scale : the number is shown times this
     interval : whether it is shown with its interval
-    words : whether seeds that are left out are counted in words, or only marked
     own : return the number of the study's own training in place of the mean
     """
     if own and isinstance(encoder, StudyEncoder):
         encoder = msgspec.structs.replace(encoder, replicas={})
     number, replicated = over_seeds(encoder, name), encoder.replicas.get(name)
     text = _format(number, digits, scale, interval=interval)
-    if replicated and replicated.left_out and words:
-        return f"{text} ({replicated.without})"
     left_out = replicated is not None and replicated.left_out > 0
-    return text + mark(number is not None and (left_out or is_extrapolated(encoder, name)))
+    return text + mark(left_out or (number is not None and is_extrapolated(encoder, name)))
 
 
 def _format(number: Estimate | None, digits: int, scale: float | int, *, interval: bool) -> str:

@@ -1,6 +1,5 @@
 """Whether an encoder is robust: more than one more standard model would be."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 from interpreting_clip.formats.result import Estimate
@@ -23,13 +22,6 @@ LIMITS: dict[Line, str] = {
 
 Standing = Literal["robust", "not robust", "undecided"]
 
-ROBUST = (
-    "Robust: the interval of mean effective robustness on curved lines lies above the limit for "
-    "one more standard model of the same accuracy; not robust: it ends below; undecided: it holds "
-    "the limit."
-)
-"""The definition, for a reader of a claim."""
-
 
 def standing(encoder: StudyEncoder, line: Line = "curved") -> Standing | None:
     """Return whether the interval of an encoder's effective robustness lies above the limit.
@@ -48,19 +40,3 @@ def judge_against_limit(robustness: Estimate, limit: float | int) -> Standing:
     """Return on which side of a limit an interval lies."""
     low, high = robustness.ends
     return "robust" if low > limit else "not robust" if high <= limit else "undecided"
-
-
-def line_note(encoders: Sequence[StudyEncoder]) -> str:
-    """Return a sentence that names the encoders that are robust by one kind of line only."""
-    pairs: tuple[tuple[Line, Line], ...] = (("curved", "straight"), ("straight", "curved"))
-    sentences = []
-    for line, other in pairs:
-        robust = [e for e in encoders if standing(e, line) == "robust"]
-        if differ := [e for e in robust if standing(e, other) not in (None, "robust")]:
-            sentences.append(f"Robust on {line} lines only: {labels(differ)}.")
-    return " ".join(sentences)
-
-
-def labels(encoders: Sequence[StudyEncoder]) -> str:
-    """Return the labels of encoders as a list in words; a label may have a comma."""
-    return "; ".join(e.entry.label for e in encoders)

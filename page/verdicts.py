@@ -30,7 +30,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     training : a key of `TRAININGS`, which colours the mark
     number : with its interval, over seeds where there are replicas; None if no seed counts
     digits : decimals that are shown
-    seeds : the range and the spread over seeds, in words
+    seeds : the spread over seeds, marked if some of them do not count
     null : the lowest and the highest value by chance
     chance : the chance level, in words
     extrapolated : whether the number was read from an extrapolated line
@@ -65,7 +65,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     chart : the figure that shows more
     axis : what the numbers of its cases are
     reference : a number to compare them with, drawn as an upright mark, and its words
-    whose : whose claim it is where it is not the published paper's
+    note : what a reader of its table should know
     ours : whether it stands apart, since the paper does not make it
     elsewhere : the lines under which it has another verdict
     """
@@ -78,7 +78,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     cases: list[Case]
     axis: str
     reference: tuple[float, str] | None = None
-    whose: str = ""
+    note: str = ""
     ours: bool = False
     elsewhere: tuple[str, ...] = ()
 
@@ -137,19 +137,8 @@ def supported(cases: Sequence[Case], what: str) -> str:
 
     Cases that are not judged do not count.
     """
-    judged = [*_verdicts(cases).values()]
-    return f"{judged.count('supported')} of {len(judged)} {what}"
-
-
-def not_judged(cases: Sequence[Case], why: str) -> str:
-    """Return how many cases, counted by their groups, have no verdict; empty if all have one."""
-    judged = _verdicts(cases)
-    left = {case.group or case.name for case in cases} - judged.keys()
-    return f" Not judged: {len(left)} more, {why}." if left else ""
-
-
-def _verdicts(cases: Sequence[Case]) -> dict[str, Verdict]:
-    return {case.group or case.name: case.verdict for case in cases if case.verdict}
+    verdicts = {case.group or case.name: case.verdict for case in cases if case.verdict}
+    return f"{[*verdicts.values()].count('supported')} of {len(verdicts)} {what}"
 
 
 def judge_differences(estimates: Sequence[Estimate]) -> Verdict:

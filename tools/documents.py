@@ -214,8 +214,7 @@ def over_seeds(
     """Return means over seeds with these labels and decimals; limits and chance levels are bare."""
 
     def cell(encoder: StudyEncoder | FurtherEncoder, name: str, digits: int) -> str:
-        whole = name not in BARE
-        return format_over_seeds(encoder, name, digits, interval=whole, words=whole)
+        return format_over_seeds(encoder, name, digits, interval=name not in BARE)
 
     rows = [
         (e.entry.label, *(cell(e, name, digits) for name, (_, digits) in numbers.items()))

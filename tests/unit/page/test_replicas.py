@@ -11,8 +11,9 @@ from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.formats.csv_tables import write_table
 from interpreting_clip.formats.result import Estimate
+from page.differences import seed_text
 from page.further_encoders import FURTHER, FurtherEncoder, read_further
-from page.replicas import OUTSIDE, Replicated, format_replicas, read_replicas
+from page.replicas import OUTSIDE, Replicated, read_replicas
 from page.robustness_claims import coverage_of_data, narrower_data
 from page.verdicts import Claim
 from runner.graph import read_entry
@@ -62,7 +63,7 @@ def test_a_table_with_the_study_s_numbers_for_its_own_seed_is_current(study, row
         found = replicas[ZERO_SHOT][KURTOSIS]
         assert found.by_seed == {seed: rows[seed][KURTOSIS] for seed in range(3)}
         assert found.mean == pytest.approx(rows[1][KURTOSIS]) and found.deviation == 1
-        assert format_replicas(found, 2) == " ± 1.00" and found.seeds == 3
+        assert seed_text(found, 2) == "± 1.00" and found.seeds == 3
 
 
 def test_a_measure_with_other_numbers_is_out_of_date_for_all_encoders(study, rows, tmp_path):
@@ -88,10 +89,10 @@ def test_a_replica_outside_the_range_counts_for_all_that_is_not_on_a_line(study,
     assert len(own[KURTOSIS].by_seed) == 3
     found = own[ROBUSTNESS]
     assert list(found.by_seed) == [1, 2] and (found.seeds, found.left_out) == (3, 1)
-    assert format_replicas(found) == " ± 0.7 (without 1 of 3 seeds ‡)"
+    assert seed_text(found) == "± 0.7‡"
     rows[2] |= {OUTSIDE: 2}
     single = read_rows(tmp_path, rows, study)[0][ZERO_SHOT][ROBUSTNESS]
-    assert single.deviation is None and format_replicas(single) == " (without 2 of 3 seeds ‡)"
+    assert single.deviation is None and seed_text(single) == "‡"
     study["results"][ZERO_SHOT]["robustness"]["extrapolated"] = 1
     rows[1] |= {OUTSIDE: 1}
     none = read_rows(tmp_path, rows, study)[0][ZERO_SHOT][ROBUSTNESS]
@@ -126,25 +127,24 @@ def numbers(claim: Claim) -> list[Estimate]:
 
 def test_further_encoders_are_compared_seed_by_seed_with_the_error_of_the_lines(study, further):
     labels = coverage_of_data(read(study), further=further)
-    narrow = narrower_data(read(study), further=further)
+    narrow = narrower_data(further)
     assert (labels.verdict, narrow.verdict) == ("supported", "contradicted")
     (number,) = numbers(labels)
     half = 2.776445 * 2  # t of four degrees of freedom; the differences are equal
     assert (number.value, *number.ends) == pytest.approx((20, 20 - half, 20 + half))
-    pair = labels.cases[0].group
+    pair = labels.cases[0].name
     assert pair.startswith("RN supervised, web-broad labels (control) minus RN zero-shot")
     (number,) = numbers(narrow)
     half = 2.776445 * (4 + 2.5 / 5) ** 0.5  # and with a variance over seeds of 2.5
     assert (number.value, number.high) == pytest.approx((-22, -22 + half))
 
 
-def test_the_reason_names_what_else_differs_between_the_trainings(study, further):
+def test_the_note_names_what_else_differs_between_the_trainings(study, further):
     labels, narrow = further[1], further[0]
     assert (labels.key, labels.differs) == (CONTROL, ())
-    reason = narrower_data(read(study), further=further).reason
-    for words in ("images (16,000 in place of 20,000)", "styles", "epochs (2 in place of 4)"):
-        assert words in reason
-    assert "warmup steps (25 in place of 94)" in narrow.differs and "seed" not in reason
+    assert {"images", "styles", "epochs", "warmup steps"} <= {*narrow.differs}
+    note = narrower_data(further).note
+    assert note.endswith(f" in {', '.join(narrow.differs)}.") and "seed" not in note
 
 
 def test_few_seeds_or_seeds_that_disagree_leave_a_comparison_open(study, further):
@@ -157,5 +157,5 @@ def test_few_seeds_or_seeds_that_disagree_leave_a_comparison_open(study, further
     assert (one.verdict, numbers(one)[0].low) == ("undecided", None)
     further[1].replicas[CURVED] = Replicated(by_seed={}, left_out=5)
     none = coverage_of_data(read(study), further=further)
-    assert none.verdict == "undecided" and none.cases[0].number is none.drawing is None
-    assert "without 5 of 5 seeds" in none.cases[0].seeds
+    assert none.verdict == "undecided" and none.cases[0].number is None
+    assert none.cases[0].seeds == "‡"
