@@ -27,7 +27,6 @@ from page.labelled_sections import concept_numbers, head_numbers
 from page.names import format_estimate, format_interval, mark
 from page.published_claims import published_claims
 from page.published_results import SHIFT_ORDER, interval, model_table
-from page.published_tables import limit_rows
 from page.seed_means import format_over_seeds
 from page.standing import LIMITS, ROBUSTNESS
 from page.study_results import StudyEncoder
@@ -102,27 +101,6 @@ def published_clips() -> str:
         on_curve = model["text_all"] + model["mark_all"]
         rows.append((*model_row(name), on_curve, format_number(model["limit_all"])))
     return table((*MODEL, "on curved lines", "limit there"), rows)
-
-
-def limit_of_published() -> str:
-    """Return the limit for one more standard model, and how many of timm's models lie within."""
-    rows = []
-    for row in limit_rows(published()):
-        others = row["others"]
-        low, high = others.low, others.high
-        shares = [
-            100 * inside / others.models for inside in (others.within, others.within_constant)
-        ]
-        rows.append(
-            (
-                f"{format_number(low)} to {format_number(high)}",
-                " to ".join(map(format_number, row["ends"])),
-                str(others.models),
-                *map(format_number, (*shares, others.family_limit)),
-            )
-        )
-    header = ("ImageNet, %", "limit, points", "models", "within it, %")
-    return table((*header, "within the constant limit, %", "timm’s own limit, points"), rows)
 
 
 def one_backbone() -> str:
@@ -338,7 +316,6 @@ def spaces_of_miniature() -> str:
 
 RESULT_TABLES = {
     "published CLIPs": published_clips,
-    "limit of published models": limit_of_published,
     "published verdicts": published_verdicts,
     "models of one backbone": one_backbone,
     "finetuning": finetuning,

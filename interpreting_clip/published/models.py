@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
-from interpreting_clip.measures.effective_robustness import NATURAL
 from interpreting_clip.published.analysis import (
     DIGITS,
     Analysis,
@@ -35,7 +34,6 @@ from interpreting_clip.published.schema import (
     Comparison,
     ModelCard,
     PublishedModels,
-    Shift,
     SourceCard,
     UnderChoice,
 )
@@ -89,10 +87,7 @@ def published_models(
         }
     return PublishedModels(
         confidence=settings.confidence,
-        shifts={
-            shift: Shift(label=name, kind="natural" if shift in NATURAL else "style")
-            for shift, name in SHIFT_NAMES.items()
-        },
+        shifts=SHIFT_NAMES,
         trainings={"supervised" if k == "standard" else k: text for k, text in KINDS.items()},
         sources={
             key: msgspec.convert(source, SourceCard, from_attributes=True)

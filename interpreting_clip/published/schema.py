@@ -33,13 +33,6 @@ Interval = tuple[float, float, float]
 """A value and the ends of its interval, in points."""
 
 
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """A shift's name, and whether it is natural or one of style."""
-
-    label: str
-    kind: str
-
-
 class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
     """A source, as `data/published/` describes it."""
 
@@ -162,7 +155,7 @@ class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
     """All published models that the page shows, their sources, and the kinds of lines."""
 
     confidence: float
-    shifts: dict[str, Shift]
+    shifts: dict[str, str]
     trainings: dict[str, str]
     sources: dict[str, SourceCard]
     choices: dict[str, ChoiceCard]
