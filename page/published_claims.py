@@ -68,8 +68,8 @@ def zero_shot_robust(published: PublishedModels, models: pd.DataFrame, _choice: 
         chart="published",
         text="Zero-shot CLIPs are more robust than standard models on the real datasets.",
         verdict=overall(cases),
-        reason=f"The interval of {_count(cases, 'zero-shot models')} lies above the limit for one "
-        f"more standard model.{_outside(cases)}",
+        reason=f"The intervals of {_count(cases, 'zero-shot models')} lie above the limit for one "
+        f"more standard model{_outside(cases)}.",
         cases=cases,
         axis="mean effective robustness (points); grey: one more standard model",
     )
@@ -99,8 +99,8 @@ def finetuning_reduces(published: PublishedModels, models: pd.DataFrame, _choice
         chart="finetuning",
         text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
         verdict=overall(cases),
-        reason=f"The interval of the change of {_count(cases, 'finetuned models')} lies below "
-        f"zero.{_outside(cases)}",
+        reason="The interval of the change lies below zero for "
+        f"{_count(cases, 'finetuned models')}{_outside(cases)}.",
         cases=cases,
         axis="change of mean effective robustness (points)",
         reference=NO_DIFFERENCE,
@@ -143,8 +143,8 @@ def order_of_trainings(published: PublishedModels, models: pd.DataFrame, choice:
         text="Zero-shot models are more robust than their finetuned versions, and these more than "
         "supervised models of the backbone (mean without ObjectNet).",
         verdict=overall(cases),
-        reason=f"Both differences of {_count(one_each, 'backbones')} lie above "
-        f"zero.{_outside(one_each)}",
+        reason="The intervals of both differences lie above zero for "
+        f"{_count(one_each, 'backbones')}{_outside(one_each)}.",
         cases=cases,
         axis="difference in points",
         reference=NO_DIFFERENCE,
@@ -167,7 +167,7 @@ def _count(cases: Sequence[Case], what: str) -> str:
 def _outside(cases: Sequence[Case]) -> str:
     """Return how many cases are not judged; empty if all are."""
     left = sum(case.verdict is None for case in cases)
-    return f" {left} more lie outside." if left else ""
+    return f"; {left} more lie outside" if left else ""
 
 
 def _otherwise(cases: Sequence[Case], straight: Sequence[Case], subject: str) -> str:

@@ -71,7 +71,6 @@ def published_page(
     numbers = _numbers(published, ordered, lines, draws, standard)
     view = {
         "published": published,
-        "default": default,
         "curved": curved,
         "numbers": numbers,
         "numbers_json": script_json(numbers),
@@ -87,7 +86,7 @@ def published_page(
         "finetuning_drawing": panel_drawing(FINETUNING, finetuning_table(models)),
         "claims": published_claims(published, tables),
         "models": records(listed[:ROWS]),
-        "limit_at": [(x, limit_at(curved, "all", x)) for x in LIMIT_AT],
+        "limit_at": {x: limit_at(curved, "all", x) for x in LIMIT_AT},
         "ranked": listed["rank"].max(),
         "leaders": records(ordered[leading]),
         "data": sorted(set(listed["data"]) - {""}, key=str.casefold),

@@ -98,7 +98,6 @@ filter.addEventListener("input", (event) => {
 // On a telephone the chart would stand beneath a screen of filters.
 if (matchMedia("(max-width: 40rem)").matches) find(".more").open = false;
 for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
-find("#figure-published").classList.add("filtered"); // the filter has the legend's symbols
 restore();
 addEventListener("hashchange", () => restore(true));
 addEventListener("load", linkPanels); // charts.js, which draws the charts, has run by then

@@ -146,6 +146,7 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     published = next(m for m in cards["models"] if m["name"] == CLIP)
     add_own(opened, OWN, published["accuracy"])
     own = opened.locator("#published-table tr.own")
+    opened.get_by_role("button", name="Show all").click()
     row = opened.locator("#published-table tbody tr", has_text=CLIP).first
     same = row.locator("td").all_inner_texts()[3:]
     assert own.locator("td").all_inner_texts()[3:] == same
@@ -153,7 +154,6 @@ def test_own_models_are_placed_compared_shared_and_removed(opened: Page, cards: 
     expect(own).to_have_count(2)
     difference = opened.locator("#own-differences")
     expect(difference).to_contain_text(re.compile(r"minus second: −?\d+\.\d \[.*over 1 shift\."))
-    opened.get_by_role("button", name="Show all").click()
     opened.get_by_role("button", name=LONE, exact=True).click()
     expect(difference).to_contain_text(f"minus {LONE}")
     open_page(opened, opened.url)
