@@ -74,19 +74,6 @@ def by_look(column: str, looks: Looks) -> dict[str, Any]:
     }
 
 
-def model_points(*more: alt.Tooltip) -> alt.Chart:
-    """Draw a point per model, by kind of training; its tooltip shows its columns and `more`."""
-    own_model, standard_model = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
-    size = alt.when(standard_model).then(alt.value(16)).when(own_model).then(alt.value(260))
-    points = alt.Chart().mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
-    return points.encode(
-        **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
-        size=size.otherwise(alt.value(38)),
-        stroke=alt.when(own_model).then(alt.value(INK)).otherwise(alt.value(GROUND)),
-        tooltip=[*titled(label="model", training="training", data="pretraining data"), *more],
-    )
-
-
 def published_panel(_ends: Ends) -> Layers:
     """Draw the published models and the line through the standard models."""
     return _accuracies()
@@ -105,11 +92,24 @@ def published_panel_on_page(_ends: Ends) -> Layers:
 
 def _accuracies(*beneath: alt.Chart) -> alt.LayerChart:
     """Draw models above the line, with layers `beneath` the models."""
-    models = model_points(
-        number_tip("imagenet", "ImageNet (%)", ".1f"),
-        number_tip("accuracy", "on the shift (%)", ".1f"),
-        *titled(robustness_text="effective robustness", mean_text="mean"),
-    ).transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
+    own_model, standard_model = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
+    size = alt.when(standard_model).then(alt.value(16)).when(own_model).then(alt.value(260))
+    models = (
+        alt.Chart()
+        .transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
+        .mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
+        .encode(
+            **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
+            size=size.otherwise(alt.value(38)),
+            stroke=alt.when(own_model).then(alt.value(INK)).otherwise(alt.value(GROUND)),
+            tooltip=[
+                *titled(label="model", training="training", data="pretraining data"),
+                number_tip("imagenet", "ImageNet (%)", ".1f"),
+                number_tip("accuracy", "on the shift (%)", ".1f"),
+                *titled(robustness_text="effective robustness", mean_text="mean"),
+            ],
+        )
+    )
     layers = alt.LayerChart(
         layer=[*baseline_lines(clip=True), *beneath, models],
         transform=logit_columns(),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from math import log
 from statistics import fmean
@@ -29,23 +30,16 @@ TIMM_MEAN = "without_objectnet"
 
 
 def limits(choice: str, standard: StandardModels, confidence: float) -> dict[str, StandardLimit]:
-    """Return the limit of the mean over each choice of shifts (`over`) that has one."""
-    find = curved_limit if choice == CURVED else constant_limit
-    known = {over(shifts): find(standard, shifts, confidence) for shifts in choices_of_shifts()}
+    """Return the limit of the mean over each set of shifts (`over`) that has one."""
+    find = standard.limit if choice == CURVED else partial(constant_limit, standard)
+    known = {over(shifts): find(shifts, confidence) for shifts in sets_of_shifts()}
     return {shifts: limit for shifts, limit in known.items() if limit}
 
 
-def choices_of_shifts() -> Iterator[tuple[str, ...]]:
+def sets_of_shifts() -> Iterator[tuple[str, ...]]:
     """Yield all sets of one or more of the testbed's shifts."""
     for size in range(1, len(TESTBED_SHIFTS) + 1):
         yield from combinations(TESTBED_SHIFTS, size)
-
-
-def curved_limit(
-    standard: StandardModels, shifts: Sequence[str], confidence: float
-) -> StandardLimit | None:
-    """Return the limit around curved lines; None for fewer than four shifts."""
-    return standard.limit(shifts, confidence)
 
 
 def constant_limit(

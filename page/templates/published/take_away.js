@@ -100,18 +100,7 @@ function tableText() {
   return [header, ...rows.map(Object.values)].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
 }
 
-const ACTS = {
-  csv: () => download("published_models.csv", "text/csv", tableText()),
-  svg: async () => download("published_models.svg", "image/svg+xml", await chart.toSvg(shiftKeys.length)),
-  link: async (button) => {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      button.textContent = "Copied";
-    } catch {
-      prompt("The address of what you see:", location.href);
-    }
-  },
-};
-for (const button of document.querySelectorAll("[data-act]")) {
-  button.addEventListener("click", () => ACTS[button.dataset.act](button));
-}
+find("[data-act=csv]").addEventListener("click", () => download("published_models.csv", "text/csv", tableText()));
+find("[data-act=svg]").addEventListener("click", async () => {
+  download("published_models.svg", "image/svg+xml", await chart.toSvg(shiftKeys.length));
+});

@@ -10,7 +10,7 @@ import pytest
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.published.figures import timm_standard_models
-from interpreting_clip.published.limits import choices_of_shifts
+from interpreting_clip.published.limits import sets_of_shifts
 from interpreting_clip.published.line_choices import CURVED, DEFAULT, MEANS
 from interpreting_clip.published.schema import over
 from interpreting_clip.statistics.curved_line import fit_curve
@@ -24,7 +24,7 @@ from interpreting_clip.statistics.published_accuracies import (
 from interpreting_clip.statistics.standard_limit import standard_limit
 
 
-@pytest.mark.parametrize("shifts", [*choices_of_shifts()], ids="+".join)
+@pytest.mark.parametrize("shifts", [*sets_of_shifts()], ids="+".join)
 def test_each_mean_has_the_limit_of_the_library(models, shifts):
     given = {"imagenet": 70.0, **dict.fromkeys(shifts, 50.0)}
     found = effective_robustness(given, images=dict.fromkeys(given), resamples=100)
