@@ -53,16 +53,10 @@ TRAINING_LOOKS = {
 """The look of each kind of training; on the page, the filter is its legend."""
 
 
-def coloured(colours: Mapping[str, str]) -> Looks:
-    """Return circles, squares and diamonds in colours, by name."""
-    shapes = ("circle", "square", "diamond")
-    given = zip(colours, colours.values(), shapes, strict=False)
-    return {name: Look(colour=colour, shape=shape) for name, colour, shape in given}
-
-
-AUGMENTATION_LOOKS = coloured({AUGMENTATIONS[0]: VERMILION, AUGMENTATIONS[1]: VIOLET})
-SOUP_LOOKS = coloured({"ingredient": VERMILION, "soup": ORANGE, "zero-shot start": BLUE})
-DATA_LOOKS = coloured({"LAION-80M": SKY, "LAION-400M": VERMILION, "LAION-2B": VIOLET})
+AUGMENTATION_LOOKS = {
+    AUGMENTATIONS[0]: Look(colour=VERMILION, shape="circle"),
+    AUGMENTATIONS[1]: Look(colour=VIOLET, shape="square"),
+}
 
 
 def titled(**titles: str) -> list[alt.Tooltip]:
@@ -80,54 +74,42 @@ def by_look(column: str, looks: Looks) -> dict[str, Any]:
     }
 
 
-def model_points(*more: alt.Tooltip) -> alt.Chart:
-    """Draw a point per model, by kind of training; its tooltip shows its columns and `more`."""
-    own_model, standard_model = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
-    size = alt.when(standard_model).then(alt.value(16)).when(own_model).then(alt.value(260))
-    points = alt.Chart().mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
-    return points.encode(
-        **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
-        size=size.otherwise(alt.value(38)),
-        stroke=alt.when(own_model).then(alt.value(INK)).otherwise(alt.value(GROUND)),
-        tooltip=[*titled(label="model", training="training", data="pretraining data"), *more],
-    )
-
-
 def published_panel(_ends: Ends) -> Layers:
     """Draw the published models and the line through the standard models."""
-    return _accuracies(logits(PUBLISHED_FRAME["imagenet"]), ON_IMAGENET)
+    return _accuracies()
 
 
 def published_panel_on_page(_ends: Ends) -> Layers:
-    """Draw the same for the page, whose script sets the rows, the horizontal axis and a choice."""
-    low, high = PUBLISHED_FRAME["imagenet"]
+    """Draw the same for the page, whose script sets the rows and the model that is chosen."""
     chosen = (
         alt.Chart()
         .transform_filter("chosen !== '' && datum.label === chosen")
         .mark_point(shape="circle", size=190, opacity=1, strokeWidth=2, clip=True)
         .encode(fill=alt.value(GROUND), stroke=alt.value(INK))
     )
-    # The title of an axis cannot follow a script, so a text takes its place.
-    title = alt.Chart(alt.InlineData(values=[{}])).mark_text(fontSize=12, baseline="top", color=INK)
-    title = title.encode(
-        x=alt.value(WIDTH / 2), y=alt.value(HEIGHT + 23), text=alt.value(alt.ExprRef("abscissa"))
-    )
-    ends = [alt.ExprRef(f"log({end} / (100 - {end}))") for end in ("left", "right")]
-    set_by_script = {"chosen": "", "abscissa": ON_IMAGENET, "left": low, "right": high}
-    return _accuracies(ends, "", chosen, title).properties(
-        params=[
-            alt.VariableParameter(name=name, value=value) for name, value in set_by_script.items()
-        ]
-    )
+    return _accuracies(chosen).properties(params=[alt.VariableParameter(name="chosen", value="")])
 
 
-def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.LayerChart:
+def _accuracies(*beneath: alt.Chart) -> alt.LayerChart:
     """Draw models above the line, with layers `beneath` the models."""
-    models = model_points(
-        number_tip("imagenet", "ImageNet (%)", ".1f"),
-        number_tip("accuracy", "on the shift (%)", ".1f"),
-        *titled(robustness_text="effective robustness", mean_text="mean"),
-    ).transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
+    own_model, standard_model = (f"datum.training === '{name}'" for name in (OWN, STANDARD))
+    size = alt.when(standard_model).then(alt.value(16)).when(own_model).then(alt.value(260))
+    models = (
+        alt.Chart()
+        .transform_filter("datum.kind === 'standard' || datum.kind === 'encoder'")
+        .mark_point(filled=True, opacity=0.9, strokeWidth=0.5, clip=True)
+        .encode(
+            **by_look("training", {**TRAINING_LOOKS, OWN: Look(colour=PINK, shape=STAR)}),
+            size=size.otherwise(alt.value(38)),
+            stroke=alt.when(own_model).then(alt.value(INK)).otherwise(alt.value(GROUND)),
+            tooltip=[
+                *titled(label="model", training="training", data="pretraining data"),
+                number_tip("imagenet", "ImageNet (%)", ".1f"),
+                number_tip("accuracy", "on the shift (%)", ".1f"),
+                *titled(robustness_text="effective robustness", mean_text="mean"),
+            ],
+        )
+    )
     layers = alt.LayerChart(
         layer=[*baseline_lines(clip=True), *beneath, models],
         transform=logit_columns(),
@@ -135,7 +117,9 @@ def _accuracies(x_domain: list[Any], x_title: str, *beneath: alt.Chart) -> alt.L
         height=HEIGHT,
     )
     return layers.encode(
-        x=alt.X("x_logit:Q", title=x_title, axis=PERCENTS).scale(domain=x_domain, nice=False),
+        x=alt.X("x_logit:Q", title=ON_IMAGENET, axis=PERCENTS).scale(
+            domain=logits(PUBLISHED_FRAME["imagenet"]), nice=False
+        ),
         y=alt.Y("y_logit:Q", title=ON_SHIFT, axis=PERCENTS).scale(
             domain=logits(PUBLISHED_FRAME["accuracy"]), nice=False
         ),
@@ -167,104 +151,34 @@ def finetuning_panel(_ends: Ends) -> Layers:
     level = start.mark_rule(strokeDash=[6, 4], color=BLUE, strokeWidth=2)
     level = level.encode(x=alt.value(0), x2=alt.value("width"))
     name = start.mark_text(align="right", dy=12, fontSize=12.5, color=BLUE)
-    name = name.encode(x=alt.value(279), text=alt.value("zero-shot start"))
-    titles = {"learning_rate": "learning rate", "epochs": "epochs", "augmentation": "augmentation"}
-    area = area_of("epochs", (4, 16), (45, 190))
-    points = result_points("augmentation", AUGMENTATION_LOOKS, area, **titles)
-    points = points.transform_filter("datum.kind === 'model'")
-    x = powers_of_ten("learning_rate", -6, -4, "learning rate (logarithmic)")
-    return against(x, level, name, points)
-
-
-def soups_panel(_ends: Ends) -> Layers:
-    """Draw soups with their ingredients and their start, each named at its point."""
-    area = alt.when("datum.kind === 'ingredient'").then(alt.value(50)).otherwise(alt.value(170))
-    points = result_points("kind", SOUP_LOOKS, area, imagenet="ImageNet (%)")
-    named = alt.Chart().transform_filter("datum.said !== ''").encode(text="said:N")
-    look: dict[str, Any] = {"dx": 11, "align": "left", "fontSize": 12.5, "fontWeight": "bold"}
-    halo = named.mark_text(**look, color=GROUND, stroke=GROUND, strokeWidth=3, strokeJoin="round")
-    x = alt.X("imagenet:Q", title=ON_IMAGENET, axis=alt.Axis(grid=False))
-    x = x.scale(zero=False, nice=False, padding=30)
-    return against(x, points, halo, named.mark_text(**look))
-
-
-def scaling_panel(_ends: Ends) -> Layers:
-    """Draw effective robustness against compute, with a line for an architecture and data set."""
-    series = alt.Chart().mark_line(strokeWidth=1.2, opacity=0.7)
-    colour = by_look("data", DATA_LOOKS)["color"]
-    series = series.encode(color=colour, detail="architecture:N", order="gmacs:Q")
-    titles = {"data": "pretraining data", "samples": "samples seen (billions)"}
-    area = area_of("samples", (3, 34), (45, 210))
-    points = result_points("data", DATA_LOOKS, area, architecture="architecture", **titles)
-    x = powers_of_ten("gmacs", 10, 13, "compute of pretraining (GMACs, logarithmic)")
-    return against(x, series, points)
-
-
-def result_points(column: str, looks: Looks, area: Any, **titles: str) -> alt.Chart:
-    """Draw points in colours and shapes by a column; tooltips show columns under titles."""
-    points = alt.Chart().mark_point(filled=True, opacity=0.85, strokeWidth=0.5, stroke=GROUND)
-    columns = titled(label="model", **titles, mean_text="effective robustness")
-    return points.encode(**by_look(column, looks), size=area, tooltip=columns)
-
-
-def area_of(column: str, ends: tuple[int, int], areas: tuple[int, int]) -> alt.Size:
-    """Encode a number as the area of a point."""
-    return alt.Size(f"{column}:Q", legend=None).scale(domain=list(ends), range=list(areas))
-
-
-def powers_of_ten(column: str, low: int, high: int, title: str) -> alt.X:
-    """Encode the horizontal axis as a logarithmic one, with a tick at each power of ten."""
-    powers = [10.0**power for power in range(low, high + 1)]
-    x = alt.X(f"{column}:Q", title=title).scale(type="log", nice=False, padding=12)
-    return x.axis(values=powers, format=".0e", grid=False)
-
-
-def against(x: alt.X, *layers: alt.Chart) -> Layers:
-    """Draw mean effective robustness against something."""
-    y = alt.Y("mean:Q", title="effective robustness (points)")
+    name = name.encode(x=alt.value(274), text=alt.value("zero-shot start"))
+    points = alt.Chart().transform_filter("datum.kind === 'model'")
+    points = points.mark_point(filled=True, opacity=0.85, strokeWidth=0.5, stroke=GROUND).encode(
+        **by_look("augmentation", AUGMENTATION_LOOKS),
+        size=alt.Size("epochs:Q", legend=None).scale(domain=[4, 16], range=[45, 190]),
+        tooltip=titled(
+            label="model",
+            learning_rate="learning rate",
+            epochs="epochs",
+            augmentation="augmentation",
+            text_all="effective robustness",
+        ),
+    )
+    x = alt.X("learning_rate:Q", title="learning rate (logarithmic)")
+    x = x.scale(type="log", nice=False, padding=12)
+    y = alt.Y("mean_all:Q", title="effective robustness (points)")
     y = y.scale(nice=False, zero=False, padding=16).axis(tickCount=6)
-    return single(x, y, *layers)
-
-
-def single(x: alt.X, y: alt.Y, *layers: alt.Chart) -> Layers:
-    """Draw layers of one panel."""
-    return alt.LayerChart(layer=list(layers)).encode(x=x, y=y).properties(width=285, height=240)
+    layers = alt.LayerChart(layer=[level, name, points], width=285, height=240)
+    return layers.encode(x=x.axis(values=[1e-6, 1e-5, 1e-4], format=".0e", grid=False), y=y)
 
 
 FINETUNING = PanelChart(
     name="finetuning",
     title="What finetuning costs",
-    numbers=("learning_rate", "epochs", "mean"),
+    numbers=("learning_rate", "epochs", "mean_all"),
     draw=finetuning_panel,
     legend=(Legend(column="augmentation", looks=AUGMENTATION_LOOKS),),
-    panel="{over}",
-    caption="Mean effective robustness of OpenAI's CLIP ViT-B/32 finetuned on "
-    "ImageNet with hyper-parameters from a random search (Wortsman et al. 2022), on the default "
-    "line. Larger marks were trained for more epochs.",
-)
-
-SOUPS = PanelChart(
-    name="soups",
-    title="Soups and their ingredients",
-    numbers=("imagenet", "mean"),
-    draw=soups_panel,
-    legend=(Legend(column="kind", looks=SOUP_LOOKS),),
-    panel="{over}",
-    caption="Mean effective robustness against ImageNet accuracy, on the default "
-    "line. A soup is the average of the weights of finetuned models: of all of them (uniform), or "
-    "of those that raise the accuracy on held-out training images (greedy).",
-)
-
-SCALING = PanelChart(
-    name="scaling",
-    title="Pretraining data and compute",
-    numbers=("gmacs", "samples", "mean"),
-    draw=scaling_panel,
-    legend=(Legend(column="data", looks=DATA_LOOKS),),
-    panel="{over}",
-    only={"data": tuple(DATA_LOOKS)},
-    caption="Mean effective robustness of CLIPs of several sizes, by pretraining "
-    "data (Cherti et al. 2023), on the default line. Larger marks saw more samples; a line joins "
-    "the models of one architecture and data set. Ratios of samples are taken from the compute, "
-    "since 3, 13 and 34 billion are rounded. Intervals over so few architectures are rough.",
+    caption="Mean effective robustness of OpenAI’s CLIP ViT-B/32 finetuned on ImageNet with "
+    "hyper-parameters from a random search (Wortsman et al. 2022), on straight lines. Larger marks "
+    "were trained for more epochs.",
 )

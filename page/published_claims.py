@@ -1,4 +1,4 @@
-"""What published accuracies of real models show, on curved lines and under every other choice."""
+"""What published accuracies of real models show, on curved lines."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
@@ -11,9 +11,8 @@ import pandas as pd
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.published.line_choices import CURVED, DEFAULT
-from interpreting_clip.published.schema import COMPARED, ChoiceCard, PublishedModels
+from interpreting_clip.published.schema import COMPARED, PublishedModels
 from page.published_results import PUBLISHED_TRAININGS
-from page.published_tables import limits
 from page.verdicts import (
     NO_DIFFERENCE,
     Case,
@@ -23,47 +22,30 @@ from page.verdicts import (
     overall,
 )
 
-Titles = Mapping[str, str]
-"""The titles of the sources."""
-
 
 def published_claims(published: PublishedModels, tables: Mapping[str, pd.DataFrame]) -> list[Claim]:
-    """Return every claim that the published models can decide, on the curved lines.
+    """Return every claim that the published models can decide, with the cases that are judged.
 
-    The reason names the models that straight lines judge otherwise, and `elsewhere` lists the lines
-    with another verdict. `tables` has the models by choice.
+    Verdicts are those of curved lines; the reason names the models that straight lines judge
+    otherwise. `tables` has the models by kind of line.
     """
-    titles = {key: source.title for key, source in published.sources.items()}
     claims = []
     for judge, subject in (
         (zero_shot_robust, "name"),
         (finetuning_reduces, "name"),
         (order_of_trainings, "group"),
     ):
-        judged = {
-            key: judge(table, published.choices[key], titles) for key, table in tables.items()
-        }
-        claim, straight = judged[CURVED], judged[DEFAULT]
-        if not claim.cases:
-            continue
-        elsewhere = [
-            f"{other.verdict} under “{published.choices[key].label}”"
-            for key, other in judged.items()
-            if other.cases and other.verdict != claim.verdict
-        ]
-        claims.append(
-            msgspec.structs.replace(
-                claim,
-                reason=claim.reason + _otherwise(claim.cases, straight.cases, subject),
-                # Of many models, the ends are enough.
-                cases=_ends(claim.cases) if subject == "name" else claim.cases,
-                elsewhere=tuple(elsewhere),
-            )
-        )
+        claim, straight = (judge(published, tables[key], key) for key in (CURVED, DEFAULT))
+        if claim.cases:
+            reason = claim.reason + _otherwise(claim.cases, straight.cases, subject)
+            cases = [case for case in claim.cases if case.verdict]
+            # Of many models, the ends are enough.
+            cases = _ends(cases) if subject == "name" else cases
+            claims.append(msgspec.structs.replace(claim, reason=reason, cases=cases))
     return claims
 
 
-def zero_shot_robust(models: pd.DataFrame, _choice: ChoiceCard, _titles: Titles) -> Claim:
+def zero_shot_robust(published: PublishedModels, models: pd.DataFrame, _choice: str) -> Claim:
     """Judge whether zero-shot models are more robust than one more standard model would be.
 
     The interval of a model's mean robustness has to be above the limit at its ImageNet accuracy.
@@ -74,27 +56,26 @@ def zero_shot_robust(models: pd.DataFrame, _choice: ChoiceCard, _titles: Titles)
             name=model["name"],
             training="zero_shot",
             number=Estimate(model["mean_all"], model["low_all"], model["high_all"]),
-            null=limits(model["limit_all"]),
-            chance=f"up to {format_number(model['limit_all'])}",
+            null=None if isnan(limit := model["limit_all"]) else (-limit, limit),
+            chance=f"up to {format_number(limit)}",
             extrapolated=model["extrapolated"],
-            verdict=_judge(model["low_all"], model["high_all"], model["limit_all"], model),
+            verdict=_judge(model["low_all"], model["high_all"], limit, model),
         )
         for model in models.sort_values(["mean_all", "name"]).to_dict("records")
     ]
     return Claim(
         key="published",
         chart="published",
-        text="Zero-shot CLIP models are more robust than standard models on the real datasets.",
+        text="Zero-shot CLIPs are more robust than standard models on the real datasets.",
         verdict=overall(cases),
-        reason=_count(cases, "zero-shot models")
-        + "have an interval above the limit for one more standard model with the same ImageNet "
-        f"accuracy{_outside(cases)}.",
+        reason=f"The intervals of {_count(cases, 'zero-shot models')} lie above the limit for one "
+        f"more standard model{_outside(cases)}.",
         cases=cases,
         axis="mean effective robustness (points); grey: one more standard model",
     )
 
 
-def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles) -> Claim:
+def finetuning_reduces(published: PublishedModels, models: pd.DataFrame, _choice: str) -> Claim:
     """Judge whether finetuned models are less robust than the model that they started from.
 
     The difference is taken on each resampled line, over the shifts that both were measured on.
@@ -104,7 +85,7 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
     )
     cases = [
         Case(
-            group=titles[model["source"]],
+            group=published.sources[model["source"]].title,
             name=model["name"],
             training="finetuned",
             number=Estimate(model["mean_change"], model["low_change"], model["high_change"]),
@@ -118,15 +99,15 @@ def finetuning_reduces(models: pd.DataFrame, _choice: ChoiceCard, titles: Titles
         chart="finetuning",
         text="Finetuning on ImageNet reduces the effective robustness of a zero-shot model.",
         verdict=overall(cases),
-        reason=_count(cases, "finetuned models")
-        + f"have an interval of the change below zero{_outside(cases)}.",
+        reason="The interval of the change lies below zero for "
+        f"{_count(cases, 'finetuned models')}{_outside(cases)}.",
         cases=cases,
         axis="change of mean effective robustness (points)",
         reference=NO_DIFFERENCE,
     )
 
 
-def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles) -> Claim:
+def order_of_trainings(published: PublishedModels, models: pd.DataFrame, choice: str) -> Claim:
     """Compare zero-shot, finetuned and supervised models of one backbone, without ObjectNet.
 
     The intervals of the differences decide. A case is not judged if a line is extrapolated to one
@@ -134,7 +115,7 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles
     """
     by_name = models.set_index("name", drop=False)
     cases = []
-    for comparison in choice.comparisons:
+    for comparison in published.choices[choice].comparisons:
         compared = by_name.loc[comparison.models]
         differences = [Estimate(*interval) for interval in comparison.differences]
         verdict: Verdict | None = judge_differences(differences)
@@ -156,15 +137,14 @@ def order_of_trainings(models: pd.DataFrame, choice: ChoiceCard, _titles: Titles
         ]
     # The differences of a comparison share its verdict.
     one_each = [next(same) for _, same in groupby(cases, lambda case: case.group)]
-    named = "; ".join(case.group for case in one_each if case.verdict) or "none"
     return Claim(
         key="published-order",
-        chart="counterparts",
+        chart="",
         text="Zero-shot models are more robust than their finetuned versions, and these more than "
-        "supervised models of the backbone (mean without ObjectNet; models in the lines’ range).",
+        "supervised models of the backbone (mean without ObjectNet).",
         verdict=overall(cases),
-        reason=f"In {_count(one_each, 'comparisons')}({named}), the interval of every difference "
-        f"is above zero{_outside(one_each)}.",
+        reason="The intervals of both differences lie above zero for "
+        f"{_count(one_each, 'backbones')}{_outside(one_each)}.",
         cases=cases,
         axis="difference in points",
         reference=NO_DIFFERENCE,
@@ -179,19 +159,19 @@ def _judge(low: float, high: float, least: float, model: Mapping[Any, Any]) -> V
 
 
 def _count(cases: Sequence[Case], what: str) -> str:
-    """Return how many of the cases that are judged support a claim: `1 of 2 models in range `."""
+    """Return how many of the cases that are judged support a claim: `1 of 2 models in range`."""
     judged = [case.verdict for case in cases if case.verdict]
-    return f"{judged.count('supported')} of {len(judged)} {what} in range "
+    return f"{judged.count('supported')} of {len(judged)} {what} within the lines’ range"
 
 
 def _outside(cases: Sequence[Case]) -> str:
     """Return how many cases are not judged; empty if all are."""
     left = sum(case.verdict is None for case in cases)
-    return f"; {left} more lie outside the line’s range" if left else ""
+    return f"; {left} more lie outside" if left else ""
 
 
 def _otherwise(cases: Sequence[Case], straight: Sequence[Case], subject: str) -> str:
-    """Name the subjects that straight lines judge otherwise; empty if there are none."""
+    """Name the models or groups that straight lines judge otherwise; empty without one."""
     verdicts = {(case.group, case.name): case.verdict for case in straight}
     others = {
         f"{getattr(case, subject)} ({verdict})": None
@@ -202,13 +182,13 @@ def _otherwise(cases: Sequence[Case], straight: Sequence[Case], subject: str) ->
 
 
 def _ends(cases: Sequence[Case]) -> list[Case]:
-    """Return the lowest and the highest case of each source, among those that are judged."""
+    """Return the lowest and the highest case of each source."""
     shown = []
-    for _, group in groupby((case for case in cases if case.verdict), lambda case: case.group):
-        judged = list(group)
+    for _, group in groupby(cases, lambda case: case.group):
+        ordered = list(group)
         shown += [
             msgspec.structs.replace(case, name=f"{which}: {case.name}")
-            for which, case in (("lowest", judged[0]), ("highest", judged[-1]))
+            for which, case in (("lowest", ordered[0]), ("highest", ordered[-1]))
         ]
     return shown
 

@@ -10,13 +10,12 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts.panels import by_training
 from interpreting_clip.formats.csv_tables import records
 from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import PublishedModels, SourceCard
 from page.drawings import panel_drawing, script_json
 from page.names import DATASETS, TESTBED_SHIFTS, line_spans
-from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE, SCALING, SOUPS
+from page.published_charts import FINETUNING, PUBLISHED_ON_PAGE
 from page.published_claims import published_claims
 from page.published_results import (
     PUBLISHED_TRAININGS,
@@ -30,19 +29,16 @@ from page.published_results import (
 )
 from page.published_tables import (
     PUBLISHED_FRAME,
-    counterpart_cases,
-    counterparts,
     default_lines,
     finetuning_table,
-    limit_rows,
     published_table,
-    scaling_table,
-    soup_table,
 )
 from page.rendering import template_environment
-from page.verdicts import case_drawing, case_table
 
-LIMIT_AT = (60.0, 70.0, 75.0, 80.0, 84.0)
+ROWS = 50
+"""The rows of the table until a reader asks for all; the script has the same number."""
+
+LIMIT_AT = (60.0, 70.0, 80.0)
 """The ImageNet accuracies, in percent, at which the page states the limit."""
 
 VIT_SIZES = {
@@ -50,10 +46,6 @@ VIT_SIZES = {
     **{"g": "giant", "bigG": "gigantic", "SO400M": "so400m"},
 }
 """The sizes of vision transformers as papers name them, and as timm does."""
-
-
-_OF_CHOICES = ("label", "text", "shifts", "standard", "second", "spread", "limits")
-"""The fields of a choice's card that the script needs."""
 
 
 def published_page(
@@ -69,15 +61,17 @@ def published_page(
     `plots/published.json`.
     """
     tables = {choice: model_table(published, choice) for choice in published.choices}
-    models, default = tables[DEFAULT], published.choices[DEFAULT]
+    models = tables[DEFAULT]
+    default, curved = (published.choices[key] for key in (DEFAULT, CURVED))
     ordered = by_robustness(models)
-    listed, backbones = ordered[ordered["listed"]], counterparts(tables[CURVED])
+    listed = ordered[ordered["listed"]]
+    leading = ordered["rank"].notna() & ordered["name"].isin(default.leaders)
     points = published_table(standard, models, lines)
     panels = [TESTBED_SHIFTS[shift] for shift in SHIFT_ORDER]
-    line_order = [*published.choices, *SHIFT_ORDER]
     numbers = _numbers(published, ordered, lines, draws, standard)
     view = {
         "published": published,
+        "curved": curved,
         "numbers": numbers,
         "numbers_json": script_json(numbers),
         "trainings": {
@@ -88,35 +82,17 @@ def published_page(
             PUBLISHED_ON_PAGE, _in_order(points, panels, "shift"), holds_rows=False
         ),
         "findings": findings,
-        "figures": {
-            chart.name: {"chart": chart, "drawing": panel_drawing(chart, table)}
-            for chart, table in (
-                (FINETUNING, finetuning_table(models)),
-                (SOUPS, soup_table(models)),
-                (SCALING, scaling_table(models)),
-            )
-        },
-        "backbones": case_drawing(
-            "counterparts",
-            "mean effective robustness without ObjectNet (points)",
-            case_table(counterpart_cases(backbones)),
-            (by_training("shape"),),
-        ),
+        "finetuning": FINETUNING,
+        "finetuning_drawing": panel_drawing(FINETUNING, finetuning_table(models)),
         "claims": published_claims(published, tables),
-        "models": records(listed),
-        "limits": limit_rows(published),
-        "limit_at": [(x, limit_at(published.choices[CURVED], "all", x)) for x in LIMIT_AT],
-        "accurate": (standard["imagenet"] > published.limit_check.others[-1].low).sum(),
+        "models": records(listed[:ROWS]),
+        "limit_at": {x: limit_at(curved, "all", x) for x in LIMIT_AT},
         "ranked": listed["rank"].max(),
-        "leaders": records(
-            ordered[ordered["rank"].notna() & ordered["name"].isin(default.leaders)]
-        ),
+        "leaders": records(ordered[leading]),
         "data": sorted(set(listed["data"]) - {""}, key=str.casefold),
+        "listed": len(listed),
         "supervised": (models["training"] == "supervised").sum(),
-        "counterparts": records(backbones),
-        # The same models, in the same order, on the lines of each choice.
-        "under": [records(table.loc[backbones.index]) for table in tables.values()],
-        "lines": records(_in_order(lines, line_order, "choice", "shift")),
+        "lines": records(_in_order(lines, [*published.choices, *SHIFT_ORDER], "choice", "shift")),
         "span": line_spans(default_lines(lines)),
         "counts": models["source"].value_counts(),
     }
@@ -157,35 +133,27 @@ def _numbers(
 ) -> dict[str, Any]:
     """Return the numbers that the script computes everything else from, each once."""
     sets = list(TEST_SETS)
-    cards = msgspec.to_builtins(published)
     fits: dict[str, dict[str, Any]] = {}
     for line in records(lines):
-        ranges = [[line[f"lowest_{x}"], line[f"highest_{x}"]] for x in ("imagenet", "second")]
-        fits.setdefault(line["choice"], {})[line["shift"]] = {
-            "slope": line["slope"],
-            "second": line["second_slope"],
-            "intercept": line["intercept"],
-            "knee": line["knee"],
-            "bend": line["bend"],
-            "ranges": [ends for ends in ranges if ends[0] is not None],
-        }
+        kept = ("slope", "intercept", "knee", "bend", "lowest_imagenet", "highest_imagenet")
+        fits.setdefault(line["choice"], {})[line["shift"]] = {name: line[name] for name in kept}
     return {
         "confidence": published.confidence,
+        "rows": ROWS,
         "accuracies": sets,
         "labels": DATASETS,
-        "shifts": {key: cards["shifts"][key] for key in SHIFT_ORDER},
         "trainings": PUBLISHED_TRAININGS,
         "sources": {
             key: {"title": source.title, "url": web_address(source)}
             for key, source in published.sources.items()
         },
         "choices": {
-            key: {name: choice[name] for name in _OF_CHOICES}
-            for key, choice in cards["choices"].items()
+            key: {"label": one.label, "text": one.text, "limits": msgspec.to_builtins(one.limits)}
+            for key, one in published.choices.items()
         },
         "lines": fits,
         "draws": draws,
-        "frame": PUBLISHED_FRAME["imagenet"],
+        "frame": PUBLISHED_FRAME,
         "standard": [list(m.values()) for m in records(standard.reindex(columns=["name", *sets]))],
         "models": [
             [

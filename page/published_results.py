@@ -16,11 +16,12 @@ from interpreting_clip.published.schema import (
     Interval,
     PublishedModels,
     UnderChoice,
+    over,
 )
 from page.names import format_interval, mark
 
 SHIFT_ORDER = ("imagenet_v2", "objectnet", "imagenet_a", "imagenet_r", "imagenet_sketch")
-"""The shifts in the order of the page: natural shifts first, then shifts of style."""
+"""The shifts in the order of the page: new photographs first, then other styles."""
 
 TEST_SETS = ("imagenet", *SHIFT_ORDER)
 
@@ -36,14 +37,13 @@ PUBLISHED_TRAININGS = {
 """The kinds of training as the page names them, in the order of the filters."""
 
 Draws = dict[str, dict[str, dict[str, str]]]
-"""`plots/published_draws.json`: by choice, shift and coefficient, base64 of 32-bit floats."""
+"""`plots/published_draws.json`: by kind of line, shift and coefficient, base64 of 32-bit floats."""
 
 _CELLS = (
     *("name", "source", "training", "architecture", "data", "image_size", "counterpart_of"),
     *("note", "aliases", "also"),
 )
-_RECIPE = ("learning_rate", "epochs", "augmentation", "samples_seen", "gmacs_total")
-_MARKED = MEANS | {shift: (shift,) for shift in SHIFT_ORDER}
+_RECIPE = ("learning_rate", "epochs", "augmentation")
 _NOT_PLACED = UnderChoice(shifts={}, means={}, change=None, extrapolated=[])
 
 
@@ -59,7 +59,7 @@ def read_lines(file: Path) -> pd.DataFrame:
 
 
 def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFrame:
-    """Return the published models with their effective robustness on the lines of a choice.
+    """Return the published models with their effective robustness on straight or curved lines.
 
     A row per model in the order of the file, with the texts of its card and
 
@@ -82,17 +82,15 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
         row |= {"label": m.name, "how": PUBLISHED_TRAININGS[m.training]}
         row["listed"] = m.training != "supervised" or m.counterpart_of != ""
         row["extrapolated"] = bool(under.extrapolated)
-        # Another source may describe the training where the first does not.
-        recipe = {key: text for card in (*m.also, m) for key, text in card.recipe.items()}
-        row |= {name: recipe.get(name, "") for name in _RECIPE}
+        row |= {name: m.recipe.get(name, "") for name in _RECIPE}
         row |= {name: m.accuracy.get(name, nan) for name in TEST_SETS}
         row |= {f"robustness_{shift}": under.shifts.get(shift, nan) for shift in SHIFT_ORDER}
-        for name in MEANS:
+        row |= {f"mark_{shift}": mark(shift in under.extrapolated) for shift in SHIFT_ORDER}
+        for name, shifts in MEANS.items():
             row |= _interval_cells(name, under.means.get(name))
+            row[f"mark_{name}"] = mark(not set(shifts).isdisjoint(under.extrapolated))
             row[f"limit_{name}"] = limit_at(published.choices[choice], name, m.accuracy["imagenet"])
         row |= _interval_cells("change", under.change)
-        for name, shifts in _MARKED.items():
-            row[f"mark_{name}"] = mark(not set(shifts).isdisjoint(under.extrapolated))
         rows.append(row)
     models = pd.DataFrame(rows)
     whole = models["text_all"] + models["mark_all"]
@@ -104,12 +102,10 @@ def model_table(published: PublishedModels, choice: str = DEFAULT) -> pd.DataFra
 def limit_at(choice: ChoiceCard, mean: str, imagenet: float) -> float:
     """Return the limit for one more standard model at an ImageNet accuracy in percent, in points.
 
-    It is constant on straight lines. NaN where none is known.
+    NaN where none is known.
     """
-    if limit := choice.limits.get(mean):
-        found = limit.at(imagenet / 100)
-    else:
-        found = choice.spread[mean].limit if mean in choice.spread else None
+    limit = choice.limits.get(over(MEANS[mean]))
+    found = limit and limit.at(imagenet / 100)
     return nan if found is None else found
 
 

@@ -5,8 +5,6 @@ from interpreting_clip.formats.json import write_json, write_whole
 from interpreting_clip.published.analysis import analyse
 from interpreting_clip.published.figures import read_published
 from interpreting_clip.published.findings import (
-    FINETUNING_COLUMNS,
-    SCALING_COLUMNS,
     finetuning_table,
     published_findings,
     scaling_table,
@@ -28,7 +26,7 @@ from runner.outputs import Outputs
 
 
 def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
-    """Write every published model under every choice of the line, and what they say together."""
+    """Write every published model on straight and on curved lines, and what they say together."""
     settings = params.read("published", Settings)
     published = read_published(inputs["data/published"])
     analysis = analyse(published, settings)
@@ -36,14 +34,11 @@ def main(params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:
     write_whole(outputs["plots/published_models.json"], models_json(models))
     write_json(outputs["plots/published_models.schema.json"], schema())
     write_json(outputs["plots/published_draws.json"], draws_text(analysis))
-    fits = analysis.fits[DEFAULT]
-    tuned = finetuning_table(published, fits, settings)
-    scaled = scaling_table(published, fits, settings)
+    lines = analysis.lines[DEFAULT]
+    tuned, scaled = finetuning_table(published, lines), scaling_table(published, lines)
     write_json(outputs["plots/published.json"], published_findings(tuned, scaled, settings))
     for name, table, columns in (
         ("published_models", model_table(models, analysis), MODEL_COLUMNS),
         ("published_lines", line_table(analysis), LINE_COLUMNS),
-        ("finetuning", tuned, FINETUNING_COLUMNS),
-        ("scaling", scaled, SCALING_COLUMNS),
     ):
         write_table(outputs[f"plots/{name}.csv"], table, columns)

@@ -4,7 +4,6 @@ import sys
 
 from tabulate import tabulate
 
-from interpreting_clip.published.analysis import standard_models_by_source
 from interpreting_clip.published.figures import FOLDER, read_published
 
 NOTABLE = 0.3
@@ -14,12 +13,11 @@ NOTABLE = 0.3
 def main() -> None:
     """Print a row per source, and how many pairs of the same weights differ."""
     published = read_published()
-    lines = standard_models_by_source(published)
     rows = [
-        (key, len(published.of(key)), len(lines.get(key, [])) or "", source.licence, source.title)
+        (key, len(published.of(key)), source.licence, source.title)
         for key, source in published.sources.items()
     ]
-    table = tabulate(rows, headers=("source", "models", "standard", "licence", "title"))
+    table = tabulate(rows, headers=("source", "models", "licence", "title"))
     differences = published.same["largest_difference"].round(3)
     notable = (differences > NOTABLE).sum()
     sys.stdout.write(

@@ -1,36 +1,63 @@
-"""Every published model on every line: the numbers behind the results of stage `published`."""
+"""Every published model on straight and on curved lines: what stage `published` computes."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgspec
 import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
+from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.result import Estimate
+from interpreting_clip.measures.effective_robustness import above_line
 from interpreting_clip.published.figures import (
     KINDS,
     Published,
     distinct_models,
     timm_standard_models,
 )
-from interpreting_clip.published.line_choices import CHOICES, CURVED, MEANS, Choice
-from interpreting_clip.published.line_fits import Fits, Robustness, fit_choice, robustness
-from interpreting_clip.published.schema import Interval, Spread
+from interpreting_clip.published.line_choices import CURVED, DEFAULT, MEANS
+from interpreting_clip.published.schema import Interval
+from interpreting_clip.statistics.curved_line import ShiftLines
 from interpreting_clip.statistics.published_accuracies import (
-    GUESSING,
     Settings,
-    family_numbers,
+    models_on_lines,
+    published_lines,
     standard_models,
     without_guessing,
 )
-from interpreting_clip.statistics.standard_limit import StandardLimit, StandardModels
-from interpreting_clip.statistics.standard_spread import standard_spread
+from interpreting_clip.statistics.standard_limit import StandardModels
 
 DIGITS = 3
 """Decimals of accuracies and of effective robustness, both in percent, as in the sources."""
+
+STARTS = dict.fromkeys(TESTBED_SHIFTS, "imagenet")
+"""The accuracy that each shift's line starts from: over all of ImageNet's classes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Robustness:
+    """Effective robustness of several models on one kind of line, in points; NaN where unknown.
+
+    Attributes
+    ----------
+    points : a row for each model, a column for each shift
+    extrapolated : alike, whether the model was measured and the line is extrapolated to it
+    draws : per shift, on each resampled line
+    """
+
+    points: pd.DataFrame
+    extrapolated: pd.DataFrame
+    draws: dict[str, Float[np.ndarray, "resample model"]]
+
+    def mean(self, shifts: Sequence[str]) -> tuple[pd.Series, Float[np.ndarray, "resample model"]]:
+        """Return the mean over some shifts, NaN for a model that lacks one, and its draws.
+
+        It is taken draw by draw, which keeps the correlation between the lines of the shifts.
+        """
+        points = self.points[list(shifts)].mean(axis=1, skipna=False)
+        return points, np.mean([self.draws[shift] for shift in shifts], axis=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,105 +67,69 @@ class Analysis:
     Attributes
     ----------
     models : the models of the table, numbered from 0, with their `index` in `Published.models`,
-        and whether each is `compared` under all choices
+        and whether each is `compared` on curved lines, too
     aliases : other names of the same weights in OpenCLIP's table, by this index
-    fits : by choice
-    found : by choice
-    spreads : how far the standard models lie from their lines, by choice and mean or shift
-    limits : for one more standard model, by choice and mean; for curved lines
-    means : by choice and the name of the mean, as `intervals`
+    lines : by kind of line
+    families : of the standard models that each shift's line was fitted to
+    standard : the standard models with their distances from the lines
+    found : by kind of line
+    means : by kind of line and the name of the mean, as `intervals`
     """
 
     models: pd.DataFrame
     aliases: dict[int, list[str]]
-    fits: dict[str, Fits]
+    lines: dict[str, ShiftLines]
+    families: dict[str, int]
+    standard: StandardModels
     found: dict[str, Robustness]
-    spreads: dict[str, dict[str, Spread]]
-    limits: dict[str, dict[str, StandardLimit]]
     means: dict[tuple[str, str], pd.DataFrame]
+
+    def freedom(self, choice: str) -> int:
+        """Return the degrees of freedom of the draws, which have the tails of Student's t.
+
+        These are the families less the coefficients that `wild_noise` counts, a knee's bend but not
+        its place among them; of the shift that has fewest.
+        """
+        lines = self.lines[choice].lines
+        return min(self.families[s] - (2 if line.knee is None else 3) for s, line in lines.items())
 
 
 def analyse(published: Published, settings: Settings) -> Analysis:
-    """Fit the line under every choice, and place every model that the table shows."""
+    """Place every model that the table shows on straight and on curved lines."""
     models, aliases = shown_models(published)
-    standard = standard_models_by_source(published)
-    fits = {
-        key: fit_choice(choice, standard[choice.standard], settings)
-        for key, choice in CHOICES.items()
-    }
-    robustness_by_choice, spreads, limits, means = {}, {}, {}, {}
-    for key, choice in CHOICES.items():
-        fitted = standard[choice.standard]
-        distances = standard_distances(choice, fits[key], fitted)
-        robustness_by_choice[key] = robustness(choice, fits[key], models)
-        spreads[key] = spreads_of_standard_models(distances, fitted, settings.confidence)
-        spreads[key] |= without_limits(spreads[key], choice, fits[CURVED].knees)
-        limits[key] = limits_by_accuracy(choice, distances, fitted, settings.confidence)
-        for name, shifts in MEANS.items():
-            values, draws = robustness_by_choice[key].mean(shifts)
-            means[key, name] = intervals(values, draws, settings.confidence)
-    return Analysis(models, aliases, fits, robustness_by_choice, spreads, limits, means)
-
-
-def standard_distances(choice: Choice, fits: Fits, models: pd.DataFrame) -> Robustness:
-    """Compute how far standard models lie from the lines that were fitted to them."""
+    straight = published_lines(STARTS, resamples=settings.resamples, seed=settings.seed)
+    lines = {DEFAULT: straight, CURVED: straight.curved}
     # A shift's line was not fitted to models that are at chance on the shift.
-    guessing = {shift: GUESSING[shift] for shift in fits.draws}
-    return robustness(choice, fits, without_guessing(models, guessing))
-
-
-def spreads_of_standard_models(
-    distances: Robustness, models: pd.DataFrame, confidence: float
-) -> dict[str, Spread]:
-    """Summarise how far standard models lie from their lines, by each of `MEANS` and each shift.
-
-    Each spread is over the models that all of its lines were fitted to.
-    """
-    spreads = {}
-    for name, shifts in {**MEANS, **{shift: (shift,) for shift in distances.draws}}.items():
-        over = [distances.points[s].to_numpy() for s in shifts if s in distances.draws]
-        if spread := standard_spread(over, confidence):
-            ends = intervals(*distances.mean(shifts), confidence)
-            spreads[name] = Spread(
-                models=spread.models,
-                families=models.loc[ends["mean"].notna(), "family"].nunique(),
-                deviation=rounded(spread.deviation),
-                limit=rounded(spread.limit),
-                largest=rounded(spread.largest),
-                off_the_line=int(((ends["low"] > 0) | (ends["high"] < 0)).sum()),
-            )
-    return spreads
-
-
-def without_limits(
-    spreads: dict[str, Spread], choice: Choice, knees: Sequence[str]
-) -> dict[str, Spread]:
-    """Return the spreads that lose their constant limit, as `Spread` says."""
-    bent = [name for name in spreads if name in knees]
-    if choice.curved:
-        bent += [name for name, shifts in MEANS.items() if not set(shifts).isdisjoint(knees)]
-    return {name: msgspec.structs.replace(spreads[name], limit=None) for name in bent}
-
-
-def limits_by_accuracy(
-    choice: Choice, distances: Robustness, models: pd.DataFrame, confidence: float
-) -> dict[str, StandardLimit]:
-    """Return the limit of each mean over enough shifts around curved lines, else nothing."""
-    if not choice.curved:
-        return {}
-    standard = StandardModels(
-        imagenet=models["imagenet"].to_numpy(float) / 100,
-        residuals={},
-        curved_residuals={shift: distances.points[shift].to_numpy() for shift in distances.draws},
-        families=family_numbers(models),
+    standard = without_guessing(standard_models())
+    found = {key: robustness(each, models) for key, each in lines.items()}
+    return Analysis(
+        models,
+        aliases,
+        lines,
+        {s: standard.loc[standard[s].notna(), "family"].nunique() for s in TESTBED_SHIFTS},
+        models_on_lines(standard, STARTS, straight),
+        found,
+        {
+            (key, name): intervals(*one.mean(shifts), settings.confidence)
+            for key, one in found.items()
+            for name, shifts in MEANS.items()
+        },
     )
-    found = {name: standard.limit(shifts, confidence) for name, shifts in MEANS.items()}
-    return {name: limit for name, limit in found.items() if limit}
 
 
-def standard_models_by_source(published: Published) -> dict[str, pd.DataFrame]:
-    """Return the standard models of each source that a line is fitted to."""
-    return {"testbed": standard_models(), "timm": timm_standard_models(published.of("timm"))}
+def robustness(lines: ShiftLines, models: pd.DataFrame) -> Robustness:
+    """Compute the effective robustness of models, whose accuracies are in percent, in points."""
+    imagenet = models["imagenet"].to_numpy(float) / 100
+    points, extrapolated, draws = {}, {}, {}
+    for shift, line in lines.lines.items():
+        measured = models[shift].to_numpy(float) / 100
+        points[shift] = above_line(imagenet, measured, line)
+        outside = np.array([line.is_extrapolated(x) for x in imagenet], bool)
+        extrapolated[shift] = outside & ~np.isnan(measured)
+        each = zip(imagenet.tolist(), measured.tolist(), strict=True)
+        draws[shift] = np.stack([above_line(*one, lines.resampled[shift]) for one in each], axis=1)
+    index = models.index
+    return Robustness(pd.DataFrame(points, index), pd.DataFrame(extrapolated, index), draws)
 
 
 def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str]]]:
@@ -155,8 +146,7 @@ def shown_models(published: Published) -> tuple[pd.DataFrame, dict[int, list[str
     repeated = published.same.loc[published.same["first"].isin(models.index), "other"]
     models = models[~models.index.isin(repeated)].reset_index()
     models["training"] = models["training"].replace("standard", "supervised")
-    # Lines other than the default's are fitted to supervised models; counterparts are compared
-    # with their backbone's CLIPs under each choice.
+    # Counterparts are compared with their backbone's CLIPs on both kinds of lines.
     models["compared"] = (models["training"] != "supervised") | (models["counterpart_of"] != "")
     return models, aliases
 

@@ -7,14 +7,13 @@ import pandas as pd
 from sklearn.linear_model import LinearRegression
 
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.published.analysis import intervals, rounded, rounded_interval
+from interpreting_clip.published.analysis import robustness, rounded, rounded_interval
 from interpreting_clip.published.figures import Published
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS
-from interpreting_clip.published.line_fits import Fits, robustness
+from interpreting_clip.published.line_choices import MEANS
 from interpreting_clip.published.schema import START
+from interpreting_clip.statistics.curved_line import ShiftLines
 from interpreting_clip.statistics.intervals import percentile_interval
-from interpreting_clip.statistics.least_squares import resample_coefficients, standard_errors
-from interpreting_clip.statistics.nulls import holm
+from interpreting_clip.statistics.least_squares import resample_coefficients
 from interpreting_clip.statistics.published_accuracies import Settings
 
 SOUPS = "model_soups"
@@ -28,9 +27,6 @@ SCALING_STEPS = {
     "data": (("LAION-400M", "LAION-80M"), ("LAION-400M", "LAION-2B")),
 }
 """The variables of the scaling study, and the steps of each that are compared."""
-
-OUTCOMES = ("all", "natural", "style")
-"""The means over shifts that are explained."""
 
 
 def published_findings(
@@ -58,14 +54,11 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
     explains less, and settings with none cost as much as the others. Models with equal accuracies
     count once. The linear probe, which the others started from, has no recipe and stands apart.
 
-    Each coefficient has a p value, corrected for the number of coefficients in all `regressions`
-    (`holm`): some interval of so many excludes zero by chance.
-
     Returns
     -------
     findings
         The mean robustness of the `start` and of the `probe`, the spread of the other `models`, and
-        the `regressions` over the `distinct` ones, by mean.
+        the `regression` over the `distinct` ones.
     """
     (start,) = models[models["model"] == START].to_dict("records")
     (probe,) = models.loc[models["training"] == "probed", "all"]
@@ -83,10 +76,6 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
             ("label smoothing", "with it"): recipes["label_smoothing"] > 0,
         }
     )
-    regressions = [regression(name, tuned[name], variables, settings) for name in OUTCOMES]
-    terms = [term for one in regressions for term in one["terms"]]
-    for term, p_value in zip(terms, holm([term["p"] for term in terms]), strict=True):
-        term["p"] = rounded(p_value)
     return {
         "start": {name: rounded(start[name]) for name in MEANS},
         "probe": rounded(probe),
@@ -95,31 +84,20 @@ def finetuning(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
         "lowest": rounded(models["all"].min()),
         "median": rounded(models["all"].median()),
         "highest": rounded(models["all"].max()),
-        "regressions": regressions,
+        "regression": regression(tuned["all"], variables, settings),
     }
 
 
 def soups(models: pd.DataFrame) -> list[dict[str, Any]]:
-    """Set the soups against their ingredients (Wortsman et al. 2022).
-
-    The result counts the `ingredients` that are less accurate on ImageNet, and less robust over all
-    shifts.
-    """
-    ingredients = models[(models["source"] == SOUPS) & (models["training"] != "soup")]
-    rows = []
-    for soup in models[models["training"] == "soup"].to_dict("records"):
-        less = ingredients[["imagenet", "all"]] < [soup["imagenet"], soup["all"]]
-        rows.append(
-            {
-                "name": soup["model"],
-                "imagenet": soup["imagenet"],
-                "robustness": {name: rounded(soup[name]) for name in MEANS},
-                "ingredients": len(ingredients),
-                "less_accurate": int(less["imagenet"].sum()),
-                "less_robust": int(less["all"].sum()),
-            }
-        )
-    return rows
+    """Return the soups, averages of the ingredients' weights (Wortsman et al. 2022)."""
+    return [
+        {
+            "name": soup["model"],
+            "imagenet": soup["imagenet"],
+            "robustness": {name: rounded(soup[name]) for name in MEANS},
+        }
+        for soup in models[models["training"] == "soup"].to_dict("records")
+    ]
 
 
 def scaling(models: pd.DataFrame, settings: Settings) -> dict[str, Any]:
@@ -183,71 +161,39 @@ def contrast(
     }
 
 
-def regression(
-    outcome: str, points: pd.Series, variables: pd.DataFrame, settings: Settings
-) -> dict[str, Any]:
-    """Regress points of effective robustness on variables, columns of a name and a unit.
-
-    `p` is that of Student's t, two-sided, with the standard error of the draws.
-    """
-    from scipy.special import stdtr  # takes longer to import than the library
-
+def regression(points: pd.Series, variables: pd.DataFrame, settings: Settings) -> dict[str, Any]:
+    """Regress points of effective robustness on variables, columns of a name and a unit."""
     x, y = variables.to_numpy(float), points.to_numpy()
     fit = LinearRegression().fit(x, y)
     draws = resample_coefficients(
         np.column_stack([x, np.ones(len(y))]), y, settings.resamples, settings.seed
     )
-    freedom = len(y) - draws.shape[1]
-    errors = standard_errors(draws, freedom)
     terms = []
     for i, (name, unit) in enumerate(variables.columns.to_list()):
         estimate = percentile_interval(fit.coef_[i], draws[:, i], settings.confidence)
-        p_value = 2 * float(stdtr(freedom, -abs(fit.coef_[i] / errors[i])))
-        terms.append(
-            {"name": name, "unit": unit, "estimate": rounded_interval(estimate), "p": p_value}
-        )
-    return {
-        "outcome": outcome,
-        "models": len(y),
-        "r_squared": rounded(fit.score(x, y)),
-        "terms": terms,
-    }
+        terms.append({"name": name, "unit": unit, "estimate": rounded_interval(estimate)})
+    return {"r_squared": rounded(fit.score(x, y)), "terms": terms}
 
 
-FINETUNING_COLUMNS = (
-    *("model", "training", "learning_rate", "weight_decay", "epochs", "augmentation", "mixup"),
-    *("label_smoothing", "imagenet", *TESTBED_SHIFTS, *OUTCOMES),
-)
-SCALING_COLUMNS = (
-    *("model", "architecture", "data", "samples_seen", "gmacs_total", "imagenet", *TESTBED_SHIFTS),
-    *(*OUTCOMES, "low", "high", "extrapolated"),
-)
-"""Columns of `plots/finetuning.csv` and `plots/scaling.csv`.
-
-Accuracies are in percent, means in points. `samples_seen` and `gmacs_total` are numbers; `low` and
-`high` are the interval of `all`; `extrapolated` is whether any line is extrapolated to a model.
-"""
-
-
-def finetuning_table(published: Published, fits: Fits, settings: Settings) -> pd.DataFrame:
+def finetuning_table(published: Published, lines: ShiftLines) -> pd.DataFrame:
     """Return the soups, their ingredients and the zero-shot model that they started from."""
     openclip = published.of("openclip")
     start = openclip[openclip["name"] == START]
-    return with_robustness(pd.concat([start, published.of(SOUPS)]), fits, settings)
+    return with_robustness(pd.concat([start, published.of(SOUPS)]), lines)
 
 
-def scaling_table(published: Published, fits: Fits, settings: Settings) -> pd.DataFrame:
+def scaling_table(published: Published, lines: ShiftLines) -> pd.DataFrame:
     """Return the models of the scaling study, and OpenAI's, which it has for comparison."""
-    models = with_robustness(published.of("openclip_scaling"), fits, settings)
+    models = with_robustness(published.of("openclip_scaling"), lines)
     # In billions of image-text pairs, such as `13B`.
     seen = models["samples_seen"].str.removesuffix("B").astype(float) * 1e9
     return models.assign(samples_seen=seen, gmacs_total=models["gmacs_total"].astype(float))
 
 
-def with_robustness(models: pd.DataFrame, fits: Fits, settings: Settings) -> pd.DataFrame:
+def with_robustness(models: pd.DataFrame, lines: ShiftLines) -> pd.DataFrame:
     """Return models with the means of their effective robustness and the tables' other columns."""
-    on_default = robustness(CHOICES[DEFAULT], fits, models)
-    means = {name: on_default.mean(shifts)[0] for name, shifts in MEANS.items()}
-    ends = intervals(*on_default.mean(MEANS["all"]), settings.confidence)[["low", "high"]]
-    models = models.rename(columns={"name": "model"}).join(ends)
-    return models.assign(**means, extrapolated=on_default.extrapolated.any(axis=1))
+    placed = robustness(lines, models)
+    means = {name: placed.mean(shifts)[0] for name, shifts in MEANS.items()}
+    return models.rename(columns={"name": "model"}).assign(
+        **means, extrapolated=placed.extrapolated.any(axis=1)
+    )

@@ -3,6 +3,7 @@
 import base64
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -10,17 +11,22 @@ import numpy as np
 import pandas as pd
 
 from interpreting_clip.config.shifts import SHIFT_NAMES, TESTBED_SHIFTS
-from interpreting_clip.measures.effective_robustness import NATURAL
-from interpreting_clip.published.analysis import DIGITS, Analysis, as_tuples, intervals, rounded
+from interpreting_clip.published.analysis import (
+    DIGITS,
+    Analysis,
+    Robustness,
+    as_tuples,
+    intervals,
+    rounded,
+)
 from interpreting_clip.published.figures import (
     ACCURACIES,
     KINDS,
     RECIPE,
     Published,
 )
-from interpreting_clip.published.limit_check import check_limit
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT, MEANS, Choice
-from interpreting_clip.published.line_fits import Fits, Robustness
+from interpreting_clip.published.limits import check_limit, limits
+from interpreting_clip.published.line_choices import CHOICES, CURVED, DEFAULT, MEANS
 from interpreting_clip.published.schema import (
     COMPARED,
     Also,
@@ -28,12 +34,13 @@ from interpreting_clip.published.schema import (
     Comparison,
     ModelCard,
     PublishedModels,
-    Shift,
     SourceCard,
     UnderChoice,
 )
 from interpreting_clip.statistics.least_squares import standard_errors
+from interpreting_clip.statistics.logit_line import ResampledLines
 from interpreting_clip.statistics.published_accuracies import Settings
+from interpreting_clip.statistics.standard_spread import standard_spread
 
 
 def other_measurements(published: Published) -> dict[int, list[Also]]:
@@ -80,10 +87,7 @@ def published_models(
         }
     return PublishedModels(
         confidence=settings.confidence,
-        shifts={
-            shift: Shift(label=name, kind="natural" if shift in NATURAL else "style")
-            for shift, name in SHIFT_NAMES.items()
-        },
+        shifts=SHIFT_NAMES,
         trainings={"supervised" if k == "standard" else k: text for k, text in KINDS.items()},
         sources={
             key: msgspec.convert(source, SourceCard, from_attributes=True)
@@ -96,7 +100,7 @@ def published_models(
 
 
 def under_choice(key: str, analysis: Analysis, settings: Settings) -> list[UnderChoice]:
-    """Return the effective robustness of every model under a choice."""
+    """Return the effective robustness of every model on a kind of line."""
     robustness = analysis.found[key]
     points = robustness.points.round(DIGITS).to_dict("records")
     extrapolated = robustness.extrapolated.to_dict("records")
@@ -128,26 +132,30 @@ def finetuning_changes(
 
 
 def choice_card(key: str, analysis: Analysis, settings: Settings) -> ChoiceCard:
-    """Return a choice as the page shows it."""
-    choice, lines = CHOICES[key], analysis.fits[key].lines
-    models, robustness = analysis.models, analysis.found[key]
+    """Return a kind of line as the page shows it."""
+    standard, lines = analysis.standard, analysis.lines[key].lines
+    residuals = standard.curved_residuals if key == CURVED else standard.residuals
+    spread = standard_spread([*residuals.values()], settings.confidence)
     return ChoiceCard(
-        **msgspec.structs.asdict(choice),
-        models=int(lines["models"].max()),
-        families=int(lines["families"].max()),
-        spread=analysis.spreads[key],
-        limits=analysis.limits[key],
-        comparisons=comparisons(models, robustness, settings.confidence),
-        leaders=leaders(choice, analysis.fits[key], robustness, models, settings.confidence),
+        **msgspec.structs.asdict(CHOICES[key]),
+        models=max(line.models for line in lines.values()),
+        families=max(analysis.families.values()),
+        deviation=rounded(spread.deviation if spread else math.nan),
+        largest=rounded(spread.largest if spread else math.nan),
+        limits=limits(key, standard, settings.confidence),
+        comparisons=comparisons(analysis.models, analysis.found[key], settings.confidence),
+        leaders=leaders(
+            analysis.found[key], analysis.freedom(key), analysis.models, settings.confidence
+        ),
     )
 
 
 def leaders(
-    choice: Choice, fits: Fits, robustness: Robustness, models: pd.DataFrame, confidence: float
+    robustness: Robustness, freedom: int, models: pd.DataFrame, confidence: float
 ) -> list[str]:
     """Return the names of the zero-shot models that may be the most robust, the highest first.
 
-    These are the model with the highest mean effective robustness over all shifts of the choice,
+    These are the model with the highest mean effective robustness over all shifts,
     and the models whose difference from it has an interval that includes 0. The difference is taken
     on each resampled line, so an error of the line that is common to both models cancels; the
     intervals of the two means would overlap because of it. The intervals have Bonferroni's
@@ -156,7 +164,7 @@ def leaders(
     quantiles, so these are Student's, with the draws' standard deviation. Models to which a line is
     extrapolated, or that lack a shift, are left out.
     """
-    values, draws = robustness.mean(choice.shifts)
+    values, draws = robustness.mean([*robustness.draws])
     within = values.notna() & ~robustness.extrapolated.any(axis=1)
     judged = models.assign(mean=values)[within & (models["training"] == "zero_shot")]
     judged = judged.sort_values(["mean", "name"], ascending=[False, True])
@@ -164,7 +172,7 @@ def leaders(
         return []
     from scipy.special import stdtrit  # takes longer to import than the library
 
-    best, freedom = judged.index[0], fits.freedom
+    best = judged.index[0]
     behind = values[best] - judged["mean"]
     error = standard_errors(draws[:, [best]] - draws[:, judged.index], freedom)
     tail = (1 - confidence) / 2 / max(len(judged) - 1, 1)
@@ -207,31 +215,45 @@ def comparisons(
 
 
 def line_table(analysis: Analysis) -> pd.DataFrame:
-    """Return every line and plane, for others to use.
+    """Return every line, for others to use.
 
     Slopes and intercepts have twelve decimals, so that anyone who uses them gets our numbers.
     """
-    by_choice = {key: fits.lines for key, fits in analysis.fits.items()}
-    lines = pd.concat(by_choice, names=["choice", "shift"])
-    for name in ("slope", "second_slope", "intercept", "bend"):
-        lines[name] = lines[name].map("{:.12f}".format, na_action="ignore")
-    return lines.reset_index()
+    rows = []
+    for choice, lines in analysis.lines.items():
+        for shift, line in lines.lines.items():
+            bend = {} if line.knee is None else {"knee": 100 * line.knee, "bend": line.bend}
+            rows.append(
+                {"choice": choice, "shift": shift, "families": analysis.families[shift]}
+                | asdict(line)
+                | {"lowest_imagenet": 100 * line.low, "highest_imagenet": 100 * line.high}
+                | {"knee": None, "bend": None}
+                | bend
+            )
+    table = pd.DataFrame(rows)
+    for name in ("slope", "intercept", "bend"):
+        table[name] = table[name].map("{:.12f}".format, na_action="ignore")
+    return table
 
 
 def draws_text(analysis: Analysis) -> dict[str, dict[str, dict[str, str]]]:
-    """Return the resampled lines by choice and shift, as base64 of little-endian 32-bit floats.
+    """Return the resampled lines by kind and shift, as base64 of little-endian 32-bit floats.
 
-    The page computes the intervals of a reader's own models from them.
+    The page computes the intervals of a reader's own models from them. A knee is in percent.
     """
-    return {
-        choice: {
-            shift: {
-                str(name): base64.b64encode(column.to_numpy("<f4").tobytes()).decode()
-                for name, column in drawn.items()
-            }
-            for shift, drawn in fits.draws.items()
+
+    def encoded(lines: ResampledLines) -> dict[str, str]:
+        columns = {"slope": lines.slope, "intercept": lines.intercept}
+        if lines.knee is not None and lines.bend is not None:
+            columns |= {"knee": 100 * lines.knee, "bend": lines.bend}
+        return {
+            name: base64.b64encode(column.astype("<f4").tobytes()).decode()
+            for name, column in columns.items()
         }
-        for choice, fits in analysis.fits.items()
+
+    return {
+        choice: {shift: encoded(drawn) for shift, drawn in lines.resampled.items()}
+        for choice, lines in analysis.lines.items()
     }
 
 

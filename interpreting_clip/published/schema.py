@@ -4,6 +4,7 @@ plots/published_models.json     `PublishedModels`, every model on every line, an
 plots/published_lines.csv       `LINE_COLUMNS`
 """
 
+from collections.abc import Iterable
 from inspect import cleandoc
 from typing import Any
 
@@ -19,25 +20,17 @@ COMPARED = ("zero_shot", "finetuned", "supervised")
 """The kinds of training that the paper compares, in its order."""
 
 LINE_COLUMNS = (
-    *("choice", "shift", "slope", "second_slope", "intercept", "knee", "bend", "r_squared"),
+    *("choice", "shift", "slope", "intercept", "knee", "bend", "r_squared"),
     *("models", "families", "lowest_imagenet", "highest_imagenet"),
-    *("lowest_second", "highest_second"),
 )
 """Columns of `plots/published_lines.csv`.
 
-Ranges are in percent, of each line's own abscissas. Above the `knee`, an ImageNet accuracy in
-percent, the slope is `slope + bend`.
+The range and the knee are ImageNet accuracies in percent. Above the `knee`, the slope is `slope +
+bend`.
 """
 
 Interval = tuple[float, float, float]
 """A value and the ends of its interval, in points."""
-
-
-class Shift(msgspec.Struct, frozen=True, kw_only=True):
-    """A shift's name, and whether it is natural or one of style."""
-
-    label: str
-    kind: str
 
 
 class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,26 +44,6 @@ class SourceCard(msgspec.Struct, frozen=True, kw_only=True):
     sets: list[str]
     measured: str
     note: str
-
-
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
-    """How far standard models lie from the lines that were fitted to them, in points.
-
-    `deviation` is their standard deviation, `limit` a constant prediction limit: one more standard
-    model would lie within it, on either side of the line, with the results' confidence, if all
-    scattered alike. It takes the `models` as independent, which those of one of the `families` are
-    not, so it is optimistic. It is None on a shift that bends the curved line, where distances
-    depend on accuracy, and for means that are read from such a line. `largest` is the distance of
-    the model that is farthest off. The interval of the line excludes zero for `off_the_line` of the
-    models.
-    """
-
-    models: int
-    families: int
-    deviation: float
-    limit: float | None
-    largest: float
-    off_the_line: int
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,53 +60,45 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChoiceCard(Choice, frozen=True, kw_only=True):
-    """A choice of the line, and what it makes of the models.
+    """A kind of line, and what it makes of the models.
 
-    `spread` is by the means and the shifts, over the standard models that all their lines were
-    fitted to. `limits` are those that depend on accuracy, by mean, for the curved lines. `leaders`
-    are the zero-shot models within the lines' range that may be the most robust.
+    The lines were fitted to `models` of some `families`, those without an accuracy on some shift
+    among them. `deviation` and `largest` are the standard deviation and the largest distance from
+    the lines, in points, of the standard models that have all shifts. `limits` has the limit for
+    one more standard model by the shifts that a mean is over (`over`); around straight lines its
+    `rise` is 0. `leaders` are the zero-shot models within the lines' range that may be the most
+    robust.
     """
 
     models: int
     families: int
-    spread: dict[str, Spread]
+    deviation: float
+    largest: float
     limits: dict[str, StandardLimit]
     comparisons: list[Comparison]
     leaders: list[str]
 
 
-class Holdout(msgspec.Struct, frozen=True, kw_only=True):
-    """How far supervised models lie that no line was fitted to, in a range of ImageNet accuracies.
-
-    The `models` of timm, without the testbed's own weights, have an accuracy above `low` and up to
-    `high` percent; their mean is without ObjectNet. On curved lines, `within` of them lie within
-    the limit at their accuracy, and on straight lines `within_constant` within the constant limit.
-    All models of one more family would lie within `family_limit` points of the curved lines with
-    the results' confidence; None if there are too few `families` to tell.
-    """
-
-    low: float
-    high: float
-    models: int
-    families: int
-    within: int
-    within_constant: int
-    family_limit: float | None
+def over(shifts: Iterable[str]) -> str:
+    """Return the key of a set of shifts in `ChoiceCard.limits`: their names by the alphabet."""
+    return "+".join(sorted(shifts))
 
 
 class LimitCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """How well the limit for one more standard model holds.
+    """How well the limit around curved lines holds on models that it was not fitted to.
 
     `left_out` is the share of the testbed's standard models that lie within the limit if lines and
-    limit are fitted without their family, by mean. `others` are timm's models, first all.
+    limit are fitted without their family, by mean. `timm` counts timm's supervised models without
+    the testbed's own weights, `timm_within` those of them that lie within, without ObjectNet.
     """
 
     left_out: dict[str, float]
-    others: list[Holdout]
+    timm: int
+    timm_within: int
 
 
 class UnderChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's effective robustness under a choice, in points.
+    """A model's effective robustness on a kind of line, in points.
 
     `shifts` has each shift that was measured, `means` the means of `MEANS` with their intervals,
     None where a shift of the mean was not measured. `change` is what finetuning changed: the model
@@ -162,7 +127,7 @@ class Also(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A published model: accuracies in percent, effective robustness by choice.
+    """A published model: accuracies in percent, effective robustness by kind of line.
 
     `training` is one of `KINDS`, with `supervised` for standard models. `counterpart_of` is the
     backbone whose training regimes it stands for, `start` the model that it was finetuned from,
@@ -187,10 +152,10 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedModels(msgspec.Struct, frozen=True, kw_only=True):
-    """All published models that the page shows, their sources, and the choices of the line."""
+    """All published models that the page shows, their sources, and the kinds of lines."""
 
     confidence: float
-    shifts: dict[str, Shift]
+    shifts: dict[str, str]
     trainings: dict[str, str]
     sources: dict[str, SourceCard]
     choices: dict[str, ChoiceCard]

@@ -13,11 +13,8 @@ import interpreting_clip as ic
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.formats.result import Result
-from interpreting_clip.published.analysis import standard_models_by_source
-from interpreting_clip.published.figures import FOLDER, read_published
-from interpreting_clip.published.line_choices import CHOICES, DEFAULT
-from interpreting_clip.published.line_fits import fit_choice, robustness
-from interpreting_clip.statistics.published_accuracies import Settings
+from interpreting_clip.published.analysis import STARTS, robustness
+from interpreting_clip.statistics.published_accuracies import published_lines
 from tests.reads import ROOT
 
 RNG = np.random.default_rng(3)
@@ -140,10 +137,8 @@ VIT |= {"objectnet": 44.31, "imagenet_a": 31.55}
 
 
 def test_effective_robustness_is_that_of_the_published_models():
-    settings = Settings(resamples=1000, seed=0, confidence=0.95)
-    models = standard_models_by_source(read_published(ROOT / FOLDER))["testbed"]
-    line = CHOICES[DEFAULT]
-    expected = robustness(line, fit_choice(line, models, settings), pd.DataFrame([VIT]))
+    lines = published_lines(STARTS, resamples=1000, seed=0)
+    expected = robustness(lines, pd.DataFrame([VIT]))
     mean, draws = expected.mean(TESTBED_SHIFTS)
     exact = ic.effective_robustness(VIT, images=dict.fromkeys(VIT))
     assert exact.robustness is not None and exact.models == 87

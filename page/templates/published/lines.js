@@ -1,125 +1,80 @@
-// Effective robustness, as interpreting_clip/published/line_fits.py computes it: lines and planes in logit
-// space, and the resampled lines that intervals come from.
+// Effective robustness, as ic.effective_robustness computes it from lines in logit space, and intervals from
+// the resampled lines.
 
 const data = JSON.parse(document.getElementById("published-numbers").textContent);
-const { shifts, choices, lines, accuracies: sets, confidence } = data;
-const shiftKeys = Object.keys(shifts);
+const { choices, lines, labels, accuracies: sets, confidence } = data;
+const shiftKeys = sets.slice(1);
 const DEFAULT = Object.keys(choices)[0];
+const MEANS = { all: shiftKeys, without_objectnet: shiftKeys.filter((shift) => shift !== "objectnet") };
 
 // A range is known to six decimals of a fraction, as the library takes it.
 const ROUNDING = 1e-4; // in percent
 
 const logit = (x) => Math.log(x) - Math.log1p(-x);
 const expit = (y) => 1 / (1 + Math.exp(-y));
+const isWithin = (value, low, high) => value >= low - ROUNDING && value <= high + ROUNDING;
 
-// The accuracies that the lines of a choice start from: one, or two for planes.
-function abscissas(choice) {
-  const { second } = choices[choice];
-  return second ? ["imagenet", second] : ["imagenet"];
+// The accuracy in percent that a line predicts at an ImageNet accuracy; its knee is in percent, too.
+function expected({ slope, intercept, knee, bend }, imagenet) {
+  const x = logit(imagenet / 100);
+  const bent = knee == null ? 0 : bend * Math.max(x - logit(knee / 100), 0);
+  return 100 * expit(slope * x + bent + intercept);
 }
 
-// How far a curved line has risen above its straight piece: nothing below the knee, which is in percent.
-function bent(x, knee, bend) {
-  return knee == null ? 0 : bend * Math.max(x - logit(knee / 100), 0);
-}
-
-// The accuracy in percent that a line predicts; null where an accuracy that it starts from is unknown.
-function expected(line, starts) {
-  if (starts.some((value) => value == null)) return null;
-  const slopes = [line.slope, line.second];
-  const rise = starts.reduce((sum, x, i) => sum + slopes[i] * logit(x / 100), 0);
-  return 100 * expit(rise + line.intercept + bent(logit(starts[0] / 100), line.knee, line.bend));
-}
-
-function startsOf(choice, accuracy) {
-  return abscissas(choice).map((name) => accuracy[name] ?? null);
-}
-
-// Effective robustness on each shift of a choice that a model was measured on, and whether the line is
-// extrapolated to it.
+// Effective robustness on each shift that a model was measured on, and where the line is extrapolated to it.
 function place(choice, accuracy) {
-  const robustness = {};
-  const extrapolated = [];
-  for (const [shift, line] of Object.entries(lines[choice])) {
-    const starts = startsOf(choice, accuracy);
-    const predicted = expected(line, starts);
-    if (predicted === null || accuracy[shift] == null) continue;
-    robustness[shift] = accuracy[shift] - predicted;
-    const outside = ([low, high], i) => starts[i] < low - ROUNDING || starts[i] > high + ROUNDING;
-    if (line.ranges.some(outside)) extrapolated.push(shift);
-  }
-  return { robustness, extrapolated };
+  const measured = shiftKeys.filter((shift) => accuracy[shift] != null);
+  const { imagenet } = accuracy;
+  return {
+    robustness: Object.fromEntries(
+      measured.map((shift) => [shift, accuracy[shift] - expected(lines[choice][shift], imagenet)]),
+    ),
+    extrapolated: measured.filter((shift) => {
+      const { lowest_imagenet: low, highest_imagenet: high } = lines[choice][shift];
+      return !isWithin(imagenet, low, high);
+    }),
+  };
 }
 
-// The shifts of each mean: those of a kind that the choice has a line for.
-const MEANS = {
-  all: () => true,
-  without_objectnet: (shift) => shift !== "objectnet",
-  natural: (shift) => shifts[shift].kind === "natural",
-  style: (shift) => shifts[shift].kind === "style",
-};
-
-function shiftsOf(choice, mean) {
-  return shiftKeys.filter((shift) => choices[choice].shifts.includes(shift) && MEANS[mean](shift));
-}
-
-function average(values) {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
+const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 // The mean over some shifts; null where one of them was not measured.
 function meanOver(robustness, over) {
-  if (!over.length || over.some((shift) => robustness[shift] === undefined)) return null;
-  return average(over.map((shift) => robustness[shift]));
+  return over.every((shift) => shift in robustness) ? average(over.map((shift) => robustness[shift])) : null;
 }
 
-// How far one more standard model with this ImageNet accuracy may lie from the lines, on average over all
-// shifts; null outside their range.
-function limitAt(choice, imagenet) {
-  const { spread, limits } = choices[choice];
-  if (!limits.all) return spread.all.limit;
-  const { level, rise, low, high } = limits.all;
-  const outside = imagenet < 100 * low - ROUNDING || imagenet > 100 * high + ROUNDING;
-  return outside ? null : Math.exp(level + rise * logit(imagenet / 100));
+// How far one more standard model with this ImageNet accuracy may lie from the lines, on average over some
+// shifts; null where that is unknown.
+function limitOver(choice, over, imagenet) {
+  const limit = choices[choice].limits[[...over].sort().join("+")];
+  if (!limit || !isWithin(imagenet, 100 * limit.low, 100 * limit.high)) return null;
+  return Math.exp(limit.level + limit.rise * logit(imagenet / 100));
 }
 
-// --- Intervals
-
+// The coefficients of a shift's resampled lines, decoded when they are first needed.
 const decoded = {};
 
-// The resampled lines of a choice, decoded when they are first needed.
-function drawsOf(choice) {
-  decoded[choice] ??= Object.fromEntries(
-    Object.entries(data.draws[choice]).map(([shift, columns]) => [
-      shift,
-      Object.fromEntries(
-        Object.entries(columns).map(([name, text]) => {
-          const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-          const view = new DataView(bytes.buffer);
-          const values = Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
-          return [name, values];
-        }),
-      ),
-    ]),
-  );
-  return decoded[choice];
-}
-
-// A model's effective robustness on each shift under each resampled line.
-function drawn(choice, accuracy, over) {
-  const [x, y] = startsOf(choice, accuracy).map((value) => logit(value / 100));
-  return Object.fromEntries(
-    over.map((shift) => {
-      const { slope, second_slope: second, intercept, knee, bend } = drawsOf(choice)[shift];
-      const rise = (i) => slope[i] * x + (second ? second[i] * y : 0) + (knee ? bent(x, knee[i], bend[i]) : 0);
-      return [shift, slope.map((_, i) => accuracy[shift] - 100 * expit(rise(i) + intercept[i]))];
+function drawsOf(choice, shift) {
+  decoded[`${choice} ${shift}`] ??= Object.fromEntries(
+    Object.entries(data.draws[choice][shift]).map(([name, text]) => {
+      const bytes = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+      const view = new DataView(bytes.buffer);
+      return [name, Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true))];
     }),
   );
+  return decoded[`${choice} ${shift}`];
 }
 
-// The mean over some shifts under each resampled line, which keeps the correlation between their lines.
-function drawnMean(draws, over) {
-  return draws[over[0]].map((_, i) => average(over.map((shift) => draws[shift][i])));
+// A model's mean over some shifts on each resampled line, which keeps the correlation between their lines.
+function drawnMean(choice, accuracy, over) {
+  const each = over.map((shift) => {
+    const { slope, intercept, knee, bend } = drawsOf(choice, shift);
+    return slope.map((_, i) => {
+      const line = { slope: slope[i], intercept: intercept[i], knee: knee?.[i], bend: bend?.[i] };
+      return accuracy[shift] - expected(line, accuracy.imagenet);
+    });
+  });
+  return each[0].map((_, i) => average(each.map((draws) => draws[i])));
 }
 
 // The middle of the draws, with numpy's linear interpolation.

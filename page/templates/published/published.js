@@ -1,61 +1,55 @@
 // The page of published models: the table and the chart follow the search, the filters and the choice of
 // the line; the reader's own models stand among the others; the address keeps all of it. Without this
-// script the page's table, drawings and texts are those of the default line.
+// script the page has the first rows of the table on straight lines.
 "use strict";
 (() => {
 {% include "lines.js" %}
 
-const { trainings, sources, standard, labels } = data;
+const { trainings, sources, standard } = data;
 const OWN = "your models";
 const find = (selector, from = document) => from.querySelector(selector);
 const filter = find("#filter");
 const table = find("#published-table");
-const body = table.tBodies[0];
 const search = filter.elements.q;
-const FIRST = { sort: "all", descending: true, chosen: "", choice: DEFAULT };
-const state = { ...FIRST, own: [] };
+const state = { sort: "all", descending: true, chosen: "", choice: DEFAULT, all: false, own: [] };
 
 {% include "search.js" %}
 
 // --- Models
 
-function newModel([name, source, training, pretraining, values, listed, size, ...others]) {
-  const accuracy = Object.fromEntries(sets.map((key, i) => [key, values[i] ?? null]));
-  const group = trainings[training];
-  const text = searchText([name, ...others, pretraining, group, source, sources[source].title, size]);
-  return { name, source, training, data: pretraining, accuracy, listed: Boolean(listed), size, text };
-}
+const byTestSet = (values) => Object.fromEntries(sets.map((key, i) => [key, values[i] ?? null]));
 
-const models = data.models.map(newModel);
+const models = data.models.map(([name, source, training, pretraining, values, listed, size, ...others]) => {
+  const texts = [name, ...others, pretraining, trainings[training], source, sources[source].title, size];
+  return {
+    name, source, training, data: pretraining, listed: Boolean(listed),
+    accuracy: byTestSet(values), text: searchText(texts),
+  };
+});
+const standardModels = standard.map(([name, ...values]) => ({ name, accuracy: byTestSet(values) }));
 
-// Compute what a model is under the line in use; its intervals when they are asked for.
-function judge(model) {
-  const { robustness, extrapolated } = place(state.choice, model.accuracy);
-  Object.assign(model, { robustness, extrapolated, draws: null, intervals: {}, means: {}, rank: null });
-  for (const mean of Object.keys(MEANS)) {
-    model.means[mean] = meanOver(robustness, shiftsOf(state.choice, mean));
+// Compute what models are on the lines in use, and rank the zero-shot models to which none is extrapolated.
+function judgeAll() {
+  for (const model of [...models, ...state.own]) {
+    Object.assign(model, place(state.choice, model.accuracy), { intervals: {}, rank: null });
+    model.means = Object.fromEntries(
+      Object.entries(MEANS).map(([mean, over]) => [mean, meanOver(model.robustness, over)]),
+    );
   }
+  models
+    .filter((model) => model.training === "zero_shot" && model.means.all !== null && !model.extrapolated.length)
+    .sort((a, b) => b.means.all - a.means.all || (a.name < b.name ? -1 : 1))
+    .forEach((model, i) => (model.rank = i + 1));
 }
 
+// The interval of a mean, computed when it is asked for.
 function intervalOf(model, mean) {
   if (model.means[mean] === null) return null;
-  model.draws ??= drawn(state.choice, model.accuracy, Object.keys(model.robustness));
-  model.intervals[mean] ??= ends(drawnMean(model.draws, shiftsOf(state.choice, mean)));
+  model.intervals[mean] ??= ends(drawnMean(state.choice, model.accuracy, MEANS[mean]));
   return model.intervals[mean];
 }
 
-function isBeyond(model, mean) {
-  return model.extrapolated.some((shift) => MEANS[mean](shift));
-}
-
-// Rank the zero-shot models to which no line is extrapolated.
-function judgeAll() {
-  for (const model of [...models, ...state.own]) judge(model);
-  const ranked = models
-    .filter((model) => model.training === "zero_shot" && model.means.all !== null && !model.extrapolated.length)
-    .sort((a, b) => b.means.all - a.means.all || (a.name < b.name ? -1 : 1));
-  ranked.forEach((model, i) => (model.rank = i + 1));
-}
+const isBeyond = (model, mean) => model.extrapolated.some((shift) => MEANS[mean].includes(shift));
 
 // --- Texts, as the page writes them: a true minus, a dash where there is none
 
@@ -68,23 +62,12 @@ function number(value, digits = 1) {
 }
 
 const mark = (extrapolated) => (extrapolated ? "‡" : "");
-
 const bracketed = (interval) => (interval ? ` [${number(interval[0])}, ${number(interval[1])}]` : "");
 
-// A mean with its interval. One of the reader's own models has it over what was measured, and says so.
-function meanText(model, mean) {
-  const all = shiftsOf(state.choice, mean);
-  const over = all.filter((shift) => model.robustness[shift] !== undefined);
-  const part = over.length < all.length;
-  if (part && (model.training !== "own" || !over.length)) return "–";
-  const found = part ? ends(drawnMean(drawn(state.choice, model.accuracy, over), over)) : intervalOf(model, mean);
-  const value = number(meanOver(model.robustness, over)) + mark(isBeyond(model, mean)) + bracketed(found);
-  return part ? `${value} over ${over.length} of ${all.length} shifts` : value;
-}
-
-function shiftText(model, shift) {
-  if (filter.elements.unit.value === "accuracy") return number(model.accuracy[shift]);
-  return number(model.robustness[shift]) + mark(model.extrapolated.includes(shift));
+// A mean and its interval.
+function meanTexts(model, mean) {
+  if (model.means[mean] === null) return ["–", ""];
+  return [number(model.means[mean]) + mark(isBeyond(model, mean)), bracketed(intervalOf(model, mean))];
 }
 
 {% include "table.js" %}
@@ -99,27 +82,24 @@ function shiftText(model, shift) {
 
 function refresh() {
   judgeAll();
-  tellChoice();
+  find("#choice").textContent = `${choices[state.choice].label}: ${choices[state.choice].text}`;
   show();
   tellOwn();
 }
 
 filter.addEventListener("submit", (event) => event.preventDefault());
 filter.addEventListener("input", (event) => {
-  if (event.target.name === "line") {
-    state.choice = event.target.value;
-    refresh();
-  } else show();
+  state.choice = filter.elements.line.value;
+  if (event.target.name === "line") refresh();
+  else show();
   // Whose search is over wants to see what was marked.
-  if (event.target === search && !search.value) bringChosenIntoView();
+  if (event.target === search && !search.value) centre(chosenRow());
 });
-attachHeads();
 // On a telephone the chart would stand beneath a screen of filters.
 if (matchMedia("(max-width: 40rem)").matches) find(".more").open = false;
 for (const one of document.querySelectorAll("[data-script]")) one.hidden = false;
-find("#figure-published").classList.add("filtered"); // the filter has the legend's symbols
 restore();
 addEventListener("hashchange", () => restore(true));
 addEventListener("load", linkPanels); // charts.js, which draws the charts, has run by then
-window.published = { place, ends, drawn, drawnMean, meanOver, shiftsOf, models, state, refresh };
+window.published = { place, ends, drawnMean, meanOver, limitOver, models, MEANS };
 })();

@@ -19,21 +19,19 @@ function searchWords() {
 const isListed = (model) => model.listed || filter.elements.every.checked;
 
 function isFiltered(model) {
-  const box = find(`[name=training][value=${model.training}]`, filter);
   const wanted = filter.elements.data.value;
-  return !box.checked || (wanted !== "" && model.data !== wanted);
+  return !find(`[name=training][value=${model.training}]`, filter).checked || (wanted && model.data !== wanted);
 }
 
-// The models of the table and the chart, and in words how many these are.
+// The models that are found and listed; says in words how many these are.
 function shownModels() {
   const words = searchWords();
   const found = models.filter(hasAll(words));
   const hits = found.filter((model) => isListed(model) && !isFiltered(model));
   const hidden = words.length ? found.length - hits.length : 0;
-  const count = `${hits.length} of ${models.filter(isListed).length} models`;
   const advice = hidden
     ? `. The filters hide ${hidden}${hits.length ? " more" : ""}; most supervised models are only listed on demand.`
     : hits.length ? "" : ". Try fewer words, such as ViT-B/32, LAION-2B or timm.";
-  find("#published-count").textContent = count + advice;
+  find("#published-count").textContent = `${hits.length} of ${models.filter(isListed).length} models${advice}`;
   return hits;
 }

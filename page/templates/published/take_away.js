@@ -7,10 +7,10 @@ function addressed() {
   put("data", filter.elements.data.value);
   put("unit", filter.elements.unit.value, "accuracy");
   put("every", filter.elements.every.checked ? "1" : "");
-  const off = [...filter.querySelectorAll("[name=training]:not(:checked)")].map((box) => box.value);
-  put("hide", off.join(" "));
+  put("hide", [...filter.querySelectorAll("[name=training]:not(:checked)")].map((box) => box.value).join(" "));
   put("line", state.choice, DEFAULT);
   put("sort", (state.descending ? "-" : "") + state.sort, "-all");
+  put("all", state.all ? "1" : "");
   put("chosen", state.chosen);
   for (const { name, accuracy } of state.own) {
     const known = sets.filter((key) => accuracy[key] !== null).map((key) => `${key}:${accuracy[key]}`);
@@ -19,11 +19,9 @@ function addressed() {
   return query.toString();
 }
 
-const sectionOf = () => location.hash.slice(1).split("?")[0];
-
 function remember() {
   const query = addressed();
-  const section = sectionOf();
+  const section = location.hash.slice(1).split("?")[0];
   const hash = query ? `#${section || "models"}?${query}` : section && section !== "models" ? `#${section}` : "";
   if (hash !== location.hash) history.replaceState(null, "", hash || location.pathname + location.search);
 }
@@ -31,8 +29,9 @@ function remember() {
 // Return an own model of the address; none if the link was cut.
 function readOwn(text) {
   const [known, name] = text.split(/;name:(.*)$/s);
-  const pairs = known.split(";").map((pair) => pair.split(":"));
-  return name ? [ownModel(name, Object.fromEntries(pairs.map(([key, value]) => [key, Number(value)])))] : [];
+  const given = Object.fromEntries(known.split(";").map((pair) => pair.split(":")));
+  const accuracy = byTestSet(sets.map((key) => (key in given ? Number(given[key]) : null)));
+  return name && accuracy.imagenet !== null ? [ownModel(name, accuracy)] : [];
 }
 
 // Take the state from the address. A link within the page has none, and the page keeps its own.
@@ -43,79 +42,65 @@ function restore(changed = false) {
     return;
   }
   const query = new URLSearchParams(text ?? "");
-  const pick = (field, name) => {
-    const wanted = query.get(name) ?? "";
-    field.value = [...field.options].some((option) => option.value === wanted) ? wanted : field.options[0].value;
-  };
+  const { data: pretraining, unit, line, every } = filter.elements;
+  for (const field of [pretraining, unit, line]) {
+    const wanted = [...field.options].find((option) => option.value === query.get(field.name));
+    field.value = (wanted ?? field.options[0]).value;
+  }
   search.value = query.get("q") ?? "";
-  pick(filter.elements.data, "data");
-  pick(filter.elements.unit, "unit");
-  filter.elements.every.checked = query.get("every") === "1";
+  every.checked = query.get("every") === "1";
   const off = (query.get("hide") ?? "").split(" ");
   for (const box of filter.querySelectorAll("[name=training]")) box.checked = !off.includes(box.value);
-  pick(filter.elements.line, "line");
-  state.choice = filter.elements.line.value;
   const sort = query.get("sort") ?? "-all";
-  const key = sort.replace(/^-/, "");
-  const sortable = [...table.querySelectorAll("[data-sort]")].some((head) => head.dataset.sort === key);
-  [state.sort, state.descending] = sortable ? [key, sort.startsWith("-")] : ["all", true];
-  state.chosen = query.get("chosen") ?? "";
-  state.own = query.getAll("own").flatMap(readOwn);
+  const known = table.querySelector(`[data-sort="${CSS.escape(sort.replace(/^-/, ""))}"]`);
+  Object.assign(state, {
+    choice: line.value,
+    sort: known?.dataset.sort ?? "all",
+    descending: !known || sort.startsWith("-"),
+    all: query.get("all") === "1",
+    chosen: query.get("chosen") ?? "",
+    own: query.getAll("own").flatMap(readOwn),
+  });
   if (state.own.length) find("#own").open = true;
   refresh();
   if (text !== undefined) document.getElementById(section)?.scrollIntoView();
-  bringChosenIntoView();
+  centre(chosenRow());
 }
 
 // --- Downloads
 
 function download(name, type, content) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  const href = URL.createObjectURL(new Blob([content], { type }));
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
 }
 
-// What the table shows, in full precision, with the line that it was read from.
+// All models that the search and the filters leave, with the line that their robustness was read from.
 function tableText() {
   const digits = (value) => (value == null ? "" : String(Math.round(value * 1e4) / 1e4));
-  const columns = [
-    ["model", (m) => m.name],
-    ["training", (m) => trainings[m.training] ?? "own"],
-    ["pretraining_data", (m) => m.data],
-    ["rank", (m) => m.rank ?? ""],
-    ["imagenet", (m) => digits(m.accuracy.imagenet)],
-    ...shiftKeys.map((shift) => [shift, (m) => digits(m.accuracy[shift])]),
-    ...shiftKeys.map((shift) => [`robustness_${shift}`, (m) => digits(m.robustness[shift])]),
-    ...MEAN_COLUMNS.flatMap((mean) => [
-      [`mean_${mean}`, (m) => digits(m.means[mean])],
-      [`low_${mean}`, (m) => digits(intervalOf(m, mean)?.[0])],
-      [`high_${mean}`, (m) => digits(intervalOf(m, mean)?.[1])],
-    ]),
-    ["extrapolated", (m) => m.extrapolated.join(" ")],
-    ["line", () => choices[state.choice].label],
-    ["source", (m) => (m.source === null ? "" : sources[m.source].url)],
-  ];
+  const record = (m) => ({
+    model: m.name,
+    training: trainings[m.training] ?? "own",
+    pretraining_data: m.data,
+    rank: m.rank ?? "",
+    ...Object.fromEntries(sets.map((key) => [key, digits(m.accuracy[key])])),
+    ...Object.fromEntries(shiftKeys.map((shift) => [`robustness_${shift}`, digits(m.robustness[shift])])),
+    ...Object.fromEntries(Object.keys(MEANS).flatMap((mean) => [
+      [`mean_${mean}`, digits(m.means[mean])],
+      [`low_${mean}`, digits(intervalOf(m, mean)?.[0])],
+      [`high_${mean}`, digits(intervalOf(m, mean)?.[1])],
+    ])),
+    extrapolated: m.extrapolated.join(" "),
+    line: choices[state.choice].label,
+    source: sources[m.source]?.url ?? "",
+  });
   const quoted = (value) => (/[",\n\r]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
-  const rows = [...shown, ...state.own].sort((one, other) => compare(one, other, state.sort));
-  return [columns.map(([name]) => name), ...rows.map((m) => columns.map(([, cell]) => quoted(cell(m))))]
-    .map((cells) => `${cells.join(",")}\n`)
-    .join("");
+  const rows = shown.map(record);
+  const header = Object.keys(record(models[0]));
+  return [header, ...rows.map(Object.values)].map((cells) => `${cells.map(quoted).join(",")}\n`).join("");
 }
 
-const ACTS = {
-  csv: () => download("published_models.csv", "text/csv", tableText()),
-  svg: async () => download("published_models.svg", "image/svg+xml", await figureText()),
-  link: async (button) => {
-    try {
-      await navigator.clipboard.writeText(location.href);
-      button.textContent = "Copied";
-    } catch {
-      prompt("The address of what you see:", location.href);
-    }
-  },
-};
-for (const button of document.querySelectorAll("[data-act]")) {
-  button.addEventListener("click", () => ACTS[button.dataset.act](button));
-}
+find("[data-act=csv]").addEventListener("click", () => download("published_models.csv", "text/csv", tableText()));
+find("[data-act=svg]").addEventListener("click", async () => {
+  download("published_models.svg", "image/svg+xml", await chart.toSvg(shiftKeys.length));
+});

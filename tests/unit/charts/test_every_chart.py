@@ -3,7 +3,6 @@
 import json
 import re
 
-import pandas as pd
 import pytest
 
 from interpreting_clip.charts.layer_matrix import CKA, FEW
@@ -28,8 +27,6 @@ from page.published_charts import (
     FINETUNING,
     PUBLISHED,
     PUBLISHED_ON_PAGE,
-    SCALING,
-    SOUPS,
 )
 from tests.unit.charts.small_tables import (
     ACCURACIES,
@@ -65,8 +62,6 @@ CASES = [
     (PUBLISHED, PUBLISHED_MODELS, 16, 1),
     (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
     (FINETUNING, models("model", "start"), 8, 1),
-    (SOUPS, models("soup", "ingredient"), 16, 1),
-    (SCALING, pd.concat([models("model"), models("model", data="LAION-5B")]), 8, 1),
 ]
 
 

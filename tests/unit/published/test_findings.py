@@ -9,24 +9,23 @@ from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.published.findings import (
     finetuning,
     finetuning_table,
-    holm,
     regression,
     scaling,
     scaling_table,
 )
 from interpreting_clip.published.line_choices import DEFAULT
-from interpreting_clip.statistics.published_accuracies import Settings, published_lines
+from interpreting_clip.statistics.published_accuracies import published_lines
 from tests.unit.published.conftest import SETTINGS
 
 
 @pytest.fixture(scope="module")
 def tuned(published, analysis):
-    return finetuning_table(published, analysis.fits[DEFAULT], SETTINGS)
+    return finetuning_table(published, analysis.lines[DEFAULT])
 
 
 @pytest.fixture(scope="module")
 def scaled(published, analysis):
-    return scaling_table(published, analysis.fits[DEFAULT], SETTINGS)
+    return scaling_table(published, analysis.lines[DEFAULT])
 
 
 def terms(one: dict[str, Any]) -> dict[str, tuple[float, float, float]]:
@@ -37,7 +36,7 @@ def test_a_regression_finds_what_was_planted():
     generator = np.random.default_rng(0)
     variables = pd.DataFrame({(name, "unit"): generator.normal(size=60) for name in "abc"})
     y = 2.0 * variables["a", "unit"] - 1.0 * variables["b", "unit"] + 5
-    found = regression("all", y + generator.normal(scale=0.1, size=60), variables, SETTINGS)
+    found = regression(y + generator.normal(scale=0.1, size=60), variables, SETTINGS)
     for (value, low, high), planted in zip(terms(found).values(), (2, -1, 0), strict=True):
         assert value == pytest.approx(planted, abs=0.05) and low < planted < high
     assert found["r_squared"] > 0.99
@@ -57,48 +56,10 @@ def test_finetuning_costs_robustness_by_learning_rate(published, tuned):
         (tuned_alone.min(), tuned_alone.max()), abs=1e-3
     )
     assert round(found["start"]["all"], 1) == 26.6
-    every, _, style = map(terms, found["regressions"])
+    every = terms(found["regression"])
     assert every["learning rate"][2] < -4 < -3 < every["augmentation"][2] < -2
     for name in ("weight decay", "label smoothing", "mixup"):
         assert every[name][1] < 0 < every[name][2]
-    # One of eighteen intervals excludes zero by chance.
-    assert style["mixup"][1] > 0
-    p_values = {
-        (one["outcome"], term["name"]): term["p"]
-        for one in found["regressions"]
-        for term in one["terms"]
-    }
-    assert len(p_values) == 18 and p_values["style", "mixup"] > 0.05
-    seen = {name for (_, name), p in p_values.items() if p <= 0.05}
-    assert seen == {"learning rate", "epochs", "augmentation"}
-
-
-def test_holm_s_correction_is_that_of_its_definition():
-    """Holm 1979: reject the smallest p while it is at most the level over those that are left."""
-    generator = np.random.default_rng(0)
-    for _ in range(50):
-        p_values = (generator.uniform(size=7) ** 3).tolist()
-        corrected = holm(p_values)
-        for level in (0.01, 0.05, 0.3):
-            rejected, left = set(), sorted(range(7), key=p_values.__getitem__)
-            while left and p_values[left[0]] <= level / len(left):
-                rejected.add(left.pop(0))
-            assert rejected == {i for i, p in enumerate(corrected) if p <= level}
-    assert holm([0.5, 0.9]) == [1, 1]
-
-
-def test_coefficients_of_noise_seldom_differ_from_zero():
-    """With Holm's correction, in at most one study of twenty; with single p values, in a third."""
-    generator, trials = np.random.default_rng(0), 200
-    settings = Settings(resamples=300)
-    singly = corrected = 0
-    for _ in range(trials):
-        variables = pd.DataFrame({(n, "unit"): generator.normal(size=40) for n in "abcdefgh"})
-        y = pd.Series(generator.normal(size=40))
-        p_values = [term["p"] for term in regression("all", y, variables, settings)["terms"]]
-        singly += min(p_values) <= 0.05
-        corrected += min(holm(p_values)) <= 0.05
-    assert corrected / trials <= 0.08 and singly / trials > 0.2
 
 
 def contrasts(models) -> dict[tuple[str, str], dict[str, Any]]:
