@@ -36,52 +36,6 @@ OUTLIERS, PRUNED = "kurtosis.outliers.outlier_features", "prunable.by_accuracy"
 
 ANSWERS = {"robust": "yes", "not robust": "no", "undecided": "undecided", None: "not judged"}
 
-INSIGHTS = (
-    ("Robust zero-shot CLIPs have outlier features.", ("robust-have-outliers",)),
-    (
-        "Only robust encoders have outlier features, so these indicate robustness.",
-        ("outliers-indicate-robustness",),
-    ),
-    (
-        "Zero-shot CLIPs encode more unique concepts than finetuned and supervised ones of their "
-        "backbone, which does not indicate robustness.",
-        ("concept-order", "concepts-and-robustness"),
-    ),
-)
-"""The paper's insights, with the keys of the claims that judge them here."""
-
-
-class Insight(msgspec.Struct, frozen=True, kw_only=True):
-    """An insight of the paper, and the claims that judge it in this study."""
-
-    text: str
-    claims: list[Claim]
-
-    @property
-    def keys(self) -> list[str]:
-        """The addresses of the claims on the page."""
-        return [claim.key for claim in self.claims]
-
-    @property
-    def verdict(self) -> str:
-        """The verdicts of the claims, such as `undecided and contradicted`; one if they agree."""
-        return " and ".join(dict.fromkeys(claim.verdict for claim in self.claims))
-
-    @property
-    def here(self) -> str:
-        """The numbers of this study that decide."""
-        return " ".join(claim.reason for claim in self.claims)
-
-
-def insights(claims: Sequence[Claim]) -> list[Insight]:
-    """Return the paper's insights in its order, each that at least one of the claims judges."""
-    known = {claim.key: claim for claim in claims}
-    found = [
-        Insight(text=text, claims=[known[key] for key in keys if key in known])
-        for text, keys in INSIGHTS
-    ]
-    return [insight for insight in found if insight.claims]
-
 
 def study_claims(
     encoders: Sequence[StudyEncoder], further: Sequence[FurtherEncoder] = ()

@@ -1,24 +1,73 @@
-"""What the real encoders of a study's published activations say about the paper's insights."""
+"""The paper's three insights, as the first screen of the study's page has them.
+
+They are those of its published abstract (Crabbé et al., TMLR, November 2024).
+"""
 
 from collections.abc import Sequence
+
+import msgspec
 
 from interpreting_clip.formats.result_tables import format_number
 from page.array_sections import ArrayEntry, encodings
 from page.labelled_sections import LabelledEntry
 from page.names import format_percent
+from page.verdicts import Claim
+
+INSIGHTS = (
+    ("Robust zero-shot CLIPs have outlier features.", {"robust-have-outliers": ""}),
+    (
+        "Only robust encoders have outlier features, so these indicate robustness.",
+        {"outliers-indicate-robustness": ""},
+    ),
+    (
+        "Zero-shot CLIPs encode more unique concepts than finetuned and supervised ones of their "
+        "backbone, which does not indicate robustness.",
+        {"concept-order": "more concepts: ", "concepts-and-robustness": "no indicator: "},
+    ),
+)
+"""Each insight with the keys of the claims that judge it, and what part of it they judge."""
+
+
+class Insight(msgspec.Struct, frozen=True, kw_only=True):
+    """An insight, its claims with the part that each judges, and what real encoders say."""
+
+    text: str
+    claims: list[tuple[str, Claim]]
+    real: str
+
+
+def insights(
+    claims: Sequence[Claim],
+    arrays: Sequence[ArrayEntry] = (),
+    labelled: Sequence[LabelledEntry] = (),
+) -> list[Insight]:
+    """Return the insights that at least one of the claims judges, in the paper's order.
+
+    `real` is empty without published activations.
+    """
+    known = {claim.key: claim for claim in claims}
+    found = [
+        Insight(
+            text=text,
+            claims=[(part, known[key]) for key, part in parts.items() if key in known],
+            real=real,
+        )
+        for (text, parts), real in zip(INSIGHTS, real_encoders(arrays, labelled), strict=True)
+    ]
+    return [insight for insight in found if insight.claims]
 
 
 def real_encoders(
     arrays: Sequence[ArrayEntry], labelled: Sequence[LabelledEntry]
-) -> tuple[str, str, str] | None:
-    """Return a sentence or two for each of the paper's three insights, None without activations.
+) -> tuple[str, str, str]:
+    """Return what published activations say about each insight, nothing without any.
 
-    Published activations come without shifts and without finetuned or supervised counterparts, so
-    they show whether real encoders have outlier features and encode concepts, and no more.
+    They come without shifts and without finetuned or supervised counterparts, so they show whether
+    real encoders have outlier features and encode concepts, and no more.
     """
     measured = encodings(arrays)
     if not measured:
-        return None
+        return "", "", ""
     return (
         " ".join(map(outlier_sentence, measured)),
         "These activations come without accuracies on shifts.",

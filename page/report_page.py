@@ -37,9 +37,9 @@ from page.array_sections import (
     headlines,
     object_rows,
 )
-from page.claims import insights, study_claims
+from page.claims import study_claims
 from page.drawings import PanelDrawing, panel_drawing
-from page.first_screen import real_encoders
+from page.first_screen import insights
 from page.further_encoders import FurtherEncoder
 from page.labelled_sections import LabelledEntry, largest_p_error
 from page.names import (
@@ -153,8 +153,7 @@ def report_page(report: Report) -> str:
         "trained": [e for e in encoders if e.entry.training != "untrained"],
         "replicated": [e for e in encoders if e.replicas],
         "seeds": sorted({one.seeds for e in encoders for one in e.replicas.values()}),
-        "insights": insights(claims),
-        "real_encoders": real_encoders(report.arrays, report.labelled),
+        "insights": insights(claims, report.arrays, report.labelled),
         "comparisons": [comparison.cka for comparison in report.comparisons],
         "compared": compared(report.comparisons),
         "by_representation": {

@@ -35,7 +35,7 @@ OUT = Path("data/concepts/second")
 
 def test_broden():
     drawn = generator("second", "directions").standard_normal((FEATURES, 4))
-    found = directions_of(np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4), np.ones(4))
+    found = directions_of(np.ascontiguousarray(np.linalg.qr(drawn).Q.T), np.ones(4))
     write_result(Path("data/directions/second/directions.json"), found)
     run_stage("concept_nulls", "second")
     run_stage("broden", "second")

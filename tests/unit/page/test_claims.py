@@ -11,7 +11,6 @@ from interpreting_clip.measures.effective_robustness import OnCurve
 from page.claims import (
     concept_order,
     concepts_and_robustness,
-    insights,
     outliers_indicate_robustness,
     prunable_directions,
     robust_have_outliers,
@@ -455,15 +454,3 @@ def test_the_paper_s_claims_come_first_and_in_its_order(study):
         *("concept-order", "concepts-and-robustness", "prunable", "robustness-order"),
     ]
     assert [claim.ours for claim in claims] == [False] * 5 + [True]
-
-
-def test_each_insight_has_the_verdicts_and_the_reasons_of_its_claims(study):
-    claims = study_claims(read(study))
-    found = insights(claims)
-    keys = [key for insight in found for key in insight.keys]
-    assert len(found) == 3 and keys == [claim.key for claim in claims[:4]]
-    first, second = claims[2:4]
-    assert found[2].verdict == f"{first.verdict} and {second.verdict}"
-    assert found[2].here == f"{first.reason} {second.reason}"
-    assert all(len(insight.text.split()) <= 20 for insight in found)
-    assert insights(claims[3:4])[0].verdict == second.verdict and insights(claims[4:]) == []

@@ -146,7 +146,7 @@ def test_robust_encoders_are_marked_and_claims_have_their_table(changed):
         cells(rows, row)[-1] for row in ("ViT zero-shot, web-broad", "RN finetuned, web-broad")
     ]
     assert verdicts == ["supported", "–"]
-    ours = changed.index("Claims that are not the paper’s")
+    ours = changed.index("Further claims")
     for key, is_ours in (("concept-order", False), ("prunable", False), ("robustness-order", True)):
         assert (f'id="claim-{key}"' in changed[ours:]) == is_ours
 
@@ -182,7 +182,7 @@ def test_the_set_of_the_concepts_is_named(study):
             study, Provenance(datasets=msgspec.convert(sets, dict[str, DatasetEntry]))
         )
         other = study_page(study)
-    named = "{} concepts that are encoded", " in {} that any of them", "In {}’s names"
+    named = "{} concepts that are encoded", " concepts in {} any of them", "In {}’s names"
     for words in named:
         assert words.format("Broden") in other and words.format("Broden") not in text
     for words in named[:2]:
