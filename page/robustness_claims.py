@@ -22,7 +22,7 @@ from page.verdicts import Claim
 def our_claims(
     encoders: Sequence[StudyEncoder], further: Sequence[FurtherEncoder] = ()
 ) -> list[Claim]:
-    """Return these claims on curved lines; `elsewhere` has another verdict on straight ones."""
+    """Return these claims on curved lines; `elsewhere` is another verdict on straight ones."""
 
     def judge(line: Line) -> tuple[Claim, ...]:
         return (
@@ -34,7 +34,7 @@ def our_claims(
     claims = []
     for claim, straight in zip(judge("curved"), judge("straight"), strict=True):
         differs = straight.cases and straight.verdict != claim.verdict
-        elsewhere = (f"{straight.verdict} on straight lines",) if differs else ()
+        elsewhere = straight.verdict if differs else None
         claims.append(msgspec.structs.replace(claim, elsewhere=elsewhere, ours=True))
     return claims
 

@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Literal
 
 import msgspec
+import numpy as np
 import pandas as pd
 
-from interpreting_clip.charts.panels import Legend
 from interpreting_clip.charts.rows import CASES, NUMBERS
 from interpreting_clip.formats.result import Estimate
 from page.drawings import PanelDrawing, panel_drawing
@@ -67,7 +67,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     reference : a number to compare them with, drawn as an upright mark, and its words
     note : what a reader of its table should know
     ours : whether it stands apart, since the paper does not make it
-    elsewhere : the lines under which it has another verdict
+    elsewhere : its verdict on straight lines, if that is another one
     """
 
     key: str
@@ -80,7 +80,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     reference: tuple[float, str] | None = None
     note: str = ""
     ours: bool = False
-    elsewhere: tuple[str, ...] = ()
+    elsewhere: Verdict | None = None
 
     @property
     def groups(self) -> list[list[Case]]:
@@ -90,33 +90,19 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def drawing(self) -> PanelDrawing | None:
         """The chart of the cases; None where all numbers and the reference are equal."""
-        table = case_table(self.cases, self.reference)
-        values = table[[*NUMBERS, "reference"]].to_numpy(float)
-        known = values[~pd.isna(values)]
-        if not len(known) or known.min() == known.max():
+        rows = []
+        for case in self.cases:
+            if case.number:
+                words = (case.group, case.name, case.text, TRAININGS[case.training])
+                ends = (*case.number.ends, *(case.null or (None, None)))
+                rows.append((*words, case.number.value, *ends))
+        table = pd.DataFrame(rows, columns=["group", "name", "text", "training", *NUMBERS])
+        reference = self.reference[0] if self.reference else None
+        table = table.assign(place=range(len(rows)), reference=reference)
+        known = table[[*NUMBERS, "reference"]].to_numpy(float)
+        if len(np.unique(known[~np.isnan(known)])) < 2:
             return None
-        return case_drawing(f"claim-{self.key}", self.axis, table)
-
-
-def case_table(cases: Sequence[Case], reference: tuple[float, str] | None = None) -> pd.DataFrame:
-    """Return the rows of the chart of cases, for those that have a number."""
-    rows = []
-    for case in cases:
-        if case.number is None:
-            continue
-        ends = (*case.number.ends, *(case.null or (None, None)))
-        numbers = dict(zip(NUMBERS, (case.number.value, *ends), strict=True))
-        words = {"group": case.group, "name": case.name, "text": case.text}
-        rows.append(words | {"training": TRAININGS[case.training]} | numbers)
-    table = pd.DataFrame(rows, columns=["group", "name", "text", "training", *NUMBERS])
-    return table.assign(place=range(len(rows)), reference=reference[0] if reference else None)
-
-
-def case_drawing(
-    name: str, axis: str, table: pd.DataFrame, legend: tuple[Legend, ...] = ()
-) -> PanelDrawing:
-    """Draw cases along an axis."""
-    return panel_drawing(replace(CASES, name=name, title=axis, legend=legend), table)
+        return panel_drawing(replace(CASES, name=f"claim-{self.key}", title=self.axis), table)
 
 
 def overall(cases: Sequence[Case]) -> Verdict:
