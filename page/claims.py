@@ -162,7 +162,6 @@ def _outlier_case(encoder: StudyEncoder, verdict: Verdict | None) -> Case:
     differs = straight is not None and straight != curved
     return Case(
         name=encoder.entry.label,
-        training=encoder.entry.training,
         number=count and Estimate(count.value),
         digits=1 if OUTLIERS in encoder.replicas else 0,
         columns={
@@ -265,7 +264,6 @@ def _prunable_case(encoder: StudyEncoder) -> Case:
     chance = encoder.results.prunable.accuracy_chance
     return Case(
         name=encoder.entry.label,
-        training=encoder.entry.training,
         number=scaled(share, 100),
         digits=0,
         seeds=seed_text(encoder.replicas.get(PRUNED), 0, 100),

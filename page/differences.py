@@ -178,7 +178,6 @@ def _difference(
     return Case(
         group=family,
         name=" minus ".join(words),
-        training=first.entry.training,
         number=own,
         seeds=seed_text(replicated),
     )

@@ -14,7 +14,6 @@ from interpreting_clip.published.line_choices import CURVED, DEFAULT
 from interpreting_clip.published.schema import COMPARED, PublishedModels
 from page.published_results import PUBLISHED_TRAININGS
 from page.verdicts import (
-    NO_DIFFERENCE,
     Case,
     Claim,
     Verdict,
@@ -54,12 +53,10 @@ def zero_shot_robust(published: PublishedModels, models: pd.DataFrame, _choice: 
     cases = [
         Case(
             name=model["name"],
-            training="zero_shot",
             number=Estimate(model["mean_all"], model["low_all"], model["high_all"]),
-            null=None if isnan(limit := model["limit_all"]) else (-limit, limit),
-            chance=f"up to {format_number(limit)}",
+            chance=f"up to {format_number(model['limit_all'])}",
             extrapolated=model["extrapolated"],
-            verdict=_judge(model["low_all"], model["high_all"], limit, model),
+            verdict=_judge(model["low_all"], model["high_all"], model["limit_all"], model),
         )
         for model in models.sort_values(["mean_all", "name"]).to_dict("records")
     ]
@@ -87,7 +84,6 @@ def finetuning_reduces(published: PublishedModels, models: pd.DataFrame, _choice
         Case(
             group=published.sources[model["source"]].title,
             name=model["name"],
-            training="finetuned",
             number=Estimate(model["mean_change"], model["low_change"], model["high_change"]),
             extrapolated=model["extrapolated"],
             verdict=_judge(-model["high_change"], -model["low_change"], 0.0, model),
@@ -103,7 +99,6 @@ def finetuning_reduces(published: PublishedModels, models: pd.DataFrame, _choice
         f"{_count(cases, 'finetuned models')}{_outside(cases)}.",
         cases=cases,
         axis="change of mean effective robustness (points)",
-        reference=NO_DIFFERENCE,
     )
 
 
@@ -128,7 +123,6 @@ def order_of_trainings(published: PublishedModels, models: pd.DataFrame, choice:
             Case(
                 group=f"{comparison.backbone}, {comparison.data}",
                 name=" − ".join(map(_training, pair)),
-                training=pair[0]["training"],  # coloured by the first of both
                 number=difference,
                 extrapolated=any(model["extrapolated"] for model in pair),
                 verdict=verdict,
@@ -147,7 +141,6 @@ def order_of_trainings(published: PublishedModels, models: pd.DataFrame, choice:
         f"{_count(one_each, 'backbones')}{_outside(one_each)}.",
         cases=cases,
         axis="difference in points",
-        reference=NO_DIFFERENCE,
     )
 
 

@@ -1,37 +1,27 @@
 """Claims, the cases that they rest on, and their verdicts: what numbers with intervals decide."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Literal
 
 import msgspec
-import numpy as np
-import pandas as pd
 
-from interpreting_clip.charts.rows import CASES, NUMBERS
 from interpreting_clip.formats.result import Estimate
-from page.drawings import PanelDrawing, panel_drawing
-from page.names import TRAININGS, format_estimate, mark
+from page.names import format_estimate, mark
 
 Verdict = Literal["supported", "contradicted", "undecided", "mixed"]
 
-NO_DIFFERENCE = (0.0, "no difference")
-"""The reference in a chart of differences."""
-
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A number that a claim rests on: a row of its table, and of its chart.
+    """A number that a claim rests on: a row of its table.
 
     Attributes
     ----------
     group : the family or source whose cases stand together; empty if there is none
     name : the encoder, or what is subtracted from what
-    training : a key of `TRAININGS`, which colours the mark
     number : with its interval, over seeds where there are replicas; None if no seed counts
     digits : decimals that are shown
     seeds : the spread over seeds, marked if some of them do not count
-    null : the lowest and the highest value by chance
     chance : the chance level, in words
     extrapolated : whether the number was read from an extrapolated line
     columns : what else its row of the table shows, by the heading
@@ -39,12 +29,10 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    training: str
     number: Estimate | None
     group: str = ""
     digits: int = 1
     seeds: str = ""
-    null: tuple[float, float] | None = None
     chance: str = ""
     extrapolated: bool = False
     columns: dict[str, str] = {}
@@ -64,7 +52,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     key : its address on the page
     chart : the figure that shows more
     axis : what the numbers of its cases are
-    reference : a number to compare them with, drawn as an upright mark, and its words
     note : what a reader of its table should know
     ours : whether it stands apart, since the paper does not make it
     elsewhere : its verdict on straight lines, if that is another one
@@ -77,7 +64,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     cases: list[Case]
     axis: str
-    reference: tuple[float, str] | None = None
     note: str = ""
     ours: bool = False
     elsewhere: Verdict | None = None
@@ -86,23 +72,6 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     def groups(self) -> list[list[Case]]:
         """The cases that share a verdict; a case without a group is its own group."""
         return [list(cases) for _, cases in groupby(self.cases, lambda c: c.group or c.name)]
-
-    @property
-    def drawing(self) -> PanelDrawing | None:
-        """The chart of the cases; None where all numbers and the reference are equal."""
-        rows = []
-        for case in self.cases:
-            if case.number:
-                words = (case.group, case.name, case.text, TRAININGS[case.training])
-                ends = (*case.number.ends, *(case.null or (None, None)))
-                rows.append((*words, case.number.value, *ends))
-        table = pd.DataFrame(rows, columns=["group", "name", "text", "training", *NUMBERS])
-        reference = self.reference[0] if self.reference else None
-        table = table.assign(place=range(len(rows)), reference=reference)
-        known = table[[*NUMBERS, "reference"]].to_numpy(float)
-        if len(np.unique(known[~np.isnan(known)])) < 2:
-            return None
-        return panel_drawing(replace(CASES, name=f"claim-{self.key}", title=self.axis), table)
 
 
 def overall(cases: Sequence[Case]) -> Verdict:

@@ -108,33 +108,3 @@ CONCEPTS = PanelChart(
     ends=count_ends,
     only={"category": (ALL,)},
 )
-
-
-# --- Cases of a claim
-
-NUMBERS = ("value", "low", "high", "null_low", "null_high")
-"""The columns that are drawn along the axis of cases, besides `reference`."""
-
-
-def cases_panel(ends: Ends) -> Layers:
-    """Draw a row per case, with its interval, what chance gives and the reference."""
-    x = alt.X("value:Q", title=None).axis(tickCount=5)
-    x = x.scale(zero=False, nice=False, padding=8, domain=ends.get("value", alt.Undefined))
-    return rows("name", "place", x, "null", "reference")
-
-
-def case_ends(rows: pd.DataFrame) -> Ends:
-    """Return the ends of all that is drawn."""
-    drawn = rows[[*NUMBERS, "reference"]].astype(float)
-    return {"value": (drawn.min().min(), drawn.max().max())}
-
-
-CASES = PanelChart(
-    name="cases",
-    title="Numbers of a claim",
-    numbers=(*NUMBERS, "place", "reference"),
-    draw=cases_panel,
-    panel="{group}",
-    ends=case_ends,
-)
-"""The chart of a claim, with a row per encoder or difference; its title says what is compared."""

@@ -90,7 +90,7 @@ ACCURACIES = pd.concat(
         rows(SHIFTS, ENCODERS, kind="encoder"),
     ]
 )
-CLAIM = rows({"name": ["a", "b"]}, value=3, place=[0, 1], training="zero-shot")
+
 PUBLISHED_MODELS = pd.concat([line(30), models("encoder", "standard")])
 
 

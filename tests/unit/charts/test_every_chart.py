@@ -15,7 +15,6 @@ from interpreting_clip.charts.lines import (
 from interpreting_clip.charts.panels import PanelChart, facets
 from interpreting_clip.charts.pictures import chart_svg
 from interpreting_clip.charts.profile import PROFILE
-from interpreting_clip.charts.rows import CASES as CLAIM_CASES
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import (
     DRAWN_RANGE,
@@ -30,7 +29,6 @@ from page.published_charts import (
 )
 from tests.unit.charts.small_tables import (
     ACCURACIES,
-    CLAIM,
     CONCEPT_COUNTS,
     IMPORTANCES,
     KURTOSES,
@@ -58,7 +56,6 @@ CASES = [
     (CONCEPTS, CONCEPT_COUNTS, 4, 2),  # totals, without random directions
     (CKA, similarities(FEW), FEW**2, 1),
     (EFFECTIVE_ROBUSTNESS, ACCURACIES, 6 + 6, 2),
-    (CLAIM_CASES, CLAIM, 2, 1),
     (PUBLISHED, PUBLISHED_MODELS, 16, 1),
     (PUBLISHED_ON_PAGE, PUBLISHED_MODELS, 16, 1),
     (FINETUNING, models("model", "start"), 8, 1),
@@ -86,11 +83,9 @@ def paths(marks: list[str]) -> list[str]:
 def test_each_chart_is_valid_and_draws_its_rows_unwarned(chart, table, drawn, parts, warned):
     facets(chart).to_dict()  # validates
     alone = panels(chart, table)
-    pictures = ["".join(alone.values())]
-    if chart is not CLAIM_CASES:  # of a page alone, which draws each panel by itself
-        pictures.append(chart_svg(chart, table))
+    pictures = ["".join(alone.values()), chart_svg(chart, table)]
     assert warned() == ""
-    assert [drawn_rows(chart, svg) for svg in pictures] == [drawn] * len(pictures)
+    assert [drawn_rows(chart, svg) for svg in pictures] == [drawn] * 2
     assert len(alone) == parts
 
 
@@ -110,7 +105,6 @@ def test_a_row_without_an_interval_or_a_null_keeps_its_place_and_says_its_number
         (PROFILE, PROFILES, {"z": (-0.8, 3)}),  # with the limits
         (CONCEPTS, CONCEPT_COUNTS, {"unique": (0, 6)}),  # of random directions
         (EFFECTIVE_ROBUSTNESS, ACCURACIES, {"x_logit": RANGE, "y_logit": logits((20.0, 90.0))}),
-        (CLAIM_CASES, CLAIM, {"value": (-1, 8)}),  # with chance and the reference
     ],
 )
 def test_panels_share_the_ends_of_their_axes(chart, table, ends):

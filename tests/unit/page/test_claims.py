@@ -55,7 +55,7 @@ def judged(claim, study) -> Any:
 
 def cases(*verdicts) -> list[Case]:
     return [
-        Case(name=str(number), training="zero_shot", number=Estimate(1), verdict=verdict)
+        Case(name=str(number), number=Estimate(1), verdict=verdict)
         for number, verdict in enumerate(verdicts)
     ]
 
