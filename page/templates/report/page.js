@@ -17,7 +17,7 @@
 })();
 
 // Pages of directions, which git does not have: names of them become links where the pages are. An <object>
-// asks for a file without a message in the console.
+// asks for a page without a message in the console.
 (() => {
   const links = [...document.querySelectorAll("[data-page]")];
   const folders = new Set(links.map((link) => link.dataset.page.split("/").slice(0, 2).join("/")));
@@ -32,7 +32,8 @@
       probe.remove();
     };
     probe.onerror = () => probe.remove();
-    probe.data = `${folder}/directions_1.jpg`;
+    probe.type = "text/html";
+    probe.data = `${folder}/features.html`;
     document.body.append(probe);
   }
 })();
