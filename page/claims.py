@@ -73,7 +73,8 @@ def robust_have_outliers(encoders: Sequence[StudyEncoder]) -> Claim:
     return _outlier_claim(
         key="robust-have-outliers",
         text=f"Robust zero-shot encoders have outlier features{_linear_only(encoders)}.",
-        reason=f"{_with_outliers(members, 'robust')} robust zero-shot encoders have one.",
+        reason=f"{_with_outliers(members, 'robust')} robust zero-shot encoders have one"
+        f"{_open(members)}.",
         members=members,
         judge=judge,
     )
@@ -90,7 +91,7 @@ def outliers_indicate_robustness(encoders: Sequence[StudyEncoder]) -> Claim:
         key="outliers-indicate-robustness",
         text=f"Only robust encoders have outlier features{_linear_only(encoders)}.",
         reason=f"{_with_outliers(members, 'robust')} robust encoders and "
-        f"{_with_outliers(members, 'not robust')} that are not robust have one.",
+        f"{_with_outliers(members, 'not robust')} that are not robust have one{_open(members)}.",
         members=members,
         judge=_indication,
     )
@@ -127,6 +128,11 @@ def _with_outliers(encoders: Sequence[StudyEncoder], kind: Standing) -> str:
     """Return how many encoders of one standing have an outlier feature: `1 of 2`."""
     found = [has_outliers(e) for e in encoders if standing(e) == kind]
     return f"{found.count(True)} of {len(found)}"
+
+
+def _open(encoders: Sequence[StudyEncoder]) -> str:
+    undecided = sum(standing(e) == "undecided" for e in encoders)
+    return f"; {undecided} may be robust or not" if undecided else ""
 
 
 def _indication(encoder: StudyEncoder) -> Verdict | None:

@@ -116,8 +116,8 @@ def difference_claim(
     reason = f"Holds in {supported(cases, what)}"
     known = [(case.number.ends[0], case.text) for case in cases if case.verdict and case.number]
     if known:
-        lowest = "; lowest difference" if len(known) > 1 else ""
-        reason += f"{lowest}: {min(known)[1]} {unit}"
+        lowest = "lowest " if len(known) > 1 else ""
+        reason += f"; {lowest}difference: {min(known)[1]} {unit}"
     chart, axis = COMPARED[unit]
     return Claim(
         key=key,

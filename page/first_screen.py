@@ -21,8 +21,11 @@ INSIGHTS = (
     ),
     (
         "Zero-shot CLIPs encode more unique concepts than finetuned and supervised ones of their "
-        "backbone, which does not indicate robustness.",
-        {"concept-order": "more concepts: ", "concepts-and-robustness": "no indicator: "},
+        "backbone; this does not indicate robustness.",
+        {
+            "concept-order": "zero-shot minus others",
+            "concepts-and-robustness": "less robust minus more robust",
+        },
     ),
 )
 """Each insight with the keys of the claims that judge it, and what part of it they judge."""

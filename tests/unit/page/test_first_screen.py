@@ -67,5 +67,5 @@ def test_each_insight_has_its_claims_and_one_without_a_claim_is_left_out(study):
 
 def test_a_study_of_synthetic_images_says_so_first():
     first = text_of(HEADER.partition("<h2")[0])
-    assert "it tests the instruments, not the paper" in first
+    assert "So it tests the instruments, not the paper" in first
     assert (ROOT / "params.yaml").read_text().split("title: ")[1].split("\n")[0] in first

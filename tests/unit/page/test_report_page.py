@@ -146,7 +146,7 @@ def test_robust_encoders_are_marked_and_claims_have_their_table(changed):
         cells(rows, row)[-1] for row in ("ViT zero-shot, web-broad", "RN finetuned, web-broad")
     ]
     assert verdicts == ["supported", "–"]
-    ours = changed.index("Further claims")
+    ours = changed.index("claims that are not the paper’s")
     for key, is_ours in (("concept-order", False), ("prunable", False), ("robustness-order", True)):
         assert (f'id="claim-{key}"' in changed[ours:]) == is_ours
 
