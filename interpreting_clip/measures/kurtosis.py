@@ -100,12 +100,12 @@ class OutlierFeatures(Result):
     """
 
     outlier_features: Annotated[int, Label("outlier features", 0, headline="outliers")]
-    largest_share: Annotated[float, Label("images in which the most extreme feature is extreme", 3)]
+    largest_share: Annotated[float, Label("images in which the top feature is extreme", 3)]
     total_energy: Annotated[float | None, Label("share of the energy in outlier features", 3)]
     total_constant: Annotated[
         float | None, Label("constant share of the outlier features' energy", 3)
     ]
-    hiding: Annotated[int, Label("equal outliers that would hide each other", 0)]
+    hiding: Annotated[int, Label("fewest equal outliers that hide each other", 0)]
     features: int
     outlier_sigma: float
     outlier_share: float
