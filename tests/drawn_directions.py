@@ -94,9 +94,8 @@ def draw_thumbnail(rng: np.random.Generator, concepts: list[dict], holds: np.nda
 def directions_of(vectors: np.ndarray, importance: np.ndarray) -> PrivilegedDirections:
     """Return directions whose shares of the logits' variance are those of their importance."""
     shares = importance / importance.sum()
-    return filled(
-        PrivilegedDirections, importance=importance, logit_variance=shares, vectors=vectors
-    )
+    known = {"importance": importance, "logit_variance": shares, "vectors": vectors}
+    return filled(PrivilegedDirections, directions=len(vectors), **known)
 
 
 def draw_axes(features: list[int], ranks: list[int], *, outlier: bool = True) -> list[OutlierAxis]:
