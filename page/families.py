@@ -24,11 +24,6 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
         """The zero-shot, the finetuned and the supervised encoder."""
         return (self.zero_shot, self.finetuned, self.supervised)
 
-    @property
-    def one_representation(self) -> bool:
-        """Whether all have the same kind of representation, so that concepts are comparable."""
-        return all(map(self.comparable, self.members))
-
     def comparable(self, encoder: StudyEncoder) -> bool:
         """Return whether an encoder has the zero-shot encoder's kind of representation."""
         return encoder.representation == self.zero_shot.representation

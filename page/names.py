@@ -73,14 +73,6 @@ def format_percent(fraction: float | None) -> str:
     return "–" if fraction is None else f"{format_number(100 * fraction, 0)} %"
 
 
-def format_percents(fraction: Estimate | None) -> str:
-    """Return a fraction, 0 to 1, in whole percent with its interval; a dash without one."""
-    if fraction is None:
-        return format_percent(None)
-    low, high = map(format_percent, fraction.ends)
-    return f"{format_percent(fraction.value)} [{low}, {high}]"
-
-
 def mark(extrapolated: bool) -> str:
     """Return the mark of a number that was read from an extrapolated line, or nothing."""
     return "‡" if extrapolated else ""

@@ -10,8 +10,6 @@ from math import sqrt
 from statistics import NormalDist, fmean, stdev
 from typing import Any
 
-import msgspec
-
 from interpreting_clip.formats.result import Estimate
 from interpreting_clip.measures.effective_robustness import NATURAL, STYLE, Settings
 from interpreting_clip.study.encoder_results import EncoderResults
@@ -131,7 +129,6 @@ def format_over_seeds(
     scale: float | int = 1,
     *,
     interval: bool = True,
-    own: bool = False,
 ) -> str:
     """Return a number over seeds, with its interval and a mark if seeds are left out.
 
@@ -139,10 +136,7 @@ def format_over_seeds(
     ----------
     scale : the number is shown times this
     interval : whether it is shown with its interval
-    own : return the number of the study's own training in place of the mean
     """
-    if own and isinstance(encoder, StudyEncoder):
-        encoder = msgspec.structs.replace(encoder, replicas={})
     number, replicated = over_seeds(encoder, name), encoder.replicas.get(name)
     text = _format(number, digits, scale, interval=interval)
     left_out = replicated is not None and replicated.left_out > 0

@@ -48,14 +48,6 @@ class StudyEncoder(ReplicatedEncoder, frozen=True, kw_only=True):
         """Whether its features are `linear` or `rectified`."""
         return self.results.kurtosis.representation or "linear"
 
-    def accuracy_on(self, dataset: str) -> float | None:
-        """Return the accuracy in percent on a test set; None if it was not measured there."""
-        robustness = self.results.robustness
-        if dataset == "imagenet":
-            return robustness.imagenet
-        shift = robustness.per_shift.get(dataset)
-        return shift and shift.accuracy.value
-
 
 def report_order(entries: Mapping[str, EncoderEntry]) -> list[str]:
     """Return the keys of encoders as the report lists them: by backbone, training and key."""

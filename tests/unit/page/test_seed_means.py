@@ -111,7 +111,6 @@ def test_without_replicas_a_number_is_the_study_s_own_with_its_interval(encoder)
     shares = Replicated(by_seed={0: 0.6, 1: 0.8})
     replicated = msgspec.structs.replace(encoder, replicas={"prunable.by_accuracy": shares})
     assert format_over_seeds(replicated, "prunable.by_accuracy", 0, 100, interval=False) == "70"
-    assert format_over_seeds(replicated, "prunable.by_accuracy", 1, own=True) == "0.6"
 
 
 def test_a_mean_is_marked_if_seeds_are_left_out(encoder):
