@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pandas as pd
 
-from interpreting_clip.charts.panels import PanelChart
-from interpreting_clip.charts.profile import PROFILE
 from interpreting_clip.formats.result import Number
 from interpreting_clip.formats.result_tables import format_number
 from interpreting_clip.measures.concepts import Concepts
@@ -188,12 +186,6 @@ def array_tables(
         "mean_images": mean_image_table(entries),
     }
     return {name: found[name].reindex(columns=columns) for name, columns in COLUMNS.items()}
-
-
-def array_charts(entries: Sequence[ArrayEntry]) -> dict[str, tuple[PanelChart, pd.DataFrame]]:
-    """Return the charts of a section that have something to draw, with their tables."""
-    table = profile_table(entries)
-    return {"profile": (PROFILE, table)} if len(table) else {}
 
 
 def profile_table(entries: Sequence[ArrayEntry]) -> pd.DataFrame:

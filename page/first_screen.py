@@ -95,8 +95,8 @@ def concept_sentence(labelled: Sequence[LabelledEntry]) -> str:
         counts, in_span = e.concepts.directions, e.concepts.in_span
         if counts:
             chance = in_span.random if in_span else counts.random
-            by_chance = f", random ones {'in their span ' * bool(in_span)}"
-            by_chance = f"{by_chance}{format_number(chance.value, 1)}" if chance else ""
+            random = f"random directions{' in their span' * bool(in_span)} encode"
+            by_chance = f"; {random} {format_number(chance.value, 1)}" if chance else ""
             return (
                 f"The directions of {e.entry.label} encode {format_number(counts.unique.value, 0)} "
                 f"of {len(e.concepts.concepts)} concepts{by_chance}."

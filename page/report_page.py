@@ -19,6 +19,7 @@ from interpreting_clip.charts.lines import (
     TRAINING,
 )
 from interpreting_clip.charts.panels import PanelChart
+from interpreting_clip.charts.profile import PROFILE
 from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import EFFECTIVE_ROBUSTNESS, robustness_panel
 from interpreting_clip.formats.result import Result
@@ -31,11 +32,11 @@ from page.across_encoders import concept_finder, shared_concepts
 from page.array_sections import (
     REMOVED,
     ArrayEntry,
-    array_charts,
     array_sections,
     further_rows,
     headlines,
     object_rows,
+    profile_table,
 )
 from page.claims import study_claims
 from page.drawings import PanelDrawing, panel_drawing
@@ -140,12 +141,9 @@ def report_page(report: Report) -> str:
     view = vars(report) | {
         "claims": claims,
         "array_sections": sections,
-        "array_figures": [
-            {
-                name: panel_drawing(replace(chart, name=f"arrays_{name}_{number}"), table)
-                for name, (chart, table) in array_charts(entries).items()
-            }
-            for number, entries in enumerate(sections.values(), 1)
+        "profiles": [
+            profile_drawing(title, number, entries)
+            for number, (title, entries) in enumerate(sections.items(), 1)
         ],
         "figures": figures(report.tables, names["imagenet"], concepts),
         "trained": [e for e in encoders if e.entry.training != "untrained"],
@@ -195,6 +193,15 @@ def figures(
     return {
         name: panel_drawing(chart, table) for name, (chart, table) in drawn.items() if len(table)
     }
+
+
+def profile_drawing(
+    section: str, number: int, entries: Sequence[ArrayEntry]
+) -> PanelDrawing | None:
+    """Return the chart of every feature of a section's arrays, None without several images."""
+    table, title = profile_table(entries), f"{section}: {PROFILE.title.lower()}"
+    chart = replace(PROFILE, name=f"arrays_profile_{number}", title=title)
+    return panel_drawing(chart, table) if len(table) else None
 
 
 def corrected(encoders: Sequence[StudyEncoder]) -> dict[str, float]:

@@ -31,8 +31,8 @@ def test_real_encoders_have_the_numbers_of_their_files():
     concepts = read_json(PLOTS / "array_concepts/clip_vit_b16_objects.json")
     unique = concepts["directions"]["unique"]["value"]
     chance = concepts["in_span"]["random"]["value"]
-    counted = f"encode {unique} of {len(concepts['concepts'])} concepts, "
-    assert f"{counted}random ones in their span {chance:.1f}" in header
+    counted = f"encode {unique} of {len(concepts['concepts'])} concepts; "
+    assert f"{counted}random directions in their span encode {chance:.1f}" in header
 
 
 def test_the_numbers_of_the_study_are_those_of_its_tables():
@@ -67,5 +67,5 @@ def test_each_insight_has_its_claims_and_one_without_a_claim_is_left_out(study):
 
 def test_a_study_of_synthetic_images_says_so_first():
     first = text_of(HEADER.partition("<h2")[0])
-    assert "So it tests the instruments, not the paper" in first
+    assert "they are no evidence for or against the paper" in first
     assert (ROOT / "params.yaml").read_text().split("title: ")[1].split("\n")[0] in first

@@ -130,7 +130,7 @@ def test_only_a_study_of_synthetic_images_says_that_it_does_not_test_the_paper(f
             fewer, Provenance(datasets=msgspec.convert(sets, dict[str, DatasetEntry]))
         )
     for text, said in ((synthetic, True), (changed, False)):
-        assert ("not the paper" in text.partition("<main>")[0]) == said
+        assert ("no evidence for or against the paper" in text.partition("<main>")[0]) == said
     assert "synthetic ImageNet-R" in synthetic and "synthetic ImageNet-R" not in changed
 
 
