@@ -34,7 +34,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for link in re.findall(
         r'data-page="(directions/[^"#]+)', (folder / "plots/report.html").read_text()
     ):
-        (folder / "plots" / link).parent.mkdir(exist_ok=True)
+        (folder / "plots" / link).parent.mkdir(parents=True, exist_ok=True)
         (folder / "plots" / link).write_text("<p>")
     return folder
 
