@@ -1,6 +1,6 @@
 """Activations that others have published: their tables in `plots/`, their sections of the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 import pandas as pd
@@ -80,10 +80,10 @@ def encodings(entries: Sequence[ArrayEntry]) -> list[ArrayEntry]:
 
 
 def number_rows(
-    results: Sequence[ArrayResults | LabelledEntry],
+    results: Sequence[Iterable[Number]],
 ) -> dict[str, tuple[Number, list[Number | None]]]:
     """Return each number that is known in some result, and that of every result, by its name."""
-    each = [{one.name: one for one in result.numbers} for result in results]
+    each = [{one.name: one for one in numbers} for numbers in results]
     rows = {}
     for name in dict.fromkeys(name for numbers in each for name in numbers):
         found = [numbers.get(name) for numbers in each]
@@ -94,13 +94,14 @@ def number_rows(
 
 def further_rows(entries: Sequence[ArrayEntry]) -> list[tuple[Number, list[Number | None]]]:
     """Return the numbers of entries that `headline_rows` and the other tables lack."""
-    rows = number_rows([e.results for e in entries])
+    rows = number_rows([e.results.numbers for e in entries])
     return [row for name, row in rows.items() if not name.startswith(LEFT_OUT)]
 
 
 def object_rows(entries: Sequence[LabelledEntry]) -> list[tuple[Number, list[Number | None]]]:
     """Return the numbers of `OBJECTS`."""
-    return [row for name, row in number_rows(entries).items() if name in OBJECTS]
+    rows = number_rows([e.numbers for e in entries])
+    return [row for name, row in rows.items() if name in OBJECTS]
 
 
 def headlines(
@@ -121,9 +122,8 @@ def headline_rows(
     outlier feature is the one that is set to 0 and to its mean.
     """
     plain = {}
-    for name, (known, found) in number_rows(arrays).items():
-        label = f"{known.label}, {known.unit}".removesuffix(", ")
-        plain[name] = (label, *map(cell, found), by_chance(known))
+    for name, (known, found) in number_rows([one.numbers for one in arrays]).items():
+        plain[name] = (label_with_unit(known), *map(cell, found), by_chance(known))
     counts = [{n.name: n for n in concept_numbers(one)} if one else {} for one in concepts]
     encoded = [one.get("concepts.directions.unique") for one in counts]
     random = by_chance(encoded[0])
@@ -154,6 +154,11 @@ def lost(axis: OutlierAxis | None) -> str:
     """Return the accuracy lost if a feature is 0, and if it is its mean."""
     costs = (axis.costs["images"], axis.costs_at_mean["images"]) if axis else (None,)
     return " / ".join(map(format_estimate, costs))
+
+
+def label_with_unit(number: Number) -> str:
+    """Return what a number is, such as `top-1 accuracy, %`."""
+    return f"{number.label}, {number.unit}".removesuffix(", ")
 
 
 def cell(number: Number | None) -> str:

@@ -4,9 +4,9 @@
 by hand. Numbers are rounded as on the pages.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -18,9 +18,19 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.published.line_choices import CURVED
 from interpreting_clip.published.schema import START, PublishedModels
 from interpreting_clip.study.array_results import ArrayResults
-from page.array_sections import headline_rows
+from interpreting_clip.study.labelled_arrays import LabelledResults
+from page.array_sections import (
+    NONE,
+    by_chance,
+    cell,
+    headline_rows,
+    label_with_unit,
+    number_rows,
+    outlier_axes,
+)
 from page.further_encoders import FurtherEncoder
-from page.names import format_estimate, format_interval, mark
+from page.labelled_sections import concept_numbers, head_numbers
+from page.names import format_estimate, mark
 from page.published_results import SHIFT_ORDER, interval, model_table
 from page.seed_means import format_over_seeds
 from page.standing import LIMITS, ROBUSTNESS
@@ -32,8 +42,6 @@ from runner.listed_params import ListedParams, Params
 from stages import report
 
 PLOTS = Path("plots")
-
-NONE = format_number(None)
 
 
 def table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> str:
@@ -131,67 +139,64 @@ CLIP, RANDOM = "clip_vit_b16", "clip_vit_b16_random"
 
 CLIP_HEADER = ("", "OpenAI's weights", "random weights", "by chance")
 
-OUTLIER_NUMBERS = {
-    "kurtosis.kurtosis": 2,
-    "kurtosis.outliers.outlier_features": 0,
-    "kurtosis.outliers.total_constant": 3,
-}
-"""The decimals of each number that docs/results.md shows."""
-
-OBJECT_NUMBERS = {
-    "accuracy.accuracy": 1,
-    "concepts.features.unique": 0,
-    "concepts.directions.unique": 0,
-    "concepts.in_span": 0,
-    "concepts.rows.encoded": 0,
-}
+OUTLIER_NUMBERS = (
+    *("kurtosis.kurtosis", "kurtosis.outliers.outlier_features"),
+    "kurtosis.outliers.total_constant",
+)
+OBJECT_NUMBERS = (
+    *("accuracy.accuracy", "concepts.features.unique", "concepts.directions.unique"),
+    *("concepts.in_span", "concepts.rows.encoded"),
+)
+"""The numbers that docs/results.md shows."""
 
 
-def array_numbers(keys: Sequence[str], decimals: Mapping[str, int]) -> Iterator[list[str]]:
-    """Yield the label of each number, and for each array its value and its chance level."""
-    every = pd.read_csv(PLOTS / "arrays.csv").astype(object)
-    records = every.where(every.notna(), None).to_dict("records")
-    by_name = {(record["name"], record["key"]): record for record in records}
-    for name, digits in decimals.items():
-        first, *_ = numbers = [by_name[name, key] for key in keys]
-        cells = [", ".join(filter(None, (first["number_of_measure"], first["unit"])))]
-        for number in numbers:
-            cells += [
-                format_interval(number["value"], number["low"], number["high"], digits),
-                format_number(number["chance"], max(digits, 1)),
-            ]
-        yield cells
+def arrays() -> list[ArrayResults]:
+    """Return what was measured of the CLIP, and of random weights."""
+    return [read_result(PLOTS / f"arrays/{key}.json", ArrayResults) for key in (CLIP, RANDOM)]
+
+
+def concepts() -> list[Concepts]:
+    """Return COCO's objects that the CLIP, and random weights, encode."""
+    folder = PLOTS / "array_concepts"
+    return [read_result(folder / f"{key}_objects.json", Concepts) for key in (CLIP, RANDOM)]
 
 
 def real_clip() -> str:
     """Return the main numbers of the real CLIP, as the study's page has them."""
-    arrays = [read_result(PLOTS / f"arrays/{key}.json", ArrayResults) for key in (CLIP, RANDOM)]
-    concepts = [
-        read_result(PLOTS / f"array_concepts/{key}_objects.json", Concepts)
-        for key in (CLIP, RANDOM)
-    ]
-    return table(CLIP_HEADER, headline_rows(arrays, concepts))
+    return table(CLIP_HEADER, headline_rows(arrays(), concepts()))
 
 
 def outlier_feature() -> str:
     """Return numbers of the real CLIP's outlier feature, of random weights and by chance."""
-    rows = [
-        (label, clip, random, chance)
-        for label, clip, chance, random, _ in array_numbers((CLIP, RANDOM), OUTLIER_NUMBERS)
-    ]
-    results = read_result(PLOTS / f"arrays/{CLIP}.json", ArrayResults)
-    for axis in results.outlier_axes.axes if results.outlier_axes else ():
+    results = arrays()
+    numbers = number_rows([one.numbers for one in results])
+    rows = []
+    for name in OUTLIER_NUMBERS:
+        known, found = numbers[name]
+        rows.append((label_with_unit(known), *map(cell, found), by_chance(known)))
+    for feature, axis in outlier_axes(results[0]).items():
         for value, costs in {"0": axis.costs, "its mean": axis.costs_at_mean}.items():
-            label = f"accuracy lost if outlier feature {axis.feature} is {value}, points"
+            label = f"accuracy lost if outlier feature {feature} is {value}, points"
             rows.append((label, format_estimate(costs["images"]), NONE, NONE))
     return table(CLIP_HEADER, rows)
 
 
 def real_clip_objects() -> str:
     """Return how many of COCO's objects the real CLIP and random weights encode."""
-    keys = (f"{CLIP}_objects", f"{RANDOM}_objects")
-    header = ("", "OpenAI's weights", "by chance", "random weights", "by chance")
-    return table(header, array_numbers(keys, OBJECT_NUMBERS))
+    folder = PLOTS / "labelled_arrays"
+    heads = [read_result(folder / f"{key}_objects.json", LabelledResults) for key in (CLIP, RANDOM)]
+    numbers = number_rows(
+        [
+            (*head_numbers(head), *concept_numbers(counted))
+            for head, counted in zip(heads, concepts(), strict=True)
+        ]
+    )
+    rows = []
+    for name in OBJECT_NUMBERS:
+        known, found = numbers[name]
+        pairs = ((cell(one), by_chance(one)) for one in found)
+        rows.append((label_with_unit(known), *chain.from_iterable(pairs)))
+    return table(("", "OpenAI's weights", "by chance", "random weights", "by chance"), rows)
 
 
 # --- The miniature
