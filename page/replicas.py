@@ -60,11 +60,6 @@ class Replicated(msgspec.Struct, frozen=True, kw_only=True):
         """How many replicas there are, whether they count or not."""
         return len(self.by_seed) + self.left_out
 
-    @property
-    def without(self) -> str:
-        """How many replicas do not count, such as `without 1 of 5 seeds ‡`; empty if all do."""
-        return f"without {self.left_out} of {self.seeds} seeds ‡" if self.left_out else ""
-
 
 class ReplicatedEncoder(msgspec.Struct, frozen=True, kw_only=True):
     """An encoder with its entry in params.yaml, and its numbers over seeds by their names."""
