@@ -97,7 +97,7 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
     robustness, kurtosis, prunable = found.robustness, found.kurtosis.kurtosis, found.prunable
     on_shift = [robustness.per_shift[shift] for shift in SHIFTS]
     heights = [one.robustness and one.robustness.value for one in on_shift]
-    curved, concepts = robustness.curved, found.concepts
+    curved, concepts, ratio = robustness.curved, found.concepts, found.participation_ratio
     assert concepts and concepts.directions and concepts.features
     means = map(estimate, (robustness.robustness, robustness.natural, robustness.style))
     p_value = (sum(one >= kurtosis.value for one in null) + 1) / (len(null) + 1)
@@ -117,6 +117,9 @@ def test_tables_have_the_numbers_of_the_results(study, whole):
             for cell in (estimate(counts.unique, 0), number(counts.random and counts.random.value))
         ],
         "Prunable directions (%)": [number(100 * prunable.by_accuracy, 0)],
+        "Participation ratio": [
+            *(estimate(ratio.dimensions), number(ratio.numbers[0].chance), str(ratio.features)),
+        ],
     }
     for caption, known in tables.items():
         assert cells(table(whole, caption), SUPERVISED)[: len(known)] == known, caption
