@@ -25,9 +25,11 @@ def start() -> None:
         os._exit(1)
     except OSError as error:
         sys.exit(one_line(f"error: {error.filename or 'writing'}: {error.strerror}"))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         # On a terminal, the draws of a measure may be counted in this line.
-        sys.stderr.write("\n" * sys.stderr.isatty() + "interrupted: no file was written\n")
+        sys.stderr.write(
+            "\n" * sys.stderr.isatty() + f"interrupted: {stop or 'no file was written'}\n"
+        )
         sys.exit(130)  # 128 + SIGINT, as shells count it
 
 

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from interpreting_clip.commands.encoder_list import add_encoder_options, given_encoders
 from interpreting_clip.errors import InputError
 
 EPILOG = """\
@@ -32,6 +33,18 @@ The file has the arrays
 and, as metadata, the names of images and classes, the encoder and its preprocessing. It is what
 `interpreting-clip measure mine.safetensors --report out` reads.
 
+Several encoders get a file each in the folder --to, named after them, and each image is decoded
+once for all that fit into memory together. Files that the same command wrote before are kept. An
+encoder that fails is named, the others go on, and the exit status is 1. A --list has an encoder in
+each line, with the options of this encoder:
+  openclip:ViT-B-32/openai
+  mine.pt --backbone timm:resnet50 --with 'mean=[0.5, 0.5, 0.5]'   # a comment
+
+--shift blur=photos_blur adds to each file
+  shifts.blur.activations    [image, feature]
+  shifts.blur.classes        [image]  numbered as those of FOLDER
+  shifts.blur.class_indices  [class]
+
 The activations are held in memory until all are computed. If they do not fit, use --to mine.npy:
 they are then written to mine.npy as they are computed, and all else to mine.safetensors, for
 `interpreting-clip measure mine.npy --head mine.safetensors --labels mine.safetensors`.
@@ -42,32 +55,43 @@ def add_extract(commands: Any) -> None:
     """Add the command to a parser's commands."""
     parser = commands.add_parser(
         "extract",
-        help="compute the activations of an encoder on a folder of images",
-        description="Compute the activations of an encoder on a folder of images.",
+        help="compute the activations of encoders on a folder of images",
+        usage="%(prog)s [options] [ENCODER ...] FOLDER --to PATH",
+        description="Compute the activations of encoders on a folder of images.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(command=main)
     add = parser.add_argument
-    add("encoder", metavar="ENCODER", help="an encoder by its name, or a file of weights")
-    add("images", metavar="FOLDER", type=Path, help="images, or one folder of them per class")
+    add("first", metavar="ENCODER", help="an encoder by its name, or a file of weights")
+    # The last one is the folder. With --list there may be no other; `main` checks it.
+    others = add(
+        "others", metavar="FOLDER", nargs="+", help="images, or a folder of them per class"
+    )
+    others.required = False
     add(
         "--to",
-        metavar="FILE",
+        metavar="PATH",
         type=Path,
         required=True,
-        help="the .safetensors or .npy file to write",
+        help="the .safetensors or .npy file to write; for several encoders, a folder for their "
+        "files",
     )
-    add("--backbone", metavar="NAME", help="the architecture of a file of weights")
-    add("--random", metavar="SEED", type=int, help="draw random weights")
     add(
-        "--with",
-        metavar="KEY=VALUE",
-        dest="keys",
+        "--list",
+        metavar="FILE",
+        type=Path,
+        help="a text with an encoder in each line, with its own options",
+    )
+    add_encoder_options(add)
+    add(
+        "--shift",
+        metavar="NAME=FOLDER",
+        dest="shifts",
         action="append",
         default=[],
-        help="set another key of a weights entry: revision; for a weights file also state, prefix, "
-        "head_name, normalize_features, classes, mean, std, resize, interpolation",
+        help="also compute the activations of these images, in class folders that FOLDER has; may "
+        "be given several times",
     )
     add(
         "--class-names",
@@ -103,13 +127,24 @@ def main(options: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        A package of the pipeline is missing; or as `extract_folder`.
+        There is no encoder or a package of the pipeline is missing; or as `given_encoders`,
+        `extract_folder` and `extract_several`.
     """
+    *words, folder = [options.first, *(options.others or [])]
+    options.images = Path(folder)
+    given = given_encoders(words, options)
+    if not given:
+        raise InputError(f"extract: expected ENCODER and FOLDER, got {folder} alone")
     try:
-        # Imported here: the library alone has none of what this needs.
-        from interpreting_clip.commands.extract_folder import extract_folder
+        # Imported here: the library alone has none of what these need.
+        if len(given) > 1 or options.list is not None:
+            from interpreting_clip.commands.extract_several import extract_several
 
-        extract_folder(options)
+            extract_several(given, options)
+        else:
+            from interpreting_clip.commands.extract_folder import extract_folder
+
+            extract_folder(given[0], options)
     except ModuleNotFoundError as error:
         raise InputError(
             f"extract: the package {error.name} is missing; in the clone of this repository, run "

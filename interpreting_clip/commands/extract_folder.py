@@ -3,10 +3,10 @@
 import argparse
 import json
 import re
-import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,77 +16,183 @@ import torch
 from tqdm import tqdm
 
 from interpreting_clip.arrays.head import Head
+from interpreting_clip.commands.encoder_list import GivenEncoder
 from interpreting_clip.commands.given_files import METADATA, read_names, require_folder
-from interpreting_clip.commands.image_folder import ImageFolder, read_folder
+from interpreting_clip.commands.image_folder import ImageFolder, read_folder, read_shifts
 from interpreting_clip.commands.named_encoder import name_encoder
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
-from interpreting_clip.encoders.activations import streamed_activations
-from interpreting_clip.encoders.encoder import Encoder
-from interpreting_clip.encoders.encoder_entries import ZeroShotHead
+from interpreting_clip.encoders.activations import several_activations, streamed_activations
+from interpreting_clip.encoders.encoder import Classifier, Encoder
+from interpreting_clip.encoders.encoder_entries import ComputeType, ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, error_context, listed, one_line
 from interpreting_clip.formats.array_files import SUFFIXES
-from interpreting_clip.formats.tensors import stacked, write_rows, write_tensors
+from interpreting_clip.formats.tensors import write_rows, write_tensors
 
 LONGEST_TEXT = 99_000_000
 """The most bytes of metadata: safetensors allow 100 MB, with the names of the arrays."""
 
 
-def extract_folder(options: argparse.Namespace) -> None:
-    """Compute what the options name, and write it whole or not at all."""
-    out, machine = options.to, machine_of(options)
+@dataclass(frozen=True)
+class Run:
+    """What the options ask of every encoder."""
+
+    images: ImageFolder
+    shifts: dict[str, ImageFolder]
+    class_names: list[str]
+    templates: Sequence[str] | str
+    head: bool
+    precision: ComputeType
+    machine: Machine
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The metadata that the options decide, whatever the encoder."""
+        settings: dict[str, Any] = {"precision": self.precision, "images": self.images.names}
+        if self.class_names:
+            settings["class_names"] = self.class_names
+        if self.shifts:
+            settings["shifts"] = {name: shift.names for name, shift in self.shifts.items()}
+        if not self.head:
+            settings["no_head"] = True
+        return settings
+
+
+@dataclass
+class Extraction:
+    """An encoder's file in the making.
+
+    Attributes
+    ----------
+    encoder : without its text tower
+    about : the file's metadata
+    arrays : those that are there so far, by name
+    error : why the activations could not be computed, if so
+    """
+
+    given: GivenEncoder
+    out: Path
+    encoder: Encoder
+    about: str
+    arrays: dict[str, np.ndarray]
+    error: InputError | None = None
+
+
+def extract_folder(given: GivenEncoder, options: argparse.Namespace) -> None:
+    """Compute what the options name for one encoder, and write it whole or not at all."""
+    require_writable(options.to)
+    run = read_run(options)
+    one = prepare(given, options.to, run)
+    for name, shift in run.shifts.items():
+        pass_images([one], shift, f"shifts.{name}.activations", run)
+    if one.out.suffix == ".npy" and one.error is None:
+        rows = streamed_activations(one.encoder, run.images, run.machine, run.precision)
+        with progress_bar(run.images) as bar, error_context(run.images.root):
+            write_rows(one.out, activations_shape(one, run.images), counted(rows, bar))
+    else:
+        pass_images([one], run.images, "activations", run)
+    if one.error is not None:
+        raise one.error
+    write_file(one, run)
+
+
+def read_run(options: argparse.Namespace) -> Run:
+    """Read the options, and the names of the images."""
+    machine = machine_of(options)
     chosen = options.templates or ["openai_imagenet"]  # that of the studies on real images
     value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
     templates = convert({"templates": value}, ZeroShotHead, "", "--template").templates
-    require_writable(out)
     images = read_folder(options.images)
+    shifts = read_shifts(options.shifts, images)
     names = class_names(options.class_names, images)
-    with encoder_context(options):
-        named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
-        encoder, remarks = find_encoder(*named, machine)
-    if images.ignored:
-        number = len(images.ignored)
-        remarks["left out"] = f"{number:,} of other kinds: {listed(images.ignored, 1)}"
+    head, precision = not options.no_head, options.precision
+    return Run(images, shifts, names, templates, head, precision, machine)
+
+
+def prepare(given: GivenEncoder, out: Path, run: Run) -> Extraction:
+    """Load an encoder and compute its head, and print how."""
+    with encoder_context(given):
+        named = name_encoder(given.words, given.backbone, given.random, given.keys)
+        encoder, remarks = find_encoder(*named, run.machine)
+    for folder in (run.images, *run.shifts.values()):
+        if folder.ignored:
+            others = f"{len(folder.ignored):,} of other kinds: {listed(folder.ignored, 1)}"
+            remarks["left out" if folder is run.images else f"left out of {folder.root}"] = others
     head, about_head = None, "none, as asked for"
-    if not options.no_head:
-        head, about_head = head_of(encoder, images, names, templates, machine.device)
+    if run.head:
+        head, about_head = head_of(encoder, run)
     # Why a file's own head was left out, if it was, says more.
     remarks.setdefault("head", about_head)
     for subject, text in remarks.items():
         say(subject, text)
-    words = [options.encoder]
-    words += [] if options.backbone is None else ["--backbone", options.backbone]
-    words += [] if options.random is None else ["--random", str(options.random)]
-    words += [word for key in options.keys for word in ("--with", key)]
-    about = {
-        "encoder": shlex.join(words),
-        "precision": options.precision,
-        "card": card_of(encoder),
-        "images": images.names,
-    }
-    if names:
-        about["class_names"] = names
+    about = {"encoder": str(given), "precision": run.precision, "card": card_of(encoder)}
+    about |= run.settings
     if head is not None and encoder.card.kind == "clip":
-        about["templates"] = prompt_templates(templates)
+        about["templates"] = prompt_templates(run.templates)
     text = json.dumps(about, ensure_ascii=False)
     if (size := len(json.dumps(text, ensure_ascii=False).encode())) > LONGEST_TEXT:
         raise InputError(
-            f"{images.root}: the names of images and classes take {size:,} bytes, and the file can "
-            f"hold {LONGEST_TEXT:,}; pass a part of the images at a time"
+            f"{run.images.root}: the names of images and classes take {size:,} bytes, and the file "
+            f"can hold {LONGEST_TEXT:,}; pass a part of the images at a time"
         )
-    arrays, shape = arrays_of(images, head), (len(images), encoder.card.feature_width)
-    shapes = {"activations": shape, **{name: one.shape for name, one in arrays.items()}}
-    rows = streamed_activations(encoder, images, machine, options.precision)
-    with tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar:
-        if out.suffix == ".npy":
-            write_rows(out, shape, counted(rows, bar))
-        else:
-            arrays["activations"] = stacked(shape, counted(rows, bar))
-    write_tensors(out.with_suffix(".safetensors"), arrays, {METADATA: text})
-    sizes = (f"{name} {' × '.join(map(str, one))}" for name, one in shapes.items() if one)
-    say(str(out), ", ".join(sizes))
+    card = encoder.card
+    tower = Classifier(encoder.visual, card.feature_width, 0, card.normalize_features)
+    return Extraction(given, out, Encoder(card, tower), text, arrays_of(run, head))
+
+
+def pass_images(
+    extractions: Sequence[Extraction], images: ImageFolder, name: str, run: Run
+) -> None:
+    """Add the activations of images to the arrays of several encoders; each is decoded once.
+
+    An encoder that fails has an error instead, while the others go on. A damaged image ends it for
+    all of them.
+    """
+    if not (going := [one for one in extractions if one.error is None]):
+        return
+    for one in going:
+        one.arrays[name] = np.empty(activations_shape(one, images), np.float32)
+    batches = several_activations(
+        [one.encoder for one in going], images, np.arange(len(images)), run.machine, run.precision
+    )
+    begin, size = 0, run.machine.batch_size
+    with progress_bar(images) as bar:
+        for results in batches:
+            for one, result in zip(going, results, strict=True):
+                if isinstance(result, np.ndarray):
+                    one.arrays[name][begin : begin + size] = result
+                elif one.error is None:
+                    one.error = InputError(f"{images.root}: {failure(result)}")
+            bar.update(min(size, len(images) - begin))
+            begin += size
+
+
+def failure(error: Exception) -> str:
+    """Return what to tell of an encoder's failure, in one line."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the GPU has too little memory; set a smaller --batch-size"
+    return re.sub(r"\s*\n\s*", "; ", str(error))
+
+
+def activations_shape(one: Extraction, images: ImageFolder) -> tuple[int, int]:
+    """Return the shape of an encoder's activations on images."""
+    return len(images), one.encoder.card.feature_width
+
+
+def progress_bar(images: ImageFolder) -> Any:
+    """Return a progress bar that counts images."""
+    return tqdm(total=len(images), desc="extract", unit="image", disable=None)
+
+
+def write_file(one: Extraction, run: Run) -> None:
+    """Write the arrays and the metadata of an encoder, and print what there is."""
+    write_tensors(one.out.with_suffix(".safetensors"), one.arrays, {METADATA: one.about})
+    shapes = {"activations": activations_shape(one, run.images)}
+    shapes |= {name: array.shape for name, array in one.arrays.items()}
+    sizes = (f"{name} {' × '.join(map(str, shape))}" for name, shape in shapes.items() if shape)
+    say(str(one.out), ", ".join(sizes))
 
 
 def say(subject: str, what: str) -> None:
@@ -96,7 +202,7 @@ def say(subject: str, what: str) -> None:
 
 
 @contextmanager
-def encoder_context(options: argparse.Namespace) -> Iterator[None]:
+def encoder_context(given: GivenEncoder) -> Iterator[None]:
     """Put the encoder in front of an error, in place of its path in a study."""
     try:
         yield
@@ -104,9 +210,7 @@ def encoder_context(options: argparse.Namespace) -> Iterator[None]:
         problem = str(error).removeprefix("weights: ").removeprefix("backbones: ")
         problem = problem.replace(" in params.yaml", "")
         # Errors about a file name it themselves.
-        raise InputError(
-            problem if options.backbone else f"{options.encoder}: {problem}"
-        ) from error
+        raise InputError(problem if given.backbone else f"{given.words}: {problem}") from error
 
 
 def machine_of(options: argparse.Namespace) -> Machine:
@@ -152,11 +256,9 @@ def class_names(file: Path | None, images: ImageFolder) -> list[str]:
     return names
 
 
-def head_of(
-    encoder: Encoder, images: ImageFolder, names: list[str], templates: Any, device: str
-) -> tuple[Head | None, str]:
+def head_of(encoder: Encoder, run: Run) -> tuple[Head | None, str]:
     """Return the head to write, or None, and a description of it."""
-    card = encoder.card
+    card, images, names = encoder.card, run.images, run.class_names
     if card.kind == "clip":
         if not names:
             return None, "none, for there are neither class folders nor --class-names"
@@ -165,11 +267,11 @@ def head_of(
                 f"{images.root}: {ids[0]}: a prompt needs a name, and not all folders are classes "
                 "of ImageNet; name them with --class-names, or write no head with --no-head"
             )
-        encoder.module.to(device)
+        encoder.module.to(run.machine.device)
         # IndexError: torch has no embedding for a token.
         beyond = "a text has a token beyond the text tower's vocabulary; get both from one model"
         with error_context(beyond, IndexError):
-            rows = zero_shot_head(encoder, names, templates)
+            rows = zero_shot_head(encoder, names, run.templates)
         return Head(rows, None, True), f"zero-shot, classes: {listed(names, 3)}"
     if encoder.head is None:
         return None, "none, for the encoder has no head"
@@ -203,11 +305,15 @@ def card_of(encoder: Encoder) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key not in left_out}
 
 
-def arrays_of(images: ImageFolder, head: Head | None) -> dict[str, np.ndarray]:
+def arrays_of(run: Run, head: Head | None) -> dict[str, np.ndarray]:
     """Return the arrays to write, but for the activations."""
-    arrays: dict[str, np.ndarray] = {}
-    if images.class_folders:
-        arrays |= {"class_indices": np.unique(images.classes), "classes": images.classes}
+    arrays, folders = dict[str, np.ndarray](), run.images.numbered_folders
+    parts = {"": run.images, **{f"shifts.{name}.": shift for name, shift in run.shifts.items()}}
+    for prefix, images in parts.items():
+        if images.class_folders:
+            classes = images.classes_among(folders)
+            arrays[f"{prefix}class_indices"] = np.unique(classes)
+            arrays[f"{prefix}classes"] = classes
     if head is not None:
         arrays |= {} if head.bias is None else {"bias": head.bias}
         arrays["weight"] = head.weight

@@ -1,5 +1,7 @@
 """A folder of images, or of a folder for each class, as the command `extract` reads it."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -9,8 +11,9 @@ from jaxtyping import Int, UInt8
 
 from interpreting_clip.datasets.images import SUFFIXES, decode_image
 from interpreting_clip.datasets.layout import is_image, is_stray, walk
-from interpreting_clip.encoders.open_clip_import import import_open_clip
-from interpreting_clip.errors import InputError
+from interpreting_clip.encoders.class_names import class_names, imagenet_folders
+from interpreting_clip.errors import InputError, listed
+from interpreting_clip.quantities import KEY
 
 
 @dataclass(frozen=True)
@@ -40,33 +43,28 @@ class ImageFolder:
 
     @cached_property
     def imagenet(self) -> list[str]:
-        """The names of ImageNet's 1,000 class folders, if these are among them; or none.
+        """The names of ImageNet's 1,000 class folders, if these are among them; or none."""
+        return imagenet_folders(self.class_folders)
 
-        That is its WordNet ids in their order, or 0 to 999 if all of these are here, as in
-        ImageNet-V2: fewer numbers may be any classes.
-        """
-        numbers = [str(number) for number in range(1000)]
-        if not self.class_folders or self.class_folders == numbers:
-            return self.class_folders
-        # `data/reference` has them too, but is not installed with the package.
-        from timm.data.imagenet_info import ImageNetInfo
-
-        known = ImageNetInfo("imagenet-1k").label_names()
-        return known if {*self.class_folders} <= {*known} else []
+    @property
+    def numbered_folders(self) -> list[str]:
+        """The class folders in the order of the classes' numbers: all of ImageNet's, or its own."""
+        return self.imagenet or self.class_folders
 
     @property
     def classes(self) -> Int[np.ndarray, " image"]:
         """The class of each image: ImageNet's number, or the position of its folder."""
-        order = self.imagenet or self.class_folders
-        number = {name: index for index, name in enumerate(order)}
+        return self.classes_among(self.numbered_folders)
+
+    def classes_among(self, folders: list[str]) -> Int[np.ndarray, " image"]:
+        """Return the class of each image: the position of its folder among `folders`."""
+        number = {name: index for index, name in enumerate(folders)}
         return np.array([number[class_folder(name)] for name in self.names], np.int64)
 
     @property
     def class_names(self) -> list[str]:
         """The names of the classes: open_clip's for ImageNet's classes, or the folders' names."""
-        if self.imagenet:
-            return list(import_open_clip().IMAGENET_CLASSNAMES)
-        return [name.replace("_", " ") for name in self.class_folders]
+        return class_names(self.numbered_folders)
 
 
 def read_folder(root: Path) -> ImageFolder:
@@ -108,6 +106,44 @@ def read_folder(root: Path) -> ImageFolder:
             "folder or add its images, for classes are numbered in the order of their folders"
         )
     return ImageFolder(root, names, found, ignored)
+
+
+def read_shifts(given: Sequence[str], images: ImageFolder) -> dict[str, ImageFolder]:
+    """List the images of shifts, by the names in NAME=FOLDER; their classes are those of `images`.
+
+    Raises
+    ------
+    InputError
+        A name is not a key of a study or comes twice; a folder is refused by `read_folder`, or has
+        no class folders or others than those of `images`.
+    """
+    shifts: dict[str, ImageFolder] = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if not (equals and folder and re.fullmatch(KEY, name)) or name in shifts:
+            why = "each name once" if name in shifts else "its name in a-z, 0-9 and _"
+            raise InputError(
+                f"--shift {text}: expected NAME=FOLDER, such as blur=photos_blur, {why}"
+            )
+        shift = shifts[name] = read_folder(Path(folder))
+        if not images.class_folders:
+            raise InputError(
+                f"{images.root}: --shift {name} needs a folder for each class of the images here, "
+                "got images without class folders"
+            )
+        expected = listed(images.class_folders, 3)
+        if not shift.class_folders:
+            raise InputError(
+                f"{shift.root}: --shift {name}: expected the class folders of {images.root} "
+                f"({expected}), got images without class folders"
+            )
+        known = {*images.numbered_folders}
+        if unknown := [one for one in shift.class_folders if one not in known]:
+            raise InputError(
+                f"{shift.root}: --shift {name}: expected class folders that {images.root} has "
+                f"({expected}), got {listed(unknown, 3)}; rename or remove them"
+            )
+    return shifts
 
 
 def is_hidden(path: str) -> bool:

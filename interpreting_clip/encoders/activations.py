@@ -1,11 +1,12 @@
 """The activations of an encoder: what feeds the head, before L2 normalisation."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from msgspec.structs import replace
 
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.datasets.shards import open_shards
@@ -15,7 +16,7 @@ from interpreting_clip.encoders.encoder_entries import AnyBackbone, ComputeType
 from interpreting_clip.encoders.saved_activations import write_activations
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.tensors import stacked
-from interpreting_clip.loading.batches import ImageDataset, image_batches
+from interpreting_clip.loading.batches import ImageDataset, image_batches, several_batches
 from interpreting_clip.loading.decoding import decode_fast
 from interpreting_clip.loading.preprocess import Pixels, to_tower
 from interpreting_clip.loading.processes import collect, place
@@ -78,27 +79,76 @@ def activation_batches(
     encoder: Encoder, images: ImageDataset, machine: Machine, precision: ComputeType
 ) -> Iterator[Float[np.ndarray, "image feature"]]:
     """Yield the activations of this process's images, a batch at a time."""
-    device, preprocess = machine.device, encoder.card.preprocess
-    tower = image_tower(encoder, device)
     (rank, size), indices = place(), np.arange(len(images))
     # Whole batches, since a batch of another shape may use other kernels and change the last bits.
-    assigned, begin = indices[indices // machine.batch_size % size == rank], 0
-    batches = image_batches(
-        images, assigned, preprocess, machine.batch_size, machine.workers, device=device
-    )
-    for squares in batches:
-        with forward_passes(device, precision):
-            rows = embed(tower, to_tower(squares, preprocess, device))
-        finite = np.isfinite(rows).all(axis=1)
-        if not finite.all():
-            image = assigned[begin + int(np.argmin(finite))]
-            raise InputError(
-                f"image {image}: its activation is NaN or infinite; "
-                "the encoder's training diverged (lower its learning rate), its weights are "
-                "damaged, or its numbers are too large for the `precision` float16"
-            )
-        begin += len(rows)
+    assigned = indices[indices // machine.batch_size % size == rank]
+    for (rows,) in several_activations([encoder], images, assigned, machine, precision):
+        if isinstance(rows, Exception):
+            raise rows
         yield rows
+
+
+def several_activations(
+    encoders: Sequence[Encoder],
+    images: ImageDataset,
+    assigned: Int[np.ndarray, " image"],
+    machine: Machine,
+    precision: ComputeType,
+) -> Iterator[list[Float[np.ndarray, "image feature"] | Exception]]:
+    """Yield the activations of several encoders, a batch at a time; each image is decoded once.
+
+    The rows of each are those of `streamed_activations`, to the last bit. In place of rows, an
+    encoder whose activations are not finite, or which does not fit into the GPU's memory, has its
+    error from there on, while the others go on. The towers stay in the device's memory together.
+
+    Parameters
+    ----------
+    assigned : which images
+
+    Raises
+    ------
+    InputError
+        An image is broken; names the image.
+    """
+    device = machine.device
+    preprocesses = [encoder.card.preprocess for encoder in encoders]
+    towers = [image_tower(encoder, device) for encoder in encoders]
+    # Mean and std are applied later, so towers may share their squares.
+    shared = [replace(one, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)) for one in preprocesses]
+    different, begin = list(dict.fromkeys(shared)), 0
+    batches = several_batches(
+        images, assigned, different, machine.batch_size, machine.workers, device=device
+    )
+    failed: dict[int, Exception] = {}
+    for squares in batches:
+        pixels, rows = dict(zip(different, squares, strict=True)), {}
+        for n, (tower, preprocess) in enumerate(zip(towers, preprocesses, strict=True)):
+            if n in failed:
+                continue
+            try:
+                with forward_passes(device, precision):
+                    rows[n] = embed(tower, to_tower(pixels[shared[n]], preprocess, device))
+                require_finite_rows(rows[n], assigned[begin:])
+            except (InputError, torch.OutOfMemoryError) as error:
+                # A traceback would keep the tensors of the pass in memory.
+                failed[n] = error.with_traceback(None)
+        begin += len(squares[0])
+        yield [failed[n] if n in failed else rows[n] for n in range(len(encoders))]
+        if len(failed) == len(encoders):
+            return
+
+
+def require_finite_rows(
+    rows: Float[np.ndarray, "image feature"], numbers: Int[np.ndarray, " number"]
+) -> None:
+    """Refuse activations that are NaN or infinite; `numbers` are those of their images."""
+    finite = np.isfinite(rows).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"image {numbers[int(np.argmin(finite))]}: its activation is NaN or infinite; "
+            "the encoder's training diverged (lower its learning rate), its weights are "
+            "damaged, or its numbers are too large for the `precision` float16"
+        )
 
 
 def image_tower(encoder: Encoder, device: str) -> torch.nn.Module:

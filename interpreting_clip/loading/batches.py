@@ -1,7 +1,8 @@
 """Batches of images at a tower's size, loaded by torch's DataLoader."""
 
+import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -117,17 +118,44 @@ def image_batches(
     device: torch.device | str = "cpu",
 ) -> Iterator[Pixels]:
     """Yield some images as squares of the tower's size, `batch_size` at a time, in order."""
+    each = several_batches(images, rows, [preprocess], batch_size, workers, device=device)
+    return (squares for (squares,) in each)
 
-    def load(batch: Int[np.ndarray, " image"]) -> UInt8[np.ndarray, "image size size 3"]:
-        squares = np.empty((len(batch), preprocess.size, preprocess.size, 3), np.uint8)
-        for square, row in zip(squares, batch.tolist(), strict=True):
-            square[...] = resize_and_crop(images[row], preprocess)
-        return squares
+
+def several_batches(
+    images: ImageDataset,
+    rows: Int[np.ndarray, " image"],
+    preprocesses: Sequence[Preprocess],
+    batch_size: int,
+    workers: int = 0,
+    *,
+    device: torch.device | str = "cpu",
+) -> Iterator[list[Pixels]]:
+    """Yield batches as `image_batches` does, once for each `preprocess`; an image is decoded once.
+
+    For towers with other sizes or crops of the same images.
+    """
+    shapes = [(one.size, one.size, 3) for one in preprocesses]
+
+    # All squares of a batch in one array, since that goes through a pipe, or to pinned memory.
+    def load(batch: Int[np.ndarray, " image"]) -> UInt8[np.ndarray, " byte"]:
+        pixels = np.empty(len(batch) * sum(map(math.prod, shapes)), np.uint8)
+        squares = parts(pixels, len(batch))
+        for number, row in enumerate(batch.tolist()):
+            image = images[row]
+            for preprocess, square in zip(preprocesses, squares, strict=True):
+                square[number] = resize_and_crop(image, preprocess)
+        return pixels
+
+    def parts(pixels: Any, count: int) -> list[Any]:
+        ends = np.cumsum([count * math.prod(shape) for shape in shapes]).tolist()
+        bounds = zip([0, *ends], ends, shapes, strict=False)
+        return [pixels[begin:end].reshape(count, *shape) for begin, end, shape in bounds]
 
     starts = range(0, len(rows), batch_size)
     batches = [rows[start : start + batch_size] for start in starts]
     loaded = load_batches(load, batches, useful_workers(images, workers), device)
-    return (squares for _, squares in loaded)
+    return (parts(pixels, len(batch)) for batch, pixels in loaded)
 
 
 def cache_images(images: ImageDataset, preprocess: Preprocess, workers: int = 0) -> ImageDataset:

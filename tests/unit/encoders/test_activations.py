@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 import torch
+from msgspec.structs import replace
 
+from interpreting_clip.encoders.activations import several_activations
+from interpreting_clip.encoders.encoder import clip_encoder
+from interpreting_clip.encoders.tokenizer import build_vocabulary
 from interpreting_clip.errors import InputError
 from interpreting_clip.loading.preprocess import to_tower
-from tests.unit.encoders.conftest import activations
+from runner.machine_settings import Machine
+from tests.unit.encoders.conftest import activations, small_backbone
 
 
 def test_activations_are_the_tower_s_output_image_by_image(encoder, images):
@@ -33,6 +38,29 @@ def test_an_activation_that_is_not_finite_is_refused(encoder, images, value):
     encoder.visual.register_forward_hook(spoil)
     with pytest.raises(InputError, match="image 7"):
         activations(encoder, images, 5)
+
+
+def test_several_encoders_have_the_rows_of_each_and_one_may_fail(images):
+    vocabulary = build_vocabulary(["a photo of a red fish"])
+    backbones = [small_backbone(kind) for kind in ("vit", "rn", "vit")]
+    backbones += [replace(small_backbone("vit"), mean=(0.1, 0.2, 0.3))]
+    encoders = [clip_encoder(one, vocabulary, seed) for seed, one in enumerate(backbones)]
+
+    def spoil(_module, pixels, output):
+        output[(pixels[0] > 0).flatten(1).all(1)] = np.nan
+
+    images[7] = 255
+    encoders[2].visual.register_forward_hook(spoil)
+    machine, indices = Machine(batch_size=5), np.arange(len(images))
+    batches = list(several_activations(encoders, images, indices, machine, "float32"))
+    for number in (0, 1, 3):
+        rows = np.concatenate([batch[number] for batch in batches])  # pyright: ignore
+        assert np.array_equal(rows, activations(encoders[number], images, 5))
+    assert isinstance(batches[0][2], np.ndarray)
+    assert all(isinstance(batch[2], InputError) for batch in batches[1:])
+    assert "image 7" in str(batches[-1][2])
+    ended = list(several_activations([encoders[2]], images, indices, machine, "float32"))
+    assert len(ended) == 2 < len(batches)
 
 
 @pytest.mark.parametrize(("precision", "digits"), [("bfloat16", 8), ("float16", 11)])

@@ -8,6 +8,7 @@ from interpreting_clip.loading.batches import (
     SMALL,
     cache_images,
     image_batches,
+    several_batches,
     useful_workers,
 )
 from interpreting_clip.loading.preprocess import Preprocess, resize_and_crop
@@ -28,6 +29,29 @@ def test_batches_come_in_order_and_the_last_may_be_smaller():
     assert [len(batch) for batch in batches] == [2, 2, 1]
     expected = [resize_and_crop(images[row], PREPROCESS) for row in rows]
     assert np.array_equal(np.concatenate(batches), np.stack(expected))
+
+
+def test_several_preprocessings_get_their_own_squares_of_images_that_are_decoded_once():
+    stored, decoded = photographs(5), list[int]()
+
+    class Images:
+        def __len__(self) -> int:
+            return len(stored)
+
+        def __getitem__(self, image: int) -> np.ndarray:
+            decoded.append(image)
+            return stored[image]
+
+    others = [PREPROCESS, Preprocess(size=8, mean=(0.1, 0.1, 0.1), std=(1.0, 1.0, 1.0))]
+    rows = np.array([4, 0, 2])
+    batches = list(several_batches(Images(), rows, others, 2))
+    assert decoded == [0, 4, 0, 2]  # the first, to see how large images are
+    for number, preprocess in enumerate(others):
+        alone = list(image_batches(stored, rows, preprocess, 2))
+        assert [len(squares[number]) for squares in batches] == [2, 1]
+        assert np.array_equal(
+            np.concatenate([squares[number] for squares in batches]), np.concatenate(alone)
+        )
 
 
 def test_workers_load_large_images_that_are_not_in_memory():
