@@ -1,18 +1,15 @@
 """The page and the JSON with the command's results."""
 
 import inspect
-import json
 import re
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors import safe_open
-
 from interpreting_clip.catalogue import MEASURES
 from interpreting_clip.charts.colours import css
-from interpreting_clip.commands.given_files import METADATA, GivenArray, require_folder
+from interpreting_clip.commands.given_files import GivenArray, recorded, require_folder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
@@ -58,6 +55,7 @@ class Study:
     inputs : the arrays that were read, by their role
     titles, results : of each measure, by its name
     missing : what measures that were left out need, by their title
+    several : whether it is compared with other encoders
     """
 
     name: str = "Accuracies as given"
@@ -65,15 +63,12 @@ class Study:
     titles: dict[str, str] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    several: bool = False
 
 
 def encoder_name(file: Path) -> str:
     """Return the encoder that a file of `extract` is from; otherwise the file's name."""
-    if file.suffix == ".safetensors":
-        with safe_open(file, "numpy") as stored:
-            if about := (stored.metadata() or {}).get(METADATA):
-                return json.loads(about)["encoder"]
-    return file.stem
+    return recorded(file).get("encoder", file.stem)
 
 
 def require_report(out: Path) -> None:
