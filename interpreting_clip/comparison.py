@@ -1,9 +1,9 @@
 """Several encoders on the same images: each one's measures, their differences and similarities."""
 
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any
 
 from interpreting_clip.arrays.conversions import (
@@ -15,7 +15,7 @@ from interpreting_clip.arrays.conversions import (
     as_progress,
 )
 from interpreting_clip.catalogue import (
-    MEASURES,
+    LONG,
     comparisons_of_arrays,
     measures_of_arrays,
 )
@@ -23,6 +23,7 @@ from interpreting_clip.errors import one_line
 from interpreting_clip.formats.result import Result
 from interpreting_clip.measures.concepts import concepts
 from interpreting_clip.measures.encoder_comparison import (
+    ACCURACY_ON,
     Comparison,
     Similarity,
     paired_differences,
@@ -139,11 +140,7 @@ def encoder_context(name: str) -> Iterator[None]:
 
 def measure_encoder(given: Mapping[str, Any], progress: Progress) -> dict[str, Result]:
     """Return the results of every measure of an encoder's arrays by its name, concepts last."""
-    long = {
-        name: {"progress": progress}
-        for name, measure in MEASURES.items()
-        if "progress" in inspect.signature(measure.function).parameters
-    }
+    long: dict[str, dict[str, Any]] = {name: {"progress": progress} for name in LONG}
     results = {
         name: measure()
         for name, _, needs, measure in measures_of_arrays(given, long)
@@ -160,7 +157,7 @@ def measure_encoder(given: Mapping[str, Any], progress: Progress) -> dict[str, R
 def compare_results(
     results: dict[str, dict[str, Result]],
     activations: Mapping[str, Any],
-    other_images: Callable[[str, str], str] = lambda _first, _second: "",
+    other_images: Mapping[tuple[str, str, str], str] = MappingProxyType({}),
 ) -> Comparison:
     """Return the comparison of encoders whose measures are known.
 
@@ -168,12 +165,13 @@ def compare_results(
     ----------
     results : by encoder and measure
     activations : of each encoder
-    other_images : returns why two encoders are not on the same images, or nothing if they are
+    other_images : why two encoders are not on the same images, by their names and that of a shift;
+        it is empty for the activations themselves
     """
-    reasons = {pair: other_images(*pair) for pair in combinations(results, 2)}
-    pairs = [pair for pair, reason in reasons.items() if not reason]
+    pairs = [pair for pair in combinations(results, 2) if (*pair, "") not in other_images]
     not_compared = [
-        f"{first} and {second}: {reason}" for (first, second), reason in reasons.items() if reason
+        f"{first} and {second}{f' on {shift}' if shift else ''}: {reason}"
+        for (first, second, shift), reason in other_images.items()
     ]
     similarities = []
     for first, second in pairs:
@@ -186,9 +184,16 @@ def compare_results(
                 found[name] = measure()
         if found:
             similarities.append(Similarity(first=first, second=second, results=found))
+    left_out = {
+        (first, second, f"{ACCURACY_ON}{shift}") for first, second, shift in other_images if shift
+    }
     return Comparison(
         results=results,
-        differences=[*paired_differences(results, pairs)],
+        differences=[
+            one
+            for one in paired_differences(results, pairs)
+            if (one.first, one.second, one.number.name) not in left_out
+        ],
         similarities=similarities,
         not_compared=not_compared,
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from interpreting_clip.catalogue import (
+    LONG,
     MEASURES,
     Step,
     comparisons_of_arrays,
@@ -30,7 +31,11 @@ from interpreting_clip.commands.given_files import (
     test_set,
 )
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
-from interpreting_clip.commands.several_encoders import encoder_options, name_apart, other_images
+from interpreting_clip.commands.several_encoders import (
+    encoder_options,
+    images_that_differ,
+    name_apart,
+)
 from interpreting_clip.commands.shift_measures import comparable_accuracies
 from interpreting_clip.comparison import compare_results
 from interpreting_clip.config.machine import usable_processors
@@ -235,13 +240,10 @@ def compare_encoders(
     """Measure several encoders, print one table of them, and return the files of the report."""
     given = {study.name: one for study, one in zip(studies, arguments, strict=True)}
     by_name = {study.name: study for study in studies}
-    reasons = {
-        (one, other): other_images(by_name[one], by_name[other], (given[one], given[other]))
-        for one, other in combinations(given, 2)
-    }
-    for name in dict.fromkeys(name for pair, why in reasons.items() if not why for name in pair):
-        file = by_name[name].inputs["activations"].file
-        require_comparable(given[name]["activations"], file)
+    reasons = images_that_differ(by_name, given)
+    pairs = [pair for pair in combinations(given, 2) if (*pair, "") not in reasons]
+    for name in dict.fromkeys(name for pair in pairs for name in pair):
+        require_comparable(given[name]["activations"], by_name[name].inputs["activations"].file)
     show_missing(studies)
     for study, steps_of in zip(studies, planned, strict=True):
         images, features = given[study.name]["activations"].shape
@@ -252,7 +254,7 @@ def compare_encoders(
     comparison = compare_results(
         {study.name: study.results for study in studies},
         {name: one["activations"] for name, one in given.items()},
-        lambda first, second: reasons[first, second],
+        reasons,
     )
     show(f"\n{text(comparison)}\n")
     return write_comparison(out, studies, comparison) if out else []
@@ -348,8 +350,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     The concepts are last, since they take longest.
     """
     watched: dict[str, dict[str, Any]] = {
-        name: {"progress": partial(counted, MEASURES[name].title)}
-        for name in ("privileged_basis", "directions", "pruning", "concepts")
+        name: {"progress": partial(counted, MEASURES[name].title)} for name in LONG
     }
     yield from measures_of_arrays(given, watched)
     head = given.get("head", {})

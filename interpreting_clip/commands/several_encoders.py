@@ -3,11 +3,12 @@
 import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from interpreting_clip.commands.given_files import recorded
+from interpreting_clip.commands.given_files import SHIFTS, recorded
 from interpreting_clip.commands.report import Study
 from interpreting_clip.errors import InputError
 
@@ -77,40 +78,71 @@ def name_apart(studies: Sequence[Study]) -> None:
                 study.name = form.format(name=study.name, stem=stem, place=place)
 
 
+def images_that_differ(
+    studies: Mapping[str, Study], given: Mapping[str, Mapping[str, Any]]
+) -> dict[tuple[str, str, str], str]:
+    """Return why encoders are not on the same images, by both names and that of a shift.
+
+    That of a shift is empty for the activations themselves; if these differ, shifts are not asked.
+    """
+    reasons: dict[tuple[str, str, str], str] = {}
+    for first, second in combinations(studies, 2):
+        sides, arguments = (studies[first], studies[second]), (given[first], given[second])
+        if why := other_images(*sides, arguments):
+            reasons[first, second, ""] = why
+            continue
+        for role in sides[0].inputs:
+            if role.startswith("shift ") and role in sides[1].inputs:
+                if why := other_images(*sides, arguments, role):
+                    reasons[first, second, role.removeprefix("shift ")] = why
+    return reasons
+
+
 def other_images(
-    first: Study, second: Study, given: tuple[Mapping[str, Any], Mapping[str, Any]]
+    first: Study, second: Study, given: tuple[Mapping[str, Any], Mapping[str, Any]], role: str = ""
 ) -> str:
     """Return why the images of two encoders are not the same; empty if they seem to be.
 
     Where both files have the names of their images, as `extract` writes them, these decide;
     otherwise their number, and the classes if both have some.
+
+    Parameters
+    ----------
+    first, second : the encoders
+    given : the arguments that the files of each give measures
+    role : of the images, such as `shift blur`; empty: of the activations themselves
     """
-    files = [study.inputs["activations"].file for study in (first, second)]
-    names = [image_names(study) for study in (first, second)]
+    sides = (first, second)
+    files = [study.inputs[role or "activations"].file for study in sides]
+    names = [image_names(study, role) for study in sides]
     if names[0] and names[1]:
         for place, (one, other) in enumerate(zip(*names, strict=False)):
             if one != other:
                 return f"image {place} is {one} in {files[0]} and {other} in {files[1]}"
-    counts = [len(one["activations"]) for one in given]
+    counts = [len(study.inputs[role or "activations"].values) for study in sides]
     if counts[0] != counts[1]:
         return f"{files[0]} has {counts[0]:,} images and {files[1]} {counts[1]:,}"
-    if not (names[0] and names[1]) and all("labels" in one for one in given):
-        classes = [np.asarray(one["labels"]["classes"]) for one in given]
+    tests = [one.get(role or "labels") for one in given]
+    if not (names[0] and names[1]) and all(tests):
+        classes = [np.asarray(one["classes"]) for one in tests if one]
         if classes[0].shape == classes[1].shape and (classes[0] != classes[1]).any():
             place = int(np.argwhere(classes[0] != classes[1])[0][0])
             return f"image {place} is of another class in {files[0]} than in {files[1]}"
     return ""
 
 
-def image_names(study: Study) -> list[str]:
+def image_names(study: Study, role: str = "") -> list[str]:
     """Return the names of an encoder's images that `extract` recorded; none if they are unknown.
 
     Beside an npy file they are in the safetensors file of its head and classes.
     """
-    images = len(study.inputs["activations"].values)
-    for role in ("activations", "labels", "head"):
-        if role in study.inputs:
-            names = recorded(study.inputs[role].file).get("images", [])
-            if len(names) == images:
+    images = study.inputs[role or "activations"]
+    within = images.name.removeprefix(SHIFTS).removesuffix(".activations")
+    for holder in (role,) if role else ("activations", "labels", "head"):
+        if holder in study.inputs:
+            about = recorded(study.inputs[holder].file)
+            own = about.get("shifts", {}) if images.name.startswith(SHIFTS) else {}
+            names = own.get(within, []) if own else about.get("images", [])
+            if len(names) == len(images.values):
                 return names
     return []

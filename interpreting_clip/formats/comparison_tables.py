@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from interpreting_clip.formats.result_tables import table_row
+from interpreting_clip.formats.result_tables import format_number, table_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,6 +118,23 @@ def similarities_grid(comparison: "Comparison") -> Grid:
         ["", *pair_titles(comparison, "and")],
         *(row for numbers in found for row in grid_rows(numbers)),
     ]
+
+
+def similarity_matrices(comparison: "Comparison") -> Iterator[tuple[str, Grid]]:
+    """Yield each similarity as a table with a row and a column for each encoder, and its title."""
+    of = {(one.first, one.second): one.numbers for one in comparison.similarities}
+    names = comparison.encoders
+    for column in dict.fromkeys(column for numbers in of.values() for column in numbers):
+        by_pair = {pair: numbers[column] for pair, numbers in of.items() if column in numbers}
+        known = next(iter(by_pair.values()))
+        title = f"{known.label[:1].upper()}{known.label[1:]}"
+        if known.chance is not None:
+            title += f"; by chance {format_number(known.chance, known.digits)}"
+        grid = [["", *names]]
+        for row in names:
+            found = [by_pair.get((row, name)) or by_pair.get((name, row)) for name in names]
+            grid.append([row, *(format_number(one and one.value, known.digits) for one in found)])
+        yield title, grid
 
 
 def grid_rows(numbers: "Sequence[Number | None]") -> Iterator[list[str]]:

@@ -26,7 +26,7 @@ RESAMPLES, CONFIDENCE, SEED = Settings().resamples, Settings().confidence, Setti
 ACCURACY_ON = "accuracy_"
 """How the names of accuracies on shifts begin."""
 
-Paired = Callable[[float, np.ndarray], Estimate]
+Paired = Callable[[Any, np.ndarray], Estimate]
 """Returns the interval of a difference from those of images or draws that both encoders share."""
 
 
@@ -41,7 +41,7 @@ def over_draws(value: float, differences: np.ndarray) -> Estimate:
     return percentile_interval(value, differences, CONFIDENCE)
 
 
-def over_counts(value: float, differences: np.ndarray) -> Estimate:
+def over_counts(value: float | int, differences: np.ndarray) -> Estimate:
     """Return a difference of counts with t times the deviation over common resamples."""
     return deviation_interval(value, differences, OF_CONCEPTS)
 
@@ -323,16 +323,9 @@ def headlines(results: Mapping[str, Mapping[str, Result]]) -> list[Headline]:
     found: list[Headline] = []
     for headline in HEADLINES:
         found.append(headline)
-        if headline.column == "accuracy":
-            found += [
-                replace(
-                    headline,
-                    column=name,
-                    measure=name,
-                    label=f"accuracy on {name.split('_', 1)[1]}",
-                )
-                for name in shifts
-            ]
+        for name in shifts if headline.column == "accuracy" else ():
+            label = f"accuracy on {name.removeprefix(ACCURACY_ON)}"
+            found.append(replace(headline, column=name, measure=name, label=label))
     return found
 
 
@@ -377,7 +370,9 @@ def paired_differences(
                 draws = [np.asarray(headline.draws(side[headline.measure])) for side in sides]
                 if draws[0].shape == draws[1].shape and draws[0].size > 1:
                     estimate = headline.interval(value, draws[0] - draws[1])
-            both = one.chance is not None and other.chance is not None
+            chance = None
+            if one.chance is not None and other.chance is not None:
+                chance = one.chance - other.chance
             number = replace(
                 one,
                 name=headline.column,
@@ -385,6 +380,6 @@ def paired_differences(
                 value=value,
                 low=estimate.low,
                 high=estimate.high,
-                chance=one.chance - other.chance if both else None,
+                chance=chance,
             )
             yield Difference(first=first, second=second, number=number)
