@@ -91,10 +91,10 @@ def images_that_differ(
         if why := other_images(*sides, arguments):
             reasons[first, second, ""] = why
             continue
-        for role in sides[0].inputs:
-            if role.startswith("shift ") and role in sides[1].inputs:
-                if why := other_images(*sides, arguments, role):
-                    reasons[first, second, role.removeprefix("shift ")] = why
+        both = [role for role in sides[0].inputs if role in sides[1].inputs]
+        for role in [role for role in both if role.startswith("shift ")]:
+            if why := other_images(*sides, arguments, role):
+                reasons[first, second, role.removeprefix("shift ")] = why
     return reasons
 
 

@@ -71,7 +71,7 @@ def test_a_comparison_has_a_panel_for_each_number_and_a_row_for_each_encoder(war
     assert draw_svg(compiled(chart.to_dict()), "chart", "a").count("<path") > 5
     assert warned() == ""
     table, numbers = rows(chart), found.to_frame()
-    drawn = table.set_index(["measure", "label"])["value"].astype(float)
+    drawn: Any = table.set_index(["measure", "label"])["value"].astype(float)
     for name, label in (("kurtosis", "mean kurtosis"), ("dimensions", "dimensions used")):
         for encoder in found.encoders:
             value = numbers.loc[encoder, name]
