@@ -47,10 +47,11 @@ def compare(
 
     A difference of two encoders has an interval of its own: what both share, such as images that
     are hard for both, cancels. So it may be known well where the intervals of both overlap. The
-    kurtosis and the accuracy are subtracted image by image, before the images are resampled;
-    effective robustness and counts of concepts draw by draw; and dimensions block by block, of the
-    jackknife. Intervals are of one difference each, not corrected for their number. Other numbers
-    have no draws that encoders share, so that their differences have no interval.
+    kurtosis and the accuracy are subtracted image by image, before the images are resampled; counts
+    of concepts draw by draw, on the same resampled images; dimensions block by block, of the
+    jackknife; and, in the command, effective robustness draw by draw, on the same resampled lines.
+    Intervals are of one difference each, not corrected for their number. Other numbers have no
+    draws that encoders share, so that their differences have no interval.
 
     Parameters
     ----------

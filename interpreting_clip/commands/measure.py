@@ -251,6 +251,7 @@ def compare_encoders(
         for step in steps_of:
             show(f"  {step[1]}\n")
             measured(step, study)
+    show("\nComparison\n")
     comparison = compare_results(
         {study.name: study.results for study in studies},
         {name: one["activations"] for name, one in given.items()},

@@ -191,8 +191,8 @@ HEADLINES = (
 class Difference:
     """A number of one encoder minus that of another one, on the same images.
 
-    `number` has the column of the table as its name, an interval if both encoders have draws in
-    common, and as its chance level the difference of theirs.
+    `number` has the column of the table as its name, points where the encoders have %, an interval
+    if both encoders have draws in common, and as its chance level the difference of theirs.
     """
 
     first: str
@@ -377,6 +377,7 @@ def paired_differences(
                 one,
                 name=headline.column,
                 label=headline.label,
+                unit="points" if one.unit == "%" else one.unit,
                 value=value,
                 low=estimate.low,
                 high=estimate.high,

@@ -200,6 +200,7 @@ def test_frames_have_the_numbers_with_intervals_and_chance_levels(comparison):
     assert own["outlier_features_chance"] == rotated.rotated_outliers.value
     assert "outlier_features_low" not in table  # nothing has one
     row = pairs.set_index(["first", "second", "measure"]).loc[("own", "near", "accuracy")]
+    assert row["unit"] == "points"
     assert row["difference"] == pytest.approx(own["accuracy"] - table.loc["near", "accuracy"])
     assert comparison.similarities_frame()["cka_chance"].tolist() == [0, 0, 0]
     assert f"{len(pairs)} differences" in " ".join(comparison.notes)

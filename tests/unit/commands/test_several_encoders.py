@@ -14,7 +14,8 @@ from safetensors.numpy import save_file
 import interpreting_clip as ic
 from interpreting_clip.__main__ import start
 from interpreting_clip.commands.given_files import METADATA
-from interpreting_clip.commands.measure import main
+from interpreting_clip.commands.measure import main, parse
+from interpreting_clip.commands.several_encoders import encoder_options
 from interpreting_clip.errors import InputError
 from tests.unit.commands.test_measure import page
 
@@ -158,6 +159,25 @@ def test_without_names_the_classes_have_to_be_the_same():
     write("d.safetensors", OTHER, "", None, classes=np.roll(CLASS, 1))
     (reason,) = report("c.safetensors", "d.safetensors")["not_compared"]
     assert "image 0 is of another class in c.safetensors than in d.safetensors" in reason
+
+
+def test_options_are_given_once_for_all_files_or_once_for_each():
+    words = "a b --head h --captions x --captions y --shift s=1 --shift t=3 --shift s=2 --shift t=4"
+    one, other = encoder_options(parse(["measure", *words.split(), "--labels", "l"]))
+    assert (one.activations, one.head, one.captions, one.labels) == ("a", "h", "x", "l")
+    assert (other.activations, other.head, other.captions) == ("b", "h", "y")
+    assert one.shift == [("s", "1"), ("t", "3")] and other.shift == [("s", "2"), ("t", "4")]
+    assert one.name is None and one.concept_rows is None
+    (alone,) = encoder_options(parse(["measure", "a", "--shift", "s=1", "--shift", "s=2"]))
+    assert alone.shift == [("s", "1"), ("s", "2")]  # which is refused as given twice
+
+
+def test_what_only_one_encoder_lacks_is_said_of_it(capsys):
+    np.save("bare.npy", OTHER)
+    main(["measure", "a.safetensors", "bare.npy"])
+    shown = capsys.readouterr().out
+    assert "Not measured of bare: Privileged directions; needs --head" in shown
+    assert "Not measured: Modality gap; needs --captions" in shown
 
 
 def test_encoders_of_one_name_are_told_apart():
