@@ -11,6 +11,7 @@
 * and the captions of the images: `modality_gap`
 * the same images through two encoders: `cka` and others
 * accuracies alone: `effective_robustness`
+* several encoders on the same images: `compare`
 * `chart` draws a result, or those of several encoders
 
 Activations come first, and everything else is a keyword. They may be arrays of NumPy, tensors of
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imports
     from interpreting_clip.charts.chart import chart as chart
+    from interpreting_clip.comparison import compare as compare
     from interpreting_clip.measures.accuracy import accuracy as accuracy
     from interpreting_clip.measures.cka import cka as cka
     from interpreting_clip.measures.concepts import concepts as concepts
@@ -63,12 +65,16 @@ else:  # type checkers would take any name for one that `__getattr__` knows
             from interpreting_clip.charts.chart import chart
 
             return chart
+        if name == "compare":
+            from interpreting_clip.comparison import compare
+
+            return compare
         # `from interpreting_clip import measures` asks for the name before it imports the module.
         if name == "__all__" or not (name.startswith("_") or find_spec(f"{__name__}.{name}")):
             from interpreting_clip.catalogue import MEASURES
 
             if name == "__all__":
-                return (*MEASURES, "chart")
+                return (*MEASURES, "compare", "chart")
             if name in MEASURES:
                 return MEASURES[name].function
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

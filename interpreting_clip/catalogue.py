@@ -7,6 +7,7 @@ stage `arrays` and the documentation. A stage of a single measure imports that m
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from inspect import signature
 from types import MappingProxyType
 from typing import Any
 
@@ -131,6 +132,9 @@ OF_ARRAYS = [
 
 COMPARISONS = [one for one in MEASURES.values() if COMPARE in one.needs]
 """The measures of two representations of the same images."""
+
+LONG = [one.name for one in MEASURES.values() if "progress" in signature(one.function).parameters]
+"""The names of the measures that show how far they are."""
 
 Keywords = Mapping[str, Mapping[str, Any]]
 """By the name of a measure, its settings and other keywords; a measure without any has defaults."""

@@ -18,6 +18,7 @@ import msgspec
 
 from interpreting_clip.catalogue import MEASURES
 from interpreting_clip.charts.chart import chart
+from interpreting_clip.comparison import compare
 from interpreting_clip.config.params import element_types
 from interpreting_clip.config.syntax import load_tree
 from interpreting_clip.errors import InputError
@@ -114,7 +115,7 @@ def functions_table() -> str:
     by_hand = Path("docs/measures.md").read_text("utf-8")
     functions = {name: measure.function for name, measure in MEASURES.items()}
     rows = []
-    for name, function in {**functions, "chart": chart}.items():
+    for name, function in {**functions, "compare": compare, "chart": chart}.items():
         parameters = inspect.signature(function).parameters.values()
         needs = ", ".join(one.name for one in parameters if one.default is one.empty)
         text = inspect.cleandoc(function.__doc__ or "").partition("\n")[0].rstrip(".")

@@ -13,7 +13,7 @@ from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import HEAD, IMPORTANCE, PRUNING, REFERENCE_DASHES, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
-from interpreting_clip.charts.rows import CONCEPTS, KURTOSIS
+from interpreting_clip.charts.rows import COMPARISON, CONCEPTS, KURTOSIS
 from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS
 from interpreting_clip.charts.theme import GIVEN, SOFT_INK
 from interpreting_clip.config.shifts import SHIFT_NAMES, on_classes
@@ -22,6 +22,7 @@ from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.encoder_comparison import Comparison
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.statistics.logit_line import fit_line
@@ -95,6 +96,14 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
         )
     },
     LayerCka: {"cka": ResultChart(CKA, tables.cka_table)},
+    Comparison: {
+        "comparison": outside_study(
+            COMPARISON,
+            tables.comparison_table,
+            "Upright mark: by chance, if the number has a chance level.",
+            panel="{measure}",
+        )
+    },
 }
 """The charts of each kind of result by name; the first is drawn if none is named."""
 
@@ -138,13 +147,16 @@ def chart(
 
 
 def encoders_table(drawn: ResultChart, results: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a chart's rows of encoders; a single encoder without a name has no number."""
-    parts = [
-        drawn.table(result).assign(
-            number=number if label else None, label=label, training=GIVEN, backbone=""
-        )
-        for number, (label, result) in enumerate(results.items(), 1)
-    ]
+    """Return a chart's rows of encoders; a single encoder without a name has no number.
+
+    A comparison names and numbers its encoders itself.
+    """
+    parts = []
+    for number, (label, result) in enumerate(results.items(), 1):
+        part = drawn.table(result)
+        if not isinstance(result, Comparison):
+            part = part.assign(number=number if label else None, label=label)
+        parts.append(part.assign(training=GIVEN, backbone=""))
     table = pd.concat(parts, ignore_index=True)
     if drawn.chart.name == EFFECTIVE_ROBUSTNESS.name:
         table = pd.concat([published_standard_table(table), table], ignore_index=True)

@@ -108,3 +108,22 @@ CONCEPTS = PanelChart(
     ends=count_ends,
     only={"category": (ALL,)},
 )
+
+
+# --- Several encoders
+
+
+def comparison_panel(_ends: Ends) -> Layers:
+    """Draw an encoder per row: a number with its interval, and what chance gives."""
+    x = alt.X("value:Q", title=None).scale(zero=False, nice=True).axis(tickCount=6)
+    return rows("label", "number", x, "chance", "chance")
+
+
+COMPARISON = PanelChart(
+    name="comparison",
+    title="Encoders on the same images",
+    numbers=("number", "value", "low", "high", "chance", "chance_low", "chance_high"),
+    draw=comparison_panel,
+    panel="{measure}",
+    facets=OWN_SCALES,
+)

@@ -14,10 +14,12 @@ from interpreting_clip.charts.scatter import DRAWN_RANGE
 from interpreting_clip.config.shifts import SHIFT_NAMES
 from interpreting_clip.formats.csv_tables import TrainingStep
 from interpreting_clip.formats.result import Estimate
+from interpreting_clip.formats.result_tables import table_row
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import OnShift
+from interpreting_clip.measures.encoder_comparison import Comparison, headlines
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning, PruningCurves
 from interpreting_clip.statistics.logit_line import LogitLine, expit, logit
@@ -162,6 +164,37 @@ def cka_table(result: LayerCka) -> pd.DataFrame:
 def training_table(steps: Sequence[TrainingStep]) -> pd.DataFrame:
     """Return loss and accuracy per step; no row for an encoder that was not trained here."""
     return pd.DataFrame(map(vars, steps), columns=["step", "loss", "accuracy"])
+
+
+def comparison_table(result: Comparison) -> pd.DataFrame:
+    """Return each number of each encoder, with its interval and its chance level.
+
+    `text` is the number as it is written above its mark. Numbers that cannot be subtracted, such
+    as p values, are left out.
+    """
+    drawn = [one.column for one in headlines(result.results) if one.subtracted]
+    place = {encoder: number for number, encoder in enumerate(result.encoders, 1)}
+    rows = []
+    for column, by_encoder in result.rows.items():
+        for encoder, number in by_encoder.items() if column in drawn else ():
+            label, value, unit, interval, _ = table_row(number)
+            rows.append(
+                {
+                    "measure": f"{label}, {unit}" if unit else label,
+                    "number": place[encoder],
+                    "label": encoder,
+                    "name": encoder,
+                    "text": f"{value} {interval}".rstrip(),
+                    "value": number.value,
+                    "low": number.low,
+                    "high": number.high,
+                    "chance": number.chance,
+                    "chance_low": None,
+                    "chance_high": None,
+                }
+            )
+    numbers = ["value", "low", "high", "chance", "chance_low", "chance_high"]
+    return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
 
 
 # --- Robustness

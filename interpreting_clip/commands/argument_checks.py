@@ -5,9 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
 from interpreting_clip.arrays.conversions import (
     as_head,
     as_labels,
@@ -46,7 +43,7 @@ def require_fit(
         Numbers are not finite, shapes do not fit, all features of an image are equal or all images
         are, a head tells no classes apart, a class is not one of the head's or of the test set's,
         names are not as many as concepts, all concepts are too rare, captions are not as many as
-        images or have other features, or a caption or an image to compare has no direction.
+        images or have other features, or a caption has no direction.
     """
     images, head = given.get("activations"), given.get("head")
     known: Head | None = None
@@ -80,10 +77,6 @@ def require_fit(
     if "captions" in given:
         with refused_in(files["captions"]):
             as_pairs(images, given["captions"])
-    if "compare" in given:
-        with refused_in(files["compare"]):
-            second = as_representation(given["compare"], "second")
-            require_comparable(as_representation(given["activations"], "first"), second)
 
 
 @contextmanager
@@ -110,12 +103,11 @@ def require_test_set(
     restrict_head(head, *as_true_classes(classes, among, aliases, len(head.weight), len(images)))
 
 
-def require_comparable(
-    first: Float[np.ndarray, "_image _feature"], second: Float[np.ndarray, "_image _feature"]
-) -> None:
-    """Refuse representations that a comparison would refuse, if there are enough images for one."""
-    images = mutual_neighbours.require_same_images(first, second)
-    if images >= cka.Settings().least_images:
-        require_variation(second)
-    if images >= mutual_neighbours.Settings().least_images:
-        mutual_neighbours.unit_rows(second, "second")
+def require_comparable(activations: Any, file: Path) -> None:
+    """Refuse activations that a comparison would refuse, if there are enough images for one."""
+    with refused_in(file):
+        values = as_representation(activations, "activations")
+        if len(values) >= cka.Settings().least_images:
+            require_variation(values)
+        if len(values) >= mutual_neighbours.Settings().least_images:
+            mutual_neighbours.unit_rows(values, "activations")

@@ -1,5 +1,6 @@
 """The files and folders that the commands are given: which array is meant, where to write."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from safetensors import safe_open
 
 from interpreting_clip.arrays.conversions import numeric
 from interpreting_clip.errors import InputError, listed, require_content
@@ -25,12 +27,14 @@ WRITING = {
 METADATA = "interpreting-clip extract"
 """The key of the metadata that marks a safetensors file as written by `extract`."""
 
+SHIFTS = "shifts."
+"""How the names of the arrays of a shift begin in a file of `extract`: `shifts.blur.classes`."""
+
 ACTIVATIONS = ("activations", "features", "embeddings", "image_features")
 
 NAMES = {
     "activations": (2, ACTIVATIONS),
     "captions": (2, ("captions", "text_features", "text_embeddings", *ACTIVATIONS)),
-    "compare": (2, ACTIVATIONS),
     "labels": (1, ("classes", "labels", "targets")),
     "head": (2, ("weight", "head.weight", "head", "classifier.weight", "fc.weight", "W")),
     "concepts": (2, ("concepts", "labels", "objects")),
@@ -180,6 +184,32 @@ def test_set(activations: GivenArray, labels: GivenArray) -> dict[str, Any]:
         "among": beside.get("class_indices"),
         "aliases": None if aliases is None else dict(aliases.tolist()),
     }
+
+
+def shifts_within(images: GivenArray) -> dict[str, GivenArray]:
+    """Return the activations of shifts in a file of `extract`, by the name of the shift.
+
+    Beside them are the arrays of the same shift, without the beginning of their names.
+    """
+    shifts: dict[str, dict[str, np.ndarray]] = {}
+    for key, array in images.others.items():
+        name, _, role = key.removeprefix(SHIFTS).rpartition(".")
+        if key.startswith(SHIFTS) and name:
+            shifts.setdefault(name, {})[role] = array
+    return {
+        name: GivenArray(images.file, f"{SHIFTS}{name}.activations", arrays["activations"], arrays)
+        for name, arrays in shifts.items()
+        if "activations" in arrays
+    }
+
+
+def recorded(file: Path) -> dict[str, Any]:
+    """Return what `extract` recorded in a file about itself; nothing in another file."""
+    if file.suffix == ".safetensors":
+        with safe_open(file, "numpy") as stored:
+            if about := (stored.metadata() or {}).get(METADATA):
+                return json.loads(about)
+    return {}
 
 
 def read_names(file: Path) -> list[str]:

@@ -7,26 +7,43 @@ import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from interpreting_clip.catalogue import (
+    LONG,
     MEASURES,
     Step,
     comparisons_of_arrays,
     measures_of_arrays,
 )
-from interpreting_clip.commands.argument_checks import require_fit
+from interpreting_clip.commands.argument_checks import require_comparable, require_fit
+from interpreting_clip.commands.comparison_report import write_comparison
 from interpreting_clip.commands.extract import add_extract
-from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
+from interpreting_clip.commands.given_files import (
+    NAMES,
+    GivenArray,
+    read_array,
+    shifts_within,
+    test_set,
+)
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
+from interpreting_clip.commands.several_encoders import (
+    encoder_options,
+    images_that_differ,
+    name_apart,
+)
 from interpreting_clip.commands.shift_measures import comparable_accuracies
+from interpreting_clip.comparison import compare_results
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, error_context
 from interpreting_clip.formats.array_files import column_names
+from interpreting_clip.formats.comparison_tables import text
+from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import table
 from interpreting_clip.measures.accuracy import accuracy
 from interpreting_clip.measures.concepts import Concepts, concepts
@@ -49,7 +66,12 @@ names is taken, or the only array with as many dimensions:
                images, if these are others
   captions     {", ".join(NAMES["captions"][1][:3])}, …  [image, feature]
 A file of a shift has classes beside the activations, and may have `class_indices`, the classes of
-the set, and `aliases`, rows of a class of the head and the one that it counts as.
+the set, and `aliases`, rows of a class of the head and the one that it counts as. The shifts that
+`extract --shift` wrote into FILE are measured without an option.
+
+Several FILEs are compared, on the same images in the same order. Each has its own head and classes
+beside its activations, or --head once for each FILE, in their order, and --labels once for all;
+--captions, --name and each --shift NAME are then given once for each FILE.
 """
 
 NEEDS = {
@@ -58,7 +80,7 @@ NEEDS = {
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
     "concepts": "--concepts, a column of 0 and 1 for each concept",
     "captions": "--captions, embeddings of what belongs to each image, in the same space",
-    "compare": "--compare, activations of another encoder on the same images",
+    "compare": "a second FILE, activations of another encoder on the same images",
     "report": "--report",
     "--accuracy": "accuracies on ImageNet and a shift: --accuracy imagenet=… and, for example, "
     "imagenet_v2=…, in percent, or --head, --labels and --shift NAME=FILE",
@@ -70,7 +92,6 @@ REQUIRES = {
     "labels": ("activations", "head"),
     "shift": ("activations", "head", "labels"),
     "captions": ("activations",),
-    "compare": ("activations",),
     "concept_names": ("concepts",),
     "concept_rows": ("concepts",),
     "normalize_features": ("head",),
@@ -95,8 +116,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     measure.set_defaults(command=measure_files)
     add = measure.add_argument
-    add("activations", nargs="?", metavar="FILE", help="activations, before L2 normalisation")
-    add("--head", metavar="FILE", help="the head's weights, and its bias")
+    several: dict[str, Any] = {"action": "append", "default": []}
+    files = "activations, before L2 normalisation; several encoders are compared"
+    add("activations", nargs="*", metavar="FILE", help=files)
+    add("--head", metavar="FILE", help="the head's weights, and its bias", **several)
     add(
         "--normalize-features",
         action="store_true",
@@ -104,22 +127,20 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         "`extract` says so itself",
     )
     add("--labels", metavar="FILE", help="the class of each image, or which classes it shows")
-    several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
     shifts = f"{', '.join(TESTBED_SHIFTS)}; any other has an accuracy, but no effective robustness"
-    add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **several)
+    pairs: dict[str, Any] = {**several, "type": pair}
+    add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **pairs)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
-    add("--concept-rows", metavar="FILE", help=rows)
-    add("--captions", metavar="FILE", help="text embeddings of what belongs to each image")
-    add("--compare", metavar="FILE", help="activations of another encoder")
+    add("--concept-rows", metavar="FILE", help=rows, **several)
+    captions = "text embeddings of what belongs to each image"
+    add("--captions", metavar="FILE", help=captions, **several)
     known = "an accuracy that you know: imagenet, or a shift"
-    add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
+    add("--accuracy", metavar="NAME=PERCENT", help=known, **pairs)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
-    called = (
-        "the encoder's name in the report; default: the one in a file of `extract`, or the file's"
-    )
-    add("--name", help=called)
+    called = "the encoder's name; default: the one in a file of `extract`, or the file's"
+    add("--name", help=called, **several)
     return parser.parse_args(words)
 
 
@@ -148,36 +169,101 @@ def measure_files(options: argparse.Namespace) -> None:
         Nothing is named; a file is missing or damaged, lacks the array that it is named for, or
         holds something that a measure refuses; or as `require_report`.
     """
-    study = Study()
-    given = read(options, study)
-    planned: list[Step] = []
-    for name, title, needs, measure in steps(given, study, dict(options.accuracy)):
-        if lacking := [NEEDS.get(need, need) for need in needs if need not in given]:
-            study.missing[title] = "; ".join(lacking)
-        else:
-            planned.append((name, title, needs, measure))
+    studies: list[Study] = []
+    arguments: list[dict[str, Any]] = []
+    each = encoder_options(options)
+    for one in each:
+        studies.append(Study(several=len(each) > 1))
+        arguments.append(read(one, studies[-1]))
+    name_apart(studies)
+    known = dict(options.accuracy)
+    planned = [plan(*one, known) for one in zip(arguments, studies, strict=True)]
     if options.report:
         require_report(options.report)
-    for needs in dict.fromkeys(study.missing.values()):
-        titles = [title for title, one in study.missing.items() if one == needs]
-        need = "needs" if len(titles) == 1 else "need"
-        show(f"Not measured: {', '.join(titles)}; {need} {needs}.\n")
-    for name, title, needs, measure in planned:
-        show(f"\n{title}\n{'-' * len(title)}\n")
-        last = needs[-1]
-        place = study.inputs[last].file if last in study.inputs else last
-        with error_context(place, ValueError), error_context(place, TypeError):
-            result = measure()
-        study.titles[name], study.results[name] = title, result
-        show(f"{table(result)}\n")
-    if options.report:
-        files = write_report(options.report, study)
+    if len(studies) > 1:
+        files = compare_encoders(studies, arguments, planned, options.report)
+    else:
+        show_missing(studies)
+        for step in planned[0]:
+            title = step[1]
+            show(f"\n{title}\n{'-' * len(title)}\n")
+            show(f"{table(measured(step, studies[0]))}\n")
+        files = write_report(options.report, studies[0]) if options.report else []
+    if files:
         show("\n" + "".join(f"{file}\n" for file in files))
 
 
-def show(text: str) -> None:
-    """Print a text at once, since the next measure may take minutes."""
-    sys.stdout.write(text)
+def plan(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> list[Step]:
+    """Return the measures of an encoder that can be computed, and note what the others need."""
+    planned: list[Step] = []
+    for step in steps(given, study, known):
+        _, title, needs, _ = step
+        if lacking := [NEEDS.get(need, need) for need in needs if need not in given]:
+            study.missing[title] = "; ".join(lacking)
+        else:
+            planned.append(step)
+    return planned
+
+
+def measured(step: Step, study: Study) -> Result:
+    """Compute a measure, and note its result."""
+    name, title, needs, measure = step
+    place = study.inputs[needs[-1]].file if needs[-1] in study.inputs else needs[-1]
+    with error_context(place, ValueError), error_context(place, TypeError):
+        result = measure()
+    study.titles[name], study.results[name] = title, result
+    return result
+
+
+def show_missing(studies: Sequence[Study]) -> None:
+    """Print what is not measured, and what that would need; of which encoders if not of all."""
+    lacking: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    titles = dict.fromkeys(title for study in studies for title in study.missing)
+    for title in titles:
+        of = [study for study in studies if title in study.missing]
+        for needs in dict.fromkeys(study.missing[title] for study in of):
+            names = tuple(one.name for one in of if one.missing[title] == needs)
+            whom = names if len(names) < len(studies) else ()
+            lacking.setdefault((whom, needs), []).append(title)
+    for (names, needs), missing in lacking.items():
+        of = f" of {', '.join(names)}" if names else ""
+        need = "needs" if len(missing) == 1 else "need"
+        show(f"Not measured{of}: {', '.join(missing)}; {need} {needs}.\n")
+
+
+def compare_encoders(
+    studies: Sequence[Study],
+    arguments: Sequence[Mapping[str, Any]],
+    planned: Sequence[Sequence[Step]],
+    out: Path | None,
+) -> list[Path]:
+    """Measure several encoders, print one table of them, and return the files of the report."""
+    given = {study.name: one for study, one in zip(studies, arguments, strict=True)}
+    by_name = {study.name: study for study in studies}
+    reasons = images_that_differ(by_name, given)
+    pairs = [pair for pair in combinations(given, 2) if (*pair, "") not in reasons]
+    for name in dict.fromkeys(name for pair in pairs for name in pair):
+        require_comparable(given[name]["activations"], by_name[name].inputs["activations"].file)
+    show_missing(studies)
+    for study, steps_of in zip(studies, planned, strict=True):
+        images, features = given[study.name]["activations"].shape
+        show(f"\n{study.name}: {images:,} images, {features:,} features\n")
+        for step in steps_of:
+            show(f"  {step[1]}\n")
+            measured(step, study)
+    show("\nComparison\n")
+    comparison = compare_results(
+        {study.name: study.results for study in studies},
+        {name: one["activations"] for name, one in given.items()},
+        reasons,
+    )
+    show(f"\n{text(comparison)}\n")
+    return write_comparison(out, studies, comparison) if out else []
+
+
+def show(lines: str) -> None:
+    """Print lines at once, since the next measure may take minutes."""
+    sys.stdout.write(lines)
     sys.stdout.flush()
 
 
@@ -185,6 +271,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
     """Read the files, and return the arguments that they give measures, by what these need."""
     given: dict[str, Any] = {}
     head = None
+    within: dict[str, GivenArray] = {}
 
     def array(role: str, place: str, kind: str = "") -> GivenArray:
         study.inputs[role] = read_array(place, kind or role)
@@ -198,6 +285,8 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
             study.inputs["labels"] = labels
             given["labels"] = test_set(images, labels)
         head = images.beside_it("head")
+        # Beside an npy file, `extract` writes everything else into a file of safetensors.
+        within = shifts_within(images) or (shifts_within(labels) if labels else {})
     if options.head:
         head = array("head", options.head)
     if head:
@@ -205,15 +294,19 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         bias = head.others.get(head.name.removesuffix("weight") + "bias")
         normalize = options.normalize_features or np.any(head.others.get("normalize_features", 0))
         given["head"] = {"head": head.values, "bias": bias, "normalize_features": normalize}
-    for name, place in options.shift:
-        images = array(f"shift {name}", place, "activations")
+    files = [(name, read_array(place, "activations")) for name, place in options.shift]
+    shifts = [*within.items(), *files]
+    for name, images in shifts:
+        study.inputs[f"shift {name}"] = images
         labels = images.required_beside_it("labels")
         shift = given[f"shift {name}"] = test_set(images, labels)
         if shift["among"] is None:
             shift["among"] = np.unique(labels.values)
     if options.concepts:
         labels = array("concepts", options.concepts)
-        images = labels.beside_it("activations") or study.inputs.get("activations")
+        # Of one encoder: several have the concepts of their own images.
+        images = None if study.several else labels.beside_it("activations")
+        images = images or study.inputs.get("activations")
         images = images or labels.required_beside_it("activations")
         given["concepts"] = {
             "activations": images.values,
@@ -224,9 +317,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
             given["concepts"]["rows"] = array("concept_rows", options.concept_rows).values
     if options.captions:
         given["captions"] = array("captions", options.captions).values
-    if options.compare:
-        given["compare"] = array("compare", options.compare).values
-    require_enough(options, given)
+    require_enough(options, given, [name for name, _ in shifts], study)
     if study.inputs:
         study.name = encoder_name(next(iter(study.inputs.values())).file)
     study.name = options.name or study.name
@@ -235,19 +326,21 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
     return given
 
 
-def require_enough(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
+def require_enough(
+    options: argparse.Namespace, given: Mapping[str, Any], shifts: Sequence[str], study: Study
+) -> None:
     """Refuse options without the options that they need, and names that are given twice."""
     if not given and not options.accuracy:
         raise InputError("expected a FILE of activations, or --accuracy; see `measure --help`")
-    there = {*given, *(["report"] if options.report else [])}
+    # The names of several encoders are in what is printed, too.
+    there = {*given, *(["report"] if options.report or study.several else [])}
     for option, needs in REQUIRES.items():
         lacking = [NEEDS[need] for need in needs if need not in there]
         if getattr(options, option) and lacking:
             raise InputError(f"--{option.replace('_', '-')}: also expected {' and '.join(lacking)}")
     # The activations and labels are those of ImageNet, or else have no line.
-    shifts = [(IMAGENET, options.activations), *options.shift]
-    for option, pairs in (("--shift", shifts), ("--accuracy", options.accuracy)):
-        names = [name for name, _ in pairs]
+    accuracies = [name for name, _ in options.accuracy]
+    for option, names in (("--shift", [IMAGENET, *shifts]), ("--accuracy", accuracies)):
         if twice := [name for name in names if names.count(name) > 1]:
             raise InputError(f"{option} {twice[0]}: given twice")
 
@@ -258,8 +351,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     The concepts are last, since they take longest.
     """
     watched: dict[str, dict[str, Any]] = {
-        name: {"progress": partial(counted, MEASURES[name].title)}
-        for name in ("privileged_basis", "directions", "pruning", "concepts")
+        name: {"progress": partial(counted, MEASURES[name].title)} for name in LONG
     }
     yield from measures_of_arrays(given, watched)
     head = given.get("head", {})
@@ -282,7 +374,8 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
         return effective_robustness({**found, **known})
 
     yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
-    yield from comparisons_of_arrays(given)
+    if not study.several:
+        yield from comparisons_of_arrays(given)
 
     def encoded() -> Concepts:
         more = {"directions": study.results.get("directions"), "workers": usable_processors()}

@@ -1,18 +1,16 @@
 """The page and the JSON with the command's results."""
 
 import inspect
-import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors import safe_open
-
 from interpreting_clip.catalogue import MEASURES
 from interpreting_clip.charts.colours import css
-from interpreting_clip.commands.given_files import METADATA, GivenArray, require_folder
+from interpreting_clip.commands.given_files import GivenArray, recorded, require_folder
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
@@ -26,6 +24,9 @@ if TYPE_CHECKING:
 
 MADE_BY = "interpreting-clip measure"
 """The mark of our pages and JSON, so that nobody else's files are overwritten."""
+
+ENCODERS = "encoders"
+"""The key of the JSON whose value are several encoders."""
 
 STYLE = """
 :root{color-scheme:light dark}
@@ -58,6 +59,7 @@ class Study:
     inputs : the arrays that were read, by their role
     titles, results : of each measure, by its name
     missing : what measures that were left out need, by their title
+    several : whether it is compared with other encoders
     """
 
     name: str = "Accuracies as given"
@@ -65,38 +67,57 @@ class Study:
     titles: dict[str, str] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    several: bool = False
 
 
 def encoder_name(file: Path) -> str:
     """Return the encoder that a file of `extract` is from; otherwise the file's name."""
-    if file.suffix == ".safetensors":
-        with safe_open(file, "numpy") as stored:
-            if about := (stored.metadata() or {}).get(METADATA):
-                return json.loads(about)["encoder"]
-    return file.stem
+    return recorded(file).get("encoder", file.stem)
 
 
 def require_report(out: Path) -> None:
-    """Refuse a folder in which `write_report` could not write.
+    """Refuse a folder in which a report could not be written.
 
     Raises
     ------
     InputError
-        It cannot be written to, or has files `index.html` or `measures.json` that are not ours.
+        It cannot be written to, or has files of the names of ours that are not ours.
     """
     require_folder(out)
-    for file in (out / "index.html", out / "measures.json"):
-        if file.exists() and MADE_BY.encode() not in file.read_bytes():
+    ours = {file: file.exists() and MADE_BY.encode() in file.read_bytes() for file in files_in(out)}
+    tables = has_tables(out)
+    for file in (*ours, *tables_in(out)):
+        if file.exists() and not ours.get(file, tables):
             raise InputError(f"{file}: not written by {MADE_BY}, so kept; name another folder")
+
+
+def files_in(out: Path) -> list[Path]:
+    """Return the files of every report in a folder."""
+    return [out / "index.html", out / "measures.json"]
+
+
+def tables_in(out: Path) -> list[Path]:
+    """Return the tables of a report on several encoders in a folder."""
+    return [out / "encoders.csv", out / "differences.csv"]
+
+
+def has_tables(out: Path) -> bool:
+    """Return whether the report in a folder is one of ours on several encoders."""
+    _, numbers = files_in(out)
+    text = numbers.read_bytes() if numbers.exists() else b""
+    return MADE_BY.encode() in text and f'\n "{ENCODERS}": '.encode() in text
 
 
 def write_report(out: Path, study: Study) -> list[Path]:
     """Write `index.html` and `measures.json` into a folder, and return their paths."""
-    page, numbers = out / "index.html", out / "measures.json"
+    page, numbers = files_in(out)
+    stale = tables_in(out) if has_tables(out) else []
     text = html(study).encode()
     with whole_file(page) as stream:  # so that either both are new or none is
         stream.write(text)
         write_json(numbers, numbers_of(study))
+    for file in stale:
+        file.unlink(missing_ok=True)
     return [page, numbers]
 
 
@@ -120,48 +141,79 @@ def numbers_of(study: Study) -> dict[str, object]:
 
 
 def html(study: Study) -> str:
-    """Return the page: it needs nothing from outside, and all names are escaped."""
+    """Return the page of one encoder."""
+    sections = [section(name, study.titles[name], one) for name, one in study.results.items()]
+    missing = not_measured(study)
+    return document(
+        study.name,
+        f"{contents(study.titles)}{inputs_table(study)}{''.join(sections)}"
+        f"{f'<h2>Not measured</h2>{missing}' if missing else ''}",
+    )
+
+
+def document(title: str, body: str) -> str:
+    """Return a page: it needs nothing from outside, and all names are escaped."""
+    title = escape(title)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="generator" content="{MADE_BY}">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<style>{css()}{STYLE}</style></head><body>
+<h1>{title}</h1>
+{body}
+</body></html>
+"""
+
+
+def contents(titles: Mapping[str, str]) -> str:
+    """Return links to the sections of a page."""
+    links = (
+        f'<li><a href="#{escape(name)}">{escape(title)}</a></li>' for name, title in titles.items()
+    )
+    return f"<ul>{''.join(links)}</ul>"
+
+
+def inputs_table(study: Study) -> str:
+    """Return the table of the arrays that were read; empty if there are none."""
     inputs = [
         f'<tr><td>{escape(role)}</td><td class="file">{escape(str(given.file))}</td>'
         f"<td>{escape(given.name or '–')}</td><td>{escape(str(list(given.values.shape)))}</td></tr>"
         for role, given in study.inputs.items()
     ]
     head = '<tr><th>input</th><th class="file">file</th><th>array</th><th>shape</th></tr>'
-    sections = [section(name, study.titles[name], one) for name, one in study.results.items()]
+    return wide(f"<table>{head}{''.join(inputs)}</table>", "Inputs") if inputs else ""
+
+
+def not_measured(study: Study) -> str:
+    """Return the list of what was not measured, and what that needs; empty without any."""
     missing = [
         f"<li><strong>{escape(title)}</strong>: needs {marked(needs)}.</li>"
         for title, needs in study.missing.items()
     ]
-    contents = [
-        f'<li><a href="#{escape(name)}">{escape(study.titles[name])}</a></li>'
-        for name in study.results
-    ]
-    name = escape(study.name)
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{name}</title>
-<meta name="generator" content="{MADE_BY}">
-<meta name="viewport" content="width=device-width,initial-scale=1">
-<style>{css()}{STYLE}</style></head><body>
-<h1>{name}</h1>
-<ul>{"".join(contents)}</ul>
-{wide(f"<table>{head}{''.join(inputs)}</table>", "Inputs") if inputs else ""}
-{"".join(sections)}
-{f"<h2>Not measured</h2><ul>{''.join(missing)}</ul>" if missing else ""}
-</body></html>
-"""
+    return f"<ul>{''.join(missing)}</ul>" if missing else ""
 
 
 def section(name: str, title: str, result: Result) -> str:
     """Return a measure's part of the page."""
-    from interpreting_clip.charts.chart import CHARTS
-
-    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in result.notes)
-    figures = [figure(one, result) for one in CHARTS.get(type(result), {}).values()]
     return (
         f'<section id="{escape(name)}"><h2>{escape(title)}</h2>'
-        f"{wide(html_table(result.numbers), title)}{notes}{''.join(figures)}"
-        f"<details><summary>Definition</summary>{definition(name)}</details></section>"
+        f"{numbers_table(title, result)}{figures({'': result})}{definition_fold(name)}</section>"
     )
+
+
+def numbers_table(title: str, result: Result) -> str:
+    """Return the table of a result, with its notes."""
+    return wide(html_table(result.numbers), title) + paragraphs(result.notes)
+
+
+def paragraphs(notes: Iterable[str]) -> str:
+    """Return notes below a table."""
+    return "".join(f'<p class="note">{escape(note)}</p>' for note in notes)
+
+
+def definition_fold(name: str) -> str:
+    """Return the definition of a measure, folded up."""
+    return f"<details><summary>Definition</summary>{definition(name)}</details>"
 
 
 def definition(name: str) -> str:
@@ -178,22 +230,33 @@ def marked(text: str) -> str:
     return re.sub(r"(?<=\s)\*(.+?)\*", r"<em>\1</em>", code, flags=re.DOTALL)
 
 
-def figure(drawn: "ResultChart", result: Result) -> str:
-    """Return a chart of a result, a picture per panel, and its caption."""
+def figures(results: Mapping[str, Result]) -> str:
+    """Return the charts of a result, or of those of several encoders by their names."""
+    from interpreting_clip.charts.chart import CHARTS
+
+    kind = type(next(iter(results.values())))
+    return "".join(figure(one, results) for one in CHARTS.get(kind, {}).values())
+
+
+def figure(drawn: "ResultChart", results: Mapping[str, Result]) -> str:
+    """Return a chart of results by encoder, a picture per panel, and its caption."""
     from interpreting_clip.charts.chart import encoders_table
     from interpreting_clip.charts.panels import single_panels
     from interpreting_clip.charts.pictures import panel_pictures
 
     chart = drawn.chart
-    spec, values = single_panels(chart, encoders_table(drawn, {"": result}))
+    spec, values = single_panels(chart, encoders_table(drawn, results))
     pictures = panel_pictures(chart, spec, values)
     panels = [
         f"<div>{f'<b>{escape(title)}</b>' if title else ''}{svg}</div>"
         for title, svg in pictures.items()
     ]
+    caption = f"{chart.title}. {chart.caption}".strip()
+    if any(legend.numbered for legend in chart.legend):
+        caption += "".join(f" {place}: {name}." for place, name in enumerate(results, 1) if name)
     return (
         f'<figure><div class="panels">{"".join(panels)}</div>'
-        f"<figcaption>{escape(f'{chart.title}. {chart.caption}'.strip())}</figcaption></figure>"
+        f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 

@@ -1,7 +1,6 @@
 """Participation ratio: how many dimensions the activations of an encoder use."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -9,9 +8,10 @@ from jaxtyping import Float
 from msgspec import Meta
 
 from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings
-from interpreting_clip.formats.result import Estimate, Label, Result
+from interpreting_clip.formats.result import Estimate, Label, Result, beside
 from interpreting_clip.quantities import Confidence, Described, StrictStruct
 from interpreting_clip.statistics.chunks import Features, chunks, require_variation
+from interpreting_clip.statistics.intervals import jackknife_interval
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -33,7 +33,8 @@ class ParticipationRatio(Result):
     """How many dimensions the activations use, of how many features.
 
     `isotropic` is what activations without any structure would have: as many images of as many
-    independent Gaussian features of equal variance.
+    independent Gaussian features of equal variance. `without_block` are the dimensions without each
+    block of images; two encoders' on the same images can be subtracted.
     """
 
     CAPTION: ClassVar[str] = (
@@ -43,6 +44,7 @@ class ParticipationRatio(Result):
     dimensions: Annotated[Estimate, Label("dimensions used", 1, chance="isotropic")]
     features: Annotated[int, Label("features", 0)]
     isotropic: float
+    without_block: Float[np.ndarray, " _block"] = beside()
 
 
 def participation_ratio(
@@ -88,13 +90,12 @@ def participation_ratio(
     total = np.sum([one for _, one, _ in sums], axis=0)
     products = np.sum([one for _, _, one in sums], axis=0)
     value = ratio(images, total, products)
-    left = [ratio(images - c, total - t, products - p) for c, t, p in sums]
-    variance = (blocks - 1) / blocks * float(np.sum((np.array(left) - np.mean(left)) ** 2))
-    reach = NormalDist().inv_cdf((1 + settings.confidence) / 2) * variance**0.5
+    left = np.array([ratio(images - c, total - t, products - p) for c, t, p in sums])
     return ParticipationRatio(
-        dimensions=Estimate(value, value - reach, value + reach),
+        dimensions=jackknife_interval(value, left, settings.confidence),
         features=features,
         isotropic=features * images / (features + images),
+        without_block=left,
     )
 
 

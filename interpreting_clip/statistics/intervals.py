@@ -1,4 +1,4 @@
-"""Intervals: Wilson's of a fraction, and those of a bootstrap."""
+"""Intervals: Wilson's of a fraction, and those of a bootstrap or a jackknife."""
 
 from math import sqrt
 from statistics import NormalDist
@@ -70,6 +70,23 @@ def deviation_interval(
 
     half = float(stdtrit(len(draws) - 1, (1 + confidence) / 2)) * float(np.std(draws, ddof=1))
     return Estimate(value, value - half, value + half)
+
+
+def jackknife_interval(
+    value: float, without: Float[np.ndarray, " block"], confidence: float
+) -> Estimate:
+    """Return the value ± z times the jackknife's standard error (Tukey 1958).
+
+    Parameters
+    ----------
+    value : the estimate itself, from the original data
+    without : the estimate without each block of the data, blocks of equal size
+    confidence : of the interval, above 0 and below 1
+    """
+    blocks = len(without)
+    variance = (blocks - 1) / blocks * float(np.sum((without - np.mean(without)) ** 2))
+    reach = NormalDist().inv_cdf((1 + confidence) / 2) * variance**0.5
+    return Estimate(value, value - reach, value + reach)
 
 
 def bootstrap_mean(

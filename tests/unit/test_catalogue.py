@@ -35,7 +35,7 @@ def plain(kind: Any) -> Any:
 
 
 def test_the_library_offers_its_measures_and_editors_see_the_same():
-    assert (*MEASURES, "chart") == NAMES
+    assert (*MEASURES, "compare", "chart") == NAMES
     for name, measure in MEASURES.items():
         assert getattr(ic, name) is measure.function
         assert measure.within in ("", *MEASURES)
@@ -85,7 +85,7 @@ def test_parameters_stand_in_the_study_with_the_defaults(name):
         assert params.read(path, type(parameters[key].default)) == parameters[key].default
 
 
-def test_a_chart_is_of_a_result_of_a_measure_or_of_layers():
+def test_a_chart_is_of_a_result_of_a_measure_of_layers_or_of_several_encoders():
     results = {get_type_hints(measure.function)["return"] for measure in MEASURES.values()}
     assert all(issubclass(kind, Result) for kind in results)
-    assert {kind.__name__ for kind in CHARTS.keys() - results} == {"LayerCka"}
+    assert {kind.__name__ for kind in CHARTS.keys() - results} == {"LayerCka", "Comparison"}

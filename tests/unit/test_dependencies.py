@@ -99,7 +99,7 @@ LIBRARY = (
     "study",
     "charts",
 )
-CATALOGUE = "the list of the measures"
+CATALOGUE = "the list of the measures, and all of them of several encoders"
 PACKAGES = (
     "interpreting_clip",
     *(f"interpreting_clip.{name}" for name in LIBRARY),
@@ -131,7 +131,7 @@ def imported_files(file: Path) -> set[Path]:
 
 def package(file: Path) -> str:
     """Return the package of a module; stages of one have none of their own."""
-    if file.name == "catalogue.py":
+    if file.name in ("catalogue.py", "comparison.py"):
         return CATALOGUE
     return ".".join(file.relative_to(ROOT).parts[:-1][:2])
 

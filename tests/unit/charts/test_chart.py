@@ -65,6 +65,21 @@ def test_what_chance_gives_stands_beside_a_result():
     assert (drawn["encoder"] == 1).all() and (drawn["line"] == 2).all()
 
 
+def test_a_comparison_has_a_panel_for_each_number_and_a_row_for_each_encoder(warned):
+    found = ic.compare({"mine": VALUES, "<b>": 2 * VALUES}, head={"mine": HEAD}, classes=CLASS)
+    chart = ic.chart(found)
+    assert draw_svg(compiled(chart.to_dict()), "chart", "a").count("<path") > 5
+    assert warned() == ""
+    table, numbers = rows(chart), found.to_frame()
+    drawn: Any = table.set_index(["measure", "label"])["value"].astype(float)
+    for name, label in (("kurtosis", "mean kurtosis"), ("dimensions", "dimensions used")):
+        for encoder in found.encoders:
+            value = numbers.loc[encoder, name]
+            assert drawn.loc[label, encoder] == pytest.approx(value, rel=1e-4)
+    assert [*drawn.loc["accuracy, %"].index] == ["mine"]
+    assert "features" not in {*table["measure"]}
+
+
 def test_the_line_is_the_one_that_was_compared_with():
     on_classes = ACCURACIES | {"imagenet_on_r_classes": 80.0, "imagenet_on_objectnet_classes": 70.0}
     for accuracies in (ACCURACIES, on_classes):

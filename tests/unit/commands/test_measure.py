@@ -12,7 +12,6 @@ from safetensors.numpy import save_file
 
 import interpreting_clip as ic
 from interpreting_clip.__main__ import start
-from interpreting_clip.catalogue import COMPARISONS
 from interpreting_clip.commands.measure import main
 from interpreting_clip.errors import InputError
 from interpreting_clip.formats.json import DIGITS, rounded
@@ -59,7 +58,7 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
     assert {*found["measures"]} == {*ALONE}
     missing = found["not_measured"]
     assert "--head" in missing["Privileged directions"] and "--labels" in missing["Pruning"]
-    assert "--compare" in missing["CKA"] and "--captions" in missing["Modality gap"]
+    assert "a second FILE" in missing["CKA"] and "--captions" in missing["Modality gap"]
     assert capsys.readouterr().out.endswith("out/index.html\nout/measures.json\n")
     assert page().count("<svg") == 1
 
@@ -67,7 +66,7 @@ def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(c
 def test_the_results_are_those_of_the_functions():
     texts = VALUES[:, ::-1].copy()
     np.save("texts.npy", texts)
-    files = ("--labels", "classes.npy", "--captions", "texts.npy", "--compare", "mine.safetensors")
+    files = ("--labels", "classes.npy", "--captions", "texts.npy")
     found = report(*MINE, *files)
     head = {"head": HEAD, "bias": np.zeros(CLASSES)}
     results = {
@@ -76,7 +75,6 @@ def test_the_results_are_those_of_the_functions():
         "accuracy": ic.accuracy(VALUES, **head, classes=CLASS),
         "pruning": ic.pruning(VALUES, **head, classes=CLASS),
         "modality_gap": ic.modality_gap(VALUES, captions=texts),
-        **{one.name: one.function(VALUES, VALUES) for one in COMPARISONS},
     }
     assert {*found["measures"]} == {*ALONE, *results}
     for name, result in results.items():
@@ -192,7 +190,7 @@ REFUSED = {
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
     "other captions": ([*MINE, "--captions", "narrow.npy"], r"narrow\.npy: captions: .*120.*4"),
-    "other images": ([*MINE, "--compare", "narrow.npy"], r"narrow\.npy: first has 120.*second 4"),
+    "options": ([*MINE, "--name", "a", "--name", "b"], "--name: expected once, got it 2 times"),
     "rows": ([*MINE, "--concepts", "shown.npy", "--concept-rows", "few.npy"], r"few\.npy: rows: "),
     "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),
     "below a file": ([*MINE, "--report", "classes.npy/out"], r"classes\.npy: expected a folder"),
