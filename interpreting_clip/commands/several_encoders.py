@@ -64,7 +64,7 @@ def for_each(option: str, given: Sequence[Any], files: int, shared: bool = False
     if len(given) != files:
         expected = f"once for each of {files} files, in their order" if files > 1 else "once"
         once = "once, or " if shared and files > 1 else ""
-        raise InputError(f"{option}: expected {once}{expected}, got it {len(given)} times")
+        raise InputError(f"{option}: expected {once}{expected}, got {len(given)}")
     return given
 
 

@@ -190,7 +190,7 @@ REFUSED = {
     "NaN": (["nan.npy"], r"nan\.npy: activations: image 3"),
     "labels": ([*MINE, "--labels", "few.npy"], r"few\.npy: classes: .*120"),
     "other captions": ([*MINE, "--captions", "narrow.npy"], r"narrow\.npy: captions: .*120.*4"),
-    "options": ([*MINE, "--name", "a", "--name", "b"], "--name: expected once, got it 2 times"),
+    "options": ([*MINE, "--name", "a", "--name", "b"], "--name: expected once, got 2"),
     "rows": ([*MINE, "--concepts", "shown.npy", "--concept-rows", "few.npy"], r"few\.npy: rows: "),
     "set": ([*MINE, "--labels=classes.npy", "--shift=a=part.safetensors"], "part.*of class 1"),
     "below a file": ([*MINE, "--report", "classes.npy/out"], r"classes\.npy: expected a folder"),

@@ -193,7 +193,7 @@ def test_encoders_of_one_name_are_told_apart():
 REFUSED = {
     "heads": (
         [*TWO, "b.safetensors", "--head", "a.safetensors", "--head", "b.safetensors"],
-        "--head: expected once, or once for each of 3 files, in their order, got it 2 times",
+        "--head: expected once, or once for each of 3 files, in their order, got 2",
     ),
     "captions": ([*TWO, "--captions", "a.safetensors"], "--captions: expected once for each of 2"),
     "accuracy": ([*TWO, "--accuracy", "imagenet=70"], "--accuracy: of which encoder"),

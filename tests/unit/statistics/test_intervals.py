@@ -7,6 +7,7 @@ from scipy import stats
 from interpreting_clip.statistics import intervals
 from interpreting_clip.statistics.intervals import (
     bootstrap_mean,
+    jackknife_interval,
     percentile_interval,
     wilson_interval,
 )
@@ -38,3 +39,11 @@ def test_a_fraction_has_wilson_s_interval():
         oracle = stats.binomtest(right, images).proportion_ci(confidence, "wilson")
         assert found.ends == pytest.approx(tuple(oracle), abs=1e-12)
         assert 0 <= found.ends[0] <= found.value <= found.ends[1] <= 1
+
+
+def test_the_jackknife_of_a_mean_has_its_standard_error():
+    values = np.random.default_rng(0).normal(size=50)
+    without = np.array([np.delete(values, place).mean() for place in range(len(values))])
+    found = jackknife_interval(float(values.mean()), without, 0.95)
+    reach = stats.norm.ppf(0.975) * values.std(ddof=1) / len(values) ** 0.5
+    assert found.ends == pytest.approx((values.mean() - reach, values.mean() + reach))
