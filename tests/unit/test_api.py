@@ -32,6 +32,7 @@ CALLS = {
     "participation_ratio": lambda h, w: ic.participation_ratio(h),
     "privileged_basis": lambda h, w: ic.privileged_basis(h, rotations=2),
     "accuracy": lambda h, w: ic.accuracy(h, head=w, classes=CLASS),
+    "accuracy_drop": lambda h, w: ic.accuracy_drop(h, VALUES, head=w, classes=CLASS),
     "directions": lambda h, w: ic.directions(h, head=w, random_heads=2),
     "pruning": lambda h, w: ic.pruning(h, head=w, classes=CLASS, random_heads=2),
     "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, rotations=2),
