@@ -1,7 +1,7 @@
 """Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar
@@ -12,7 +12,7 @@ from jaxtyping import Float
 from interpreting_clip.arrays.conversions import MAX_QUOTED, as_mapping, as_settings, as_value
 from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import one_line
-from interpreting_clip.formats.result import Estimate, Label, Part, Result
+from interpreting_clip.formats.result import Estimate, Label, Number, Part, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.quantities import Confidence, Count, Described, Percents, Seed, StrictStruct
 from interpreting_clip.statistics import published_accuracies
@@ -203,10 +203,47 @@ class EffectiveRobustness(Result):
     draws: list[float] = field(default_factory=list)
 
     @property
+    def numbers(self) -> list[Number]:
+        """The numbers with their labels, without those that repeat others.
+
+        A mean over a single shift is this shift's number; the mean over natural shifts, or over
+        those of style, is the mean if there are no others; and the mean on curved lines is that on
+        straight lines if no line has a knee, and no limit for it is known.
+        """
+        every, shifts = super().numbers, self.compared
+        repeated = []
+        for kind, name in ((NATURAL, "natural"), (STYLE, "style")):
+            if len(among := [s for s in shifts if s in kind]) == 1 or among == shifts:
+                repeated += [name, f"{name}_spread."]
+        if self.curved and not self.curved.knees and self.curved.limit is None:
+            repeated += ["curved.robustness"]
+        if len(shifts) == 1:
+            repeated += ["shift_accuracy", "robustness", "spread."]
+            headlines = {n.name: n.headline for n in every if n.headline}
+            moved = {
+                f"per_shift.{shifts[0]}.accuracy": headlines.get("shift_accuracy", ""),
+                f"per_shift.{shifts[0]}.robustness": headlines.get("robustness", ""),
+            }
+            every = [
+                replace(
+                    n,
+                    label=n.label.replace("mean ", ""),
+                    headline=moved.get(n.name, n.headline),
+                )
+                for n in every
+            ]
+        return [n for n in every if not n.name.startswith(tuple(repeated))]
+
+    @property
     def notes(self) -> list[str]:
-        """What the lines are fitted to, and where they are extrapolated."""
+        """What the lines are fitted to, what the mean is over, and where they are extrapolated."""
         found = [f"Lines: through up to {self.models} standard models (Taori et al. 2020)."]
-        if self.spread:
+        if self.robustness and 1 < len(self.compared) < len(TESTBED_SHIFTS):
+            found += [
+                f"Mean: over {', '.join(self.compared)}; it does not compare with a mean over "
+                "other shifts."
+            ]
+        if self.spread and len(self.compared) > 1:
             found += [
                 f"Their own mean over these shifts: 0 ± {self.spread.deviation:.1f} points (SD of "
                 f"{self.spread.models}), at most {self.spread.largest:.1f} away."
@@ -345,6 +382,9 @@ def measured_accuracies(
             f"accuracies: expected those on {IMAGENET} and on at least one of "
             f"{', '.join(TESTBED_SHIFTS)}, got {', '.join(accuracies) or 'none'}"
         )
+    for shift in TESTBED_SHIFTS:
+        if on_classes(shift) in accuracies and shift not in accuracies:
+            raise ValueError(f"{on_classes(shift)}: expected the accuracy on {shift} as well")
     found = {}
     for name, value in accuracies.items():
         if isinstance(value, Accuracy):
