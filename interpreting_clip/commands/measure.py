@@ -22,7 +22,13 @@ from interpreting_clip.commands.argument_checks import require_fit
 from interpreting_clip.commands.extract import add_extract
 from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
-from interpreting_clip.commands.shift_measures import comparable_accuracies
+from interpreting_clip.commands.shift_measures import (
+    accuracy_drops,
+    comparable_accuracies,
+    own_robustness,
+    published_alone,
+    read_standard,
+)
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, error_context
@@ -105,15 +111,18 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     )
     add("--labels", metavar="FILE", help="the class of each image, or which classes it shows")
     several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
-    shifts = f"{', '.join(TESTBED_SHIFTS)}; any other has an accuracy, but no effective robustness"
+    shifts = f"{', '.join(TESTBED_SHIFTS)}, or of any other; the drop in accuracy where the images"
+    shifts += " have the names of the original ones"
     add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **several)
+    own = "your own standard models, a CSV of accuracies in percent: `original`, a column per shift"
+    add("--standard", metavar="FILE", type=Path, help=own)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows)
     add("--captions", metavar="FILE", help="text embeddings of what belongs to each image")
     add("--compare", metavar="FILE", help="activations of another encoder")
-    known = "an accuracy that you know: imagenet, or a shift"
+    known = "an accuracy that you know: imagenet, or original with --standard, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
     called = (
@@ -226,6 +235,8 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         given["captions"] = array("captions", options.captions).values
     if options.compare:
         given["compare"] = array("compare", options.compare).values
+    if options.standard:
+        given["--standard"] = read_standard(options.standard)
     require_enough(options, given)
     if study.inputs:
         study.name = encoder_name(next(iter(study.inputs.values())).file)
@@ -268,6 +279,9 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
             name = role.removeprefix("shift ")
             measure = partial(accuracy, **shift, **head)
             yield f"accuracy_{name}", f"Accuracy on {name}", (role,), measure
+    yield from accuracy_drops(given, study)
+    yield from own_robustness(given, study, known)
+    known = published_alone(given, known)
     measured = comparable_accuracies(given, study, known)
     if both := sorted(measured.keys() & known.keys()):
         raise InputError(f"--accuracy {both[0]}: the files give it too; leave one out")

@@ -166,7 +166,9 @@ def section(name: str, title: str, result: Result) -> str:
 
 def definition(name: str) -> str:
     """Return what a measure's docstring says before its parameters."""
-    measure = MEASURES["accuracy" if name.startswith("accuracy_") else name]
+    prefixes = {"accuracy_": "accuracy", "drop_": "accuracy_drop", "own_": "effective_robustness"}
+    found = [one for prefix, one in prefixes.items() if name.startswith(prefix)]
+    measure = MEASURES[found[0] if found else name]
     text, _, _ = inspect.cleandoc(str(measure.function.__doc__)).partition("\n\nParameters\n")
     paragraphs = text.replace("\n* ", "\n\n• ").split("\n\n")
     return "".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs)
