@@ -295,7 +295,8 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
         found: dict[str, Any] = {name: measure() for name, measure in measured.items()}
         return effective_robustness({**found, **known})
 
-    yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
+    if "--accuracy" in given or "--standard" not in given:
+        yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
     yield from comparisons_of_arrays(given)
 
     def encoded() -> Concepts:
