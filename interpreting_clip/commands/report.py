@@ -156,7 +156,8 @@ def section(name: str, title: str, result: Result) -> str:
     from interpreting_clip.charts.chart import CHARTS
 
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in result.notes)
-    figures = [figure(one, result) for one in CHARTS.get(type(result), {}).values()]
+    charts = [one for one in CHARTS.get(type(result), {}).values() if len(one.table(result))]
+    figures = [figure(one, result) for one in charts]
     return (
         f'<section id="{escape(name)}"><h2>{escape(title)}</h2>'
         f"{wide(html_table(result.numbers), title)}{notes}{''.join(figures)}"

@@ -186,8 +186,12 @@ def own_robustness(
         )
     there = [name for name in sets if name != ORIGINAL]
     shifts = [name for name in there if name in standard]
+    columns = [name for name in standard if name not in (ORIGINAL, *ABOUT)]
+    if lacking := [name for name in known if name not in (*SETS, ORIGINAL, *columns)]:
+        raise InputError(
+            f"--accuracy {lacking[0]}: expected the name of a column in {file}: {listed(columns)}"
+        )
     if not shifts:
-        columns = [name for name in standard if name not in (ORIGINAL, *ABOUT)]
         wanted = " or ".join(there) or "a shift; give one with --shift NAME=FILE"
         raise InputError(f"{file}: expected a column for {wanted}; it has {listed(columns)}")
     chosen = (ORIGINAL, *shifts)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from interpreting_clip.arrays.conversions import MAX_QUOTED, as_mapping, as_settings, as_value
 from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
 from interpreting_clip.errors import listed, one_line
+from interpreting_clip.formats.csv_tables import records
 from interpreting_clip.formats.result import Estimate, Label, Number, Part, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.quantities import Confidence, Count, Described, Percents, Seed, StrictStruct
@@ -330,6 +331,7 @@ class OnOwnLine(Result):
     standard : what a standard model has on average, by definition
     extrapolated : whether the line is extrapolated to the encoder
     left_out : why there is no effective robustness; empty if there is
+    line : the straight line; None if there is none
     """
 
     accuracy: Annotated[Estimate, Label("accuracy", 1, unit="%", chance="guessing")]
@@ -346,6 +348,7 @@ class OnOwnLine(Result):
     standard: float = 0.0
     extrapolated: bool = False
     left_out: str = ""
+    line: LogitLine | None = None
 
     @property
     def is_robust(self) -> bool | None:
@@ -368,6 +371,8 @@ class OwnRobustness(Result):
         interval if the images are not known
     images, classes, guessing : of the original images; None if unknown
     per_shift : the encoder on each shift; there is no mean
+    models : the standard models: names, perhaps families, and accuracies in percent, None where
+        unknown
     """
 
     CAPTION: ClassVar[str] = (
@@ -381,6 +386,7 @@ class OwnRobustness(Result):
     images: int | None
     classes: int | None
     guessing: float | None
+    models: list[dict[str, Any]]
 
     @property
     def notes(self) -> list[str]:
@@ -523,9 +529,8 @@ def _on_own_lines(
         for shift, value in accuracies.items()
         if shift != ORIGINAL
     }
-    own = own_lines(
-        own_models(standard, shifts), guessing, resamples=settings.resamples, seed=settings.seed
-    )
+    models = own_models(standard, shifts)
+    own = own_lines(models, guessing, resamples=settings.resamples, seed=settings.seed)
     how = Settings(confidence=settings.confidence, seed=settings.seed)
     per_shift = {}
     for shift in shifts:
@@ -547,12 +552,15 @@ def _on_own_lines(
             at_chance=own.at_chance[shift],
             extrapolated=found.extrapolated,
             left_out=found.left_out,
+            line=own.lines.lines.get(shift),
             **_chance_of(accuracies[shift], measured[shift]),
         )
     start = measured[ORIGINAL]
-    percent = _accuracies(start, None, settings.confidence)["accuracy"]
     return OwnRobustness(
-        original=percent, per_shift=per_shift, **_chance_of(accuracies[ORIGINAL], start)
+        original=_accuracies(start, None, settings.confidence)["accuracy"],
+        per_shift=per_shift,
+        models=records(models),
+        **_chance_of(accuracies[ORIGINAL], start),
     )
 
 

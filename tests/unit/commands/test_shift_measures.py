@@ -155,6 +155,14 @@ def test_a_shift_without_a_column_has_a_reason_and_without_models_an_advice():
     assert "--standard" in needs["Effective robustness on blur"]
 
 
+def test_models_that_guess_are_left_out_and_the_report_says_so():
+    Path("chance.csv").write_text("original,blur\n50,30\n60,31\n70,60\n")
+    found = report(MINE, *BLUR, "--standard", "chance.csv")["measures"]["own_effective_robustness"]
+    one = found["per_shift"]["blur"]
+    assert one["robustness"] is None and one["at_chance"] == ["model 1", "model 2"]
+    assert one["left_out"] in Path("out/index.html").read_text()
+
+
 OWN = ["--accuracy", "original=81", "--accuracy", "blur=60"]
 REFUSED = {
     "no file": ([*OWN, "--standard", "none.csv"], r"none\.csv: no such file"),
@@ -162,6 +170,7 @@ REFUSED = {
     "no original": (["--accuracy", "blur=60", "--standard", "models.csv"], "original"),
     "no shift": ([*OWN[:2], "--standard", "models.csv"], r"models\.csv: .*--shift"),
     "no column": ([MINE, "--shift=a=blur.safetensors", "--standard", "models.csv"], "column for a"),
+    "unknown": ([*OWN, "--accuracy", "snow=5", "--standard", "models.csv"], "snow: .*csv: blur"),
     "twice": ([MINE, *BLUR, *OWN, "--standard", "models.csv"], "--accuracy blur: .*leave one"),
     "fraction": ([*OWN[:3], "blur=0.6", "--standard", "models.csv"], "--accuracy: blur: .*60"),
     "cell": ([*OWN, "--standard", "cell.csv"], r"cell\.csv: .*row 2: `blur`: .*'x'"),
