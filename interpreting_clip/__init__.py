@@ -7,6 +7,7 @@
 
 * activations alone: `kurtosis`, `outlier_features`, `participation_ratio`, `privileged_basis`
 * and a head: `accuracy`, `directions`, `pruning`
+* the same images before and after a change: `accuracy_drop`
 * and which image shows which concept: `concepts`
 * and the captions of the images: `modality_gap`
 * the same images through two encoders: `cka` and others
@@ -29,6 +30,7 @@ if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imp
     from interpreting_clip.charts.chart import chart as chart
     from interpreting_clip.comparison import compare as compare
     from interpreting_clip.measures.accuracy import accuracy as accuracy
+    from interpreting_clip.measures.accuracy_drop import accuracy_drop as accuracy_drop
     from interpreting_clip.measures.cka import cka as cka
     from interpreting_clip.measures.concepts import concepts as concepts
     from interpreting_clip.measures.directions import directions as directions

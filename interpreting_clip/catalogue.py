@@ -16,6 +16,7 @@ import msgspec
 from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.measures.accuracy import accuracy
+from interpreting_clip.measures.accuracy_drop import accuracy_drop
 from interpreting_clip.measures.cka import Settings as CkaSettings
 from interpreting_clip.measures.cka import cka
 from interpreting_clip.measures.concepts import Settings as ConceptsSettings
@@ -38,6 +39,7 @@ from interpreting_clip.statistics.published_accuracies import Settings as Publis
 
 ACTIVATIONS, HEAD, CLASSES = "activations", "head", "labels"
 CONCEPTS, CAPTIONS, COMPARE, ACCURACIES = "concepts", "captions", "compare", "accuracies"
+SHIFT = "shift"
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Measure:
     ----------
     function : the measure
     needs : what gives its arguments: activations, a head, the classes of images, which image shows
-        which concept, captions of the images, a second representation of the same images, or
-        accuracies
+        which concept, captions of the images, a second representation of the same images,
+        activations of the same images after a change, or accuracies
     settings : the type of its section of params.yaml; None if it has none
     section : of params.yaml, if it has another name than the measure
     elsewhere : by keyword, the path in params.yaml of a value that is in another section
@@ -105,6 +107,11 @@ MEASURES = {
         Measure(
             accuracy,
             (ACTIVATIONS, HEAD, CLASSES),
+            elsewhere={"confidence": "robustness.confidence"},
+        ),
+        Measure(
+            accuracy_drop,
+            (ACTIVATIONS, HEAD, CLASSES, SHIFT),
             elsewhere={"confidence": "robustness.confidence"},
         ),
         Measure(

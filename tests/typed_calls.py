@@ -17,6 +17,7 @@ ic.pruning(x, head=head, classes=[0, 1, 2] * 3, harmless=2, progress=iter)
 ic.concepts(x, labels={"dog": x[:, 0] > 0}, directions=ic.directions(x, head=head))
 ic.cka(x, second=x).cka
 ic.effective_robustness({"imagenet": 76.2, "imagenet_v2": 70.1}).robustness
+ic.effective_robustness({"original": 81, "blur": 60}, standard={"original": [1.0]}).per_shift
 ic.chart({"a": ic.kurtosis(x)}, "kurtosis")
 ic.kurtosis(x, nonsense=3)  # wrong
 ic.kurtosis(x, 5.0)  # wrong

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import altair as alt
@@ -14,18 +15,19 @@ from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import HEAD, IMPORTANCE, PRUNING, REFERENCE_DASHES, SWEEP
 from interpreting_clip.charts.panels import PanelChart, whole_chart
 from interpreting_clip.charts.rows import COMPARISON, CONCEPTS, KURTOSIS
-from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS
+from interpreting_clip.charts.scatter import DRAWN_RANGE, EFFECTIVE_ROBUSTNESS, robustness_panel
 from interpreting_clip.charts.theme import GIVEN, SOFT_INK
 from interpreting_clip.config.shifts import SHIFT_NAMES, on_classes
 from interpreting_clip.formats.result import Result
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.effective_robustness import EffectiveRobustness
+from interpreting_clip.measures.effective_robustness import EffectiveRobustness, OwnRobustness
 from interpreting_clip.measures.encoder_comparison import Comparison
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning
 from interpreting_clip.statistics.logit_line import fit_line
+from interpreting_clip.statistics.own_models import ORIGINAL
 from interpreting_clip.statistics.published_accuracies import (
     fractions_above_chance,
     standard_models,
@@ -95,6 +97,17 @@ CHARTS: Mapping[type[Result], Mapping[str, ResultChart]] = {
             panel="{shift}",
         )
     },
+    OwnRobustness: {
+        "own_effective_robustness": outside_study(
+            EFFECTIVE_ROBUSTNESS,
+            tables.own_robustness_table,
+            "Grey points: your standard models. Line: fitted to them, dashed where it is "
+            "extrapolated.",
+            name="own_effective_robustness",
+            panel="{shift}",
+            draw=partial(robustness_panel, imagenet="original images"),
+        )
+    },
     LayerCka: {"cka": ResultChart(CKA, tables.cka_table)},
     Comparison: {
         "comparison": outside_study(
@@ -160,7 +173,44 @@ def encoders_table(drawn: ResultChart, results: Mapping[str, Any]) -> pd.DataFra
     table = pd.concat(parts, ignore_index=True)
     if drawn.chart.name == EFFECTIVE_ROBUSTNESS.name:
         table = pd.concat([published_standard_table(table), table], ignore_index=True)
+    if drawn.table is tables.own_robustness_table:
+        table = pd.concat([own_standard_table(table, results), table], ignore_index=True)
     return table.astype({"number": "Int64"})
+
+
+def own_standard_table(
+    encoders: pd.DataFrame, results: Mapping[str, OwnRobustness]
+) -> pd.DataFrame:
+    """Return a user's own standard models, and their line, on each shift of some encoders.
+
+    Parameters
+    ----------
+    encoders : their `imagenet`, which is the accuracy on the original images, by `shift`
+    results : of the same encoders
+
+    Raises
+    ------
+    ValueError
+        There is no effective robustness, or they were compared with different standard models.
+    """
+    if encoders.empty:
+        raise ValueError("results: expected an effective robustness on a shift or more, got none")
+    parts = []
+    for name, on_shift in encoders.groupby("shift", sort=False):
+        shift = str(name)
+        shown = [one for one in results.values() if shift in one.per_shift]
+        line = shown[0].per_shift[shift].line
+        if line is None or any(one.per_shift[shift].line != line for one in shown):
+            raise ValueError(
+                f"{shift}: expected results that were compared with the same standard models; draw "
+                "these apart from others"
+            )
+        points = pd.DataFrame(shown[0].models)
+        points = points[~points["name"].isin(shown[0].per_shift[shift].at_chance)]
+        points = points[["name", ORIGINAL, shift]].astype({ORIGINAL: float, shift: float})
+        points = points.set_axis(["label", "imagenet", "accuracy"], axis="columns")
+        parts.append(tables.standard_table(shift, points, line, on_shift["imagenet"]))
+    return pd.concat(parts)
 
 
 def published_standard_table(encoders: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from interpreting_clip.formats.result_tables import table_row
 from interpreting_clip.measures.cka import LayerCka
 from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
-from interpreting_clip.measures.effective_robustness import OnShift
+from interpreting_clip.measures.effective_robustness import OnShift, OwnRobustness
 from interpreting_clip.measures.encoder_comparison import Comparison, headlines
 from interpreting_clip.measures.kurtosis import Kurtosis
 from interpreting_clip.measures.pruning import Pruning, PruningCurves
@@ -219,6 +219,24 @@ def robustness_table(
         }
         for shift, on_shift in shifts.items()
         if on_shift.robustness is not None
+    ]
+    return pd.DataFrame(rows)
+
+
+def own_robustness_table(result: OwnRobustness) -> pd.DataFrame:
+    """Return the same on a user's own shifts, where `imagenet` is the original accuracy."""
+    rows = [
+        {
+            "kind": "encoder",
+            "shift": shift,
+            "imagenet": result.original.value,
+            "accuracy": one.accuracy.value,
+            "baseline": np.clip(one.accuracy.value - one.robustness.value, *DRAWN_RANGE),
+            "effective_robustness": one.robustness.value,
+            "extrapolated": "‡" if one.extrapolated else "",
+        }
+        for shift, one in result.per_shift.items()
+        if one.robustness is not None
     ]
     return pd.DataFrame(rows)
 

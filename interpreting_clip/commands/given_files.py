@@ -212,6 +212,29 @@ def recorded(file: Path) -> dict[str, Any]:
     return {}
 
 
+def image_names(inputs: Mapping[str, GivenArray], role: str = "activations") -> list[str]:
+    """Return the names of images that `extract` recorded; none if they are unknown.
+
+    Those of a shift in the file of the original images are its own. Beside an npy file they are in
+    the safetensors file of its head and classes.
+
+    Parameters
+    ----------
+    inputs : the arrays that were read, by their role
+    role : of the images, such as `shift blur`
+    """
+    images = inputs[role]
+    within = images.name.removeprefix(SHIFTS).removesuffix(".activations")
+    for holder in ("activations", "labels", "head") if role == "activations" else (role,):
+        if holder in inputs:
+            about = recorded(inputs[holder].file)
+            of_shift = images.name.startswith(SHIFTS)
+            names = about.get("shifts", {}).get(within) if of_shift else about.get("images")
+            if names and len(names) == len(images.values):
+                return names
+    return []
+
+
 def read_names(file: Path) -> list[str]:
     """Read the names of concepts, one name per line."""
     try:

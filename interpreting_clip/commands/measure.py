@@ -36,7 +36,13 @@ from interpreting_clip.commands.several_encoders import (
     images_that_differ,
     name_apart,
 )
-from interpreting_clip.commands.shift_measures import comparable_accuracies
+from interpreting_clip.commands.shift_measures import (
+    accuracy_drops,
+    comparable_accuracies,
+    own_robustness,
+    published_alone,
+    read_standard,
+)
 from interpreting_clip.comparison import compare_results
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
@@ -127,16 +133,19 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         "`extract` says so itself",
     )
     add("--labels", metavar="FILE", help="the class of each image, or which classes it shows")
-    shifts = f"{', '.join(TESTBED_SHIFTS)}; any other has an accuracy, but no effective robustness"
     pairs: dict[str, Any] = {**several, "type": pair}
+    shifts = f"{', '.join(TESTBED_SHIFTS)}, or of any other; the drop in accuracy where the images"
+    shifts += " have the names of the original ones"
     add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **pairs)
+    own = "your own standard models, a CSV of accuracies in percent: `original`, a column per shift"
+    add("--standard", metavar="FILE", type=Path, help=own)
     add("--concepts", metavar="FILE", help="which image shows which concept")
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows, **several)
     captions = "text embeddings of what belongs to each image"
     add("--captions", metavar="FILE", help=captions, **several)
-    known = "an accuracy that you know: imagenet, or a shift"
+    known = "an accuracy that you know: imagenet, or original with --standard, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **pairs)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
     called = "the encoder's name; default: the one in a file of `extract`, or the file's"
@@ -317,6 +326,8 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
             given["concepts"]["rows"] = array("concept_rows", options.concept_rows).values
     if options.captions:
         given["captions"] = array("captions", options.captions).values
+    if options.standard:
+        given["--standard"] = read_standard(options.standard)
     require_enough(options, given, [name for name, _ in shifts], study)
     if study.inputs:
         study.name = encoder_name(next(iter(study.inputs.values())).file)
@@ -360,6 +371,9 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
             name = role.removeprefix("shift ")
             measure = partial(accuracy, **shift, **head)
             yield f"accuracy_{name}", f"Accuracy on {name}", (role,), measure
+    yield from accuracy_drops(given, study)
+    yield from own_robustness(given, study, known)
+    known = published_alone(given, known)
     measured = comparable_accuracies(given, study, known)
     if both := sorted(measured.keys() & known.keys()):
         raise InputError(f"--accuracy {both[0]}: the files give it too; leave one out")
@@ -373,7 +387,8 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
         found: dict[str, Any] = {name: measure() for name, measure in measured.items()}
         return effective_robustness({**found, **known})
 
-    yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
+    if "--accuracy" in given or "--standard" not in given:
+        yield "effective_robustness", "Effective robustness", ("--accuracy",), robustness
     if not study.several:
         yield from comparisons_of_arrays(given)
 

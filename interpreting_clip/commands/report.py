@@ -218,7 +218,9 @@ def definition_fold(name: str) -> str:
 
 def definition(name: str) -> str:
     """Return what a measure's docstring says before its parameters."""
-    measure = MEASURES["accuracy" if name.startswith("accuracy_") else name]
+    prefixes = {"accuracy_": "accuracy", "drop_": "accuracy_drop", "own_": "effective_robustness"}
+    found = [one for prefix, one in prefixes.items() if name.startswith(prefix)]
+    measure = MEASURES[found[0] if found else name]
     text, _, _ = inspect.cleandoc(str(measure.function.__doc__)).partition("\n\nParameters\n")
     paragraphs = text.replace("\n* ", "\n\n• ").split("\n\n")
     return "".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs)
@@ -235,7 +237,11 @@ def figures(results: Mapping[str, Result]) -> str:
     from interpreting_clip.charts.chart import CHARTS
 
     kind = type(next(iter(results.values())))
-    return "".join(figure(one, results) for one in CHARTS.get(kind, {}).values())
+    return "".join(
+        figure(one, results)
+        for one in CHARTS.get(kind, {}).values()
+        if any(len(one.table(result)) for result in results.values())
+    )
 
 
 def figure(drawn: "ResultChart", results: Mapping[str, Result]) -> str:

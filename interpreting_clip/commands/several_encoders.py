@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from interpreting_clip.commands.given_files import SHIFTS, recorded
+from interpreting_clip.commands.given_files import image_names
 from interpreting_clip.commands.report import Study
 from interpreting_clip.errors import InputError
 
@@ -114,7 +114,7 @@ def other_images(
     """
     sides = (first, second)
     files = [study.inputs[role or "activations"].file for study in sides]
-    names = [image_names(study, role) for study in sides]
+    names = [image_names(study.inputs, role or "activations") for study in sides]
     if names[0] and names[1]:
         for place, (one, other) in enumerate(zip(*names, strict=False)):
             if one != other:
@@ -129,20 +129,3 @@ def other_images(
             place = int(np.argwhere(classes[0] != classes[1])[0][0])
             return f"image {place} is of another class in {files[0]} than in {files[1]}"
     return ""
-
-
-def image_names(study: Study, role: str = "") -> list[str]:
-    """Return the names of an encoder's images that `extract` recorded; none if they are unknown.
-
-    Beside an npy file they are in the safetensors file of its head and classes.
-    """
-    images = study.inputs[role or "activations"]
-    within = images.name.removeprefix(SHIFTS).removesuffix(".activations")
-    for holder in (role,) if role else ("activations", "labels", "head"):
-        if holder in study.inputs:
-            about = recorded(study.inputs[holder].file)
-            own = about.get("shifts", {}) if images.name.startswith(SHIFTS) else {}
-            names = own.get(within, []) if own else about.get("images", [])
-            if len(names) == len(images.values):
-                return names
-    return []

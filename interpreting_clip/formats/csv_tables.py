@@ -56,7 +56,7 @@ def read_table(
             lines = [line for line in csv.reader(stream, delimiter=delimiter, strict=True) if line]
     except FileNotFoundError:
         raise InputError(
-            f"{file}: no such file; `dvc repro` or `dvc pull` makes it, or `git restore`"
+            f"{file}: no such file; in a study, `dvc repro`, `dvc pull` or `git restore` makes it"
         ) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{file}: expected a table in UTF-8, got {error}") from None
@@ -67,8 +67,8 @@ def read_table(
     for number, row in enumerate(rows, 1):
         if len(row) != len(names):
             raise InputError(
-                f"{file}: row {number}: expected {len(names)} cells, got {len(row)}; if the file "
-                "is damaged, delete it: `dvc repro`, `dvc pull` or `git restore` makes it"
+                f"{file}: row {number}: expected {len(names)} cells, got {len(row)}; if a study's "
+                "file is damaged, delete it: `dvc repro`, `dvc pull` or `git restore` makes it"
             )
     table = pd.DataFrame(rows, columns=names, dtype=str)
     if missing := [c for c in columns if c not in table]:

@@ -1,18 +1,19 @@
 """Effective robustness: accuracy on a shift beyond what accuracy on ImageNet predicts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from types import MappingProxyType
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, overload
 
 import numpy as np
 from jaxtyping import Float
 
 from interpreting_clip.arrays.conversions import MAX_QUOTED, as_mapping, as_settings, as_value
 from interpreting_clip.config.shifts import SHIFTS, TESTBED_SHIFTS, on_classes
-from interpreting_clip.errors import one_line
-from interpreting_clip.formats.result import Estimate, Label, Part, Result
+from interpreting_clip.errors import listed, one_line
+from interpreting_clip.formats.csv_tables import records
+from interpreting_clip.formats.result import Estimate, Label, Number, Part, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.quantities import Confidence, Count, Described, Percents, Seed, StrictStruct
 from interpreting_clip.statistics import published_accuracies
@@ -25,6 +26,13 @@ from interpreting_clip.statistics.curved_line import ShiftLines
 from interpreting_clip.statistics.guessing import Guessing
 from interpreting_clip.statistics.intervals import percentile_interval, wilson_interval
 from interpreting_clip.statistics.logit_line import LogitLine, ResampledLines
+from interpreting_clip.statistics.own_models import (
+    ORIGINAL,
+    UNKNOWN,
+    TableLike,
+    own_lines,
+    own_models,
+)
 from interpreting_clip.statistics.standard_limit import StandardModels
 from interpreting_clip.statistics.standard_spread import StandardSpread
 
@@ -203,10 +211,47 @@ class EffectiveRobustness(Result):
     draws: list[float] = field(default_factory=list)
 
     @property
+    def numbers(self) -> list[Number]:
+        """The numbers with their labels, without those that repeat others.
+
+        A mean over a single shift is this shift's number; the mean over natural shifts, or over
+        those of style, is the mean if there are no others; and the mean on curved lines is that on
+        straight lines if no line has a knee, and no limit for it is known.
+        """
+        every, shifts = super().numbers, self.compared
+        repeated = []
+        for kind, name in ((NATURAL, "natural"), (STYLE, "style")):
+            if len(among := [s for s in shifts if s in kind]) == 1 or among == shifts:
+                repeated += [name, f"{name}_spread."]
+        if self.curved and not self.curved.knees and self.curved.limit is None:
+            repeated += ["curved.robustness"]
+        if len(shifts) == 1:
+            repeated += ["shift_accuracy", "robustness", "spread."]
+            headlines = {n.name: n.headline for n in every if n.headline}
+            moved = {
+                f"per_shift.{shifts[0]}.accuracy": headlines.get("shift_accuracy", ""),
+                f"per_shift.{shifts[0]}.robustness": headlines.get("robustness", ""),
+            }
+            every = [
+                replace(
+                    n,
+                    label=n.label.replace("mean ", ""),
+                    headline=moved.get(n.name, n.headline),
+                )
+                for n in every
+            ]
+        return [n for n in every if not n.name.startswith(tuple(repeated))]
+
+    @property
     def notes(self) -> list[str]:
-        """What the lines are fitted to, and where they are extrapolated."""
+        """What the lines are fitted to, what the mean is over, and where they are extrapolated."""
         found = [f"Lines: through up to {self.models} standard models (Taori et al. 2020)."]
-        if self.spread:
+        if self.robustness and 1 < len(self.compared) < len(TESTBED_SHIFTS):
+            found += [
+                f"Mean: over {', '.join(self.compared)}; it does not compare with a mean over "
+                "other shifts."
+            ]
+        if self.spread and len(self.compared) > 1:
             found += [
                 f"Their own mean over these shifts: 0 ± {self.spread.deviation:.1f} points (SD of "
                 f"{self.spread.models}), at most {self.spread.largest:.1f} away."
@@ -270,19 +315,152 @@ class EffectiveRobustness(Result):
         return [name for name, one in self.per_shift.items() if one.extrapolated]
 
 
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OnOwnLine(Result):
+    """An encoder on one shift, compared with standard models of the user's own.
+
+    Attributes
+    ----------
+    accuracy : on the shift in percent; without an interval if the images are not known
+    robustness : in points; None if too few standard models are above chance on the shift
+    models, families : standard models that are above chance on the shift, and their families
+    spread : of these models, with the limit for one more; None without a line, or if the line has a
+        knee (`fit_curve`)
+    at_chance : the names of the other models
+    images, classes, guessing : of the shift; None if unknown
+    standard : what a standard model has on average, by definition
+    extrapolated : whether the line is extrapolated to the encoder
+    left_out : why there is no effective robustness; empty if there is
+    line : the straight line; None if there is none
+    """
+
+    accuracy: Annotated[Estimate, Label("accuracy", 1, unit="%", chance="guessing")]
+    robustness: Annotated[
+        Estimate | None, Label("effective robustness", 1, unit="points", chance="standard")
+    ]
+    models: Annotated[int, Label("standard models", 0)]
+    spread: Annotated[StandardSpread | None, Part("standard models")]
+    families: int
+    at_chance: list[str]
+    images: int | None
+    classes: int | None
+    guessing: float | None
+    standard: float = 0.0
+    extrapolated: bool = False
+    left_out: str = ""
+    line: LogitLine | None = None
+
+    @property
+    def is_robust(self) -> bool | None:
+        """Whether the interval lies above the limit for one more standard model.
+
+        None without a limit, or if the line is extrapolated to the encoder.
+        """
+        if self.extrapolated or not (self.robustness and self.spread):
+            return None
+        return self.spread.is_exceeded_by(self.robustness)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class OwnRobustness(Result):
+    """Effective robustness on shifts of the user's own, each with a line of its own.
+
+    Attributes
+    ----------
+    original : accuracy on the original images in percent, from which the lines start; without an
+        interval if the images are not known
+    images, classes, guessing : of the original images; None if unknown
+    per_shift : the encoder on each shift; there is no mean
+    models : the standard models: names, perhaps families, and accuracies in percent, None where
+        unknown
+    """
+
+    CAPTION: ClassVar[str] = (
+        "Interval: of the line and of the images. Chance: guessing; 0, the standard models' line."
+    )
+
+    original: Annotated[
+        Estimate, Label("accuracy on the original images", 1, unit="%", chance="guessing")
+    ]
+    per_shift: Annotated[dict[str, OnOwnLine], Part("")]
+    images: int | None
+    classes: int | None
+    guessing: float | None
+    models: list[dict[str, Any]]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the lines are fitted to, and what the models' own distances to them say."""
+        lines = [line for name, one in self.per_shift.items() for line in _line_notes(name, one)]
+        unknown = [name for name, one in self.per_shift.items() if one.guessing is None]
+        if unknown:
+            lines += [
+                f"Chance level of {', '.join(unknown)}: unknown, so that no standard model is left "
+                "out as guessing; pass results of `accuracy`."
+            ]
+        return [*lines, *super().notes]
+
+
+def _line_notes(name: str, one: OnOwnLine) -> list[str]:
+    """Return what to know about the line of a shift."""
+    if one.left_out:
+        return [f"{name}: no effective robustness, since {one.left_out}."]
+    about = f"{name}: the line is through {one.models} standard models"
+    if one.families != one.models:
+        about += f" of {one.families} families"
+    if one.at_chance:
+        about += f"; not above chance and left out: {listed(one.at_chance)}"
+    found = [f"{about}."]
+    if one.spread and one.is_robust is not None:
+        found += [
+            f"{name}: {'more' if one.is_robust else 'not more'} robust than standard models: the "
+            f"interval has to lie above {one.spread.limit:.1f} points, the limit for one more."
+        ]
+    elif not one.spread:
+        found += [f"{name}: no limit for one more standard model, since their line has a knee."]
+    if one.extrapolated:
+        found += [
+            f"{name}: extrapolated, since no standard model has such an accuracy on the original "
+            "images."
+        ]
+    return found
+
+
+@overload
 def effective_robustness(
     accuracies: Mapping[str, float | Accuracy],
     *,
+    standard: None = None,
     images: Mapping[str, int | None] = MappingProxyType({}),
     resamples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
-) -> EffectiveRobustness:
+) -> EffectiveRobustness: ...
+@overload
+def effective_robustness(
+    accuracies: Mapping[str, float | Accuracy],
+    *,
+    standard: TableLike,
+    images: Mapping[str, int | None] = MappingProxyType({}),
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> OwnRobustness: ...
+def effective_robustness(
+    accuracies: Mapping[str, float | Accuracy],
+    *,
+    standard: TableLike | None = None,
+    images: Mapping[str, int | None] = MappingProxyType({}),
+    resamples: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> EffectiveRobustness | OwnRobustness:
     """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
 
     `acc_shift − β(acc_ImageNet)` in points, for each shift and on average over those that are
     given. β is fitted to the standard models of the published testbed, whose own distances from the
-    line stand beside it.
+    line stand beside it. With standard models of your own, β of each shift is fitted to these and
+    starts at their accuracy on the original images; there is no mean.
 
     Parameters
     ----------
@@ -291,9 +469,14 @@ def effective_robustness(
         `imagenet_sketch`, `objectnet` and `imagenet_a`. A line starts at `imagenet`, or, if you
         give them, at `imagenet_on_r_classes`, `imagenet_on_a_classes` or
         `imagenet_on_objectnet_classes`: accuracy on ImageNet's images of the shift's classes, among
-        these classes, as the testbed compares these shifts
+        these classes, as the testbed compares these shifts. With `standard`: `original` and your
+        shifts
+    standard : your own standard models, at least three, as a table of pandas or a mapping of
+        columns: their accuracies in percent on the `original` images and on each shift, under its
+        name; perhaps `model`, and `family`, since models of a family are no independent evidence.
+        Models that are not above chance on a shift are left out there. None: the testbed's
     images : on how many images each was measured; None for one that is exact. By default as many
-        as were published
+        as were published; of your own shifts, as many as the results of `accuracy` have
     resamples : lines drawn for the intervals
     seed : of the draws
     confidence : of the intervals, above 0 and below 1
@@ -306,9 +489,10 @@ def effective_robustness(
     settings = as_settings(
         published_accuracies.Settings, resamples=resamples, seed=seed, confidence=confidence
     )
-    measured = measured_accuracies(
-        as_mapping(accuracies, "accuracies"), as_mapping(images, "images")
-    )
+    accuracies, images = as_mapping(accuracies, "accuracies"), as_mapping(images, "images")
+    if standard is not None:
+        return _on_own_lines(accuracies, images, standard, settings)
+    measured = measured_accuracies(accuracies, images)
     shifts = [shift for shift in TESTBED_SHIFTS if shift in measured]
     starts = {
         shift: on_classes(shift) if on_classes(shift) in measured else IMAGENET for shift in shifts
@@ -331,6 +515,89 @@ def effective_robustness(
     )
 
 
+def _on_own_lines(
+    accuracies: Mapping[str, Any],
+    images: Mapping[str, Any],
+    standard: TableLike,
+    settings: published_accuracies.Settings,
+) -> OwnRobustness:
+    """Compare accuracies with a user's own standard models, as a study does on its own shifts."""
+    measured = own_accuracies(accuracies, images)
+    shifts = [shift for shift in measured if shift != ORIGINAL]
+    guessing = {
+        shift: Guessing(value.images, value.classes) if isinstance(value, Accuracy) else UNKNOWN
+        for shift, value in accuracies.items()
+        if shift != ORIGINAL
+    }
+    models = own_models(standard, shifts)
+    own = own_lines(models, guessing, resamples=settings.resamples, seed=settings.seed)
+    how = Settings(confidence=settings.confidence, seed=settings.seed)
+    per_shift = {}
+    for shift in shifts:
+        found = robustness_on_own_shift(
+            shift,
+            measured[shift],
+            measured[ORIGINAL],
+            lines=own.lines,
+            standard=own.standard,
+            reason=own.reasons.get(shift, ""),
+            settings=how,
+        )
+        per_shift[shift] = OnOwnLine(
+            accuracy=found.accuracy,
+            robustness=found.robustness,
+            spread=found.spread,
+            models=own.models[shift],
+            families=own.families[shift],
+            at_chance=own.at_chance[shift],
+            extrapolated=found.extrapolated,
+            left_out=found.left_out,
+            line=own.lines.lines.get(shift),
+            **_chance_of(accuracies[shift], measured[shift]),
+        )
+    start = measured[ORIGINAL]
+    return OwnRobustness(
+        original=_accuracies(start, None, settings.confidence)["accuracy"],
+        per_shift=per_shift,
+        models=records(models),
+        **_chance_of(accuracies[ORIGINAL], start),
+    )
+
+
+def _chance_of(given: Any, measured: MeasuredAccuracy) -> dict[str, Any]:
+    """Return the images, the classes and the accuracy of guessing; None where unknown."""
+    known = isinstance(given, Accuracy)
+    return {
+        "images": measured.images,
+        "classes": given.classes if known else None,
+        "guessing": given.guessing if known else None,
+    }
+
+
+def own_accuracies(
+    accuracies: Mapping[str, Any], images: Mapping[str, Any]
+) -> dict[str, MeasuredAccuracy]:
+    """Return accuracies on the original images and on shifts of the user's own, by set."""
+    if ORIGINAL not in accuracies or len(accuracies) == 1:
+        raise ValueError(
+            f"accuracies: expected those on the `{ORIGINAL}` images and on one or more shifts, got "
+            f"{', '.join(map(str, accuracies)) or 'none'}"
+        )
+    if unknown := [str(name) for name in images if name not in accuracies]:
+        raise ValueError(
+            f"images of {one_line(unknown[0])[:MAX_QUOTED]}: expected some of "
+            f"{', '.join(map(str, accuracies))}"
+        )
+    found = {}
+    for name, value in accuracies.items():
+        one = measured_accuracy(name, value, None, UNKNOWN.classes, images)
+        # With the images' own predictions, the draws are those of a study.
+        if isinstance(value, Accuracy) and len(value.correct) and name not in images:
+            one = MeasuredAccuracy.of_images(value.correct.astype(float), value.classes)
+        found[str(name)] = one
+    return found
+
+
 def measured_accuracies(
     accuracies: Mapping[str, Any], images: Mapping[str, Any]
 ) -> dict[str, MeasuredAccuracy]:
@@ -338,29 +605,43 @@ def measured_accuracies(
     if unknown := [str(name) for name in (*accuracies, *images) if name not in SETS]:
         raise ValueError(
             f"{one_line(unknown[0])[:MAX_QUOTED]}: no line is known for this set; expected some of "
-            f"{', '.join(SETS)}"
+            f"{', '.join(SETS)}, or standard models of your own"
         )
     if IMAGENET not in accuracies or not accuracies.keys() & {*TESTBED_SHIFTS}:
         raise ValueError(
             f"accuracies: expected those on {IMAGENET} and on at least one of "
             f"{', '.join(TESTBED_SHIFTS)}, got {', '.join(accuracies) or 'none'}"
         )
-    found = {}
-    for name, value in accuracies.items():
-        if isinstance(value, Accuracy):
-            percent, count, classes = value.accuracy.value, value.images, value.classes
-        else:
-            percent = as_value(value, Percents, f"{name}, in percent", strict=False)
-            count, classes = SETS[name].images, SETS[name].classes
-            # Only on ImageNet-A do standard models score less than 1 %.
-            if percent <= 1 and name != "imagenet_a":
-                raise ValueError(
-                    f"{name}: expected percent, got {percent}; is it {100 * percent:g}?"
-                )
-        # None: the accuracy is exact.
-        count = as_value(images.get(name, count), Count | None, f"images of {name}")
-        found[name] = MeasuredAccuracy(percent / 100, count, classes)
-    return found
+    for shift in TESTBED_SHIFTS:
+        if on_classes(shift) in accuracies and shift not in accuracies:
+            raise ValueError(f"{on_classes(shift)}: expected the accuracy on {shift} as well")
+    return {
+        name: measured_accuracy(name, value, SETS[name].images, SETS[name].classes, images)
+        for name, value in accuracies.items()
+    }
+
+
+def measured_accuracy(
+    name: str, value: Any, count: int | None, classes: int, images: Mapping[str, Any]
+) -> MeasuredAccuracy:
+    """Return an accuracy with the number of images that it was measured on.
+
+    Parameters
+    ----------
+    name, value : of the set, and the accuracy in percent or a result of `accuracy`
+    count, classes : of the set, for an accuracy in percent; count is None for one that is exact
+    images : as in `effective_robustness`
+    """
+    if isinstance(value, Accuracy):
+        percent, count, classes = value.accuracy.value, value.images, value.classes
+    else:
+        percent = as_value(value, Percents, f"{name}, in percent", strict=False)
+        # Only on ImageNet-A do standard models score less than 1 %.
+        if percent <= 1 and name != "imagenet_a":
+            raise ValueError(f"{name}: expected percent, got {percent}; is it {100 * percent:g}?")
+    # None: the accuracy is exact.
+    count = as_value(images.get(name, count), Count | None, f"images of {name}")
+    return MeasuredAccuracy(percent / 100, count, classes)
 
 
 def compare_with_lines(

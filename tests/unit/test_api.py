@@ -12,7 +12,7 @@ import torch
 import interpreting_clip as ic
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
-from interpreting_clip.formats.result import Result
+from interpreting_clip.formats.result import Result, headline_numbers
 from interpreting_clip.published.analysis import STARTS, robustness
 from interpreting_clip.statistics.published_accuracies import published_lines
 from tests.reads import ROOT
@@ -32,6 +32,7 @@ CALLS = {
     "participation_ratio": lambda h, w: ic.participation_ratio(h),
     "privileged_basis": lambda h, w: ic.privileged_basis(h, rotations=2),
     "accuracy": lambda h, w: ic.accuracy(h, head=w, classes=CLASS),
+    "accuracy_drop": lambda h, w: ic.accuracy_drop(h, VALUES, head=w, classes=CLASS),
     "directions": lambda h, w: ic.directions(h, head=w, random_heads=2),
     "pruning": lambda h, w: ic.pruning(h, head=w, classes=CLASS, random_heads=2),
     "concepts": lambda h, w: ic.concepts(h, labels=SHOWN, draws=2, rotations=2),
@@ -156,6 +157,47 @@ def test_a_line_starts_at_the_classes_of_the_shift_if_they_are_given():
         shift = found.per_shift["imagenet_r"]
         assert found.imagenet == 76 and shift.imagenet == pytest.approx(start)
         assert shift.imagenet_images == images
+
+
+def shown(*shifts: str) -> list[str]:
+    """Return the names of the rows in the table of accuracies on these shifts."""
+    found = ic.effective_robustness({"imagenet": 63.3} | {name: VIT[name] for name in shifts})
+    return [number.name for number in found.numbers if number.value is not None]
+
+
+def test_the_table_has_no_means_that_repeat_other_rows():
+    def means(*shifts: str) -> list[str]:
+        return [name for name in shown(*shifts) if not name.startswith("per_shift")]
+
+    alone, mean = ["imagenet", "extrapolated"], ["shift_accuracy", "robustness"]
+    spread = ["spread.deviation", "spread.limit"]
+    assert means("imagenet_v2") == alone
+    both = ["imagenet", *mean, *spread, "extrapolated"]
+    assert means("imagenet_v2", "imagenet_r") == both == means("imagenet_r", "imagenet_sketch")
+    natural = [one.replace("spread", "natural_spread") for one in spread]
+    found = means("imagenet_v2", "objectnet", "imagenet_r")
+    assert found == ["imagenet", *mean, "natural", *spread, *natural, "extrapolated"]
+    # On ImageNet-A the curved line has a knee, and its number is another.
+    assert means("imagenet_a") == ["imagenet", "curved.robustness", "extrapolated"]
+    whole = ic.effective_robustness(VIT)
+    assert whole.numbers == super(type(whole), whole).numbers
+    assert whole.to_frame().index.is_unique and not any("Mean: over" in n for n in whole.notes)
+
+
+def test_every_given_accuracy_has_its_row_and_a_single_shift_its_headlines():
+    given = {"imagenet": 76.0, "imagenet_on_r_classes": 92.0, "imagenet_r": 36.0}
+    found = ic.effective_robustness(given)
+    rows = found.to_frame()["value"]
+    assert rows["imagenet"] == 76 and rows["per_shift.imagenet_r.accuracy"] == 36
+    assert rows["per_shift.imagenet_r.imagenet"] == pytest.approx(92)
+    assert found.per_shift["imagenet_r"].robustness is not None
+    height = found.per_shift["imagenet_r"].robustness.value
+    expected = {"accuracy": 76, "shifts": pytest.approx(36), "robust": height}
+    assert headline_numbers(found) == expected
+    two = ic.effective_robustness({**given, "imagenet_v2": 65.0})
+    assert any("imagenet_v2, imagenet_r" in note for note in two.notes)
+    with pytest.raises(ValueError, match=r"imagenet_on_a_classes: .*imagenet_a"):
+        ic.effective_robustness({**given, "imagenet_v2": 65.0, "imagenet_on_a_classes": 92.0})
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,17 @@ VALUES = RNG.normal(size=(90, 20)) + HEAD[CLASS]
 SHOWN = VALUES[:, :3] > 1
 ACCURACIES = {"imagenet": 63.3, "imagenet_r": 69.3, "objectnet": 44.3}
 
+MODELS = {"original": [40.0, 55, 70, 80, 90], "blur": [20.0, 33, 49, 62, 74]}
+
 RESULTS: dict[str, Any] = {
     "kurtosis": ic.kurtosis(VALUES),
     "importance": ic.directions(VALUES, head=HEAD, random_heads=2),
     "pruning": ic.pruning(VALUES, head=HEAD, classes=CLASS, random_heads=2),
     "concepts": ic.concepts(VALUES, labels=SHOWN, draws=2, rotations=2),
     "effective_robustness": ic.effective_robustness(ACCURACIES),
+    "own_effective_robustness": ic.effective_robustness(
+        {"original": 63.3, "blur": 50.2}, standard=MODELS
+    ),
     "cka": LayerCka(
         **{"first": "a", "first_layers": ["x", "y"], "first_outliers": [0, 0]},
         **{"second": "b", "second_layers": ["z"], "second_outliers": [0]},
@@ -92,6 +97,17 @@ def test_the_line_is_the_one_that_was_compared_with():
     other = {"a": RESULTS["effective_robustness"], "b": ic.effective_robustness(on_classes)}
     with pytest.raises(ValueError, match=r"imagenet_r: .*same classes"):
         ic.chart(other)
+
+
+def test_own_standard_models_are_drawn_but_for_those_at_chance():
+    measured = ic.accuracy(VALUES, head=HEAD, classes=CLASS)
+    models = MODELS | {"blur": [16.0, *MODELS["blur"][1:]]}
+    found = ic.effective_robustness({"original": measured, "blur": measured}, standard=models)
+    drawn = rows(ic.chart(found))["kind"].value_counts()
+    assert (drawn["standard"], drawn["encoder"], drawn["line"]) == (4, 1, 2)
+    assert found.per_shift["blur"].at_chance == ["model 1"]
+    with pytest.raises(ValueError, match=r"^blur: .*same standard models"):
+        ic.chart({"a": found, "b": RESULTS["own_effective_robustness"]})
 
 
 REFUSED = [
