@@ -392,6 +392,12 @@ class OwnRobustness(Result):
     def notes(self) -> list[str]:
         """What the lines are fitted to, and what the models' own distances to them say."""
         lines = [line for name, one in self.per_shift.items() for line in _line_notes(name, one)]
+        lines += [
+            f"{name}: among {one.classes:,} classes, and the original images among "
+            f"{self.classes:,}; it compares only with models that were measured so, too."
+            for name, one in self.per_shift.items()
+            if self.classes and one.classes and self.classes != one.classes
+        ]
         unknown = [name for name, one in self.per_shift.items() if one.guessing is None]
         if unknown:
             lines += [

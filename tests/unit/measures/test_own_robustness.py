@@ -143,6 +143,15 @@ def test_models_that_guess_leave_an_accuracy_and_a_reason():
     assert any(one.left_out in note for note in found.notes)
 
 
+def test_says_where_the_shift_has_other_classes_than_the_original_images():
+    some = CLASS < 4
+    part = ic.accuracy(BLURRED[some], head=HEAD, classes=CLASS[some], among=[0, 1, 2, 3])
+    for shift, said in ((part, True), (measured(BLURRED), False)):
+        given = {"original": measured(VALUES), "blur": shift}
+        notes = ic.effective_robustness(given, standard=TABLE).notes
+        assert any("among 4 classes" in note for note in notes) == said
+
+
 @pytest.mark.parametrize(
     ("accuracies", "more", "said"),
     [
