@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from page.direction_pages import browser_files
-from page.names import direction_href
+from interpreting_clip.browser.direction_pages import browser_files, direction_href
 from tests.drawn_directions import draw_browser
 from tests.stress.page.conftest import NARROW, excess_width, violations
 

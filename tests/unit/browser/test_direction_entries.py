@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
+from interpreting_clip.browser.direction_entries import (
+    direction_facts,
+    extreme_images,
+    make_browser,
+)
 from interpreting_clip.statistics import concept_scores
-from page.direction_entries import direction_facts, extreme_images, make_browser
 from tests.drawn_directions import THRESHOLD, directions_of, draw_axes, draw_results
 
 SCORES = np.round(np.random.default_rng(0).standard_normal((300, 7)), 1)  # some are equal

@@ -1,6 +1,6 @@
 """The pages of an encoder's directions and outlier features, and the sprites of their images.
 
-A sprite has an entry's images in one file. Text and tables are in `templates/browser`, style in
+A sprite has an entry's images in one file. Text and tables are in `templates`, style in
 `browser.css`, the search in `browser.js`.
 """
 
@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from interpreting_clip.browser.direction_entries import Browser, Entry
+from interpreting_clip.browser.jinja_environment import TEMPLATES, jinja_environment
 from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask, Thumbnails
-from page.direction_entries import Browser, Entry
-from page.names import direction_href
-from page.rendering import template_environment
 
 if TYPE_CHECKING:
     from PIL import Image
 
 File = tuple[str, bytes]
 """The name and the content of a file in the folder of the pages."""
+
+DIRECTIONS_PER_PAGE = 100
 
 
 class Page(NamedTuple):
@@ -39,7 +40,7 @@ def browser_files(label: str, browser: Browser | None) -> Iterator[File]:
 
     Without probe images (None), the index is the only page and says so.
     """
-    environment = template_environment("browser", {"href": href})
+    environment = jinja_environment([TEMPLATES], {"href": href})
     index, template = (
         environment.get_template(f"browser_{name}.html.jinja") for name in ("index", "page")
     )
@@ -55,6 +56,18 @@ def browser_files(label: str, browser: Browser | None) -> Iterator[File]:
         yield page.file, template.render(heading | shared | page._asdict(), side=SIDE).encode()
         for entry in page.entries:
             yield f"{page.basis}_{entry.number}.jpg", sprite(browser.thumbnails, entry)
+
+
+def direction_href(encoder: str, basis: str, number: int) -> str:
+    """Return the address of a direction or feature, relative to `plots/`.
+
+    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0, of which
+    only those that stage `kurtosis` examined are shown.
+    """
+    if basis == "features":
+        return f"directions/{encoder}/features.html#feature-{number}"
+    first = (number - 1) // DIRECTIONS_PER_PAGE * DIRECTIONS_PER_PAGE + 1
+    return f"directions/{encoder}/directions_{first}.html#direction-{number}"
 
 
 def href(number: int, basis: str) -> str:

@@ -4,9 +4,8 @@ from html import unescape
 import numpy as np
 import pytest
 
+from interpreting_clip.browser.direction_pages import browser_files, direction_href, tile
 from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
-from page.direction_pages import browser_files, tile
-from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.unit.page.conftest import Tags
 
