@@ -20,13 +20,13 @@ from interpreting_clip.catalogue import (
 )
 from interpreting_clip.commands.argument_checks import require_fit
 from interpreting_clip.commands.extract import add_extract
+from interpreting_clip.commands.given_concepts import read_concepts
 from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
 from interpreting_clip.commands.shift_measures import comparable_accuracies
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.array_files import column_names
 from interpreting_clip.formats.result_tables import table
 from interpreting_clip.measures.accuracy import accuracy
 from interpreting_clip.measures.concepts import Concepts, concepts
@@ -46,7 +46,9 @@ names is taken, or the only array with as many dimensions:
   head         {", ".join(NAMES["head"][1])}
                [class, feature], with bias [class]; also beside the activations
   concepts     {", ".join(NAMES["concepts"][1])}  [image, concept], with activations of its own
-               images, if these are others
+               images, if these are others; or a csv with the columns image and concept, a row
+               for each object, or image and a column of 0 and 1 for each concept; or COCO's
+               instances_*.json. Both are matched by the names that `extract` noted
   captions     {", ".join(NAMES["captions"][1][:3])}, …  [image, feature]
 A file of a shift has classes beside the activations, and may have `class_indices`, the classes of
 the set, and `aliases`, rows of a class of the head and the one that it counts as.
@@ -107,7 +109,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     several: dict[str, Any] = {"action": "append", "default": [], "type": pair}
     shifts = f"{', '.join(TESTBED_SHIFTS)}; any other has an accuracy, but no effective robustness"
     add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **several)
-    add("--concepts", metavar="FILE", help="which image shows which concept")
+    shown = "which image shows which concept: an array, a table (csv), or COCO's annotations (json)"
+    add("--concepts", metavar="FILE", help=shown)
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows)
@@ -212,16 +215,7 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         if shift["among"] is None:
             shift["among"] = np.unique(labels.values)
     if options.concepts:
-        labels = array("concepts", options.concepts)
-        images = labels.beside_it("activations") or study.inputs.get("activations")
-        images = images or labels.required_beside_it("activations")
-        given["concepts"] = {
-            "activations": images.values,
-            "labels": labels.values,
-            "names": column_names(labels.file, labels.name),
-        }
-        if options.concept_rows:
-            given["concepts"]["rows"] = array("concept_rows", options.concept_rows).values
+        given["concepts"] = read_concepts(options, study.inputs)
     if options.captions:
         given["captions"] = array("captions", options.captions).values
     if options.compare:
