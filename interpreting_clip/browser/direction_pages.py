@@ -35,7 +35,22 @@ class Page(NamedTuple):
     entries: list[Entry]
 
 
-def browser_files(label: str, browser: Browser | None) -> Iterator[File]:
+class Home(NamedTuple):
+    """The page that leads to the pages of directions.
+
+    `images` are those on which importance is measured, `generator` is what wrote the pages.
+    """
+
+    href: str
+    name: str
+    images: str
+    generator: str = ""
+
+
+STUDY = Home("../../report.html", "The study", "ImageNet test images")
+
+
+def browser_files(label: str, browser: Browser | None, home: Home = STUDY) -> Iterator[File]:
     """Yield the files of an encoder's pages; the same results give the same bytes.
 
     Without probe images (None), the index is the only page and says so.
@@ -44,13 +59,20 @@ def browser_files(label: str, browser: Browser | None) -> Iterator[File]:
     index, template = (
         environment.get_template(f"browser_{name}.html.jinja") for name in ("index", "page")
     )
-    heading = {"label": label, "file": "index.html", "title": "Privileged directions"}
+    title = "Outlier features" if browser and not browser.directions else "Privileged directions"
+    heading = {"label": label, "file": "index.html", "title": title, "home": home}
     if browser is None:
         yield "index.html", index.render(heading, pages=[]).encode()
         return
     pages = list(entry_pages(browser))
     pairs = (pair for page in pages for entry in page.entries for pair in entry.concepts)
-    shared = {"browser": browser, "pages": pages, "negative": any(pair.negative for pair in pairs)}
+    shared = {
+        "browser": browser,
+        "pages": pages,
+        "negative": any(pair.negative for pair in pairs),
+        "categorized": any(pairs[0].category for pairs in browser.concepts),
+        "basis": "directions" if browser.directions else "features",
+    }
     yield "index.html", index.render(heading | shared).encode()
     for page in pages:
         yield page.file, template.render(heading | shared | page._asdict(), side=SIDE).encode()
@@ -82,7 +104,8 @@ def entry_pages(browser: Browser) -> Iterator[Page]:
         entries = list(group)
         title = f"Directions {entries[0].number} to {entries[-1].number}"
         yield Page(file, title, "directions", entries)
-    yield Page("features.html", "Outlier features", "features", browser.features)
+    title = "Outlier features" if browser.directions else "Images of each feature"
+    yield Page("features.html", title, "features", browser.features)
 
 
 def sprite(thumbnails: Thumbnails, entry: Entry) -> bytes:

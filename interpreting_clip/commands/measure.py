@@ -19,6 +19,12 @@ from interpreting_clip.catalogue import (
     measures_of_arrays,
 )
 from interpreting_clip.commands.argument_checks import require_fit
+from interpreting_clip.commands.direction_report import (
+    encoder_browser,
+    new_directions,
+    read_photos,
+    require_directions,
+)
 from interpreting_clip.commands.extract import add_extract
 from interpreting_clip.commands.given_concepts import read_concepts
 from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
@@ -75,6 +81,7 @@ REQUIRES = {
     "compare": ("activations",),
     "concept_names": ("concepts",),
     "concept_rows": ("concepts",),
+    "photos": ("activations", "concepts", "report"),
     "normalize_features": ("head",),
     "name": ("report",),
 }
@@ -114,6 +121,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows)
+    photos = "the folder that `extract` read, for pages of what directions encode in the report"
+    add("--photos", metavar="FOLDER", type=Path, help=photos)
     add("--captions", metavar="FILE", help="text embeddings of what belongs to each image")
     add("--compare", metavar="FILE", help="activations of another encoder")
     known = "an accuracy that you know: imagenet, or a shift"
@@ -161,6 +170,8 @@ def measure_files(options: argparse.Namespace) -> None:
             planned.append((name, title, needs, measure))
     if options.report:
         require_report(options.report)
+    if options.photos:
+        require_directions(options.report)
     for needs in dict.fromkeys(study.missing.values()):
         titles = [title for title, one in study.missing.items() if one == needs]
         need = "needs" if len(titles) == 1 else "need"
@@ -174,7 +185,10 @@ def measure_files(options: argparse.Namespace) -> None:
         study.titles[name], study.results[name] = title, result
         show(f"{table(result)}\n")
     if options.report:
-        files = write_report(options.report, study)
+        browsers = {study.name: encoder_browser(given, study.results)} if options.photos else {}
+        with new_directions(options.report, browsers) as study.pages:
+            files = write_report(options.report, study)
+        files += [options.report / page for _, page in study.pages]
         show("\n" + "".join(f"{file}\n" for file in files))
 
 
@@ -221,6 +235,8 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
     if options.compare:
         given["compare"] = array("compare", options.compare).values
     require_enough(options, given)
+    if options.photos:
+        given["photos"] = read_photos(options.photos, given, study.inputs["activations"])
     if study.inputs:
         study.name = encoder_name(next(iter(study.inputs.values())).file)
     study.name = options.name or study.name

@@ -3,6 +3,7 @@
 import inspect
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -58,6 +59,7 @@ class Study:
     inputs : the arrays that were read, by their role
     titles, results : of each measure, by its name
     missing : what measures that were left out need, by their title
+    pages : the name of each encoder that has pages of directions, and their address
     """
 
     name: str = "Accuracies as given"
@@ -65,6 +67,7 @@ class Study:
     titles: dict[str, str] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    pages: Sequence[tuple[str, str]] = ()
 
 
 def encoder_name(file: Path) -> str:
@@ -135,6 +138,11 @@ def html(study: Study) -> str:
     contents = [
         f'<li><a href="#{escape(name)}">{escape(study.titles[name])}</a></li>'
         for name in study.results
+    ]
+    contents += [
+        f'<li><a href="{escape(page)}">Images and concepts of each direction and outlier feature'
+        f"{escape(f': {name}') if len(study.pages) > 1 else ''}</a></li>"
+        for name, page in study.pages
     ]
     name = escape(study.name)
     return f"""<!doctype html>

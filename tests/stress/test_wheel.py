@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import interpreting_clip as ic
 from tests.reads import ROOT
@@ -35,9 +36,13 @@ import sys
 import interpreting_clip as ic
 
 assert not sys.modules.keys() & {"numpy", "msgspec"}
+import json
 import numpy as np
+from pathlib import Path
+from safetensors.numpy import save_file
 from interpreting_clip.encoders.activations_folder import write_activations_folder
 
+IMAGES = [f"{number}.png" for number in range(200)]
 rng = np.random.default_rng(0)
 head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
 activations = rng.standard_normal((200, 30)) + head[classes]
@@ -47,6 +52,13 @@ found = ic.concepts(activations, labels=labels, directions=directions).features.
 assert found == ["first"] and ic.cka(activations, activations[:, :9]).cka < 1
 for name, array in {"h": activations, "w": head, "y": classes}.items():
     np.save(f"{name}.npy", array)
+save_file(
+    {"activations": activations.astype("f4"), "weight": head.astype("f4")},
+    "mine.safetensors",
+    {"interpreting-clip extract": json.dumps({"encoder": "mine", "images": IMAGES})},
+)
+shown = [f"{image},first" for image, one in zip(IMAGES, labels["first"]) if one]
+Path("objects.csv").write_text("\n".join(["image,concept", *shown]))
 heavy = {"torch", "dvc", "runner", "stages", "page"} & sys.modules.keys()
 assert not heavy, heavy
 print(ic.__version__)
@@ -71,6 +83,25 @@ def test_every_measure_and_the_command_work(python, tmp_path):
         mean = written["effective_robustness"]["robustness"]["value"]
         assert mean == pytest.approx(expected.value, abs=1e-6)
         assert "<svg" in (tmp_path / "out/index.html").read_text()
+
+
+def test_pages_of_directions_need_pillow_and_nothing_else(python, tmp_path):
+    subprocess.run([python, "-c", FRONT_DOOR], cwd=tmp_path, capture_output=True, check=True)
+    for number in range(200):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / f"photos/{number}.png")
+    words = ["measure", "mine.safetensors", "--concepts", "objects.csv", "--photos", "photos"]
+    command = [python.parent / "interpreting-clip", *words, "--report", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "`pip install pillow`" in done.stderr
+    assert not (tmp_path / "out").exists()
+    constraints = ["--constraint", str(ROOT / "constraints.txt")]
+    install = [python, "-m", "pip", "install", "-q", *constraints, "pillow"]
+    subprocess.run(install, check=True)
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    pages = tmp_path / "out/directions"
+    assert "first</a>" in (pages / "directions_1.html").read_text()
+    assert (pages / "directions_1.jpg").is_file()
 
 
 def test_a_type_checker_sees_the_installed_functions(python, tmp_path):
