@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save_file
 
 import interpreting_clip as ic
+from interpreting_clip.commands.given_files import METADATA
 from tests.reads import ROOT
 from tests.typed_calls import WRONG, refused_lines
 
@@ -36,13 +39,9 @@ import sys
 import interpreting_clip as ic
 
 assert not sys.modules.keys() & {"numpy", "msgspec"}
-import json
 import numpy as np
-from pathlib import Path
-from safetensors.numpy import save_file
 from interpreting_clip.encoders.activations_folder import write_activations_folder
 
-IMAGES = [f"{number}.png" for number in range(200)]
 rng = np.random.default_rng(0)
 head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
 activations = rng.standard_normal((200, 30)) + head[classes]
@@ -52,13 +51,6 @@ found = ic.concepts(activations, labels=labels, directions=directions).features.
 assert found == ["first"] and ic.cka(activations, activations[:, :9]).cka < 1
 for name, array in {"h": activations, "w": head, "y": classes}.items():
     np.save(f"{name}.npy", array)
-save_file(
-    {"activations": activations.astype("f4"), "weight": head.astype("f4")},
-    "mine.safetensors",
-    {"interpreting-clip extract": json.dumps({"encoder": "mine", "images": IMAGES})},
-)
-shown = [f"{image},first" for image, one in zip(IMAGES, labels["first"]) if one]
-Path("objects.csv").write_text("\n".join(["image,concept", *shown]))
 heavy = {"torch", "dvc", "runner", "stages", "page"} & sys.modules.keys()
 assert not heavy, heavy
 print(ic.__version__)
@@ -86,10 +78,18 @@ def test_every_measure_and_the_command_work(python, tmp_path):
 
 
 def test_pages_of_directions_need_pillow_and_nothing_else(python, tmp_path):
-    subprocess.run([python, "-c", FRONT_DOOR], cwd=tmp_path, capture_output=True, check=True)
-    for number in range(200):
-        (tmp_path / "photos").mkdir(exist_ok=True)
-        Image.new("RGB", (9, 9), (number, 0, 0)).save(tmp_path / f"photos/{number}.png")
+    rng = np.random.default_rng(0)
+    head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
+    activations = rng.standard_normal((200, 30)) + head[classes]
+    arrays = {"activations": activations.astype("f4"), "weight": head.astype("f4")}
+    names = [f"{number}.png" for number in range(200)]
+    about = {METADATA: json.dumps({"encoder": "mine", "images": names})}
+    save_file(arrays, tmp_path / "mine.safetensors", about)
+    rows = [f"{names[image]},first" for image in np.flatnonzero(activations[:, 0] > 0.5)]
+    (tmp_path / "objects.csv").write_text("\n".join(["image,concept", *rows]))
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        Image.new("RGB", (9, 9)).save(tmp_path / "photos" / name)
     words = ["measure", "mine.safetensors", "--concepts", "objects.csv", "--photos", "photos"]
     command = [python.parent / "interpreting-clip", *words, "--report", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
