@@ -186,10 +186,10 @@ def new_directions(
         return
     from interpreting_clip.browser.direction_pages import Home, browser_files
 
-    out.mkdir(parents=True, exist_ok=True)
     links = []
-    # In the same folder, so that renaming is enough.
-    with TemporaryDirectory(prefix=f".{FOLDER}", dir=out) as made:
+    # Where the report's folder is or will be, so that renaming is enough.
+    there = next(folder for folder in (out, *out.parents) if folder.exists())
+    with TemporaryDirectory(prefix=f".{FOLDER}", dir=there) as made:
         for number, (name, browser) in enumerate(browsers.items(), 1):
             part = f"encoder_{number}" if len(browsers) > 1 else ""
             (new := Path(made) / "new" / part).mkdir(parents=True)

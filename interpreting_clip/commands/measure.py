@@ -64,7 +64,7 @@ NEEDS = {
     "activations": "activations, the first argument",
     "head": "--head, of the same encoder, or an array `weight` beside the activations",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
-    "concepts": "--concepts, a column of 0 and 1 for each concept",
+    "concepts": "--concepts, which image shows which concept, as an array, a csv or COCO's json",
     "captions": "--captions, embeddings of what belongs to each image, in the same space",
     "compare": "--compare, activations of another encoder on the same images",
     "report": "--report",
