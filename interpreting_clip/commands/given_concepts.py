@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -95,13 +96,16 @@ def read_named_concepts(file: Path, images: GivenArray) -> NamedConcepts:
 def image_names(images: GivenArray) -> list[str]:
     """Return the names that `extract` noted of the images, in the order of the rows; none without.
 
-    Activations that it wrote as npy have them in the safetensors file beside it.
+    Activations that it wrote as npy have them in the safetensors file beside it. Those of a shift
+    in the same file are of other images, `shifts` in what it noted.
     """
+    part = re.fullmatch(r"shifts\.(.+)\.activations", images.name)
     for file in dict.fromkeys((images.file, images.file.with_suffix(".safetensors"))):
         if file.suffix == ".safetensors" and file.is_file():
             with safe_open(file, "numpy") as stored:
                 about = json.loads((stored.metadata() or {}).get(METADATA, "{}"))
-            if len(names := about.get("images", [])) == len(images.values):
+            names = about.get("shifts", {}).get(part[1], []) if part else about.get("images", [])
+            if len(names) == len(images.values):
                 return names
     return []
 

@@ -128,6 +128,21 @@ def test_images_without_names_are_in_the_order_of_the_rows(capsys):
     assert same(read("moved.csv", "mine.npy"))
 
 
+def test_images_of_a_shift_have_names_of_their_own():
+    about = {"encoder": "mine", "images": IMAGES, "shifts": {"blur": IMAGES[::-1]}}
+    arrays = {
+        "activations": VALUES,
+        "shifts.blur.activations": VALUES,
+        "shifts.x.activations": VALUES,
+    }
+    save_file(arrays, "mine.safetensors", {METADATA: json.dumps(about)})
+    Path("long.csv").write_text(long())
+    assert same(read("long.csv", "mine.safetensors:activations"))
+    assert same(read("long.csv", "mine.safetensors:shifts.blur.activations"), SHOWN[::-1])
+    with pytest.raises(InputError, match="no names"):
+        read("long.csv", "mine.safetensors:shifts.x.activations")
+
+
 def test_categories_tell_concepts_of_one_name_apart():
     rows = [["cat/0.png", "orange", "object"], ["cat/1.png", "orange", "color"]]
     rows += [["cat/2.png", "orange", "object"], ["cat/2.png", "orange", "object"]]
