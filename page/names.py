@@ -89,20 +89,3 @@ def line_spans(
     if len(shifts) == 1:
         return next(iter(shifts))
     return ", ".join(f"{span} ({', '.join(names)})" for span, names in shifts.items())
-
-
-# --- The pages of directions
-
-DIRECTIONS_PER_PAGE = 100
-
-
-def direction_href(encoder: str, basis: str, number: int) -> str:
-    """Return the address of a direction or feature, relative to `plots/`.
-
-    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0, of which
-    only those that stage `kurtosis` examined are shown.
-    """
-    if basis == "features":
-        return f"directions/{encoder}/features.html#feature-{number}"
-    first = (number - 1) // DIRECTIONS_PER_PAGE * DIRECTIONS_PER_PAGE + 1
-    return f"directions/{encoder}/directions_{first}.html#direction-{number}"

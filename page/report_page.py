@@ -11,6 +11,7 @@ from functools import partial
 
 import pandas as pd
 
+from interpreting_clip.browser.direction_pages import direction_href
 from interpreting_clip.charts.layer_matrix import CKA
 from interpreting_clip.charts.lines import (
     IMPORTANCE,
@@ -47,7 +48,6 @@ from page.names import (
     REPRESENTATIONS,
     TESTBED_SHIFTS,
     TRAININGS,
-    direction_href,
     format_estimate,
     format_interval,
     format_spread,

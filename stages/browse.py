@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from interpreting_clip.browser.direction_entries import Browser, Probe, make_browser
+from interpreting_clip.browser.direction_pages import browser_files
 from interpreting_clip.datasets.broden.labels import read_concepts
 from interpreting_clip.datasets.broden.thumbnails import Thumbnails
 from interpreting_clip.encoders.encoder_entries import ShownImages
@@ -13,8 +15,6 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.quantities import Name
 from interpreting_clip.statistics.concept_labels import ConceptLabels
-from page.direction_entries import Browser, Probe, make_browser
-from page.direction_pages import browser_files
 from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs

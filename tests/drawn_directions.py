@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import AbstractArray
 
+from interpreting_clip.browser.direction_entries import Browser, Probe, make_browser
 from interpreting_clip.datasets.broden.thumbnails import (
     GRID,
     Thumbnail,
@@ -19,7 +20,6 @@ from interpreting_clip.measures.concepts import BasisConcepts, Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.outlier_axes import OutlierAxis
 from interpreting_clip.statistics.concept_labels import ConceptLabels
-from page.direction_entries import Browser, Probe, make_browser
 
 CATEGORIES = ("object", "color", "scene", "part")
 THRESHOLD = 0.9

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from interpreting_clip.commands.report import (
     ENCODERS,
     MADE_BY,
+    Pages,
     Study,
     contents,
     definition_fold,
@@ -42,13 +43,18 @@ COMPARISON, INPUTS = "comparison", "inputs"
 """The names of the sections that are of no measure."""
 
 
-def write_comparison(out: Path, studies: Sequence[Study], comparison: Comparison) -> list[Path]:
-    """Write the page, the JSON and the tables into a folder, and return their paths."""
+def write_comparison(
+    out: Path, studies: Sequence[Study], comparison: Comparison, directions: Pages = ()
+) -> list[Path]:
+    """Write the page, the JSON and the tables into a folder, and return their paths.
+
+    The page has links to the pages of `directions`.
+    """
     page, numbers = files_in(out)
     tables = tables_in(out)
     frames = (comparison.to_frame(), comparison.differences_frame().set_index(["first", "second"]))
     texts = {
-        page: html(studies, comparison),
+        page: html(studies, comparison, directions),
         **{file: table_text(frame) for file, frame in zip(tables, frames, strict=True)},
     }
     with ExitStack() as files:  # so that either all are new or none is
@@ -76,7 +82,7 @@ def numbers_of_several(studies: Sequence[Study], comparison: Comparison) -> dict
     }
 
 
-def html(studies: Sequence[Study], comparison: Comparison) -> str:
+def html(studies: Sequence[Study], comparison: Comparison, directions: Pages) -> str:
     """Return the page: the comparison, and then each measure of all encoders."""
     titles = {name: title for study in studies for name, title in study.titles.items()}
     linked = {COMPARISON: "Comparison", **titles, INPUTS: "Inputs and what was not measured"}
@@ -86,7 +92,7 @@ def html(studies: Sequence[Study], comparison: Comparison) -> str:
     )
     return document(
         ", ".join(comparison.encoders),
-        f"{contents(linked)}{comparison_section(comparison)}"
+        f"{contents(linked, directions)}{comparison_section(comparison)}"
         f"{''.join(measure_section(name, title, studies) for name, title in titles.items())}"
         f'<section id="{INPUTS}"><h2>{linked[INPUTS]}</h2>{inputs}</section>',
     )

@@ -205,33 +205,26 @@ def shifts_within(images: GivenArray) -> dict[str, GivenArray]:
 
 def recorded(file: Path) -> dict[str, Any]:
     """Return what `extract` recorded in a file about itself; nothing in another file."""
-    if file.suffix == ".safetensors":
+    if file.suffix == ".safetensors" and file.is_file():
         with safe_open(file, "numpy") as stored:
             if about := (stored.metadata() or {}).get(METADATA):
                 return json.loads(about)
     return {}
 
 
-def image_names(inputs: Mapping[str, GivenArray], role: str = "activations") -> list[str]:
-    """Return the names of images that `extract` recorded; none if they are unknown.
+def image_names(images: GivenArray) -> list[str]:
+    """Return the names of images that `extract` recorded, row by row; none if they are unknown.
 
     Those of a shift in the file of the original images are its own. Beside an npy file they are in
     the safetensors file of its head and classes.
-
-    Parameters
-    ----------
-    inputs : the arrays that were read, by their role
-    role : of the images, such as `shift blur`
     """
-    images = inputs[role]
-    within = images.name.removeprefix(SHIFTS).removesuffix(".activations")
-    for holder in ("activations", "labels", "head") if role == "activations" else (role,):
-        if holder in inputs:
-            about = recorded(inputs[holder].file)
-            of_shift = images.name.startswith(SHIFTS)
-            names = about.get("shifts", {}).get(within) if of_shift else about.get("images")
-            if names and len(names) == len(images.values):
-                return names
+    of_shift = images.name.startswith(SHIFTS)
+    shift = images.name.removeprefix(SHIFTS).removesuffix(".activations")
+    for file in dict.fromkeys((images.file, images.file.with_suffix(".safetensors"))):
+        about = recorded(file)
+        names = about.get("shifts", {}).get(shift) if of_shift else about.get("images")
+        if names and len(names) == len(images.values):
+            return names
     return []
 
 

@@ -22,7 +22,14 @@ from interpreting_clip.catalogue import (
 )
 from interpreting_clip.commands.argument_checks import require_comparable, require_fit
 from interpreting_clip.commands.comparison_report import write_comparison
+from interpreting_clip.commands.direction_report import (
+    encoder_browser,
+    new_directions,
+    read_photos,
+    require_directions,
+)
 from interpreting_clip.commands.extract import add_extract
+from interpreting_clip.commands.given_concepts import read_concepts
 from interpreting_clip.commands.given_files import (
     NAMES,
     GivenArray,
@@ -47,7 +54,6 @@ from interpreting_clip.comparison import compare_results
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.errors import InputError, error_context
-from interpreting_clip.formats.array_files import column_names
 from interpreting_clip.formats.comparison_tables import text
 from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import table
@@ -59,6 +65,7 @@ from interpreting_clip.measures.effective_robustness import (
     effective_robustness,
     measured_accuracies,
 )
+from interpreting_clip.measures.encoder_comparison import Comparison
 
 EPILOG = f"""\
 Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
@@ -69,7 +76,9 @@ names is taken, or the only array with as many dimensions:
   head         {", ".join(NAMES["head"][1])}
                [class, feature], with bias [class]; also beside the activations
   concepts     {", ".join(NAMES["concepts"][1])}  [image, concept], with activations of its own
-               images, if these are others
+               images, if these are others; or a csv with the columns image and concept, a row
+               for each object, or image and a column of 0 and 1 for each concept; or COCO's
+               instances_*.json. Both are matched by the names that `extract` noted
   captions     {", ".join(NAMES["captions"][1][:3])}, …  [image, feature]
 A file of a shift has classes beside the activations, and may have `class_indices`, the classes of
 the set, and `aliases`, rows of a class of the head and the one that it counts as. The shifts that
@@ -84,7 +93,7 @@ NEEDS = {
     "activations": "activations, the first argument",
     "head": "--head, of the same encoder, or an array `weight` beside the activations",
     "labels": "--labels, the class of each image, or an array `classes` beside the activations",
-    "concepts": "--concepts, a column of 0 and 1 for each concept",
+    "concepts": "--concepts, which image shows which concept, as an array, a csv or COCO's json",
     "captions": "--captions, embeddings of what belongs to each image, in the same space",
     "compare": "a second FILE, activations of another encoder on the same images",
     "report": "--report",
@@ -100,6 +109,7 @@ REQUIRES = {
     "captions": ("activations",),
     "concept_names": ("concepts",),
     "concept_rows": ("concepts",),
+    "photos": ("activations", "concepts", "report"),
     "normalize_features": ("head",),
     "name": ("report",),
 }
@@ -139,10 +149,13 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--shift", metavar="NAME=FILE", help=f"activations and classes of {shifts}", **pairs)
     own = "your own standard models, a CSV of accuracies in percent: `original`, a column per shift"
     add("--standard", metavar="FILE", type=Path, help=own)
-    add("--concepts", metavar="FILE", help="which image shows which concept")
+    shown = "which image shows which concept: an array, a table (csv), or COCO's annotations (json)"
+    add("--concepts", metavar="FILE", help=shown)
     add("--concept-names", metavar="FILE", type=Path, help="names of the concepts, one a line")
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows, **several)
+    photos = "the folder that `extract` read, for pages of what directions encode in the report"
+    add("--photos", metavar="FOLDER", type=Path, help=photos)
     captions = "text embeddings of what belongs to each image"
     add("--captions", metavar="FILE", help=captions, **several)
     known = "an accuracy that you know: imagenet, or original with --standard, or a shift"
@@ -189,16 +202,28 @@ def measure_files(options: argparse.Namespace) -> None:
     planned = [plan(*one, known) for one in zip(arguments, studies, strict=True)]
     if options.report:
         require_report(options.report)
+    if options.photos:
+        require_directions(options.report)
+    for remark in dict.fromkeys(remark for study in studies for remark in study.remarks):
+        show(f"{remark}\n")
+    comparison = None
     if len(studies) > 1:
-        files = compare_encoders(studies, arguments, planned, options.report)
+        comparison = compare_encoders(studies, arguments, planned)
     else:
         show_missing(studies)
         for step in planned[0]:
             title = step[1]
             show(f"\n{title}\n{'-' * len(title)}\n")
             show(f"{table(measured(step, studies[0]))}\n")
-        files = write_report(options.report, studies[0]) if options.report else []
-    if files:
+    if options.report:
+        of_encoders = zip(studies, arguments, strict=True) if options.photos else ()
+        browsers = {one.name: encoder_browser(given, one.results) for one, given in of_encoders}
+        with new_directions(options.report, browsers) as pages:
+            if comparison:
+                files = write_comparison(options.report, studies, comparison, pages)
+            else:
+                files = write_report(options.report, studies[0], pages)
+        files += [options.report / page for _, page in pages]
         show("\n" + "".join(f"{file}\n" for file in files))
 
 
@@ -244,9 +269,8 @@ def compare_encoders(
     studies: Sequence[Study],
     arguments: Sequence[Mapping[str, Any]],
     planned: Sequence[Sequence[Step]],
-    out: Path | None,
-) -> list[Path]:
-    """Measure several encoders, print one table of them, and return the files of the report."""
+) -> Comparison:
+    """Measure several encoders, compare them, and print one table of them."""
     given = {study.name: one for study, one in zip(studies, arguments, strict=True)}
     by_name = {study.name: study for study in studies}
     reasons = images_that_differ(by_name, given)
@@ -267,7 +291,7 @@ def compare_encoders(
         reasons,
     )
     show(f"\n{text(comparison)}\n")
-    return write_comparison(out, studies, comparison) if out else []
+    return comparison
 
 
 def show(lines: str) -> None:
@@ -312,23 +336,14 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
         if shift["among"] is None:
             shift["among"] = np.unique(labels.values)
     if options.concepts:
-        labels = array("concepts", options.concepts)
-        # Of one encoder: several have the concepts of their own images.
-        images = None if study.several else labels.beside_it("activations")
-        images = images or study.inputs.get("activations")
-        images = images or labels.required_beside_it("activations")
-        given["concepts"] = {
-            "activations": images.values,
-            "labels": labels.values,
-            "names": column_names(labels.file, labels.name),
-        }
-        if options.concept_rows:
-            given["concepts"]["rows"] = array("concept_rows", options.concept_rows).values
+        given["concepts"] = read_concepts(options, study)
     if options.captions:
         given["captions"] = array("captions", options.captions).values
     if options.standard:
         given["--standard"] = read_standard(options.standard)
     require_enough(options, given, [name for name, _ in shifts], study)
+    if options.photos:
+        given["photos"] = read_photos(options.photos, given, study.inputs["activations"])
     if study.inputs:
         study.name = encoder_name(next(iter(study.inputs.values())).file)
     study.name = options.name or study.name

@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -27,6 +27,9 @@ MADE_BY = "interpreting-clip measure"
 
 ENCODERS = "encoders"
 """The key of the JSON whose value are several encoders."""
+
+Pages = Sequence[tuple[str, str]]
+"""The name of each encoder that has pages of directions, and their address."""
 
 STYLE = """
 :root{color-scheme:light dark}
@@ -59,6 +62,7 @@ class Study:
     inputs : the arrays that were read, by their role
     titles, results : of each measure, by its name
     missing : what measures that were left out need, by their title
+    remarks : what to tell of the inputs
     several : whether it is compared with other encoders
     """
 
@@ -67,6 +71,7 @@ class Study:
     titles: dict[str, str] = field(default_factory=dict)
     results: dict[str, Result] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     several: bool = False
 
 
@@ -108,11 +113,14 @@ def has_tables(out: Path) -> bool:
     return MADE_BY.encode() in text and f'\n "{ENCODERS}": '.encode() in text
 
 
-def write_report(out: Path, study: Study) -> list[Path]:
-    """Write `index.html` and `measures.json` into a folder, and return their paths."""
+def write_report(out: Path, study: Study, pages: Pages = ()) -> list[Path]:
+    """Write `index.html` and `measures.json` into a folder, and return their paths.
+
+    The page has links to `pages`.
+    """
     page, numbers = files_in(out)
     stale = tables_in(out) if has_tables(out) else []
-    text = html(study).encode()
+    text = html(study, pages).encode()
     with whole_file(page) as stream:  # so that either both are new or none is
         stream.write(text)
         write_json(numbers, numbers_of(study))
@@ -140,13 +148,13 @@ def numbers_of(study: Study) -> dict[str, object]:
     }
 
 
-def html(study: Study) -> str:
+def html(study: Study, pages: Pages) -> str:
     """Return the page of one encoder."""
     sections = [section(name, study.titles[name], one) for name, one in study.results.items()]
     missing = not_measured(study)
     return document(
         study.name,
-        f"{contents(study.titles)}{inputs_table(study)}{''.join(sections)}"
+        f"{contents(study.titles, pages)}{inputs_table(study)}{''.join(sections)}"
         f"{f'<h2>Not measured</h2>{missing}' if missing else ''}",
     )
 
@@ -165,11 +173,16 @@ def document(title: str, body: str) -> str:
 """
 
 
-def contents(titles: Mapping[str, str]) -> str:
-    """Return links to the sections of a page."""
-    links = (
+def contents(titles: Mapping[str, str], pages: Pages) -> str:
+    """Return links to the sections of a page, and to further pages."""
+    links = [
         f'<li><a href="#{escape(name)}">{escape(title)}</a></li>' for name, title in titles.items()
-    )
+    ]
+    links += [
+        f'<li><a href="{escape(page)}">Images and concepts of each direction and outlier feature'
+        f"{escape(f': {name}') if len(pages) > 1 else ''}</a></li>"
+        for name, page in pages
+    ]
     return f"<ul>{''.join(links)}</ul>"
 
 

@@ -114,7 +114,7 @@ def other_images(
     """
     sides = (first, second)
     files = [study.inputs[role or "activations"].file for study in sides]
-    names = [image_names(study.inputs, role or "activations") for study in sides]
+    names = [image_names(study.inputs[role or "activations"]) for study in sides]
     if names[0] and names[1]:
         for place, (one, other) in enumerate(zip(*names, strict=False)):
             if one != other:

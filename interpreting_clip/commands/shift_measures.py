@@ -76,7 +76,7 @@ def drop(given: Mapping[str, Any], role: str, rows: Int[np.ndarray, " image"]) -
 def paired_images(inputs: Mapping[str, GivenArray], role: str) -> Int[np.ndarray, " image"] | str:
     """Return for each image of a shift the row of the original image, or why there is none."""
     shift = inputs[role]
-    original, names = image_names(inputs), image_names(inputs, role)
+    original, names = image_names(inputs["activations"]), image_names(shift)
     for file, known in ((inputs["activations"].file, original), (shift.file, names)):
         if not known:
             return f"the names of the images in {file}, as `extract` writes them"
@@ -114,7 +114,7 @@ def require_same_classes(
     different = np.flatnonzero(original != changed)
     if len(different):
         shift, image = inputs[role], different[0]
-        name = image_names(inputs, role)[image]
+        name = image_names(shift)[image]
         raise InputError(
             f"{shift.file}: {name}: expected class {original[image]}, as in "
             f"{inputs['labels'].file}, got {changed[image]}; extract both folders with the same "

@@ -100,11 +100,7 @@ def outlier_axes(
     head, directions, outliers : of the same encoder, with their arrays
     confidence : of the costs' intervals, above 0 and below 1
     """
-    examined = outliers.feature[:MOST_AXES]
-    if not len(examined):
-        examined = most_extreme_first(
-            outliers.share_of_every_feature, outliers.mean_abs_z_of_every_feature
-        )[:1]
+    examined = examined_features(outliers)
     cosines = np.abs(directions.vectors)
     nearest, spans = np.argmax(cosines, axis=0), np.cumsum(cosines**2, axis=0)
     tops = [top for top in TOP if top <= len(cosines)]
@@ -136,6 +132,15 @@ def outlier_axes(
         typical_logit_variance=float(np.median(directions.feature_logit_variance)),
         tops=tops,
     )
+
+
+def examined_features(outliers: OutlierFeatures) -> Int[np.ndarray, " examined"]:
+    """Return the `MOST_AXES` most extreme outlier features, or the most extreme feature."""
+    if len(outliers.feature):
+        return outliers.feature[:MOST_AXES]
+    return most_extreme_first(
+        outliers.share_of_every_feature, outliers.mean_abs_z_of_every_feature
+    )[:1]
 
 
 def pruning_costs(

@@ -6,9 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from safetensors.numpy import save_file
 
 import interpreting_clip as ic
+from interpreting_clip.commands.given_files import METADATA
 from tests.reads import ROOT
 from tests.typed_calls import WRONG, refused_lines
 
@@ -71,6 +75,33 @@ def test_every_measure_and_the_command_work(python, tmp_path):
         mean = written["effective_robustness"]["robustness"]["value"]
         assert mean == pytest.approx(expected.value, abs=1e-6)
         assert "<svg" in (tmp_path / "out/index.html").read_text()
+
+
+def test_pages_of_directions_need_pillow_and_nothing_else(python, tmp_path):
+    rng = np.random.default_rng(0)
+    head, classes = rng.standard_normal((5, 30)), np.arange(200) % 5
+    activations = rng.standard_normal((200, 30)) + head[classes]
+    arrays = {"activations": activations.astype("f4"), "weight": head.astype("f4")}
+    names = [f"{number}.png" for number in range(200)]
+    about = {METADATA: json.dumps({"encoder": "mine", "images": names})}
+    save_file(arrays, tmp_path / "mine.safetensors", about)
+    rows = [f"{names[image]},first" for image in np.flatnonzero(activations[:, 0] > 0.5)]
+    (tmp_path / "objects.csv").write_text("\n".join(["image,concept", *rows]))
+    (tmp_path / "photos").mkdir()
+    for name in names:
+        Image.new("RGB", (9, 9)).save(tmp_path / "photos" / name)
+    words = ["measure", "mine.safetensors", "--concepts", "objects.csv", "--photos", "photos"]
+    command = [python.parent / "interpreting-clip", *words, "--report", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "`pip install pillow`" in done.stderr
+    assert not (tmp_path / "out").exists()
+    constraints = ["--constraint", str(ROOT / "constraints.txt")]
+    install = [python, "-m", "pip", "install", "-q", *constraints, "pillow"]
+    subprocess.run(install, check=True)
+    subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    pages = tmp_path / "out/directions"
+    assert "first</a>" in (pages / "directions_1.html").read_text()
+    assert (pages / "directions_1.jpg").is_file()
 
 
 def test_a_type_checker_sees_the_installed_functions(python, tmp_path):

@@ -98,6 +98,7 @@ LIBRARY = (
     "published",
     "study",
     "charts",
+    "browser",
 )
 CATALOGUE = "the list of the measures, and all of them of several encoders"
 PACKAGES = (

@@ -131,8 +131,8 @@ def read_instances(data: bytes, where: str) -> Instances:
     except DAMAGED_JSON as error:
         raise InputError(
             f"{where}: expected COCO's instances_*.json, with `images`, `annotations` (each with "
-            f"`image_id`, `category_id` and `bbox`) and `categories`: {error}; correct "
-            "`annotations` in params.yaml or get the file again"
+            f"`image_id`, `category_id` and `bbox`) and `categories`: {error}; get it "
+            "again, or name another file (a study does so in `annotations`)"
         ) from error
     images = {image.id for image in found.images}
     categories = {category.id for category in found.categories}

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from page.direction_pages import browser_files
-from page.names import direction_href
-from tests.drawn_directions import draw_browser
+from interpreting_clip.browser.direction_entries import LoneFeature, make_browser
+from interpreting_clip.browser.direction_pages import Home, browser_files, direction_href
+from tests.drawn_directions import draw_browser, draw_results
 from tests.stress.page.conftest import NARROW, excess_width, violations
 
 
@@ -55,6 +55,20 @@ def test_the_search_leaves_what_holds_the_concept(page: Page, pages: Path):
     assert rows.filter(visible=True).count() == 120
     found.first.get_by_role("link").first.click()
     expect(page.locator("article:target")).to_have_count(1)
+
+
+def test_pages_without_a_head_are_accessible_and_searched(page: Page, tmp_path: Path):
+    _, axes, probe = draw_results(tmp_path / "thumbnails")
+    features = [LoneFeature(one.feature, one.share, one.outlier) for one in axes]
+    home = Home("report.html", "Measures", "images", "the command")
+    for name, content in browser_files("mine", make_browser(None, features, probe), home):
+        (tmp_path / name).write_bytes(content)
+    for name in ("features", "index"):
+        page.goto((tmp_path / f"{name}.html").as_uri())
+        assert violations(page) == [] and excess_width(page) == 0
+    page.get_by_role("searchbox").fill("concept 7")
+    expect(page.get_by_role("status")).to_contain_text("Concepts: 1.")
+    expect(page.get_by_role("status")).to_contain_text("Features: ")
 
 
 @pytest.mark.parametrize("name", ["index", "directions_101", "features"])

@@ -79,15 +79,12 @@ def test_a_shift_within_the_file_of_the_photographs_has_names_of_its_own():
     arrays = {"activations": VALUES, "shifts.blur.activations": BLURRED[:2]}
     save_file(arrays, MINE, {METADATA: json.dumps(about)})
 
-    inputs = {
-        role: GivenArray(Path(MINE), name, arrays[name], arrays)
-        for role, name in (
-            ("activations", "activations"),
-            ("shift blur", "shifts.blur.activations"),
-        )
-    }
-    assert image_names(inputs) == NAMES
-    assert rows_by_name(NAMES, image_names(inputs, "shift blur")) == pytest.approx([1, 0])
+    def names(name: str) -> list[str]:
+        return image_names(GivenArray(Path(MINE), name, arrays[name], arrays))
+
+    assert names("activations") == NAMES
+    found = names("shifts.blur.activations")
+    assert rows_by_name(NAMES, found) == pytest.approx([1, 0])
 
 
 def test_endings_count_where_two_images_differ_by_nothing_else():

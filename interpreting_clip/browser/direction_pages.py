@@ -1,6 +1,6 @@
 """The pages of an encoder's directions and outlier features, and the sprites of their images.
 
-A sprite has an entry's images in one file. Text and tables are in `templates/browser`, style in
+A sprite has an entry's images in one file. Text and tables are in `templates`, style in
 `browser.css`, the search in `browser.js`.
 """
 
@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from interpreting_clip.browser.direction_entries import Browser, Entry
+from interpreting_clip.browser.jinja_environment import TEMPLATES, jinja_environment
 from interpreting_clip.datasets.broden.thumbnails import SIDE, Mask, Thumbnails
-from page.direction_entries import Browser, Entry
-from page.names import direction_href
-from page.rendering import template_environment
 
 if TYPE_CHECKING:
     from PIL import Image
 
 File = tuple[str, bytes]
 """The name and the content of a file in the folder of the pages."""
+
+DIRECTIONS_PER_PAGE = 100
 
 
 class Page(NamedTuple):
@@ -34,27 +35,61 @@ class Page(NamedTuple):
     entries: list[Entry]
 
 
-def browser_files(label: str, browser: Browser | None) -> Iterator[File]:
+class Home(NamedTuple):
+    """The page that leads to the pages of directions.
+
+    `images` are those on which importance is measured, `generator` is what wrote the pages.
+    """
+
+    href: str
+    name: str
+    images: str
+    generator: str = ""
+
+
+STUDY = Home("../../report.html", "The study", "ImageNet test images")
+
+
+def browser_files(label: str, browser: Browser | None, home: Home = STUDY) -> Iterator[File]:
     """Yield the files of an encoder's pages; the same results give the same bytes.
 
     Without probe images (None), the index is the only page and says so.
     """
-    environment = template_environment("browser", {"href": href})
+    environment = jinja_environment([TEMPLATES], {"href": href})
     index, template = (
         environment.get_template(f"browser_{name}.html.jinja") for name in ("index", "page")
     )
-    heading = {"label": label, "file": "index.html", "title": "Privileged directions"}
+    title = "Outlier features" if browser and not browser.directions else "Privileged directions"
+    heading = {"label": label, "file": "index.html", "title": title, "home": home}
     if browser is None:
         yield "index.html", index.render(heading, pages=[]).encode()
         return
     pages = list(entry_pages(browser))
     pairs = (pair for page in pages for entry in page.entries for pair in entry.concepts)
-    shared = {"browser": browser, "pages": pages, "negative": any(pair.negative for pair in pairs)}
+    shared = {
+        "browser": browser,
+        "pages": pages,
+        "negative": any(pair.negative for pair in pairs),
+        "categorized": any(pairs[0].category for pairs in browser.concepts),
+        "basis": "directions" if browser.directions else "features",
+    }
     yield "index.html", index.render(heading | shared).encode()
     for page in pages:
         yield page.file, template.render(heading | shared | page._asdict(), side=SIDE).encode()
         for entry in page.entries:
             yield f"{page.basis}_{entry.number}.jpg", sprite(browser.thumbnails, entry)
+
+
+def direction_href(encoder: str, basis: str, number: int) -> str:
+    """Return the address of a direction or feature, relative to `plots/`.
+
+    `basis` is `directions`, numbered by importance from 1, or `features`, numbered from 0, of which
+    only those that stage `kurtosis` examined are shown.
+    """
+    if basis == "features":
+        return f"directions/{encoder}/features.html#feature-{number}"
+    first = (number - 1) // DIRECTIONS_PER_PAGE * DIRECTIONS_PER_PAGE + 1
+    return f"directions/{encoder}/directions_{first}.html#direction-{number}"
 
 
 def href(number: int, basis: str) -> str:
@@ -69,7 +104,8 @@ def entry_pages(browser: Browser) -> Iterator[Page]:
         entries = list(group)
         title = f"Directions {entries[0].number} to {entries[-1].number}"
         yield Page(file, title, "directions", entries)
-    yield Page("features.html", "Outlier features", "features", browser.features)
+    title = "Outlier features" if browser.directions else "Images of each feature"
+    yield Page("features.html", title, "features", browser.features)
 
 
 def sprite(thumbnails: Thumbnails, entry: Entry) -> bytes:

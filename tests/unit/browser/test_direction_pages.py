@@ -4,9 +4,8 @@ from html import unescape
 import numpy as np
 import pytest
 
+from interpreting_clip.browser.direction_pages import Home, browser_files, direction_href, tile
 from interpreting_clip.datasets.broden.thumbnails import GRID, SIDE
-from page.direction_pages import browser_files, tile
-from page.names import direction_href
 from tests.drawn_directions import draw_browser
 from tests.unit.page.conftest import Tags
 
@@ -88,6 +87,14 @@ def test_names_from_outside_are_shown_as_text(tmp_path):
         # the search is on the index
         assert not Tags(text).wrong and text.count("<script") == (name == "index.html")
         assert unescape(re.findall(r"<title>.*?: (.*)</title>", text)[0]) == HOSTILE
+
+
+def test_pages_of_photographs_lead_to_their_report(browser):
+    home = Home("../index.html", HOSTILE, "images", "the command")
+    for name, text in texts(dict(browser_files("mine", browser, home))).items():
+        assert re.findall('href="(../[^"]*)"', text) == ["../index.html"], name
+        assert unescape(re.findall(r'index.html">(.*)</a> › mine', text)[0]) == HOSTILE
+        assert '<meta name="generator" content="the command">' in text and "ImageNet" not in text
 
 
 def test_pages_name_the_features_that_are_no_outliers(tmp_path):

@@ -21,7 +21,7 @@ FEWEST_LISTED = 3
 """The fewest concepts of a direction, or directions of a concept, encoded or not."""
 
 KINDS = ("scene", "object", "part", "material", "texture", "color")
-"""Broden's categories, in the order in which an image's concepts are named."""
+"""Broden's categories, in the order in which an image's concepts are named; others come last."""
 
 NAMED = 6
 """The most concepts that are named of an image."""
@@ -44,6 +44,14 @@ class Probe:
     shown: int
 
 
+class LoneFeature(NamedTuple):
+    """A feature of an encoder without a head, as `OutlierAxis` has it: there are no directions."""
+
+    feature: int
+    share: float
+    outlier: bool
+
+
 class Entry(NamedTuple):
     """A direction or feature, with its row of `direction_facts` or `feature_facts`.
 
@@ -60,10 +68,11 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Browser:
-    """What the pages show.
+    """What the pages show; without a head, there are no directions.
 
     `outliers`: whether the features are outlier features, or just the most extreme one.
-    `concepts`: rows of `concept_pairs` for each concept, by its name. `names`: of the concepts that
+    `concepts`: rows of `concept_pairs` for each concept, by its name, with directions or, without
+    these, with features. `names`: of the concepts that
     an image shows.
     """
 
@@ -77,19 +86,31 @@ class Browser:
 
 
 def make_browser(
-    directions: PrivilegedDirections, axes: Sequence[OutlierAxis], probe: Probe
+    directions: PrivilegedDirections | None,
+    axes: Sequence[OutlierAxis] | Sequence[LoneFeature],
+    probe: Probe,
 ) -> Browser:
-    """Collect what the pages show; `directions` has vectors, and `axes` is not empty."""
-    facts, features = direction_facts(directions, axes), feature_facts(axes)
-    pairs = concept_pairs(facts, probe.found.bases["directions"], probe)
-    examined = concept_pairs(features, probe.found.features, probe)
-    ends = extreme_images(probe.activations, directions.vectors, probe.shown)
+    """Collect what the pages show.
+
+    Parameters
+    ----------
+    directions : with vectors; None: the encoder has no head
+    axes : of the examined features, at least one; `LoneFeature` without a head
+    probe : images with labelled concepts
+    """
+    features, shown_directions = feature_facts(axes), list[Entry]()
+    pairs = examined = concept_pairs(features, probe.found.features, probe)
     examined_ends = extreme_images(probe.activations[:, features.index], None, probe.shown)
+    if directions is not None:
+        facts = direction_facts(directions, axes)
+        pairs = concept_pairs(facts, probe.found.bases["directions"], probe)
+        ends = extreme_images(probe.activations, directions.vectors, probe.shown)
+        shown_directions = make_entries(facts, pairs, ends, probe.thumbnails)
     by_concept = listed_pairs(pairs, "concept").values()
     return Browser(
         threshold=probe.found.threshold,
         outliers=axes[0].outlier,
-        directions=make_entries(facts, pairs, ends, probe.thumbnails),
+        directions=shown_directions,
         features=make_entries(features, examined, examined_ends, probe.thumbnails),
         concepts=sorted(by_concept, key=lambda listed: (listed[0].name, listed[0].category)),
         names=name_images(probe.labels, probe.concepts),
@@ -97,7 +118,9 @@ def make_browser(
     )
 
 
-def direction_facts(directions: PrivilegedDirections, axes: Sequence[OutlierAxis]) -> pd.DataFrame:
+def direction_facts(
+    directions: PrivilegedDirections, axes: Sequence[OutlierAxis] | Sequence[LoneFeature]
+) -> pd.DataFrame:
     """Return a row per direction, numbered by importance from 1.
 
     `share` is its part of the sum of all importances, `logit_variance` the share of the variance of
@@ -118,12 +141,16 @@ def direction_facts(directions: PrivilegedDirections, axes: Sequence[OutlierAxis
     )
 
 
-def feature_facts(axes: Sequence[OutlierAxis]) -> pd.DataFrame:
-    """Return a row per feature, with the feature as its index; `nearest` is a direction's number.
+def feature_facts(axes: Sequence[OutlierAxis] | Sequence[LoneFeature]) -> pd.DataFrame:
+    """Return a row per feature, with the feature as its index.
+
+    `nearest` is the number of the nearest direction, and `cosine` its |cos|, if there are any.
 
     `share` is the fraction of images in which the feature is extreme.
     """
-    names = {"feature": "number", "share": "share", "rank": "nearest", "cosine": "cosine"}
+    names = {"feature": "number", "share": "share"}
+    if not isinstance(axes[0], LoneFeature):
+        names |= {"rank": "nearest", "cosine": "cosine"}
     rows = [{to: getattr(axis, name) for name, to in names.items()} for axis in axes]
     return pd.DataFrame(rows).set_index("number", drop=False)
 
@@ -189,6 +216,7 @@ def extreme_images(
 def name_images(labels: ConceptLabels, concepts: pd.DataFrame) -> dict[Any, str]:
     """Return the names of at most six concepts of each image that has any, scenes first."""
     shown = pd.DataFrame({"image": labels.image, "number": labels.concept}).merge(concepts)
-    shown["category"] = pd.Categorical(shown["category"], KINDS)
-    by_image = shown.sort_values(["category", "number"]).groupby("image")["name"]
+    order = {kind: place for place, kind in enumerate(KINDS)}
+    shown["kind"] = shown["category"].map(order).fillna(len(KINDS))
+    by_image = shown.sort_values(["kind", "number"]).groupby("image")["name"]
     return by_image.agg(lambda names: ", ".join(names[:NAMED])).to_dict()

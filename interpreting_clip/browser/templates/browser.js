@@ -12,5 +12,5 @@ input.addEventListener("input", () => {
     }
     return rows.filter((row) => !row.hidden).length;
   });
-  form.querySelector("output").textContent = wanted && `Directions: ${directions}. Concepts: ${concepts}.`;
+  form.querySelector("output").textContent = wanted && `{{ basis | capitalize }}: ${directions}. Concepts: ${concepts}.`;
 });

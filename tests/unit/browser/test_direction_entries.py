@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
 
+from interpreting_clip.browser.direction_entries import (
+    LoneFeature,
+    direction_facts,
+    extreme_images,
+    make_browser,
+)
 from interpreting_clip.statistics import concept_scores
-from page.direction_entries import direction_facts, extreme_images, make_browser
 from tests.drawn_directions import THRESHOLD, directions_of, draw_axes, draw_results
 
 SCORES = np.round(np.random.default_rng(0).standard_normal((300, 7)), 1)  # some are equal
@@ -71,10 +76,25 @@ def test_every_concept_has_the_directions_that_encode_it_or_the_nearest(results)
     assert names == sorted(probe.concepts["name"])
 
 
+def test_without_a_head_features_have_the_concepts(results):
+    probe = results[2]
+    features = [LoneFeature(5, 0.9, True), LoneFeature(2, 0.6, True)]
+    browser = make_browser(None, features, probe)
+    assert browser.directions == [] and [one.number for one in browser.features] == [5, 2]
+    for pairs in browser.concepts:
+        column = probe.found.features.precisions[[5, 2], pairs[0].concept - 1]
+        assert [p.precision for p in pairs] == sorted(column, reverse=True)
+        assert [p.number for p in pairs] == [[5, 2][row] for row in np.argsort(-column)]
+
+
 def test_an_image_is_described_by_its_concepts_with_scenes_first(results):
-    browser, probe = make_browser(*results), results[2]
+    probe = results[2]
     order = {"scene": 0, "object": 1, "part": 2, "color": 3}
     rows = probe.concepts.to_dict("records")
+    # Categories that are none of Broden's come last.
+    rows[0]["category"] = probe.concepts.loc[0, "category"] = "shape"
+    browser = make_browser(*results)
+    order["shape"] = 9
     for image in range(30):
         shown = [rows[n - 1] for n in probe.labels.concept[probe.labels.image == image]]
         shown.sort(key=lambda c: (order[c["category"]], c["number"]))
