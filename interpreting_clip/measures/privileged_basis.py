@@ -18,6 +18,7 @@ from interpreting_clip.arrays.conversions import (
 from interpreting_clip.formats.result import Estimate, Label, Result
 from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
 from interpreting_clip.quantities import Described, Positive, Seed, Share, StrictStruct
+from interpreting_clip.statistics.blas import one_blas_thread
 from interpreting_clip.statistics.chunks import Features, chunks
 from interpreting_clip.statistics.nulls import Progress, random_frame, two_sided_p_value
 from interpreting_clip.statistics.outliers import are_outliers
@@ -109,12 +110,15 @@ def privileged_basis(
     settings = as_settings(Settings, rotations=rotations, seed=seed)
     progress = as_progress(progress)
     own, _, _ = kurtosis_and_deviations(activations, outlier_sigma)
-    features, turned = activations.shape[1], span_coordinates(activations)
-    rngs = (
-        generator(settings.seed, "rotated features", n) for n in progress(range(settings.rotations))
-    )
-    frames = (random_frame(turned.shape[1], features, rng) for rng in rngs)
-    rotated = [rotated_numbers(turned, frame, outlier_sigma, outlier_share) for frame in frames]
+    features = activations.shape[1]
+    with one_blas_thread():
+        turned = span_coordinates(activations)
+        rngs = (
+            generator(settings.seed, "rotated features", n)
+            for n in progress(range(settings.rotations))
+        )
+        frames = (random_frame(turned.shape[1], features, rng) for rng in rngs)
+        rotated = [rotated_numbers(turned, frame, outlier_sigma, outlier_share) for frame in frames]
     kurtosis, outliers = zip(*rotated, strict=True)
     return PrivilegedBasis(
         rotated_kurtosis=_mean_and_range(kurtosis),
