@@ -22,6 +22,7 @@ from interpreting_clip.commands.argument_checks import require_fit
 from interpreting_clip.commands.extract import add_extract
 from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
+from interpreting_clip.commands.representation import meaningful_steps, recorded_representation
 from interpreting_clip.commands.shift_measures import comparable_accuracies
 from interpreting_clip.config.machine import usable_processors
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
@@ -261,7 +262,12 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
         name: {"progress": partial(counted, MEASURES[name].title)}
         for name in ("privileged_basis", "directions", "pruning", "concepts")
     }
-    yield from measures_of_arrays(given, watched)
+    images = study.inputs.get("activations")
+    representation = recorded_representation(images.file) if images else None
+    watched["kurtosis"] = {"representation": representation}
+    watched["privileged_basis"]["representation"] = representation
+    every = measures_of_arrays(given, watched)
+    yield from meaningful_steps(every, given.get("activations"), representation)
     head = given.get("head", {})
     for role, shift in given.items():
         if role.startswith("shift "):
