@@ -205,8 +205,12 @@ def profile_drawing(
 
 
 def corrected(encoders: Sequence[StudyEncoder]) -> dict[str, float]:
-    """Return the p of each trained encoder's kurtosis among rotations, by Holm over all of them."""
-    trained = {e.key: e for e in encoders if e.entry.training != "untrained"}
+    """Return the p of each trained encoder's kurtosis among rotations, by Holm over all of them.
+
+    Rectified features are left out: they differ from random directions by construction.
+    """
+    linear = (e for e in encoders if e.representation == "linear")
+    trained = {e.key: e for e in linear if e.entry.training != "untrained"}
     found = holm([e.results.privileged_basis.kurtosis_p for e in trained.values()])
     return dict(zip(trained, found, strict=True))
 

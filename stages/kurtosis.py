@@ -1,7 +1,5 @@
 """Stage `kurtosis`: statistics of an encoder's features: kurtosis, outlier features, dimensions."""
 
-from dataclasses import replace
-
 from msgspec.structs import asdict
 
 from interpreting_clip.config.shifts import TEST_SETS, result_name
@@ -29,14 +27,16 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     head = read_head(inputs[f"data/heads/{key}"], activations.shape[1])
     file = inputs[f"data/directions/{key}"] / "directions.json"
     directions = read_result(file, PrivilegedDirections)
+    representation = read_card(folder)["representation"]
     with error_context(folder / TEST_SETS[0], ValueError):
-        result = kurtosis(activations, **asdict(settings))
+        result = kurtosis(activations, **asdict(settings), representation=representation)
         dimensions = participation_ratio.participation_ratio(activations, **asdict(blocks))
         basis = privileged_basis.privileged_basis(
             activations,
             outlier_sigma=settings.outlier_sigma,
             outlier_share=settings.outlier_share,
             **asdict(rotations),
+            representation=representation,
         )
     with error_context(folder, ValueError):
         axes = outlier_axes(
@@ -46,9 +46,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
             outliers=result.outliers,
             confidence=settings.confidence,
         )
-    representation = read_card(folder)["representation"]
     out = outputs[f"data/kurtosis/{key}"]
-    write_result(out / "kurtosis.json", replace(result, representation=representation))
+    write_result(out / "kurtosis.json", result)
     write_result(out / "outlier_axes.json", axes)
     write_result(out / "participation_ratio.json", dimensions)
     write_result(out / "privileged_basis.json", basis)

@@ -28,6 +28,7 @@ ic.pruning(x)  # wrong
 ic.cka(x)  # wrong
 ic.concepts(x, labels=head, negatives="some")  # wrong
 ic.effective_robustness([76.2])  # wrong
+ic.effective_robustness(imagenet=76.2, imagenet_v2=70.1)  # wrong
 ic.nonsense(x)  # wrong
 """
 WRONG = [line for line, text in enumerate(CALLS.split("\n")) if text.endswith("# wrong")]

@@ -105,6 +105,11 @@ def conversion(value: Any, array: np.ndarray, name: str) -> str:
         advice = f"keep its columns of numbers: {name}.select_dtypes('number').to_numpy(float)"
     elif hasattr(value, "state_dict"):
         advice = "pass a model's outputs as activations, and its last linear layer as head"
+    elif name == "classes" and array.ndim and all(isinstance(one, str) for one in array.flat):
+        advice = (
+            "give the row of the head for each image, which is np.unique(classes, "
+            "return_inverse=True)[1] if the head's rows are in the order of the sorted names"
+        )
     elif array.dtype == object and array.ndim == 1 and hasattr(next(iter(array), 0), "ndim"):
         advice = f"stack its arrays: np.stack(list({name}))"
     elif isinstance(value, Iterable) and not array.ndim:
@@ -250,9 +255,11 @@ def as_classes(
     outside = (array < 0) | (array >= classes)
     if outside.any():
         entry = int(np.argmax(outside))
+        from_one = array.min() >= 1 and array.max() == classes
+        advice = f"; they seem to count from 1, so pass {name} - 1" if from_one else ""
         raise ValueError(
             f"{name}: entry {entry}: expected a class of the head, 0 to {classes - 1:,}, got "
-            f"{array[entry]}"
+            f"{array[entry]}{advice}"
         )
     return array.astype(np.int64)
 
@@ -279,15 +286,29 @@ def as_labels(
     fits = array.ndim == 2 and len(array) == images and bool(array.size)
     expected = f"a row for each of {images:,} images and a column for each concept"
     advice = f"; pass {name}.T, or save it so" if array.shape[1:] == (images,) else ""
-    require_shape(fits, name, expected, array, advice)
+    require_shape(fits, name, expected, array, advice or one_hot(array, name, images))
     other = (array != 0) & (array != 1)
     if other.any():
         image, concept = np.argwhere(other)[0]
+        advice = one_hot(array, name, images) or "; compare with a threshold first"
         raise ValueError(
             f"{name}: image {image}, concept {concept}: expected true or false, or 1 or 0, got "
-            f"{array[image, concept]:g}; compare with a threshold first"
+            f"{array[image, concept]:g}{advice}"
         )
     return array.astype(np.bool_)
+
+
+def one_hot(array: np.ndarray, name: str, images: int) -> str:
+    """Return how to make a column for each class from one number for each image, if these are.
+
+    Those in a mapping have a name of their own, and are one concept.
+    """
+    if array.size != images or array.dtype.kind not in "biu" or not name.isidentifier():
+        return ""
+    column = f"{name}[:, None]" if array.ndim == 1 else name
+    if array.max(initial=0) <= 1:
+        return f"; pass {column}" if array.ndim == 1 else ""
+    return f"; if they are classes, {column} == np.arange({int(array.max()) + 1}) has a column each"
 
 
 def as_texts(value: Any, name: str) -> list[str]:

@@ -9,6 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from interpreting_clip.arrays.conversions import described
 from interpreting_clip.charts import series as tables
 from interpreting_clip.charts.colours import DARK, recoloured
 from interpreting_clip.charts.layer_matrix import CKA
@@ -140,6 +141,11 @@ def chart(
         There is no chart of this name, or accuracies were compared with no standard models, or with
         others than the published ones.
     """
+    if isinstance(results, list | tuple):
+        raise TypeError(
+            "results: expected a result or a mapping, got a "
+            f"{described(results)}; give each a name: {{'first': results[0], …}}"
+        )
     named = dict(results) if isinstance(results, Mapping) else {"": results}
     kinds = {type(result) for result in named.values()}
     known = CHARTS.get(next(iter(kinds), Result))

@@ -62,7 +62,7 @@ def kurtosis_table(result: Kurtosis) -> pd.DataFrame:
         "null": result.isotropic,
         "outlier_features": result.outliers.outlier_features,
     }
-    return pd.DataFrame([row]).astype({"low": "float", "high": "float"})
+    return pd.DataFrame([row]).astype(dict.fromkeys(("low", "high", "null"), "float"))
 
 
 def importance_table(result: PrivilegedDirections) -> pd.DataFrame:

@@ -38,6 +38,7 @@ from interpreting_clip.commands.given_files import (
     test_set,
 )
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
+from interpreting_clip.commands.representation import meaningful_steps, recorded_representation
 from interpreting_clip.commands.several_encoders import (
     encoder_options,
     images_that_differ,
@@ -379,7 +380,12 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     watched: dict[str, dict[str, Any]] = {
         name: {"progress": partial(counted, MEASURES[name].title)} for name in LONG
     }
-    yield from measures_of_arrays(given, watched)
+    images = study.inputs.get("activations")
+    representation = recorded_representation(images.file) if images else None
+    watched["kurtosis"] = {"representation": representation}
+    watched["privileged_basis"]["representation"] = representation
+    every = measures_of_arrays(given, watched)
+    yield from meaningful_steps(every, given.get("activations"), representation)
     head = given.get("head", {})
     for role, shift in given.items():
         if role.startswith("shift "):

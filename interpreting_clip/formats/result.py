@@ -129,6 +129,10 @@ class Result:
         return html(self)
 
 
+IF_KNOWN = {"if_known": True}
+"""The metadata of a field that results on disk only have if it is not None."""
+
+
 def headline_numbers(result: Result) -> dict[str, float | int | None]:
     """Return the numbers that `dvc metrics show` lists, by their names there."""
     return {number.headline: number.value for number in result.numbers if number.headline}
@@ -157,6 +161,7 @@ def plain(value: Any, *, without_beside: bool = False) -> Any:
             field_.name: plain(getattr(value, field_.name), without_beside=without_beside)
             for field_ in fields(value)
             if not (without_beside and is_beside(field_))
+            and not (field_.metadata.get("if_known") and getattr(value, field_.name) is None)
         }
     if isinstance(value, Mapping):
         return {key: plain(item, without_beside=without_beside) for key, item in value.items()}

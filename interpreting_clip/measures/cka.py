@@ -16,6 +16,7 @@ from interpreting_clip.arrays.conversions import (
 from interpreting_clip.formats.result import Label, Result
 from interpreting_clip.measures.mutual_neighbours import require_same_images
 from interpreting_clip.quantities import Count, Described, Positive, Share, StrictStruct
+from interpreting_clip.statistics.blas import one_blas_thread
 from interpreting_clip.statistics.grams import (
     MIN_IMAGES,
     LayerGrams,
@@ -145,15 +146,16 @@ def cka(
         )
     limits = OutlierLimits(settings.outlier_sigma, settings.outlier_share)
     sides = {}
-    for name, values in (("first", first), ("second", second)):
-        dealt = [values[start::minibatches][:size] for start in range(minibatches)]
-        whole, rest, outliers = zip(
-            *(minibatch_grams(batch, limits, np.float64) for batch in dealt), strict=True
-        )
-        sides[name] = LayerGrams(
-            {name: np.stack(whole)}, {name: np.stack(rest)}, {name: max(outliers)}
-        )
-    found = layer_cka(**sides)
+    with one_blas_thread():
+        for name, values in (("first", first), ("second", second)):
+            dealt = [values[start::minibatches][:size] for start in range(minibatches)]
+            whole, rest, outliers = zip(
+                *(minibatch_grams(batch, limits, np.float64) for batch in dealt), strict=True
+            )
+            sides[name] = LayerGrams(
+                {name: np.stack(whole)}, {name: np.stack(rest)}, {name: max(outliers)}
+            )
+        found = layer_cka(**sides)
     return Cka(
         cka=float(found.cka[0, 0]),
         without_outliers=found.without_outliers[0][0],

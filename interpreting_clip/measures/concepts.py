@@ -31,6 +31,7 @@ from interpreting_clip.quantities import (
     ThreadCount,
 )
 from interpreting_clip.statistics.average_precision import Examples, Resample
+from interpreting_clip.statistics.blas import one_blas_thread
 from interpreting_clip.statistics.chance import fewest_images
 from interpreting_clip.statistics.chunks import Features
 from interpreting_clip.statistics.concept_counts import (
@@ -257,17 +258,18 @@ def concepts(
         minimum_images=minimum_images,
     )
     shown = as_labels(labels, "labels", images)
-    return count_concepts(
-        activations,
-        shown,
-        None if directions is None else as_directions(directions, features),
-        rows=None if rows is None else as_rows(rows, shown.shape[1], features),
-        names=None if names is None else as_texts(names, "names"),
-        categories=None if categories is None else as_texts(categories, "categories"),
-        settings=settings,
-        workers=as_value(workers, ThreadCount, "workers"),
-        progress=as_progress(progress),
-    )
+    with one_blas_thread():
+        return count_concepts(
+            activations,
+            shown,
+            None if directions is None else as_directions(directions, features),
+            rows=None if rows is None else as_rows(rows, shown.shape[1], features),
+            names=None if names is None else as_texts(names, "names"),
+            categories=None if categories is None else as_texts(categories, "categories"),
+            settings=settings,
+            workers=as_value(workers, ThreadCount, "workers"),
+            progress=as_progress(progress),
+        )
 
 
 def count_concepts(

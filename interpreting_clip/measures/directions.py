@@ -18,6 +18,7 @@ from interpreting_clip.arrays.conversions import (
 from interpreting_clip.arrays.head import Head
 from interpreting_clip.formats.result import Label, Result, beside
 from interpreting_clip.quantities import Described, Seed, StrictStruct
+from interpreting_clip.statistics.blas import one_blas_thread
 from interpreting_clip.statistics.chunks import Features
 from interpreting_clip.statistics.logit_variance import logit_variance_shares, second_moment
 from interpreting_clip.statistics.nulls import Progress
@@ -209,8 +210,10 @@ def directions(
         random_heads=random_heads,
         random_head_seed=random_head_seed,
     )
-    known = find_candidates(activations, head, settings, as_progress(progress))
-    return describe(activations, head, known)
+    progress = as_progress(progress)
+    with one_blas_thread():
+        known = find_candidates(activations, head, settings, progress)
+        return describe(activations, head, known)
 
 
 def describe(activations: Features, head: Head, known: Candidates) -> PrivilegedDirections:

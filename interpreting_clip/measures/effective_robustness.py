@@ -453,13 +453,14 @@ def effective_robustness(
     confidence: float = 0.95,
 ) -> OwnRobustness: ...
 def effective_robustness(
-    accuracies: Mapping[str, float | Accuracy],
+    accuracies: Mapping[str, float | Accuracy] = MappingProxyType({}),
     *,
     standard: TableLike | None = None,
     images: Mapping[str, int | None] = MappingProxyType({}),
     resamples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
+    **sets: Any,
 ) -> EffectiveRobustness | OwnRobustness:
     """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
 
@@ -486,12 +487,17 @@ def effective_robustness(
     resamples : lines drawn for the intervals
     seed : of the draws
     confidence : of the intervals, above 0 and below 1
+    sets : refused; accuracies are one mapping
 
     Raises
     ------
     TypeError, ValueError
         An argument is out of its range, no line is known for a set, or a set is lacking.
     """
+    if sets:
+        (name, value), *_ = sets.items()
+        advice = f'; pass a mapping, {{"{name}": {value}, …}}' if name in SETS else ""
+        raise TypeError(f"effective_robustness: {name} is not one of its keywords{advice}")
     settings = as_settings(
         published_accuracies.Settings, resamples=resamples, seed=seed, confidence=confidence
     )

@@ -1,15 +1,15 @@
 """Kurtosis of each image's features, and outlier features, which are extreme in many images."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar
 
 import msgspec
 import numpy as np
 from jaxtyping import Float, Int
 
-from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings
-from interpreting_clip.formats.result import Estimate, Label, Result, beside
+from interpreting_clip.arrays.conversions import ArrayLike, as_matrix, as_settings, as_value
+from interpreting_clip.formats.result import IF_KNOWN, Estimate, Label, Result, beside
 from interpreting_clip.quantities import (
     Confidence,
     Described,
@@ -28,6 +28,7 @@ from interpreting_clip.statistics.feature_energy import (
 )
 from interpreting_clip.statistics.intervals import bootstrap_mean
 from interpreting_clip.statistics.outliers import are_outliers, hiding_outliers, most_extreme_first
+from interpreting_clip.statistics.rectified import Representation, rectified_note, zero_share
 
 SWEEP = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9)
 """The shares of the images for which outlier features are counted by default."""
@@ -95,6 +96,7 @@ class OutlierFeatures(Result):
     constant : how much of its energy, 0 to 1, is the same in every image
     total_energy, total_constant : these two of all outlier features together; None if there is none
     sweep : the number of outlier features at further shares
+    zeros : of rectified features, the share of numbers, 0 to 1, that are exactly 0; otherwise None
     share_of_every_feature, mean_abs_z_of_every_feature, energy_of_every_feature,
         constant_of_every_feature : the same of each feature, outlier or not
     """
@@ -115,6 +117,7 @@ class OutlierFeatures(Result):
     energy: Float[np.ndarray, " _outlier"]
     constant: Float[np.ndarray, " _outlier"]
     sweep: list[OutliersAt]
+    zeros: float | None = field(default=None, metadata=IF_KNOWN)
     share_of_every_feature: Float[np.ndarray, " _feature"] = beside()
     mean_abs_z_of_every_feature: Float[np.ndarray, " _feature"] = beside()
     energy_of_every_feature: Float[np.ndarray, " _feature"] = beside()
@@ -132,7 +135,13 @@ class OutlierFeatures(Result):
             for feature, share, energy, constant in columns
         ]
         first = [f"Outlier features: {listed(named)}."] if named else []
-        return [*first, "Chance level: privileged_basis counts them after random rotations."]
+        chance = "Chance level: privileged_basis counts them after random rotations."
+        if self.zeros is not None:
+            chance = (
+                f"{rectified_note(self.zeros)} So kurtosis and outlier features compare only with "
+                "those of other rectified encoders, and not with random rotations."
+            )
+        return [*first, chance]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -143,10 +152,12 @@ class Kurtosis(Result):
     ----------
     kurtosis : mean over images, with a bootstrap interval; without one if there is one image
     centred : the same minus the mean image; None if an image equals the mean image
-    isotropic : what is expected of both after a random rotation
+    isotropic : what is expected of both after a random rotation; None of rectified features, which
+        no rotation leads to
     outliers : the outlier features
     centred_outliers : how many there are minus the mean image; None if `centred` is
-    representation : of a study's encoder, `linear` or `rectified`; None where it is unknown
+    representation : `linear` or `rectified`, as recorded; without a record, `rectified` where the
+        numbers look so (`zero_share`), otherwise None
     per_image : the kurtosis of each image
     """
 
@@ -159,17 +170,20 @@ class Kurtosis(Result):
         Estimate | None,
         Label("mean kurtosis per image, minus the mean image", 2, chance="isotropic"),
     ]
-    isotropic: float
+    isotropic: float | None
     outliers: OutlierFeatures
     centred_outliers: Annotated[int | None, Label("outlier features, minus the mean image", 0)]
-    representation: Literal["linear", "rectified"] | None = None
+    representation: Representation | None = None
     per_image: Float[np.ndarray, " _image"] = beside()
 
     @property
     def notes(self) -> list[str]:
         """What the interval is, and which features are outlier features."""
         equal = "No kurtosis minus the mean image: an image equals it, as a single one does."
-        return [*super().notes, *([] if self.centred else [equal]), *self.outliers.notes]
+        caption = super().notes
+        if self.isotropic is None:
+            caption = ["Interval: bootstrap over images."]
+        return [*caption, *([] if self.centred else [equal]), *self.outliers.notes]
 
 
 def kurtosis(
@@ -181,6 +195,7 @@ def kurtosis(
     resamples: int = 1000,
     seed: int = 0,
     confidence: float = 0.95,
+    representation: Representation | None = None,
 ) -> Kurtosis:
     """Measure the kurtosis of each image's features, and find its outlier features.
 
@@ -206,6 +221,9 @@ def kurtosis(
     resamples : bootstrap resamples of the images, for the intervals
     seed : of the resamples
     confidence : of the intervals, above 0 and below 1
+    representation : whether the features end in a linear layer (`linear`) or in an activation
+        function (`rectified`); None: they are rectified if their numbers look so (`zero_share`).
+        Rectified features compare only with others of this kind
 
     Raises
     ------
@@ -223,11 +241,13 @@ def kurtosis(
         seed=seed,
         confidence=confidence,
     )
+    representation = as_value(representation, Representation | None, "representation")
     sigma, share = settings.outlier_sigma, settings.outlier_share
     bootstrap = settings.resamples, settings.confidence, settings.seed
     # First: this refuses an image without spread, so that there is some energy.
     per_image, beyond, mean_abs_z = kurtosis_and_deviations(activations, sigma)
     energy = feature_energy(activations)
+    zeros = zero_share(activations, representation)
     centred, centred_outliers = None, None
     if differ_from_mean(activations, energy):
         rest, extreme, _ = kurtosis_and_deviations(activations, sigma, energy.mean_image)
@@ -236,9 +256,10 @@ def kurtosis(
     return Kurtosis(
         kurtosis=bootstrap_mean(per_image, *bootstrap),
         centred=centred,
-        isotropic=isotropic_kurtosis(activations.shape[1]),
-        outliers=_outliers(beyond, mean_abs_z, energy, len(per_image), settings),
+        isotropic=isotropic_kurtosis(activations.shape[1]) if zeros is None else None,
+        outliers=_outliers(beyond, mean_abs_z, energy, len(per_image), settings, zeros=zeros),
         centred_outliers=centred_outliers,
+        representation=representation if zeros is None else "rectified",
         per_image=per_image,
     )
 
@@ -249,6 +270,7 @@ def outlier_features(
     outlier_sigma: float = 6.0,
     outlier_share: float = 0.5,
     sweep: Sequence[float] = SWEEP,
+    representation: Representation | None = None,
 ) -> OutlierFeatures:
     """Find the features that are extreme in most images.
 
@@ -268,7 +290,7 @@ def outlier_features(
     Parameters
     ----------
     activations : as in `kurtosis`; unit length changes the two shares
-    outlier_sigma, outlier_share, sweep : as in `kurtosis`
+    outlier_sigma, outlier_share, sweep, representation : as in `kurtosis`
 
     Raises
     ------
@@ -278,8 +300,10 @@ def outlier_features(
     activations = as_matrix(activations, "activations")
     limits = {"outlier_sigma": outlier_sigma, "outlier_share": outlier_share, "sweep": sweep}
     settings = as_settings(Settings, **{**msgspec.structs.asdict(Settings()), **limits})
+    representation = as_value(representation, Representation | None, "representation")
     _, beyond, mean_abs_z = kurtosis_and_deviations(activations, settings.outlier_sigma)
-    return _outliers(beyond, mean_abs_z, feature_energy(activations), len(activations), settings)
+    energy, zeros = feature_energy(activations), zero_share(activations, representation)
+    return _outliers(beyond, mean_abs_z, energy, len(activations), settings, zeros=zeros)
 
 
 def kurtosis_and_deviations(
@@ -352,6 +376,8 @@ def _outliers(
     energy: FeatureEnergy,
     images: int,
     settings: Settings,
+    *,
+    zeros: float | None,
 ) -> OutlierFeatures:
     share = beyond / images
     order = most_extreme_first(share, mean_abs_z)
@@ -375,6 +401,7 @@ def _outliers(
             OutliersAt(share=one, outlier_features=int(are_outliers(beyond, images, one).sum()))
             for one in settings.sweep
         ],
+        zeros=zeros,
         share_of_every_feature=share,
         mean_abs_z_of_every_feature=mean_abs_z,
         energy_of_every_feature=energy.share,

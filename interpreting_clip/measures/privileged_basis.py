@@ -1,7 +1,7 @@
 """Privileged basis: whether an encoder's features differ from random directions of their space."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -15,13 +15,15 @@ from interpreting_clip.arrays.conversions import (
     as_settings,
     as_value,
 )
-from interpreting_clip.formats.result import Estimate, Label, Result
+from interpreting_clip.formats.result import IF_KNOWN, Estimate, Label, Result
 from interpreting_clip.measures.kurtosis import isotropic_kurtosis, kurtosis_and_deviations
 from interpreting_clip.quantities import Described, Positive, Seed, Share, StrictStruct
+from interpreting_clip.statistics.blas import one_blas_thread
 from interpreting_clip.statistics.chunks import Features, chunks
 from interpreting_clip.statistics.nulls import Progress, random_frame, two_sided_p_value
 from interpreting_clip.statistics.outliers import are_outliers
 from interpreting_clip.statistics.random_numbers import generator
+from interpreting_clip.statistics.rectified import Representation, rectified_note, zero_share
 
 
 class Settings(StrictStruct, frozen=True, kw_only=True):
@@ -50,6 +52,7 @@ class PrivilegedBasis(Result):
     rotated_kurtosis, rotated_outliers : kurtosis and outlier features after the rotations
     kurtosis_p : two-sided p value of the features' kurtosis among the rotations
     isotropic : the kurtosis that is expected after a random rotation, whatever the activations
+    zeros : of rectified features, the share of numbers, 0 to 1, that are exactly 0; otherwise None
     """
 
     CAPTION: ClassVar[str] = (
@@ -64,6 +67,15 @@ class PrivilegedBasis(Result):
     kurtosis_p: Annotated[float, Label("two-sided p of the kurtosis among rotations", 3)]
     rotated_outliers: Annotated[Estimate, Label("outlier features, rotated", 1)]
     isotropic: float
+    zeros: float | None = field(default=None, metadata=IF_KNOWN)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the intervals are, and that rectified features differ by construction."""
+        if self.zeros is None:
+            return super().notes
+        built = "So they differ from random directions, whatever the encoder learnt."
+        return [*super().notes, f"{rectified_note(self.zeros)} {built}"]
 
 
 def privileged_basis(
@@ -73,6 +85,7 @@ def privileged_basis(
     outlier_share: float = 0.5,
     rotations: int = 299,
     seed: int = 0,
+    representation: Representation | None = None,
     progress: Progress = iter,
 ) -> PrivilegedBasis:
     """Test whether the features differ from random directions of the same space.
@@ -95,6 +108,8 @@ def privileged_basis(
     rotations : random rotations of the features, 1 to 1,000; with fewer than 39, no two-sided p can
         be 0.05, and with 299 that is possible for seven encoders together (`holm`)
     seed : of the rotations
+    representation : as in `kurtosis`. Rectified features differ from random directions by
+        construction, which a note says
     progress : goes through the rotations, such as `tqdm`
 
     Raises
@@ -107,20 +122,25 @@ def privileged_basis(
     outlier_sigma = as_value(outlier_sigma, Positive, "outlier_sigma")
     outlier_share = as_value(outlier_share, Share, "outlier_share")
     settings = as_settings(Settings, rotations=rotations, seed=seed)
+    representation = as_value(representation, Representation | None, "representation")
     progress = as_progress(progress)
     own, _, _ = kurtosis_and_deviations(activations, outlier_sigma)
-    features, turned = activations.shape[1], span_coordinates(activations)
-    rngs = (
-        generator(settings.seed, "rotated features", n) for n in progress(range(settings.rotations))
-    )
-    frames = (random_frame(turned.shape[1], features, rng) for rng in rngs)
-    rotated = [rotated_numbers(turned, frame, outlier_sigma, outlier_share) for frame in frames]
+    features = activations.shape[1]
+    with one_blas_thread():
+        turned = span_coordinates(activations)
+        rngs = (
+            generator(settings.seed, "rotated features", n)
+            for n in progress(range(settings.rotations))
+        )
+        frames = (random_frame(turned.shape[1], features, rng) for rng in rngs)
+        rotated = [rotated_numbers(turned, frame, outlier_sigma, outlier_share) for frame in frames]
     kurtosis, outliers = zip(*rotated, strict=True)
     return PrivilegedBasis(
         rotated_kurtosis=_mean_and_range(kurtosis),
         kurtosis_p=two_sided_p_value(float(own.mean()), kurtosis),
         rotated_outliers=_mean_and_range(outliers),
         isotropic=isotropic_kurtosis(features),
+        zeros=zero_share(activations, representation),
     )
 
 

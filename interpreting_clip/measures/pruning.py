@@ -20,6 +20,7 @@ from interpreting_clip.arrays.head import Head, center_classes, to_logits
 from interpreting_clip.formats.result import Label, Result
 from interpreting_clip.measures.directions import Candidates, Settings, find_candidates
 from interpreting_clip.quantities import Percents
+from interpreting_clip.statistics.blas import one_blas_thread
 from interpreting_clip.statistics.chunks import Features, chunks
 from interpreting_clip.statistics.nulls import Progress
 from interpreting_clip.statistics.predictions import (
@@ -145,20 +146,21 @@ def pruning(
     )
     harmless, progress = as_value(harmless, Percents, "harmless"), as_progress(progress)
     restrict_head(head, classes, class_map)  # refuses classes before random heads are drawn
-    known = find_candidates(activations, head, settings, progress)
-    curves = pruning_curves(
-        activations,
-        classes,
-        head,
-        known,
-        fractions=settings.fractions,
-        class_map=class_map,
-        progress=progress,
-    )
-    count = len(known.heads[settings.centre].vectors)
-    covariance, spanned = covariance_curve(
-        activations, classes, head, directions=count, curves=curves, class_map=class_map
-    )
+    with one_blas_thread():
+        known = find_candidates(activations, head, settings, progress)
+        curves = pruning_curves(
+            activations,
+            classes,
+            head,
+            known,
+            fractions=settings.fractions,
+            class_map=class_map,
+            progress=progress,
+        )
+        count = len(known.heads[settings.centre].vectors)
+        covariance, spanned = covariance_curve(
+            activations, classes, head, directions=count, curves=curves, class_map=class_map
+        )
     by_accuracy, by_other, by_covariance, *by_random = (
         prunable_fraction(curves.fractions, curve, harmless)
         for curve in (curves.accuracy, curves.other_accuracy, covariance, *curves.random_accuracy)

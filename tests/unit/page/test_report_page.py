@@ -91,6 +91,12 @@ def test_the_page_is_well_formed_and_needs_nothing_from_outside(whole, changed):
     assert "<b>" not in changed and "</span>&lt;b&gt;&amp;&#39;</th>" in changed
 
 
+def test_rectified_encoders_are_not_among_the_corrected_p_values(whole, changed):
+    counted = [int(re.findall(r"by Holm over the (\d+)", page)[0]) for page in (whole, changed)]
+    assert counted[1] == counted[0] - 1
+    assert "by construction" in changed and "by construction" not in whole
+
+
 def test_tables_have_the_numbers_of_the_results(study, whole):
     (encoder,) = (e for e in read(study) if e.key == "rn_supervised")
     found, null = encoder.results, study["nulls"]["rn"]["numbers"]["kurtosis"]
