@@ -17,7 +17,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.formats.result import Result, plain
-from interpreting_clip.formats.result_tables import html_table
+from interpreting_clip.formats.result_tables import result_table
 
 if TYPE_CHECKING:
     from interpreting_clip.charts.chart import ResultChart
@@ -159,7 +159,7 @@ def section(name: str, title: str, result: Result) -> str:
     figures = [figure(one, result) for one in CHARTS.get(type(result), {}).values()]
     return (
         f'<section id="{escape(name)}"><h2>{escape(title)}</h2>'
-        f"{wide(html_table(result.numbers), title)}{notes}{''.join(figures)}"
+        f"{wide(result_table(result), title)}{notes}{''.join(figures)}"
         f"<details><summary>Definition</summary>{definition(name)}</details></section>"
     )
 

@@ -24,7 +24,7 @@ CLASS = np.arange(IMAGES) % CLASSES
 HEAD = RNG.normal(size=(CLASSES, FEATURES)).astype(np.float32)
 VALUES = (RNG.normal(size=(IMAGES, FEATURES)) + HEAD[CLASS]).astype(np.float32)
 HOSTILE = '<img src=x onerror=alert("1")>&'
-ALONE = ["kurtosis", "participation_ratio", "privileged_basis"]
+ALONE = ["kurtosis", "massive_activations", "participation_ratio", "privileged_basis"]
 MINE = ("mine.safetensors", "--head", "head.safetensors")
 
 
@@ -54,7 +54,7 @@ def page() -> str:
     return text
 
 
-def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(capsys):
+def test_activations_alone_have_four_measures_and_the_rest_says_what_it_needs(capsys):
     found = report("mine.safetensors")
     assert {*found["measures"]} == {*ALONE}
     missing = found["not_measured"]
