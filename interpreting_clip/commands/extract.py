@@ -29,6 +29,11 @@ The file has the arrays
   weight, bias        [class, feature]  the head: zero-shot of a CLIP if there are class folders
                                         or --class-names, otherwise the encoder's own
   normalize_features  1 if the head takes activations of unit length, else 0
+with --layer block01, for example, also these, |h| being of all tokens or positions
+  layers.block01.activations      [image, feature]  pooled, float32
+  layers.block01.largest, .median [image]           the largest and the median |h|
+  layers.block01.massive_feature  [image]           the feature that holds the largest
+  layers.block01.shape            [axis]            of one image's output
 and, as metadata, the names of images and classes, the encoder and its preprocessing. It is what
 `interpreting-clip measure mine.safetensors --report out` reads.
 
@@ -55,8 +60,20 @@ def add_extract(commands: Any) -> None:
         "--to",
         metavar="FILE",
         type=Path,
-        required=True,
         help="the .safetensors or .npy file to write",
+    )
+    add("--layers", action="store_true", help="list the encoder's layers, and write nothing")
+    add(
+        "--layer",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="also write this layer's output, pooled; may be given several times, or all",
+    )
+    add(
+        "--pool",
+        choices=("mean", "class_token"),
+        help="how --layer pools tokens and positions; default: mean",
     )
     add("--backbone", metavar="NAME", help="the architecture of a file of weights")
     add("--random", metavar="SEED", type=int, help="draw random weights")
@@ -103,8 +120,10 @@ def main(options: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        A package of the pipeline is missing; or as `extract_folder`.
+        Nothing says where to write; a package of the pipeline is missing; or as `extract_folder`.
     """
+    if options.to is None and not options.layers:
+        raise InputError("extract: expected --to FILE, or --layers for a list of layers")
     try:
         # Imported here: the library alone has none of what this needs.
         from interpreting_clip.commands.extract_folder import extract_folder

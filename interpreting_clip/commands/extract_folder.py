@@ -16,8 +16,10 @@ import torch
 from tqdm import tqdm
 
 from interpreting_clip.arrays.head import Head
+from interpreting_clip.arrays.pooled_layer import arrays_of_layers
 from interpreting_clip.commands.given_files import METADATA, read_names, require_folder
 from interpreting_clip.commands.image_folder import ImageFolder, read_folder
+from interpreting_clip.commands.layer_options import chosen_layers, show_layers
 from interpreting_clip.commands.named_encoder import name_encoder
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
@@ -25,6 +27,7 @@ from interpreting_clip.encoders.activations import streamed_activations
 from interpreting_clip.encoders.encoder import Encoder
 from interpreting_clip.encoders.encoder_entries import ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
+from interpreting_clip.encoders.layer_activations import recorded_layers
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, error_context, listed, one_line
 from interpreting_clip.formats.array_files import SUFFIXES
@@ -40,12 +43,17 @@ def extract_folder(options: argparse.Namespace) -> None:
     chosen = options.templates or ["openai_imagenet"]  # that of the studies on real images
     value = chosen[0] if len(chosen) == 1 and "{" not in chosen[0] else chosen
     templates = convert({"templates": value}, ZeroShotHead, "", "--template").templates
-    require_writable(out)
+    if not options.layers:
+        require_writable(out)
     images = read_folder(options.images)
     names = class_names(options.class_names, images)
     with encoder_context(options):
         named = name_encoder(options.encoder, options.backbone, options.random, options.keys)
         encoder, remarks = find_encoder(*named, machine)
+    if options.layers:
+        show_layers(encoder, machine.device)
+        return
+    layers, pool = chosen_layers(encoder, options, machine.device), options.pool or "mean"
     if images.ignored:
         number = len(images.ignored)
         remarks["left out"] = f"{number:,} of other kinds: {listed(images.ignored, 1)}"
@@ -70,6 +78,9 @@ def extract_folder(options: argparse.Namespace) -> None:
         about["class_names"] = names
     if head is not None and encoder.card.kind == "clip":
         about["templates"] = prompt_templates(templates)
+    if layers:
+        about["layers"] = {"pool": pool, "names": layers}
+        say("layers", f"{listed(layers)}; pool: {pool}")
     text = json.dumps(about, ensure_ascii=False)
     if (size := len(json.dumps(text, ensure_ascii=False).encode())) > LONGEST_TEXT:
         raise InputError(
@@ -79,11 +90,15 @@ def extract_folder(options: argparse.Namespace) -> None:
     arrays, shape = arrays_of(images, head), (len(images), encoder.card.feature_width)
     shapes = {"activations": shape, **{name: one.shape for name, one in arrays.items()}}
     rows = streamed_activations(encoder, images, machine, options.precision)
-    with tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar:
+    with (
+        recorded_layers(encoder.visual, layers, pool) as recorded,
+        tqdm(total=len(images), desc="extract", unit="image", disable=None) as bar,
+    ):
         if out.suffix == ".npy":
             write_rows(out, shape, counted(rows, bar))
         else:
             arrays["activations"] = stacked(shape, counted(rows, bar))
+    arrays |= arrays_of_layers(recorded.take())
     write_tensors(out.with_suffix(".safetensors"), arrays, {METADATA: text})
     sizes = (f"{name} {' × '.join(map(str, one))}" for name, one in shapes.items() if one)
     say(str(out), ", ".join(sizes))

@@ -21,6 +21,7 @@ from interpreting_clip.catalogue import (
 from interpreting_clip.commands.argument_checks import require_fit
 from interpreting_clip.commands.extract import add_extract
 from interpreting_clip.commands.given_files import NAMES, GivenArray, read_array, test_set
+from interpreting_clip.commands.layer_arrays import pooled, read_layers
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
 from interpreting_clip.commands.shift_measures import comparable_accuracies
 from interpreting_clip.config.machine import usable_processors
@@ -36,6 +37,7 @@ from interpreting_clip.measures.effective_robustness import (
     effective_robustness,
     measured_accuracies,
 )
+from interpreting_clip.measures.layer_outliers import layer_outliers
 
 EPILOG = f"""\
 Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
@@ -69,6 +71,7 @@ REQUIRES = {
     "head": ("activations",),
     "labels": ("activations", "head"),
     "shift": ("activations", "head", "labels"),
+    "pool": ("activations",),
     "captions": ("activations",),
     "compare": ("activations",),
     "concept_names": ("concepts",),
@@ -112,6 +115,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     rows = "a vector for each concept, such as the text embedding of its name"
     add("--concept-rows", metavar="FILE", help=rows)
     add("--captions", metavar="FILE", help="text embeddings of what belongs to each image")
+    pool = "pool activations [image, token, feature] or [image, channel, height, width]"
+    add("--pool", choices=("mean", "class_token"), help=pool)
     add("--compare", metavar="FILE", help="activations of another encoder")
     known = "an accuracy that you know: imagenet, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **several)
@@ -188,11 +193,15 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
     def array(role: str, place: str, kind: str = "") -> GivenArray:
         study.inputs[role] = read_array(place, kind or role)
+        if "activations" in (role, kind):
+            study.inputs[role] = pooled(study.inputs[role], options.pool)
         return study.inputs[role]
 
     if options.activations:
         images = array("activations", options.activations)
         given["activations"] = images.values
+        if layers := read_layers(images):
+            given["layers"] = layers
         labels = array("labels", options.labels) if options.labels else images.beside_it("labels")
         if labels:
             study.inputs["labels"] = labels
@@ -262,6 +271,10 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
         for name in ("privileged_basis", "directions", "pruning", "concepts")
     }
     yield from measures_of_arrays(given, watched)
+    if "layers" in given:
+        title = MEASURES["layer_outliers"].title
+        measure = partial(layer_outliers, given["layers"])
+        yield "layer_outliers", title, ("activations",), measure
     head = given.get("head", {})
     for role, shift in given.items():
         if role.startswith("shift "):

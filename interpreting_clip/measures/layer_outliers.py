@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from interpreting_clip.arrays.conversions import (
     ArrayLike,
@@ -15,6 +15,7 @@ from interpreting_clip.arrays.conversions import (
     as_value,
     numeric,
 )
+from interpreting_clip.arrays.pooled_layer import PooledLayer
 from interpreting_clip.errors import one_line
 from interpreting_clip.formats.result import Estimate, Label, Part, Result
 from interpreting_clip.measures.kurtosis import kurtosis
@@ -24,24 +25,6 @@ from interpreting_clip.measures.massive_activations import (
     massive_activations,
     summarize_extremes,
 )
-
-
-class PooledLayer(NamedTuple):
-    """A layer's pooled output, and what pooling loses: what `extract --layer` writes.
-
-    Attributes
-    ----------
-    activations : pooled over tokens or positions
-    largest, median : of each image, the largest and the median |h| before pooling
-    massive_feature : the feature that holds the largest
-    shape : of one image's output
-    """
-
-    activations: Float[np.ndarray, "image feature"]
-    largest: Float[np.ndarray, " image"]
-    median: Float[np.ndarray, " image"]
-    massive_feature: Int[np.ndarray, " image"]
-    shape: Int[np.ndarray, " _axis"]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)

@@ -246,3 +246,41 @@ def test_an_interrupted_command_keeps_the_files_that_there_are(monkeypatch, caps
     shown = capsys.readouterr().err
     assert caught.value.code == 130 and "interrupted" in shown and shown.count("\n") == 1
     assert before == {file: file.read_bytes() for file in Path("out").iterdir()}
+
+
+TOKENS = RNG.normal(size=(IMAGES, 3, FEATURES)).astype(np.float32)
+MAPS = np.moveaxis(TOKENS, 1, 2)[..., None]
+
+
+@pytest.mark.parametrize(
+    ("values", "pool", "expected"),
+    [
+        (TOKENS, "mean", TOKENS.mean(axis=1, dtype=float)),
+        (TOKENS, "class_token", TOKENS[:, 0]),
+        (MAPS, "mean", TOKENS.mean(axis=1, dtype=float)),
+    ],
+)
+def test_tokens_and_maps_are_pooled_as_asked_for(values, pool, expected):
+    np.save("tokens.npy", values)
+    found = report("tokens.npy", "--pool", pool)["measures"]["kurtosis"]["kurtosis"]["value"]
+    assert found == pytest.approx(ic.kurtosis(expected).kurtosis.value, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "message"),
+    [
+        (TOKENS, (), "tokens.npy: activations: .*pool the tokens"),
+        (MAPS, ("--pool", "class_token"), "feature maps have no class token; use --pool mean"),
+        (VALUES, ("--pool", "mean"), "tokens.npy: the array: --pool mean: expected .*leave --pool"),
+    ],
+)
+def test_what_is_not_pooled_or_has_no_such_token_is_refused(values, words, message):
+    np.save("tokens.npy", values)
+    with pytest.raises(InputError, match=message):
+        report("tokens.npy", *words)
+
+
+def test_a_layer_without_its_arrays_is_refused():
+    save_file({"activations": VALUES, "layers.block01.activations": VALUES}, "mine.safetensors")
+    with pytest.raises(InputError, match=r"mine\.safetensors: layer 'block01': .*largest"):
+        report("mine.safetensors")

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from interpreting_clip.arrays.pooled_layer import PooledLayer
 from interpreting_clip.measures.kurtosis import kurtosis
-from interpreting_clip.measures.layer_outliers import PooledLayer, layer_outliers
+from interpreting_clip.measures.layer_outliers import layer_outliers
 from interpreting_clip.measures.massive_activations import massive_activations
 
 RNG = np.random.default_rng(2)
