@@ -106,11 +106,6 @@ class Result:
         """What stands below the table, as sentences."""
         return [self.CAPTION] if self.CAPTION else []
 
-    @property
-    def columns(self) -> list[tuple[str, ...]]:
-        """The columns of its table, each with its name first; empty: a row for each number."""
-        return []
-
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values: arrays as lists, nested results as dictionaries."""
         return plain(self)

@@ -29,7 +29,7 @@ def text(result: "Result") -> str:
 
 def table(result: "Result") -> str:
     """Return the table of a result as text, with its notes."""
-    columns = map(_aligned, result.columns or _columns(result.numbers))
+    columns = map(_aligned, _columns_of(result))
     lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
     return "\n".join([*lines, *result.notes])
 
@@ -42,7 +42,7 @@ def html(result: "Result") -> str:
 
 def result_table(result: "Result") -> str:
     """Return the table of a result as HTML, without its notes."""
-    return _html_of(result.columns or _columns(result.numbers))
+    return _html_of(_columns_of(result))
 
 
 def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
@@ -91,6 +91,14 @@ def format_number(value: float | int | None, digits: int = 1, *, separator: str 
         return "–"
     text = f"{value:{separator}.{digits}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
+
+
+def _columns_of(result: "Result") -> Sequence[tuple[str, ...]]:
+    """Return the columns of a result's table: its own, or those of its numbers, a row for each.
+
+    `columns` is no property of `Result`, whose definition counts wherever something is measured.
+    """
+    return getattr(result, "columns", None) or _columns(result.numbers)
 
 
 def _columns(numbers: "Sequence[Number]") -> list[tuple[str, ...]]:

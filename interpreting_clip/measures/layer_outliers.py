@@ -42,6 +42,7 @@ class LayerOutlier(Result):
     feature : the outlier features, the one that is extreme in most images first
     massive_feature : the feature that holds the largest value in most images, from 0
     features, values : how many an image has, after and before pooling
+    layer : its name
     """
 
     ratio: Annotated[Estimate | None, Label("largest / median of |h|", 1, chance="isotropic_ratio")]
@@ -55,6 +56,7 @@ class LayerOutlier(Result):
     massive_feature: int
     features: int
     values: int
+    layer: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -71,7 +73,7 @@ class LayerOutliers(Result):
 
     @property
     def columns(self) -> list[tuple[str, ...]]:
-        """A row for each layer."""
+        """The columns of its table, each with its name first: a row for each layer."""
         # Imported here, as in `Result`: stages that show nothing do not need it.
         from interpreting_clip.formats.result_tables import table_row
 
@@ -127,7 +129,7 @@ def layer_outliers(
     for name, output in as_mapping(layers, "layers").items():
         layer = one_line(str(name))
         try:
-            found[layer] = one_layer(output, feature_axis, extreme, limits)
+            found[layer] = one_layer(layer, output, feature_axis, extreme, limits)
         except (TypeError, ValueError) as error:
             raise type(error)(f"layer '{layer}': {error}") from None
     if not found:
@@ -136,6 +138,7 @@ def layer_outliers(
 
 
 def one_layer(
+    name: str,
     output: ArrayLike | PooledLayer,
     feature_axis: int,
     extreme: Mapping[str, float],
@@ -166,6 +169,7 @@ def one_layer(
         massive_feature=massive.feature,
         features=pooled.shape[1],
         values=massive.values,
+        layer=name,
     )
 
 

@@ -53,6 +53,7 @@ def test_noise_has_no_outliers_and_about_the_ratio_of_chance():
 
 def test_the_table_has_a_row_for_each_layer_in_order():
     result = layer_outliers({"embedding": np.maximum(TOKENS - 5, 0), "block01": TOKENS})
+    assert [one.layer for one in result.layers.values()] == ["embedding", "block01"]
     rows = [line.split()[0] for line in repr(result).splitlines()[2:4]]
     assert rows == ["embedding", "block01"]
     assert result.layers["embedding"].ratio is None
