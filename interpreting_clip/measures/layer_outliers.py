@@ -45,7 +45,9 @@ class LayerOutlier(Result):
     layer : its name
     """
 
-    ratio: Annotated[Estimate | None, Label("largest / median of |h|", 1, chance="isotropic_ratio")]
+    ratio: Annotated[
+        Estimate | None, Label("largest / median absolute value", 1, chance="isotropic_ratio")
+    ]
     massive: Annotated[Estimate, Label("images with a massive activation", 3)]
     kurtosis: Annotated[Estimate, Label("mean kurtosis per image", 2, chance="isotropic_kurtosis")]
     outlier_features: Annotated[int, Label("outlier features", 0)]

@@ -49,10 +49,12 @@ class MassiveActivations(Result):
         "Gaussian values."
     )
 
-    ratio: Annotated[Estimate | None, Label("largest / median of |h|", 1, chance="isotropic")]
+    ratio: Annotated[
+        Estimate | None, Label("largest / median absolute value", 1, chance="isotropic")
+    ]
     massive: Annotated[Estimate, Label("images with a massive activation", 3)]
-    largest: Annotated[Estimate, Label("largest |h|", 2)]
-    median: Annotated[Estimate, Label("median |h|", 3)]
+    largest: Annotated[Estimate, Label("largest absolute value", 2)]
+    median: Annotated[Estimate, Label("median absolute value", 3)]
     isotropic: float
     values: int
     zero_medians: int
