@@ -39,6 +39,10 @@ if TYPE_CHECKING:  # for editors: completion and types of what `__getattr__` imp
     )
     from interpreting_clip.measures.kurtosis import kurtosis as kurtosis
     from interpreting_clip.measures.kurtosis import outlier_features as outlier_features
+    from interpreting_clip.measures.layer_outliers import layer_outliers as layer_outliers
+    from interpreting_clip.measures.massive_activations import (
+        massive_activations as massive_activations,
+    )
     from interpreting_clip.measures.modality_gap import modality_gap as modality_gap
     from interpreting_clip.measures.mutual_neighbours import mutual_neighbours as mutual_neighbours
     from interpreting_clip.measures.participation_ratio import (

@@ -26,6 +26,8 @@ from interpreting_clip.measures.directions import directions
 from interpreting_clip.measures.effective_robustness import effective_robustness
 from interpreting_clip.measures.kurtosis import Settings as KurtosisSettings
 from interpreting_clip.measures.kurtosis import kurtosis, outlier_features
+from interpreting_clip.measures.layer_outliers import layer_outliers
+from interpreting_clip.measures.massive_activations import massive_activations
 from interpreting_clip.measures.modality_gap import Settings as ModalityGapSettings
 from interpreting_clip.measures.modality_gap import modality_gap
 from interpreting_clip.measures.mutual_neighbours import Settings as MutualNeighboursSettings
@@ -39,7 +41,7 @@ from interpreting_clip.statistics.published_accuracies import Settings as Publis
 
 ACTIVATIONS, HEAD, CLASSES = "activations", "head", "labels"
 CONCEPTS, CAPTIONS, COMPARE, ACCURACIES = "concepts", "captions", "compare", "accuracies"
-SHIFT = "shift"
+SHIFT, LAYERS = "shift", "layers"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Measure:
     function : the measure
     needs : what gives its arguments: activations, a head, the classes of images, which image shows
         which concept, captions of the images, a second representation of the same images,
-        activations of the same images after a change, or accuracies
+        activations of the same images after a change, accuracies, or the outputs of layers
     settings : the type of its section of params.yaml; None if it has none
     section : of params.yaml, if it has another name than the measure
     elsewhere : by keyword, the path in params.yaml of a value that is in another section
@@ -91,6 +93,9 @@ MEASURES = {
             section="kurtosis",
             within="kurtosis",
         ),
+        Measure(
+            massive_activations, (ACTIVATIONS,), elsewhere={"confidence": "kurtosis.confidence"}
+        ),
         Measure(participation_ratio, (ACTIVATIONS,), ParticipationRatioSettings),
         Measure(
             privileged_basis,
@@ -125,6 +130,15 @@ MEASURES = {
         Measure(effective_robustness, (ACCURACIES,), PublishedSettings, section="published"),
         Measure(cka, (ACTIVATIONS, COMPARE), CkaSettings),
         Measure(mutual_neighbours, (ACTIVATIONS, COMPARE), MutualNeighboursSettings),
+        Measure(
+            layer_outliers,
+            (LAYERS,),
+            elsewhere={
+                name: f"kurtosis.{name}"
+                for name in ("outlier_sigma", "outlier_share", "confidence")
+            },
+            heading="Outliers by layer",
+        ),
         Measure(concepts, (CONCEPTS,), ConceptsSettings),
     )
 }

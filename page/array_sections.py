@@ -35,7 +35,8 @@ LEFT_OUT = (
     *("accuracy.", "comparisons.", "modality_gap.", "kurtosis.kurtosis", "kurtosis.outliers"),
     *("kurtosis.centred_outliers", "participation_ratio.features", "privileged_basis.rotated"),
     *("directions.directions", "directions.spectrum", "directions.mean_row", "pruning.whole"),
-    "pruning.by_covariance",
+    *("pruning.by_covariance", "massive_activations.massive", "massive_activations.largest"),
+    "massive_activations.median",
 )
 """How the names of numbers begin that the page shows elsewhere, or that `plots/arrays.csv` has."""
 

@@ -59,7 +59,14 @@ from page.rendering import template_environment
 from page.robustness_claims import mean_over
 from page.seed_means import format_over_seeds, over_seeds
 from page.standing import standing
-from page.study_results import StudyEncoder, first_complete, moved, own_shifts, reasons
+from page.study_results import (
+    StudyEncoder,
+    first_complete,
+    largest_ratio,
+    moved,
+    own_shifts,
+    reasons,
+)
 
 WITH_A_SECTION = (
     "robustness",
@@ -82,6 +89,7 @@ FILTERS = {
     "interval": format_interval,
     "mark": mark,
     "measure_title": measure_title,
+    "largest_ratio": largest_ratio,
     "moved": moved,
     "object_rows": object_rows,
     "largest_p_error": largest_p_error,

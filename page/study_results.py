@@ -9,6 +9,7 @@ import pandas as pd
 
 from interpreting_clip.encoders.encoder_entries import EncoderEntry
 from interpreting_clip.measures.cka import LayerCka
+from interpreting_clip.measures.layer_outliers import LayerOutlier
 from interpreting_clip.study.encoder_results import EncoderResults
 from interpreting_clip.study.shift_results import ShiftResults
 from page.names import REPRESENTATIONS, TESTBED_SHIFTS, TRAININGS
@@ -83,6 +84,12 @@ def moved(comparison: LayerCka) -> float:
     """Return the largest difference that leaving out outlier features makes to two layers."""
     rest = np.array(comparison.without_outliers, float)
     return float(np.nanmax(np.abs(comparison.cka - rest), initial=0.0))
+
+
+def largest_ratio(layers: Sequence[LayerOutlier]) -> LayerOutlier | None:
+    """Return the layer whose largest |h| is most times its median, None if no layer has both."""
+    there = [one for one in layers if one.ratio]
+    return max(there, key=lambda one: one.ratio.value if one.ratio else 0.0, default=None)
 
 
 def reasons(encoders: Sequence[StudyEncoder]) -> dict[tuple[str, str], list[str]]:

@@ -33,6 +33,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         *("representation", "kurtosis", "low", "high", "null", "null_low", "null_high"),
         "outlier_features",
     ),
+    "layer_outliers": (
+        *(*ENCODER_COLUMNS, "layer", "ratio", "low", "high", "chance", "massive", "kurtosis"),
+        *("outlier_features", "largest_share"),
+    ),
     "importance": (*ENCODER_COLUMNS, "head", "rank", "importance", "share"),
     "pruning": (*ENCODER_COLUMNS, "dataset", "head", "fraction", "accuracy"),
     "concepts": (*ENCODER_COLUMNS, "representation", "basis", "category", *tables.COUNTS),
@@ -68,6 +72,11 @@ def study_tables(
     concepts = {n: result.concepts for n, result in results.items() if result.concepts}
     by_encoder = {
         "kurtosis": {e.number: kurtosis_table(e, encoders) for e in encoders},
+        "layer_outliers": {
+            n: tables.layer_outlier_table(r.layer_outliers)
+            for n, r in results.items()
+            if r.layer_outliers
+        },
         "importance": {n: tables.importance_table(r.directions) for n, r in results.items()},
         "pruning": {n: pruning_table(r.pruning, names) for n, r in results.items()},
         "concepts": {n: tables.concept_table(c) for n, c in concepts.items()},

@@ -1,13 +1,19 @@
-"""Stage `extract_layers`: the Gram matrices of an encoder's layers, for CKA."""
+"""Stage `extract_layers`: Gram matrices of an encoder's layers, for CKA, and pooled outputs."""
 
 import torch
 
+from interpreting_clip.arrays.pooled_layer import arrays_of_layers
 from interpreting_clip.config.shifts import TEST_SETS
 from interpreting_clip.datasets.shards import open_shards
 from interpreting_clip.encoders.encoder import load_encoder
 from interpreting_clip.encoders.encoder_card import are_given
 from interpreting_clip.encoders.encoder_entries import Layers, Precision, Threads
-from interpreting_clip.encoders.layers import evenly_spaced_minibatches, layer_grams
+from interpreting_clip.encoders.layer_activations import gathered_layers, recorded_layers
+from interpreting_clip.encoders.layers import (
+    evenly_spaced_minibatches,
+    layer_grams,
+    named_layers,
+)
 from interpreting_clip.errors import AbsentError
 from interpreting_clip.formats.json import write_json
 from interpreting_clip.formats.tensors import write_tensors
@@ -26,7 +32,8 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     """Write the U-centred Gram matrices of encoder `key`'s layers, minibatch by minibatch.
 
     `without_outliers` has the Grams of layers with outlier features, without these; the card
-    has the most that a layer has in any minibatch.
+    has the most that a layer has in any minibatch. The same passes give the layers' outputs for
+    `layer_outliers`, pooled by the mean over tokens or positions.
     """
     machine = read_machine()
     weights, dataset = inputs[f"data/weights/{key}"], inputs[f"data/datasets/{TEST_SETS[0]}"]
@@ -44,12 +51,18 @@ def main(key: str, params: ListedParams, inputs: Inputs, outputs: Outputs) -> No
     encoder = load_encoder(weights)
     with open_shards(dataset, decode_fast) as data:
         minibatches = evenly_spaced_minibatches(len(data), layers.images, layers.minibatch)
-        grams = layer_grams(
-            encoder, data, minibatches, own_machine(machine), precision, limits=limits
-        )
+        names = list(named_layers(encoder.visual))
+        with recorded_layers(encoder.visual, names, "mean") as recorded:
+            grams = layer_grams(
+                encoder, data, minibatches, own_machine(machine), precision, limits=limits
+            )
+    pooled = gathered_layers(recorded, *minibatches.shape)
     if is_first():
         out = outputs[f"data/layer_grams/{key}"]
         write_tensors(out / "grams.safetensors", grams.whole)
         write_tensors(out / "without_outliers.safetensors", grams.rest)
         card = {"layers": list(grams.whole), "outliers": list(grams.outliers.values())}
         write_json(out / "card.json", card)
+        out = outputs[f"data/layer_activations/{key}"]
+        write_tensors(out / "layers.safetensors", arrays_of_layers(pooled))
+        write_json(out / "card.json", {"layers": names})

@@ -7,7 +7,10 @@ from runner.inputs import Inputs
 from runner.listed_params import ListedParams
 from runner.outputs import Outputs
 
-STAGES = ("robustness", "kurtosis", "directions", "pruning", "concepts", "training")
+STAGES = (
+    *("robustness", "kurtosis", "layer_outliers", "directions", "pruning", "concepts"),
+    "training",
+)
 
 
 def main(key: str, _params: ListedParams, inputs: Inputs, outputs: Outputs) -> None:

@@ -21,6 +21,7 @@ from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import OnShift, OwnRobustness
 from interpreting_clip.measures.encoder_comparison import Comparison, headlines
 from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.layer_outliers import LayerOutlier
 from interpreting_clip.measures.pruning import Pruning, PruningCurves
 from interpreting_clip.statistics.logit_line import LogitLine, expit, logit
 
@@ -48,6 +49,25 @@ COUNTS = {
     "over_all_random": "float",
 }
 """The columns of a count of concepts, with its null and the count against all images."""
+
+
+def layer_outlier_table(layers: Sequence[LayerOutlier]) -> pd.DataFrame:
+    """Return a row for each layer; `ratio` is missing where a median is 0."""
+    rows = [
+        {
+            "layer": layer.layer,
+            "ratio": layer.ratio and layer.ratio.value,
+            "low": layer.ratio and layer.ratio.low,
+            "high": layer.ratio and layer.ratio.high,
+            "chance": layer.isotropic_ratio,
+            "massive": layer.massive.value,
+            "kurtosis": layer.kurtosis.value,
+            "outlier_features": layer.outlier_features,
+            "largest_share": layer.largest_share,
+        }
+        for layer in layers
+    ]
+    return pd.DataFrame(rows)
 
 
 def kurtosis_table(result: Kurtosis) -> pd.DataFrame:

@@ -30,6 +30,11 @@ The file has the arrays
   weight, bias        [class, feature]  the head: zero-shot of a CLIP if there are class folders
                                         or --class-names, otherwise the encoder's own
   normalize_features  1 if the head takes activations of unit length, else 0
+with --layer block01, for example, also these, |h| being of all tokens or positions
+  layers.block01.activations      [image, feature]  pooled, float32
+  layers.block01.largest, .median [image]           the largest and the median |h|
+  layers.block01.massive_feature  [image]           the feature that holds the largest
+  layers.block01.shape            [axis]            of one image's output
 and, as metadata, the names of images and classes, the encoder and its preprocessing. It is what
 `interpreting-clip measure mine.safetensors --report out` reads.
 
@@ -73,9 +78,21 @@ def add_extract(commands: Any) -> None:
         "--to",
         metavar="PATH",
         type=Path,
-        required=True,
         help="the .safetensors or .npy file to write; for several encoders, a folder for their "
         "files",
+    )
+    add("--layers", action="store_true", help="list the encoder's layers, and write nothing")
+    add(
+        "--layer",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="also write this layer's output, pooled; may be given several times, or all",
+    )
+    add(
+        "--pool",
+        choices=("mean", "class_token"),
+        help="how --layer pools tokens and positions; default: mean",
     )
     add(
         "--list",
@@ -127,24 +144,29 @@ def main(options: argparse.Namespace) -> None:
     Raises
     ------
     InputError
-        There is no encoder or a package of the pipeline is missing; or as `given_encoders`,
-        `extract_folder` and `extract_several`.
+        There is no encoder, nothing says where to write, or a package of the pipeline is missing;
+        or as `given_encoders`, `extract_folder` and `extract_several`.
     """
     *words, folder = [options.first, *(options.others or [])]
     options.images = Path(folder)
     given = given_encoders(words, options)
     if not given:
         raise InputError(f"extract: expected ENCODER and FOLDER, got {folder} alone")
+    if options.to is None and not options.layers:
+        raise InputError("extract: expected --to FILE, or --layers for a list of layers")
+    if options.pool and not options.layer:
+        raise InputError("--pool: also expected --layer NAME, or --layer all")
     try:
         # Imported here: the library alone has none of what these need.
-        if len(given) > 1 or options.list is not None:
+        if (len(given) > 1 or options.list is not None) and not options.layers:
             from interpreting_clip.commands.extract_several import extract_several
 
             extract_several(given, options)
         else:
             from interpreting_clip.commands.extract_folder import extract_folder
 
-            extract_folder(given[0], options)
+            for one in given:
+                extract_folder(one, options)
     except ModuleNotFoundError as error:
         raise InputError(
             f"extract: the package {error.name} is missing; in the clone of this repository, run "

@@ -5,7 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ import torch
 from tqdm import tqdm
 
 from interpreting_clip.arrays.head import Head
+from interpreting_clip.arrays.pooled_layer import arrays_of_layers
 from interpreting_clip.commands.encoder_list import GivenEncoder
 from interpreting_clip.commands.given_files import METADATA, read_names, require_folder
 from interpreting_clip.commands.image_folder import ImageFolder, read_folder, read_shifts
+from interpreting_clip.commands.layer_options import chosen_layers, show_layers
 from interpreting_clip.commands.named_encoder import name_encoder
 from interpreting_clip.config.machine import Machine
 from interpreting_clip.config.params import convert
@@ -26,6 +28,7 @@ from interpreting_clip.encoders.activations import several_activations, streamed
 from interpreting_clip.encoders.encoder import Classifier, Encoder
 from interpreting_clip.encoders.encoder_entries import ComputeType, ZeroShotHead
 from interpreting_clip.encoders.heads import prompt_templates, zero_shot_head
+from interpreting_clip.encoders.layer_activations import Pool, recorded_layers
 from interpreting_clip.encoders.weights import find_encoder
 from interpreting_clip.errors import InputError, error_context, listed, one_line
 from interpreting_clip.formats.array_files import SUFFIXES
@@ -46,6 +49,8 @@ class Run:
     head: bool
     precision: ComputeType
     machine: Machine
+    layers: Sequence[str]
+    pool: Pool
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -57,6 +62,8 @@ class Run:
             settings["shifts"] = {name: shift.names for name, shift in self.shifts.items()}
         if not self.head:
             settings["no_head"] = True
+        if self.layers:
+            settings |= {"asked_layers": [*self.layers], "pool": self.pool}
         return settings
 
 
@@ -68,6 +75,7 @@ class Extraction:
     ----------
     encoder : without its text tower
     about : the file's metadata
+    layers : those whose outputs are recorded, too
     arrays : those that are there so far, by name
     error : why the activations could not be computed, if so
     """
@@ -76,12 +84,17 @@ class Extraction:
     out: Path
     encoder: Encoder
     about: str
+    layers: Sequence[str]
     arrays: dict[str, np.ndarray]
     error: InputError | None = None
 
 
 def extract_folder(given: GivenEncoder, options: argparse.Namespace) -> None:
     """Compute what the options name for one encoder, and write it whole or not at all."""
+    if options.layers:
+        machine = machine_of(options)
+        show_layers(load_encoder(given, machine)[0], machine.device)
+        return
     require_writable(options.to)
     run = read_run(options)
     one = prepare(given, options.to, run)
@@ -89,8 +102,13 @@ def extract_folder(given: GivenEncoder, options: argparse.Namespace) -> None:
         pass_images([one], shift, f"shifts.{name}.activations", run)
     if one.out.suffix == ".npy" and one.error is None:
         rows = streamed_activations(one.encoder, run.images, run.machine, run.precision)
-        with progress_bar(run.images) as bar, error_context(run.images.root):
+        with (
+            recorded_layers(one.encoder.visual, one.layers, run.pool) as recorded,
+            progress_bar(run.images) as bar,
+            error_context(run.images.root),
+        ):
             write_rows(one.out, activations_shape(one, run.images), counted(rows, bar))
+        one.arrays |= arrays_of_layers(recorded.take())
     else:
         pass_images([one], run.images, "activations", run)
     if one.error is not None:
@@ -108,14 +126,21 @@ def read_run(options: argparse.Namespace) -> Run:
     shifts = read_shifts(options.shifts, images)
     names = class_names(options.class_names, images)
     head, precision = not options.no_head, options.precision
-    return Run(images, shifts, names, templates, head, precision, machine)
+    layers, pool = options.layer, options.pool or "mean"
+    return Run(images, shifts, names, templates, head, precision, machine, layers, pool)
+
+
+def load_encoder(given: GivenEncoder, machine: Machine) -> tuple[Encoder, dict[str, str]]:
+    """Return the encoder that words name, and remarks on how it was loaded."""
+    with encoder_context(given):
+        named = name_encoder(given.words, given.backbone, given.random, given.keys)
+        return find_encoder(*named, machine)
 
 
 def prepare(given: GivenEncoder, out: Path, run: Run) -> Extraction:
     """Load an encoder and compute its head, and print how."""
-    with encoder_context(given):
-        named = name_encoder(given.words, given.backbone, given.random, given.keys)
-        encoder, remarks = find_encoder(*named, run.machine)
+    encoder, remarks = load_encoder(given, run.machine)
+    layers = chosen_layers(encoder, run.layers, run.pool, run.machine.device)
     for folder in (run.images, *run.shifts.values()):
         if folder.ignored:
             others = f"{len(folder.ignored):,} of other kinds: {listed(folder.ignored, 1)}"
@@ -131,6 +156,9 @@ def prepare(given: GivenEncoder, out: Path, run: Run) -> Extraction:
     about |= run.settings
     if head is not None and encoder.card.kind == "clip":
         about["templates"] = prompt_templates(run.templates)
+    if layers:
+        about["layers"] = {"pool": run.pool, "names": layers}
+        say("layers", f"{listed(layers)}; pool: {run.pool}")
     text = json.dumps(about, ensure_ascii=False)
     if (size := len(json.dumps(text, ensure_ascii=False).encode())) > LONGEST_TEXT:
         raise InputError(
@@ -139,7 +167,7 @@ def prepare(given: GivenEncoder, out: Path, run: Run) -> Extraction:
         )
     card = encoder.card
     tower = Classifier(encoder.visual, card.feature_width, 0, card.normalize_features)
-    return Extraction(given, out, Encoder(card, tower), text, arrays_of(run, head))
+    return Extraction(given, out, Encoder(card, tower), text, layers, arrays_of(run, head))
 
 
 def pass_images(
@@ -158,7 +186,13 @@ def pass_images(
         [one.encoder for one in going], images, np.arange(len(images)), run.machine, run.precision
     )
     begin, size = 0, run.machine.batch_size
-    with progress_bar(images) as bar:
+    with ExitStack() as hooks:
+        recorded = [
+            hooks.enter_context(recorded_layers(one.encoder.visual, one.layers, run.pool))
+            for one in going
+            if images is run.images
+        ]
+        bar = hooks.enter_context(progress_bar(images))
         for results in batches:
             for one, result in zip(going, results, strict=True):
                 if isinstance(result, np.ndarray):
@@ -167,6 +201,9 @@ def pass_images(
                     one.error = InputError(f"{images.root}: {failure(result)}")
             bar.update(min(size, len(images) - begin))
             begin += size
+    for one, layers in zip(going, recorded, strict=False):
+        if one.error is None:
+            one.arrays |= arrays_of_layers(layers.take())
 
 
 def failure(error: Exception) -> str:

@@ -103,7 +103,7 @@ def difference(file: Path, given: GivenEncoder, run: Run) -> str:
     if "templates" in there:
         asked["templates"] = prompt_templates(run.templates)
     for key in dict.fromkeys([*asked, *there]):
-        if key != "card" and there.get(key) != asked.get(key):
+        if key not in ("card", "layers") and there.get(key) != asked.get(key):
             return f"{key.replace('_', ' ')}: {first_difference(there.get(key), asked.get(key))}"
     origin = there["card"].get("origin") or {}
     if given.backbone and Path(given.words).is_file():

@@ -37,6 +37,7 @@ from interpreting_clip.commands.given_files import (
     shifts_within,
     test_set,
 )
+from interpreting_clip.commands.layer_arrays import pooled, read_layers
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
 from interpreting_clip.commands.representation import meaningful_steps, recorded_representation
 from interpreting_clip.commands.several_encoders import (
@@ -67,6 +68,7 @@ from interpreting_clip.measures.effective_robustness import (
     measured_accuracies,
 )
 from interpreting_clip.measures.encoder_comparison import Comparison
+from interpreting_clip.measures.layer_outliers import layer_outliers
 
 EPILOG = f"""\
 Files are safetensors, npy, npz, pt or pth. FILE:NAME chooses an array; otherwise the first of these
@@ -107,6 +109,7 @@ REQUIRES = {
     "head": ("activations",),
     "labels": ("activations", "head"),
     "shift": ("activations", "head", "labels"),
+    "pool": ("activations",),
     "captions": ("activations",),
     "concept_names": ("concepts",),
     "concept_rows": ("concepts",),
@@ -159,6 +162,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--photos", metavar="FOLDER", type=Path, help=photos)
     captions = "text embeddings of what belongs to each image"
     add("--captions", metavar="FILE", help=captions, **several)
+    pool = "pool activations [image, token, feature] or [image, channel, height, width]"
+    add("--pool", choices=("mean", "class_token"), help=pool)
     known = "an accuracy that you know: imagenet, or original with --standard, or a shift"
     add("--accuracy", metavar="NAME=PERCENT", help=known, **pairs)
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
@@ -309,11 +314,15 @@ def read(options: argparse.Namespace, study: Study) -> dict[str, Any]:
 
     def array(role: str, place: str, kind: str = "") -> GivenArray:
         study.inputs[role] = read_array(place, kind or role)
+        if "activations" in (role, kind):
+            study.inputs[role] = pooled(study.inputs[role], options.pool)
         return study.inputs[role]
 
     if options.activations:
         images = array("activations", options.activations)
         given["activations"] = images.values
+        if layers := read_layers(images):
+            given["layers"] = layers
         labels = array("labels", options.labels) if options.labels else images.beside_it("labels")
         if labels:
             study.inputs["labels"] = labels
@@ -386,6 +395,10 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
     watched["privileged_basis"]["representation"] = representation
     every = measures_of_arrays(given, watched)
     yield from meaningful_steps(every, given.get("activations"), representation)
+    if "layers" in given:
+        title = MEASURES["layer_outliers"].title
+        measure = partial(layer_outliers, given["layers"])
+        yield "layer_outliers", title, ("activations",), measure
     head = given.get("head", {})
     for role, shift in given.items():
         if role.startswith("shift "):

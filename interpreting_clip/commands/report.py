@@ -15,7 +15,7 @@ from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 from interpreting_clip.formats.json import whole_file, write_json
 from interpreting_clip.formats.result import Result, plain
-from interpreting_clip.formats.result_tables import html_table
+from interpreting_clip.formats.result_tables import result_table
 
 if TYPE_CHECKING:
     from interpreting_clip.charts.chart import ResultChart
@@ -216,7 +216,7 @@ def section(name: str, title: str, result: Result) -> str:
 
 def numbers_table(title: str, result: Result) -> str:
     """Return the table of a result, with its notes."""
-    return wide(html_table(result.numbers), title) + paragraphs(result.notes)
+    return wide(result_table(result), title) + paragraphs(result.notes)
 
 
 def paragraphs(notes: Iterable[str]) -> str:

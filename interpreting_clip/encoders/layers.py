@@ -99,8 +99,15 @@ def forward_hooks(
         yield
 
 
-def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "image ..."]:
+def per_image(
+    output: object,
+    images: int,
+    layer: str,
+    advice: str = "leave the encoder out of comparisons",
+) -> Float[torch.Tensor, "image ..."]:
     """Return a layer's output (the first of several), which must have an entry per image.
+
+    `advice` ends the message if it has not.
 
     Raises
     ------
@@ -113,7 +120,7 @@ def per_image(output: object, images: int, layer: str) -> Float[torch.Tensor, "i
     shape = f"the shape {tuple(values.shape)}" if isinstance(values, torch.Tensor) else "no tensor"
     raise InputError(
         f"layer '{layer}': expected an output of {images} images, got {shape}; the layers of "
-        "this architecture are not supported: leave the encoder out of comparisons"
+        f"this architecture are not supported: {advice}"
     )
 
 

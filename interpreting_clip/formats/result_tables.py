@@ -29,7 +29,7 @@ def text(result: "Result") -> str:
 
 def table(result: "Result") -> str:
     """Return the table of a result as text, with its notes."""
-    columns = map(_aligned, _columns(result.numbers))
+    columns = map(_aligned, _columns_of(result))
     lines = ["  ".join(row).rstrip() for row in zip(*columns, strict=True)]
     return "\n".join([*lines, *result.notes])
 
@@ -37,7 +37,12 @@ def table(result: "Result") -> str:
 def html(result: "Result") -> str:
     """Return the table of a result as HTML, for a notebook."""
     below = (*result.notes, *_sizes(result))
-    return html_table(result.numbers) + "".join(f"<p>{escape(one)}</p>" for one in below)
+    return result_table(result) + "".join(f"<p>{escape(one)}</p>" for one in below)
+
+
+def result_table(result: "Result") -> str:
+    """Return the table of a result as HTML, without its notes."""
+    return _html_of(_columns_of(result))
 
 
 def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
@@ -52,7 +57,11 @@ def frame(numbers: "Sequence[Number]") -> "pd.DataFrame":
 
 def html_table(numbers: "Sequence[Number]") -> str:
     """Return numbers as a table in HTML."""
-    names, *rows = zip(*_columns(numbers), strict=True)
+    return _html_of(_columns(numbers))
+
+
+def _html_of(columns: "Sequence[tuple[str, ...]]") -> str:
+    names, *rows = zip(*columns, strict=True)
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(f"<tr>{''.join(f'<td>{escape(x)}</td>' for x in row)}</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -82,6 +91,14 @@ def format_number(value: float | int | None, digits: int = 1, *, separator: str 
         return "–"
     text = f"{value:{separator}.{digits}f}"
     return text.replace("-", "−") if float(text.replace(",", "")) else text.removeprefix("-")
+
+
+def _columns_of(result: "Result") -> Sequence[tuple[str, ...]]:
+    """Return the columns of a result's table: its own, or those of its numbers, a row for each.
+
+    `columns` is no property of `Result`, whose definition counts wherever something is measured.
+    """
+    return getattr(result, "columns", None) or _columns(result.numbers)
 
 
 def _columns(numbers: "Sequence[Number]") -> list[tuple[str, ...]]:

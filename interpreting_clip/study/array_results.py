@@ -9,6 +9,7 @@ from interpreting_clip.formats.result import Number, Result
 from interpreting_clip.measures.accuracy import Accuracy
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.massive_activations import MassiveActivations
 from interpreting_clip.measures.modality_gap import ModalityGap
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
@@ -52,6 +53,7 @@ class ArrayResults(Result):
     features: int
     profile: Profile
     kurtosis: Kurtosis
+    massive_activations: MassiveActivations
     participation_ratio: ParticipationRatio | None = None
     privileged_basis: PrivilegedBasis
     accuracy: Accuracy | None = None

@@ -18,6 +18,7 @@ from interpreting_clip.measures.concepts import Concepts
 from interpreting_clip.measures.directions import PrivilegedDirections
 from interpreting_clip.measures.effective_robustness import NOT_GIVEN, EffectiveRobustness
 from interpreting_clip.measures.kurtosis import Kurtosis
+from interpreting_clip.measures.layer_outliers import LayerOutlier
 from interpreting_clip.measures.outlier_axes import OutlierAxes
 from interpreting_clip.measures.participation_ratio import ParticipationRatio
 from interpreting_clip.measures.privileged_basis import PrivilegedBasis
@@ -36,6 +37,7 @@ class EncoderResults(Result):
     ----------
     pruning : on each test set, and on ImageNet's images of the classes of each shift that has fewer
     concepts : None without Broden
+    layer_outliers : in the order of the layers; empty for an encoder given as activations
     training : empty for an encoder that was not trained here
     """
 
@@ -48,6 +50,7 @@ class EncoderResults(Result):
     directions: PrivilegedDirections
     pruning: dict[str, PruningCurves]
     concepts: Concepts | None = None
+    layer_outliers: list[LayerOutlier] = field(default_factory=list)
     training: list[TrainingStep] = field(default_factory=list)
 
     @property

@@ -56,7 +56,14 @@ assert not heavy, heavy
 print(ic.__version__)
 """
 
-MEASURED = {"kurtosis", "participation_ratio", "privileged_basis", "accuracy", "directions"}
+MEASURED = {
+    "kurtosis",
+    "massive_activations",
+    "participation_ratio",
+    "privileged_basis",
+    "accuracy",
+    "directions",
+}
 MEASURED |= {"pruning", "effective_robustness"}
 
 

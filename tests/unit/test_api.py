@@ -29,6 +29,8 @@ SHOWN = np.stack([VALUES[:, 0] > 0.5, VALUES[:, 1] > 0.5, RNG.random(IMAGES) < 0
 CALLS = {
     "kurtosis": lambda h, w: ic.kurtosis(h),
     "outlier_features": lambda h, w: ic.outlier_features(h),
+    "massive_activations": lambda h, w: ic.massive_activations(h),
+    "layer_outliers": lambda h, w: ic.layer_outliers({"block01": h, "output": h[:, ::2]}),
     "participation_ratio": lambda h, w: ic.participation_ratio(h),
     "privileged_basis": lambda h, w: ic.privileged_basis(h, rotations=2),
     "accuracy": lambda h, w: ic.accuracy(h, head=w, classes=CLASS),

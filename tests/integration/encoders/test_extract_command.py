@@ -169,9 +169,46 @@ def test_random_weights_are_those_of_the_seed_and_give_the_same_bytes():
     assert not np.allclose(first, other) and about()["encoder"] == f"timm:{MODEL} --random 0"
 
 
+def test_layers_are_listed_and_nothing_is_written(capsys):
+    main(["extract", *RANDOM, "--layers", *OPTIONS])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "embedding  token 101, feature 64; the first token is the class token"
+    assert len(lines) == 8 and lines[-1].split() == ["output", "feature", "64"]
+    assert not list(Path().glob("*.safetensors"))
+
+
+def test_layers_are_pooled_beside_the_same_activations_and_measured(capsys):
+    words = (*RANDOM, "--to", "mine.safetensors", "--batch-size", "2")
+    plain = extract(*words)
+    found = extract(*words, "--layer", "output", "--layer", "block02", "--pool", "class_token")
+    assert about()["layers"] == {"pool": "class_token", "names": ["block02", "output"]}
+    assert found["activations"].tobytes() == plain["activations"].tobytes()
+    assert np.array_equal(found["layers.output.activations"], plain["activations"])
+    largest = np.abs(plain["activations"]).max(axis=1)
+    assert np.array_equal(found["layers.output.largest"], largest)
+    assert found["layers.block02.shape"].tolist() == [101, 64]
+    main(["measure", "mine.safetensors", "--report", "out"])
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.strip()]
+    assert rows.index("block02") + 1 == rows.index("output")
+    measured = json.loads(Path("out/measures.json").read_text())["measures"]["layer_outliers"]
+    own = ic.massive_activations(plain["activations"]).ratio
+    assert own is not None
+    ratio = measured["layers"]["output"]["ratio"]["value"]
+    assert ratio == pytest.approx(own.value, rel=1e-5)
+    assert measured["layers"]["block02"]["values"] == 101 * 64
+    extract(*RANDOM, "--to", "mine.npy", "--batch-size", "2", "--layer", "all")
+    assert len(about()["layers"]["names"]) == 8
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ((*RANDOM, "--layer", "block0"), "--layer block0: .*block0[1-6].*--layers"),
+        ((*RANDOM, "--pool", "mean"), "--pool: .*--layer"),
+        (
+            ("timm:test_efficientnet", *RANDOM[1:], "--layer", "all", "--pool", "class_token"),
+            "no class token in conv_stem.*--pool mean",
+        ),
         ((RANDOM[0], "mixed", "--random", "0"), r"b\.png.*cat/a\.png"),
         (("openclip:RN50", "photos"), "^openclip:RN50: .*openclip:RN50/openai.*yfcc15m"),
         ((*RANDOM, "--class-names", "one.txt"), "2 names.*got 1"),
@@ -187,6 +224,11 @@ def test_what_cannot_be_had_is_refused_in_one_line(words, message):
     assert "\n" not in str(raised.value)
     assert not Path("mine.safetensors").exists()
     assert Path("theirs.safetensors").read_bytes() == b"something else"
+
+
+def test_without_a_file_to_write_the_options_are_named():
+    with pytest.raises(InputError, match=r"--to FILE.*--layers"):
+        main(["extract", *RANDOM])
 
 
 def test_a_damaged_image_is_named_and_nothing_is_half_written():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from interpreting_clip.arrays.pooled_layer import layers_in
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TESTBED_SHIFTS
 from interpreting_clip.config.syntax import load_tree
@@ -39,7 +40,7 @@ from stages.cka import read_grams
 from tests.integration.stages.conftest import TEMPLATES, WEIGHTS, merge_a_class
 from tests.pipeline.refusals import change
 from tests.reads import digests, run_stage
-from tests.unit.encoders.conftest import activations
+from tests.unit.encoders.conftest import activations, layer_features
 
 pytestmark = pytest.mark.usefixtures("encoders")
 
@@ -197,6 +198,18 @@ def test_extract_layers_records_evenly_spaced_images():
     np.testing.assert_equal(found.whole, expected.whole)
     np.testing.assert_equal(found.rest, expected.rest)
     assert list(found.outliers.items()) == list(expected.outliers.items())
+    pooled = Path("data/layer_activations/clip")
+    order = read_json(pooled / "card.json")["layers"]
+    assert order == list(expected.whole)
+    layers = layers_in(read_tensors(pooled / "layers.safetensors"), order)
+    with open_shards(DATASETS / "imagenet_val") as data:
+        images = np.stack([data[i] for i in rows.ravel().tolist()])
+    np.testing.assert_allclose(
+        layers[order[-1]].activations, activations(encoder, images), rtol=1e-5, atol=1e-6
+    )
+    for layer, features in layer_features(encoder, images).items():
+        largest = features.abs().amax(dim=1).numpy()
+        np.testing.assert_allclose(layers[layer].largest, largest, rtol=1e-5)
 
 
 def test_extract_untrained_records_every_seed_on_evenly_spaced_images():

@@ -82,7 +82,9 @@ def test_what_the_folder_lacks_is_absent_and_a_head_may_be_random():
     card = read_json(Path("data/activations/mine/card.json"))
     assert (card["shifts"], card["not_given"]) == ([], ["imagenet_v2"])
     assert is_absent(Path("data/broden_activations/mine"))
-    assert is_absent(Path("data/layer_grams/mine"))
+    run_stage("layer_outliers", "mine")
+    for name in ("layer_grams", "layer_activations", "layer_outliers"):
+        assert is_absent(Path("data") / name / "mine")
     assert read_head(Path("data/heads/mine"), FEATURES).weight.shape == (24, FEATURES)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from msgspec.structs import asdict
 
+from interpreting_clip.arrays.pooled_layer import PooledLayer, arrays_of_layers
 from interpreting_clip.config.params import Params
 from interpreting_clip.config.shifts import TEST_SETS, on_classes, result_name
 from interpreting_clip.formats.json import write_json
@@ -25,6 +26,7 @@ from interpreting_clip.measures.directions import (
     directions,
     find_candidates,
 )
+from interpreting_clip.measures.layer_outliers import layer_outliers
 from interpreting_clip.measures.outlier_axes import outlier_axes
 from interpreting_clip.measures.pruning import pruning_curves
 from interpreting_clip.statistics.grams import LayerGrams, u_center
@@ -116,6 +118,30 @@ def test_directions_are_those_of_imagenet_and_are_pruned_on_every_test_set(key, 
         for name, test in tests.items()
     }
     require_written(f"data/pruning/{key}/pruning.json", pruned)
+
+
+def test_layer_outliers():
+    rng, layers = generator("first", "layers"), {}
+    for name, width in (("stem", 5), ("block01", 9)):
+        tokens = rng.standard_normal((12, 4, width)).astype(np.float32)
+        sizes = np.abs(tokens).reshape(12, -1)
+        layers[name] = PooledLayer(
+            tokens.mean(axis=1),
+            sizes.max(axis=1),
+            np.median(sizes, axis=1),
+            np.abs(tokens).max(axis=1).argmax(axis=1),
+            np.array([4, width]),
+        )
+    folder = Path("data/layer_activations/first")
+    write_tensors(folder / "layers.safetensors", arrays_of_layers(layers))
+    write_json(folder / "card.json", {"layers": list(layers)})
+    change(kurtosis={"seed": 4, "resamples": 50, "outlier_sigma": 1.2})  # no defaults
+    run_stage("layer_outliers", "first")
+    found = layer_outliers(
+        layers, outlier_sigma=1.2, outlier_share=0.1, resamples=50, seed=4
+    ).layers
+    require_written("data/layer_outliers/first/layer_outliers.json", list(found.values()))
+    assert list(found) == ["stem", "block01"]
 
 
 def test_cka():

@@ -23,7 +23,7 @@ CLASS = np.arange(IMAGES) % CLASSES
 HEAD = RNG.normal(size=(CLASSES, FEATURES)).astype(np.float32)
 VALUES = (RNG.normal(size=(IMAGES, FEATURES)) + HEAD[CLASS]).astype(np.float32)
 HOSTILE = '<img src=x onerror=alert("1")>&'
-ALONE = ["kurtosis", "participation_ratio", "privileged_basis"]
+ALONE = ["kurtosis", "massive_activations", "participation_ratio", "privileged_basis"]
 MINE = ("mine.safetensors", "--head", "head.safetensors")
 
 
@@ -53,7 +53,7 @@ def page() -> str:
     return text
 
 
-def test_activations_alone_have_three_measures_and_the_rest_says_what_it_needs(capsys):
+def test_activations_alone_have_four_measures_and_the_rest_says_what_it_needs(capsys):
     found = report("mine.safetensors")
     assert {*found["measures"]} == {*ALONE}
     missing = found["not_measured"]
@@ -244,3 +244,41 @@ def test_an_interrupted_command_keeps_the_files_that_there_are(monkeypatch, caps
     shown = capsys.readouterr().err
     assert caught.value.code == 130 and "interrupted" in shown and shown.count("\n") == 1
     assert before == {file: file.read_bytes() for file in Path("out").iterdir()}
+
+
+TOKENS = RNG.normal(size=(IMAGES, 3, FEATURES)).astype(np.float32)
+MAPS = np.moveaxis(TOKENS, 1, 2)[..., None]
+
+
+@pytest.mark.parametrize(
+    ("values", "pool", "expected"),
+    [
+        (TOKENS, "mean", TOKENS.mean(axis=1, dtype=float)),
+        (TOKENS, "class_token", TOKENS[:, 0]),
+        (MAPS, "mean", TOKENS.mean(axis=1, dtype=float)),
+    ],
+)
+def test_tokens_and_maps_are_pooled_as_asked_for(values, pool, expected):
+    np.save("tokens.npy", values)
+    found = report("tokens.npy", "--pool", pool)["measures"]["kurtosis"]["kurtosis"]["value"]
+    assert found == pytest.approx(ic.kurtosis(expected).kurtosis.value, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "words", "message"),
+    [
+        (TOKENS, (), "tokens.npy: activations: .*pool the tokens"),
+        (MAPS, ("--pool", "class_token"), "feature maps have no class token; use --pool mean"),
+        (VALUES, ("--pool", "mean"), "tokens.npy: the array: --pool mean: expected .*leave --pool"),
+    ],
+)
+def test_what_is_not_pooled_or_has_no_such_token_is_refused(values, words, message):
+    np.save("tokens.npy", values)
+    with pytest.raises(InputError, match=message):
+        report("tokens.npy", *words)
+
+
+def test_a_layer_without_its_arrays_is_refused():
+    save_file({"activations": VALUES, "layers.block01.activations": VALUES}, "mine.safetensors")
+    with pytest.raises(InputError, match=r"mine\.safetensors: layer 'block01': .*largest"):
+        report("mine.safetensors")

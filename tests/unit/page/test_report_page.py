@@ -1,6 +1,7 @@
 """The study's page: the results are on it, whatever a study has or lacks."""
 
 import re
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from tests.unit.page.conftest import (
     read,
     study_page,
     table,
+    tables_of,
     undrawn,
 )
 
@@ -215,3 +217,29 @@ def test_a_folder_of_activations_may_lack_a_shift_and_concepts(fewer):
         found = [cells(table(text, caption), row) for row in (ZERO_SHOT, SUPERVISED)]
         assert [row.count("–") for row in found] == counts
     assert 'id="figure-concepts"' in text and 'id="figure-concepts"' not in bare
+
+
+def test_the_layer_with_the_largest_ratio_is_shown_of_encoders_that_have_layers(study):
+    def layer(name: str, ratio: float | None, outliers: int) -> dict[str, Any]:
+        numbers = {"massive": interval(0.0), "kurtosis": interval(3.0), "isotropic_kurtosis": 2.9}
+        return numbers | {
+            "ratio": None if ratio is None else interval(ratio),
+            "isotropic_ratio": 4.5,
+            **{"outlier_features": outliers, "largest_share": 0.0, "feature": []},
+            "layer": name,
+            **{"massive_feature": 3, "features": 64, "values": 64},
+        }
+
+    for results in study["results"].values():
+        results.pop("layer_outliers", None)
+    with undrawn():
+        assert "<caption>Outliers by layer" not in study_page(study)
+        layers = [layer("stem", 12.0, 2), layer("stage1", 7.0, 0), layer("output", None, 1)]
+        study["results"]["rn_web_broad"]["layer_outliers"] = layers
+        study["results"]["rn_supervised"]["layer_outliers"] = [layer("stem", None, 0)]
+        shown = table(study_page(study), "Outliers by layer")
+    assert cells(shown, ZERO_SHOT) == ["stem", "12.0 [11.0, 13.0]", "4.5", "2", "1"]
+    assert cells(shown, SUPERVISED) == [*["–"] * 4, "0"] and shown.count("<tr>") == 2
+    rows = tables_of(study)["layer_outliers"]
+    assert rows["layer"].tolist() == ["stem", "stage1", "output", "stem"]
+    assert rows["chance"].tolist() == [4.5] * 4 and rows["ratio"].count() == 2
