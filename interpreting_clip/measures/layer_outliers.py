@@ -53,7 +53,7 @@ class LayerOutlier(Result):
     outlier_features: Annotated[int, Label("outlier features", 0)]
     largest_share: Annotated[float, Label("images in which the top feature is extreme", 3)]
     isotropic_ratio: float
-    isotropic_kurtosis: float
+    isotropic_kurtosis: float | None
     feature: Int[np.ndarray, " _outlier"]
     massive_feature: int
     features: int
