@@ -44,6 +44,7 @@ def test_the_results_are_those_of_the_functions_one_by_one(comparison):
         directions = ic.directions(values, head=head)
         expected = {
             "kurtosis": ic.kurtosis(values),
+            "massive_activations": ic.massive_activations(values),
             "participation_ratio": ic.participation_ratio(values),
             "privileged_basis": ic.privileged_basis(values),
             "directions": directions,

@@ -46,7 +46,7 @@ def test_a_linear_record_is_believed(values, capsys):
     found = report("mine.safetensors")
     assert "privileged_basis" in found["measures"]
     assert found["measures"]["kurtosis"]["representation"] == "linear"
-    assert "ectified" not in capsys.readouterr().out
+    assert "by construction" not in capsys.readouterr().out
 
 
 def test_the_record_of_an_npy_lies_beside_it():

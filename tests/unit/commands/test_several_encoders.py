@@ -93,7 +93,7 @@ def test_the_page_compares_first_and_has_each_encoder_s_tables():
     text = page()
     sections = [part.partition('"')[0] for part in text.split('<section id="')[1:]]
     assert sections[0] == "comparison" and sections[-1] == "inputs" and "accuracy_blur" in sections
-    assert text.count("<details>") == 2 * 7 - 1 + len(sections) - 2
+    assert text.count("<details>") == 2 * 8 - 1 + len(sections) - 2
     identifiers = [part.partition('"')[0] for part in text.split(' id="')[1:]]
     assert len(identifiers) == len({*identifiers})
 
