@@ -23,7 +23,7 @@ from interpreting_clip.errors import one_line
 from interpreting_clip.formats.result import Result
 from interpreting_clip.measures.concepts import concepts
 from interpreting_clip.measures.encoder_comparison import (
-    ACCURACY_ON,
+    ON_SHIFTS,
     Comparison,
     Similarity,
     paired_differences,
@@ -186,7 +186,10 @@ def compare_results(
         if found:
             similarities.append(Similarity(first=first, second=second, results=found))
     left_out = {
-        (first, second, f"{ACCURACY_ON}{shift}") for first, second, shift in other_images if shift
+        (first, second, f"{start}{shift}")
+        for first, second, shift in other_images
+        if shift
+        for start in ON_SHIFTS
     }
     return Comparison(
         results=results,

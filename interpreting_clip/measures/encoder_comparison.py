@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 RESAMPLES, CONFIDENCE, SEED = Settings().resamples, Settings().confidence, Settings().seed
 """Of the differences over images, as of the kurtosis by default."""
 
-ACCURACY_ON = "accuracy_"
-"""How the names of accuracies on shifts begin."""
+ON_SHIFTS = ("accuracy_", "drop_")
+"""How the names of accuracies and drops on shifts begin."""
 
 Paired = Callable[[Any, np.ndarray], Estimate]
 """Returns the interval of a difference from those of images or draws that both encoders share."""
@@ -119,6 +119,13 @@ HEADLINES = (
         number="outliers.total_energy",
     ),
     Headline(
+        column="massive_ratio",
+        label="largest / median absolute value",
+        measure="massive_activations",
+        number="ratio",
+        draws=lambda result: result.per_image_largest / result.per_image_median,
+    ),
+    Headline(
         column="dimensions",
         label="dimensions used",
         measure="participation_ratio",
@@ -184,7 +191,16 @@ HEADLINES = (
         number="length",
     ),
 )
-"""The numbers of the table, in its order; accuracies on shifts stand below the accuracy."""
+"""The numbers of the table, in its order; those of shifts stand below the accuracy."""
+
+DROP = Headline(
+    column="drop",
+    label="drop in accuracy",
+    measure="accuracy_drop",
+    number="drop",
+    draws=lambda result: 100.0 * result.correct_before - 100.0 * result.correct_after,
+)
+"""Of a shift whose images are the original ones, changed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,15 +333,23 @@ class Comparison(Result):
 
 
 def headlines(results: Mapping[str, Mapping[str, Result]]) -> list[Headline]:
-    """Return the headlines, with those of accuracies on shifts below the accuracy."""
+    """Return the headlines, with accuracies and drops on shifts below the accuracy."""
     measures = dict.fromkeys(name for one in results.values() for name in one)
-    shifts = [name for name in measures if name.startswith(ACCURACY_ON)]
     found: list[Headline] = []
     for headline in HEADLINES:
         found.append(headline)
-        for name in shifts if headline.column == "accuracy" else ():
-            label = f"accuracy on {name.removeprefix(ACCURACY_ON)}"
-            found.append(replace(headline, column=name, measure=name, label=label))
+        if headline.column == "accuracy":
+            for start, template in zip(ON_SHIFTS, (headline, DROP), strict=True):
+                found += [
+                    replace(
+                        template,
+                        column=name,
+                        measure=name,
+                        label=f"{template.label} on {name.removeprefix(start)}",
+                    )
+                    for name in measures
+                    if name.startswith(start)
+                ]
     return found
 
 

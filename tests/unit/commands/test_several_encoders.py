@@ -137,6 +137,22 @@ def test_encoders_on_other_images_have_a_table_and_a_reason(case, capsys):
     assert re.search(said, reason)
 
 
+def test_drops_on_the_same_images_are_subtracted_image_by_image():
+    for file, values, scale in (("a.safetensors", VALUES, 1.0), ("b.safetensors", OTHER, 0.5)):
+        blurred = (values[:30] + scale * RNG.normal(size=(30, FEATURES))).astype(np.float32)
+        shift = {"shifts.blur.activations": blurred, "shifts.blur.classes": CLASS[:30]}
+        arrays = {"activations": values, "classes": CLASS, "weight": HEAD, **shift}
+        about = {"encoder": file, "images": NAMES, "shifts": {"blur": NAMES[:30]}}
+        save_file(arrays, file, {METADATA: json.dumps(about)})
+    found = report(*TWO)
+    drops = [found["encoders"][f]["measures"]["drop_blur"]["drop"]["value"] for f in TWO]
+    (difference,) = [one for one in found["differences"] if one["number"]["name"] == "drop_blur"]
+    number = difference["number"]
+    assert number["value"] == pytest.approx(drops[0] - drops[1], abs=2e-6)
+    assert number["unit"] == "points" and number["low"] <= number["value"] <= number["high"]
+    assert number["chance"] == 0
+
+
 def test_accuracies_on_other_images_of_a_shift_are_not_subtracted():
     names = NAMES[:30]
     for file, values, images in (
