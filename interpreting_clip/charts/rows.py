@@ -115,7 +115,7 @@ CONCEPTS = PanelChart(
 
 def comparison_panel(_ends: Ends) -> Layers:
     """Draw an encoder per row: a number with its interval, and what chance gives."""
-    x = alt.X("value:Q", title=None).scale(zero=False, nice=True).axis(tickCount=6)
+    x = alt.X("value:Q", title=None).scale(zero=True, nice=True).axis(tickCount=6)
     return rows("label", "number", x, "chance", "chance")
 
 

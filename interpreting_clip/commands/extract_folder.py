@@ -16,6 +16,7 @@ import torch
 from tqdm import tqdm
 
 from interpreting_clip.arrays.head import Head
+from interpreting_clip.arrays.pooled_layer import PREFIX as LAYERS
 from interpreting_clip.arrays.pooled_layer import arrays_of_layers
 from interpreting_clip.commands.encoder_list import GivenEncoder
 from interpreting_clip.commands.given_files import METADATA, read_names, require_folder
@@ -227,7 +228,9 @@ def write_file(one: Extraction, run: Run) -> None:
     """Write the arrays and the metadata of an encoder, and print what there is."""
     write_tensors(one.out.with_suffix(".safetensors"), one.arrays, {METADATA: one.about})
     shapes = {"activations": activations_shape(one, run.images)}
-    shapes |= {name: array.shape for name, array in one.arrays.items()}
+    # Those of layers were named before.
+    others = {name: one.arrays[name] for name in one.arrays if not name.startswith(LAYERS)}
+    shapes |= {name: array.shape for name, array in others.items()}
     sizes = (f"{name} {' × '.join(map(str, shape))}" for name, shape in shapes.items() if shape)
     say(str(one.out), ", ".join(sizes))
 
