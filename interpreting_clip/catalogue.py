@@ -4,7 +4,7 @@ Whatever runs or explains all measures iterates over `MEASURES`: the library's n
 stage `arrays` and the documentation. A stage of a single measure imports that measure's module.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from interpreting_clip.arrays.conversions import as_matrix
 from interpreting_clip.formats.result import Result
 from interpreting_clip.formats.result_tables import measure_title
 from interpreting_clip.measures.accuracy import accuracy
@@ -38,6 +39,7 @@ from interpreting_clip.measures.privileged_basis import Settings as PrivilegedBa
 from interpreting_clip.measures.privileged_basis import privileged_basis
 from interpreting_clip.measures.pruning import pruning
 from interpreting_clip.statistics.published_accuracies import Settings as PublishedSettings
+from interpreting_clip.statistics.rectified import Representation, zero_share
 
 ACTIVATIONS, HEAD, CLASSES = "activations", "head", "labels"
 CONCEPTS, CAPTIONS, COMPARE, ACCURACIES = "concepts", "captions", "compare", "accuracies"
@@ -195,6 +197,35 @@ def measures_of_arrays(
             needs,
             partial(measure.function, **arrays, **of_head, **more),
         )
+
+
+def meaningful_steps(
+    steps: Iterable[Step], activations: Any, representation: Representation | None
+) -> Iterator[Step]:
+    """Yield the measures, but `privileged_basis` of rectified features as one that lacks something.
+
+    They differ from random directions by construction.
+
+    Parameters
+    ----------
+    steps : the measures of these activations
+    activations : one row per image; None if there are none
+    representation : as recorded; None: the numbers decide (`zero_share`)
+    """
+    zeros = None
+    if activations is not None:
+        zeros = zero_share(as_matrix(activations, "activations"), representation)
+    for name, title, needs, measure in steps:
+        if name == privileged_basis.__name__ and zeros is not None:
+            how = "as recorded" if representation else "by their numbers"
+            lacking = (
+                f"features that end in a linear layer; these are rectified ({how}: "
+                f"{100 * zeros:.0f} % are exactly 0), so they differ from random directions by "
+                "construction"
+            )
+            yield name, title, (lacking,), measure
+        else:
+            yield name, title, needs, measure
 
 
 def comparisons_of_arrays(

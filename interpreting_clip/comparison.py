@@ -17,6 +17,7 @@ from interpreting_clip.arrays.conversions import (
 from interpreting_clip.catalogue import (
     LONG,
     comparisons_of_arrays,
+    meaningful_steps,
     measures_of_arrays,
 )
 from interpreting_clip.errors import one_line
@@ -38,6 +39,7 @@ def compare(
     bias: ArrayLike | Mapping[str, ArrayLike] | None = None,
     normalize_features: bool | Mapping[str, bool] = False,
     classes: ArrayLike | None = None,
+    among: ArrayLike | None = None,
     labels: ArrayLike | Mapping[str, ArrayLike] | None = None,
     names: Sequence[str] | None = None,
     captions: ArrayLike | Mapping[str, ArrayLike] | None = None,
@@ -59,7 +61,7 @@ def compare(
         before L2 normalisation
     head, bias, normalize_features : as in `accuracy`, one for all encoders, or by their names; an
         encoder that is left out has none
-    classes : the class of each image, as in `accuracy`
+    classes, among : the class of each image, and those to choose from, as in `accuracy`
     labels, names : which image shows which concept, and what these are called, as in `concepts`
     captions : as in `modality_gap`, one for all encoders, or by their names
     progress : goes through the draws of long measures, such as `tqdm`
@@ -98,7 +100,7 @@ def compare(
                 "normalize_features": unit.get(name, False),
             }
         if classes is not None:
-            given[name]["labels"] = {"activations": images, "classes": classes}
+            given[name]["labels"] = {"activations": images, "classes": classes, "among": among}
         if labels is not None:
             given[name]["concepts"] = {"activations": images, "labels": labels, "names": names}
         if texts.get(name) is not None:
@@ -142,11 +144,8 @@ def encoder_context(name: str) -> Iterator[None]:
 def measure_encoder(given: Mapping[str, Any], progress: Progress) -> dict[str, Result]:
     """Return the results of every measure of an encoder's arrays by its name, concepts last."""
     long: dict[str, dict[str, Any]] = {name: {"progress": progress} for name in LONG}
-    results = {
-        name: measure()
-        for name, _, needs, measure in measures_of_arrays(given, long)
-        if given.keys() >= {*needs}
-    }
+    steps = meaningful_steps(measures_of_arrays(given, long), given["activations"], None)
+    results = {name: measure() for name, _, needs, measure in steps if given.keys() >= {*needs}}
     if "concepts" in given:
         directions = results.get("directions")
         results["concepts"] = concepts(

@@ -251,12 +251,18 @@ def as_classes(
     advice = f"; pass {name}.ravel()" if array.size == images else ""
     require_shape(array.shape == (images,), name, expected, array, advice)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{name}: expected whole numbers from 0, got numbers of {array.dtype}")
+        whole = array.dtype.kind == "f" and bool((array == np.floor(array)).all())
+        advice = f"; pass {name}.astype(int)" if whole else ""
+        raise TypeError(
+            f"{name}: expected whole numbers from 0, got numbers of {array.dtype}{advice}"
+        )
     outside = (array < 0) | (array >= classes)
     if outside.any():
         entry = int(np.argmax(outside))
         from_one = array.min() >= 1 and array.max() == classes
-        advice = f"; they seem to count from 1, so pass {name} - 1" if from_one else ""
+        advice = "; head and classes have to number the classes alike"
+        if from_one:
+            advice = f"; they seem to count from 1, so pass {name} - 1"
         raise ValueError(
             f"{name}: entry {entry}: expected a class of the head, 0 to {classes - 1:,}, got "
             f"{array[entry]}{advice}"

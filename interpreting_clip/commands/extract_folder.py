@@ -314,7 +314,7 @@ def head_of(encoder: Encoder, run: Run) -> tuple[Head | None, str]:
             rows = zero_shot_head(encoder, names, run.templates)
         return Head(rows, None, True), f"zero-shot, classes: {listed(names, 3)}"
     if encoder.head is None:
-        return None, "none, for the encoder has no head"
+        return None, "none, for the encoder has none, as with random weights"
     rows = len(card.classes or [])
     if images.class_folders and not images.imagenet:
         return None, (

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from interpreting_clip.arrays.conversions import numeric
 from interpreting_clip.errors import InputError, listed, require_content
 from interpreting_clip.formats.array_files import SUFFIXES, read_arrays
+from interpreting_clip.statistics.rectified import Representation
 
 NPZ = ".npz"
 TORCH = (".pt", ".pth")
@@ -210,6 +211,15 @@ def recorded(file: Path) -> dict[str, Any]:
             if about := (stored.metadata() or {}).get(METADATA):
                 return json.loads(about)
     return {}
+
+
+def recorded_representation(file: Path) -> Representation | None:
+    """Return what `extract` recorded about a file of activations; None if it is another file.
+
+    Beside activations in `mine.npy`, `extract` writes the record into `mine.safetensors`.
+    """
+    about = recorded(file) or recorded(file.with_suffix(".safetensors"))
+    return about.get("card", {}).get("representation")
 
 
 def image_names(images: GivenArray) -> list[str]:

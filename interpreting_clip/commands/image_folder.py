@@ -13,7 +13,9 @@ from interpreting_clip.datasets.images import SUFFIXES, decode_image
 from interpreting_clip.datasets.layout import is_image, is_stray, walk
 from interpreting_clip.encoders.class_names import class_names, imagenet_folders
 from interpreting_clip.errors import InputError, listed
+from interpreting_clip.measures.effective_robustness import IMAGENET
 from interpreting_clip.quantities import KEY
+from interpreting_clip.statistics.own_models import ORIGINAL
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,10 @@ def read_shifts(given: Sequence[str], images: ImageFolder) -> dict[str, ImageFol
             why = "each name once" if name in shifts else "its name in a-z, 0-9 and _"
             raise InputError(
                 f"--shift {text}: expected NAME=FOLDER, such as blur=photos_blur, {why}"
+            )
+        if name in (ORIGINAL, IMAGENET):
+            raise InputError(
+                f"--shift {text}: {name} is the name of the unchanged images; choose another one"
             )
         shift = shifts[name] = read_folder(Path(folder))
         if not images.class_folders:

@@ -18,6 +18,7 @@ from interpreting_clip.catalogue import (
     MEASURES,
     Step,
     comparisons_of_arrays,
+    meaningful_steps,
     measures_of_arrays,
 )
 from interpreting_clip.commands.argument_checks import require_comparable, require_fit
@@ -34,12 +35,12 @@ from interpreting_clip.commands.given_files import (
     NAMES,
     GivenArray,
     read_array,
+    recorded_representation,
     shifts_within,
     test_set,
 )
 from interpreting_clip.commands.layer_arrays import pooled, read_layers
 from interpreting_clip.commands.report import Study, encoder_name, require_report, write_report
-from interpreting_clip.commands.representation import meaningful_steps, recorded_representation
 from interpreting_clip.commands.several_encoders import (
     encoder_options,
     images_that_differ,
@@ -404,7 +405,7 @@ def steps(given: dict[str, Any], study: Study, known: Mapping[str, Any]) -> Iter
         if role.startswith("shift "):
             name = role.removeprefix("shift ")
             measure = partial(accuracy, **shift, **head)
-            yield f"accuracy_{name}", f"Accuracy on {name}", (role,), measure
+            yield f"accuracy_{name}", f"Accuracy on {name}", ("head", role), measure
     yield from accuracy_drops(given, study)
     yield from own_robustness(given, study, known)
     known = published_alone(given, known)

@@ -19,6 +19,9 @@ from interpreting_clip.measures.accuracy import accuracy
 from interpreting_clip.quantities import Resamples, Seed
 from interpreting_clip.statistics.intervals import bootstrap_mean
 
+FEW_CHANGED = 10
+"""Below so many images whose prediction is right only once, resamples miss what could change."""
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class AccuracyDrop(Result):
@@ -56,6 +59,13 @@ class AccuracyDrop(Result):
     no_drop: float = 0.0
     correct_before: Bool[np.ndarray, " _image"] = beside()
     correct_after: Bool[np.ndarray, " _image"] = beside()
+
+    @property
+    def notes(self) -> list[str]:
+        """What the intervals are, and whether too few images changed for one of the drop."""
+        changed = self.became_wrong + self.became_right
+        few = f"The prediction of {changed} images changed: the drop's interval is too narrow."
+        return [*super().notes, *([few] if changed < FEW_CHANGED else [])]
 
 
 def accuracy_drop(

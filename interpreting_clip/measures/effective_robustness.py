@@ -404,7 +404,10 @@ class OwnRobustness(Result):
                 f"Chance level of {', '.join(unknown)}: unknown, so that no standard model is left "
                 "out as guessing; pass results of `accuracy`."
             ]
-        return [*lines, *super().notes]
+        caption = self.CAPTION
+        if self.images is None and all(one.images is None for one in self.per_shift.values()):
+            caption = "Interval: of the line alone. Chance: 0, the standard models' line."
+        return [*lines, caption]
 
 
 def _line_notes(name: str, one: OnOwnLine) -> list[str]:

@@ -67,8 +67,9 @@ class LayerOutliers(Result):
 
     CAPTION: ClassVar[str] = (
         "Intervals: bootstrap over images. Chance: as many independent Gaussian values. Kurtosis "
-        "and outlier features are of the pooled output, the ratio and massive activations of all "
-        "tokens or positions. Counts and shares have neither here."
+        "and outlier features are of the pooled output, the ratio and massive activations of the "
+        "output before pooling; there is no ratio where a median is 0, as after a ReLU. Counts and "
+        "shares have no interval and no chance level here."
     )
 
     layers: Annotated[dict[str, LayerOutlier], Part("")]

@@ -228,3 +228,15 @@ def test_refuses_in_one_line(case):
     with pytest.raises((TypeError, ValueError), match=said) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_classes_to_choose_from_and_rectified_features_are_as_in_the_command():
+    among = np.unique(CLASS)[:-1]
+    kept = np.isin(CLASS, among)
+    values = {"one": np.maximum(VALUES[kept], 0), "two": VALUES[kept]}
+    found = ic.compare(values, head=HEAD, classes=CLASS[kept], among=among)
+    expected = ic.accuracy(values["two"], head=HEAD, classes=CLASS[kept], among=among)
+    assert found.results["two"]["accuracy"].to_dict() == expected.to_dict()
+    assert expected.classes == len(among)
+    assert "privileged_basis" in found.results["two"]
+    assert "privileged_basis" not in found.results["one"]

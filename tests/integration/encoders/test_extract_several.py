@@ -286,6 +286,7 @@ def test_a_shift_of_imagenet_s_folders_has_imagenet_s_numbers(folder):
         ("blur=nowhere", "nowhere: .*no folder"),
         ("Blur=photos", "--shift Blur=photos: .*a-z"),
         ("photos", "--shift photos: .*NAME=FOLDER"),
+        ("original=photos", "original is the name of the unchanged images"),
     ],
 )
 def test_a_shift_that_does_not_fit_is_refused(folder, shift, message):

@@ -282,3 +282,12 @@ def test_a_layer_without_its_arrays_is_refused():
     save_file({"activations": VALUES, "layers.block01.activations": VALUES}, "mine.safetensors")
     with pytest.raises(InputError, match=r"mine\.safetensors: layer 'block01': .*largest"):
         report("mine.safetensors")
+
+
+def test_a_shift_without_a_head_is_not_measured(capsys):
+    shift = {"shifts.blur.activations": VALUES[:30], "shifts.blur.classes": CLASS[:30]}
+    save_file({"activations": VALUES, "classes": CLASS, **shift}, "mine.safetensors")
+    found = report("mine.safetensors")
+    assert "--head" in found["not_measured"]["Accuracy on blur"]
+    assert "accuracy_blur" not in found["measures"] and "kurtosis" in found["measures"]
+    assert "Accuracy on blur" in capsys.readouterr().out

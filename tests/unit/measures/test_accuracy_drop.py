@@ -106,3 +106,8 @@ def test_classes_are_those_of_the_set_and_images_may_show_several():
 def test_refuses_other_images_and_settings_out_of_range(change, said):
     with pytest.raises(ValueError, match=said):
         accuracy_drop(**{"activations": VALUES, "shifted": BLURRED, **LABELLED, **change})
+
+
+def test_an_interval_from_few_changed_images_is_said_to_be_too_narrow():
+    assert "0 images changed" in repr(accuracy_drop(VALUES, VALUES, **LABELLED))
+    assert "too narrow" not in repr(accuracy_drop(VALUES, BLURRED, **LABELLED))
