@@ -9,7 +9,7 @@ from tests.typed_calls import WRONG, refused_lines
 
 
 def test_a_type_checker_refuses_wrong_calls_alone(tmp_path):
-    assert len(WRONG) == 10
+    assert len(WRONG) == 11
     assert refused_lines(tmp_path, Path(sys.executable)) == WRONG
 
 

@@ -49,7 +49,7 @@ def test_code_is_seen_once_the_fingerprints_are_made_and_refused_otherwise(clean
     assert stale(clean) == {"code"}
     clean.repro("code")
     others = {"untrained@rn", "array_rotations@clip", "arrays@clip", "labelled_arrays@clip_objects"}
-    assert stale(clean) == clean.of_every_encoder("kurtosis") | others
+    assert stale(clean) == clean.of_every_encoder("kurtosis", "layer_outliers") | others
     edit(clean, kurtosis, "1 * total / images", "total / images / 1")
     said = clean.run("dvc", "repro", "--single-item", KURTOSIS, ok=False)
     assert "error: code.json: 'kurtosis': " in said and "`dvc repro code`" in said
