@@ -122,7 +122,7 @@ REQUIRES = {
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; options may stand between files."""
     parser = argparse.ArgumentParser(
         prog="interpreting-clip", description="Measures of image encoders, from files of arrays."
     )
@@ -170,6 +170,8 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     add("--report", metavar="FOLDER", type=Path, help="where to write index.html and measures.json")
     called = "the encoder's name; default: the one in a file of `extract`, or the file's"
     add("--name", help=called, **several)
+    if words and (command := commands.choices.get(words[0])):
+        return command.parse_intermixed_args(words[1:])
     return parser.parse_args(words)
 
 

@@ -178,7 +178,7 @@ def test_without_names_the_classes_have_to_be_the_same():
 
 
 def test_options_are_given_once_for_all_files_or_once_for_each():
-    words = "a b --head h --captions x --captions y --shift s=1 --shift t=3 --shift s=2 --shift t=4"
+    words = "a --head h b --captions x --captions y --shift s=1 --shift t=3 --shift s=2 --shift t=4"
     one, other = encoder_options(parse(["measure", *words.split(), "--labels", "l"]))
     assert (one.activations, one.head, one.captions, one.labels) == ("a", "h", "x", "l")
     assert (other.activations, other.head, other.captions) == ("b", "h", "y")
