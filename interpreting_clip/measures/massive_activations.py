@@ -98,15 +98,14 @@ def massive_activations(
     """Measure how far the largest value of an image exceeds its median (Sun et al. 2024).
 
     Both are of |h| over all values of an image: its features, or all tokens or positions with
-    theirs. Sun et al. ("Massive Activations in Large Language Models", arXiv 2402.17762) plot the
-    largest magnitudes and the median of each layer, averaged over inputs, and call an activation
-    *massive* that exceeds 100 and is at least about 1,000 times the median. This rule depends on
-    the scale of the activations, and the ratio does not.
+    theirs. Sun et al. ("Massive Activations in Large Language Models", arXiv 2402.17762) plot both
+    for each layer, averaged over inputs, and call an activation *massive* that exceeds 100 and is
+    at least about 1,000 times the median. In vision transformers, a few tokens can hold them, which
+    registers then take over (Darcet et al. 2024, arXiv 2309.16588).
 
-    The ratio is computed in each image, and its mean over the images is given (our choice, in place
-    of a ratio of means: so an image counts the same whatever its scale, the images can be
-    resampled, and chance has an expected value, `isotropic_ratio`). It is in no way a measure of
-    outlier *features*: one extreme value in an image is enough. `feature` says where it usually is.
+    The ratio is computed in each image and averaged over images (ours), so it does not depend on
+    the scale. Chance is `isotropic_ratio`. One extreme value in an image is enough: `feature` says
+    where it usually is. There is no ratio if an image's median is 0, as with rectified features.
 
     Parameters
     ----------
@@ -210,11 +209,7 @@ def summarize_extremes(
 def isotropic_ratio(values: int) -> float:
     """Return the expected largest / median of |z| of so many independent Gaussian values.
 
-    Of an odd number, given the median, all values above it are independent, so their largest has a
-    known expectation; the median's own distribution is that of an order statistic (a beta
-    distribution of its probability). Of an even number the median is the mean of two values, and
-    given the upper one, the lower one and the largest are independent. Both leave integrals over
-    one variable, which Gauss and Legendre's rule gives to a relative error of about 1e-4.
+    It is 4.8 for 512 values, 5.9 for 6,464, with a relative error of about 1e-4 (Gauss-Legendre).
     """
     # Both take longer to import than the library.
     from numpy.polynomial.legendre import leggauss
