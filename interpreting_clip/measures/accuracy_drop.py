@@ -85,9 +85,8 @@ def accuracy_drop(
     """Measure how much accuracy falls on the same images after a change, such as blur.
 
     Accuracy before minus accuracy after, in percentage points (ours). The interval resamples
-    images, each with both of its predictions. A test compares how many became wrong with how many
-    became right (`exact_sign_test`). A set that is hard already can lose less, so compare drops
-    together with the accuracies before.
+    images, each with both of its predictions. McNemar's exact test, two-sided, compares how many
+    became wrong with how many became right. Less can be lost where the accuracy before is low.
 
     Parameters
     ----------

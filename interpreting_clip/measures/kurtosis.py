@@ -205,7 +205,7 @@ def kurtosis(
 
     The kurtosis *minus the mean image* is that of `h - mean(h)`, the mean being over these images
     (ours): a large feature that is the same in every image raises the kurtosis, but tells no images
-    apart. Its interval keeps the mean image. A single image has no such kurtosis.
+    apart. Its interval keeps the mean image. A single image has none.
 
     Parameters
     ----------
@@ -277,8 +277,9 @@ def outlier_features(
     share `outlier_share` of the images. The paper gives no share; ours is 0.5. With a low share,
     sparse rectified features and features of a single class count, too.
 
-    Every extreme feature increases σ, so a few can hide each other (`hiding_outliers`). A feature
-    can be extreme in every image because it is a constant (`feature_energy`).
+    Every extreme feature increases σ: k equal ones of n are at most `sqrt((n - k) / k)` σ from the
+    mean, so that `n / (sigma² + 1)` or more hide each other: 4 of 128 at 6 σ, and 28 of 1,024. A
+    feature can be extreme in every image because it is a constant (`feature_energy`).
 
     Parameters
     ----------

@@ -104,8 +104,9 @@ def massive_activations(
     registers then take over (Darcet et al. 2024, arXiv 2309.16588).
 
     The ratio is computed in each image and averaged over images (ours), so it does not depend on
-    the scale. Chance is `isotropic_ratio`. One extreme value in an image is enough: `feature` says
-    where it usually is. There is no ratio if an image's median is 0, as with rectified features.
+    the scale. By chance, independent Gaussian values have 4.8 (512 values) or 5.9 (6,464). One
+    extreme value in an image is enough: `feature` says where it usually is. There is no ratio if an
+    image's median is 0, as with rectified features.
 
     Parameters
     ----------
@@ -217,6 +218,9 @@ def isotropic_ratio(values: int) -> float:
 
     if values == 1:
         return 1.0
+    # Given the median of an odd number, or the upper of the two of an even one, the values above it
+    # are independent, so their largest has a known expectation. What is left is an integral over
+    # the order statistic's beta distribution.
     nodes, weights = leggauss(NODES)
     # The substitution flattens both ends, where quantiles are steep.
     t = (nodes + 1) / 2

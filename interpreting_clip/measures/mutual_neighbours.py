@@ -95,6 +95,7 @@ def mutual_neighbours(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
             "`k` or give more images"
         )
+    # With one order, two independent representations with many ties would seem aligned.
     ties = generator(settings.seed, "order of ties")
     orders = np.arange(images), ties.permutation(images)
     # Refuses images before the long search. The copy is not kept: one side at a time is enough.

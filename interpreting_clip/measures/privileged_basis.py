@@ -95,8 +95,8 @@ def privileged_basis(
     compared with those after random rotations. The measure is ours; it has no interval over images.
 
     `kurtosis_p` is `2 (r + 1) / (rotations + 1)` if r rotations are as far out on the features'
-    side. The expected kurtosis after a rotation is `isotropic_kurtosis`; if the images share one
-    direction, a single rotation can be far from it.
+    side. The expected kurtosis after a rotation is `3 (n - 1) / (n + 1)` with n features (Fisher
+    1930); if the images share one direction, a single rotation can be far from it.
 
     Parameters
     ----------

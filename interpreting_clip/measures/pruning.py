@@ -107,7 +107,11 @@ def pruning(
     harmless: float = 1.0,
     progress: Progress = iter,
 ) -> Pruning:
-    """Measure accuracy without the least important directions (`pruned_accuracies`).
+    """Measure accuracy without the least important directions.
+
+    They are taken out of every activation, `h_p = h - Σ_i ⟨v_i, h⟩ v_i`, and the head stays as it
+    is (Crabbé et al. 2024). A head that normalises features normalises `h_p`, not `h` (ours); it
+    matters only if the head has a bias.
 
     Most directions may be prunable only because activations hardly vary in most dimensions. So the
     same curve is measured for their principal components (`covariance_curve`, ours), which do not

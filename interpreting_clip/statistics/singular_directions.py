@@ -78,6 +78,8 @@ def singular_directions(
         raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
     matrix = np.asarray(weight, np.float64) if centre == "none" else center_classes(weight)
     left, values, vectors = np.linalg.svd(matrix, full_matrices=False)
+    # Storing W adds an E with ‖E‖_2 ≤ ε/2 ‖W‖_F, and no singular value moves by more (Weyl); the
+    # decomposition adds NumPy's rank tolerance.
     # Relative to the stored head, which the rounding errors come from: subtracting the mean row
     # may leave little of it.
     precision = np.finfo(weight.dtype).eps + max(weight.shape) * np.finfo(np.float64).eps
