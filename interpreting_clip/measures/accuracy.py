@@ -76,11 +76,9 @@ def accuracy(
     """Measure the share of images whose highest logit is that of a class that they show.
 
     Guessing is right for one class in as many as there are. Where images show several classes
-    (Beyer et al. 2020, "Are we done with ImageNet?"), any of them is right, and guessing is the
-    accuracy that is expected if the predictions are exchanged among the images at random: the sum
+    (Beyer et al. 2020, "Are we done with ImageNet?"), any of them is right, and guessing is the sum
     over classes of the share of images they are predicted for, times the share that shows them. An
-    image that shows none counts as wrong. This is our choice, so that all numbers are of the same
-    images; Beyer et al. leave such images out.
+    image that shows none counts as wrong (ours); Beyer et al. leave it out.
 
     Parameters
     ----------

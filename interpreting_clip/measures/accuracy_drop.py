@@ -84,10 +84,9 @@ def accuracy_drop(
 ) -> AccuracyDrop:
     """Measure how much accuracy falls on the same images after a change, such as blur.
 
-    Accuracy before minus accuracy after, in percentage points. Its interval resamples images, each
-    with both of its predictions. Only the images whose prediction is right once of the two times
-    tell before and after apart: the exact sign test (`exact_sign_test`) asks whether as many of
-    them became wrong as right.
+    Accuracy before minus accuracy after, in percentage points (ours). The interval resamples
+    images, each with both of its predictions. McNemar's exact test, two-sided, compares how many
+    became wrong with how many became right. Less can be lost where the accuracy before is low.
 
     Parameters
     ----------
@@ -143,9 +142,8 @@ def accuracy_drop(
 def exact_sign_test(wrong: int, right: int) -> float:
     """Return the two-sided p-value of McNemar's exact test.
 
-    If nothing but chance decides which way an image changes, the number that became wrong is
-    binomial with probability 1/2: p is twice the smaller tail, at most 1. It is 1 if no image
-    changes.
+    By chance, the number that became wrong is binomial with probability 1/2: p is twice the smaller
+    tail, at most 1. It is 1 if no image changes.
 
     Parameters
     ----------

@@ -117,8 +117,8 @@ def cka(
     """Compare two representations of the same images, up to rotation and scale.
 
     Minibatch CKA with the unbiased HSIC_1 (Nguyen et al. 2021, eq. 2 and 3). The images are dealt
-    out to as few minibatches of equal size as `minibatch` allows, in turn, since sets are often
-    sorted by class. If their number does not divide, the last few are left out and counted.
+    out in turn to as few minibatches of equal size as `minibatch` allows. If their number does not
+    divide, the last few are left out and counted.
 
     Parameters
     ----------

@@ -468,9 +468,9 @@ def effective_robustness(
     """Compare accuracies on shifts with the line of standard models (Taori et al. 2020).
 
     `acc_shift − β(acc_ImageNet)` in points, for each shift and on average over those that are
-    given. β is fitted to the standard models of the published testbed, whose own distances from the
-    line stand beside it. With standard models of your own, β of each shift is fitted to these and
-    starts at their accuracy on the original images; there is no mean.
+    given. β is fitted to the standard models of the published testbed. With standard models of your
+    own, β of each shift is fitted to these and starts at their accuracy on the original images;
+    there is no mean.
 
     Parameters
     ----------

@@ -201,13 +201,11 @@ def kurtosis(
 
     The kurtosis of an image is `mean_i ((h_i - μ) / σ)^4` with μ and the population σ over the
     features of that image (Crabbé et al. 2024). It is not the excess kurtosis: a Gaussian has 3,
-    and the smallest possible value is 1.
+    and the minimum is 1.
 
-    The kurtosis *minus the mean image* is that of `h - mean(h)`, the mean being over these images.
-    It is ours: a large feature that is the same in every image raises the kurtosis, but tells no
-    images apart. Adding one vector to all images does not change it. Its interval resamples the
-    images as well, and keeps the mean image (our choice: a mean image of each resample would take a
-    pass for each). A single image equals the mean image, so it has no such kurtosis.
+    The kurtosis *minus the mean image* is that of `h - mean(h)`, the mean being over these images
+    (ours): a large feature that is the same in every image raises the kurtosis, but tells no images
+    apart. Its interval keeps the mean image. A single image has none.
 
     Parameters
     ----------
@@ -276,16 +274,12 @@ def outlier_features(
 
     A feature is extreme in an image if `|h_i - μ| > outlier_sigma · σ`, with μ and σ over the
     features of that image (6 in Crabbé et al. 2024). An outlier feature is extreme in at least the
-    share `outlier_share` of the images, 0.5 by default, as CLIP's outlier features are. The paper
-    gives no share, so it is a setting, with a sweep. It has to be far above 0 for two reasons.
-    Pooled ReLU features are sparse and each is extreme in a few images: a supervised
-    EfficientNet-Lite0 has 10 that are extreme in 1.0 to 1.4 % of 1,000 photographs, and none in
-    2 %. And a feature that stands for one class is extreme only in that class's images.
+    share `outlier_share` of the images. The paper gives no share; ours is 0.5. With a low share,
+    sparse rectified features and features of a single class count, too.
 
-    Every extreme feature increases σ, so a few can hide each other: see `hiding_outliers`.
-
-    Each outlier feature has its share of the energy and how much of that is the same in every image
-    (`feature_energy`): a feature can be extreme in every image because it is a constant.
+    Every extreme feature increases σ: k equal ones of n are at most `sqrt((n - k) / k)` σ from the
+    mean, so that `n / (sigma² + 1)` or more hide each other: 4 of 128 at 6 σ, and 28 of 1,024. A
+    feature can be extreme in every image because it is a constant (`feature_energy`).
 
     Parameters
     ----------
@@ -364,8 +358,7 @@ def standardized(
 def isotropic_kurtosis(features: int) -> float:
     """Return the expected kurtosis of n Gaussian features, `3 (n - 1) / (n + 1)` (Fisher 1930).
 
-    That of any activations after a random rotation is the same: the rotated vector points anywhere
-    with equal probability.
+    That of any activations after a random rotation is the same.
     """
     return 3 * (features - 1) / (features + 1)
 

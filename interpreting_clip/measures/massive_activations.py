@@ -98,15 +98,15 @@ def massive_activations(
     """Measure how far the largest value of an image exceeds its median (Sun et al. 2024).
 
     Both are of |h| over all values of an image: its features, or all tokens or positions with
-    theirs. Sun et al. ("Massive Activations in Large Language Models", arXiv 2402.17762) plot the
-    largest magnitudes and the median of each layer, averaged over inputs, and call an activation
-    *massive* that exceeds 100 and is at least about 1,000 times the median. This rule depends on
-    the scale of the activations, and the ratio does not.
+    theirs. Sun et al. ("Massive Activations in Large Language Models", arXiv 2402.17762) plot both
+    for each layer, averaged over inputs, and call an activation *massive* that exceeds 100 and is
+    at least about 1,000 times the median. In vision transformers, a few tokens can hold them, which
+    registers then take over (Darcet et al. 2024, arXiv 2309.16588).
 
-    The ratio is computed in each image, and its mean over the images is given (our choice, in place
-    of a ratio of means: so an image counts the same whatever its scale, the images can be
-    resampled, and chance has an expected value, `isotropic_ratio`). It is in no way a measure of
-    outlier *features*: one extreme value in an image is enough. `feature` says where it usually is.
+    The ratio is computed in each image and averaged over images (ours), so it does not depend on
+    the scale. By chance, independent Gaussian values have 4.8 (512 values) or 5.9 (6,464). One
+    extreme value in an image is enough: `feature` says where it usually is. There is no ratio if an
+    image's median is 0, as with rectified features.
 
     Parameters
     ----------
@@ -210,11 +210,7 @@ def summarize_extremes(
 def isotropic_ratio(values: int) -> float:
     """Return the expected largest / median of |z| of so many independent Gaussian values.
 
-    Of an odd number, given the median, all values above it are independent, so their largest has a
-    known expectation; the median's own distribution is that of an order statistic (a beta
-    distribution of its probability). Of an even number the median is the mean of two values, and
-    given the upper one, the lower one and the largest are independent. Both leave integrals over
-    one variable, which Gauss and Legendre's rule gives to a relative error of about 1e-4.
+    It is 4.8 for 512 values, 5.9 for 6,464, with a relative error of about 1e-4 (Gauss-Legendre).
     """
     # Both take longer to import than the library.
     from numpy.polynomial.legendre import leggauss
@@ -222,6 +218,9 @@ def isotropic_ratio(values: int) -> float:
 
     if values == 1:
         return 1.0
+    # Given the median of an odd number, or the upper of the two of an even one, the values above it
+    # are independent, so their largest has a known expectation. What is left is an integral over
+    # the order statistic's beta distribution.
     nodes, weights = leggauss(NODES)
     # The substitution flattens both ends, where quantiles are steep.
     t = (nodes + 1) / 2

@@ -160,21 +160,19 @@ def modality_gap(
 
     With all rows scaled to unit length, `Δ = mean_i x_i - mean_i y_i` for images x and captions y;
     the length of the gap is `‖Δ‖` (Liang et al. 2022, "Mind the Gap", arXiv 2203.02053). Its
-    interval resamples pairs and keeps the direction of Δ (our choice: the gap of a resample is
-    longer on average, since its means have errors of their own). By chance, if the two sides of
-    each pair are exchanged at random, the mean of `‖Δ‖²` is exactly `Σ_i ‖x_i - y_i‖² / n²`. The
-    gap's share of the squared distance within pairs is `‖Δ‖² / mean_i ‖x_i - y_i‖²`: 1 if all pairs
+    interval resamples pairs and keeps the direction of Δ (ours). By chance, if the two sides of
+    each pair are exchanged at random, the mean of `‖Δ‖²` is `Σ_i ‖x_i - y_i‖² / n²`. The gap's
+    share of the squared distance within pairs is `‖Δ‖² / mean_i ‖x_i - y_i‖²`: 1 if all pairs
     differ by the same vector.
 
-    Feature j carries `Δ_j² / ‖Δ‖²` of the squared gap. It *separates* images from captions if the
-    probability A that it is larger in an image than in a caption, the area under the curve, with
-    ties counted half, has `max(A, 1 - A) >= separates`; the limit is our choice. Schrodi et al.
-    2024, "Two Effects, One Trigger" (arXiv 2404.07983), found that few features carry the gap.
+    Feature j carries `Δ_j² / ‖Δ‖²` of the squared gap; few features carry most of it (Schrodi et
+    al. 2024, "Two Effects, One Trigger", arXiv 2404.07983). It *separates* images from captions if
+    the area A under the curve between them, with ties counted half, has `max(A, 1 - A) >=
+    separates` (ours).
 
-    What removing does is measured four times, each time with rows scaled to unit length again:
-    `whole`, with nothing removed; `without_largest`, with the feature of the largest share set to 0
-    on both sides; `without_separating`, with all that separate set to 0; `centred`, with each side
-    minus its mean.
+    Four cases show what removing does, each scaled to unit length again: `whole`, with nothing
+    removed; `without_largest`, with the feature of the largest share set to 0;
+    `without_separating`, with all that separate set to 0; `centred`, with each side minus its mean.
 
     Parameters
     ----------

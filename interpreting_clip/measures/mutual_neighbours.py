@@ -65,18 +65,14 @@ def mutual_neighbours(
     """Compute the fraction of nearest neighbours that two representations share.
 
     `mean_i |N₁(i) ∩ N₂(i)| / k`, where N(i) are the k images other than i with the largest cosine
-    similarity to i: the mutual k-nearest-neighbour alignment of Huh et al. 2024, "The Platonic
-    Representation Hypothesis" (arXiv 2405.07987), as `mutual_knn` in their code computes it. The
-    alignment is 1 if all neighbourhoods are the same; rotating or scaling a representation changes
-    nothing. It depends on k and on the number of images: compare it on the same images only.
+    similarity to i: `mutual_knn` of Huh et al. 2024, "The Platonic Representation Hypothesis"
+    (arXiv 2405.07987). It is 1 if all neighbourhoods are the same. It depends on k and on the
+    number of images: compare it on the same images only. It has no interval, since in a bootstrap
+    the copies of an image would be its nearest neighbours.
 
-    Two choices are ours. Activations are neither centred nor clipped, so that outlier features
-    count in the cosines: Huh et al.'s script first clips features at the 95th percentile of their
-    sizes. And cosines are in double precision: in an untrained encoder they are all near 1.
-    Equally similar images rank in their order on the first side, and in a random order on the
-    second: with one order, two independent representations with many ties would seem aligned.
-    There is no interval over images: they share neighbours, and in a bootstrap the copies of an
-    image would be its nearest neighbours.
+    Ours: activations are neither centred nor clipped (Huh et al. clip features at the 95th
+    percentile of their sizes), so outlier features count. Ties rank in the images' order on the
+    first side, and in a random order on the second.
 
     Parameters
     ----------
@@ -99,6 +95,7 @@ def mutual_neighbours(
             f"{k} neighbours among {images} images: expected more images than neighbours; lower "
             "`k` or give more images"
         )
+    # With one order, two independent representations with many ties would seem aligned.
     ties = generator(settings.seed, "order of ties")
     orders = np.arange(images), ties.permutation(images)
     # Refuses images before the long search. The copy is not kept: one side at a time is enough.

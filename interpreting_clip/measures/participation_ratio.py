@@ -53,15 +53,12 @@ def participation_ratio(
     """Estimate how many dimensions the activations use.
 
     `(Σ λ)² / Σ λ²`, with the eigenvalues λ of the features' covariance (Gao et al. 2017, "A theory
-    of multineuronal dimensionality, dynamics and measurement"). It is 1 if all images lie on a
-    line, and n if n features vary equally and independently. No eigenvalue is computed: the sums
-    are the trace of the covariance C and that of C².
+    of multineuronal dimensionality, dynamics and measurement"; not in Crabbé et al. 2024). It is 1
+    if all images lie on a line, and n if n features vary equally and independently.
 
-    With few images the ratio comes out too low, since the sampled covariance of independent
-    features has chance correlations: n features and N images have n N / (n + N) in place of n,
-    which is `isotropic`. The interval leaves out each of `blocks` blocks of images in turn; it is
-    the jackknife's, symmetric, and covers neither this bias nor another training. The measure is
-    not in Crabbé et al. 2024.
+    With few images the ratio comes out too low: n independent features and N images give n N / (n +
+    N), which is `isotropic`. The interval is a jackknife over `blocks` blocks of images; it covers
+    neither this bias nor another training.
 
     Parameters
     ----------

@@ -90,15 +90,13 @@ def privileged_basis(
 ) -> PrivilegedBasis:
     """Test whether the features differ from random directions of the same space.
 
-    A basis is privileged if its features differ from random directions (Elhage et al. 2023,
-    "Privileged Bases in the Transformer Residual Stream"). So the kurtosis and the number of
-    outlier features (Crabbé et al. 2024) stand beside those after random rotations. The measure is
-    ours; it has no interval over images.
+    A basis is privileged if they do (Elhage et al. 2023, "Privileged Bases in the Transformer
+    Residual Stream"). So the kurtosis and the number of outlier features (Crabbé et al. 2024) are
+    compared with those after random rotations. The measure is ours; it has no interval over images.
 
-    After a random rotation the expected kurtosis is that of n Gaussian features
-    (`isotropic_kurtosis`). But if an encoder's images share one direction, a single rotation can be
-    far from it: the lowest and the highest show how far. `kurtosis_p` is `2 (r + 1) / (rotations +
-    1)` if r rotations are as far out on the features' side.
+    `kurtosis_p` is `2 (r + 1) / (rotations + 1)` if r rotations are as far out on the features'
+    side. The expected kurtosis after a rotation is `3 (n - 1) / (n + 1)` with n features (Fisher
+    1930); if the images share one direction, a single rotation can be far from it.
 
     Parameters
     ----------

@@ -107,14 +107,15 @@ def pruning(
     harmless: float = 1.0,
     progress: Progress = iter,
 ) -> Pruning:
-    """Measure accuracy without the least important directions (`pruned_accuracies`).
+    """Measure accuracy without the least important directions.
 
-    They are taken out of every activation, `h - Σ_i ⟨v_i, h⟩ v_i`, and the head stays as it is
-    (Crabbé et al. 2024).
+    They are taken out of every activation, `h_p = h - Σ_i ⟨v_i, h⟩ v_i`, and the head stays as it
+    is (Crabbé et al. 2024). A head that normalises features normalises `h_p`, not `h` (ours); it
+    matters only if the head has a bias.
 
-    A rival explanation of a large prunable share is that the activations hardly vary in most
-    dimensions, whatever the head reads. So the same curve is measured for their principal
-    components (`covariance_curve`), which know nothing of the head. This comparison is ours.
+    Most directions may be prunable only because activations hardly vary in most dimensions. So the
+    same curve is measured for their principal components (`covariance_curve`, ours), which do not
+    depend on the head.
 
     Parameters
     ----------
@@ -188,10 +189,10 @@ def covariance_curve(
 ) -> tuple[Float[np.ndarray, " fraction"], list[int]]:
     """Measure accuracy when principal components are pruned in place of the head's directions.
 
-    At each share as many dimensions stay as there stay directions, those of the largest variance
-    (`accuracies_with_components`). The components of a half of the images may span fewer
-    dimensions; what they do not span is pruned first, as one block. Where no direction is pruned,
-    nothing is.
+    `h_k = m + Σ_i ⟨u_i, h - m⟩ u_i` over the components of the largest variance, as many as
+    directions stay. The mean m and the components u are those of one half of the images (even or
+    odd rows), and the other half is pruned, both ways (`accuracies_with_components`). What a half
+    does not span is pruned first, as one block.
 
     Parameters
     ----------
@@ -264,15 +265,9 @@ def pruned_accuracies(
     """Compute top-1 accuracy, 0 to 1, without the least important fraction of the directions.
 
     `h_p = h - Σ_i ⟨v_i, h⟩ v_i` over the removed directions (Crabbé et al. 2024), followed by the
-    unchanged head. A head that normalises features normalises `h_p`, not `h`. The paper leaves this
-    open; it matters only if the head has a bias.
-
-    The head is centred over the classes that can be predicted, which changes no prediction but for
-    rounding. So the directions of the centred and of the uncentred head both span its rows.
-
-    The images are projected once for all fractions: `W h_p = Σ_i ⟨v_i, h⟩ W v_i` over the kept
-    directions, plus the part of `W h` outside the span of all directions. If the directions span
-    the head's rows, as the head's own do, a whole curve costs two matrix products.
+    unchanged head. A head that normalises features normalises `h_p`, not `h` (ours); it matters
+    only if the head has a bias. The head is centred over the classes that can be predicted, which
+    changes no prediction but for rounding.
 
     Parameters
     ----------

@@ -38,16 +38,9 @@ class FeatureEnergy:
 def feature_energy(activations: Features) -> FeatureEnergy:
     """Measure each feature's share of the energy, and how much of that is constant.
 
-    The energy of feature i is `Σ_n h_ni²`, the share that of `Σ_nj h_nj²`. Constant is
-    `mean(h_i)² / mean(h_i²)`: 1 if the feature is the same in every image, 0 if its mean is 0; the
-    rest is the variance over images. Both are ours, and both change if activations are brought to
-    unit length.
-
-    Related observations, each from the paper's abstract: the embeddings of a modality lie in a
-    narrow cone, apart from those of the other (Liang et al. 2022, "Mind the Gap"); only few
-    dimensions drive that gap (Schrodi et al. 2024, arXiv 2404.07983); in language models, a few
-    massive activations largely keep their values whatever the input and act as biases (Sun et al.
-    2024, "Massive Activations in Large Language Models", who also study vision transformers).
+    The energy of feature i is `Σ_n h_ni²`, its share that of `Σ_nj h_nj²`. Constant is `mean(h_i)²
+    / mean(h_i²)`: 1 if the feature is the same in every image, 0 if its mean is 0. Both are ours,
+    and change if activations are scaled to unit length.
 
     Parameters
     ----------

@@ -32,8 +32,7 @@ def most_extreme_first(
 def hiding_outliers(features: int, sigma: float) -> int:
     """Return the smallest number of equal outliers that hide each other.
 
-    If k of n features are far away and equal, and all others are equal too, the k lie
-    `sqrt((n - k) / k)` σ from the mean, however far away they are, and nearer if the others vary.
+    If k of n features are far away and equal, they lie at most `sqrt((n - k) / k)` σ from the mean.
     So if there are `n / (sigma² + 1)` or more, none is beyond `sigma`: 4 of 128 features at 6 σ,
     and 28 of 1,024.
 

@@ -49,21 +49,16 @@ def singular_directions(
 ) -> Directions:
     """Find the right singular vectors of the head and their singular values.
 
-    `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Only those whose
-    singular value exceeds `ε ‖W‖_F` are directions, with ε of the precision that W is stored in:
-    the others may be rounding errors. Storing W changes each entry by ε/2 of it at most, so it adds
-    an E with `‖E‖_2 ≤ ‖E‖_F ≤ ε/2 ‖W‖_F`, and no singular value moves by more than `‖E‖_2` (Weyl).
-    The decomposition itself, in double precision, adds `max(shape) · ε_64 ‖W‖_F` (NumPy's rank
-    tolerance), which counts only if W is stored in double precision. A bfloat16 head has to come as
-    float32, which hides that its rounding errors are larger.
+    `W = U Σ Vᵀ` (Crabbé et al. 2024); the columns of V are the directions. Those whose singular
+    value is at most `ε ‖W‖_F`, with ε of the precision that W is stored in, may be rounding errors
+    and are left out. Cast a bfloat16 head to float32 first.
 
-    A vector added to every row of W changes no prediction, but it changes these directions. With
-    `centre="classes"`, W is taken minus the mean of its rows, which undoes any such vector; this is
-    ours. C classes then have C - 1 directions at most.
+    With `centre="classes"`, W is taken minus the mean of its rows (ours), so that a vector added to
+    every row, which changes no prediction, changes no direction. C classes then have C - 1
+    directions at most.
 
-    The sign of a singular vector is arbitrary and the paper does not choose one. Here a direction
-    points to its strongest class: the class with the largest `|W v_i|` (the lowest such class) has
-    a positive `W v_i`. A direction encodes the concepts on that side.
+    A direction points to its strongest class (ours): the class with the largest `|W v_i|`, the
+    lowest such class, has a positive `W v_i`.
 
     Parameters
     ----------
@@ -83,6 +78,8 @@ def singular_directions(
         raise ValueError("the head is zero everywhere or holds NaN or infinity: build it again")
     matrix = np.asarray(weight, np.float64) if centre == "none" else center_classes(weight)
     left, values, vectors = np.linalg.svd(matrix, full_matrices=False)
+    # Storing W adds an E with ‖E‖_2 ≤ ε/2 ‖W‖_F, and no singular value moves by more (Weyl); the
+    # decomposition adds NumPy's rank tolerance.
     # Relative to the stored head, which the rounding errors come from: subtracting the mean row
     # may leave little of it.
     precision = np.finfo(weight.dtype).eps + max(weight.shape) * np.finfo(np.float64).eps
