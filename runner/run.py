@@ -37,6 +37,9 @@ from runner.sandbox import lock
 
 CODE = ("interpreting_clip", "page", "runner", "stages")
 
+PRELOADED = "INTERPRETING_CLIP_PRELOADED"
+"""The variable that says for which `kernels` the libraries were imported."""
+
 NETWORK_STAGES = ("fetch", "fetch_arrays", "fetch_shift", "weights")
 """The stages that read from outside of the repository: a network, or folders of the user's."""
 
@@ -89,7 +92,8 @@ def show_change_to_git(file: Path) -> None:
 
 def choose_kernels(kernels: Kernels) -> None:
     """Use the kernels of a study, or say once that this processor has none of them."""
-    use_kernels(kernels)
+    if os.environ.get(PRELOADED) != kernels:
+        use_kernels(kernels)
     if kernels == "portable" and (processor := unportable_processor()):
         note_once(
             "native",

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from interpreting_clip.formats.json import write_json
 from runner.launcher import launching_command
 from runner.machine_settings import MachineSettings, read_machine
 from runner.process import die_with_parent
+from tools.stage_server import stage_server
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -35,13 +37,15 @@ FIRST = ("code", "study")
 TRAINING_STAGES = ("pretrain", "finetune", "supervise")
 FORWARD = ("head", "extract", "extract_broden", "extract_layers")
 OWN_SHIFTS = ("fetch_shift", "shift_baseline", "extract_shift", "measure_shift")
-LABELLED = ("labelled_arrays", "array_concepts")
+ARRAYS = ("array_rotations", "arrays", "labelled_arrays", "array_concepts")
+"""The stages of arrays that somebody has published."""
+
 PROBING = ("extract_train", "probe")
 """The stages of a linear probe."""
 
 SINGLE_STAGE_JOBS = (
     *(*TRAINING_STAGES, *PROBING, "weights", "interpolate", "fetch"),
-    *("extract_untrained", "untrained", "fetch_arrays", "array_rotations", "arrays", *LABELLED),
+    *("extract_untrained", "untrained", "fetch_arrays"),
     *OWN_SHIFTS,
 )
 """Stages of a key that share no job; all others are of an encoder and share its job."""
@@ -67,7 +71,8 @@ def run_stale(at_a_time: int, snakemake: str) -> int:
                 return 0
             machine = read_machine()
             jobs = planned(graph, machine)
-            run_all(jobs, usable_gpus(jobs, machine), at_a_time, snakemake)
+            with stage_server() if sys.platform == "linux" else nullcontext():
+                run_all(jobs, usable_gpus(jobs, machine), at_a_time, snakemake)
             return child(DVC)
     except KeyboardInterrupt:  # `run_all` handles the signal while Snakemake runs
         raise InputError("interrupted; `make repro` continues from here") from None
@@ -122,6 +127,8 @@ def job_name(stage: str, on_cpu: bool) -> str:
         return "comparisons"
     if not key or kind in SINGLE_STAGE_JOBS:
         return stage
+    if kind in ARRAYS:
+        return f"arrays@{key}"
     return f"{'encoder' if on_cpu else 'forward' if kind in FORWARD else 'measures'}@{key}"
 
 
@@ -194,6 +201,7 @@ def run_all(
         sharing = max(1, len(gpus) // job["gpus"]) if job["gpus"] else most
         job["shared_by"] = min(most, sharing)
     plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
+    plan["at_a_time"] = most
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []
     # Snakemake ends the other jobs, and then we end

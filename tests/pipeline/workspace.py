@@ -13,6 +13,7 @@ import yaml
 from interpreting_clip.config.syntax import load_tree
 from runner.graph import loop_entries
 from tests.reads import GRAPH, ROOT, folder_digests
+from tools.stage_server import ADDRESS
 
 NANO = ROOT / "tests/pipeline/nano.yaml"
 SPY = ROOT / "tests/pipeline/spy"
@@ -59,6 +60,7 @@ class Workspace:
         environment |= {"DVC_NO_ANALYTICS": "1", **self.surroundings}
         if spy:
             environment |= {"PYTHONPATH": str(SPY), "PIPELINE_SPY": str(self.spied)}
+            environment[ADDRESS] = ""  # so that each stage is a program of its own
         return subprocess.Popen(
             command,
             cwd=self.folder,
