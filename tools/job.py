@@ -5,10 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from interpreting_clip.formats.json import read_json
+from interpreting_clip.formats.json import read_json, write_json
 from tools.fast_dvc import run_dvc
 from tools.jobs import FOLDER
-from tools.stage_lines import follow_stages, stage_line
+from tools.stage_lines import follow_stages, seconds_left, stage_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,16 +21,20 @@ def main(name: str, stages: Sequence[str]) -> None:
     """Run a job; print its start, the stages that ran and, if it fails twice, the error."""
     log, screen = FOLDER / f"{name}.log", os.dup(1)
     repeated = log.exists()
-    of = sum(len(job["stages"]) for job in read_json(FOLDER / "jobs.json")["jobs"].values())
+    plan = read_json(FOLDER / "jobs.json")
+    every = [stage for job in plan["jobs"].values() for stage in job["stages"]]
 
     def say(what: str) -> None:
         os.write(screen, f"{what}\n".encode())
 
     def end(stage: str, seconds: float | None) -> None:
         if seconds is not None:
-            (FOLDER / f"{stage}.ended").touch()
+            write_json(FOLDER / f"{stage}.ended", seconds)
         if seconds:
-            say(stage_line(len([*FOLDER.glob("*.ended")]), of, stage, seconds))
+            taken = {file.stem: read_json(file) for file in FOLDER.glob("*.ended")}
+            left = seconds_left(taken, every)
+            left = left and left / plan["at_a_time"]
+            say(stage_line(len(taken), len(every), stage, seconds, left))
 
     say(f"{name}: started, log in {log}")
     with log.open("ab") as stream:

@@ -1,13 +1,15 @@
 """One line for each stage that DVC runs, in place of the several that DVC logs.
 
-On a terminal, a stage's line stands there while it is checked and runs. Progress, warnings and
-errors are printed as the stage and DVC word them.
+On a terminal, a stage's line stands there while it is checked and runs. After a third of the
+stages, it says how many minutes are left. Progress, warnings and errors are printed as the stage
+and DVC word them.
 """
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from statistics import mean, median
 from typing import Any
 
 import humanize
@@ -22,7 +24,7 @@ def run_with_lines(words: Sequence[str]) -> int:
     """Run `dvc repro` with a line for each stage that ran; return its exit status."""
     from dvc.ui import ui
 
-    numbers, ran, began = dict[str, int](), list[str](), time.monotonic()
+    numbers, taken, began = dict[str, int](), dict[str, float](), time.monotonic()
     terminal = sys.stdout.isatty()
 
     def begin(names: list[str]) -> None:
@@ -35,9 +37,12 @@ def run_with_lines(words: Sequence[str]) -> int:
     def end(name: str, seconds: float | None) -> None:
         if terminal:
             write("\r\x1b[K")  # back to the start of the line, and clear it
+        if seconds is None:
+            return
+        taken[name] = seconds
         if seconds:
-            ran.append(name)
-            write(f"{stage_line(numbers[name], len(numbers), name, seconds)}\n")
+            left = seconds_left(taken, numbers)
+            write(f"{stage_line(numbers[name], len(numbers), name, seconds, left)}\n")
 
     follow_stages(begin, end, start)
     # DVC's own summary would repeat ours, and advise a `dvc push`.
@@ -45,10 +50,10 @@ def run_with_lines(words: Sequence[str]) -> int:
     for name in LOGGERS:
         logging.getLogger(f"dvc.{name}").addFilter(lambda record: record.levelno > logging.INFO)
     status = run_dvc(words)
-    if not status and ran:
-        taken = humanize.precisedelta(time.monotonic() - began, format="%.0f")
-        write(f"{len(ran)} of {len(numbers)} stages ran or came from DVC's cache, in {taken}; ")
-        write(f"up to date: {len(numbers) - len(ran)}.\n")
+    if not status and (ran := sum(map(bool, taken.values()))):
+        whole = humanize.precisedelta(time.monotonic() - began, format="%.0f")
+        write(f"{ran} of {len(numbers)} stages ran or came from DVC's cache, in {whole}; ")
+        write(f"up to date: {len(numbers) - ran}.\n")
     elif not status:
         write(f"All {len(numbers)} stages are up to date.\n")
     return status
@@ -85,10 +90,35 @@ def follow_stages(
     reproduce._reproduce = followed
 
 
-def stage_line(number: int, of: int, name: str, seconds: float | None = None) -> str:
-    """Return a stage's line: which one it is of all, its name and, if known, its seconds."""
+def seconds_left(taken: Mapping[str, float], names: Collection[str]) -> float | None:
+    """Estimate how long the other stages take; None until a third of them is done.
+
+    A stage takes as long as the others of its kind did on average, the first of a kind as long as
+    the median stage.
+    """
+    if 3 * len(taken) < len(names):
+        return None
+    kinds = {name.partition("@")[0]: list[float]() for name in taken}
+    for name, seconds in taken.items():
+        kinds[name.partition("@")[0]].append(seconds)
+    unknown = [median(taken.values())]
+    return sum(mean(kinds.get(name.partition("@")[0], unknown)) for name in {*names} - {*taken})
+
+
+def stage_line(
+    number: int, of: int, name: str, seconds: float | None = None, left: float | None = None
+) -> str:
+    """Return a stage's line: which one it is of all, its name and, if known, its seconds.
+
+    `left` are the seconds that the other stages take, if they are known.
+    """
     line = f"[{number:>{len(str(of))}}/{of}] {name:<40}"
-    return line if seconds is None else f"{line}{seconds:8.1f} s"
+    if seconds is not None:
+        line += f"{seconds:8.1f} s"
+    if left:
+        minutes = round(left / 60)
+        line += f"   about {minutes} min left" if minutes else "   less than a minute left"
+    return line
 
 
 def write(text: str) -> None:

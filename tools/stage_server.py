@@ -163,7 +163,7 @@ def preload() -> dict[str, str | None]:
     import_open_clip()
     import pandas  # noqa: F401
     import scipy.special  # noqa: F401
-    import sklearn.ensemble  # noqa: F401
+    import sklearn.ensemble
     import sklearn.linear_model  # noqa: F401
 
     for name in [*sys.modules]:
