@@ -15,7 +15,7 @@ VERBS = {
     "build-site": "build the documentation and the pages as one site for any web host",
     "check-encoder": "check an encoder of params.yaml before anything is computed",
     "compare": "check whether two results agree, even if their bytes differ",
-    "fast-dvc": "run DVC's command line without two costs that grow with a study",
+    "fast-dvc": "run DVC's command line without three costs that grow with a study",
     "fingerprints": "check whether code.json is up to date",
     "fsck": "find damaged files in DVC's cache, and what a killed DVC has left",
     "image-list": "list the images of datasets in their order, for activations made elsewhere",

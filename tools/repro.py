@@ -6,10 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from interpreting_clip.config.params import Params
+from interpreting_clip.config.params import PARAMS, Params
 from interpreting_clip.datasets.entries import RealSet
 from interpreting_clip.datasets.sources import has_changed
 from interpreting_clip.errors import InputError
+from interpreting_clip.study.check import check
 from interpreting_clip.study.dataset_entries import DatasetEntry, Shifts
 from runner.machine_settings import read_machine
 
@@ -42,8 +43,7 @@ def main(*, jobs: int = 1, snakemake: str | None = None) -> None:
     if jobs < 1 or (jobs > 1 and not snakemake):
         raise InputError(f"JOBS: expected 1 or more, and for several --snakemake; got {jobs}")
     forget_wrong_records()
-    if status := subprocess.run([sys.executable, "-m", "stages", "study"], check=False).returncode:
-        sys.exit(status)
+    check(PARAMS)
     sys.stdout.writelines(folder_warnings())
     sys.stdout.flush()
     prepare()

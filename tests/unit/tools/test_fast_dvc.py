@@ -1,15 +1,17 @@
 """DVC's own way to write dvc.lock and the fast one: the same bytes."""
 
+import os
 from collections import OrderedDict
 from pathlib import Path
 
 import pytest
+from dvc.fs import LocalFileSystem
 from dvc.utils.serialize import modify_yaml, parse_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.reads import ROOT
-from tools.fast_dvc import modify, split_entries
+from tools.fast_dvc import load_settings, modify, split_entries
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=120)
 # Not more digits: ruamel.yaml may change the last of 1.2831183976204349e-28 when it rewrites it.
@@ -70,3 +72,14 @@ def test_a_lock_file_of_another_layout_is_left_to_dvc(tmp_path: Path, layout):
     assert record(modify, fast, "new", {"cmd": "x"}) == record(
         modify_yaml, plain, "new", {"cmd": "x"}
     )
+
+
+def test_settings_are_those_in_the_file_whoever_has_changed_them(tmp_path):
+    file, system = tmp_path / "params.yaml", LocalFileSystem()
+    file.write_text("a: {b: 1}\n")
+    load_settings(str(file), system)["a"]["b"] = 7
+    assert load_settings(str(file), system) == {"a": {"b": 1}}
+    times = file.stat()
+    file.write_text("a: {b: 2}\n")  # of the same size and time
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert load_settings(str(file), system) == {"a": {"b": 2}}
