@@ -27,6 +27,7 @@ SNAKEMAKE := .venv-snakemake
 PARALLEL := $(filter-out 1,$(JOBS))
 PYTEST := python -m pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile
 BIN := $(VENV)/bin
+INSTALL := tools/install.py --constraint constraints.txt
 COMPILE := pip-compile -q --strip-extras --annotation-style line --no-header --no-emit-find-links \
     --no-emit-index-url --no-emit-trusted-host --no-emit-options
 # macOS's make 3.81 looks for programs in the PATH below only if a shell of its own choice runs them.
@@ -122,20 +123,20 @@ define make-venv
 endef
 
 $(VENV)/ready: pyproject.toml constraints.txt
-	@echo 'Installing the packages into $(VENV): 2 to 10 minutes, most of it to download and unpack torch.'
+	@echo 'Installing the packages into $(VENV): 1 to 10 minutes, most of it to download and unpack torch.'
 	$(make-venv)
-	$(BIN)/pip install --constraint constraints.txt --editable '.[pipeline,remotes]'
+	@$(BIN)/python $(INSTALL) --editable '.[pipeline,remotes]'
 	@$(BIN)/python -m tools lock
 	@touch $@
 
 $(VENV)/ready-dev: $(VENV)/ready
 	@echo 'Installing what tests and checks need into $(VENV): a minute or two.'
-	$(BIN)/pip install --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python $(INSTALL) --editable '.[dev]'
 	@touch $@
 
 $(VENV)/ready-docs: $(VENV)/ready
 	@echo 'Installing what builds the site into $(VENV): less than a minute.'
-	$(BIN)/pip install --constraint constraints.txt --editable '.[docs]'
+	@$(BIN)/python $(INSTALL) --editable '.[docs]'
 	@touch $@
 
 # In the same folder as the full install, so that both are activated alike. `make repro` asks for
@@ -143,13 +144,13 @@ $(VENV)/ready-docs: $(VENV)/ready
 $(VENV)/ready-light: pyproject.toml constraints.txt
 	@echo 'Installing DVC without torch into $(VENV): about a minute.'
 	$(make-venv)
-	$(BIN)/pip install --constraint constraints.txt 'dvc[s3,ssh]'
+	@$(BIN)/python $(INSTALL) 'dvc[s3,ssh]'
 	@touch $@
 
 $(SNAKEMAKE)/ready: requirements-snakemake.txt
 	@echo 'Installing Snakemake into $(SNAKEMAKE): less than a minute.'
 	$(make-venv)
-	$(SNAKEMAKE)/bin/pip install --requirement $<
+	@$(SNAKEMAKE)/bin/python tools/install.py --requirement $<
 	@touch $@
 
 # torch and torchvision stay ranges: which build fits (CPU, CUDA, ROCm), and with it which CUDA
