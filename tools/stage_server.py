@@ -160,6 +160,8 @@ def preload() -> dict[str, str | None]:
     kernels = Params().read("kernels", Kernels)
     use_kernels(kernels)
     os.environ[PRELOADED] = kernels
+    # pyarrow, which pandas imports, starts a thread for its memory, and threads should not fork
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
     import_open_clip()
     import pandas  # noqa: F401
     import scipy.special  # noqa: F401

@@ -31,6 +31,7 @@ if sys.argv[1] == "sleep":
     time.sleep(600)
 print("on stdout", flush=True)
 facts = {"argv": sys.argv[1:], "modules": [*sys.modules], "env": dict(os.environ)}
+facts["threads"] = len(os.listdir(f"/proc/{os.getppid()}/task"))
 Path("facts.json").write_text(json.dumps(facts))
 """
 ASK = "import os; from tools.stage_server import *; ask(f'{COMMAND}%s', dict(os.environ))"
@@ -72,6 +73,7 @@ def test_a_stage_has_the_libraries_and_none_of_our_packages(capfd):
     assert {"torch", "open_clip", "sklearn"} < {*facts["modules"]}
     assert not {"interpreting_clip", "runner"} & {*facts["modules"]}
     assert facts["env"]["DVC_STAGE"] == "kurtosis@rn"
+    assert facts["threads"] == 1  # a process with threads should not fork
     assert facts["env"]["OMP_NUM_THREADS"] == "1"  # the study's, with which torch was imported
 
 
