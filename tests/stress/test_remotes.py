@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline.test_pipeline import EXTRACTS, MEASURES
 from tests.pipeline.workspace import Workspace, clone
-from tests.reads import folder_digests
+from tests.reads import GRAPH, folder_digests
 
 KEY = "rn_web_broad_finetuned"
 SEED = "recipes.finetuning.seed"
@@ -56,6 +56,7 @@ def objects(workspace: Workspace, digest: str) -> set[str]:
 
 def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reaches(you):
     colleague = clone(you.folder, you.folder.with_name("colleague"))
+    assert colleague.repro("--pull", "--allow-missing") == set()
     colleague.run("git", "checkout", "--quiet", "-b", "seed-7")
     colleague.change(SEED, 7)
     assert colleague.repro("--pull", "--allow-missing") == RERUN
@@ -69,6 +70,21 @@ def test_two_people_compute_and_download_no_more_than_an_encoder_s_change_reache
     assert you.run("git", "status", "--porcelain") == ""
     changed = json.loads(you.run("dvc", "metrics", "diff", "main", "seed-7", "--json"))
     assert list(changed) == [f"metrics/{KEY}.json"]
+
+
+def test_who_repeats_an_edit_computes_only_what_git_tracks(you, tmp_path):
+    """DVC's run cache has no stage with an output in git."""
+    you.run("git", "checkout", "--quiet", "main")
+    you.run("dvc", "checkout", "--quiet")
+    you.change("concepts.threshold", 0.8)
+    stages = you.repro()
+    you.run(*MAKE, "push")
+    you.restore()
+    colleague = clone(you.folder, tmp_path / "colleague")
+    colleague.change("concepts.threshold", 0.8)
+    tracked = {name for name, stage in GRAPH.items() if '"cache": false' in json.dumps(stage)}
+    ran = colleague.repro("--pull", "--allow-missing")
+    assert ran == {name for name in stages if name.partition("@")[0] in tracked}
 
 
 DAMAGED = ("robustness", "kurtosis", "directions")
