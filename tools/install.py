@@ -2,7 +2,8 @@
 
 It runs before anything is installed: `python tools/install.py WORDS…`, the words of `pip install`.
 If pip fails, its log is printed. pip compiles one module after the other; here, all processors do,
-which takes 32 s in place of 90 on two of them. Stages cannot do it later, since they are locked.
+which takes 32 s on two of them for 54 s of processor time. Stages, which are locked, cannot do it
+later.
 """
 
 import subprocess

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -71,7 +70,7 @@ def run_stale(at_a_time: int, snakemake: str) -> int:
                 return 0
             machine = read_machine()
             jobs = planned(graph, machine)
-            with stage_server() if sys.platform == "linux" else nullcontext():
+            with stage_server():
                 run_all(jobs, usable_gpus(jobs, machine), at_a_time, snakemake)
             return child(DVC)
     except KeyboardInterrupt:  # `run_all` handles the signal while Snakemake runs
@@ -200,8 +199,8 @@ def run_all(
         # long as it runs, and most of the rest take seconds.
         sharing = max(1, len(gpus) // job["gpus"]) if job["gpus"] else most
         job["shared_by"] = min(most, sharing)
-    plan = {"jobs": jobs, "gpus": gpus, "command": list(command), "root": str(Path.cwd())}
-    plan["at_a_time"] = most
+    plan = {"jobs": jobs, "at_a_time": most, "gpus": gpus, "command": list(command)}
+    plan["root"] = str(Path.cwd())
     write_json(FOLDER / "jobs.json", plan)
     interrupted = []
     # Snakemake ends the other jobs, and then we end

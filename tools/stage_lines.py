@@ -8,6 +8,7 @@ and DVC word them.
 import logging
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from statistics import mean, median
 from typing import Any
@@ -98,7 +99,7 @@ def seconds_left(taken: Mapping[str, float], names: Collection[str]) -> float | 
     """
     if 3 * len(taken) < len(names):
         return None
-    kinds = {name.partition("@")[0]: list[float]() for name in taken}
+    kinds = defaultdict[str, list[float]](list)
     for name, seconds in taken.items():
         kinds[name.partition("@")[0]].append(seconds)
     unknown = [median(taken.values())]

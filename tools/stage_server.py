@@ -1,8 +1,8 @@
 """Starts stages as forks of one process that has imported torch, open_clip and scikit-learn.
 
-These imports take 2 to 6 s of processor time, in each of more than a hundred stages. A fork is a
-process of its own, with its own lock and memory, and imports our packages from source, as
-`python -m stages` does. On Linux, `make repro` starts the server, and DVC's processes, of which it
+Importing them takes 2 to 3 s of processor time in each stage that needs them. A fork is a process
+of its own, with its own lock and memory, and imports our packages from source, as `python -m
+stages` does. On Linux, `make repro` starts the server, and DVC's processes, of which it
 can start several, ask it for a stage through a socket. A stage ends when the process that asked for
 it ends, and all end with the server, which ends with the process that started it.
 """
@@ -57,7 +57,10 @@ def serve_stages() -> Iterator[None]:
 
 @contextmanager
 def stage_server() -> Iterator[None]:
-    """Run a server while the `with` block runs."""
+    """Run a server while the `with` block runs; elsewhere than on Linux, there is none."""
+    if sys.platform != "linux":
+        yield
+        return
     path = Path(f".scratch/stages-{os.getpid()}")
     path.parent.mkdir(exist_ok=True)
     path.unlink(missing_ok=True)  # left by a killed process with the same number
@@ -82,8 +85,7 @@ def is_served(command: str, env: Mapping[str, str]) -> bool:
     """Return whether the server would run a command as the shell does, with the same Python."""
     python = Path(shutil.which("python", path=env.get("PATH")) or "")
     return (
-        sys.platform == "linux"
-        and python.parent == Path(sys.executable).parent
+        python.parent == Path(sys.executable).parent
         and command.startswith(COMMAND)
         and command not in (f"{COMMAND}code", f"{COMMAND}study")  # they import no library
     )
@@ -120,29 +122,30 @@ def serve(listening: socket.socket, kernels: Mapping[str, str | None]) -> list[s
     running = dict[int, tuple[int, socket.socket]]()  # by descriptor of the process
     while True:
         askers = {asking.fileno(): process for process, asking in running.values()}
-        for ready in select.select([listening.fileno(), *running, *askers], [], [])[0]:
-            if ready == listening.fileno():
-                asking = listening.accept()[0]
-                request, outputs, *_ = socket.recv_fds(asking, 1 << 20, 2)
-                if not (process := os.fork()):
-                    for number, output in enumerate(outputs, 1):
-                        os.dup2(output, number)
-                    words, env = json.loads(request)
-                    known = {**env, **kernels}
-                    os.environ.clear()
-                    os.environ.update({k: v for k, v in known.items() if v is not None})
-                    return words
-                for output in outputs:
-                    os.close(output)
-                running[os.pidfd_open(process)] = process, asking
-            elif ready in running:
-                process, asking = running.pop(ready)
-                os.close(ready)
-                status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
-                with asking, suppress(OSError):
-                    asking.send(str(status).encode())
-            elif any(asking.fileno() == ready for _, asking in running.values()):
-                os.kill(askers[ready], signal.SIGKILL)  # the process that asked has ended
+        # one event at a time, the end of a stage before that of the process that asked for it
+        ready = select.select([listening.fileno(), *running, *askers], [], [])[0][0]
+        if ready == listening.fileno():
+            asking = listening.accept()[0]
+            request, outputs, *_ = socket.recv_fds(asking, 1 << 20, 2)
+            if not (process := os.fork()):
+                for number, output in enumerate(outputs, 1):
+                    os.dup2(output, number)
+                words, env = json.loads(request)
+                known = {**env, **kernels}
+                os.environ.clear()
+                os.environ.update({k: v for k, v in known.items() if v is not None})
+                return words
+            for output in outputs:
+                os.close(output)
+            running[os.pidfd_open(process)] = process, asking
+        elif ready in running:
+            process, asking = running.pop(ready)
+            os.close(ready)
+            status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            with asking, suppress(OSError):
+                asking.send(str(status).encode())
+        else:
+            os.kill(askers[ready], signal.SIGKILL)  # the process that asked has ended
 
 
 def preload() -> dict[str, str | None]:

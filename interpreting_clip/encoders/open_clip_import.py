@@ -1,8 +1,8 @@
 """Importing open_clip without the slow packages that it treats as optional.
 
-Every stage is a process of its own, and 47 of the default study's 125 stages import open_clip.
-Processor time of `import torch, open_clip`, the median of 7 processes on a busy machine, and the
-least of them:
+With plain `dvc repro`, each stage imports for itself, and 47 of the default study's 125 need
+open_clip; `make repro` imports it once (`tools/stage_server.py`). Processor time of `import torch,
+open_clip`, the median of 7 processes on a busy machine, and the least of them:
 
 | | median, s | least, s |
 |---|---|---|
