@@ -8,6 +8,7 @@ it ends, and all end with the server, which ends with the process that started i
 """
 
 import gc
+import importlib
 import json
 import os
 import runpy
@@ -28,6 +29,9 @@ ADDRESS = "INTERPRETING_CLIP_STAGE_SERVER"
 
 COMMAND = "exec python -m stages "
 """How the commands in dvc.yaml begin."""
+
+TRAININGS = ("pretrain", "finetune", "supervise")
+"""Stages whose optimizers import torch's compiler, which takes another second."""
 
 FEW = 2
 """As many stages start without a server: it costs about as much as they do."""
@@ -127,10 +131,12 @@ def serve(listening: socket.socket, kernels: Mapping[str, str | None]) -> list[s
         if ready == listening.fileno():
             asking = listening.accept()[0]
             request, outputs, *_ = socket.recv_fds(asking, 1 << 20, 2)
+            words, env = json.loads(request)
+            if words[0] in TRAININGS:
+                importlib.import_module("torch._inductor")
             if not (process := os.fork()):
                 for number, output in enumerate(outputs, 1):
                     os.dup2(output, number)
-                words, env = json.loads(request)
                 known = {**env, **kernels}
                 os.environ.clear()
                 os.environ.update({k: v for k, v in known.items() if v is not None})
