@@ -11,6 +11,8 @@ from pathlib import Path
 from tarfile import BLOCKSIZE
 from typing import NamedTuple
 
+from interpreting_clip.errors import InputError
+
 END = bytes(2 * BLOCKSIZE)
 """The end mark of an archive."""
 
@@ -67,11 +69,28 @@ class ArchiveReader:
         return os.pread(self._file.fileno(), size, offset)
 
     def members(self) -> Iterator[Member]:
-        """Yield the files, in order."""
-        self._file.seek(0)
-        with tarfile.open(fileobj=self._file, mode="r:") as tar:
-            for member in tar:
-                yield Member(member.name, member.offset_data, member.size)
+        """Yield the files, in order; the archive is one that `write_shards` has written.
+
+        `tarfile` reads any archive, and takes eight times as long.
+
+        Raises
+        ------
+        InputError
+            The archive is damaged.
+        """
+        offset = 0
+        while (header := self.read(offset, BLOCKSIZE)) != END[:BLOCKSIZE]:
+            # The fields of USTAR: the name, the size in octal digits, a mark, a folder of the name
+            if header[257:265] != tarfile.POSIX_MAGIC:
+                raise InputError(
+                    f"{self.path}: damaged at byte {offset}; delete the folder, and `dvc repro` "
+                    "restores it"
+                )
+            name, folder = (header[a:b].rstrip(b"\0").decode() for a, b in ((0, 100), (345, 500)))
+            offset += BLOCKSIZE
+            member = Member(f"{folder}/{name}" if folder else name, offset, int(header[124:135], 8))
+            yield member
+            offset += member.size + -member.size % BLOCKSIZE
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from interpreting_clip.datasets.tar import open_archives, write_shards
+from interpreting_clip.errors import InputError
 from interpreting_clip.formats.files import file_digest
 
 FILES = {"a.txt": b"", "folder/b.bin": bytes(512), "c": b"x" * 700}
@@ -31,8 +32,18 @@ def test_files_come_back_in_order(path: Path):
     assert list(members(path).items()) == list(FILES.items())
 
 
+def test_a_damaged_archive_is_refused(path: Path):
+    content = path.read_bytes()
+    for damaged in (b"", content[:1100], content[:1795] + b"x" + content[1796:]):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match=r"x\.tar: damaged at byte (0|1536); delete"):
+            members(path)
+
+
 def test_the_bytes_are_those_of_ustar(tmp_path: Path):
-    write(tmp_path / "x.tar", {"00000000.cls": b"7", "d/" + "f" * 99: b"abc"})
+    long = "d/" + "f" * 99
+    write(tmp_path / "x.tar", {"00000000.cls": b"7", long: b"abc"})
+    assert members(tmp_path / "x.tar") == {"00000000.cls": b"7", long: b"abc"}
     digest = "adcba06c15d5b7f7e7f176bd8fc2e498262aaa786d9b09a640248dc9df9be018"
     assert file_digest(tmp_path / "x.tar") == digest
 

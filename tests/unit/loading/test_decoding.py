@@ -40,6 +40,24 @@ def test_the_pixels_of_a_jpeg_are_pillow_s(mode, options, shape):
     assert found.flags.writeable and found.flags.c_contiguous
 
 
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [
+        ("RGB", {}),
+        ("RGB", {"transparency": (0, 0, 0)}),
+        ("RGB", {"icc_profile": b"damaged"}),
+        *((mode, {}) for mode in ("1", "L", "LA", "P", "RGBA", "I;16")),
+    ],
+)
+def test_the_pixels_of_a_png_are_pillow_s(mode, options, capfd):
+    stream = io.BytesIO()
+    Image.fromarray(photograph(67, 90)).convert(mode).save(stream, "PNG", **options)
+    found = decode_fast(stream.getvalue(), "x")
+    np.testing.assert_array_equal(found, decode_image(stream.getvalue(), "x"))
+    assert found.flags.writeable and found.flags.c_contiguous
+    assert not capfd.readouterr().err
+
+
 def test_a_rotation_in_exif_is_not_applied():
     exif = Image.Exif()
     exif[0x0112] = 6
