@@ -5,6 +5,9 @@ of its own, with its own lock and memory, and imports our packages from source, 
 stages` does. On Linux, `make repro` starts the server, and DVC's processes, of which it
 can start several, ask it for a stage through a socket. A stage ends when the process that asked for
 it ends, and all end with the server, which ends with the process that started it.
+
+Ctrl-C reaches all of these processes: until a stage has been started, the process that asks for it
+is interrupted, and then the stage.
 """
 
 import gc
@@ -102,16 +105,20 @@ def ask(command: str, env: Mapping[str, str]) -> bool:
     ------
     StageCmdFailedError
         The stage failed. As in DVC, Ctrl-C ends the stage, and then it has failed.
+    KeyboardInterrupt
+        Ctrl-C before the stage was started; it is not, or ends at once.
     """
     from dvc.stage.exceptions import StageCmdFailedError
 
     request = json.dumps([command.removeprefix(COMMAND).split(), dict(env)]).encode()
-    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    handler = signal.getsignal(signal.SIGINT)
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
             asking.connect(os.environ[ADDRESS])
             socket.send_fds(asking, [request], [1, 2])
-            answer = asking.recv(100)
+            if answer := asking.recv(100):  # the stage has been started
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                answer = asking.recv(100)
     except OSError:
         answer = b""
     finally:
@@ -131,6 +138,9 @@ def serve(listening: socket.socket, kernels: Mapping[str, str | None]) -> list[s
         if ready == listening.fileno():
             asking = listening.accept()[0]
             request, outputs, *_ = socket.recv_fds(asking, 1 << 20, 2)
+            if not request:  # the process that asked was interrupted before it did
+                asking.close()
+                continue
             words, env = json.loads(request)
             if words[0] in TRAININGS:
                 importlib.import_module("torch._inductor")
@@ -144,6 +154,8 @@ def serve(listening: socket.socket, kernels: Mapping[str, str | None]) -> list[s
             for output in outputs:
                 os.close(output)
             running[os.pidfd_open(process)] = process, asking
+            with suppress(OSError):  # it has ended, and the stage is killed next
+                asking.send(b"started")
         elif ready in running:
             process, asking = running.pop(ready)
             os.close(ready)
@@ -186,12 +198,12 @@ def preload() -> dict[str, str | None]:
 
 
 def main() -> None:
-    """Serve, and run a stage in each fork."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Serve, and run a stage in each fork, where a SIGINT since the fork is delivered."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     listening, kernels = socket.socket(fileno=int(sys.argv[1])), preload()
     sys.argv = ["stages", *serve(listening, kernels)]
     listening.close()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     os._exit(run_stage())
 
 
@@ -202,7 +214,10 @@ def run_stage() -> int:
     """
     status: Any = 0
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         runpy.run_module("stages", run_name="__main__", alter_sys=True)
+    except KeyboardInterrupt:  # before the stage could explain it
+        status = 128 + signal.SIGINT
     except SystemExit as end:
         status = end.code
     if isinstance(status, str):

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.processes import processes, wait_for
 from tests.stress.conftest import LONG
-from tests.stress.test_kills import processes, wait_for
 from tools import jobs
 
 KEY, OTHERS = "rn_untrained", ("rn_web_broad", "rn_web_broad_finetuned", "rn_web_broad_probe")

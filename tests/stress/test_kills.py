@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import pytest
 
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.processes import PATIENCE, processes, wait_for
 from tests.stress.conftest import LONG
 
 SEED, KILLS = 0, 20 if LONG else 4
@@ -27,9 +27,6 @@ LEFT = 8
 
 COME_TO = re.compile(rb"^(Running stage|Stage '.*' (didn't change|is cached))", re.MULTILINE)
 """What DVC prints of each stage that it comes to, which are as many in every run."""
-
-PATIENCE = 60.0
-"""Seconds until a process that should have ended counts as one that goes on."""
 
 SHELLS = [shell for name in ("sh", "bash", "zsh") if (shell := shutil.which(name))]
 """What DVC starts stages with is the user's shell."""
@@ -60,25 +57,6 @@ def moments(stages: int) -> list[Moment]:
     where = sorted(rng.choice(stages - LEFT, KILLS, replace=False).tolist())
     victims = ("stage", "dvc") * (KILLS // 2)
     return [Moment(*x) for x in zip(where, rng.uniform(0, 1.2, KILLS), victims, strict=True)]
-
-
-def processes(folder: Path) -> dict[int, bytes]:
-    """Return the command lines of the processes that work in a folder."""
-    found = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if (entry / "cwd").readlink().is_relative_to(folder):
-                found[int(entry.name)] = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue  # it has ended, or is somebody else's
-    return {pid: command for pid, command in found.items() if command}
-
-
-def wait_for(happens: Callable[[], object]) -> bool:
-    end = time.monotonic() + PATIENCE
-    while not (happened := happens()) and time.monotonic() < end:
-        time.sleep(0.01)
-    return bool(happened)
 
 
 def stage_processes(workspace: Workspace, dvc: subprocess.Popen[bytes]) -> list[int]:

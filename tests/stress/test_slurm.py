@@ -12,8 +12,8 @@ import pytest
 
 from interpreting_clip.training.callbacks import FILE, SCRATCH
 from tests.pipeline.workspace import Workspace, new_workspace
+from tests.processes import PATIENCE, processes, wait_for
 from tests.stress.slurm import Cluster, slurm_cluster
-from tests.stress.test_kills import PATIENCE, processes, wait_for
 
 LAUNCHERS = "launchers: {others: srun -u -n1 -c1}\n"
 

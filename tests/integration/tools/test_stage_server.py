@@ -2,10 +2,10 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from dvc.stage.exceptions import StageCmdFailedError
 
+from tests.processes import wait_for
 from tests.reads import ROOT
 from tools.stage_server import ADDRESS, COMMAND, ask, is_served, stage_server
 
@@ -62,7 +63,11 @@ def no_facts(folder: Path) -> None:
 
 def asker(words: str) -> subprocess.Popen:
     """Ask from another process, as the jobs of `make repro JOBS=2` do."""
-    return subprocess.Popen([sys.executable, "-c", ASK % words])
+    return subprocess.Popen(
+        [sys.executable, "-c", ASK % words],
+        # which a shell lets commands in the background ignore
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
 
 
 def test_a_stage_has_the_libraries_and_none_of_our_packages(capfd):
@@ -90,15 +95,53 @@ def test_stages_of_several_askers_run_at_the_same_time():
 
 def test_a_stage_ends_with_the_process_that_asked_for_it():
     with asker("sleep") as process:
-        while not (file := Path("process")).exists() or not file.read_text():
-            time.sleep(0.05)
-        stage = Path("/proc", file.read_text())
+        assert wait_for(lambda: (file := Path("process")).exists() and file.read_text())
+        stage = Path("/proc", Path("process").read_text())
         assert stage.exists()
         process.kill()
-    ends = time.monotonic() + 60
-    while stage.exists() and time.monotonic() < ends:
-        time.sleep(0.05)
-    assert not stage.exists() and ask(f"{COMMAND}kurtosis", os.environ)
+    assert wait_for(lambda: not stage.exists()) and ask(f"{COMMAND}kurtosis", os.environ)
+
+
+def test_the_process_that_asks_is_interrupted_until_the_stage_has_been_started(monkeypatch):
+    monkeypatch.setenv(ADDRESS, "slow")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
+        server.bind("slow")
+        server.listen()
+        with asker("kurtosis") as process, server.accept()[0] as asking:
+            asking.recv(1 << 20)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == -signal.SIGINT
+        with asker("kurtosis") as process, server.accept()[0] as asking:
+            asking.recv(1 << 20)
+            asking.send(b"started")
+            assert wait_for(lambda: ignores_interrupts(process.pid))
+            process.send_signal(signal.SIGINT)
+            asking.send(b"0")
+            assert process.wait(60) == 0
+
+
+def test_a_stage_is_interrupted_from_the_moment_it_is_started():
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            asking.connect(os.environ[ADDRESS])
+            request = json.dumps([["sleep"], dict(os.environ)]).encode()
+            socket.send_fds(asking, [request], [1, 2])
+            assert asking.recv(100) == b"started"
+            (server,) = (pid for pid in children(os.getpid()) if children(pid))
+            (stage,) = children(server)
+            os.kill(stage, signal.SIGINT)
+            asking.settimeout(60)
+            assert asking.recv(100) == b"130"
+
+
+def ignores_interrupts(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    return bool(int(status.split("SigIgn:")[1].split()[0], 16) >> signal.SIGINT - 1 & 1)
+
+
+def children(process: int) -> list[int]:
+    """Return the numbers of a process's children."""
+    return [*map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())]
 
 
 def test_other_commands_are_not_served():
